@@ -1,0 +1,127 @@
+"""Sphinx's configuration: `pip install ".[docs]" && sphinx-build -W docs docs/_build`."""
+
+import importlib
+import pkgutil
+import re
+
+from sphinx.util import logging
+
+import sklearn_ebm
+
+project = "sklearn_ebm"
+author = "The sklearn_ebm developers"
+project_copyright = "2026, The sklearn_ebm developers"
+version = release = sklearn_ebm.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates", "examples"]
+templates_path = ["_templates"]
+default_role = "autolink"  # `Hinge` is a link where there is such a thing
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+
+# Every reference must lead somewhere. Names of other libraries lead nowhere here, because reading
+# their inventories needs the network.
+nitpicky = True
+nitpick_ignore_regex = [
+    (r"py:.*", r"(sklearn|numpy|np|scipy|joblib|pandas|polars|matplotlib)\..*"),
+]
+
+# -- Markdown -------------------------------------------------------------------------------------
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "tasklist"]
+myst_heading_anchors = 3
+
+# -- API reference --------------------------------------------------------------------------------
+# A module's page lists what its `__all__` names, so a new part appears without a line written here.
+autosummary_generate = True
+autosummary_ignore_module_all = False
+autosummary_imported_members = True
+autodoc_typehints = "none"  # numpydoc's sections say the types
+numpydoc_show_class_members = False  # the class template lists them
+numpydoc_class_members_toctree = False
+
+# -- Gallery --------------------------------------------------------------------------------------
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_",
+    "doc_module": ("sklearn_ebm",),
+    "backreferences_dir": "api/generated/backreferences",
+    "abort_on_example_error": False,  # a broken example is a warning, and -W makes it an error
+    "min_reported_time": 10,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+}
+
+# -- HTML -----------------------------------------------------------------------------------------
+html_theme = "pydata_sphinx_theme"
+html_title = "sklearn_ebm"
+html_static_path = ["_static"]
+html_css_files = ["sklearn_ebm.css"]
+toc_object_entries_show_parents = "hide"
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {page: [] for page in ("architecture", "contributing", "changelog")}
+html_theme_options = {
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+
+def plain_foreign_references(app, what, name, obj, options, lines):
+    """Turn references in docstrings inherited from scikit-learn into plain text.
+
+    They name labels and terms of scikit-learn's own documentation.
+    """
+    function = getattr(obj, "fget", obj)
+    inherited = (getattr(function, "__module__", None) or "").startswith("sklearn.")
+    if not inherited and not re.fullmatch(r"set_\w+_request", name.rpartition(".")[2]):
+        return
+    for i, line in enumerate(lines):
+        line = re.sub(r":(?:ref|term):`([^`<]+?)\s*<[^`>]+>`", r"\1", line)
+        lines[i] = re.sub(r":(?:ref|term):`([^`]+)`", r"\1", line)
+
+
+def warn_of_undocumented(app, env):
+    """Warn of every public name that has no entry in the API reference.
+
+    Public is what the `__all__` of a module directly below the package names. A module whose names
+    the package itself exports, such as that of an estimator, is documented there.
+    """
+    documented = env.domains["py"].objects
+    at_top = {id(getattr(sklearn_ebm, name)) for name in sklearn_ebm.__all__}
+    names = [f"sklearn_ebm.{name}" for name in sklearn_ebm.__all__ if not name.startswith("__")]
+    for info in pkgutil.iter_modules(sklearn_ebm.__path__):
+        if info.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"sklearn_ebm.{info.name}")
+        if not hasattr(module, "__all__"):
+            logging.getLogger(__name__).warning("%s has no __all__", module.__name__)
+            continue
+        names += [
+            f"{module.__name__}.{name}"
+            for name in module.__all__
+            if id(getattr(module, name)) not in at_top
+        ]
+    for name in names:
+        if name not in documented:
+            logging.getLogger(__name__).warning("%s is public and not documented", name)
+
+
+def setup(app):
+    """Connect the functions above."""
+    app.connect("autodoc-process-docstring", plain_foreign_references, priority=400)
+    app.connect("env-check-consistency", warn_of_undocumented)

@@ -1,0 +1,215 @@
+"""One fold of the comparison: the same preparation for all contenders, one contender's scores."""
+
+import time
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from sklearn_ebm._tables import Table
+
+# A category with fewer training rows than this shares one column with the other rare ones.
+MIN_FREQUENCY = 5
+# HistGradientBoostingClassifier takes at most 255 categories; the others get the same ones.
+MAX_CATEGORIES = 255
+ECE_BINS = 15
+# What a dense copy of sparse data may take before it is refused (numbers, 8 bytes each).
+_DENSE_LIMIT = 100_000_000
+_SPARSE_BELOW = 0.3  # share of non-zeros; the default of scikit-learn's ColumnTransformer
+_PREDICT_SECONDS = 0.2  # repeat a prediction until it took this long, or five times
+_PREDICT_REPEATS = 5
+
+# The scores of a contender in the order of the table: key in the files, heading, digits.
+SCORES = {
+    "accuracy": ("accuracy", 3),
+    "log_loss": ("log-loss", 4),
+    "brier": ("Brier", 3),
+    "ece": ("ECE", 3),
+    "fit_seconds": ("fit s", 3),
+    "predict_microseconds": ("predict µs", 2),
+}
+
+
+class Fold(NamedTuple):
+    """The rows of one fold, prepared: training part first, test part second."""
+
+    X_train: Any
+    X_test: Any
+    y_train: np.ndarray
+    y_test: np.ndarray
+
+
+class Outcome(NamedTuple):
+    """What a contender did on one fold: its scores or, if it failed, the error."""
+
+    scores: dict[str, float] | None
+    error: str
+    warnings: tuple[str, ...]
+
+
+def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
+    """Impute, scale and one-hot encode a fold, with what the training rows alone tell.
+
+    Parameters
+    ----------
+    table : Table
+    train, test : ndarray of int
+        Positions of the rows.
+
+    Returns
+    -------
+    fold : Fold
+        Numbers with the median for a missing value (and an indicator column), standardised;
+        categories one-hot, rare and new ones in a column of their own. CSR if mostly zeros.
+
+    Examples
+    --------
+    >>> from sklearn_ebm._tables import make_table
+    >>> table = make_table([[0.0, "a"], [2.0, "b"], [1.0, "a"]], [0, 1, 1])
+    >>> prepare(table, [0, 1], [2]).X_test
+    array([[0., 1.]])
+    """
+    if scipy.sparse.issparse(table.numbers):
+        numbers = StandardScaler(with_mean=False)  # subtracting a mean would fill in the zeros
+    else:
+        # A column that is empty in the training rows of a fold stays, as zeros.
+        imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+        numbers = make_pipeline(imputer, StandardScaler())
+    categories = OneHotEncoder(
+        min_frequency=MIN_FREQUENCY,
+        max_categories=MAX_CATEGORIES,
+        handle_unknown="infrequent_if_exist",
+    )
+    train_parts, test_parts = [], []
+    for encoder, columns in [(numbers, table.numbers), (categories, table.categories)]:
+        if columns.shape[1]:
+            train_parts.append(scipy.sparse.csr_matrix(encoder.fit_transform(columns[train])))
+            test_parts.append(scipy.sparse.csr_matrix(encoder.transform(columns[test])))
+    X_train = scipy.sparse.hstack(train_parts, format="csr")
+    X_test = scipy.sparse.hstack(test_parts, format="csr")
+    if X_train.nnz >= _SPARSE_BELOW * X_train.shape[0] * X_train.shape[1]:
+        X_train, X_test = X_train.toarray(), X_test.toarray()
+    return Fold(X_train, X_test, table.labels[train], table.labels[test])
+
+
+def prepare_for_trees(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
+    """Leave numbers as they are, NaN included, and code the categories: how trees are used.
+
+    Parameters and returns are those of `prepare`; the categorical columns are the last ones.
+
+    Raises
+    ------
+    MemoryError
+        If sparse data would take too much memory as a dense array.
+    """
+    numbers = table.numbers
+    if scipy.sparse.issparse(numbers):
+        if numbers.shape[0] * numbers.shape[1] > _DENSE_LIMIT:
+            raise MemoryError("It takes dense arrays only, and this sparse data is too large.")
+        numbers = numbers.toarray()
+    if not table.category_names:
+        return Fold(numbers[train], numbers[test], table.labels[train], table.labels[test])
+    encoder = OrdinalEncoder(
+        min_frequency=MIN_FREQUENCY,
+        max_categories=MAX_CATEGORIES - 1,  # one is left for the rare ones
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+    )
+    codes = encoder.fit_transform(table.categories[train])
+    return Fold(
+        np.hstack([numbers[train], codes]),
+        np.hstack([numbers[test], encoder.transform(table.categories[test])]),
+        table.labels[train],
+        table.labels[test],
+    )
+
+
+def measure(estimator: Any, fold: Fold) -> Outcome:
+    """Fit a clone of an estimator on a fold's training part and score it on its test part.
+
+    Parameters
+    ----------
+    estimator : classifier with `predict_proba`
+    fold : Fold
+
+    Returns
+    -------
+    outcome : Outcome
+        Seconds are of wall-clock time: of `fit` alone, and of `predict` on all test rows at once,
+        the median of its repeats, per row.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            scores, error = _scores(clone(estimator), fold), ""
+        except Exception as failure:  # whatever a contender does must not end the others' run
+            scores, error = None, f"{type(failure).__name__}: {_one_line(failure)}"
+    kinds = dict.fromkeys(f"{each.category.__name__}: {_one_line(each.message)}" for each in caught)
+    return Outcome(scores, error, tuple(kinds))
+
+
+def _one_line(message: Any) -> str:
+    line = (str(message).strip().splitlines() or ["no message"])[0]
+    return line if len(line) <= 160 else line[:157] + "..."
+
+
+def _scores(estimator: Any, fold: Fold) -> dict[str, float]:
+    start = time.perf_counter()
+    estimator.fit(fold.X_train, fold.y_train)
+    fit_seconds = time.perf_counter() - start
+    probabilities = np.asarray(estimator.predict_proba(fold.X_test), dtype=np.float64)
+    predicted = estimator.predict(fold.X_test)
+    seconds: list[float] = []
+    while len(seconds) < _PREDICT_REPEATS and sum(seconds) < _PREDICT_SECONDS:
+        start = time.perf_counter()
+        estimator.predict(fold.X_test)
+        seconds.append(time.perf_counter() - start)
+    y = fold.y_test
+    return {
+        "accuracy": float(np.mean(predicted == y)),
+        "log_loss": float(log_loss(y, probabilities, labels=np.arange(probabilities.shape[1]))),
+        "brier": brier(probabilities, y),
+        "ece": expected_calibration_error(probabilities, y),
+        "fit_seconds": fit_seconds,
+        "predict_microseconds": 1e6 * float(np.median(seconds)) / len(y),
+    }
+
+
+def brier(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Σ_k (p_k − 1[k = y])², averaged over rows: 0 is perfect and 2 the worst.
+
+    The sum runs over all classes, with two classes too, where it is twice the score that counts
+    the positive class only (scikit-learn's `brier_score_loss` by default).
+
+    Examples
+    --------
+    >>> round(brier(np.array([[0.7, 0.3], [0.5, 0.5]]), np.array([0, 1])), 12)
+    0.34
+    """
+    truth = np.eye(probabilities.shape[1])[y]
+    return float(np.mean(np.sum((probabilities - truth) ** 2, axis=1)))
+
+
+def expected_calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:
+    """Σ_b n_b/n |accuracy_b − confidence_b| over 15 bins of equal width, open on the left.
+
+    The confidence of a row is the probability of its most probable class.
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    >>> round(expected_calibration_error(p, np.array([0, 1, 1])), 12)
+    0.4
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == y
+    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
+    # n_b |accuracy_b − confidence_b| is the absolute sum of the rows' differences in the bin.
+    gaps = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
+    return float(np.abs(gaps).sum() / len(y))

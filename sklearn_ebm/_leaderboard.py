@@ -1,0 +1,193 @@
+"""The rows of a comparison and the ranked table they make."""
+
+import csv
+import html
+import json
+import math
+import os
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from sklearn_ebm._folds import SCORES
+
+RANKED_BY = "log_loss"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender's line in the table.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    settings : str
+        The estimator as it was run, in full.
+    folds : tuple of dict
+        The scores of every fold, by the names of `SCORES`; empty if the contender failed.
+    warnings : tuple of str
+        What it warned of while fitting, and in how many folds.
+    error : str
+        Why it failed, in one sentence; empty if it did not.
+
+    Examples
+    --------
+    >>> row = Row("mine", "Mine()", ({"accuracy": 0.5}, {"accuracy": 0.75}))
+    >>> row.mean("accuracy"), round(row.sd("accuracy"), 4)
+    (0.625, 0.1768)
+    """
+
+    model: str
+    settings: str
+    folds: tuple[dict[str, float], ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+    def mean(self, score: str) -> float:
+        """Return the mean of a score over the folds, NaN if the contender failed."""
+        return statistics.fmean(fold[score] for fold in self.folds) if self.folds else math.nan
+
+    def sd(self, score: str) -> float:
+        """Return the sample standard deviation of a score over the folds."""
+        if len(self.folds) < 2:
+            return math.nan
+        return statistics.stdev(fold[score] for fold in self.folds)
+
+    def cell(self, score: str) -> str:
+        """Return a score as it stands in the printed table: mean ± sd."""
+        if not self.folds:
+            return "failed" if score == RANKED_BY else ""
+        digits = SCORES[score][1]
+        return f"{self.mean(score):.{digits}f} ± {self.sd(score):.{digits}f}"
+
+
+@dataclass
+class ComparisonTable:
+    """Contenders under the same cross-validation, ranked by log-loss.
+
+    Attributes
+    ----------
+    rows : list of Row
+        In the order in which they finished.
+    about : dict
+        What was compared on what, and how: the data, the folds, the preparation, the versions.
+
+    Examples
+    --------
+    >>> scores = dict.fromkeys(SCORES, 0.25)
+    >>> table = ComparisonTable([Row("a", "A()", (scores, scores)), Row("b", "B()", error="No.")])
+    >>> [row.model for row in table.ranked()]
+    ['a', 'b']
+    >>> table.records()[0]["log_loss_mean"]
+    0.25
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def ranked(self) -> list[Row]:
+        """Return the rows by rising log-loss, those that failed last."""
+        return sorted(self.rows, key=lambda row: (not row.folds, row.mean(RANKED_BY)))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the ranked rows as flat dictionaries, one value per cell."""
+        return [
+            {
+                "rank": rank if row.folds else None,
+                "model": row.model,
+                **{
+                    f"{score}_{name}": value if math.isfinite(value) else None
+                    for score in SCORES
+                    for name, value in [("mean", row.mean(score)), ("sd", row.sd(score))]
+                },
+                "warnings": "; ".join(row.warnings),
+                "error": row.error,
+                "settings": row.settings,
+            }
+            for rank, row in enumerate(self.ranked(), 1)
+        ]
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the ranked rows, one line each, as CSV."""
+        columns = ["rank", "model", *(f"{score}_{part}" for score in SCORES for part in _PARTS)]
+        columns += ["warnings", "error", "settings"]
+
+        def write(file: TextIO) -> None:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.records())
+
+        _replace_file(path, write)
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write `about`, the ranked rows and their scores in every fold as JSON."""
+        rows = [
+            record | {"warnings": list(row.warnings), "folds": list(row.folds)}
+            for record, row in zip(self.records(), self.ranked(), strict=True)
+        ]
+        content = {"about": self.about, "rows": rows}
+        _replace_file(path, lambda file: file.write(json.dumps(content, indent=2) + "\n"))
+
+    def to_pandas(self) -> Any:
+        """Return the ranked rows as a pandas data frame.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed; the message says how to install it.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError(
+                "A data frame needs pandas; install it with: pip install "
+                '"sklearn_ebm[compare]", or use records(), which needs nothing.'
+            ) from None
+        return pandas.DataFrame(self.records())
+
+    def notes(self) -> list[str]:
+        """Return what to know beside the numbers: rows and columns left out, warnings, errors."""
+        notes = list(self.about.get("data", {}).get("notes", ()))
+        for row in self.ranked():
+            notes += [f"{row.model}: {warning}" for warning in row.warnings]
+            notes += [f"{row.model} failed: {row.error}"] if row.error else []
+        return notes
+
+    def __str__(self) -> str:
+        cells = [["", "model", *(heading for heading, _ in SCORES.values())]]
+        for rank, row in enumerate(self.ranked(), 1):
+            place = str(rank) if row.folds else "-"
+            cells.append([place, row.model, *(row.cell(score) for score in SCORES)])
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = []
+        for line in cells:
+            padded = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+            padded[1] = line[1].ljust(widths[1])
+            lines.append("  ".join(padded).rstrip())
+        lines.insert(1, "-" * max(map(len, lines)))
+        title = [self.about["title"]] if "title" in self.about else []
+        return "\n".join([*title, *lines, *(f"note: {note}" for note in self.notes())])
+
+    def _repr_html_(self) -> str:
+        headings = ["", "model", *(heading for heading, _ in SCORES.values())]
+        lines = [[f"<th>{heading}</th>" for heading in headings]]
+        for rank, row in enumerate(self.ranked(), 1):
+            texts = [str(rank), row.model, *(row.cell(score) for score in SCORES)]
+            lines.append([f"<td>{html.escape(text)}</td>" for text in texts])
+        body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
+        title = html.escape(self.about.get("title", ""))
+        return f"<table><caption>{title}</caption>{body}</table><ul>{notes}</ul>"
+
+
+_PARTS = ("mean", "sd")
+
+
+def _replace_file(path: str | os.PathLike[str], write: Callable[[TextIO], Any]) -> None:
+    """Write a file so that it is there in full or, if that fails, as it was before."""
+    partial = f"{os.fspath(path)}.partial"
+    with open(partial, "w", encoding="utf-8", newline="") as file:
+        write(file)
+    os.replace(partial, path)

@@ -1,0 +1,61 @@
+"""Parameters by name, and the flat float64 vector that a solver moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.floating]
+Params: TypeAlias = dict[str, Array]
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+
+
+class ParameterLayout:
+    """Where each named parameter lies in one flat vector.
+
+    Parameters
+    ----------
+    shapes : mapping of str to tuple of int
+        The shape of each parameter; their order is the order in the vector.
+
+    Examples
+    --------
+    >>> layout = ParameterLayout({"coef": (2, 3), "intercept": (2,)})
+    >>> layout.size
+    8
+    >>> layout.unpack(np.arange(8.0))["intercept"]
+    array([6., 7.])
+    """
+
+    def __init__(self, shapes: Shapes) -> None:
+        self.shapes = dict(shapes)
+        self.slices: dict[str, slice] = {}
+        position = 0
+        for name, shape in self.shapes.items():
+            self.slices[name] = slice(position, position + math.prod(shape))
+            position += math.prod(shape)
+        self.size = position
+
+    def unpack(self, vector: Array) -> Params:
+        """Views into the vector, by name."""
+        return {
+            name: vector[self.slices[name]].reshape(shape) for name, shape in self.shapes.items()
+        }
+
+    def pack(self, params: Mapping[str, Array]) -> Array:
+        """A new flat float64 vector."""
+        vector = np.empty(self.size)
+        for name, part in self.slices.items():
+            vector[part] = np.ravel(params[name])
+        return vector
+
+    def mask(self, names: Collection[str]) -> npt.NDArray[np.bool_]:
+        """True on the entries that belong to the named parameters."""
+        chosen = np.zeros(self.size, dtype=bool)
+        for name in names:
+            chosen[self.slices[name]] = True
+        return chosen

@@ -1,0 +1,249 @@
+"""From a data frame or arrays to numbers, categories and classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from sklearn_ebm._columns import (
+    Column,
+    DataError,
+    RawColumn,
+    closest,
+    raw_column,
+    raw_columns,
+    settled,
+    typed_columns,
+    why_useless,
+)
+
+# Above this many distinct numbers a target is looked at as a possible quantity.
+_MANY_CLASSES = 20
+# Which rows have a label, the labels as positions, the classes and the notes.
+_Labels = tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The typed columns of a data set and its classes.
+
+    Attributes
+    ----------
+    numbers : ndarray or sparse matrix of shape (n, p), float
+        Numeric columns, NaN where a value is missing.
+    categories : ndarray of shape (n, q), int32
+        Codes of the categorical columns; 0 stands for a missing value.
+    number_names, category_names : tuple of str
+        Names of the columns of `numbers` and `categories`.
+    labels : ndarray of shape (n,), int
+        Position of each row's class in `classes`.
+    classes : tuple of str
+        The classes, as text.
+    notes : tuple of str
+        What was left out of the data, and why.
+    source : str
+        Where the data came from.
+    """
+
+    numbers: Any
+    categories: np.ndarray
+    number_names: tuple[str, ...]
+    category_names: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    source: str = "data in memory"
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of `numbers` and `categories` together."""
+        return len(self.number_names) + len(self.category_names)
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """Number of rows of each class."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def sample(self, max_rows: int, at_least: int, seed: int) -> "Table":
+        """Return about `max_rows` rows, drawn class by class.
+
+        Every class keeps its share of the rows, and a rare one at least `at_least` rows, so that
+        it still reaches every fold.
+        """
+        n_rows = len(self.labels)
+        if max_rows >= n_rows:
+            return self
+        rng = np.random.default_rng(seed)
+        rows = []
+        for label, count in enumerate(self.class_counts):
+            size = min(count, max(at_least, count * max_rows // n_rows))
+            rows.append(rng.permutation(np.flatnonzero(self.labels == label))[:size])
+        chosen = np.sort(np.concatenate(rows))
+        note = f"{len(chosen)} of {n_rows} rows were drawn at random, class by class."
+        return replace(
+            self,
+            numbers=self.numbers[chosen],
+            categories=self.categories[chosen],
+            labels=self.labels[chosen],
+            notes=(*self.notes, note),
+        )
+
+
+def make_table(
+    X: Any, y: Any, *, drop: Sequence[str] = (), source: str = "data in memory"
+) -> Table:
+    r"""Type the columns of X, turn y into classes, and leave out what cannot help.
+
+    Parameters
+    ----------
+    X : data frame (pandas or polars), array or sparse matrix of shape (n, d)
+        The features; with the name of a column as `y`, the features and the target.
+    y : array-like of shape (n,) or str
+        The labels, of any type, or the name of the target column of the data frame `X`.
+    drop : sequence of str
+        Names of columns to leave out.
+    source : str
+        Where the data came from, for the report.
+
+    Returns
+    -------
+    table : Table
+
+    Raises
+    ------
+    DataError
+        If a column is not there, is free text or holds infinite values; if `y` is not a set of
+        classes; or if no usable column is left.
+
+    Examples
+    --------
+    >>> table = make_table([[1.5, 0.0], [2.5, 0.0], [3.5, 0.0]], ["no", "yes", None])
+    >>> table.numbers.tolist(), table.classes, table.labels.tolist()
+    ([[1.5], [2.5]], ('no', 'yes'), [0, 1])
+    >>> print(*table.notes, sep="\n")
+    1 row without a label was left out.
+    Left out "x1": the same value in every row.
+    """
+    if scipy.sparse.issparse(X):
+        if isinstance(y, str):
+            raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
+        return _sparse_table(X.tocsr(), _labels(raw_column(y, "y")), drop, source)
+    columns = raw_columns(X)
+    if isinstance(y, str):
+        target = columns.pop(_position(y, columns, "target column"))
+    else:
+        target = raw_column(y, "y")
+    for name in drop:
+        columns.pop(_position(name, columns, "column to drop"))
+    if any(len(column.values) != len(target.values) for column in columns):
+        raise _unequal(len(columns[0].values), len(target.values))
+    labelled, labels, classes, notes = _labels(target)
+    typed: list[Column] = []
+    useless: dict[str, list[str]] = {}
+    for column in (settled(column.take(labelled)) for column in columns):
+        reason = why_useless(column)
+        if reason:
+            useless.setdefault(reason, []).append(f'"{column.name}"')
+        else:
+            typed += typed_columns(column)
+    notes += tuple(f"Left out {', '.join(names)}: {why}." for why, names in useless.items())
+    if not typed:
+        raise DataError("No column is left to learn from. " + " ".join(notes))
+    numbers = [column for column in typed if not column.is_category]
+    categories = [column for column in typed if column.is_category]
+    return Table(
+        numbers=_stack(numbers, len(labels), np.float64),
+        categories=_stack(categories, len(labels), np.int32),
+        number_names=tuple(column.name for column in numbers),
+        category_names=tuple(column.name for column in categories),
+        labels=labels,
+        classes=classes,
+        notes=notes,
+        source=source,
+    )
+
+
+def _stack(columns: list[Column], n_rows: int, dtype: type) -> np.ndarray:
+    empty = np.empty((n_rows, 0))  # so that no columns at all still have their rows
+    return np.column_stack([empty, *(column.values for column in columns)]).astype(dtype)
+
+
+def _sparse_table(X: Any, target: _Labels, drop: Sequence[str], source: str) -> Table:
+    if drop:
+        raise DataError("A sparse matrix has no named columns to drop; leave them out of X.")
+    labelled, labels, classes, notes = target
+    if X.shape[0] != len(labelled):
+        raise _unequal(X.shape[0], len(labelled))
+    if not np.isfinite(X.data).all():
+        raise DataError("The sparse matrix holds missing or infinite values; fill them in first.")
+    return Table(
+        numbers=X[labelled].astype(np.float64),
+        categories=np.empty((len(labels), 0), dtype=np.int32),
+        number_names=tuple(f"x{j}" for j in range(X.shape[1])),
+        category_names=(),
+        labels=labels,
+        classes=classes,
+        notes=notes,
+        source=source,
+    )
+
+
+def _unequal(n_rows: int, n_labels: int) -> DataError:
+    return DataError(f"X has {n_rows} rows and y has {n_labels} labels; give one label per row.")
+
+
+def _position(name: str, columns: list[RawColumn], role: str) -> int:
+    names = [column.name for column in columns]
+    if names.count(name) == 1:
+        return names.index(name)
+    if name in names:
+        raise DataError(f'There are {names.count(name)} columns "{name}"; rename all but one.')
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    hint = closest(name, names) or f"the columns are {shown}."
+    raise DataError(f'There is no {role} "{name}"; {hint}')
+
+
+def _labels(target: RawColumn) -> _Labels:
+    """Return which rows have a label, the labels as positions, the classes and the notes."""
+    name, values, missing = target
+    if values.ndim == 2 and values.shape[1] == 1:
+        values, missing = values[:, 0], missing[:, 0]
+    if values.ndim != 1:
+        raise DataError("The labels have more than one column; give one label per row.")
+    present = values[~missing]
+    if present.dtype.kind == "O" and not all(isinstance(value, str) for value in present):
+        kinds = {type(value) for value in present}
+        # Numbers that came as objects stay numbers; a mixture has no order other than its text's.
+        present = present.astype(float if kinds <= {int, float} else str)
+    _refuse_quantity(name, present)
+    if present.dtype.kind == "f" and (present == np.round(present)).all():
+        present = present.astype(np.int64)  # pandas reads 0, 1 and an empty cell as floats
+    classes, labels = np.unique(present, return_inverse=True)
+    if len(classes) == 0:
+        raise DataError(f'The target "{name}" has no labels; a classifier needs at least two.')
+    if len(classes) == 1:
+        raise DataError(
+            f'The target "{name}" has one class only, "{classes[0]}"; a classifier needs at '
+            "least two."
+        )
+    left_out = int(missing.sum())
+    rows = "1 row without a label was" if left_out == 1 else f"{left_out} rows without a label were"
+    notes = (f"{rows} left out.",) if left_out else ()
+    return ~missing, labels, tuple(str(value) for value in classes.tolist()), notes
+
+
+def _refuse_quantity(name: str, values: np.ndarray) -> None:
+    if values.dtype.kind not in "iuf":
+        if values.dtype.kind in "Mm":
+            raise DataError(f'The target "{name}" is a date; a classifier needs classes.')
+        return
+    distinct = np.unique(values)
+    whole = bool((distinct == np.round(distinct)).all())
+    if len(distinct) > _MANY_CLASSES and (not whole or 5 * len(distinct) > len(values)):
+        raise DataError(
+            f'The target "{name}" is a quantity, with {len(distinct)} different values; compare '
+            "needs classes (a comparison for continuous answers does not exist yet), so cut it "
+            "into a few."
+        )

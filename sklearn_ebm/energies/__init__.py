@@ -1,0 +1,15 @@
+"""Energies: what is learnt. Low where x and y fit."""
+
+from sklearn_ebm._registry import Registry
+from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.linear import Linear
+
+ENERGIES: Registry[Energy] = Registry(
+    "energy",
+    Energy,  # type: ignore[type-abstract]
+    {
+        "linear": Linear,
+    },
+)
+
+__all__ = ["ENERGIES", "Energy", "Linear", "Linearization"]

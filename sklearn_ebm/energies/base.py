@@ -1,0 +1,84 @@
+"""The contract of an energy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._params import Array, Params, Shapes
+
+
+class Linearization(NamedTuple):
+    """Energies of some rows, and how they answer to the parameters.
+
+    Attributes
+    ----------
+    energies : ndarray of shape (n, m) or (n, m, z)
+        Energies of m answers (and z latent values); low where x and y fit.
+    pullback : callable
+        dE (same shape as energies) -> gradient by parameter, summed over the rows.
+    pushforward : callable or None
+        direction by parameter -> dE. None where not written; Newton products need it.
+    pullback_answers : callable or None
+        dE -> d(answers), row by row. None for classes; gradient samplers need it.
+    """
+
+    energies: Array
+    pullback: Callable[[Array], Params]
+    pushforward: Callable[[Params], Array] | None = None
+    pullback_answers: Callable[[Array], Array] | None = None
+
+
+class Energy(BaseEstimator, ABC):
+    """F_W(x, y), low where x and y fit. ``__init__`` only stores; parameters W are passed in.
+
+    Attributes
+    ----------
+    penalized : tuple of str
+        Names of the parameters that the L2 penalty acts on; intercepts stay out.
+    nonnegative : bool
+        Whether F ≥ 0 for all parameters, as for a distance. Some losses need it.
+    linear : bool
+        Whether F is linear in the parameters. A convex loss then has a duality gap.
+    examples : tuple of dict
+        Settings that the checks run at, one of them away from every default.
+    """
+
+    penalized: ClassVar[tuple[str, ...]] = ()
+    nonnegative: ClassVar[bool] = False
+    linear: ClassVar[bool] = False
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
+    @abstractmethod
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Shape of each parameter, by name."""
+
+    @abstractmethod
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """Parameters to start learning from; honours the weights of the rows."""
+
+    @abstractmethod
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """Energies of all classes (``answers=None``) or of given answers, and their derivatives."""
+
+    def curvature_scale(
+        self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
+    ) -> Params | None:
+        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, the solver's ruler; None where unknown."""
+        return None
+
+    def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
+        """Public attributes of the fitted estimator, such as ``coef_``."""
+        return {}

@@ -1,0 +1,120 @@
+"""The linear energy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._arrays import column_norms
+from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm.energies.base import Energy, Linearization
+
+
+class Linear(Energy):
+    """F(x, y) = −⟨w_y, x⟩ − b_y.
+
+    Each answer y has a template w_y; the energy is low where x lies along it. With the loss
+    ``nll`` this is multinomial logistic regression, with ``hinge`` the multiclass support vector
+    machine of Crammer and Singer.
+
+    Parameters
+    ----------
+    fit_intercept : bool, default=True
+        Whether the energies have the term b_y, which is never penalised.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007), section 3. :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    F(x, 0) = −(1·3 + 2·1) − 0.5 = −5.5 and F(x, 1) = −(0·3 − 1·1) − 0 = 1:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import Linear
+    >>> params = {"coef": np.array([[1.0, 2.0], [0.0, -1.0]]), "intercept": np.array([0.5, 0.0])}
+    >>> Linear().linearize(params, np.array([[3.0, 1.0]])).energies
+    array([[-5.5,  1. ]])
+    """
+
+    penalized = ("coef",)
+    linear = True
+    examples = ({}, {"fit_intercept": False})
+
+    def __init__(self, fit_intercept: bool = True) -> None:
+        self.fit_intercept = fit_intercept
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Shape of each parameter: coef (k, d) and, with an intercept, intercept (k,)."""
+        shapes: dict[str, tuple[int, ...]] = {"coef": (n_answers, n_features)}
+        if self.fit_intercept:
+            shapes["intercept"] = (n_answers,)
+        return shapes
+
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """All zero: every answer fits every x equally well."""
+        shapes = self.shapes(X.shape[1], n_answers)
+        return {name: np.zeros(shape) for name, shape in shapes.items()}
+
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """Energies (n, k) of all classes in the dtype of X, pullback and pushforward.
+
+        Parameters
+        ----------
+        params : dict
+            ``coef`` (k, d) and, with an intercept, ``intercept`` (k,).
+        X : ndarray or CSR of shape (n, d)
+            Rows.
+        answers : None
+            A linear energy scores all classes.
+
+        Returns
+        -------
+        Linearization
+            The energies lie in memory answer by answer (Fortran order).
+        """
+        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+
+        def pullback(slope: Array) -> Params:
+            slope = slope.astype(rows.dtype, copy=False)
+            gradient: Params = {"coef": -np.asarray(rows.T @ slope).T}
+            if self.fit_intercept:
+                gradient["intercept"] = -slope.sum(axis=0, dtype=np.float64)
+            return gradient
+
+        def pushforward(direction: Params) -> Array:
+            coef = direction["coef"].astype(rows.dtype, copy=False)
+            energies = np.asfortranarray(rows @ coef.T)
+            if self.fit_intercept:
+                energies += direction["intercept"].astype(rows.dtype, copy=False)
+            return np.negative(energies, out=energies)
+
+        return Linearization(pushforward(params), pullback, pushforward)
+
+    def curvature_scale(
+        self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
+    ) -> Params | None:
+        """Return √Σᵢ wᵢ xᵢⱼ² for the coefficients of feature j and √Σᵢ wᵢ for the intercepts."""
+        norms = column_norms(X, weight)
+        scale: Params = {"coef": np.tile(norms, (n_answers, 1))}
+        if self.fit_intercept:
+            scale["intercept"] = np.full(n_answers, np.sqrt(weight.sum()))
+        return scale
+
+    def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
+        """Coefficients and intercepts with scikit-learn's signs and shapes."""
+        coef = params["coef"]
+        intercept = params.get("intercept", np.zeros(n_answers, dtype=coef.dtype))
+        if n_answers == 2:
+            return {"coef_": coef[1:] - coef[:1], "intercept_": intercept[1:] - intercept[:1]}
+        return {"coef_": coef, "intercept_": intercept}

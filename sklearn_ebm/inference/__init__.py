@@ -1,0 +1,17 @@
+"""Inference: eliminating a variable, answers and latents alike."""
+
+from sklearn_ebm._registry import Registry
+from sklearn_ebm.inference.base import Eliminated, Elimination
+from sklearn_ebm.inference.minimum import Minimum
+from sklearn_ebm.inference.soft_minimum import SoftMinimum
+
+INFERENCES: Registry[Elimination] = Registry(
+    "inference",
+    Elimination,  # type: ignore[type-abstract]
+    {
+        "min": Minimum,
+        "marginal": SoftMinimum,
+    },
+)
+
+__all__ = ["INFERENCES", "Eliminated", "Elimination", "Minimum", "SoftMinimum"]

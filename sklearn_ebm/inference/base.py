@@ -1,0 +1,44 @@
+"""The contract of inference: eliminating a variable from an energy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._params import Array
+
+
+class Eliminated(NamedTuple):
+    """What is left when a variable has been eliminated.
+
+    Attributes
+    ----------
+    energies : ndarray of shape (...)
+        The energy without the variable, in the units of the energies.
+    weights : ndarray of shape (..., k)
+        dF/dE: how much each value of the variable counts. Non-negative, summing to 1.
+    """
+
+    energies: Array
+    weights: Array
+
+
+class Elimination(BaseEstimator, ABC):
+    """Eliminates the last axis of an array of energies, be it answers or latent values."""
+
+    @abstractmethod
+    def __call__(self, energies: Array) -> Eliminated:
+        """Eliminate the last axis.
+
+        Parameters
+        ----------
+        energies : ndarray of shape (..., k)
+            Energies; +inf marks a value that is not available.
+
+        Returns
+        -------
+        Eliminated
+            Energies of shape (...) and weights of shape (..., k).
+        """

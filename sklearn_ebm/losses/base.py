@@ -1,0 +1,103 @@
+"""The contract of a loss: what learning wants of the energies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._params import Array
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+CurvatureProduct: TypeAlias = Callable[[Array], Array]
+
+
+def split_right(energies: Array, correct: Mask) -> tuple[tuple[Array, Array], Array]:
+    """Return the index of the right answer of each row, and its energy (n,)."""
+    index = (np.arange(energies.shape[0]), correct.argmax(axis=1))
+    return index, energies[index]
+
+
+class Loss(BaseEstimator, ABC):
+    """ℓ(F, y): looks at the energies of a row and says which should fall and which should rise.
+
+    A loss never sees x, the parameters, row weights or the penalty. ``__init__`` only stores.
+    Subclass `PairwiseLoss` instead where the loss compares the right answer with one wrong answer
+    at a time: most do, and one method is then enough.
+
+    Attributes
+    ----------
+    convex : bool
+        Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
+    pinned : bool
+        Whether ℓ fixes the level of the energies. The others see only differences of energies.
+    online : bool
+        Whether learning follows single rows and averages the steps, because the minimum of the
+        penalised sum over rows is no use (perceptron).
+    needs_nonnegative : str or None
+        Why the loss needs energies that are never negative, as the end of a sentence; None if it
+        does not.
+    conjugate : callable or None
+        ``(slope (n, m), correct) -> (n,)``: the convex conjugate ℓ*(g) = sup_F ⟨g, F⟩ − ℓ(F) at
+        slopes that the loss, smoothed or not, can return. It gives the duality gap.
+    curvature : callable or None
+        ``(energies, correct) -> (dF -> dslope)``: second-derivative products, row by row.
+    examples : tuple of dict
+        Settings that the checks run at, one of them away from every default.
+    """
+
+    convex: ClassVar[bool] = False
+    pinned: ClassVar[bool] = False
+    online: ClassVar[bool] = False
+    needs_nonnegative: ClassVar[str | None] = None
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+    conjugate: Callable[[Array, Mask], Array] | None = None
+    curvature: Callable[[Array, Mask], CurvatureProduct] | None = None
+
+    @abstractmethod
+    def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        """Value and slope of the loss, row by row.
+
+        Parameters
+        ----------
+        energies : ndarray of shape (n, m)
+            Energies of m answers.
+        correct : ndarray of bool of shape (n, m)
+            True at the one right answer of each row.
+
+        Returns
+        -------
+        value : ndarray of shape (n,)
+        slope : ndarray of shape (n, m)
+            dℓ/dF, in the dtype of the energies.
+        """
+
+    def is_smooth(self, n_answers: int) -> bool:
+        """Whether the slope is continuous, so that a gradient method may be used as it is."""
+        return True
+
+    def smoothed(self, temperature: float) -> Loss:
+        """Return a smooth loss that lies above this one and tends to it as T → 0; itself if smooth."""
+        return self
+
+    def surrogate(self) -> Loss | None:
+        """Return a convex loss to start from; None where this one is convex itself."""
+        return None
+
+    def validate(self, n_answers: int) -> None:
+        """Raise ValueError, in one sentence, if a parameter is out of range for k answers."""
+
+
+def require_positive(loss: Loss, *names: str) -> None:
+    """Raise ValueError unless the named parameters are positive finite numbers."""
+    for name in names:
+        value = getattr(loss, name)
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
+            raise ValueError(
+                f"{name}={value!r} of {type(loss).__name__} must be a positive finite number."
+            )

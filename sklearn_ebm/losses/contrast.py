@@ -1,0 +1,156 @@
+"""Which wrong answers a pairwise loss is measured against: the most offending one, or all.
+
+Both work on the *offending energies* o_ȳ = F(ȳ) − m_yȳ, the energies of wrong answers less their
+margin, so that a loss is a function φ(F(y), o) of two numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sklearn_ebm._params import Array
+from sklearn_ebm._registry import Registry
+from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
+from sklearn_ebm.losses.base import Mask, split_right
+
+if TYPE_CHECKING:
+    from sklearn_ebm.losses.pairwise import PairwiseLoss
+
+
+class Contrast:
+    """Turns a loss on pairs into a loss on the energies of a row."""
+
+    def value_and_slope(
+        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m)."""
+        raise NotImplementedError
+
+    def curvature(
+        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+    ) -> Callable[[Array], Array]:
+        """Second-derivative product dF (n, m) -> dslope (n, m)."""
+        raise NotImplementedError
+
+    def conjugate(self, loss: PairwiseLoss, slope: Array, correct: Mask) -> Array:
+        """Convex conjugate (n,) at slopes (n, m)."""
+        raise NotImplementedError
+
+
+class Hardest(Contrast):
+    """ℓ = φ(F(y), min_ȳ o_ȳ); at temperature T the minimum becomes −T log Σ exp(−o_ȳ/T)."""
+
+    def _eliminate(
+        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[tuple[Array, Array], Array, Array, Array]:
+        index, right = split_right(energies, correct)
+        offending = energies - loss.margins(correct, energies.dtype)
+        offending[index] = np.inf
+        hard_or_soft: Elimination = SoftMinimum(1 / temperature) if temperature else Minimum()
+        lowest, weights = hard_or_soft(offending)
+        return index, right, lowest, weights
+
+    def value_and_slope(
+        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m)."""
+        index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
+        value, slope_right, slope_offending = loss.pair(right, lowest, temperature)
+        slope = weights
+        slope *= np.asarray(slope_offending, dtype=slope.dtype)[:, None]
+        slope[index] = slope_right
+        return value, slope
+
+    def curvature(
+        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+    ) -> Callable[[Array], Array]:
+        """Second-derivative product dF (n, m) -> dslope (n, m).
+
+        With weights π of the soft minimum o: ∂o = π and ∂²o = −(diag π − ππᵀ)/T.
+        """
+        index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
+        _, _, slope_offending = loss.pair(right, lowest, temperature)
+        both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)  # type: ignore[misc]
+        bend = -slope_offending / temperature if temperature else np.zeros_like(right)
+
+        def product(direction: Array) -> Array:
+            along_right = direction[index]
+            along_lowest = np.einsum("ij,ij->i", weights, direction)
+            pull = mixed * along_right + (both_offending - bend) * along_lowest
+            result = weights * (pull[:, None] + bend[:, None] * direction)
+            result[index] = both_right * along_right + mixed * along_lowest
+            return result
+
+        return product
+
+    def conjugate(self, loss: PairwiseLoss, slope: Array, correct: Mask) -> Array:
+        """Convex conjugate (n,) at slopes (n, m).
+
+        At the supremum all offending energies are equal, so only the total push counts:
+        ℓ*(g) = Σ_ȳ m_yȳ g_ȳ + φ*(g_y, Σ_ȳ g_ȳ).
+        """
+        index, right = split_right(slope, correct)
+        wrong = np.where(correct, 0, slope)
+        shift = (wrong * loss.margins(correct, slope.dtype)).sum(axis=1)
+        return shift + loss.pair_conjugate(right, wrong.sum(axis=1))  # type: ignore[misc]
+
+
+class All(Contrast):
+    """ℓ = Σ_ȳ φ(F(y), o_ȳ): the sum over all wrong answers, term by term."""
+
+    def _pairs(self, loss: PairwiseLoss, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        _, right = split_right(energies, correct)
+        offending = energies - loss.margins(correct, energies.dtype)
+        wrong = offending[~correct].reshape(len(right), -1)
+        return np.broadcast_to(right[:, None], wrong.shape), wrong
+
+    def _join(self, right: Array, wrong: Array, correct: Mask) -> Array:
+        result = np.empty(correct.shape, dtype=wrong.dtype, order="F")
+        result[~correct] = wrong.ravel()
+        result[correct] = right
+        return result
+
+    def value_and_slope(
+        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m)."""
+        right, wrong = self._pairs(loss, energies, correct)
+        value, slope_right, slope_offending = loss.pair(right, wrong, temperature)
+        slope = self._join(slope_right.sum(axis=1), slope_offending, correct)
+        return value.sum(axis=1), slope.astype(energies.dtype, copy=False)
+
+    def curvature(
+        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+    ) -> Callable[[Array], Array]:
+        """Second-derivative product dF (n, m) -> dslope (n, m)."""
+        right, wrong = self._pairs(loss, energies, correct)
+        both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)  # type: ignore[misc]
+
+        def product(direction: Array) -> Array:
+            along_right = direction[correct][:, None]
+            along_wrong = direction[~correct].reshape(wrong.shape)
+            to_right = (both_right * along_right + mixed * along_wrong).sum(axis=1)
+            return self._join(
+                to_right, mixed * along_right + both_offending * along_wrong, correct
+            )
+
+        return product
+
+    def conjugate(self, loss: PairwiseLoss, slope: Array, correct: Mask) -> Array:
+        """Convex conjugate (n,) at slopes (n, m).
+
+        The conjugate of a sum is the infimal convolution: the slope at the right answer is shared
+        out over the pairs. A loss of differences has g_y = −g_ȳ in each pair; for a pinned one the
+        terms in F(y) are equal, so equal shares are best.
+        """
+        right, wrong = slope[correct], slope[~correct].reshape(len(slope), -1)
+        share = np.repeat(right[:, None] / wrong.shape[1], wrong.shape[1], axis=1)
+        pairs = loss.pair_conjugate(share if loss.pinned else -wrong, wrong)  # type: ignore[misc]
+        margins = np.broadcast_to(loss.margins(correct, slope.dtype), slope.shape)
+        return (pairs + wrong * margins[~correct].reshape(wrong.shape)).sum(axis=1)
+
+
+CONTRASTS: Registry[Contrast] = Registry("contrast", Contrast, {"hardest": Hardest, "all": All})

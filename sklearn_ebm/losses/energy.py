@@ -1,0 +1,34 @@
+"""The energy loss."""
+
+from __future__ import annotations
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.losses.base import Loss, Mask, split_right
+
+
+class EnergyLoss(Loss):
+    """F(y): pushes the right answer down and nothing up.
+
+    It has a minimum only where energies cannot fall below zero, and learns something only where
+    the energy limits by itself how much of the space can be low.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ebm.losses import EnergyLoss
+    >>> EnergyLoss()(np.array([[2.0, 0.5]]), np.array([[True, False]]))
+    (array([2.]), array([[1., 0.]]))
+    """
+
+    convex = True
+    pinned = True
+    needs_nonnegative = "it only pushes right answers down"
+
+    def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m): 1 at y."""
+        return split_right(energies, correct)[1], correct.astype(energies.dtype)

@@ -1,0 +1,70 @@
+"""The minimum empirical error loss."""
+
+from __future__ import annotations
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.losses.base import CurvatureProduct, Loss, Mask, require_positive, split_right
+from sklearn_ebm.losses.nll import NLL
+
+
+class MEE(Loss):
+    """1 − p(y), the expected 0/1 error of an answer drawn from the Gibbs law at β.
+
+    Not convex, so training starts from the minimum of `NLL`, and what it reaches depends on the
+    start.
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+        Inverse temperature β > 0, in 1/(unit of the energies).
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    Energies 0 and (log 3)/2 at β = 2: p(y) = 3/4, with slope β p(y) (1 − p(y)) = 3/8:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.losses import MEE
+    >>> value, slope = MEE(beta=2.0)(np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]]))
+    >>> value.round(6), slope.round(6)
+    (array([0.25]), array([[ 0.375, -0.375]]))
+    """
+
+    examples = ({}, {"beta": 2.0})
+
+    def __init__(self, beta: float = 1.0) -> None:
+        self.beta = beta
+
+    def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m): β p(y) (e_y − p)."""
+        _, probability = SoftMinimum(self.beta)(energies)
+        right = split_right(probability, correct)[1]
+        return 1 - right, self.beta * right[:, None] * (correct - probability)
+
+    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:  # type: ignore[override]
+        """Second-derivative product: the derivative of β p(y) (e_y − p) with dp = −β(p∘d − p⟨p, d⟩)."""
+        _, probability = SoftMinimum(self.beta)(energies)
+        right = split_right(probability, correct)[1][:, None]
+
+        def product(direction: Array) -> Array:
+            weighted = probability * direction
+            change = -self.beta * (
+                weighted - probability * weighted.sum(axis=1, keepdims=True)
+            )
+            change_right = split_right(change, correct)[1][:, None]
+            return self.beta * (change_right * (correct - probability) - right * change)
+
+        return product
+
+    def surrogate(self) -> Loss:
+        """Return the convex loss whose minimum training starts from."""
+        return NLL(beta=self.beta)
+
+    def validate(self, n_answers: int) -> None:
+        """Raise ValueError unless β is positive."""
+        require_positive(self, "beta")

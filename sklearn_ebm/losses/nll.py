@@ -1,0 +1,69 @@
+"""The negative log-likelihood."""
+
+from __future__ import annotations
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.losses.base import CurvatureProduct, Loss, Mask, require_positive, split_right
+from scipy.special import xlogy
+
+
+class NLL(Loss):
+    r"""F(y) + (1/β) log Σ_{y'} e^{−βF(y')} = −(1/β) log p(y), with the Gibbs probability p at β.
+
+    Pushes up every wrong answer at once, in proportion to its probability. With a linear energy at
+    β = 1 this is multinomial logistic regression.
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+        Inverse temperature β > 0, in 1/(unit of the energies).
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    Energies 0 and (log 3)/2 at β = 2 have probabilities 3/4 and 1/4; the loss is (1/2) log(4/3):
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.losses import NLL
+    >>> value, slope = NLL(beta=2.0)(np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]]))
+    >>> value.round(6), slope.round(6)
+    (array([0.143841]), array([[ 0.25, -0.25]]))
+    """
+
+    convex = True
+    examples = ({}, {"beta": 2.0})
+
+    def __init__(self, beta: float = 1.0) -> None:
+        self.beta = beta
+
+    def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m): 1 − p(y) at the right answer, −p(y') elsewhere."""
+        free, probability = SoftMinimum(self.beta)(energies)
+        index, right = split_right(energies, correct)
+        slope = -probability
+        slope[index] += 1
+        return right - free, slope
+
+    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:  # type: ignore[override]
+        """Second-derivative product: β (p∘d − p ⟨p, d⟩)."""
+        _, probability = SoftMinimum(self.beta)(energies)
+
+        def product(direction: Array) -> Array:
+            weighted = probability * direction
+            return self.beta * (weighted - probability * weighted.sum(axis=1, keepdims=True))
+
+        return product
+
+    def conjugate(self, slope: Array, correct: Mask) -> Array:  # type: ignore[override]
+        """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""
+        probability = (correct - slope).clip(min=0)
+        return xlogy(probability, probability).sum(axis=1) / self.beta
+
+    def validate(self, n_answers: int) -> None:
+        """Raise ValueError unless β is positive."""
+        require_positive(self, "beta")

@@ -1,0 +1,160 @@
+"""Losses that compare the right answer with one wrong answer at a time."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.losses.base import CurvatureProduct, Loss, Mask
+from sklearn_ebm.losses.contrast import CONTRASTS, Contrast
+
+
+class PairwiseLoss(Loss):
+    """ℓ = φ(F(y), F(ȳ) − m) against the most offending wrong answer, or summed over all of them.
+
+    A new loss is one method, `pair`. ``margin`` and ``contrast`` become parameters of a loss when
+    its ``__init__`` names them; this class does the rest: which wrong answer, pairs of classes with
+    margins of their own, the smooth version, scatter and gather.
+
+    Attributes
+    ----------
+    margin : float or ndarray of shape (k, k)
+        m, in units of the energy; row = right answer, column = wrong answer. 0 where a loss has
+        no such parameter.
+    contrast : {"hardest", "all"}
+        ``"hardest"``: against ȳ = argmin_{y' ≠ y} F(x, y') − m; ``"all"``: summed over all ȳ ≠ y.
+    kinked : bool
+        Whether `pair` has a kink at temperature 0.
+    pair_curvature : callable or None
+        ``(right, offending, temperature) -> (∂²φ/∂F², ∂²φ/∂F∂o, ∂²φ/∂o²)``.
+    pair_conjugate : callable or None
+        ``(slope_right, slope_offending) -> φ*``, for a convex loss.
+    """
+
+    margin: Any = 0.0
+    contrast: Any = "hardest"
+    kinked: ClassVar[bool] = False
+    pair_curvature: Callable[[Array, Array, float], tuple[Array, Array, Array]] | None = None
+    pair_conjugate: Callable[[Array, Array], Array] | None = None
+
+    @abstractmethod
+    def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
+        """φ and its two slopes, element by element.
+
+        Parameters
+        ----------
+        right : ndarray
+            F(y), the energy of the right answer.
+        offending : ndarray
+            o = F(ȳ) − m, the energy of a wrong answer less its margin. φ must not rise with it.
+        temperature : float
+            0 for the loss itself. Pass it on to `positive_part` where the loss has a kink, so that
+            the solver can follow a smooth path; ignore it otherwise.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : ndarray
+        """
+
+    def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m) of the loss; see `Loss`."""
+        return self.at_temperature(energies, correct, 0.0)
+
+    def at_temperature(
+        self, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[Array, Array]:
+        """Value and slope with minimum and kinks softened at T; T = 0 is the loss itself."""
+        return self._contrast().value_and_slope(self, energies, correct, temperature)
+
+    @property
+    def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
+        """The convex conjugate, where the loss gives that of its pair; None elsewhere."""
+        if self.pair_conjugate is None:
+            return None
+        return lambda slope, correct: self._contrast().conjugate(self, slope, correct)
+
+    @property
+    def curvature(self) -> Callable[[Array, Mask], CurvatureProduct] | None:  # type: ignore[override]
+        """Second-derivative products, where the loss gives those of its pair; None elsewhere."""
+        return self.curvature_at(0.0)
+
+    def curvature_at(self, temperature: float) -> Callable[[Array, Mask], CurvatureProduct] | None:
+        """Return the same at temperature T."""
+        if self.pair_curvature is None:
+            return None
+        return lambda energies, correct: self._contrast().curvature(
+            self, energies, correct, temperature
+        )
+
+    def is_smooth(self, n_answers: int) -> bool:
+        """Whether there is neither a kink nor a minimum over several wrong answers."""
+        sees_one = self._contrast().__class__ is not CONTRASTS["hardest"] or n_answers <= 2
+        return sees_one and not self.kinked
+
+    def smoothed(self, temperature: float) -> Loss:
+        """Return the loss with minimum and kinks softened at temperature T > 0."""
+        return SmoothedPairwise(self, temperature)
+
+    def margins(self, correct: Mask, dtype: Any) -> Any:
+        """Return m as a scalar, or per row and answer (n, m) where pairs of classes have their own."""
+        if np.ndim(self.margin) == 0:
+            return self.margin
+        return np.asarray(self.margin, dtype=dtype)[correct.argmax(axis=1)]
+
+    def validate(self, n_answers: int) -> None:
+        """Raise ValueError if margin or contrast are out of range for k answers."""
+        self._contrast()
+        margin = self.margin
+        name = type(self).__name__
+        if np.ndim(margin) == 0:
+            if isinstance(margin, bool) or not isinstance(margin, Real) or not 0 <= margin < np.inf:
+                raise ValueError(
+                    f"margin={margin!r} of {name} must be a finite number that is not negative, "
+                    "or an array of class-pair margins."
+                )
+            return
+        table = np.asarray(margin, dtype=float)
+        if table.shape != (n_answers, n_answers):
+            raise ValueError(
+                f"margin of {name} has shape {table.shape}, but {n_answers} classes need one margin "
+                f"for each pair: shape ({n_answers}, {n_answers}), row = right class, column = wrong."
+            )
+        if not np.isfinite(table).all() or (table < 0).any():
+            raise ValueError(f"margin of {name} holds negative or non-finite class-pair margins.")
+
+    def _contrast(self) -> Contrast:
+        return CONTRASTS.resolve(self.contrast)
+
+
+class SmoothedPairwise(Loss):
+    """A pairwise loss at temperature T: an upper bound of it, smooth, with the same conjugate.
+
+    Parameters
+    ----------
+    loss : PairwiseLoss
+    temperature : float
+        T > 0, in units of the energy.
+    """
+
+    def __init__(self, loss: PairwiseLoss, temperature: float) -> None:
+        self.loss = loss
+        self.temperature = temperature
+
+    def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m) at temperature T."""
+        return self.loss.at_temperature(energies, correct, self.temperature)
+
+    @property
+    def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
+        """The conjugate of the loss itself: slopes at T > 0 are dual points of it as well."""
+        return self.loss.conjugate
+
+    @property
+    def curvature(self) -> Callable[[Array, Mask], CurvatureProduct] | None:  # type: ignore[override]
+        """Second-derivative products at temperature T."""
+        return self.loss.curvature_at(self.temperature)

@@ -1,0 +1,35 @@
+"""The perceptron loss."""
+
+from __future__ import annotations
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.inference import Minimum
+from sklearn_ebm.losses.base import Loss, Mask, split_right
+
+
+class Perceptron(Loss):
+    """F(y) − min_{y'} F(y'), the minimum being over all answers.
+
+    Zero as soon as the right answer has the lowest energy; there is no margin. As a penalised sum
+    over rows its minimum is the flat surface W = 0, so it is trained as the online rule it is: row
+    by row, the steps averaged.
+
+    References
+    ----------
+    Freund, Schapire, "Large Margin Classification Using the Perceptron Algorithm", Machine Learning
+    37 (1999) 277-296. :doi:`10.1023/A:1007662407062`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ebm.losses import Perceptron
+    >>> Perceptron()(np.array([[2.0, 0.5, 1.0]]), np.array([[True, False, False]]))
+    (array([1.5]), array([[ 1., -1.,  0.]]))
+    """
+
+    online = True
+
+    def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m): 1 at y and −1 at ŷ where they differ, else 0."""
+        lowest, weights = Minimum()(energies)
+        return split_right(energies, correct)[1] - lowest, correct - weights

@@ -1,0 +1,67 @@
+"""The square-square loss: squares on both sides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.losses.pairwise import PairwiseLoss
+
+
+class SquareSquare(PairwiseLoss):
+    """([F(y)]⁺)² + ([m − F(ȳ)]⁺)².
+
+    Pins the level of the energies like `Simple`, and presses hard on large violations.
+
+    Parameters
+    ----------
+    margin : float or array-like of shape (k, k), default=1.0
+        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (row:
+        right answer, column: wrong answer; the diagonal is not used): a cost matrix.
+    contrast : {"hardest", "all"}, default="hardest"
+        Against the most offending wrong answer, or summed over all wrong answers.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping" (2006).
+    :doi:`10.1109/CVPR.2006.100`
+
+    Examples
+    --------
+    0.5² + (2 − 1.25)² = 0.8125, with slopes 2·0.5 and −2·0.75:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.losses import SquareSquare
+    >>> SquareSquare(margin=2.0)(np.array([[0.5, 1.25, 3.0]]), np.array([[True, False, False]]))
+    (array([0.8125]), array([[ 1. , -1.5, -0. ]]))
+    """
+
+    convex = True
+    pinned = True
+    examples = ({}, {"margin": 2.0, "contrast": "all"})
+
+    def __init__(self, margin: object = 1.0, contrast: str = "hardest") -> None:
+        self.margin = margin
+        self.contrast = contrast
+
+    def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
+        """([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m; no kink."""
+        low, high = np.maximum(right, 0), np.maximum(-offending, 0)
+        return low**2 + high**2, 2 * low, -2 * high
+
+    def pair_curvature(  # type: ignore[override]
+        self, right: Array, offending: Array, temperature: float
+    ) -> tuple[Array, Array, Array]:
+        """Second derivatives: 2 on the active sides."""
+        return (
+            2 * (right > 0).astype(right.dtype),
+            np.zeros_like(right),
+            2 * (offending < 0).astype(right.dtype),
+        )
+
+    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:  # type: ignore[override]
+        """φ* = (p² + q²)/4 for slopes p ≥ 0 and q ≤ 0."""
+        return (slope_right**2 + slope_offending**2) / 4

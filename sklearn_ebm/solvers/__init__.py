@@ -1,0 +1,19 @@
+"""Solvers: minimising over the parameters."""
+
+from sklearn_ebm._registry import Registry
+from sklearn_ebm.solvers.averaged import Averaged
+from sklearn_ebm.solvers.base import Result, Solver
+from sklearn_ebm.solvers.lbfgs import LBFGS
+from sklearn_ebm.solvers.newton import Newton
+
+SOLVERS: Registry[Solver] = Registry(
+    "solver",
+    Solver,  # type: ignore[type-abstract]
+    {
+        "lbfgs": LBFGS,
+        "newton": Newton,
+        "averaged": Averaged,
+    },
+)
+
+__all__ = ["LBFGS", "SOLVERS", "Averaged", "Newton", "Result", "Solver"]

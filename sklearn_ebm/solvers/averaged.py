@@ -1,0 +1,107 @@
+"""Online steps, averaged."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_ebm._arrays import correct_mask
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm.solvers.base import Result, Solver
+
+# Energies are computed for this many rows ahead of a mistake.
+LOOK_AHEAD = 64
+
+
+class Averaged(Solver):
+    """Row by row, w ← w − weight · dℓ/dw where the loss is not zero; returns the mean of all w.
+
+    This is how an online rule such as the perceptron is trained: its penalised sum over rows has
+    its minimum at zero, so the penalty plays no part here. Rows come in a random order, drawn anew
+    for each pass. It ends after a pass without a mistake, or when the loss of the averaged
+    parameters has not fallen by 0.1 % for `patience` passes.
+
+    Parameters
+    ----------
+    patience : int, default=5
+        Passes without progress before it ends.
+
+    References
+    ----------
+    Collins, "Discriminative Training Methods for Hidden Markov Models" (2002), section 2.5.
+    :doi:`10.3115/1118693.1118694`
+
+    Examples
+    --------
+    >>> from sklearn_ebm.solvers import Averaged
+    >>> Averaged(patience=2)
+    Averaged(patience=2)
+    """
+
+    online = True
+
+    def __init__(self, patience: int = 5) -> None:
+        self.patience = patience
+
+    def minimize(
+        self,
+        objective: Objective,
+        start: Array,
+        *,
+        tol: float,
+        max_iter: int,
+        rng: np.random.RandomState,
+    ) -> Result:
+        """Pass over the rows from `start`; see `Solver`."""
+        n_rows = len(objective.y)
+        w, lag, seen = start.copy(), np.zeros_like(start), 0.0
+        best, best_value, stale = start, objective.value(start), 0
+        curve = [best_value]
+        converged, message = False, "max_iter was reached"
+        for _ in range(max_iter):
+            mistakes = _one_pass(objective, w, lag, seen, rng.permutation(n_rows))
+            seen += n_rows
+            # lag = Σ (time of the step) · step, so the mean over time is w less lag / seen.
+            average = w - lag / seen
+            value = objective.value(average)
+            curve.append(value)
+            stale = 0 if value < 0.999 * best_value else stale + 1
+            if value < best_value:
+                best, best_value = average, value
+            if mistakes == 0:
+                converged, message = True, "a pass made no mistake"
+                best, best_value = average, value
+                break
+            if stale >= self.patience:
+                converged, message = True, "the loss no longer falls"
+                break
+        return Result(best, best_value, len(curve) - 1, converged, message, curve)
+
+
+def _one_pass(
+    objective: Objective, w: Array, lag: Array, seen: float, order: np.ndarray
+) -> int:
+    """Visit the rows in order, changing `w` and `lag` in place; return the number of mistakes."""
+    energy, loss, layout = objective.energy, objective.loss, objective.layout
+    params = layout.unpack(w)  # views: they follow w
+    mistakes, position = 0, 0
+    while position < len(order):
+        ahead = order[position : position + LOOK_AHEAD]
+        X = objective.X[ahead]
+        correct = correct_mask(objective.y[ahead], objective.n_answers)
+        value, slope = loss(energy.linearize(params, X).energies, correct)
+        wrong = np.flatnonzero(slope.any(axis=1))
+        if len(wrong) == 0:
+            position += len(ahead)
+            continue
+        first = wrong[0]
+        row = X[first : first + 1]
+        step = energy.linearize(params, row).pullback(
+            slope[first : first + 1] * objective.weight[ahead[first]]
+        )
+        change = layout.pack(step)
+        w -= change
+        lag -= (seen + position + first) * change
+        mistakes += 1
+        position += int(first) + 1
+    return mistakes

@@ -1,0 +1,84 @@
+"""The contract of a solver: minimising an objective over the parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array
+
+
+@dataclass
+class Result:
+    """What a solver returns.
+
+    Attributes
+    ----------
+    w : ndarray of shape (size,)
+        The best parameters found.
+    value : float
+        The objective there.
+    n_iter : int
+        Iterations made.
+    converged : bool
+        Whether the solver's own stopping rule was met.
+    message : str
+        Why it stopped, as a clause that fits after "the solver stopped because".
+    curve : list of float
+        The objective after each iteration, the start included.
+    """
+
+    w: Array
+    value: float
+    n_iter: int
+    converged: bool
+    message: str
+    curve: list[float] = field(default_factory=list)
+
+
+class Solver(BaseEstimator, ABC):
+    """Moves the parameters downhill.
+
+    Attributes
+    ----------
+    online : bool
+        Whether it follows single rows instead of the sum; it then serves online losses only.
+    needs_curvature : bool
+        Whether it needs second-derivative products of energy and loss.
+    """
+
+    online: ClassVar[bool] = False
+    needs_curvature: ClassVar[bool] = False
+
+    @abstractmethod
+    def minimize(
+        self,
+        objective: Objective,
+        start: Array,
+        *,
+        tol: float,
+        max_iter: int,
+        rng: np.random.RandomState,
+    ) -> Result:
+        """Minimise from `start`.
+
+        Parameters
+        ----------
+        objective : Objective
+        start : ndarray of shape (size,)
+        tol : float
+            Stop when the expected further decrease of f is below ``tol * |f|``.
+        max_iter : int
+            Largest number of iterations.
+        rng : RandomState
+            For solvers that draw rows.
+
+        Returns
+        -------
+        Result
+        """

@@ -1,0 +1,97 @@
+"""Limited-memory BFGS with the objective's own ruler."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm.solvers.base import Result, Solver
+from sklearn_ebm.solvers.line_search import line_search
+
+
+class LBFGS(Solver):
+    """Limited-memory BFGS in units in which every parameter matters equally.
+
+    The variable is v = w / s with s the objective's `scale`, so that the curvature is near 1 in
+    every direction of a single parameter. It stops when ½‖∇_v f‖², the decrease that a Newton step
+    would bring if the curvature were 1, is below ``tol * |f|``, or when rounding hides any
+    further decrease.
+
+    Parameters
+    ----------
+    memory : int, default=20
+        How many pairs of steps and changes of the gradient are kept.
+
+    References
+    ----------
+    Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
+    Programming 45 (1989) 503-528. :doi:`10.1007/BF01589116`
+
+    Examples
+    --------
+    >>> from sklearn_ebm.solvers import LBFGS
+    >>> LBFGS(memory=10)
+    LBFGS(memory=10)
+    """
+
+    def __init__(self, memory: int = 20) -> None:
+        self.memory = memory
+
+    def minimize(
+        self,
+        objective: Objective,
+        start: Array,
+        *,
+        tol: float,
+        max_iter: int,
+        rng: np.random.RandomState,
+    ) -> Result:
+        """Minimise from `start`; see `Solver`."""
+        scale = objective.scale()
+
+        def evaluate(v: Array) -> tuple[float, Array]:
+            value, gradient = objective.evaluate(scale * v)
+            return value, scale * gradient
+
+        v = start / scale
+        value, gradient = evaluate(v)
+        curve = [value]
+        pairs: deque[tuple[Array, Array, float]] = deque(maxlen=self.memory)
+        converged, message = False, "max_iter was reached"
+        for _ in range(max_iter):
+            if 0.5 * float(gradient @ gradient) <= tol * abs(value):
+                converged, message = True, "the expected decrease is below tol"
+                break
+            direction = -_two_loop(gradient, pairs)
+            step = line_search(evaluate, v, value, gradient, direction, objective.noise)
+            if step is None and pairs:
+                pairs.clear()  # stale curvature: once more along the gradient
+                step = line_search(evaluate, v, value, gradient, -gradient, objective.noise)
+            if step is None:
+                converged, message = True, "rounding hides any further decrease"
+                break
+            moved, change = step.point - v, step.gradient - gradient
+            if float(moved @ change) > 1e-12 * float(change @ change):
+                pairs.append((moved, change, 1.0 / float(moved @ change)))
+            v, value, gradient = step
+            curve.append(value)
+        return Result(scale * v, value, len(curve) - 1, converged, message, curve)
+
+
+def _two_loop(gradient: Array, pairs: deque[tuple[Array, Array, float]]) -> Array:
+    """The inverse Hessian that the pairs describe, times the gradient."""
+    result = gradient.copy()
+    shares = []
+    for moved, change, inverse in reversed(pairs):
+        share = inverse * float(moved @ result)
+        shares.append(share)
+        result -= share * change
+    if pairs:
+        _, change, inverse = pairs[-1]
+        result /= inverse * float(change @ change)
+    for (moved, change, inverse), share in zip(pairs, reversed(shares), strict=True):
+        result += (share - inverse * float(change @ result)) * moved
+    return result
