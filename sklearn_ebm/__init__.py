@@ -1,3 +1,7 @@
 """Energy-based models in LeCun's sense, with scikit-learn's interface."""
 
+from sklearn_ebm.classifier import EBMClassifier
+
 __version__ = "0.1.0"
+
+__all__ = ["EBMClassifier", "__version__"]

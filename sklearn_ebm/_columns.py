@@ -23,7 +23,10 @@ _FREE_TEXT = 0.8
 
 
 class DataError(ValueError):
-    """The user's data or request cannot be used; the message is one sentence with the way out."""
+    """The user's data or request cannot be used; the message is one line with the way out."""
+
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.split()))  # names from the data may hold line breaks
 
 
 class RawColumn(NamedTuple):

@@ -117,7 +117,7 @@ def learn(
     For two answers the penalty counts twice, so that C means the same as in scikit-learn's binary
     estimators, which store one vector where an energy has two.
     """
-    penalty = (2.0 if n_answers == 2 else 1.0) / C
+    penalty = (2.0 if n_answers == 2 else 1.0) / C  # 0 for C = inf
     objective = Objective(energy, loss, X, y, weight, n_answers, penalty)
     if start is None:
         start = energy.start(X, y, weight, n_answers, rng)
@@ -177,7 +177,12 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         return run.minimize(loss, w, run.tol, 0), None
     smooth = loss.is_smooth(run.objective.n_answers)
     temperature = 0.0 if smooth else _first_temperature(loss)
-    stage_tol = run.tol if smooth else max(run.tol, 1e-2)
+    # A loose start is enough where the certificate will ask for more; without one, it must do.
+    certifiable = loss.convex and loss.conjugate is not None
+    stage_tol = (0.1 if certifiable else 1e-3) * run.tol
+    if certifiable and not smooth:
+        stage_tol = max(stage_tol, 1e-2)
+    first = temperature
     total = Result(w, np.inf, 0, False, "max_iter was reached")
     bound = -np.inf
     while True:
@@ -186,7 +191,7 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         w = stage.w
         total.curve += stage.curve
         total.n_iter += stage.n_iter
-        value, stage_bound = certify(run.objective, stage_loss, w)
+        value, stage_bound, smoothing = certify(run.objective, stage_loss, w)
         bound = max(bound, stage_bound)
         if value < total.value:
             total.w, total.value = w, value
@@ -198,12 +203,14 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         if error <= run.tol * abs(total.value) or (smooth and not certified):
             total.converged, total.message = True, "the gap is below tol"
             break
-        if temperature < COLDEST and stage_tol < 1e-3 * run.tol:
+        if temperature < COLDEST * first and stage_tol < 1e-3 * run.tol:
             total.message = "rounding hides any further decrease"
             break
         # Cool while the smoothing is what keeps the gap open; else solve more exactly.
-        temperature *= COOLING
-        stage_tol = max(1e-4 * run.tol, min(0.1 * stage_tol if smooth else stage_tol, 0.1 * error / abs(total.value)))
+        if not certified or smoothing > 0.5 * error:
+            temperature *= COOLING
+        else:
+            stage_tol *= 0.1
     return total, (max(error, 0.0) / abs(total.value) if certified and total.value else None)
 
 

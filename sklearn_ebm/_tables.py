@@ -218,7 +218,7 @@ def _labels(target: RawColumn) -> _Labels:
         # Numbers that came as objects stay numbers; a mixture has no order other than its text's.
         present = present.astype(float if kinds <= {int, float} else str)
     _refuse_quantity(name, present)
-    if present.dtype.kind == "f" and (present == np.round(present)).all():
+    if present.dtype.kind == "f" and (present == np.clip(np.round(present), -(2**53), 2**53)).all():
         present = present.astype(np.int64)  # pandas reads 0, 1 and an empty cell as floats
     classes, labels = np.unique(present, return_inverse=True)
     if len(classes) == 0:
@@ -239,6 +239,8 @@ def _refuse_quantity(name: str, values: np.ndarray) -> None:
         if values.dtype.kind in "Mm":
             raise DataError(f'The target "{name}" is a date; a classifier needs classes.')
         return
+    if np.isinf(values.astype(np.float64)).any():
+        raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
     distinct = np.unique(values)
     whole = bool((distinct == np.round(distinct)).all())
     if len(distinct) > _MANY_CLASSES and (not whole or 5 * len(distinct) > len(values)):

@@ -14,6 +14,7 @@ import pytest
 import sklearn_ebm
 import sklearn_ebm.compare
 from sklearn_ebm.__main__ import main
+from sklearn_ebm._files import read_frame
 
 SHORT = ["--losses", "nll,hinge", "--baselines", "none", "--cv", "2"]
 
@@ -61,6 +62,21 @@ def test_the_command_end_to_end(table, tmp_path):
     assert [row["model"] for row in saved["rows"]] == models(output)
     assert saved["about"]["data"]["source"] == "table.csv"
     assert len(pandas.read_csv(tmp_path / "r.csv")) == 2
+
+
+def test_options_reach_the_comparison(table, tmp_path):
+    out = str(tmp_path / "new" / "folder" / "r.csv")
+    options = ["--seed", "5", "--max-rows", "40", "--drop", "colour", "--n-jobs", "1"]
+    assert main(["compare", str(table), "-t", "income", *SHORT, *options, "-q", "-o", out]) == 0
+    about = json.loads((tmp_path / "new" / "folder" / "r.json").read_text())["about"]
+    assert about["settings"] == {"cv": 2, "seed": 5, "n_jobs": 1, "max_rows": 40}
+    assert about["data"]["categorical_columns"] == []
+
+
+def test_a_question_mark_is_a_missing_value(tmp_path):
+    (tmp_path / "x.csv").write_text("x,y\n1, ?\n?,b\n")
+    frame = read_frame(tmp_path / "x.csv")
+    assert frame.isna().to_numpy().tolist() == [[False, True], [True, False]]
 
 
 @pytest.mark.parametrize("suffix", [".csv.gz", ".tsv", ".parquet", ";.csv"])
@@ -117,6 +133,7 @@ def test_ctrl_c_prints_and_saves_what_is_finished(table, tmp_path, capsys, monke
     def interrupted(estimator, fold):
         calls.append(estimator)
         if len(calls) == 3:  # the second model's first fold
+            assert (out / "comparison.csv").exists()  # saved before, so that a kill loses nothing
             raise KeyboardInterrupt
         return measure(estimator, fold)
 

@@ -14,8 +14,9 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import brier_score_loss
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._columns import raw_column, typed_columns, why_useless
 from sklearn_ebm._folds import (
@@ -70,9 +71,18 @@ class Loud(DummyClassifier):
         return super().fit(X, y)
 
 
+class FailingOnce(DummyClassifier):
+    """Fails on the folds whose first training row is below the mean."""
+
+    def fit(self, X, y):
+        if X[0, 0] < 0:
+            raise ValueError("Negative.")
+        return super().fit(X, y)
+
+
 class Slow(DummyClassifier):
     def fit(self, X, y):
-        time.sleep(0.03)
+        time.sleep(0.05)
         return super().fit(X, y)
 
     def predict(self, X):
@@ -93,10 +103,10 @@ class Slow(DummyClassifier):
         (["b", 1, None], [("x", True, [2, 1, 0])]),
         (["2024-13-01", "2024-01-01"], [("x", True, [2, 1])]),
         (
-            ["1970-01-01", None, "1970-02-01"],
+            ["1970-01-01", None, "1970-12-06"],
             [
-                ("x (days)", False, [0, np.nan, 31]),
-                ("x (month)", True, [1, 0, 2]),
+                ("x (days)", False, [0, np.nan, 339]),
+                ("x (month)", True, [1, 0, 12]),
                 ("x (weekday)", True, [4, 0, 7]),
             ],
         ),
@@ -200,6 +210,11 @@ def test_any_label_type_and_rows_without_a_label(y, classes):
     assert len(table.numbers) == len(table.labels) == 3 - len(table.notes)
 
 
+def test_sparse_rows_without_a_label_are_left_out():
+    table = make_table(scipy.sparse.csr_matrix(np.eye(4)), ["a", None, "b", "a"])
+    np.testing.assert_array_equal(table.numbers.toarray(), np.eye(4)[[0, 2, 3]])
+
+
 def test_a_sample_keeps_every_class_in_every_fold():
     y = np.repeat(["common", "rare"], [990, 10])
     table = make_table(np.arange(2000.0).reshape(1000, 2) ** 2, y)
@@ -272,7 +287,7 @@ def test_all_contenders_get_the_same_folds_and_the_folds_cover_the_rows():
     compare(X, [0, 1] * 10, losses=[], baselines={"a": Recorder(), "b": Recorder()}, cv=2)
     first, second = Recorder.seen[:2], Recorder.seen[2:]
     for (X_one, y_one), (X_other, y_other) in zip(first, second, strict=True):
-        np.testing.assert_array_equal(X_one, X_other)
+        assert X_one is X_other  # prepared once
         np.testing.assert_array_equal(y_one, y_other)
     assert [len(y) for _, y in first] == [10, 10]
 
@@ -288,9 +303,37 @@ def test_a_prior_scores_what_the_formulas_say():
 
 
 def test_times_are_of_fit_and_predict():
-    table = compare(np.eye(8), [0, 1] * 4, losses=[], baselines={"slow": Slow()}, cv=2)
-    assert 0.03 <= table.rows[0].mean("fit_seconds") < 0.06
-    assert table.rows[0].mean("predict_microseconds") >= 1e4 / 4
+    own = {"slow": Slow(), "quick": DummyClassifier()}
+    slow, quick = compare(np.eye(8), [0, 1] * 4, losses=[], baselines=own, cv=2).rows
+    assert slow.mean("fit_seconds") >= 0.05 > quick.mean("fit_seconds") > 0
+    assert slow.mean("predict_microseconds") >= 1e4 / 4 > quick.mean("predict_microseconds") > 0
+
+
+def test_a_model_that_fails_on_one_fold_has_no_scores():
+    # Of the first two rows, one of each class, some fold leaves out the one below the mean.
+    x = np.array([[-9.0], [9.0], *([[j] for j in range(6)])])
+    own = {"once": FailingOnce()}
+    table = compare(x, [0, 1] * 4, losses=[], baselines=own, cv=4)
+    (row,) = table.rows
+    assert row.folds == () and row.error == "ValueError: Negative."
+
+
+def test_classifiers_of_ones_own_are_left_as_they_were():
+    own = DummyClassifier()
+    compare(np.eye(8), [0, 1] * 4, losses=[], baselines={"own": own}, cv=2)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(own)
+
+
+def test_the_seed_changes_the_folds():
+    Recorder.seen.clear()
+    for seed in (0, 0, 1):
+        x = np.arange(20.0)[:, None] ** 2
+        own = {"a": Recorder()}
+        compare(x, [0, 1] * 10, losses=[], baselines=own, cv=2, seed=seed)
+    first, same, other = (X for X, _ in Recorder.seen[::2])
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
 def test_a_failure_and_a_warning_are_told_and_end_nothing():
@@ -439,6 +482,8 @@ WORDS = pandas.DataFrame({"comment": [f"text number {j}" for j in range(30)], "n
         ((FRAME, [1, 2]), {}, "X has 4 rows and y has 2 labels; give one label per row."),
         ((FRAME, [1, 1, 1, 1]), {}, 'one class only, "1"; a classifier needs at least two'),
         ((FRAME, [None] * 4), {}, "has no labels"),
+        ((FRAME, [1, np.inf, 1, 2]), {}, 'target "y" holds infinite values'),
+        ((FRAME, ["a\nb"] * 4), {}, 'one class only, "a b"'),
         ((FRAME, np.eye(4)), {}, "more than one column"),
         ((FRAME, [1, 1, 1, 2]), {"cv": 2}, r'fewer rows than the 2 folds: "2" (1); leave out or'),
         ((FRAME, [1, 1, 2, 2]), {}, "use 2 folds or fewer (cv), or leave out or merge"),

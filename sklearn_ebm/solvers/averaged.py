@@ -55,8 +55,9 @@ class Averaged(Solver):
         """Pass over the rows from `start`; see `Solver`."""
         n_rows = len(objective.y)
         w, lag, seen = start.copy(), np.zeros_like(start), 0.0
-        best, best_value, stale = start, objective.value(start), 0
-        curve = [best_value]
+        # The start does not compete: all zero, it has the lowest loss there is and says nothing.
+        best, best_value, stale = start, np.inf, 0
+        curve = [objective.value(start)]
         converged, message = False, "max_iter was reached"
         for _ in range(max_iter):
             mistakes = _one_pass(objective, w, lag, seen, rng.permutation(n_rows))

@@ -1,0 +1,49 @@
+"""Checks of an estimator's parameters and targets: one sentence each, naming the way out."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def positive_number(name: str, value: Any, *, infinite: bool = False) -> float:
+    """Return a positive number, finite unless told otherwise, or raise ValueError."""
+    good = isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and value > 0
+    if not good or (np.isinf(float(value)) and not infinite):
+        kind = "a positive number or inf" if infinite else "a positive finite number"
+        raise ValueError(f"{name}={value!r} must be {kind}.")
+    return float(value)
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """Return a positive whole number or raise ValueError."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least 1.")
+    return int(value)
+
+
+def row_weights(sample_weight: Any, n_rows: int) -> npt.NDArray[np.float64]:
+    """One float64 weight for each row; negative, infinite, or all zero ones raise ValueError."""
+    if sample_weight is None:
+        return np.ones(n_rows)
+    if np.ndim(sample_weight) == 0:
+        sample_weight = np.full(n_rows, sample_weight)
+    weight = np.array(sample_weight, dtype=np.float64)
+    if weight.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar.")
+    if len(weight) != n_rows:
+        raise ValueError(
+            f"sample_weight.shape == {weight.shape}, expected ({n_rows},): one weight for each row."
+        )
+    if not np.isfinite(weight).all():
+        raise ValueError("sample_weight contains NaN or infinity; weights must be finite.")
+    if (weight < 0).any():
+        raise ValueError("sample_weight has negative entries; weights must be zero or positive.")
+    if not weight.any():
+        raise ValueError(
+            "Sample weights are all zero: at least one sample_weight must be a positive number."
+        )
+    return weight

@@ -1,0 +1,527 @@
+"""The classifier: validate, learn, store, predict."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ebm._arrays import correct_mask, row_slices
+from sklearn_ebm._learning import Learned, learn, refuse_unsuitable
+from sklearn_ebm._params import Array, Params
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._temperature import choose_beta
+from sklearn_ebm._validation import positive_integer, positive_number, row_weights
+from sklearn_ebm.energies import ENERGIES, Energy
+from sklearn_ebm.exceptions import CollapseWarning
+from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.solvers import SOLVERS, Solver
+
+logger = logging.getLogger("sklearn_ebm")
+
+# Energies of right and wrong answers closer than this, relative to their size, are the same.
+COLLAPSED = 1e-6
+
+
+class EBMClassifier(ClassifierMixin, BaseEstimator):
+    r"""Classifier that learns an energy F(x, y), low where x and y fit.
+
+    It minimises over the parameters W of the energy
+
+    .. math:: \sum_i w_i\, \ell(F_W(x_i, \cdot), y_i) + \frac{1}{2C} \|W\|^2
+
+    with any of the losses of energy-based learning, intercepts unpenalised. It answers with
+    argmin_y F(x, y), and its probabilities are the Gibbs law p(y | x) ∝ exp(−β F(x, y)), for every
+    loss. For two classes the penalty counts twice, so that ``C`` means what it means in
+    ``LogisticRegression`` and ``LinearSVC``.
+
+    Parameters
+    ----------
+    energy : str or Energy, default="linear"
+        What is learnt: ``"linear"``, or an object from `sklearn_ebm.energies`.
+    loss : str or Loss, default="nll"
+        What learning wants of the energies: ``"nll"``, ``"hinge"``, ``"log"``, ``"simple"``,
+        ``"square_square"``, ``"square_exp"``, ``"perceptron"``, ``"mce"``, ``"mee"``, or an object
+        from `sklearn_ebm.losses`, also one of your own. (``"lvq2"`` and ``"energy"`` need energies
+        that are never negative.)
+    margin : float or array-like of shape (k, k), default=None
+        Margin m of a loss given by name, in units of the energy; an array holds one for each pair
+        (right class, wrong class). None means the loss's own default. With a loss object, set it
+        there (``loss__margin`` in a grid search).
+    beta : float or "auto", default=1.0
+        Inverse temperature β > 0 of the probabilities, and of the losses ``"nll"`` and ``"mee"``
+        when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
+        probabilities on five held-out folds by log-loss. `predict` does not depend on the β of the
+        probabilities, so tune it by log-loss or Brier score, never by accuracy.
+    C : float, default=1.0
+        Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
+    fit_intercept : bool, default=True
+        Whether an energy given by name has an intercept.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with `sample_weight`.
+    solver : str or Solver, default="auto"
+        ``"auto"``, ``"lbfgs"``, ``"newton"``, or ``"averaged"`` (perceptron), or an object from
+        `sklearn_ebm.solvers`.
+    max_iter : int, default=10000
+        Largest number of iterations of the solver, over the whole temperature path.
+    tol : float, default=1e-4
+        Relative accuracy of the minimum: the fit stops when an upper bound on (f − min f)/f is
+        below it. Where no bound exists (`gap_` is None), the expected decrease is used.
+    warm_start : bool, default=False
+        Whether `fit` starts from the parameters of the fit before.
+    random_state : int, RandomState instance or None, default=None
+        Order of the rows for ``"perceptron"``, and the folds of ``beta="auto"``. None means a fixed
+        seed: the same data give the same model.
+    n_jobs : int or None, default=None
+        Folds of ``beta="auto"`` learnt at the same time.
+    verbose : int, default=0
+        With 1 or more, one line is logged (logger ``"sklearn_ebm"``, level INFO) after learning.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (k,)
+        The labels, sorted.
+    coef_ : ndarray of shape (1, d) or (k, d)
+        Coefficients of a linear energy with scikit-learn's signs: −dF/dx, for two classes the
+        difference.
+    intercept_ : ndarray of shape (1,) or (k,)
+        Intercepts, likewise.
+    params_ : dict of str to ndarray
+        All parameters of the energy, one vector for each class also when there are two.
+    beta_ : float
+        The β of the probabilities.
+    gap_ : float or None
+        Certified bound on (f − min f)/f; None for losses that are not convex or not minimised.
+    loss_curve_ : ndarray of shape (n_points,)
+        The objective after each iteration; along a temperature path, of the smooth stages.
+    n_iter_ : int
+        Iterations of the solver.
+    energy_ : Energy
+        The energy as it was used.
+    loss_ : Loss
+        The loss as it was used.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, when all are strings.
+
+    Warns
+    -----
+    CollapseWarning
+        After a fit whose energies of right and wrong answers cannot be told apart.
+    ConvergenceWarning
+        After a fit that stopped short of `tol`.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same as ``loss="nll"``.
+    sklearn.svm.LinearSVC : ``loss="hinge"``, without probabilities.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    Two points at ±1 and the hinge with margin 1, without an intercept. With w = w₁ − w₀ and C = 1
+    the objective is 2 [1 − w]⁺ + w²/2, least at w = 1, and β = 2 gives p = 1/(1 + e⁻²) = 0.881:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="hinge", beta=2.0, fit_intercept=False, tol=1e-6)
+    >>> clf = clf.fit([[-1.0], [1.0]], ["no", "yes"])
+    >>> clf.coef_.round(3)
+    array([[1.]])
+    >>> clf.predict_proba([[1.0]]).round(3)
+    array([[0.119, 0.881]])
+    """
+
+    _doc_link_module = "sklearn_ebm"
+    _doc_link_template = (
+        "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    def __init__(
+        self,
+        energy: str | Energy = "linear",
+        loss: str | Loss = "nll",
+        *,
+        margin: Any = None,
+        beta: float | str = 1.0,
+        C: float = 1.0,
+        fit_intercept: bool = True,
+        class_weight: Any = None,
+        solver: str | Solver = "auto",
+        max_iter: int = 10_000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.energy = energy
+        self.loss = loss
+        self.margin = margin
+        self.beta = beta
+        self.C = C
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        """Sparse input is accepted; labels of any type."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def set_params(self, **params: Any) -> EBMClassifier:
+        """Set parameters; those of a part (``loss__margin``) need the part to be an object.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        EBMClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a part is a name and has no parameters of its own to set.
+        """
+        for key in params:
+            part, _, setting = key.partition("__")
+            owner = params.get(part, getattr(self, part, None))
+            if setting and part in ("energy", "loss", "solver") and isinstance(owner, str):
+                direct = f"set {setting!r} of the classifier itself, or " if part == "loss" else ""
+                raise ValueError(
+                    f"{key} cannot be set while {part}={owner!r} is a name; {direct}"
+                    f"pass an object as {part}= and tune it as {key}."
+                )
+        return super().set_params(**params)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EBMClassifier:
+        """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+            Rows; float32 stays float32, anything else becomes float64.
+        y : array-like of shape (n,)
+            Labels of any type, of at least two classes.
+        sample_weight : array-like of shape (n,), default=None
+            Weights ≥ 0; 0 is the same as leaving the row out.
+
+        Returns
+        -------
+        EBMClassifier
+            Itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights cannot be used; the message says what to do.
+        """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y, sample_weight)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> EBMClassifier:
+        energy, loss, solver = self._resolve_parts()
+        settings: dict[str, Any] = {
+            "C": positive_number("C", self.C, infinite=True),
+            "tol": positive_number("tol", self.tol),
+            "max_iter": positive_integer("max_iter", self.max_iter),
+        }
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
+        )
+        check_classification_targets(y)
+        classes, answer = np.unique(y, return_inverse=True)
+        loss.validate(len(classes))
+        weight = self._weights(sample_weight, y, classes, answer)
+        used = weight > 0
+        if not used.all():
+            X, answer, weight = X[used], answer[used], weight[used]
+        if len(np.unique(answer)) < 2:
+            raise ValueError(
+                f"y holds one class only, {classes[answer[0]]!r} (rows of weight zero do not "
+                "count); a classifier needs rows of at least two classes."
+            )
+        rng = check_random_state(0 if self.random_state is None else self.random_state)
+        start = self._start(energy, X.shape[1], classes)
+
+        def run(X: Any, answer: Any, weight: Any) -> Learned:
+            return learn(
+                energy, loss, solver, X, answer, weight,
+                n_answers=len(classes), start=start, rng=rng, **settings,
+            )  # fmt: skip
+
+        learned = run(X, answer, weight)
+        beta = self.beta
+        if isinstance(beta, str):
+
+            def held_out_energies(rows: Any, held_out: Any) -> Array:
+                params = run(X[rows], answer[rows], weight[rows]).params
+                return energy.linearize(params, X[held_out]).energies
+
+            beta = choose_beta(held_out_energies, answer, weight, rng, self.n_jobs)
+        self._store(energy, loss, learned, classes, float(beta))
+        self._warn(learned, X, answer, weight)
+        return self
+
+    def _resolve_parts(self) -> tuple[Energy, Loss, Solver | None]:
+        """Objects for the three parts; refuses clashes before any work."""
+        if isinstance(self.beta, str):
+            if self.beta != "auto":
+                raise ValueError(f"beta={self.beta!r} must be a positive number or 'auto'.")
+        else:
+            positive_number("beta", self.beta)
+        named = isinstance(self.loss, str)
+        settings: dict[str, Any] = {}
+        if self.margin is not None:
+            if not named:
+                raise ValueError(
+                    f"margin={self.margin!r} and the object loss={self.loss!r} both set the "
+                    "margin; leave margin=None and set it in the object (loss__margin)."
+                )
+            if self.loss in LOSSES and not LOSSES.accepts(self.loss, "margin"):
+                takers = ", ".join(name for name in LOSSES if LOSSES.accepts(name, "margin"))
+                raise ValueError(
+                    f"loss {self.loss!r} has no margin; leave margin=None or use one of: {takers}."
+                )
+            settings["margin"] = self.margin
+        if named and LOSSES.accepts(self.loss, "beta") and not isinstance(self.beta, str):
+            settings["beta"] = self.beta
+        loss = LOSSES.resolve(self.loss, **settings)
+        if not isinstance(self.energy, str) and not self.fit_intercept:
+            raise ValueError(
+                "fit_intercept=False is for an energy given by name; set it in the object instead: "
+                f"energy={type(self.energy).__name__}(fit_intercept=False)."
+            )
+        energy = ENERGIES.resolve(self.energy, fit_intercept=bool(self.fit_intercept))
+        automatic = isinstance(self.solver, str) and self.solver == "auto"
+        if isinstance(self.solver, str) and not automatic and self.solver not in SOLVERS:
+            raise ValueError(unknown_name("solver", self.solver, ("auto", *SOLVERS.names)))
+        solver = None if automatic else SOLVERS.resolve(self.solver)
+        refuse_unsuitable(energy, loss, solver)
+        return energy, loss, solver
+
+    def _weights(self, sample_weight: Any, y: Array, classes: Array, answer: Array) -> Array:
+        weight = row_weights(sample_weight, len(y))
+        if self.class_weight is None:
+            return weight
+        of_class = compute_class_weight(
+            self.class_weight, classes=classes, y=y, **_balanced_with(weight)
+        )
+        return weight * of_class[answer]
+
+    def _start(self, energy: Energy, n_features: int, classes: Array) -> Params | None:
+        """Parameters of the fit before, where a warm start is asked for and they fit."""
+        if not self.warm_start or "params_" not in vars(self):
+            return None
+        if not np.array_equal(self.classes_, classes):
+            raise ValueError(
+                f"warm_start=True continues with the classes of the fit before, "
+                f"{list(self.classes_)[:10]}, but y has {list(classes)[:10]}; "
+                "use warm_start=False for a new start."
+            )
+        shapes = dict(energy.shapes(n_features, len(classes)))
+        if {name: value.shape for name, value in self.params_.items()} != shapes:
+            raise ValueError(
+                "warm_start=True continues with the parameters of the fit before, but X or the "
+                "energy has another shape now; use warm_start=False for a new start."
+            )
+        return self.params_
+
+    def _store(
+        self, energy: Energy, loss: Loss, learned: Learned, classes: Array, beta: float
+    ) -> None:
+        self.classes_ = classes
+        self.params_ = learned.params
+        for name, value in energy.fitted_attributes(learned.params, len(classes)).items():
+            setattr(self, name, value)
+        self.beta_ = beta
+        self.gap_ = learned.gap
+        self.loss_curve_ = learned.curve
+        self.n_iter_ = learned.n_iter
+        self.energy_, self.loss_ = energy, loss
+
+    def _warn(self, learned: Learned, X: Any, answer: Array, weight: Array) -> None:
+        if self.verbose:
+            logger.info(
+                "Energy %s learnt with loss %s: %d iterations, objective %.6g, gap %s; %s.",
+                ENERGIES.name_of(self.energy_), LOSSES.name_of(self.loss_), learned.n_iter,
+                learned.value, learned.gap, learned.message,
+            )  # fmt: skip
+        if not learned.converged:
+            gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
+            warnings.warn(
+                f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
+                f"iterations: {learned.message}. Raise max_iter={self.max_iter} or tol, or scale "
+                "the features (StandardScaler).",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        if _collapsed(self._energies(X), answer, weight):
+            warnings.warn(
+                "The energies of right and wrong answers cannot be told apart: the surface has "
+                "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",
+                CollapseWarning,
+                stacklevel=4,
+            )
+
+    def energies(self, X: Any) -> Array:
+        """F(x, y) for every class; low is good.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            Columns in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+        return self._energies(X)
+
+    def _energies(self, X: Any) -> Array:
+        dtype = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
+        result = np.empty((X.shape[0], len(self.classes_)), dtype=dtype)
+        for rows in row_slices(*result.shape):
+            result[rows] = self.energy_.linearize(self.params_, X[rows]).energies
+        return result
+
+    def free_energy(self, X: Any) -> Array:
+        """−(1/β) log Σ_y exp(−β F(x, y)), in the units of the energies.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return SoftMinimum(self._beta())(self.energies(X)).energies
+
+    def score_samples(self, X: Any) -> Array:
+        """Return minus the free energy: high where some class fits x.
+
+        It means something across rows only for losses that pin the level of the energies
+        (``"simple"``, ``"square_square"``, ``"square_exp"``); the others see differences only.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return -self.free_energy(X)
+
+    def decision_function(self, X: Any) -> Array:
+        """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k), or (n,) for two classes
+        """
+        energies = self.energies(X)
+        if energies.shape[1] == 2:
+            return energies[:, 0] - energies[:, 1]
+        return np.negative(energies, out=energies)
+
+    def predict(self, X: Any) -> Array:
+        """The class of lowest energy.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        energies = self.energies(X)
+        return self.classes_[energies.argmin(axis=1)]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Gibbs probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            Columns in the order of `classes_`; rows sum to 1.
+        """
+        return SoftMinimum(self._beta())(self.energies(X)).weights
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithm of the Gibbs probabilities, finite where they underflow.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+        """
+        energies = self.energies(X)
+        free = SoftMinimum(self._beta())(energies).energies
+        return -self.beta_ * (energies - free[:, None])
+
+    def _beta(self) -> float:
+        check_is_fitted(self)
+        return self.beta_
+
+
+def _balanced_with(weight: Array) -> dict[str, Array]:
+    """Return the row weights as scikit-learn's class weights take them: from version 1.7 on."""
+    known = inspect.signature(compute_class_weight).parameters
+    return {"sample_weight": weight} if "sample_weight" in known else {}
+
+
+def _collapsed(energies: Array, answer: Array, weight: Array) -> bool:
+    """Whether wrong answers lie, on average, no higher than right ones."""
+    correct = correct_mask(answer, energies.shape[1])
+    right = energies[correct].astype(np.float64)
+    wrong = (energies.sum(axis=1, dtype=np.float64) - right) / (energies.shape[1] - 1)
+    spread = float(np.sqrt(np.average(energies.var(axis=1), weights=weight)))
+    return not np.average(wrong - right, weights=weight) > COLLAPSED * spread
