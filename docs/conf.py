@@ -1,6 +1,7 @@
 """Sphinx's configuration: `pip install ".[docs]" && sphinx-build -W docs docs/_build`."""
 
 import importlib
+import inspect
 import pkgutil
 import re
 
@@ -95,11 +96,22 @@ def plain_foreign_references(app, what, name, obj, options, lines):
         lines[i] = re.sub(r":(?:ref|term):`([^`]+)`", r"\1", line)
 
 
+def written_in(module):
+    """Return the public classes and functions that a module itself defines."""
+    return [
+        name
+        for name, value in inspect.getmembers(module)
+        if (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+
+
 def warn_of_undocumented(app, env):
     """Warn of every public name that has no entry in the API reference.
 
-    Public is what the `__all__` of a module directly below the package names. A module whose names
-    the package itself exports, such as that of an estimator, is documented there.
+    Public is what the `__all__` of a module directly below the package names or, without one, the
+    classes and functions written there. What the package itself exports is documented there.
     """
     documented = env.domains["py"].objects
     at_top = {id(getattr(sklearn_ebm, name)) for name in sklearn_ebm.__all__}
@@ -108,12 +120,9 @@ def warn_of_undocumented(app, env):
         if info.name.startswith("_"):
             continue
         module = importlib.import_module(f"sklearn_ebm.{info.name}")
-        if not hasattr(module, "__all__"):
-            logging.getLogger(__name__).warning("%s has no __all__", module.__name__)
-            continue
         names += [
             f"{module.__name__}.{name}"
-            for name in module.__all__
+            for name in getattr(module, "__all__", written_in(module))
             if id(getattr(module, name)) not in at_top
         ]
     for name in names:

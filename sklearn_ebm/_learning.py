@@ -203,11 +203,12 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         if error <= run.tol * abs(total.value) or (smooth and not certified):
             total.converged, total.message = True, "the gap is below tol"
             break
-        if temperature < COLDEST * first and stage_tol < 1e-3 * run.tol:
+        # Cool while the smoothing is what keeps the gap open; else solve more exactly.
+        cool = not smooth and (not certified or smoothing > 0.5 * error)
+        if temperature < COLDEST * first if cool else stage_tol < 1e-12:
             total.message = "rounding hides any further decrease"
             break
-        # Cool while the smoothing is what keeps the gap open; else solve more exactly.
-        if not certified or smoothing > 0.5 * error:
+        if cool:
             temperature *= COOLING
         else:
             stage_tol *= 0.1

@@ -29,9 +29,9 @@ def row_weights(sample_weight: Any, n_rows: int) -> npt.NDArray[np.float64]:
     """One float64 weight for each row; negative, infinite, or all zero ones raise ValueError."""
     if sample_weight is None:
         return np.ones(n_rows)
-    if np.ndim(sample_weight) == 0:
-        sample_weight = np.full(n_rows, sample_weight)
     weight = np.array(sample_weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_rows, float(weight))
     if weight.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar.")
     if len(weight) != n_rows:

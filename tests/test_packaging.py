@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from sklearn.utils import estimator_html_repr
 
 import sklearn_ebm
 
@@ -100,6 +101,12 @@ def test_every_core_dependency_has_a_lower_bound():
     )
     pins = dict(line.split("==") for line in run.stdout.splitlines())
     assert {"scikit-learn", "numpy", "scipy", "joblib"} <= pins.keys()
+
+
+@pytest.mark.parametrize("name", [n for n in sklearn_ebm.__all__ if not n.startswith("__")])
+def test_html_repr_links_to_the_api_page(name):
+    page = f"/api/generated/sklearn_ebm.{name}.html"  # autosummary's name for it
+    assert page in estimator_html_repr(getattr(sklearn_ebm, name)())
 
 
 def test_extras_named_in_the_texts_exist():
