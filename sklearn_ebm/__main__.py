@@ -27,7 +27,7 @@ exit status:
 
 examples:
   {_PROGRAM}
-      every loss and every baseline on scikit-learn's handwritten digits
+      every loss and every baseline on scikit-learn's breast cancer data
   {_PROGRAM} compare adult.csv --target income
       the same on your own table
   {_PROGRAM} compare adult.csv --target income --losses nll,hinge --baselines none
@@ -101,7 +101,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     compare = commands.add_parser(
         "compare",
-        help="compare models on a table, or on handwritten digits",
+        help="compare models on a table, or on data that comes along",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=_Formatter,
@@ -131,7 +131,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         nargs="?",
         help="a table with a header: CSV (.csv or .tsv, also as .gz, .bz2, .xz or .zip) or Parquet "
-        "(.parquet, .pq); default: scikit-learn's handwritten digits",
+        "(.parquet, .pq); default: scikit-learn's breast cancer data",
     )
     add("-t", "--target", metavar="COLUMN", help="the column to predict; goes with DATA")
     add(

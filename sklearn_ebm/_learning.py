@@ -18,6 +18,12 @@ from sklearn_ebm.solvers import SOLVERS, Result, Solver
 COOLING = 0.25
 COLDEST = 1e-9
 
+# Up to this many energies in all, the minimum is polished to rounding by Newton's method: it costs
+# next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
+# repeated rows and weights agree to many digits.
+POLISHED_ENTRIES = 50_000
+POLISHING_STEPS = 30
+
 
 @dataclass
 class Learned:
@@ -127,10 +133,11 @@ def learn(
     if surrogate is not None:
         w = _minimize(_Run(objective.with_loss(surrogate), run.solver, tol, max_iter, rng), w).w
     result, gap = _minimize_certified(run, w)
+    params = objective.layout.unpack(result.w)
+    if not loss.pinned:
+        params = energy.centered(params)
     return Learned(
-        params={
-            name: value.astype(X.dtype) for name, value in objective.layout.unpack(result.w).items()
-        },
+        params={name: value.astype(X.dtype) for name, value in params.items()},
         n_iter=result.n_iter,
         curve=np.asarray(result.curve),
         value=result.value,
@@ -202,9 +209,14 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
             break
         if error <= run.tol * abs(total.value) or (smooth and not certified):
             total.converged, total.message = True, "the gap is below tol"
+            polished = _polish(run, stage_loss, w)
+            if polished is not None:
+                total.w, total.value = polished, run.objective.value(polished)
             break
-        # Cool while the smoothing is what keeps the gap open; else solve more exactly.
-        cool = not smooth and (not certified or smoothing > 0.5 * error)
+        # Cool while the smoothing is what keeps the gap open, but no further than tol asks for;
+        # else solve more exactly.
+        enough = 0.5 * max(error, run.tol * abs(value)) if certified else -np.inf
+        cool = not smooth and smoothing > enough
         if temperature < COLDEST * first if cool else stage_tol < 1e-12:
             total.message = "rounding hides any further decrease"
             break
@@ -213,6 +225,18 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         else:
             stage_tol *= 0.1
     return total, (max(error, 0.0) / abs(total.value) if certified and total.value else None)
+
+
+def _polish(run: _Run, loss: Loss, w: Array) -> Array | None:
+    """The minimum of a stage to rounding, where that is cheap; None elsewhere."""
+    entries = len(run.objective.y) * run.objective.n_answers
+    if loss.curvature is None or not run.objective.energy.linear or entries > POLISHED_ENTRIES:
+        return None
+    objective = run.objective.with_loss(loss)
+    newton = SOLVERS["newton"]()
+    return newton.minimize(
+        objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=run.rng
+    ).w
 
 
 def _first_temperature(loss: Loss) -> float:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 import joblib
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import StratifiedKFold
 
 from sklearn_ebm import __version__
@@ -62,7 +62,7 @@ def compare(
     X : data frame (pandas or polars), array or sparse matrix of shape (n, d), optional
         The features; with the name of a column as `y`, the features and the target. Numbers,
         text, booleans, categories and dates may be mixed, and values may be missing. Without it,
-        scikit-learn's handwritten digits are taken.
+        scikit-learn's breast cancer data is taken.
     y : array-like of shape (n,) or str
         The labels, of any type, or the name of the target column of `X`.
     losses : iterable of str or Loss, optional
@@ -169,8 +169,9 @@ class Comparison:
         if cv < 2:
             raise DataError(f"The number of folds, cv, is {cv}; it must be at least 2.")
         if X is None:
-            X, y = load_digits(return_X_y=True)
-            source = "digits (handwritten, from scikit-learn)"
+            data = load_breast_cancer()
+            X, y = data.data, data.target_names[data.target]
+            source = "breast cancer (from scikit-learn)"
         elif y is None:
             raise DataError("X came without y; give the labels, or the name of the target column.")
         self.data = _enough(make_table(X, y, drop=drop, source=source), cv, max_rows, seed)

@@ -104,7 +104,7 @@ class Absent:
             raise ModuleNotFoundError(name)
 
 
-def test_with_the_core_dependencies_alone_it_runs_on_digits(capsys, monkeypatch):
+def test_with_the_core_dependencies_alone_it_runs_on_embedded_data(capsys, monkeypatch):
     for name in list(sys.modules):
         if name.split(".")[0] in ("pandas", "rich", "pyarrow", "polars"):
             monkeypatch.delitem(sys.modules, name)
@@ -113,7 +113,7 @@ def test_with_the_core_dependencies_alone_it_runs_on_digits(capsys, monkeypatch)
     short = ["--losses", "nll", "--baselines", "none", "--cv", "2", "--max-rows", "200"]
     assert main(short) == 0
     output = capsys.readouterr().out
-    assert output.startswith("digits") and models(output) == ["EBM nll"]
+    assert output.startswith("breast cancer") and models(output) == ["EBM nll"]
 
 
 def test_a_terminal_gets_a_live_table_and_a_clean_final_one(table, capsys, monkeypatch):

@@ -374,7 +374,7 @@ def test_by_default_all_losses_and_baselines_take_part():
     ]
     assert {"EBM nll", "EBM hinge", "EBM perceptron", "EBM mee"} <= set(models)
     assert not {"EBM energy", "EBM lvq2"} & set(models)
-    assert comparison.data.source.startswith("digits")
+    assert comparison.data.source.startswith("breast cancer")
 
 
 def test_every_baseline_runs_on_mixed_data_in_parallel_as_in_sequence():

@@ -79,6 +79,14 @@ class Energy(BaseEstimator, ABC):
         """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, the solver's ruler; None where unknown."""
         return None
 
+    def centered(self, params: Params) -> Params:
+        """Parameters of the same differences of energies, in a gauge of their own.
+
+        Losses of differences leave a common shift of all energies of a row open; learning ends
+        with this choice. The penalty must not rise.
+        """
+        return params
+
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Public attributes of the fitted estimator, such as ``coef_``."""
         return {}

@@ -111,6 +111,10 @@ class Linear(Energy):
             scale["intercept"] = np.full(n_answers, np.sqrt(weight.sum()))
         return scale
 
+    def centered(self, params: Params) -> Params:
+        """Templates and intercepts that sum to zero over the answers."""
+        return {name: value - value.mean(axis=0) for name, value in params.items()}
+
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Coefficients and intercepts with scikit-learn's signs and shapes."""
         coef = params["coef"]
