@@ -18,10 +18,10 @@ from sklearn_ebm.solvers import SOLVERS, Result, Solver
 COOLING = 0.25
 COLDEST = 1e-9
 
-# Up to this many energies in all, the minimum is polished to rounding by Newton's method: it costs
+# Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
 # repeated rows and weights agree to many digits.
-POLISHED_ENTRIES = 50_000
+POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
 
@@ -195,7 +195,7 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
     while True:
         stage_loss = loss.smoothed(temperature) if temperature else loss
         stage = run.minimize(stage_loss, w, stage_tol, total.n_iter)
-        w = stage.w
+        w = _polish(run, stage_loss, stage.w)
         total.curve += stage.curve
         total.n_iter += stage.n_iter
         value, stage_bound, smoothing = certify(run.objective, stage_loss, w)
@@ -209,9 +209,6 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
             break
         if error <= run.tol * abs(total.value) or (smooth and not certified):
             total.converged, total.message = True, "the gap is below tol"
-            polished = _polish(run, stage_loss, w)
-            if polished is not None:
-                total.w, total.value = polished, run.objective.value(polished)
             break
         # Cool while the smoothing is what keeps the gap open, but no further than tol asks for;
         # else solve more exactly.
@@ -227,11 +224,11 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
     return total, (max(error, 0.0) / abs(total.value) if certified and total.value else None)
 
 
-def _polish(run: _Run, loss: Loss, w: Array) -> Array | None:
-    """The minimum of a stage to rounding, where that is cheap; None elsewhere."""
+def _polish(run: _Run, loss: Loss, w: Array) -> Array:
+    """The minimum of a stage to rounding, where that is cheap; elsewhere what came in."""
     entries = len(run.objective.y) * run.objective.n_answers
     if loss.curvature is None or not run.objective.energy.linear or entries > POLISHED_ENTRIES:
-        return None
+        return w
     objective = run.objective.with_loss(loss)
     newton = SOLVERS["newton"]()
     return newton.minimize(
