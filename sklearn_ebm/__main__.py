@@ -159,9 +159,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--n-jobs",
         metavar="N",
         type=_n_jobs,
-        default=1,
-        help="folds that run at the same time, -1 for one per core; times are most exact with "
-        "one; default: 1",
+        default=-1,
+        help="folds that run at the same time, each on one thread; -1 is one per core; times are "
+        "most exact with 1; default: -1",
     )
     add("--seed", metavar="N", type=_at_least(0), default=0, help="random seed; default: 0")
     add(

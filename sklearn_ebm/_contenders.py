@@ -28,6 +28,11 @@ class Setting(NamedTuple):
     categorical: list[int]
 
 
+# The gap to the minimum at which EBMClassifier stops. On the adult data 1e-4 takes two to
+# five times as long and changes accuracy, Brier score and calibration error by less than 0.001.
+TOLERANCE = 1e-3
+
+
 class Contender(NamedTuple):
     """An estimator in the comparison, and how its data is prepared."""
 
@@ -143,7 +148,7 @@ def contenders(losses: Sequence[Any], baselines: Any, setting: Setting) -> list[
     entrants = []
     for loss in losses:
         beta = 1.0 if loss == "nll" else "auto"
-        estimator = EBMClassifier(loss=loss, beta=beta, random_state=setting.seed)
+        estimator = EBMClassifier(loss=loss, beta=beta, tol=TOLERANCE, random_state=setting.seed)
         entrants.append(Contender(f"EBM {loss}", estimator))
     if isinstance(baselines, Mapping):
         return entrants + [Contender(name, own) for name, own in baselines.items()]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
+import threadpoolctl
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import log_loss
@@ -142,9 +143,10 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
     -------
     outcome : Outcome
         Seconds are of wall-clock time: of `fit` alone, and of `predict` on all test rows at once,
-        the median of its repeats, per row.
+        the median of its repeats, per row. Both on one thread: models are compared rather than
+        their threading, and a busy machine distorts the times of several threads out of measure.
     """
-    with warnings.catch_warnings(record=True) as caught:
+    with threadpoolctl.threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             scores, error = _scores(clone(estimator), fold), ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from sklearn_ebm._certificate import certify
 from sklearn_ebm._objective import Objective
@@ -17,6 +18,10 @@ from sklearn_ebm.solvers import SOLVERS, Result, Solver
 # The path starts at the temperature of the margin and cools by this factor.
 COOLING = 0.25
 COLDEST = 1e-9
+
+# Largest problems for which solver="auto" takes Newton steps.
+NEWTON_SIZE = 300
+NEWTON_ANSWERS = 10
 
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
@@ -128,7 +133,7 @@ def learn(
     if start is None:
         start = energy.start(X, y, weight, n_answers, rng)
     w = objective.layout.pack(start)
-    run = _Run(objective, _choose_solver(loss, solver), tol, max_iter, rng)
+    run = _Run(objective, _choose_solver(objective, loss, solver), tol, max_iter, rng)
     surrogate = loss.surrogate()
     if surrogate is not None:
         w = _minimize(_Run(objective.with_loss(surrogate), run.solver, tol, max_iter, rng), w).w
@@ -167,10 +172,20 @@ class _Run:
         )
 
 
-def _choose_solver(loss: Loss, solver: Solver | None) -> Solver:
+def _choose_solver(objective: Objective, loss: Loss, solver: Solver | None) -> Solver:
+    """Newton steps where the Hessian is small and dense, L-BFGS elsewhere.
+
+    Forming the Hessian costs about k/2 evaluations, and Newton's method needs 10 to 50 times fewer
+    iterations than L-BFGS along a temperature path.
+    """
     if solver is not None:
         return solver
-    return SOLVERS["averaged"]() if loss.online else SOLVERS["lbfgs"]()
+    if loss.online:
+        return SOLVERS["averaged"]()
+    small = objective.layout.size <= NEWTON_SIZE and objective.n_answers <= NEWTON_ANSWERS
+    differentiable = loss.curvature is not None and objective.energy.linear
+    dense = not sparse.issparse(objective.X)
+    return SOLVERS["newton" if small and differentiable and dense else "lbfgs"]()
 
 
 def _minimize(run: _Run, w: Array) -> Result:

@@ -135,6 +135,26 @@ class Objective:
 
         return product
 
+    def hessian(self, w: Array) -> Array | None:
+        """∇²f(w) as a matrix, for a linear energy and a loss with curvature; None where not written."""
+        params = self.layout.unpack(w)
+        result = np.diag(self.penalty * self.penalized)
+        for X, correct, weight in self.rows():
+            energies = self.energy.linearize(params, X).energies
+            assert self.loss.curvature is not None
+            curvature = self.loss.curvature(energies, correct)
+            bend = np.empty((*energies.shape, self.n_answers), dtype=energies.dtype)
+            for c in range(self.n_answers):
+                unit = np.zeros_like(energies)
+                unit[:, c] = 1
+                bend[:, :, c] = curvature(unit)
+            bend *= weight.astype(bend.dtype, copy=False)[:, None, None]
+            block = self.energy.normal_matrix(X, bend)
+            if block is None:
+                return None
+            result += block
+        return result
+
     def scale(self) -> Array:
         """Return the step in each parameter that changes f by about one: the solver's ruler.
 

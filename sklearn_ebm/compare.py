@@ -28,8 +28,8 @@ _HOW = {
         "log_loss": "mean of -log p(label), in nats",
         "brier": "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2",
         "ece": f"expected calibration error of the top class, {ECE_BINS} bins of equal width",
-        "fit_seconds": "wall-clock seconds of fit alone, without the preparation of the data",
-        "predict_microseconds": "wall-clock time of predict per row, all test rows at once",
+        "fit_seconds": "seconds of fit alone, on one thread, without preparing the data",
+        "predict_microseconds": "time of predict per row, on one thread, all test rows at once",
     },
     "spread": "sd: sample standard deviation over the folds",
     "preparation": {

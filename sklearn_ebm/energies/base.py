@@ -79,6 +79,22 @@ class Energy(BaseEstimator, ABC):
         """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, the solver's ruler; None where unknown."""
         return None
 
+    def normal_matrix(self, X: Any, bend: Array) -> Array | None:
+        """Σᵢ (∂Fᵢ/∂W)ᵀ Bᵢ (∂Fᵢ/∂W) over the rows; None where it is not written.
+
+        Parameters
+        ----------
+        X : ndarray or CSR of shape (n, d)
+        bend : ndarray of shape (n, k, k)
+            B: second derivatives in the energies of each row.
+
+        Returns
+        -------
+        ndarray of shape (size, size) or None
+            In the order of `shapes`.
+        """
+        return None
+
     def centered(self, params: Params) -> Params:
         """Parameters of the same differences of energies, in a gauge of their own.
 

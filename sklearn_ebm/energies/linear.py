@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from sklearn_ebm._arrays import column_norms
 from sklearn_ebm._params import Array, Params, Shapes
@@ -110,6 +111,23 @@ class Linear(Energy):
         if self.fit_intercept:
             scale["intercept"] = np.full(n_answers, np.sqrt(weight.sum()))
         return scale
+
+    def normal_matrix(self, X: Any, bend: Array) -> Array | None:
+        """Blocks Xᵀ diag(b_cc') X for each pair of answers; None for sparse X."""
+        if sparse.issparse(X):
+            return None
+        k, d = bend.shape[1], X.shape[1]
+        rows = np.hstack([X, np.ones((len(X), 1), X.dtype)]) if self.fit_intercept else X
+        pairs = np.empty((k, rows.shape[1], k, rows.shape[1]))
+        for c in range(k):
+            for other in range(c + 1):
+                product = rows.T @ (rows * bend[:, c, other, None].astype(X.dtype, copy=False))
+                pairs[c, :, other, :] = product
+                pairs[other, :, c, :] = product.T
+        # The vector of parameters holds all coefficients, then all intercepts.
+        position = np.arange(k * rows.shape[1]).reshape(k, -1)
+        order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])
+        return pairs.reshape(len(order), -1)[np.ix_(order, order)]
 
     def centered(self, params: Params) -> Params:
         """Templates and intercepts that sum to zero over the answers."""

@@ -1,10 +1,11 @@
-"""Newton's method with conjugate gradients inside."""
+"""Newton's method: exact for few parameters, with conjugate gradients inside for many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
@@ -13,15 +14,19 @@ from sklearn_ebm.solvers.line_search import line_search
 
 
 class Newton(Solver):
-    """Truncated Newton: the Newton equation is solved by conjugate gradients, to a falling residual.
+    """Newton steps from a Cholesky factor, or from conjugate gradients to a falling residual.
 
-    Works in the same units as `LBFGS` and stops by the same rule. Where the loss is not convex, a
-    direction of negative curvature ends the inner solve and the step so far is taken.
+    Works in the same units as `LBFGS` and stops by the same rule. Up to `dense_size` parameters,
+    and where the energy gives it, the Hessian is formed and factorised, with a ridge that grows
+    until the factor exists. Beyond, the Newton equation is solved by conjugate gradients; where the
+    loss is not convex, a direction of negative curvature ends that and the step so far is taken.
 
     Parameters
     ----------
     max_inner : int, default=200
         Largest number of Hessian products in one Newton step.
+    dense_size : int, default=500
+        Largest number of parameters for which the Hessian is formed.
 
     References
     ----------
@@ -31,14 +36,15 @@ class Newton(Solver):
     Examples
     --------
     >>> from sklearn_ebm.solvers import Newton
-    >>> Newton(max_inner=50)
-    Newton(max_inner=50)
+    >>> Newton(dense_size=0)
+    Newton(dense_size=0)
     """
 
     needs_curvature = True
 
-    def __init__(self, max_inner: int = 200) -> None:
+    def __init__(self, max_inner: int = 200, dense_size: int = 500) -> None:
         self.max_inner = max_inner
+        self.dense_size = dense_size
 
     def minimize(
         self,
@@ -66,13 +72,8 @@ class Newton(Solver):
             if 0.5 * size**2 <= tol * abs(value):
                 converged, message = True, "the expected decrease is below tol"
                 break
-            hessian = objective.hessian_product(scale * v)
-            direction = _conjugate_gradients(
-                lambda p, product=hessian: scale * product(scale * p),  # type: ignore[misc]
-                -gradient,
-                residual=min(0.5, np.sqrt(size / first)) * size,
-                max_products=self.max_inner,
-            )
+            residual = min(0.5, np.sqrt(size / first)) * size
+            direction = self._direction(objective, scale, v, gradient, residual)
             step = line_search(evaluate, v, value, gradient, direction, objective.noise)
             if step is None:
                 converged, message = True, "rounding hides any further decrease"
@@ -80,6 +81,35 @@ class Newton(Solver):
             v, value, gradient = step
             curve.append(value)
         return Result(scale * v, value, len(curve) - 1, converged, message, curve)
+
+    def _direction(
+        self, objective: Objective, scale: Array, v: Array, gradient: Array, residual: float
+    ) -> Array:
+        if objective.layout.size <= self.dense_size:
+            hessian = objective.hessian(scale * v)
+            if hessian is not None:
+                return _solve(scale[:, None] * hessian * scale, -gradient)
+        product = objective.hessian_product(scale * v)
+        return _conjugate_gradients(
+            lambda p: scale * product(scale * p), -gradient, residual, self.max_inner
+        )
+
+
+def _solve(hessian: Array, target: Array) -> Array:
+    """Solve H x = target with the smallest ridge for which H has a Cholesky factor.
+
+    A common shift of all intercepts costs nothing, so H may be singular: some ridge is needed.
+    """
+    top = max(float(np.abs(hessian.diagonal()).max()), np.finfo(float).tiny)
+    ridge = 1e-11
+    while np.isfinite(ridge):
+        try:
+            factor = cho_factor(hessian + ridge * top * np.eye(len(hessian)))
+        except LinAlgError:
+            ridge *= 100
+        else:
+            return cho_solve(factor, target)
+    return target
 
 
 def _conjugate_gradients(
