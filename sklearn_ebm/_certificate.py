@@ -65,6 +65,7 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
     possible = objective.energy.linear and objective.loss.convex and conjugate is not None
     if not possible or objective.penalty == 0 or objective.n_answers > MOST_ANSWERS:
         return Certificate(objective.value(w), -np.inf, 0.0)
+    objective = objective.exact()  # a small gap between two sums does not survive float32
     params = objective.layout.unpack(w)
     factors = None if objective.penalized.all() else _balance(objective, slopes_of, w)
     value = 0.5 * objective.penalty * float(w[objective.penalized] @ w[objective.penalized])

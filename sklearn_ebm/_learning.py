@@ -19,6 +19,8 @@ from sklearn_ebm.solvers import SOLVERS, Result, Solver
 COOLING = 0.25
 COLDEST = 1e-9
 
+EXACT_NOISE = 1e-12
+
 # Largest problems for which solver="auto" takes Newton steps.
 NEWTON_SIZE = 300
 NEWTON_ANSWERS = 10
@@ -199,6 +201,9 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         return run.minimize(loss, w, run.tol, 0), None
     smooth = loss.is_smooth(run.objective.n_answers)
     temperature = 0.0 if smooth else _first_temperature(loss)
+    if not smooth:
+        # At a low temperature the slopes answer to differences that float32 does not resolve.
+        run.objective = run.objective.exact()
     # A loose start is enough where the certificate will ask for more; without one, it must do.
     certifiable = loss.convex and loss.conjugate is not None
     stage_tol = (0.1 if certifiable else 1e-3) * run.tol
@@ -229,6 +234,9 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         # else solve more exactly.
         enough = 0.5 * max(error, run.tol * abs(value)) if certified else -np.inf
         cool = not smooth and smoothing > enough
+        if certified and run.objective.noise > EXACT_NOISE:
+            run.objective = run.objective.exact()  # float32 did its part; float64 finishes
+            continue
         if temperature < COLDEST * first if cool else stage_tol < 1e-12:
             total.message = "rounding hides any further decrease"
             break

@@ -24,6 +24,7 @@ w          (n,) float64      row weights, all positive
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -75,20 +76,29 @@ class Objective:
         self._blocks = [
             (X[rows], y[rows], weight[rows]) for rows in row_slices(X.shape[0], n_answers)
         ]
-        # Rounding in the slopes limits how well the value can be resolved.
-        self.noise = float(np.finfo(X.dtype).eps)
+        self.dtype = X.dtype
 
     def with_loss(self, loss: Loss) -> Objective:
         """Return the same sum with another loss; rows and blocks are shared."""
-        other = object.__new__(Objective)
-        other.__dict__.update(self.__dict__)
+        other = copy(self)
         other.loss = loss
         return other
+
+    def exact(self) -> Objective:
+        """Return the same sum with energies in float64; float32 rows are converted block by block."""
+        other = copy(self)
+        other.dtype = np.dtype(np.float64)
+        return other
+
+    @property
+    def noise(self) -> float:
+        """Relative rounding of the energies, which limits how well the value can be resolved."""
+        return float(np.finfo(self.dtype).eps)
 
     def rows(self) -> Iterator[tuple[Any, npt.NDArray[np.bool_], Array]]:
         """Blocks of rows, their masks of right answers and their weights."""
         for X, y, weight in self._blocks:
-            yield X, correct_mask(y, self.n_answers), weight
+            yield X.astype(self.dtype, copy=False), correct_mask(y, self.n_answers), weight
 
     def evaluate(self, w: Array) -> tuple[float, Array]:
         """Value and gradient at `w`. A value that is not finite means: too far, step back."""

@@ -1,0 +1,108 @@
+"""
+The shape of each loss
+======================
+
+A loss looks at the energy of the right answer, :math:`F(y)`, and at those of wrong ones,
+:math:`F(\\bar y)`. Its value says how much is wrong; its slope in an energy says how hard that
+energy is pushed: a positive slope pushes the energy down, a negative one pushes it up.
+
+Everything below is computed by calling the losses, on rows with two answers of which the first is
+right.
+"""
+
+# %%
+# Losses of differences
+# ---------------------
+# These see only :math:`F(y) - F(\bar y)`, which is negative when the answer is right.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_ebm import losses
+
+
+def evaluate(loss, right, wrong):
+    """Value and slopes of a loss at pairs of energies."""
+    energies = np.column_stack([np.ravel(right), np.ravel(wrong)])
+    correct = np.tile([True, False], (len(energies), 1))
+    return loss(energies, correct)
+
+
+COLOURS = ["#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"]
+STYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1))]
+of_differences = {
+    "perceptron": losses.Perceptron(),
+    "hinge, m = 1": losses.Hinge(),
+    "log (nll, β = 1)": losses.Log(),
+    "nll, β = 3": losses.NLL(beta=3),
+    "mce (mee, β = 1)": losses.MCE(),
+    "mee, β = 3": losses.MEE(beta=3),
+}
+difference = np.linspace(-3, 3, 601)
+
+figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.5, 7.5), sharex=True, layout="constrained")
+for (name, loss), colour, style in zip(of_differences.items(), COLOURS, STYLES, strict=True):
+    value, slope = evaluate(loss, difference, np.zeros_like(difference))
+    top.plot(difference, value, color=colour, linestyle=style, linewidth=2, label=name)
+    bottom.plot(difference, slope[:, 0], color=colour, linestyle=style, linewidth=2)
+for axis in (top, bottom):
+    axis.axvline(0, color="0.7", linewidth=1, zorder=0)
+    axis.grid(alpha=0.3)
+top.set_ylim(-0.1, 3.2)
+top.set_ylabel("value")
+top.legend(loc="upper left")
+top.set_title("Losses of differences, two answers")
+bottom.set_ylabel("slope in F(y)  (the slope in F(ȳ) is minus this)")
+bottom.set_xlabel("F(y) − F(ȳ)      right answer lower  ←  0  →  wrong answer lower")
+plt.show()
+
+# %%
+# The perceptron stops as soon as the answer is right, the hinge once the margin is met, the log loss
+# never. ``mce`` and ``mee`` let go of rows that are hopelessly wrong: their slope falls again. With
+# two answers ``nll`` at β = 1 is ``log`` and ``mee`` at β = 1 is ``mce``; with more they differ,
+# because ``nll`` and ``mee`` see all wrong answers at once.
+
+# %%
+# Losses that look at the two energies
+# ------------------------------------
+# ``simple``, ``square_square`` and ``square_exp`` pin the level: they say where each energy should
+# be, not only how far apart. ``lvq2`` looks at a ratio and ``energy`` at the right answer alone;
+# both need energies that are never negative. Arrows show the push, minus the slope: where the two
+# energies are sent.
+
+of_two_energies = {
+    "simple, m = 1": losses.Simple(),
+    "square_square, m = 1": losses.SquareSquare(),
+    "square_exp, γ = 1": losses.SquareExp(),
+    "hinge, m = 1 (not pinned)": losses.Hinge(),
+    "lvq2, δ = M = 1": losses.LVQ2(),
+    "energy": losses.EnergyLoss(),
+}
+never_negative = {"lvq2, δ = M = 1", "energy"}
+
+figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), layout="constrained")
+for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
+    low, high = (0.02, 3.02) if name in never_negative else (-1.0, 2.0)
+    side, coarse = np.linspace(low, high, 151), np.linspace(low + 0.15, high - 0.15, 9)
+    right, wrong = np.meshgrid(side, side)
+    value = evaluate(loss, right, wrong)[0].reshape(right.shape)
+    filled = axis.contourf(
+        right, wrong, value, np.linspace(0, 4, 17), cmap="cividis", extend="max"
+    )
+    right, wrong = np.meshgrid(coarse, coarse)
+    slope = evaluate(loss, right, wrong)[1]
+    push = -slope / np.maximum(np.hypot(*slope.T)[:, None], 1.0)  # longest arrows cut to one length
+    moves = slope.any(axis=1)
+    axis.quiver(
+        right.ravel()[moves], wrong.ravel()[moves], *push[moves].T,
+        color="white", angles="xy", scale=13, width=0.008,
+    )  # fmt: skip
+    axis.plot([low, high], [low, high], color="#D55E00", linewidth=1.5, linestyle="--")
+    axis.set_title(name)
+    axis.set_aspect("equal")
+    axis.set_xlabel("F(y), right answer")
+    axis.set_ylabel("F(ȳ), wrong answer")
+bar = figure.colorbar(filled, ax=axes, shrink=0.8)
+bar.set_label("value of the loss")
+figure.suptitle("Dashed: F(y) = F(ȳ), above it the answer is right. Arrows: the push.")
+plt.show()
