@@ -21,7 +21,7 @@ import numpy as np
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.base import split_right
+from sklearn_ebm.losses.base import Mask, split_right
 
 # The balance needs a table of all pairs of answers.
 MOST_ANSWERS = 2000
@@ -62,8 +62,13 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
     Certificate
     """
     conjugate = objective.loss.conjugate
-    possible = objective.energy.linear and objective.loss.convex and conjugate is not None
-    if not possible or objective.penalty == 0 or objective.n_answers > MOST_ANSWERS:
+    possible = objective.energy.linear and objective.loss.convex
+    if (
+        conjugate is None
+        or not possible
+        or objective.penalty == 0
+        or objective.n_answers > MOST_ANSWERS
+    ):
         return Certificate(objective.value(w), -np.inf, 0.0)
     objective = objective.exact()  # a small gap between two sums does not survive float32
     params = objective.layout.unpack(w)
@@ -85,12 +90,13 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
             at_zero += float(weight @ conjugate(np.zeros_like(slope), correct).astype(np.float64))
             gradient += objective.layout.pack(pullback(slope * weight[:, None]))
         free = np.abs(gradient[~objective.penalized]).sum()
-        quadratic = float((gradient[objective.penalized] / objective.penalty) @ gradient[
-            objective.penalized
-        ])
-    if not np.isfinite(dual + quadratic) or free > 1e-3 * np.sqrt(
-        objective.noise
-    ) * objective.weight.sum():
+        quadratic = float(
+            (gradient[objective.penalized] / objective.penalty) @ gradient[objective.penalized]
+        )
+    if (
+        not np.isfinite(dual + quadratic)
+        or free > 1e-3 * np.sqrt(objective.noise) * objective.weight.sum()
+    ):
         return Certificate(value, -np.inf, smoothing)
     # −(1 − θ) at_zero − θ dual − θ² quadratic/2 is a lower bound for θ in [0, 1].
     rise = at_zero - dual
@@ -108,7 +114,7 @@ def _balance(objective: Objective, slopes_of: Loss, w: Array) -> tuple[Array, Ar
     push, pull = np.zeros((k, k)), np.zeros(k)
     for X, correct, weight in objective.rows():
         slope = slopes_of(objective.energy.linearize(params, X).energies, correct)[1]
-        index, right = split_right(slope, correct)
+        _, right = split_right(slope, correct)
         weighted = np.where(correct, 0, -slope) * weight[:, None]
         mine = correct.astype(np.float64)
         push += mine.T @ weighted
@@ -158,7 +164,7 @@ def _circulation(push: Array) -> Array:
     return np.where(alive[:, None] & alive[None, :], np.exp(np.minimum(exponent - highest, 0)), 0.0)
 
 
-def _apply(factors: tuple[Array, Array], slope: Array, correct: Array, pinned: bool) -> Array:
+def _apply(factors: tuple[Array, Array], slope: Array, correct: Mask, pinned: bool) -> Array:
     """Scale the slopes; in a loss of differences the right answer balances its row."""
     wrong_factor, right_factor = factors
     answer = correct.argmax(axis=1)

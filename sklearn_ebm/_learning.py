@@ -84,12 +84,10 @@ def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None
             f"loss {loss_name!r} cannot be trained by solver {solver_name!r}: {reason}; "
             "use solver='auto'."
         )
-    if solver.needs_curvature and (
-        loss.curvature is None or not energy.linear
-    ):
+    if solver.needs_curvature and (loss.curvature is None or not energy.linear):
         raise ValueError(
-            f"solver {solver_name!r} needs second derivatives, which loss {loss_name!r} with energy "
-            f"{energy_name!r} does not give; use solver='lbfgs' or 'auto'."
+            f"solver {solver_name!r} needs second derivatives, which loss {loss_name!r} with "
+            f"energy {energy_name!r} does not give; use solver='lbfgs' or 'auto'."
         )
 
 
@@ -254,9 +252,7 @@ def _polish(run: _Run, loss: Loss, w: Array) -> Array:
         return w
     objective = run.objective.with_loss(loss)
     newton = SOLVERS["newton"]()
-    return newton.minimize(
-        objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=run.rng
-    ).w
+    return newton.minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=run.rng).w
 
 
 def _first_temperature(loss: Loss) -> float:

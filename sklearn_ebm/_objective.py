@@ -85,7 +85,7 @@ class Objective:
         return other
 
     def exact(self) -> Objective:
-        """Return the same sum with energies in float64; float32 rows are converted block by block."""
+        """Return the same sum with energies in float64; float32 rows are converted by block."""
         other = copy(self)
         other.dtype = np.dtype(np.float64)
         return other
@@ -146,7 +146,7 @@ class Objective:
         return product
 
     def hessian(self, w: Array) -> Array | None:
-        """∇²f(w) as a matrix, for a linear energy and a loss with curvature; None where not written."""
+        """∇²f(w) as a matrix, as `hessian_product`; None where the energy does not give it."""
         params = self.layout.unpack(w)
         result = np.diag(self.penalty * self.penalized)
         for X, correct, weight in self.rows():

@@ -88,13 +88,11 @@ def choose_beta(
     fold = fold_of_each_row(y, n_folds, rng)
     if (fold < 0).all():
         raise ValueError(
-            "beta='auto' is chosen on held-out rows, but no class has two rows; "
-            "give beta a number."
+            "beta='auto' is chosen on held-out rows, but no class has two rows; give beta a number."
         )
     held_out = [np.flatnonzero(fold == f) for f in range(n_folds) if (fold == f).any()]
     energies = Parallel(n_jobs=n_jobs)(
-        delayed(held_out_energies)(np.setdiff1d(np.arange(len(y)), rows), rows)
-        for rows in held_out
+        delayed(held_out_energies)(np.setdiff1d(np.arange(len(y)), rows), rows) for rows in held_out
     )
     order = np.concatenate(held_out)
     return fit_beta(np.concatenate(energies), y[order], weight[order])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 def positive_number(name: str, value: Any, *, infinite: bool = False) -> float:
     """Return a positive number, finite unless told otherwise, or raise ValueError."""
-    good = isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and value > 0
+    good = isinstance(value, Real) and not isinstance(value, bool) and float(value) > 0
     if not good or (np.isinf(float(value)) and not infinite):
         kind = "a positive number or inf" if infinite else "a positive finite number"
         raise ValueError(f"{name}={value!r} must be {kind}.")

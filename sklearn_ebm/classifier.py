@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, compute_class_weight
@@ -25,6 +26,9 @@ from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Solver
+
+Index: TypeAlias = npt.NDArray[np.intp]
+Weights: TypeAlias = npt.NDArray[np.float64]
 
 logger = logging.getLogger("sklearn_ebm")
 
@@ -111,7 +115,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         The loss as it was used.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, when all are strings.
 
     Warns
@@ -146,10 +150,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _doc_link_module = "sklearn_ebm"
-    _doc_link_template = (
-        "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/"
-        "{estimator_module}.{estimator_name}.html"
-    )
+    _doc_link_template = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/sklearn_ebm.{estimator_name}.html"
 
     def __init__(
         self,
@@ -241,12 +242,11 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If a parameter, X, y or the weights cannot be used; the message says what to do.
         """
-        before = dict(vars(self))
+        before = self.__dict__.copy()
         try:
             return self._fit(X, y, sample_weight)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> EBMClassifier:
@@ -330,7 +330,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         refuse_unsuitable(energy, loss, solver)
         return energy, loss, solver
 
-    def _weights(self, sample_weight: Any, y: Array, classes: Array, answer: Array) -> Array:
+    def _weights(self, sample_weight: Any, y: Any, classes: Any, answer: Index) -> Weights:
         weight = row_weights(sample_weight, len(y))
         if self.class_weight is None:
             return weight
@@ -370,7 +370,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = learned.n_iter
         self.energy_, self.loss_ = energy, loss
 
-    def _warn(self, learned: Learned, X: Any, answer: Array, weight: Array) -> None:
+    def _warn(self, learned: Learned, X: Any, answer: Index, weight: Weights) -> None:
         if self.verbose:
             logger.info(
                 "Energy %s learnt with loss %s: %d iterations, objective %.6g, gap %s; %s.",
@@ -407,9 +407,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         return self._energies(X)
 
     def _energies(self, X: Any) -> Array:
@@ -518,7 +516,7 @@ def _balanced_with(weight: Array) -> dict[str, Array]:
     return {"sample_weight": weight} if "sample_weight" in known else {}
 
 
-def _collapsed(energies: Array, answer: Array, weight: Array) -> bool:
+def _collapsed(energies: Array, answer: Index, weight: Weights) -> bool:
     """Whether wrong answers lie, on average, no higher than right ones."""
     correct = correct_mask(answer, energies.shape[1])
     right = energies[correct].astype(np.float64)

@@ -4,6 +4,7 @@ from sklearn_ebm._registry import Registry
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.linear import Linear
 
+#: Every energy by its name.
 ENERGIES: Registry[Energy] = Registry(
     "energy",
     Energy,  # type: ignore[type-abstract]

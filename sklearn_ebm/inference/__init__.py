@@ -5,6 +5,7 @@ from sklearn_ebm.inference.base import Eliminated, Elimination
 from sklearn_ebm.inference.minimum import Minimum
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 
+#: Every elimination by its name.
 INFERENCES: Registry[Elimination] = Registry(
     "inference",
     Elimination,  # type: ignore[type-abstract]

@@ -9,7 +9,7 @@ from sklearn_ebm.inference.base import Eliminated, Elimination
 
 
 class SoftMinimum(Elimination):
-    r"""F = −(1/β) log Σ_z exp(−β E(z)); the weights are the Gibbs probabilities exp(−βE)/Σ exp(−βE).
+    """F = −(1/β) log Σ_z exp(−β E(z)); the weights are the Gibbs law exp(−βE)/Σ exp(−βE).
 
     The sum is a plain sum, not an average, so F lies below the minimum by at most (1/β) log k and
     tends to it as β → ∞.

@@ -16,6 +16,7 @@ from sklearn_ebm.losses.simple import Simple
 from sklearn_ebm.losses.square_exp import SquareExp
 from sklearn_ebm.losses.square_square import SquareSquare
 
+#: Every loss by its name.
 LOSSES: Registry[Loss] = Registry(
     "loss",
     Loss,  # type: ignore[type-abstract]

@@ -14,12 +14,13 @@ from sklearn.base import BaseEstimator
 from sklearn_ebm._params import Array
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Index: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 CurvatureProduct: TypeAlias = Callable[[Array], Array]
 
 
-def split_right(energies: Array, correct: Mask) -> tuple[tuple[Array, Array], Array]:
+def split_right(energies: Array, correct: Mask) -> tuple[Index, Array]:
     """Return the index of the right answer of each row, and its energy (n,)."""
-    index = (np.arange(energies.shape[0]), correct.argmax(axis=1))
+    index: Index = (np.arange(energies.shape[0]), correct.argmax(axis=1))
     return index, energies[index]
 
 
@@ -82,7 +83,7 @@ class Loss(BaseEstimator, ABC):
         return True
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return a smooth loss that lies above this one and tends to it as T → 0; itself if smooth."""
+        """Return a smooth loss above this one that tends to it as T → 0; itself if smooth."""
         return self
 
     def surrogate(self) -> Loss | None:
@@ -97,7 +98,7 @@ def require_positive(loss: Loss, *names: str) -> None:
     """Raise ValueError unless the named parameters are positive finite numbers."""
     for name in names:
         value = getattr(loss, name)
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
             raise ValueError(
                 f"{name}={value!r} of {type(loss).__name__} must be a positive finite number."
             )

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
-from sklearn_ebm.losses.base import Mask, split_right
+from sklearn_ebm.losses.base import Index, Mask, split_right
 
 if TYPE_CHECKING:
     from sklearn_ebm.losses.pairwise import PairwiseLoss
@@ -45,7 +45,7 @@ class Hardest(Contrast):
 
     def _eliminate(
         self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
-    ) -> tuple[tuple[Array, Array], Array, Array, Array]:
+    ) -> tuple[Index, Array, Array, Array]:
         index, right = split_right(energies, correct)
         offending = energies - loss.margins(correct, energies.dtype)
         offending[index] = np.inf
@@ -92,7 +92,7 @@ class Hardest(Contrast):
         At the supremum all offending energies are equal, so only the total push counts:
         ℓ*(g) = Σ_ȳ m_yȳ g_ȳ + φ*(g_y, Σ_ȳ g_ȳ).
         """
-        index, right = split_right(slope, correct)
+        _, right = split_right(slope, correct)
         wrong = np.where(correct, 0, slope)
         shift = (wrong * loss.margins(correct, slope.dtype)).sum(axis=1)
         return shift + loss.pair_conjugate(right, wrong.sum(axis=1))  # type: ignore[misc]
@@ -133,9 +133,7 @@ class All(Contrast):
             along_right = direction[correct][:, None]
             along_wrong = direction[~correct].reshape(wrong.shape)
             to_right = (both_right * along_right + mixed * along_wrong).sum(axis=1)
-            return self._join(
-                to_right, mixed * along_right + both_offending * along_wrong, correct
-            )
+            return self._join(to_right, mixed * along_right + both_offending * along_wrong, correct)
 
         return product
 

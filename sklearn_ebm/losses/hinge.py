@@ -56,13 +56,13 @@ class Hinge(PairwiseLoss):
         value, slope = positive_part(right - offending, temperature)
         return value, slope, -slope
 
-    def pair_curvature(  # type: ignore[override]
+    def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives; zero but for the soft kink."""
         bend = positive_part_curvature(right - offending, temperature)
         return bend, -bend, bend
 
-    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:  # type: ignore[override]
+    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = 0 for slopes (a, −a) with 0 ≤ a ≤ 1."""
         return np.zeros_like(slope_right)

@@ -49,7 +49,7 @@ class Log(PairwiseLoss):
         value = np.maximum(difference, 0) + np.log1p(np.exp(-np.abs(difference)))
         return value, slope, -slope
 
-    def pair_curvature(  # type: ignore[override]
+    def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: σ(1 − σ), with signs."""
@@ -57,7 +57,7 @@ class Log(PairwiseLoss):
         bend = slope * (1 - slope)
         return bend, -bend, bend
 
-    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:  # type: ignore[override]
+    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = a log a + (1 − a) log(1 − a) for slopes (a, −a)."""
         push = np.clip(-slope_offending, 0, 1)
         return xlogy(push, push) + xlogy(1 - push, 1 - push)

@@ -46,9 +46,7 @@ class LVQ2(PairwiseLoss):
     needs_nonnegative = "it divides by the energy of the wrong answer"
     examples = ({}, {"delta": 0.5, "ceiling": 4.0, "contrast": "all"})
 
-    def __init__(
-        self, delta: float = 1.0, ceiling: float = 1.0, contrast: str = "hardest"
-    ) -> None:
+    def __init__(self, delta: float = 1.0, ceiling: float = 1.0, contrast: str = "hardest") -> None:
         self.delta = delta
         self.ceiling = ceiling
         self.contrast = contrast

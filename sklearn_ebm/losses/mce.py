@@ -51,7 +51,7 @@ class MCE(PairwiseLoss):
         slope = value * (1 - value)
         return value, slope, -slope
 
-    def pair_curvature(  # type: ignore[override]
+    def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: σ(1 − σ)(1 − 2σ), with signs."""

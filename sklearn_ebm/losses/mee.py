@@ -46,16 +46,14 @@ class MEE(Loss):
         right = split_right(probability, correct)[1]
         return 1 - right, self.beta * right[:, None] * (correct - probability)
 
-    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:  # type: ignore[override]
-        """Second-derivative product: the derivative of β p(y) (e_y − p) with dp = −β(p∘d − p⟨p, d⟩)."""
+    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:
+        """Derivative of β p(y) (e_y − p) along d, with dp = −β(p∘d − p⟨p, d⟩)."""
         _, probability = SoftMinimum(self.beta)(energies)
         right = split_right(probability, correct)[1][:, None]
 
         def product(direction: Array) -> Array:
             weighted = probability * direction
-            change = -self.beta * (
-                weighted - probability * weighted.sum(axis=1, keepdims=True)
-            )
+            change = -self.beta * (weighted - probability * weighted.sum(axis=1, keepdims=True))
             change_right = split_right(change, correct)[1][:, None]
             return self.beta * (change_right * (correct - probability) - right * change)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from scipy.special import xlogy
+
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.losses.base import CurvatureProduct, Loss, Mask, require_positive, split_right
-from scipy.special import xlogy
 
 
 class NLL(Loss):
@@ -49,7 +50,7 @@ class NLL(Loss):
         slope[index] += 1
         return right - free, slope
 
-    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:  # type: ignore[override]
+    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:
         """Second-derivative product: β (p∘d − p ⟨p, d⟩)."""
         _, probability = SoftMinimum(self.beta)(energies)
 
@@ -59,7 +60,7 @@ class NLL(Loss):
 
         return product
 
-    def conjugate(self, slope: Array, correct: Mask) -> Array:  # type: ignore[override]
+    def conjugate(self, slope: Array, correct: Mask) -> Array:
         """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""
         probability = (correct - slope).clip(min=0)
         return xlogy(probability, probability).sum(axis=1) / self.beta

@@ -101,7 +101,7 @@ class PairwiseLoss(Loss):
         return SmoothedPairwise(self, temperature)
 
     def margins(self, correct: Mask, dtype: Any) -> Any:
-        """Return m as a scalar, or per row and answer (n, m) where pairs of classes have their own."""
+        """Return m: a scalar, or (n, m) where pairs of classes have margins of their own."""
         if np.ndim(self.margin) == 0:
             return self.margin
         return np.asarray(self.margin, dtype=dtype)[correct.argmax(axis=1)]
@@ -112,7 +112,11 @@ class PairwiseLoss(Loss):
         margin = self.margin
         name = type(self).__name__
         if np.ndim(margin) == 0:
-            if isinstance(margin, bool) or not isinstance(margin, Real) or not 0 <= margin < np.inf:
+            if (
+                isinstance(margin, bool)
+                or not isinstance(margin, Real)
+                or not 0 <= float(margin) < np.inf
+            ):
                 raise ValueError(
                     f"margin={margin!r} of {name} must be a finite number that is not negative, "
                     "or an array of class-pair margins."
@@ -121,8 +125,8 @@ class PairwiseLoss(Loss):
         table = np.asarray(margin, dtype=float)
         if table.shape != (n_answers, n_answers):
             raise ValueError(
-                f"margin of {name} has shape {table.shape}, but {n_answers} classes need one margin "
-                f"for each pair: shape ({n_answers}, {n_answers}), row = right class, column = wrong."
+                f"margin of {name} has shape {table.shape}, but {n_answers} classes need one for "
+                f"each pair: shape ({n_answers}, {n_answers}), row = right class, column = wrong."
             )
         if not np.isfinite(table).all() or (table < 0).any():
             raise ValueError(f"margin of {name} holds negative or non-finite class-pair margins.")
@@ -151,7 +155,7 @@ class SmoothedPairwise(Loss):
 
     @property
     def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
-        """The conjugate of the loss itself: slopes at T > 0 are dual points of it as well."""
+        """The conjugate of the loss itself: slopes at T > 0 are dual points of it too."""
         return self.loss.conjugate
 
     @property

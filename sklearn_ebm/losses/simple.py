@@ -54,7 +54,7 @@ class Simple(PairwiseLoss):
         high, slope = positive_part(-offending, temperature)
         return low + high, slope_right, -slope
 
-    def pair_curvature(  # type: ignore[override]
+    def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives; zero but for the soft kinks."""
@@ -64,6 +64,6 @@ class Simple(PairwiseLoss):
             positive_part_curvature(-offending, temperature),
         )
 
-    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:  # type: ignore[override]
+    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = 0 for slopes in [0, 1] and [−1, 0]."""
         return np.zeros_like(slope_right)

@@ -35,7 +35,8 @@ class SquareExp(PairwiseLoss):
     >>> import numpy as np
     >>> from sklearn_ebm.losses import SquareExp
     >>> value, slope = SquareExp(gamma=2.0)(
-    ...     np.array([[0.5, np.log(4), 3.0]]), np.array([[True, False, False]]))
+    ...     np.array([[0.5, np.log(4), 3.0]]), np.array([[True, False, False]])
+    ... )
     >>> value.round(6), slope.round(6)
     (array([0.75]), array([[ 1. , -0.5, -0. ]]))
     """
@@ -53,13 +54,13 @@ class SquareExp(PairwiseLoss):
         push = self.gamma * np.exp(-offending)
         return right**2 + push, 2 * right, -push
 
-    def pair_curvature(  # type: ignore[override]
+    def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: 2 and γ e^{−F(ȳ)}."""
         return np.full_like(right, 2), np.zeros_like(right), self.gamma * np.exp(-offending)
 
-    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:  # type: ignore[override]
+    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = p²/4 + a log(a/γ) − a for slopes p and −a ≤ 0."""
         push = np.maximum(-slope_offending, 0)
         return slope_right**2 / 4 + xlogy(push, push / self.gamma) - push

@@ -52,7 +52,7 @@ class SquareSquare(PairwiseLoss):
         low, high = np.maximum(right, 0), np.maximum(-offending, 0)
         return low**2 + high**2, 2 * low, -2 * high
 
-    def pair_curvature(  # type: ignore[override]
+    def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: 2 on the active sides."""
@@ -62,6 +62,6 @@ class SquareSquare(PairwiseLoss):
             2 * (offending < 0).astype(right.dtype),
         )
 
-    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:  # type: ignore[override]
+    def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = (p² + q²)/4 for slopes p ≥ 0 and q ≤ 0."""
         return (slope_right**2 + slope_offending**2) / 4

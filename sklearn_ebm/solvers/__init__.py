@@ -6,6 +6,7 @@ from sklearn_ebm.solvers.base import Result, Solver
 from sklearn_ebm.solvers.lbfgs import LBFGS
 from sklearn_ebm.solvers.newton import Newton
 
+#: Every solver by its name.
 SOLVERS: Registry[Solver] = Registry(
     "solver",
     Solver,  # type: ignore[type-abstract]

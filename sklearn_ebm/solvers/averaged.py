@@ -79,9 +79,7 @@ class Averaged(Solver):
         return Result(best, best_value, len(curve) - 1, converged, message, curve)
 
 
-def _one_pass(
-    objective: Objective, w: Array, lag: Array, seen: float, order: np.ndarray
-) -> int:
+def _one_pass(objective: Objective, w: Array, lag: Array, seen: float, order: np.ndarray) -> int:
     """Visit the rows in order, changing `w` and `lag` in place; return the number of mistakes."""
     energy, loss, layout = objective.energy, objective.loss, objective.layout
     params = layout.unpack(w)  # views: they follow w
@@ -90,7 +88,7 @@ def _one_pass(
         ahead = order[position : position + LOOK_AHEAD]
         X = objective.X[ahead]
         correct = correct_mask(objective.y[ahead], objective.n_answers)
-        value, slope = loss(energy.linearize(params, X).energies, correct)
+        _, slope = loss(energy.linearize(params, X).energies, correct)
         wrong = np.flatnonzero(slope.any(axis=1))
         if len(wrong) == 0:
             position += len(ahead)

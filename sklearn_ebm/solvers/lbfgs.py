@@ -56,7 +56,7 @@ class LBFGS(Solver):
             value, gradient = objective.evaluate(scale * v)
             return value, scale * gradient
 
-        v = start / scale
+        v: Array = start / scale
         value, gradient = evaluate(v)
         curve = [value]
         pairs: deque[tuple[Array, Array, float]] = deque(maxlen=self.memory)

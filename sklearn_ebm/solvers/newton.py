@@ -62,7 +62,7 @@ class Newton(Solver):
             value, gradient = objective.evaluate(scale * v)
             return value, scale * gradient
 
-        v = start / scale
+        v: Array = start / scale
         value, gradient = evaluate(v)
         curve = [value]
         first = float(np.linalg.norm(gradient))
