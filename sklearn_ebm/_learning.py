@@ -19,6 +19,9 @@ from sklearn_ebm.solvers import SOLVERS, Result, Solver
 COOLING = 0.25
 COLDEST = 1e-9
 
+# A certified gap this small is not improved upon, whatever tol asks for.
+FINEST = 1e-8
+SMALLEST_TOL = 1e-24
 EXACT_NOISE = 1e-12
 
 # Largest problems for which solver="auto" takes Newton steps.
@@ -235,8 +238,9 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         if certified and run.objective.noise > EXACT_NOISE:
             run.objective = run.objective.exact()  # float32 did its part; float64 finishes
             continue
-        if temperature < COLDEST * first if cool else stage_tol < 1e-12:
+        if temperature < COLDEST * first if cool else stage.exhausted or stage_tol < SMALLEST_TOL:
             total.message = "rounding hides any further decrease"
+            total.converged = error <= FINEST * abs(total.value)
             break
         if cool:
             temperature *= COOLING

@@ -92,8 +92,8 @@ class Objective:
 
     @property
     def noise(self) -> float:
-        """Relative rounding of the energies, which limits how well the value can be resolved."""
-        return float(np.finfo(self.dtype).eps)
+        """Relative rounding of the value: the energies round, and so does their sum over rows."""
+        return 32 * float(np.finfo(self.dtype).eps)
 
     def rows(self) -> Iterator[tuple[Any, npt.NDArray[np.bool_], Array]]:
         """Blocks of rows, their masks of right answers and their weights."""

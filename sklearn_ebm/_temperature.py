@@ -41,7 +41,7 @@ def fit_beta(energies: Array, y: npt.NDArray[np.intp], weight: npt.NDArray[np.fl
     energies = energies.astype(np.float64)
     correct = correct_mask(y, energies.shape[1])
     spread = float(np.sqrt(np.average(np.var(energies, axis=1), weights=weight)))
-    if not spread > 0:
+    if spread <= 1e-12 * float(np.abs(energies).max()):
         return 1.0  # flat: every β gives the same probabilities
 
     def log_loss(log_beta: float) -> float:

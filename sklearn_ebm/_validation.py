@@ -25,7 +25,9 @@ def positive_integer(name: str, value: Any) -> int:
     return int(value)
 
 
-def row_weights(sample_weight: Any, n_rows: int) -> npt.NDArray[np.float64]:
+def row_weights(
+    sample_weight: Any, n_rows: int, name: str = "sample_weight"
+) -> npt.NDArray[np.float64]:
     """One float64 weight for each row; negative, infinite, or all zero ones raise ValueError."""
     if sample_weight is None:
         return np.ones(n_rows)
@@ -39,11 +41,11 @@ def row_weights(sample_weight: Any, n_rows: int) -> npt.NDArray[np.float64]:
             f"sample_weight.shape == {weight.shape}, expected ({n_rows},): one weight for each row."
         )
     if not np.isfinite(weight).all():
-        raise ValueError("sample_weight contains NaN or infinity; weights must be finite.")
+        raise ValueError(f"{name} contains NaN or infinity; weights must be finite.")
     if (weight < 0).any():
-        raise ValueError("sample_weight has negative entries; weights must be zero or positive.")
+        raise ValueError(f"{name} has negative entries; weights must be zero or positive.")
     if not weight.any():
         raise ValueError(
-            "Sample weights are all zero: at least one sample_weight must be a positive number."
+            f"Sample weights are all zero: at least one {name} must be a positive number."
         )
     return weight

@@ -454,15 +454,17 @@ def check_convex(loss: Loss, energies: Array, correct: Mask) -> None:
 
 def check_smoothness(loss: Loss, energies: Array, correct: Mask) -> None:
     """`is_smooth` says whether the slope is continuous."""
-    jump = _largest_jump(loss, energies, correct)
+    jump = _largest_jump(loss, loss, energies, correct)
     smooth = loss.is_smooth(energies.shape[1])
     found = f"the largest jump found with {energies.shape[1]} answers is {jump:.3g}"
     promise = f"is_smooth says {smooth}, so the slope must {'not ' if smooth else ''}jump"
     _demand(smooth == (jump < JUMP), loss, promise, found)
 
 
-def _largest_jump(loss: Loss, energies: Array, correct: Mask) -> float:
+def _largest_jump(loss: Loss, smooth: Loss, energies: Array, correct: Mask) -> float:
     """The largest change of the slope, relative to it, across a point of some random segments.
+
+    Of a version of the loss, on energies that the loss allows.
 
     Each segment is halved towards the side where the slope changes more.
     """
@@ -470,10 +472,10 @@ def _largest_jump(loss: Loss, energies: Array, correct: Mask) -> float:
     size = 10 ** rng.uniform(-0.5, 1.5, size=(len(energies), 1))
     low = _allowed(loss, energies)
     high = _allowed(loss, energies + size * rng.normal(size=energies.shape))
-    slope_low, slope_high = loss(low, correct)[1], loss(high, correct)[1]
+    slope_low, slope_high = smooth(low, correct)[1], smooth(high, correct)[1]
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        slope = loss(middle, correct)[1]
+        slope = smooth(middle, correct)[1]
         left = np.abs(slope - slope_low).max(axis=1) >= np.abs(slope_high - slope).max(axis=1)
         left = left[:, None]
         low, slope_low = np.where(left, low, middle), np.where(left, slope_low, slope)
@@ -496,7 +498,7 @@ def check_smoothed(loss: Loss, energies: Array, correct: Mask) -> None:
             smooth, lambda e, smooth=smooth: smooth(e, correct), energies,  # type: ignore[misc]
             "the slope must be the derivative of the value",
         )  # fmt: skip
-        jump = _largest_jump(smooth, energies, correct)
+        jump = _largest_jump(loss, smooth, energies, correct)
         promise = f"smoothed({temperature}) must have a continuous slope"
         _demand(jump < JUMP, loss, promise, f"it jumps by {jump:.3g}")
     cold, _ = loss.smoothed(1e-7)(energies, correct)

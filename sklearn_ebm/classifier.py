@@ -272,12 +272,13 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
                 "count); a classifier needs rows of at least two classes."
             )
         rng = check_random_state(0 if self.random_state is None else self.random_state)
+        seed = rng.randint(np.iinfo(np.int32).max)  # the same for each fold, in whatever order
         start = self._start(energy, X.shape[1], classes)
 
         def run(X: Any, answer: Any, weight: Any) -> Learned:
             return learn(
                 energy, loss, solver, X, answer, weight,
-                n_answers=len(classes), start=start, rng=rng, **settings,
+                n_answers=len(classes), start=start, rng=np.random.RandomState(seed), **settings,
             )  # fmt: skip
 
         learned = run(X, answer, weight)
@@ -337,7 +338,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         of_class = compute_class_weight(
             self.class_weight, classes=classes, y=y, **_balanced_with(weight)
         )
-        return weight * of_class[answer]
+        return row_weights(weight * of_class[answer], len(y), "class_weight times sample_weight")
 
     def _start(self, energy: Energy, n_features: int, classes: Array) -> Params | None:
         """Parameters of the fit before, where a warm start is asked for and they fit."""

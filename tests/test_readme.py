@@ -1,4 +1,4 @@
-"""The README and the user guide: their Python runs and prints what they say, their links lead somewhere."""
+"""The README and the guide: their Python prints what they say, and their links lead somewhere."""
 
 import doctest
 import re
@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 import sklearn
-from sklearn.utils import parse_version
+from packaging.version import parse
 
 from sklearn_ebm.losses import LOSSES
 
@@ -38,7 +38,7 @@ WITH_SESSIONS = [path for path in PAGES if ">>> " in sessions(path)]
 @pytest.mark.parametrize("path", WITH_SESSIONS, ids=lambda path: path.name)
 def test_page_runs_and_prints_what_it_says(path, monkeypatch, capsys):
     needed = NEEDS.get(path.name)
-    if needed and parse_version(sklearn.__version__) < parse_version(needed):
+    if needed and parse(sklearn.__version__) < parse(needed):
         pytest.skip(f"shows a part of scikit-learn {needed}")
     # A class written on a page is pickled by the name of its module, so there must be one.
     module = ModuleType("page")

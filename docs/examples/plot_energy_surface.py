@@ -46,8 +46,8 @@ free_energy = classifier.free_energy(features)
 
 # %%
 # One colour scale for all four pictures: dark is low. The black line of the first three is F = 0,
-# where the answer fits as well as the loss asks, and the white one is F = 1, the margin. In the last
-# one the lines are the borders between the answers that `predict` gives.
+# where the answer fits as well as the loss asks, and the white one is F = 1, the margin. In the
+# last one the lines are the borders between the answers that `predict` gives.
 
 import matplotlib.pyplot as plt
 from matplotlib.colors import Normalize
@@ -86,6 +86,6 @@ plt.show()
 
 # %%
 # Each class lies in the low region of its own surface. The free energy is low where some class
-# fits and high where none does: `score_samples` is minus this number. That reading needs a loss that
-# pins the level. The same model with ``loss="nll"`` sees only differences of energies, and its free
-# energy says nothing about how usual an `x` is.
+# fits and high where none does: `score_samples` is minus this number. That reading needs a loss
+# that pins the level. The same model with ``loss="nll"`` sees only differences of energies, and its
+# free energy says nothing about how usual an `x` is.

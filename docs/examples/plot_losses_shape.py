@@ -57,8 +57,8 @@ bottom.set_xlabel("F(y) − F(ȳ)      right answer lower  ←  0  →  wrong an
 plt.show()
 
 # %%
-# The perceptron stops as soon as the answer is right, the hinge once the margin is met, the log loss
-# never. ``mce`` and ``mee`` let go of rows that are hopelessly wrong: their slope falls again. With
+# The perceptron stops as soon as the answer is right, the hinge once the margin is met, the log
+# loss never. ``mce`` and ``mee`` let go of rows that are hopelessly wrong: their slope falls again. With
 # two answers ``nll`` at β = 1 is ``log`` and ``mee`` at β = 1 is ``mce``; with more they differ,
 # because ``nll`` and ``mee`` see all wrong answers at once.
 
@@ -86,9 +86,7 @@ for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
     side, coarse = np.linspace(low, high, 151), np.linspace(low + 0.15, high - 0.15, 9)
     right, wrong = np.meshgrid(side, side)
     value = evaluate(loss, right, wrong)[0].reshape(right.shape)
-    filled = axis.contourf(
-        right, wrong, value, np.linspace(0, 4, 17), cmap="cividis", extend="max"
-    )
+    filled = axis.contourf(right, wrong, value, np.linspace(0, 4, 17), cmap="cividis", extend="max")
     right, wrong = np.meshgrid(coarse, coarse)
     slope = evaluate(loss, right, wrong)[1]
     push = -slope / np.maximum(np.hypot(*slope.T)[:, None], 1.0)  # longest arrows cut to one length

@@ -10,8 +10,8 @@ package. It takes one class with one method.
 # The loss
 # --------
 # `PairwiseLoss` compares the right answer with one wrong answer at a time. It looks for the most
-# offending wrong answer, takes the margin off its energy, and calls `pair` with two arrays: ``right``
-# is F(y), and ``offending`` is F(ȳ) − m. `pair` returns the value and its two slopes.
+# offending wrong answer, takes the margin off its energy, and calls `pair` with two arrays:
+# ``right`` is F(y), and ``offending`` is F(ȳ) − m. `pair` returns the value and its two slopes.
 
 # start of the loss
 import numpy as np
@@ -29,6 +29,8 @@ class SquaredHinge(PairwiseLoss):
     def pair(self, right, offending, temperature):
         violation = np.maximum(right - offending, 0)
         return violation**2, 2 * violation, -2 * violation
+
+
 # end of the loss
 
 

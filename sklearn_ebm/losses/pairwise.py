@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -109,27 +108,29 @@ class PairwiseLoss(Loss):
     def validate(self, n_answers: int) -> None:
         """Raise ValueError if margin or contrast are out of range for k answers."""
         self._contrast()
-        margin = self.margin
         name = type(self).__name__
-        if np.ndim(margin) == 0:
-            if (
-                isinstance(margin, bool)
-                or not isinstance(margin, Real)
-                or not 0 <= float(margin) < np.inf
-            ):
+        try:
+            table = np.asarray(self.margin, dtype=float)
+        except (TypeError, ValueError):
+            table = np.asarray(np.nan)
+        if table.ndim == 0:
+            if isinstance(self.margin, bool) or not 0 <= float(table) < np.inf:
                 raise ValueError(
-                    f"margin={margin!r} of {name} must be a finite number that is not negative, "
-                    "or an array of class-pair margins."
+                    f"margin={self.margin!r} of {name} must be a finite number that is not "
+                    "negative, or a (k, k) array of class-pair margins."
                 )
             return
-        table = np.asarray(margin, dtype=float)
         if table.shape != (n_answers, n_answers):
             raise ValueError(
-                f"margin of {name} has shape {table.shape}, but {n_answers} classes need one for "
-                f"each pair: shape ({n_answers}, {n_answers}), row = right class, column = wrong."
+                f"margin of {name} has shape {table.shape}, but {n_answers} classes need one margin "
+                f"for each pair: shape ({n_answers}, {n_answers}), row = right class, column = "
+                "wrong."
             )
         if not np.isfinite(table).all() or (table < 0).any():
-            raise ValueError(f"margin of {name} holds negative or non-finite class-pair margins.")
+            raise ValueError(
+                f"margin of {name} holds negative or non-finite class-pair margins; "
+                "all must be finite numbers that are not negative."
+            )
 
     def _contrast(self) -> Contrast:
         return CONTRASTS.resolve(self.contrast)

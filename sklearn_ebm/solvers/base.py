@@ -31,6 +31,8 @@ class Result:
         Why it stopped, as a clause that fits after "the solver stopped because".
     curve : list of float
         The objective after each iteration, the start included.
+    exhausted : bool
+        Whether rounding hides any further decrease, so that a smaller tol is no use.
     """
 
     w: Array
@@ -39,6 +41,7 @@ class Result:
     converged: bool
     message: str
     curve: list[float] = field(default_factory=list)
+    exhausted: bool = False
 
 
 class Solver(BaseEstimator, ABC):

@@ -60,7 +60,7 @@ class LBFGS(Solver):
         value, gradient = evaluate(v)
         curve = [value]
         pairs: deque[tuple[Array, Array, float]] = deque(maxlen=self.memory)
-        converged, message = False, "max_iter was reached"
+        converged, exhausted, message = False, False, "max_iter was reached"
         for _ in range(max_iter):
             if 0.5 * float(gradient @ gradient) <= tol * abs(value):
                 converged, message = True, "the expected decrease is below tol"
@@ -71,14 +71,15 @@ class LBFGS(Solver):
                 pairs.clear()  # stale curvature: once more along the gradient
                 step = line_search(evaluate, v, value, gradient, -gradient, objective.noise)
             if step is None:
-                converged, message = True, "rounding hides any further decrease"
+                converged = exhausted = True
+                message = "rounding hides any further decrease"
                 break
             moved, change = step.point - v, step.gradient - gradient
             if float(moved @ change) > 1e-12 * float(change @ change):
                 pairs.append((moved, change, 1.0 / float(moved @ change)))
             v, value, gradient = step
             curve.append(value)
-        return Result(scale * v, value, len(curve) - 1, converged, message, curve)
+        return Result(scale * v, value, len(curve) - 1, converged, message, curve, exhausted)
 
 
 def _two_loop(gradient: Array, pairs: deque[tuple[Array, Array, float]]) -> Array:

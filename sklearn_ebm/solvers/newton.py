@@ -66,7 +66,7 @@ class Newton(Solver):
         value, gradient = evaluate(v)
         curve = [value]
         first = float(np.linalg.norm(gradient))
-        converged, message = False, "max_iter was reached"
+        converged, exhausted, message = False, False, "max_iter was reached"
         for _ in range(max_iter):
             size = float(np.linalg.norm(gradient))
             if 0.5 * size**2 <= tol * abs(value):
@@ -76,11 +76,12 @@ class Newton(Solver):
             direction = self._direction(objective, scale, v, gradient, residual)
             step = line_search(evaluate, v, value, gradient, direction, objective.noise)
             if step is None:
-                converged, message = True, "rounding hides any further decrease"
+                converged = exhausted = True
+                message = "rounding hides any further decrease"
                 break
             v, value, gradient = step
             curve.append(value)
-        return Result(scale * v, value, len(curve) - 1, converged, message, curve)
+        return Result(scale * v, value, len(curve) - 1, converged, message, curve, exhausted)
 
     def _direction(
         self, objective: Objective, scale: Array, v: Array, gradient: Array, residual: float
