@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from sklearn_ebm._certificate import certify
 from sklearn_ebm._objective import Objective
@@ -176,7 +175,7 @@ class _Run:
 
 
 def _choose_solver(objective: Objective, loss: Loss, solver: Solver | None) -> Solver:
-    """Newton steps where the Hessian is small and dense, L-BFGS elsewhere.
+    """Newton steps where the Hessian is small, L-BFGS elsewhere.
 
     Forming the Hessian costs about k/2 evaluations, and Newton's method needs 10 to 50 times fewer
     iterations than L-BFGS along a temperature path.
@@ -187,8 +186,7 @@ def _choose_solver(objective: Objective, loss: Loss, solver: Solver | None) -> S
         return SOLVERS["averaged"]()
     small = objective.layout.size <= NEWTON_SIZE and objective.n_answers <= NEWTON_ANSWERS
     differentiable = loss.curvature is not None and objective.energy.linear
-    dense = not sparse.issparse(objective.X)
-    return SOLVERS["newton" if small and differentiable and dense else "lbfgs"]()
+    return SOLVERS["newton" if small and differentiable else "lbfgs"]()
 
 
 def _minimize(run: _Run, w: Array) -> Result:

@@ -76,11 +76,13 @@ def test_flat_energies_leave_beta_at_one(value):
 
 
 def test_separable_and_useless_energies_stay_in_range():
-    energies, y = drawn()
+    _, y = drawn()
     right = np.where(np.arange(4) == y[:, None], 0.0, 1.0)
     spread = np.sqrt(right.var(axis=1).mean())
-    assert fit_beta(right, y, np.ones(len(y))) == pytest.approx(LARGEST / spread, rel=1e-2)
-    assert fit_beta(-right, y, np.ones(len(y))) == pytest.approx(SMALLEST / spread, rel=1e-2)
+    certain, none = (fit_beta(energies, y, np.ones(len(y))) for energies in (right, -right))
+    assert mean_log_loss(certain, right, y) < 1e-9
+    assert certain <= LARGEST / spread
+    assert SMALLEST / spread <= none < 1.01 * SMALLEST / spread
 
 
 def test_float32_energies():
@@ -186,7 +188,7 @@ def test_probabilities_are_no_worse_than_at_beta_one(loss):
     assert losses[0] <= losses[1] * 1.01
 
 
-@pytest.mark.parametrize(("name", "n_rows"), [("letter", 2600), ("satimage", 1200)])
+@pytest.mark.parametrize(("name", "n_rows"), [("letter", 1600), ("satimage", 1000)])
 def test_hinge_with_auto_comes_close_to_nll(name, n_rows):
     """Held-out log-loss within 15 % of the nll's, on a sample; the whole sets give the same."""
     path = DATA / "classification" / f"{name}.npz"

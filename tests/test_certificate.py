@@ -28,11 +28,11 @@ def best_value(objective):
     w, best = np.zeros(objective.layout.size), np.inf
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for temperature in (0.0,) if smooth else 10.0 ** np.arange(0, -6, -1.0):
+        for temperature in (0.0,) if smooth else (1.0, 0.1, 1e-2, 1e-3, 1e-4):
             stage = objective.with_loss(loss.smoothed(temperature) if temperature else loss)
             found = minimize(
                 stage.evaluate, w, jac=True, method="L-BFGS-B",
-                options={"maxiter": 3000, "maxfun": 5000, "ftol": 1e-15, "gtol": 1e-10},
+                options={"maxiter": 200, "maxfun": 300, "ftol": 1e-14, "gtol": 1e-10},
             )  # fmt: skip
             w = found.x
             best = min(best, objective.value(w))
@@ -59,7 +59,7 @@ def problems(make_objective, loss, count):
 @pytest.mark.parametrize("name", CONVEX)
 def test_the_bound_is_never_above_the_minimum(make_objective, name):
     useful = 0
-    for seed, objective in enumerate(problems(make_objective, CONVEX[name], 12)):
+    for seed, objective in enumerate(problems(make_objective, CONVEX[name], 10)):
         w_best, best = best_value(objective)
         rng = np.random.RandomState(seed)
         points = [w_best, np.zeros_like(w_best), 0.5 * w_best, rng.normal(size=len(w_best))]
@@ -101,7 +101,7 @@ def test_the_bound_of_a_kinked_loss_closes_as_it_cools(make_objective, loss, con
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             w = minimize(
-                stage.evaluate, w, jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 5000}
+                stage.evaluate, w, jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 500}
             ).x
         found = certify(objective, slopes_of, w)
         gaps.append((found.value - found.bound) / found.value)

@@ -35,9 +35,7 @@ class NotALoss:
         return "NotALoss()"
 
 
-KNOWN = (
-    "nll, hinge, log, simple, square_square, square_exp, perceptron, mce, mee, lvq2, energy"
-)
+KNOWN = "nll, hinge, log, simple, square_square, square_exp, perceptron, mce, mee, lvq2, energy"
 
 # what: (parameters, changes of the data, error, the whole message or a pattern of it)
 BAD = {

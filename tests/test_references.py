@@ -98,8 +98,7 @@ def test_nll_is_logistic_regression(problem, weighted, C, container, polished):
     np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-6)
     np.testing.assert_allclose(
         clf.decision_function(X) - clf.decision_function(X).mean(axis=-1, keepdims=True),
-        expected.decision_function(X)
-        - expected.decision_function(X).mean(axis=-1, keepdims=True),
+        expected.decision_function(X) - expected.decision_function(X).mean(axis=-1, keepdims=True),
         rtol=1e-4,
         atol=1e-4 * np.abs(expected.decision_function(X)).max(),
     )
@@ -152,9 +151,7 @@ def test_nll_at_beta_is_logistic_regression_in_other_units():
     clf = EBMClassifier(beta=4.0, tol=1e-12).fit(X, y)
     # Σ −log p(y; βF) / β + ‖W‖²/2, times β: Σ −log p + ‖βW‖²/(2β).
     expected = reference(X, y, C=4.0)
-    np.testing.assert_allclose(
-        4.0 * centred(clf)[0], centred(expected)[0], rtol=1e-4, atol=1e-4
-    )
+    np.testing.assert_allclose(4.0 * centred(clf)[0], centred(expected)[0], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-6)
 
 
@@ -228,7 +225,8 @@ def test_the_gap_is_certified_against_an_independent_minimum(rough):
 def test_newton_and_lbfgs_learn_the_same_energies(loss, problem, rough):
     X, y = PROBLEMS[problem]()
     first, second = (
-        EBMClassifier(loss=loss, solver=solver, tol=1e-9).fit(X, y) for solver in ("newton", "lbfgs")
+        EBMClassifier(loss=loss, solver=solver, tol=1e-9).fit(X, y)
+        for solver in ("newton", "lbfgs")
     )
     assert objective(first, X, y) == pytest.approx(objective(second, X, y), rel=1e-8)
     shift = 0.0 if first.loss_.pinned else 1.0

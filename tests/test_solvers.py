@@ -127,12 +127,19 @@ def test_float32_rows_converge_to_their_own_resolution(make_objective, name):
 def test_settings_are_used(make_objective):
     objective = make_objective(n_features=8, penalty=1e-3)
     assert run(LBFGS(memory=1), objective).n_iter > run(LBFGS(memory=30), objective).n_iter
-    few = (
-        run(Newton(max_inner=1), objective).n_iter
-        if "dense_size" not in vars(Newton())
-        else (run(Newton(max_inner=1, dense_size=0), objective).n_iter)
-    )
-    assert few > run(Newton(), objective).n_iter
+    few, many = (Newton(max_inner=inner, dense_size=0) for inner in (1, 200))
+    assert run(few, objective).n_iter > run(many, objective).n_iter
+
+
+def test_the_dense_and_the_iterative_newton_step_agree(make_objective):
+    objective = make_objective(n_answers=4, penalty=0.1)
+    dense, iterative = (run(Newton(dense_size=size), objective) for size in (500, 0))
+    np.testing.assert_allclose(dense.value, iterative.value, rtol=1e-13)
+    assert abs(dense.n_iter - iterative.n_iter) <= 3
+    w = np.random.RandomState(0).normal(size=objective.layout.size)
+    product = objective.hessian_product(w)
+    columns = [product(unit) for unit in np.eye(len(w))]
+    np.testing.assert_allclose(objective.hessian(w), columns, rtol=1e-10, atol=1e-12)
 
 
 # The line search ---------------------------------------------------------------------------------

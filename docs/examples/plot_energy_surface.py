@@ -11,8 +11,9 @@ and is far from a plane over the plane: each answer gets a basin of its own.
 """
 
 # %%
-# Three classes, and a loss that pins the level: `SquareSquare` wants the right answer at or
-# below 0 and, with ``contrast="all"``, every wrong one at or above the margin, here 1.
+# Three classes, and a loss that pins the level: :class:`~sklearn_ebm.losses.SquareSquare` wants the
+# right answer at or below 0 and, with ``contrast="all"``, every wrong one at or above the margin,
+# here 1.
 
 import numpy as np
 from sklearn.datasets import make_blobs

@@ -58,9 +58,9 @@ plt.show()
 
 # %%
 # The perceptron stops as soon as the answer is right, the hinge once the margin is met, the log
-# loss never. ``mce`` and ``mee`` let go of rows that are hopelessly wrong: their slope falls again. With
-# two answers ``nll`` at β = 1 is ``log`` and ``mee`` at β = 1 is ``mce``; with more they differ,
-# because ``nll`` and ``mee`` see all wrong answers at once.
+# loss never. ``mce`` and ``mee`` let go of rows that are hopelessly wrong: their slope falls again.
+# With two answers ``nll`` at β = 1 is ``log``, and ``mee`` at β = 1 is ``mce``; with more they
+# differ, because ``nll`` and ``mee`` see all wrong answers at once.
 
 # %%
 # Losses that look at the two energies

@@ -26,7 +26,7 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=1000, rando
 # %%
 # The margin of a loss given by name and β are parameters of the classifier itself.
 
-margins, betas = [0.1, 0.3, 1.0, 3.0], [0.3, 1.0, 3.0, 10.0, 30.0]
+margins, betas = [0.1, 0.3, 1.0, 3.0], [1.0, 3.0, 10.0, 30.0]
 search = GridSearchCV(
     EBMClassifier(loss="hinge", C=0.001), {"margin": margins, "beta": betas},
     scoring="neg_log_loss", cv=3,

@@ -9,9 +9,10 @@ package. It takes one class with one method.
 # %%
 # The loss
 # --------
-# `PairwiseLoss` compares the right answer with one wrong answer at a time. It looks for the most
-# offending wrong answer, takes the margin off its energy, and calls `pair` with two arrays:
-# ``right`` is F(y), and ``offending`` is F(ȳ) − m. `pair` returns the value and its two slopes.
+# :class:`~sklearn_ebm.losses.PairwiseLoss` compares the right answer with one wrong answer at a
+# time. It looks for the most offending wrong answer, takes the margin off its energy, and calls
+# `pair` with two arrays: ``right`` is F(y), and ``offending`` is F(ȳ) − m. `pair` returns the value
+# and its two slopes.
 
 # start of the loss
 import numpy as np
@@ -80,7 +81,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 X, y = load_wine(return_X_y=True)
-model = make_pipeline(StandardScaler(), EBMClassifier(loss=SquaredHinge(), beta="auto"))
+model = make_pipeline(StandardScaler(), EBMClassifier(loss=SquaredHinge(), beta=3.0))
 search = GridSearchCV(model, {"ebmclassifier__loss__margin": [0.3, 1.0, 3.0]}, cv=3)
 search.set_params(scoring="neg_log_loss").fit(X, y)
 print(search.best_params_, f"log-loss {-search.best_score_:.3f}")

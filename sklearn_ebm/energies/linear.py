@@ -113,17 +113,30 @@ class Linear(Energy):
         return scale
 
     def normal_matrix(self, X: Any, bend: Array) -> Array | None:
-        """Blocks Xᵀ diag(b_cc') X for each pair of answers; None for sparse X."""
-        if sparse.issparse(X):
-            return None
+        """Blocks Xᵀ diag(b_cc') X for each pair of answers.
+
+        A loss of differences has Σ_c' b_cc' = 0 in each row, so the blocks of the last answer
+        follow from the others. Rows that bend nothing, such as those away from a kink, drop out.
+        """
+        size = np.abs(bend).max(axis=(1, 2))
+        used = size > 1e-14 * size.max(initial=0.0)
+        X, bend = X[used], bend[used]
         k, d = bend.shape[1], X.shape[1]
-        rows = np.hstack([X, np.ones((len(X), 1), X.dtype)]) if self.fit_intercept else X
+        # The result is dense and d small: a dense block of rows is faster than sparse products.
+        rows = X.toarray() if sparse.issparse(X) else X
+        if self.fit_intercept:
+            rows = np.hstack([rows, np.ones((len(rows), 1), X.dtype)])
+        differences = np.abs(bend.sum(axis=2)).max(initial=0.0) <= 1e-7 * size.max(initial=0.0)
         pairs = np.empty((k, rows.shape[1], k, rows.shape[1]))
-        for c in range(k):
+        for c in range(k - 1 if differences else k):
             for other in range(c + 1):
-                product = rows.T @ (rows * bend[:, c, other, None].astype(X.dtype, copy=False))
-                pairs[c, :, other, :] = product
-                pairs[other, :, c, :] = product.T
+                column = bend[:, c, other, None].astype(X.dtype, copy=False)
+                pairs[c, :, other, :] = rows.T @ (rows * column)
+                pairs[other, :, c, :] = pairs[c, :, other, :]
+        if differences:
+            pairs[-1, :, :-1, :] = -pairs[:-1, :, :-1, :].sum(axis=0)
+            pairs[:-1, :, -1, :] = -pairs[:-1, :, :-1, :].sum(axis=2)
+            pairs[-1, :, -1, :] = -pairs[-1, :, :-1, :].sum(axis=1)
         # The vector of parameters holds all coefficients, then all intercepts.
         position = np.arange(k * rows.shape[1]).reshape(k, -1)
         order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])

@@ -122,9 +122,9 @@ class PairwiseLoss(Loss):
             return
         if table.shape != (n_answers, n_answers):
             raise ValueError(
-                f"margin of {name} has shape {table.shape}, but {n_answers} classes need one margin "
-                f"for each pair: shape ({n_answers}, {n_answers}), row = right class, column = "
-                "wrong."
+                f"margin of {name} has shape {table.shape}, but {n_answers} classes need one "
+                f"margin for each pair: shape ({n_answers}, {n_answers}), row = right class, "
+                "column = wrong."
             )
         if not np.isfinite(table).all() or (table < 0).any():
             raise ValueError(

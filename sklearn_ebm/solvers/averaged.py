@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+from scipy import sparse
 
 from sklearn_ebm._arrays import correct_mask
 from sklearn_ebm._objective import Objective
@@ -11,6 +13,7 @@ from sklearn_ebm.solvers.base import Result, Solver
 
 # Energies are computed for this many rows ahead of a mistake.
 LOOK_AHEAD = 64
+DENSE_COLUMNS = 20_000
 
 
 class Averaged(Solver):
@@ -23,7 +26,7 @@ class Averaged(Solver):
 
     Parameters
     ----------
-    patience : int, default=5
+    patience : int, default=3
         Passes without progress before it ends.
 
     References
@@ -40,7 +43,7 @@ class Averaged(Solver):
 
     online = True
 
-    def __init__(self, patience: int = 5) -> None:
+    def __init__(self, patience: int = 3) -> None:
         self.patience = patience
 
     def minimize(
@@ -79,28 +82,34 @@ class Averaged(Solver):
         return Result(best, best_value, len(curve) - 1, converged, message, curve)
 
 
-def _one_pass(objective: Objective, w: Array, lag: Array, seen: float, order: np.ndarray) -> int:
+def _one_pass(
+    objective: Objective, w: Array, lag: Array, seen: float, order: npt.NDArray[np.intp]
+) -> int:
     """Visit the rows in order, changing `w` and `lag` in place; return the number of mistakes."""
     energy, loss, layout = objective.energy, objective.loss, objective.layout
     params = layout.unpack(w)  # views: they follow w
-    mistakes, position = 0, 0
-    while position < len(order):
-        ahead = order[position : position + LOOK_AHEAD]
+    mistakes = 0
+    for start in range(0, len(order), LOOK_AHEAD):
+        ahead = order[start : start + LOOK_AHEAD]
         X = objective.X[ahead]
+        if sparse.issparse(X) and X.shape[1] <= DENSE_COLUMNS:
+            X = X.toarray()  # slicing single rows out of a sparse matrix would take longer
         correct = correct_mask(objective.y[ahead], objective.n_answers)
-        _, slope = loss(energy.linearize(params, X).energies, correct)
-        wrong = np.flatnonzero(slope.any(axis=1))
-        if len(wrong) == 0:
-            position += len(ahead)
-            continue
-        first = wrong[0]
-        row = X[first : first + 1]
-        step = energy.linearize(params, row).pullback(
-            slope[first : first + 1] * objective.weight[ahead[first]]
-        )
-        change = layout.pack(step)
-        w -= change
-        lag -= (seen + position + first) * change
-        mistakes += 1
-        position += int(first) + 1
+        first = 0
+        while first < len(ahead):
+            energies = energy.linearize(params, X[first:]).energies
+            _, slope = loss(energies, correct[first:])
+            wrong: npt.NDArray[np.bool_] = np.any(slope, axis=1)
+            offset = int(wrong.argmax())
+            if not wrong[offset]:
+                break
+            first += offset
+            pullback = energy.linearize(params, X[first : first + 1]).pullback
+            change = layout.pack(
+                pullback(slope[offset : offset + 1] * objective.weight[ahead[first]])
+            )
+            w -= change
+            lag -= (seen + start + first) * change
+            mistakes += 1
+            first += 1
     return mistakes

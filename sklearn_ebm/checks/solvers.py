@@ -1,0 +1,95 @@
+"""Checks of a solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm._arrays import correct_mask
+from sklearn_ebm._objective import Objective
+from sklearn_ebm.checks.base import ANSWERS, demand, demand_close, run_checks
+from sklearn_ebm.energies import Linear
+from sklearn_ebm.losses import NLL, Perceptron
+from sklearn_ebm.solvers import Solver
+
+
+def check_solver(solver: Solver) -> None:
+    """Check that a solver keeps the promises of `sklearn_ebm.solvers.Solver`.
+
+    It is given small problems with a linear energy: the negative log-likelihood, or the perceptron
+    on separable rows if it is `online`.
+
+    Parameters
+    ----------
+    solver : Solver
+
+    Raises
+    ------
+    AssertionError
+        At the first promise that is not kept; the message names the solver, what must hold, and
+        what was found.
+
+    Examples
+    --------
+    >>> from sklearn_ebm.checks import check_solver
+    >>> from sklearn_ebm.solvers import LBFGS
+    >>> check_solver(LBFGS(memory=5))
+    """
+    demand(isinstance(solver, Solver), solver, "a solver must inherit from Solver", "it does not")
+    run_checks(SOLVER_CHECKS, solver, solver_cases)
+
+
+def solver_cases(solver: Solver) -> Iterator[tuple[Objective]]:
+    """Small problems with columns of unlike size; separable for a solver of online losses."""
+    for n_answers in ANSWERS:
+        rng = np.random.RandomState(n_answers)
+        y = np.arange(60) % n_answers
+        noise, weight = rng.normal(size=(60, 4)), rng.uniform(0.5, 2.0, size=60)
+        if solver.online:
+            X = np.hstack([0.1 * noise, correct_mask(y, n_answers)])
+            yield (Objective(Linear(), Perceptron(), X, y, weight, n_answers, 0.0),)
+        else:
+            X = noise * [0.1, 1.0, 1.0, 30.0]
+            yield (Objective(Linear(), NLL(), X, y, weight, n_answers, 1.0),)
+
+
+def check_result(solver: Solver, objective: Objective) -> None:
+    """The result is consistent, repeatable, near the minimum, and no worse than the start."""
+    start = 0.1 * np.random.RandomState(0).normal(size=objective.layout.size)
+    before = start.copy()
+
+    def run(max_iter: int) -> Any:
+        rng = np.random.RandomState(0)
+        return solver.minimize(objective, start, tol=1e-10, max_iter=max_iter, rng=rng)
+
+    result = run(1000)
+    demand(np.array_equal(before, start), solver, "start must stay as it is", "it is changed")
+    demand(np.array_equal(result.w, run(1000).w), solver, "the same rng must give the same w",
+            "it gives another")  # fmt: skip
+    demand(result.converged, solver, "an easy problem must converge", result.message)
+    value = objective.value(result.w)
+    promise = "value must be the objective at w"
+    demand_close(result.value, value, 1.0 + abs(value), solver, promise, "the first", 1e-12)
+    promise = "curve must hold the objective at the start and after each iteration"
+    found = f"it has {len(result.curve)} entries after {result.n_iter} iterations"
+    demand(len(result.curve) == result.n_iter + 1, solver, promise, found)
+    at_start = objective.value(start)
+    demand_close(result.curve[0], at_start, 1 + at_start, solver, promise, "at the start")
+    if solver.online:
+        demand(value == 0, solver, "separable rows must be separated", f"the loss is {value:.3g}")
+    else:
+        rises = max(np.diff(result.curve), default=0.0)
+        promise = "the objective must not rise"
+        demand(rises <= 1e-12 * at_start, solver, promise, f"it rises by {rises:.3g}")
+        _, gradient = objective.evaluate(result.w)
+        left = 0.5 * float(np.sum((gradient * objective.scale()) ** 2))
+        promise = "at the end the expected decrease must be below tol · f"
+        demand(left <= 1e-9 * value, solver, promise, f"it is {left:.3g}")
+    short = run(1)
+    promise = "max_iter must bound the iterations"
+    demand(short.n_iter <= 1, solver, promise, f"max_iter=1 gives {short.n_iter}")
+
+
+SOLVER_CHECKS = (check_result,)
