@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Sequence
 from shutil import get_terminal_size
 
 from sklearn_ebm import __version__
-from sklearn_ebm._contenders import BASELINES, known_baselines, known_losses
-from sklearn_ebm._files import read_frame
-from sklearn_ebm._folds import SCORES
 from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row
+from sklearn_ebm.compare.contenders import BASELINES, known_baselines, known_losses
+from sklearn_ebm.compare.files import read_frame
+from sklearn_ebm.compare.folds import SCORES
 
 _PROGRAM = "python -m sklearn_ebm"
 _EPILOG = f"""\

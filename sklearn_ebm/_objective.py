@@ -119,9 +119,10 @@ class Objective:
         """Value at `w`, without the way back."""
         params = self.layout.unpack(w)
         value = 0.5 * self.penalty * float(w[self.penalized] @ w[self.penalized])
-        for X, correct, weight in self.rows():
-            row_value, _ = self.loss(self.energy.linearize(params, X).energies, correct)
-            value += float(weight @ row_value.astype(np.float64, copy=False))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for X, correct, weight in self.rows():
+                row_value, _ = self.loss(self.energy.linearize(params, X).energies, correct)
+                value += float(weight @ row_value.astype(np.float64, copy=False))
         return value
 
     def hessian_product(self, w: Array) -> Callable[[Array], Array]:

@@ -14,6 +14,9 @@ from sklearn_ebm._arrays import correct_mask
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses import NLL
 
+# One number is well determined by this many held-out rows; no further fold is then learnt.
+ENOUGH_ROWS = 10_000
+
 # β is searched on this range of the typical difference between two energies of a row.
 SMALLEST, LARGEST = 1e-4, 1e4
 
@@ -59,7 +62,7 @@ def choose_beta(
     weight: npt.NDArray[np.float64],
     rng: np.random.RandomState,
     n_jobs: int | None,
-    n_folds: int = 5,
+    n_folds: int = 3,
 ) -> float:
     """Choose β on held-out folds.
 
@@ -74,7 +77,7 @@ def choose_beta(
         Deals the rows out to the folds.
     n_jobs : int or None
         Folds learnt at the same time.
-    n_folds : int, default=5
+    n_folds : int, default=3
 
     Returns
     -------
@@ -91,6 +94,10 @@ def choose_beta(
             "beta='auto' is chosen on held-out rows, but no class has two rows; give beta a number."
         )
     held_out = [np.flatnonzero(fold == f) for f in range(n_folds) if (fold == f).any()]
+    rows_so_far = np.cumsum([0] + [len(rows) for rows in held_out[:-1]])
+    held_out = [
+        rows for rows, before in zip(held_out, rows_so_far, strict=True) if before < ENOUGH_ROWS
+    ]
     energies = Parallel(n_jobs=n_jobs)(
         delayed(held_out_energies)(np.setdiff1d(np.arange(len(y)), rows), rows) for rows in held_out
     )

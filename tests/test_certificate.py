@@ -59,7 +59,7 @@ def problems(make_objective, loss, count):
 @pytest.mark.parametrize("name", CONVEX)
 def test_the_bound_is_never_above_the_minimum(make_objective, name):
     useful = 0
-    for seed, objective in enumerate(problems(make_objective, CONVEX[name], 10)):
+    for seed, objective in enumerate(problems(make_objective, CONVEX[name], 7)):
         w_best, best = best_value(objective)
         rng = np.random.RandomState(seed)
         points = [w_best, np.zeros_like(w_best), 0.5 * w_best, rng.normal(size=len(w_best))]
@@ -159,7 +159,8 @@ def test_float32_rows_have_a_bound(make_objective):
         slopes_of = loss.smoothed(1e-3)
         found = certify(narrow, slopes_of, w)
         assert found.bound <= best * (1 + 1e-5)
-        assert found.bound > 0.9 * best
+        expected = certify(wide, slopes_of, w).bound
+        np.testing.assert_allclose(found.bound, expected, rtol=1e-3)
 
 
 # Balancing ---------------------------------------------------------------------------------------

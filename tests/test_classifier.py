@@ -583,7 +583,7 @@ def test_the_pipeline_of_the_readme():
 @pytest.mark.parametrize("loss", ["nll", "hinge", "perceptron"])
 def test_tools_of_scikit_learn(loss):
     clf = EBMClassifier(loss=loss)
-    assert cross_val_score(clf, X, Y, cv=3).mean() > 0.85
+    assert cross_val_score(clf, X, Y, cv=3).mean() > 0.8
     calibrated = CalibratedClassifierCV(clf, cv=3).fit(X, Y)
     assert log_loss(Y, calibrated.predict_proba(X)) < 0.5
     voting = VotingClassifier([("a", clf), ("b", EBMClassifier())], voting="soft").fit(X, Y)
@@ -591,7 +591,7 @@ def test_tools_of_scikit_learn(loss):
     np.testing.assert_allclose(voting.predict_proba(X), mean)
     one_rest = OneVsRestClassifier(clf).fit(X, Y)
     assert len(one_rest.estimators_) == 3
-    assert one_rest.score(X, Y) > 0.85
+    assert one_rest.score(X, Y) > 0.8
     log_probability = cross_val_predict(clf, X, Y, cv=3, method="predict_log_proba")
     assert np.isfinite(log_probability).all()
 

@@ -12,9 +12,9 @@ import pandas
 import pytest
 
 import sklearn_ebm
-import sklearn_ebm.compare
+import sklearn_ebm.compare.comparison
 from sklearn_ebm.__main__ import main
-from sklearn_ebm._files import read_frame
+from sklearn_ebm.compare.files import read_frame
 
 SHORT = ["--losses", "nll,hinge", "--baselines", "none", "--cv", "2", "--n-jobs", "1"]
 
@@ -137,7 +137,7 @@ def test_ctrl_c_prints_and_saves_what_is_finished(table, tmp_path, capsys, monke
             raise KeyboardInterrupt
         return measure(estimator, fold)
 
-    monkeypatch.setattr(sklearn_ebm.compare, "measure", interrupted)
+    monkeypatch.setattr(sklearn_ebm.compare.comparison, "measure", interrupted)
     out = tmp_path / "results"
     out.mkdir()
     assert main(["compare", str(table), "-t", "income", *SHORT, "-o", str(out)]) == 130

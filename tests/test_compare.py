@@ -18,16 +18,16 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import brier_score_loss
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm._columns import raw_column, typed_columns, why_useless
-from sklearn_ebm._folds import (
+from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, compare
+from sklearn_ebm.compare.columns import raw_column, typed_columns, why_useless
+from sklearn_ebm.compare.folds import (
     SCORES,
     brier,
     expected_calibration_error,
     prepare,
     prepare_for_trees,
 )
-from sklearn_ebm._tables import make_table
-from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, compare
+from sklearn_ebm.compare.tables import make_table
 
 ONE_OF_EACH = {"losses": ["nll"], "baselines": ["LogisticRegression"], "cv": 2}
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_ebm import checks
+from sklearn_ebm.checks.energies import energy_cases
 from sklearn_ebm.energies import ENERGIES, Linear
 
 X = np.array([[3.0, 1.0], [0.0, -2.0]])
@@ -19,7 +20,7 @@ PARAMS = {
 def test_promises(name, check):
     for example in ENERGIES[name].examples:
         energy = ENERGIES[name](**example)
-        for case in checks._energy_cases(energy):
+        for case in energy_cases(energy):
             check(energy, *case)
 
 

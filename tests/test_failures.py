@@ -69,7 +69,10 @@ BAD = {
         r"y holds one class only.*'b'.*weight zero do not count.*at least two classes\.$",
     ),
     "y is None": ({}, {"y": None}, ValueError, "requires y to be passed, but the target y is None"),
-    "NaN in y": ({}, {"y": changed(np.arange(12) % 3, np.nan, 0)}, ValueError, "Input y contains NaN"),
+    "NaN in y": (
+        {}, {"y": changed(np.arange(12) % 3, np.nan, 0)}, ValueError,
+        "Input y contains NaN",
+    ),
     "continuous y": (
         {}, {"y": X[:, 0]}, ValueError, "Unknown label type: continuous",
     ),
@@ -77,7 +80,8 @@ BAD = {
         {}, {"y": np.column_stack([Y, Y])}, ValueError, r"y should be a 1d array, got.*\(12, 2\)",
     ),
     "multilabel y": (
-        {}, {"y": RNG.integers(0, 2, (12, 3))}, ValueError, r"y should be a 1d array, got.*\(12, 3\)",
+        {}, {"y": RNG.integers(0, 2, (12, 3))}, ValueError,
+        r"y should be a 1d array, got.*\(12, 3\)",
     ),
     "y of mixed types": (
         {}, {"y": np.array(["a", 1] * 6, dtype=object)}, (TypeError, ValueError), ".",
@@ -132,7 +136,8 @@ BAD = {
     ),
     "loss in capitals": ({"loss": "NLL"}, {}, ValueError, "Did you mean 'nll'"),
     "class of a loss": (
-        {"loss": Hinge}, {}, TypeError, r"loss=Hinge is a class; pass an object of it: loss=Hinge\(\).$",
+        {"loss": Hinge}, {}, TypeError,
+        r"loss=Hinge is a class; pass an object of it: loss=Hinge\(\).$",
     ),
     "not a loss": (
         {"loss": NotALoss()}, {}, TypeError,
@@ -141,16 +146,20 @@ BAD = {
     "loss is None": ({"loss": None}, {}, TypeError, "loss=None is neither one of the names"),
     "negative margin": (
         {"loss": "hinge", "margin": -1}, {}, ValueError,
-        "margin=-1 of Hinge must be a finite number that is not negative, or an array",
+        r"margin=-1 of Hinge must be a finite number that is not negative, or a \(k, k\) array",
     ),
     "NaN margin": (
         {"loss": "hinge", "margin": np.nan}, {}, ValueError, "margin=nan of Hinge must be a finite",
     ),
     "infinite margin": (
-        {"loss": "simple", "margin": np.inf}, {}, ValueError, "margin=inf of Simple must be a finite",
+        {"loss": "simple", "margin": np.inf}, {}, ValueError,
+        "margin=inf of Simple must be a finite",
     ),
     "margin True": ({"loss": "hinge", "margin": True}, {}, ValueError, "margin=True of Hinge"),
-    "margin as text": ({"loss": "hinge", "margin": "wide"}, {}, ValueError, "margin='wide' of Hinge"),
+    "margin as text": (
+        {"loss": "hinge", "margin": "wide"}, {}, ValueError,
+        "margin='wide' of Hinge",
+    ),
     "negative margin of an object": (
         {"loss": Hinge(margin=-1)}, {}, ValueError, "margin=-1 of Hinge must be a finite number",
     ),
@@ -159,14 +168,16 @@ BAD = {
         r"margin of Hinge has shape \(2, 2\), but 3 classes need one margin.*shape \(3, 3\)",
     ),
     "one margin for each class": (
-        {"loss": "hinge", "margin": np.ones(3)}, {}, ValueError, r"margin of Hinge has shape \(3,\)",
+        {"loss": "hinge", "margin": np.ones(3)}, {}, ValueError,
+        r"margin of Hinge has shape \(3,\)",
     ),
     "ragged margins": (
-        {"loss": "hinge", "margin": [[1, 2], [1]]}, {}, ValueError, "margin of Hinge",
+        {"loss": "hinge", "margin": [[1, 2], [1]]}, {}, ValueError,
+        r"margin=\[\[1, 2\], \[1\]\] of Hinge must be a finite number.*or a \(k, k\) array",
     ),
     "a negative margin of a pair": (
         {"loss": "hinge", "margin": -np.ones((3, 3))}, {}, ValueError,
-        "margin of Hinge holds negative or non-finite class-pair margins.$",
+        "margin of Hinge holds negative or non-finite class-pair margins; all must be finite",
     ),
     "margin of a loss without one": (
         {"loss": "nll", "margin": 1.0}, {}, ValueError,
@@ -177,7 +188,8 @@ BAD = {
     ),
     "margin given twice": (
         {"loss": Hinge(), "margin": 1.0}, {}, ValueError,
-        r"margin=1.0 and the object loss=Hinge\(\) both set the margin; leave margin=None.*loss__margin",
+        r"margin=1.0 and the object loss=Hinge\(\) both set the margin; "
+        r"leave margin=None.*loss__margin",
     ),
     "unknown contrast": (
         {"loss": Hinge(contrast="al")}, {}, ValueError,
@@ -205,7 +217,8 @@ BAD = {
     # beta, C, tol, max_iter
     **{
         f"beta={beta!r}": (
-            {"beta": beta}, {}, ValueError, re.escape(f"beta={beta!r} must be a positive finite number.") + "$",
+            {"beta": beta}, {}, ValueError,
+            re.escape(f"beta={beta!r} must be a positive finite number.") + "$",
         )
         for beta in (-1.0, 0, np.nan, np.inf, True, None, [1.0])
     },

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from sklearn_ebm import checks
+from sklearn_ebm.checks.base import random_energies
+from sklearn_ebm.checks.inference import elimination_cases
 from sklearn_ebm.inference import INFERENCES, Minimum, SoftMinimum
 
 
 @pytest.mark.parametrize("check", checks.ELIMINATION_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", INFERENCES)
 def test_promises(name, check):
-    for case in checks._elimination_cases(INFERENCES[name]()):
+    for case in elimination_cases(INFERENCES[name]()):
         check(INFERENCES[name](), *case)
 
 
@@ -35,7 +37,7 @@ def test_soft_minimum_by_hand(dtype):
 
 
 def test_free_energy_lies_below_the_minimum_by_at_most_log_k_over_beta():
-    energies = checks._random_energies(7)
+    energies = random_energies(7)
     lowest = Minimum()(energies).energies
     for beta in (0.1, 1.0, 10.0, 1e8):
         free = SoftMinimum(beta)(energies).energies

@@ -22,7 +22,6 @@ LAYERS = (
     ("checks", "_validation"),
     ("classifier",),
     ("__init__",),
-    ("_columns", "_tables", "_files", "_folds", "_contenders", "_leaderboard"),
     ("compare",),
     ("__main__",),
 )
@@ -128,7 +127,7 @@ def test_files_are_short(module):
 
 
 def test_lines_of_code_counts_code():
-    assert lines_of_code("sklearn_ebm.losses.energy") == 12
+    assert lines_of_code("sklearn_ebm.losses.energy") == 9
 
 
 def calls(module):

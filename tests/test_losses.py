@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_ebm import checks
+from sklearn_ebm.checks.base import random_energies
+from sklearn_ebm.checks.losses import allowed, check_convex, loss_cases
 from sklearn_ebm.losses import (
     LOSSES,
     LVQ2,
@@ -141,7 +143,7 @@ def settings_of(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_promises(name, check):
     for loss in settings_of(name):
-        for energies, correct in checks._loss_cases(loss):
+        for energies, correct in loss_cases(loss):
             check(loss, energies, correct)
 
 
@@ -184,9 +186,9 @@ def test_losses_that_are_not_convex_do_not_say_so(name):
     """And they are not: some chord lies below them."""
     loss = LOSSES[name]()
     assert not loss.convex
-    (energies, correct), *_ = checks._loss_cases(loss)
+    (energies, correct), *_ = loss_cases(loss)
     with pytest.raises(AssertionError, match=r"below its chords|above its tangents"):
-        checks.check_convex(Claims(loss), energies, correct)
+        check_convex(Claims(loss), energies, correct)
 
 
 class Claims(Loss):
@@ -214,21 +216,21 @@ def test_a_loss_that_is_not_convex_has_a_convex_surrogate():
 
 
 def test_two_answers_make_the_contrasts_equal():
-    (energies, correct), *_ = checks._loss_cases(Hinge())
+    (energies, correct), *_ = loss_cases(Hinge())
     for name in LOSSES:
         if not LOSSES.accepts(name, "contrast"):
             continue
-        allowed = checks._allowed(LOSSES[name](), energies)
+        legal = allowed(LOSSES[name](), energies)
         for temperature in (0.0, 0.5):
-            hardest = LOSSES[name](contrast="hardest").at_temperature(allowed, correct, temperature)
-            every = LOSSES[name](contrast="all").at_temperature(allowed, correct, temperature)
+            hardest = LOSSES[name](contrast="hardest").at_temperature(legal, correct, temperature)
+            every = LOSSES[name](contrast="all").at_temperature(legal, correct, temperature)
             np.testing.assert_allclose(hardest[0], every[0], rtol=1e-13)
             np.testing.assert_allclose(hardest[1], every[1], rtol=1e-13, atol=1e-15)
 
 
 def test_identities_between_losses():
     for m in (2, 3, 7):
-        energies = checks._random_energies(m)
+        energies = random_energies(m)
         correct = mask(np.arange(len(energies)) % m, m)
         if m == 2:
             np.testing.assert_allclose(NLL()(energies, correct)[0], Log()(energies, correct)[0])
@@ -248,7 +250,7 @@ def test_identities_between_losses():
 def test_smoothed_hinge_is_the_likelihood_with_a_margin():
     """THEORY.md: T log(1 + Σ exp((m + F(y) − F(ȳ))/T)), at most T log k above the hinge."""
     m, temperature, margin = 5, 0.7, 2.0
-    energies = checks._random_energies(m)
+    energies = random_energies(m)
     correct = mask(np.arange(len(energies)) % m, m)
     raised = np.where(correct, energies + margin, energies)  # NLL of m + F(y) next to F(ȳ)
     expected = NLL(beta=1 / temperature)(raised, correct)[0]

@@ -224,11 +224,11 @@ def test_the_gap_is_certified_against_an_independent_minimum(rough):
 @pytest.mark.parametrize("loss", CONVEX)
 def test_newton_and_lbfgs_learn_the_same_energies(loss, problem, rough):
     X, y = PROBLEMS[problem]()
+    tol = 1e-9 if LOSSES[loss]().is_smooth(3) else 1e-7
     first, second = (
-        EBMClassifier(loss=loss, solver=solver, tol=1e-9).fit(X, y)
-        for solver in ("newton", "lbfgs")
+        EBMClassifier(loss=loss, solver=solver, tol=tol).fit(X, y) for solver in ("newton", "lbfgs")
     )
-    assert objective(first, X, y) == pytest.approx(objective(second, X, y), rel=1e-8)
+    assert objective(first, X, y) == pytest.approx(objective(second, X, y), rel=2 * tol)
     shift = 0.0 if first.loss_.pinned else 1.0
     energies = [
         clf.energies(X) - shift * clf.energies(X).mean(axis=1, keepdims=True)

@@ -19,6 +19,7 @@ ROWS = 40
 
 
 def demand(kept: Any, part: object, promise: str, found: str) -> None:
+    """Raise an AssertionError of one sentence unless the promise is kept."""
     if not kept:
         raise AssertionError(f"{part!r}: {promise}, but {found}.")
 

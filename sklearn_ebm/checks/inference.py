@@ -45,6 +45,7 @@ def check_elimination(elimination: Elimination) -> None:
 
 
 def elimination_cases(elimination: Elimination) -> Iterator[tuple[Array]]:
+    """Random energies of 2, 3 and 7 values."""
     for n_values in ANSWERS:
         yield (random_energies(n_values),)
 

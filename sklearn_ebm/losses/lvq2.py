@@ -42,6 +42,7 @@ class LVQ2(PairwiseLoss):
     (array([1.]), array([[ 1. , -1.5, -0. ]]))
     """
 
+    pinned = True
     kinked = True
     needs_nonnegative = "it divides by the energy of the wrong answer"
     examples = ({}, {"delta": 0.5, "ceiling": 4.0, "contrast": "all"})
@@ -53,16 +54,20 @@ class LVQ2(PairwiseLoss):
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
         """The clipped ratio and its slopes; F(ȳ) = 0 counts as the smallest positive number."""
-        wrong = np.maximum(offending, np.finfo(offending.dtype).tiny)
-        ratio = (right - wrong) / (self.delta * wrong)
-        # min(M, [u]⁺) = [u]⁺ − [u − M]⁺; at u = M the inner side is taken, so that it is active.
-        low, slope_low = positive_part(ratio, temperature)
-        high, slope_high = positive_part(ratio - self.ceiling, temperature)
-        slope = slope_low - np.where((ratio == self.ceiling) & (temperature == 0), 0, slope_high)
+        wrong = np.maximum(offending, 16 * np.finfo(offending.dtype).tiny)
         with np.errstate(over="ignore", invalid="ignore"):
-            pull = slope / (self.delta * wrong)
+            ratio = (right - wrong) / (self.delta * wrong)
+            # Far above the ceiling nothing changes any more: no difference of huge numbers there.
+            ratio = np.minimum(ratio, 2 * self.ceiling + 100 * temperature)
+            # min(M, [u]⁺) = [u]⁺ − [u − M]⁺; at u = M the inner side is taken, so it is active.
+            low, slope_low = positive_part(ratio, temperature)
+            high, slope_high = positive_part(ratio - self.ceiling, temperature)
+            at_ceiling = (ratio == self.ceiling) & (temperature == 0)
+            slope = slope_low - np.where(at_ceiling, 0, slope_high)
+            pull = np.where(slope == 0, 0, slope / (self.delta * wrong))
             push = np.where(slope == 0, 0, -pull * (right / wrong))
-        return low - high, np.where(slope == 0, 0, pull), push
+        # The soft ceiling lies below the hard one by at most T log 2.
+        return low - high + temperature * float(np.log(2)), pull, push
 
     def validate(self, n_answers: int) -> None:
         """Raise ValueError unless δ and M are positive."""

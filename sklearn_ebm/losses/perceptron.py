@@ -5,6 +5,7 @@ from __future__ import annotations
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import Minimum
 from sklearn_ebm.losses.base import Loss, Mask, split_right
+from sklearn_ebm.losses.nll import NLL
 
 
 class Perceptron(Loss):
@@ -27,9 +28,18 @@ class Perceptron(Loss):
     (array([1.5]), array([[ 1., -1.,  0.]]))
     """
 
+    convex = True
     online = True
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 at y and −1 at ŷ where they differ, else 0."""
         lowest, weights = Minimum()(energies)
         return split_right(energies, correct)[1] - lowest, correct - weights
+
+    def is_smooth(self, n_answers: int) -> bool:
+        """It is not: the slope jumps where the lowest answer changes."""
+        return False
+
+    def smoothed(self, temperature: float) -> Loss:
+        """Return F(y) − soft minimum of F at T: the negative log-likelihood at β = 1/T."""
+        return NLL(beta=1 / temperature)

@@ -5,7 +5,7 @@ import os
 import warnings
 from typing import Any
 
-from sklearn_ebm._columns import DataError, closest
+from sklearn_ebm.compare.columns import DataError, closest
 
 _INSTALL = 'install it with: pip install "sklearn_ebm[compare]"'
 

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from sklearn_ebm._tables import Table
+from sklearn_ebm.compare.tables import Table
 
 # A category with fewer training rows than this shares one column with the other rare ones.
 MIN_FREQUENCY = 5
@@ -71,7 +71,7 @@ def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
 
     Examples
     --------
-    >>> from sklearn_ebm._tables import make_table
+    >>> from sklearn_ebm.compare.tables import make_table
     >>> table = make_table([[0.0, "a"], [2.0, "b"], [1.0, "a"]], [0, 1, 1])
     >>> prepare(table, [0, 1], [2]).X_test
     array([[0., 1.]])

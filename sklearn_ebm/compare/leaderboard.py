@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from sklearn_ebm._folds import SCORES
+from sklearn_ebm.compare.folds import SCORES
 
 RANKED_BY = "log_loss"
 

@@ -13,11 +13,17 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import StratifiedKFold
 
 from sklearn_ebm import __version__
-from sklearn_ebm._columns import DataError
-from sklearn_ebm._contenders import Contender, Setting, contenders, known_baselines, known_losses
-from sklearn_ebm._folds import ECE_BINS, MIN_FREQUENCY, Fold, Outcome, measure
-from sklearn_ebm._leaderboard import RANKED_BY, ComparisonTable, Row
-from sklearn_ebm._tables import Table, make_table
+from sklearn_ebm.compare.columns import DataError
+from sklearn_ebm.compare.contenders import (
+    Contender,
+    Setting,
+    contenders,
+    known_baselines,
+    known_losses,
+)
+from sklearn_ebm.compare.folds import ECE_BINS, MIN_FREQUENCY, Fold, Outcome, measure
+from sklearn_ebm.compare.leaderboard import RANKED_BY, ComparisonTable, Row
+from sklearn_ebm.compare.tables import Table, make_table
 
 __all__ = ["Comparison", "ComparisonTable", "DataError", "Row", "compare"]
 
@@ -183,6 +189,7 @@ class Comparison:
             # The rarest class of a training part still reaches every inner fold, if it can.
             inner_folds=max(2, min(5, smallest - -(-smallest // cv))),
             categorical=list(range(n_numbers, n_columns)),
+            n_rows=int(self.data.class_counts.sum()),
         )
         self.contenders = contenders(losses, baselines, setting)
         self.table = ComparisonTable(about=_about(self, max_rows))
