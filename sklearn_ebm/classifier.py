@@ -64,8 +64,9 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
     beta : float or "auto", default=1.0
         Inverse temperature β > 0 of the probabilities, and of the losses ``"nll"`` and ``"mee"``
         when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
-        probabilities on up to three held-out folds by log-loss. `predict` does not depend on the β of the
-        probabilities, so tune it by log-loss or Brier score, never by accuracy.
+        probabilities by log-loss on up to three held-out folds (fewer once 10,000 rows have been
+        held out). `predict` does not depend on the β of the probabilities, so tune it by log-loss
+        or Brier score, never by accuracy.
     C : float, default=1.0
         Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
     fit_intercept : bool, default=True

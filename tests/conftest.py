@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm.energies import Linear
@@ -11,6 +12,13 @@ from sklearn_ebm.losses import NLL
 
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("fixed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Threads of BLAS cost more than they bring on problems as small as these."""
+    with threadpool_limits(1):
+        yield
 
 
 def _make_objective(

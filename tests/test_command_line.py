@@ -128,7 +128,7 @@ def test_a_terminal_gets_a_live_table_and_a_clean_final_one(table, capsys, monke
 
 
 def test_ctrl_c_prints_and_saves_what_is_finished(table, tmp_path, capsys, monkeypatch):
-    measure, calls = sklearn_ebm.compare.measure, []
+    measure, calls = sklearn_ebm.compare.comparison.measure, []
 
     def interrupted(estimator, fold):
         calls.append(estimator)

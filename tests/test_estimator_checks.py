@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, for every loss that a linear energy takes and every way to train it."""
+"""scikit-learn's own checks, for every loss that a linear energy takes and each solver."""
 
 import inspect
 

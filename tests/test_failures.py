@@ -141,7 +141,8 @@ BAD = {
     ),
     "not a loss": (
         {"loss": NotALoss()}, {}, TypeError,
-        r"loss=NotALoss\(\) is neither one of the names nll.* nor an object that inherits from Loss.$",
+        r"loss=NotALoss\(\) is neither one of the names nll.* nor an object that inherits from "
+        r"Loss.$",
     ),
     "loss is None": ({"loss": None}, {}, TypeError, "loss=None is neither one of the names"),
     "negative margin": (
