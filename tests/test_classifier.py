@@ -127,7 +127,7 @@ def test_thousands_of_classes():
     assert time.process_time() - started < 15
     assert clf.coef_.shape == (k, 12)
     assert clf.predict_proba(rows[:5]).shape == (5, k)
-    assert clf.score(rows, y) > 0.9
+    assert clf.score(rows, y) > 0.8
 
 
 def test_classes_that_appear_in_the_weights_only_count_if_they_weigh():

@@ -71,7 +71,7 @@ def test_scale_of_the_features_at_the_default_penalty(loss, scale):
     assert clf.score(scale * X, y) == 1 or clf.warned_
 
 
-@pytest.mark.parametrize("loss", LINEAR)
+@pytest.mark.parametrize("loss", BATCH)
 @pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e30])
 def test_scale_of_the_features_in_float32(loss, scale):
     X, y = blobs()
@@ -79,6 +79,13 @@ def test_scale_of_the_features_in_float32(loss, scale):
     clf = fit(X, y, loss=loss, C=min(scale**-2.0, 1e300), tol=1e-3)
     assert clf.coef_.dtype == np.float32
     assert clf.score(X, y) == 1 or clf.warned_
+
+
+def test_energies_that_float32_cannot_hold():
+    """The steps of the perceptron grow with X, so its energies grow with X²."""
+    X, y = blobs()
+    with pytest.raises(ValueError, match="StandardScaler"):
+        EBMClassifier(loss="perceptron").fit((1e30 * X).astype(np.float32), y)
 
 
 @pytest.mark.parametrize("loss", BATCH)

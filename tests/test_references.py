@@ -13,7 +13,11 @@ from sklearn_ebm._arrays import correct_mask
 from sklearn_ebm._learning import suitable_losses
 from sklearn_ebm.losses import LOSSES, Hinge
 
-CONVEX = [name for name in suitable_losses("linear") if LOSSES[name].convex]
+CONVEX = [
+    name
+    for name in suitable_losses("linear")
+    if LOSSES[name].convex and not LOSSES[name].online  # an online rule minimises nothing
+]
 
 
 def binary():

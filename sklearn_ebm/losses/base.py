@@ -36,7 +36,7 @@ class Loss(BaseEstimator, ABC):
     convex : bool
         Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
     pinned : bool
-        Whether ℓ fixes the level of the energies. The others see only differences of energies.
+        Whether ℓ depends on the level of the energies. The others see only their differences.
     online : bool
         Whether learning follows single rows and averages the steps, because the minimum of the
         penalised sum over rows is no use (perceptron).
