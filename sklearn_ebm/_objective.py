@@ -103,10 +103,10 @@ class Objective:
     def evaluate(self, w: Array) -> tuple[float, Array]:
         """Value and gradient at `w`. A value that is not finite means: too far, step back."""
         params = self.layout.unpack(w)
-        gradient = self.penalty * np.where(self.penalized, w, 0.0)
-        value = 0.5 * float(gradient @ w)
         # Trial steps may overflow; the solvers see a value that is not finite and step back.
         with np.errstate(over="ignore", invalid="ignore"):
+            gradient = self.penalty * np.where(self.penalized, w, 0.0)
+            value = 0.5 * float(gradient @ w)
             for X, correct, weight in self.rows():
                 energies, pullback, *_ = self.energy.linearize(params, X)
                 row_value, slope = self.loss(energies, correct)
@@ -118,8 +118,8 @@ class Objective:
     def value(self, w: Array) -> float:
         """Value at `w`, without the way back."""
         params = self.layout.unpack(w)
-        value = 0.5 * self.penalty * float(w[self.penalized] @ w[self.penalized])
         with np.errstate(over="ignore", invalid="ignore"):
+            value = 0.5 * self.penalty * float(w[self.penalized] @ w[self.penalized])
             for X, correct, weight in self.rows():
                 row_value, _ = self.loss(self.energy.linearize(params, X).energies, correct)
                 value += float(weight @ row_value.astype(np.float64, copy=False))

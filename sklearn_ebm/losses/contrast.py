@@ -104,7 +104,7 @@ class All(Contrast):
     def _pairs(self, loss: PairwiseLoss, energies: Array, correct: Mask) -> tuple[Array, Array]:
         _, right = split_right(energies, correct)
         offending = energies - loss.margins(correct, energies.dtype)
-        wrong = offending[~correct].reshape(len(right), -1)
+        wrong = offending[~correct].reshape(len(right), energies.shape[1] - 1)
         return np.broadcast_to(right[:, None], wrong.shape), wrong
 
     def _join(self, right: Array, wrong: Array, correct: Mask) -> Array:

@@ -89,20 +89,20 @@ class Newton(Solver):
         if objective.layout.size <= self.dense_size:
             hessian = objective.hessian(scale * v)
             if hessian is not None:
-                return _solve(scale[:, None] * hessian * scale, -gradient)
+                ridge = max(1e-11, objective.noise)
+                return _solve(scale[:, None] * hessian * scale, -gradient, ridge)
         product = objective.hessian_product(scale * v)
         return _conjugate_gradients(
             lambda p: scale * product(scale * p), -gradient, residual, self.max_inner
         )
 
 
-def _solve(hessian: Array, target: Array) -> Array:
-    """Solve H x = target with the smallest ridge for which H has a Cholesky factor.
+def _solve(hessian: Array, target: Array, ridge: float) -> Array:
+    """Solve H x = target, raising a relative ridge until H has a Cholesky factor.
 
     A common shift of all intercepts costs nothing, so H may be singular: some ridge is needed.
     """
     top = max(float(np.abs(hessian.diagonal()).max()), np.finfo(float).tiny)
-    ridge = 1e-11
     while np.isfinite(ridge):
         try:
             factor = cho_factor(hessian + ridge * top * np.eye(len(hessian)))
