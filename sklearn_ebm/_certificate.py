@@ -17,6 +17,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
@@ -116,9 +118,12 @@ def _balance(objective: Objective, slopes_of: Loss, w: Array) -> tuple[Array, Ar
         slope = slopes_of(objective.energy.linearize(params, X).energies, correct)[1]
         _, right = split_right(slope, correct)
         weighted = np.where(correct, 0, -slope) * weight[:, None]
-        mine = correct.astype(np.float64)
-        push += mine.T @ weighted
-        pull += mine.T @ (weight * right)
+        answer = correct.argmax(axis=1)
+        mine = sparse.csr_array(
+            (np.ones(len(answer)), (answer, np.arange(len(answer)))), shape=(k, len(answer))
+        )
+        push += mine @ weighted
+        pull += mine @ (weight * right)
     if objective.loss.pinned:
         away = push.sum(axis=0)
         both = np.clip(np.minimum(pull, away), 0, None)
@@ -130,38 +135,26 @@ def _balance(objective: Objective, slopes_of: Loss, w: Array) -> tuple[Array, Ar
 
 
 def _circulation(push: Array) -> Array:
-    """Factors ≤ 1 of the form dᵢ/dⱼ that make row sums and column sums of a matrix equal.
+    """Factors θᵢ ≤ 1 for the rows of a matrix that make its row sums and column sums equal.
 
-    Osborne's balancing in the 1-norm. An answer that is only pushed or only pulled drops out.
-
-    References
-    ----------
-    Osborne, "On Pre-Conditioning of Matrices" (1960). :doi:`10.1145/321043.321048`
+    They solve Σᵢ θᵢ fᵢⱼ = θⱼ Σⱼ' fⱼⱼ', so θᵢ Σⱼ fᵢⱼ is the stationary law of a Markov chain. At the
+    minimum all are 1. Flow between strongly connected components cannot return and drops out.
     """
-    flow = push.copy()
-    alive = np.ones(len(flow), dtype=bool)
-    log_d = np.zeros(len(flow))
-    for _ in range(100):
-        out, into = flow.sum(axis=1), flow.sum(axis=0)
-        lost = alive & ((out <= 0) | (into <= 0))
-        if lost.any():
-            alive &= ~lost
-            flow[lost], flow[:, lost] = 0.0, 0.0
+    n_parts, part_of = connected_components(push > 0, connection="strong")
+    flow = np.where(part_of[:, None] == part_of[None, :], push, 0.0)
+    theta = np.zeros(len(flow))
+    for part in range(n_parts):
+        members = np.flatnonzero(part_of == part)
+        if len(members) < 2:
             continue
-        if not alive.any() or np.abs(out - into).sum() <= 1e-15 * out.sum():
-            break
-        for j in np.flatnonzero(alive):
-            row, column = flow[j].sum(), flow[:, j].sum()
-            if row <= 0 or column <= 0:
-                continue
-            factor = np.sqrt(column / row)
-            flow[j] *= factor
-            flow[:, j] /= factor
-            log_d[j] += np.log(factor)
-    exponent = log_d[:, None] - log_d[None, :]
-    used = flow > 0
-    highest = exponent[used].max() if used.any() else 0.0
-    return np.where(alive[:, None] & alive[None, :], np.exp(np.minimum(exponent - highest, 0)), 0.0)
+        inner = flow[np.ix_(members, members)]
+        out = inner.sum(axis=1)
+        balance = inner.T / out - np.eye(len(members))
+        balance[-1] = 1.0  # the law sums to one
+        law = np.linalg.solve(balance, np.eye(len(members))[-1])
+        factor = law.clip(min=0) / out
+        theta[members] = factor / factor.max()
+    return np.where(flow > 0, theta[:, None], 0.0)
 
 
 def _apply(factors: tuple[Array, Array], slope: Array, correct: Mask, pinned: bool) -> Array:

@@ -130,7 +130,8 @@ def learn(
     For two answers the penalty counts twice, so that C means the same as in scikit-learn's binary
     estimators, which store one vector where an energy has two.
     """
-    penalty = (2.0 if n_answers == 2 else 1.0) / C  # 0 for C = inf
+    # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
+    penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C
     objective = Objective(energy, loss, X, y, weight, n_answers, penalty)
     if start is None:
         start = energy.start(X, y, weight, n_answers, rng)
@@ -140,6 +141,11 @@ def learn(
     if surrogate is not None:
         w = _minimize(_Run(objective.with_loss(surrogate), run.solver, tol, max_iter, rng), w).w
     result, gap = _minimize_certified(run, w)
+    if not np.isfinite(result.w).all() or not np.isfinite(result.value):
+        raise ValueError(
+            f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
+            f"in {X.dtype}; scale the features (StandardScaler) or the weights."
+        )
     params = objective.layout.unpack(result.w)
     if not loss.pinned:
         params = energy.centered(params)
@@ -223,7 +229,8 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
             total.w, total.value = w, value
         certified = np.isfinite(bound)
         error = total.value - bound if certified else max(stage.value - value, 0.0)
-        if not stage.converged:
+        closed = certified and error <= run.tol * abs(total.value)
+        if not (stage.converged or closed):
             total.message = stage.message
             break
         if error <= run.tol * abs(total.value) or (smooth and not certified):
@@ -235,6 +242,7 @@ def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
         cool = not smooth and smoothing > enough
         if certified and run.objective.noise > EXACT_NOISE:
             run.objective = run.objective.exact()  # float32 did its part; float64 finishes
+            bound = -np.inf
             continue
         if temperature < COLDEST * first if cool else stage.exhausted or stage_tol < SMALLEST_TOL:
             total.message = "rounding hides any further decrease"

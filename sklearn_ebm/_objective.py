@@ -148,6 +148,10 @@ class Objective:
 
     def hessian(self, w: Array) -> Array | None:
         """∇²f(w) as a matrix, as `hessian_product`; None where the energy does not give it."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._hessian(w)
+
+    def _hessian(self, w: Array) -> Array | None:
         params = self.layout.unpack(w)
         result = np.diag(self.penalty * self.penalized)
         for X, correct, weight in self.rows():

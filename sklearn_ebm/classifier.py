@@ -15,7 +15,8 @@ from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ebm._arrays import correct_mask, row_slices
+from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._learning import Learned, learn, refuse_unsuitable
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._registry import unknown_name
@@ -31,9 +32,6 @@ Index: TypeAlias = npt.NDArray[np.intp]
 Weights: TypeAlias = npt.NDArray[np.float64]
 
 logger = logging.getLogger("sklearn_ebm")
-
-# Energies of right and wrong answers closer than this, relative to their size, are the same.
-COLLAPSED = 1e-6
 
 
 class EBMClassifier(ClassifierMixin, BaseEstimator):
@@ -388,7 +386,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        if _collapsed(self._energies(X), answer, weight):
+        if collapsed(lambda rows: self._energies(X[rows]), answer, weight, len(self.classes_)):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
                 "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",
@@ -516,12 +514,3 @@ def _balanced_with(weight: Array) -> dict[str, Array]:
     """Return the row weights as scikit-learn's class weights take them: from version 1.7 on."""
     known = inspect.signature(compute_class_weight).parameters
     return {"sample_weight": weight} if "sample_weight" in known else {}
-
-
-def _collapsed(energies: Array, answer: Index, weight: Weights) -> bool:
-    """Whether wrong answers lie, on average, no higher than right ones."""
-    correct = correct_mask(answer, energies.shape[1])
-    right = energies[correct].astype(np.float64)
-    wrong = (energies.sum(axis=1, dtype=np.float64) - right) / (energies.shape[1] - 1)
-    spread = float(np.sqrt(np.average(energies.var(axis=1), weights=weight)))
-    return not np.average(wrong - right, weights=weight) > COLLAPSED * spread

@@ -19,7 +19,7 @@ LAYERS = (
     ("_objective",),
     ("solvers", "_certificate"),
     ("_learning", "_temperature"),
-    ("checks", "_validation"),
+    ("checks", "_validation", "_collapse"),
     ("classifier",),
     ("__init__",),
     ("compare",),

@@ -63,7 +63,8 @@ class Averaged(Solver):
         curve = [objective.value(start)]
         converged, message = False, "max_iter was reached"
         for _ in range(max_iter):
-            mistakes = _one_pass(objective, w, lag, seen, rng.permutation(n_rows))
+            with np.errstate(over="ignore", invalid="ignore"):  # learning refuses what overflows
+                mistakes = _one_pass(objective, w, lag, seen, rng.permutation(n_rows))
             seen += n_rows
             # lag = Σ (time of the step) · step, so the mean over time is w less lag / seen.
             average = w - lag / seen

@@ -88,7 +88,7 @@ class Newton(Solver):
     ) -> Array:
         if objective.layout.size <= self.dense_size:
             hessian = objective.hessian(scale * v)
-            if hessian is not None:
+            if hessian is not None and np.isfinite(hessian).all():
                 ridge = max(1e-11, objective.noise)
                 return _solve(scale[:, None] * hessian * scale, -gradient, ridge)
         product = objective.hessian_product(scale * v)

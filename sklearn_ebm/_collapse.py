@@ -1,0 +1,64 @@
+"""Has the surface collapsed? Energies of right answers next to those of wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._arrays import correct_mask, row_slices
+from sklearn_ebm._params import Array
+
+# Energies of right and wrong answers closer than this, relative to their spread, are the same.
+COLLAPSED = 1e-6
+
+
+def collapsed(
+    energies_of: Callable[[slice], Array],
+    answer: npt.NDArray[np.intp],
+    weight: npt.NDArray[np.float64],
+    n_answers: int,
+) -> bool:
+    """Whether wrong answers lie, on average, no higher than right ones, up to rounding.
+
+    Parameters
+    ----------
+    energies_of : callable
+        Rows -> their energies; called block by block.
+    answer : ndarray of int of shape (n,)
+    weight : ndarray of shape (n,)
+    n_answers : int
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> energies = np.array([[0.0, 1.0], [1.0, 0.0]])
+    >>> collapsed(lambda rows: energies[rows], np.array([0, 1]), np.ones(2), 2)
+    False
+    >>> collapsed(lambda rows: 0 * energies[rows], np.array([0, 1]), np.ones(2), 2)
+    True
+    """
+    share = weight / weight.max()
+    difference = variance = largest = eps = 0.0
+    for rows in row_slices(len(answer), n_answers):
+        energies = energies_of(rows)
+        eps = float(np.finfo(energies.dtype).eps)
+        energies = energies.astype(np.float64)
+        # In units of the largest energy so far, squares neither overflow nor vanish.
+        top = float(np.abs(energies).max())
+        if top > largest:
+            difference, variance = difference * (largest / top), variance * (largest / top) ** 2
+            largest = top
+        if largest == 0:
+            continue
+        energies /= largest
+        right = energies[correct_mask(answer[rows], n_answers)]
+        wrong = (energies.sum(axis=1) - right) / (n_answers - 1)
+        difference += float(share[rows] @ (wrong - right))
+        variance += float(share[rows] @ energies.var(axis=1))
+    total = share.sum()
+    return bool(not difference / total > COLLAPSED * np.sqrt(variance / total) + 4 * eps)
