@@ -471,11 +471,11 @@ def test_the_lists_are_complete():
     from sklearn_ebm.checks import base, energies, inference, losses, solvers
 
     for module, listed, entry in (
-        (base, checks.PART_CHECKS, None),
-        (losses, checks.LOSS_CHECKS, "check_loss"),
-        (energies, checks.ENERGY_CHECKS, "check_energy"),
-        (inference, checks.ELIMINATION_CHECKS, "check_elimination"),
-        (solvers, checks.SOLVER_CHECKS, "check_solver"),
+        (base, checks.base.PART_CHECKS, None),
+        (losses, checks.losses.LOSS_CHECKS, "check_loss"),
+        (energies, checks.energies.ENERGY_CHECKS, "check_energy"),
+        (inference, checks.inference.ELIMINATION_CHECKS, "check_elimination"),
+        (solvers, checks.solvers.SOLVER_CHECKS, "check_solver"),
     ):
         written = {name for name in vars(module) if name.startswith("check_")} - {entry}
         assert {check.__name__ for check in listed} == written

@@ -15,7 +15,7 @@ PARAMS = {
 }
 
 
-@pytest.mark.parametrize("check", checks.ENERGY_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", checks.energies.ENERGY_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", ENERGIES)
 def test_promises(name, check):
     for example in ENERGIES[name].examples:
@@ -24,7 +24,7 @@ def test_promises(name, check):
             check(energy, *case)
 
 
-@pytest.mark.parametrize("check", checks.PART_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", checks.base.PART_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", ENERGIES)
 def test_promises_of_every_part(name, check):
     check(ENERGIES[name]())

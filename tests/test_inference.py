@@ -9,7 +9,9 @@ from sklearn_ebm.checks.inference import elimination_cases
 from sklearn_ebm.inference import INFERENCES, Minimum, SoftMinimum
 
 
-@pytest.mark.parametrize("check", checks.ELIMINATION_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    "check", checks.inference.ELIMINATION_CHECKS, ids=lambda check: check.__name__
+)
 @pytest.mark.parametrize("name", INFERENCES)
 def test_promises(name, check):
     for case in elimination_cases(INFERENCES[name]()):

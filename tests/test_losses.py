@@ -139,7 +139,7 @@ def settings_of(name):
     return [LOSSES[name](**example) for example in LOSSES[name].examples]
 
 
-@pytest.mark.parametrize("check", checks.LOSS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", checks.losses.LOSS_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", LOSSES)
 def test_promises(name, check):
     for loss in settings_of(name):
@@ -148,7 +148,7 @@ def test_promises(name, check):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("check", checks.PART_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", checks.base.PART_CHECKS, ids=lambda check: check.__name__)
 def test_promises_of_every_part(name, check):
     check(LOSSES[name]())
 
