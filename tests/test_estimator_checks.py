@@ -24,12 +24,14 @@ EXPECTED_FAILURES = {
         "check_sample_weight_equivalence_on_sparse_data": ONLINE,
         "check_class_weight_classifiers": "it stops as soon as the heavy class is right",
     },
-    "mce": {"check_sample_weight_equivalence_on_sparse_data": FLAT},
-    "mee": {
-        "check_sample_weight_equivalence_on_dense_data": FLAT,
-        "check_sample_weight_equivalence_on_sparse_data": FLAT,
-    },
 }
+
+# On these the outcome depends on the rounding of the platform: they may fail, and need not.
+WEIGHT_CHECKS = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+MAY_FAIL = {loss: dict.fromkeys(WEIGHT_CHECKS, FLAT) for loss in ("mce", "mee")}
 
 ESTIMATORS = [
     EBMClassifier(),
@@ -48,14 +50,24 @@ STRICT = (
 )
 
 
-def expected_failures(estimator):
-    return EXPECTED_FAILURES.get(estimator.loss, {}) if isinstance(estimator.loss, str) else {}
+def reasons(table, estimator):
+    return table.get(estimator.loss, {}) if isinstance(estimator.loss, str) else {}
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures, **STRICT)
+@parametrize_with_checks(
+    ESTIMATORS,
+    expected_failed_checks=lambda estimator: reasons(EXPECTED_FAILURES, estimator),
+    **STRICT,
+)
 def test_scikit_learn_check(estimator, check):
-    check(estimator)
+    reason = reasons(MAY_FAIL, estimator).get(getattr(check, "func", check).__name__)
+    try:
+        check(estimator)
+    except AssertionError as difference:
+        if reason is None or "Max relative difference" not in str(difference):
+            raise
+        pytest.xfail(reason)
 
 
 def test_only_losses_that_have_a_reason_may_fail():
-    assert set(EXPECTED_FAILURES) <= {"mce", "mee", "perceptron"}
+    assert set(EXPECTED_FAILURES) | set(MAY_FAIL) <= {"mce", "mee", "perceptron"}
