@@ -7,7 +7,7 @@ margin, so that a loss is a function φ(F(y), o) of two numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,26 +16,37 @@ from sklearn_ebm._registry import Registry
 from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
 from sklearn_ebm.losses.base import Index, Mask, split_right
 
-if TYPE_CHECKING:
-    from sklearn_ebm.losses.pairwise import PairwiseLoss
+
+class Pairs(Protocol):
+    """What a contrast needs to know of a pairwise loss; see `PairwiseLoss`."""
+
+    pinned: Any
+    pair_curvature: Any
+    pair_conjugate: Any
+
+    def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
+        """φ and its two slopes."""
+
+    def margins(self, correct: Mask, dtype: Any) -> Any:
+        """Margins, as a scalar or of shape (n, m)."""
 
 
 class Contrast:
     """Turns a loss on pairs into a loss on the energies of a row."""
 
     def value_and_slope(
-        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m)."""
         raise NotImplementedError
 
     def curvature(
-        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> Callable[[Array], Array]:
         """Second-derivative product dF (n, m) -> dslope (n, m)."""
         raise NotImplementedError
 
-    def conjugate(self, loss: PairwiseLoss, slope: Array, correct: Mask) -> Array:
+    def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m)."""
         raise NotImplementedError
 
@@ -44,7 +55,7 @@ class Hardest(Contrast):
     """ℓ = φ(F(y), min_ȳ o_ȳ); at temperature T the minimum becomes −T log Σ exp(−o_ȳ/T)."""
 
     def _eliminate(
-        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Index, Array, Array, Array]:
         index, right = split_right(energies, correct)
         offending = energies - loss.margins(correct, energies.dtype)
@@ -54,7 +65,7 @@ class Hardest(Contrast):
         return index, right, lowest, weights
 
     def value_and_slope(
-        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m)."""
         index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
@@ -65,7 +76,7 @@ class Hardest(Contrast):
         return value, slope
 
     def curvature(
-        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> Callable[[Array], Array]:
         """Second-derivative product dF (n, m) -> dslope (n, m).
 
@@ -73,7 +84,7 @@ class Hardest(Contrast):
         """
         index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
         _, _, slope_offending = loss.pair(right, lowest, temperature)
-        both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)  # type: ignore[misc]
+        both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)
         bend = -slope_offending / temperature if temperature else np.zeros_like(right)
 
         def product(direction: Array) -> Array:
@@ -86,7 +97,7 @@ class Hardest(Contrast):
 
         return product
 
-    def conjugate(self, loss: PairwiseLoss, slope: Array, correct: Mask) -> Array:
+    def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m).
 
         At the supremum all offending energies are equal, so only the total push counts:
@@ -95,13 +106,13 @@ class Hardest(Contrast):
         _, right = split_right(slope, correct)
         wrong = np.where(correct, 0, slope)
         shift = (wrong * loss.margins(correct, slope.dtype)).sum(axis=1)
-        return shift + loss.pair_conjugate(right, wrong.sum(axis=1))  # type: ignore[misc]
+        return shift + loss.pair_conjugate(right, wrong.sum(axis=1))
 
 
 class All(Contrast):
     """ℓ = Σ_ȳ φ(F(y), o_ȳ): the sum over all wrong answers, term by term."""
 
-    def _pairs(self, loss: PairwiseLoss, energies: Array, correct: Mask) -> tuple[Array, Array]:
+    def _pairs(self, loss: Pairs, energies: Array, correct: Mask) -> tuple[Array, Array]:
         _, right = split_right(energies, correct)
         offending = energies - loss.margins(correct, energies.dtype)
         wrong = offending[~correct].reshape(len(right), energies.shape[1] - 1)
@@ -114,7 +125,7 @@ class All(Contrast):
         return result
 
     def value_and_slope(
-        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m)."""
         right, wrong = self._pairs(loss, energies, correct)
@@ -123,11 +134,11 @@ class All(Contrast):
         return value.sum(axis=1), slope.astype(energies.dtype, copy=False)
 
     def curvature(
-        self, loss: PairwiseLoss, energies: Array, correct: Mask, temperature: float
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> Callable[[Array], Array]:
         """Second-derivative product dF (n, m) -> dslope (n, m)."""
         right, wrong = self._pairs(loss, energies, correct)
-        both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)  # type: ignore[misc]
+        both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)
 
         def product(direction: Array) -> Array:
             along_right = direction[correct][:, None]
@@ -137,7 +148,7 @@ class All(Contrast):
 
         return product
 
-    def conjugate(self, loss: PairwiseLoss, slope: Array, correct: Mask) -> Array:
+    def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m).
 
         The conjugate of a sum is the infimal convolution: the slope at the right answer is shared
@@ -146,7 +157,7 @@ class All(Contrast):
         """
         right, wrong = slope[correct], slope[~correct].reshape(len(slope), -1)
         share = np.repeat(right[:, None] / wrong.shape[1], wrong.shape[1], axis=1)
-        pairs = loss.pair_conjugate(share if loss.pinned else -wrong, wrong)  # type: ignore[misc]
+        pairs = loss.pair_conjugate(share if loss.pinned else -wrong, wrong)
         margins = np.broadcast_to(loss.margins(correct, slope.dtype), slope.shape)
         return (pairs + wrong * margins[~correct].reshape(wrong.shape)).sum(axis=1)
 
