@@ -13,6 +13,8 @@ import numpy as np
 import pandas
 import polars
 import pytest
+import sklearn
+from packaging.version import parse
 from scipy import sparse
 from scipy.special import logsumexp, softmax
 from sklearn.base import BaseEstimator, clone
@@ -157,9 +159,11 @@ def test_sparse_is_dense(form, kind, loss):
 def test_frames(library):
     frame = library.DataFrame({f"column {j}": X[:, j] for j in range(4)})
     clf = EBMClassifier().fit(frame, Y)
-    assert clf.feature_names_in_.tolist() == [f"column {j}" for j in range(4)]
     assert clf.n_features_in_ == 4
     assert_same_outputs(clf, EBMClassifier().fit(X, Y), frame, X, rtol=1e-12)
+    if parse(sklearn.__version__) < parse("1.9") and not hasattr(frame, "__dataframe__"):
+        pytest.skip("before 1.9, scikit-learn reads names by a protocol that polars 2 left behind")
+    assert clf.feature_names_in_.tolist() == [f"column {j}" for j in range(4)]
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         clf.predict(X)
 
