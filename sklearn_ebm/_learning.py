@@ -139,7 +139,8 @@ def learn(
     run = _Run(objective, _choose_solver(objective, loss, solver), tol, max_iter, rng)
     surrogate = loss.surrogate()
     if surrogate is not None:
-        w = _minimize(_Run(objective.with_loss(surrogate), run.solver, tol, max_iter, rng), w).w
+        easier = _Run(objective.with_loss(surrogate), run.solver, tol, max_iter, rng)
+        w = _minimize_certified(easier, w)[0].w
     result, gap = _minimize_certified(run, w)
     if not np.isfinite(result.w).all() or not np.isfinite(result.value):
         raise ValueError(
@@ -193,10 +194,6 @@ def _choose_solver(objective: Objective, loss: Loss, solver: Solver | None) -> S
     small = objective.layout.size <= NEWTON_SIZE and objective.n_answers <= NEWTON_ANSWERS
     differentiable = loss.curvature is not None and objective.energy.linear
     return SOLVERS["newton" if small and differentiable else "lbfgs"]()
-
-
-def _minimize(run: _Run, w: Array) -> Result:
-    return _minimize_certified(run, w)[0]
 
 
 def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:

@@ -46,7 +46,7 @@ BAD = {
         {}, {"X": sparse.csr_matrix(changed(X, np.nan))}, ValueError, "Input X contains NaN",
     ),
     "1-D X": ({}, {"X": X[:, 0]}, ValueError, "Expected 2D array, got 1D array instead.*Reshape"),
-    "3-D X": ({}, {"X": X[None]}, ValueError, "Found array with dim 3"),
+    "3-D X": ({}, {"X": X[None]}, ValueError, "Found array with dim 3.*<= 2"),
     "empty X": (
         {}, {"X": X[:0], "y": Y[:0]}, ValueError, r"Found array with 0 sample\(s\).*required",
     ),
