@@ -9,24 +9,74 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-# A block of energies of this many numbers stays in the cache of one core (1 MiB in float64).
-BLOCK_ENTRIES = 131_072
+# A block of energies of this many numbers, and a block of rows of this many, keep most of what is
+# read twice in cache; a block of fewer rows would spend more time in Python than in its products.
+BLOCK_ENTRIES = 262_144
+BLOCK_FEATURES = 4_194_304
+FEWEST_ROWS, MOST_ROWS = 256, 16_384
+
+# Below this many energies, threads cost more than they bring.
+SPLIT_ENTRIES = 16_384
 
 
-def row_slices(n_rows: int, n_answers: int) -> Iterator[slice]:
-    """Slices over the rows, each small enough that its energies stay in cache."""
-    size = int(np.clip(BLOCK_ENTRIES // max(n_answers, 1), 512, 8192))
+def row_slices(n_rows: int, n_answers: int, n_features: int = 1) -> Iterator[slice]:
+    """Slices over the rows, of equal size, each small enough that its energies stay in cache.
+
+    They depend on the shape of the data alone, not on the number of threads, and so does every sum
+    over them.
+    """
+    most = min(BLOCK_ENTRIES // max(n_answers, 1), BLOCK_FEATURES // max(n_features, 1))
+    most = int(np.clip(most, FEWEST_ROWS, MOST_ROWS))
+    n_blocks = max(-(-n_rows // most), 1)
+    if n_blocks == 1 and n_rows * n_answers >= SPLIT_ENTRIES:
+        n_blocks = 2
+    size = max(-(-n_rows // n_blocks), 1)
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
 
 
-def correct_mask(y: npt.NDArray[np.intp], n_answers: int) -> npt.NDArray[np.bool_]:
+class AnswerMask(np.ndarray[Any, np.dtype[np.bool_]]):
+    """A mask of right answers that remembers where they are, as an index of rows and answers.
+
+    It is an array of bool like any other; the index spares a search over the mask. Views and
+    results of operations do not have it.
+    """
+
+    index: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None = None
+
+
+def correct_mask(y: npt.NDArray[np.intp], n_answers: int) -> AnswerMask:
     """Return the (n, k) mask of right answers, in the memory order of the energies.
 
     Energies of one answer lie side by side (Fortran order), because reductions over the few
     answers are then vectorised over the many rows.
     """
-    return (np.arange(n_answers)[:, None] == y[None, :]).T
+    mask = (np.arange(n_answers)[:, None] == y[None, :]).T.view(AnswerMask)
+    mask.index = (np.arange(len(y)), y)
+    return mask
+
+
+def right_index(
+    correct: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Index (rows, answers) of the one right answer of each row of a mask."""
+    if isinstance(correct, AnswerMask) and correct.index is not None:
+        return correct.index
+    return np.arange(correct.shape[0]), np.asarray(correct).argmax(axis=1)
+
+
+def sparse_rows(X: Any, rows: slice) -> Any:
+    """Rows of a CSR matrix as a view: indexing would copy them."""
+    start, stop, _ = rows.indices(X.shape[0])
+    first, last = X.indptr[start], X.indptr[stop]
+    shape = (stop - start, X.shape[1])
+    pointers = X.indptr[start : stop + 1] - first
+    return type(X)((X.data[first:last], X.indices[first:last], pointers), shape=shape, copy=False)
+
+
+def take_rows(X: Any, rows: slice) -> Any:
+    """Rows of an array or a CSR matrix, without a copy."""
+    return sparse_rows(X, rows) if sparse.issparse(X) and X.format == "csr" else X[rows]
 
 
 def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -34,14 +84,14 @@ def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     n_rows, n_columns = X.shape
     largest = np.zeros(n_columns)
     total = np.zeros(n_columns)
-    blocks = list(row_slices(n_rows, n_columns))
+    blocks = list(row_slices(n_rows, 1, n_columns))
     for rows in blocks:
-        block = abs(X[rows])
+        block = abs(take_rows(X, rows))
         top = block.max(axis=0)
         np.maximum(largest, top.toarray().ravel() if sparse.issparse(top) else top, out=largest)
     unit = np.where(largest > 0, largest, 1.0)
     for rows in blocks:
-        block = X[rows]
+        block = take_rows(X, rows)
         if sparse.issparse(block):
             block = block.astype(np.float64)
             scaled = block.multiply(1.0 / unit).tocsr()
@@ -50,3 +100,41 @@ def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
             scaled = block / unit
             total += weight[rows] @ (scaled * scaled)
     return unit * np.sqrt(total)
+
+
+def column_moments(
+    X: Any, weight: npt.NDArray[np.float64], *, centred: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weighted mean and standard deviation of each column, for any finite numbers.
+
+    Not centred, the mean is zero and the deviation is the root mean square. Where a column is
+    constant, up to rounding, its deviation is taken as 1.
+
+    Returns
+    -------
+    mean, deviation : ndarray of shape (d,)
+    """
+    share = weight / weight.max()
+    share /= share.sum()
+    mean = np.zeros(X.shape[1])
+    square = np.zeros(X.shape[1])
+    blocks = list(row_slices(X.shape[0], 1, X.shape[1]))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        if centred:
+            for rows in blocks:
+                mean += share[rows] @ take_rows(X, rows)
+        for rows in blocks:
+            block = take_rows(X, rows)
+            if sparse.issparse(block):
+                square += block.multiply(block).T @ share[rows]
+            else:
+                block = block - mean
+                square += np.einsum("i,ij,ij->j", share[rows], block, block, optimize=False)
+    deviation = np.sqrt(square)
+    if not np.isfinite(deviation).all() or (deviation < 1e-140).any():
+        if centred and not np.isfinite(mean).all():
+            mean = np.zeros(X.shape[1])  # the sum overflowed, and with it every centre is as good
+        deviation = np.hypot(column_norms(X, share), mean)
+    deviation[deviation <= 8 * np.finfo(np.float64).eps * np.abs(mean)] = 0.0
+    deviation[deviation == 0] = 1.0
+    return mean, deviation

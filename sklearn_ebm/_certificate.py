@@ -20,6 +20,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from sklearn_ebm._arrays import right_index
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses import Loss
@@ -68,18 +69,19 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
     if (
         conjugate is None
         or not possible
-        or objective.penalty == 0
+        or not (objective.penalty > 0).any()
         or objective.n_answers > MOST_ANSWERS
     ):
         return Certificate(objective.value(w), -np.inf, 0.0)
     objective = objective.exact()  # a small gap between two sums does not survive float32
     params = objective.layout.unpack(w)
-    factors = None if objective.penalized.all() else _balance(objective, slopes_of, w)
-    value = 0.5 * objective.penalty * float(w[objective.penalized] @ w[objective.penalized])
+    factors = None if objective.fully_penalized else _balance(objective, slopes_of, w)
+    tied = objective.penalty > 0
+    value = 0.5 * float((objective.penalty * w) @ w)
     dual, at_zero, smoothing = 0.0, 0.0, 0.0
     gradient = np.zeros_like(w)
     with np.errstate(over="ignore", invalid="ignore"):
-        for X, correct, weight in objective.rows():
+        for X, correct, weight, _ in objective.blocks():
             energies, pullback, *_ = objective.energy.linearize(params, X)
             loss = objective.loss(energies, correct)[0]
             slope = slopes_of(energies, correct)[1]
@@ -91,10 +93,8 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
             dual += float(weight @ conjugate(slope, correct).astype(np.float64))
             at_zero += float(weight @ conjugate(np.zeros_like(slope), correct).astype(np.float64))
             gradient += objective.layout.pack(pullback(slope * weight[:, None]))
-        free = np.abs(gradient[~objective.penalized]).sum()
-        quadratic = float(
-            (gradient[objective.penalized] / objective.penalty) @ gradient[objective.penalized]
-        )
+        free = np.abs(gradient[~tied]).sum()
+        quadratic = float((gradient[tied] / objective.penalty[tied]) @ gradient[tied])
     if (
         not np.isfinite(dual + quadratic)
         or free > 1e-3 * np.sqrt(objective.noise) * objective.weight.sum()
@@ -114,11 +114,11 @@ def _balance(objective: Objective, slopes_of: Loss, w: Array) -> tuple[Array, Ar
     params = objective.layout.unpack(w)
     k = objective.n_answers
     push, pull = np.zeros((k, k)), np.zeros(k)
-    for X, correct, weight in objective.rows():
+    for X, correct, weight, _ in objective.blocks():
         slope = slopes_of(objective.energy.linearize(params, X).energies, correct)[1]
         _, right = split_right(slope, correct)
         weighted = np.where(correct, 0, -slope) * weight[:, None]
-        answer = correct.argmax(axis=1)
+        answer = right_index(correct)[1]
         mine = sparse.csr_array(
             (np.ones(len(answer)), (answer, np.arange(len(answer)))), shape=(k, len(answer))
         )
@@ -160,7 +160,7 @@ def _circulation(push: Array) -> Array:
 def _apply(factors: tuple[Array, Array], slope: Array, correct: Mask, pinned: bool) -> Array:
     """Scale the slopes; in a loss of differences the right answer balances its row."""
     wrong_factor, right_factor = factors
-    answer = correct.argmax(axis=1)
+    answer = right_index(correct)[1]
     scaled = np.where(correct, 0, slope * wrong_factor[answer])
     index, right = split_right(slope, correct)
     scaled[index] = right * right_factor[answer] if pinned else -scaled.sum(axis=1)

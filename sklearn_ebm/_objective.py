@@ -17,23 +17,45 @@ W          (size,) float64   the solver's vector, named parts by `layout`
 F, slope   (block, k)        in the dtype of X
 value      (block,)          summed in float64
 w          (n,) float64      row weights, all positive
-λ          scalar            `penalty`
+λ          (size,) float64   `penalty`; zero for intercepts
 ========== ================= ==========================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._arrays import correct_mask, row_slices
+from sklearn_ebm._arrays import AnswerMask, correct_mask, row_slices, take_rows
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, ParameterLayout
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
+
+# Sums are taken over so many groups of blocks, whatever the number of threads, and then in order:
+# the rounding is the same on every machine with the same BLAS.
+MOST_GROUPS = 16
+
+# Masks of right answers are kept if they are no larger than this, in bytes.
+KEPT_MASKS = 2**25
+
+
+class Block(NamedTuple):
+    """Some rows: their features, the mask of their right answers, their weights, their place."""
+
+    X: Any
+    correct: AnswerMask
+    weight: Array
+    rows: slice
+
+    def take(self, part: npt.NDArray[np.intp]) -> Block:
+        """Return a selection of these rows; the place is that of the whole block."""
+        mask = self.correct[part].view(AnswerMask)
+        return Block(self.X[part], mask, self.weight[part], self.rows)
 
 
 class Objective:
@@ -50,8 +72,10 @@ class Objective:
         Positive weights.
     n_answers : int
         k.
-    penalty : float
-        λ ≥ 0.
+    penalty : float or ndarray of shape (size,)
+        λ ≥ 0: for all penalised parameters, or for each.
+    workers : callable, default=map
+        Like `map`: how the work on blocks is shared out; see `Workers`.
     """
 
     def __init__(
@@ -62,7 +86,8 @@ class Objective:
         y: npt.NDArray[np.intp],
         weight: npt.NDArray[np.float64],
         n_answers: int,
-        penalty: float,
+        penalty: Any,
+        workers: Callable[..., Any] = map,
     ) -> None:
         self.energy = energy
         self.loss = loss
@@ -70,23 +95,33 @@ class Objective:
         self.y = y
         self.weight = weight
         self.n_answers = n_answers
-        self.penalty = penalty
+        self.workers = workers
         self.layout = ParameterLayout(energy.shapes(X.shape[1], n_answers))
         self.penalized = self.layout.mask(energy.penalized)
-        self._blocks = [
-            (X[rows], y[rows], weight[rows]) for rows in row_slices(X.shape[0], n_answers)
-        ]
+        self.penalty = np.where(self.penalized, penalty, 0.0)
+        self.slices = list(row_slices(X.shape[0], n_answers, X.shape[1]))
+        self.equal_weights = bool((weight == 1).all())
         self.dtype = X.dtype
+        # The same sum with rows in float32, in the same parameters; None where there is none.
+        self.single: Objective | None = None
+        keep = X.shape[0] * n_answers <= KEPT_MASKS
+        self._masks = [correct_mask(y[rows], n_answers) for rows in self.slices] if keep else None
+        n_groups = min(MOST_GROUPS, len(self.slices))
+        bounds = np.linspace(0, len(self.slices), n_groups + 1).astype(int)
+        self._groups = [range(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
     def with_loss(self, loss: Loss) -> Objective:
         """Return the same sum with another loss; rows and blocks are shared."""
         other = copy(self)
         other.loss = loss
+        if self.single is not None:
+            other.single = self.single.with_loss(loss)
         return other
 
     def exact(self) -> Objective:
         """Return the same sum with energies in float64; float32 rows are converted by block."""
         other = copy(self)
+        other.single = None
         other.dtype = np.dtype(np.float64)
         return other
 
@@ -95,80 +130,107 @@ class Objective:
         """Relative rounding of the value: the energies round, and so does their sum over rows."""
         return 32 * float(np.finfo(self.dtype).eps)
 
-    def rows(self) -> Iterator[tuple[Any, npt.NDArray[np.bool_], Array]]:
-        """Blocks of rows, their masks of right answers and their weights."""
-        for X, y, weight in self._blocks:
-            yield X.astype(self.dtype, copy=False), correct_mask(y, self.n_answers), weight
+    @property
+    def fully_penalized(self) -> bool:
+        """Whether every parameter is penalised, so that none is free."""
+        return bool((self.penalty > 0).all())
+
+    def block(self, number: int) -> Block:
+        """One block of rows."""
+        rows = self.slices[number]
+        X = take_rows(self.X, rows).astype(self.dtype, copy=False)
+        kept = self._masks
+        mask = correct_mask(self.y[rows], self.n_answers) if kept is None else kept[number]
+        return Block(X, mask, self.weight[rows], rows)
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks of rows in their order."""
+        return map(self.block, range(len(self.slices)))
+
+    def sum_over_rows(self, of_block: Callable[[Block], Iterable[Any]]) -> list[Any]:
+        """Add up what a function returns for each block, term by term, in a fixed order."""
+
+        def of_group(numbers: range) -> list[Any]:
+            total: list[Any] = []
+            # Trial steps may overflow; the solvers see a value that is not finite and step back.
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                for number in numbers:
+                    total = _add(total, of_block(self.block(number)))
+            return total
+
+        result: list[Any] = []
+        for terms in self.workers(of_group, self._groups):
+            result = _add(result, terms)
+        return result
+
+    def weighted(self, slope: Array, weight: Array) -> Array:
+        """Slopes times the weights of their rows, in place."""
+        if not self.equal_weights:
+            slope *= weight.astype(slope.dtype, copy=False)[:, None]
+        return slope
 
     def evaluate(self, w: Array) -> tuple[float, Array]:
         """Value and gradient at `w`. A value that is not finite means: too far, step back."""
         params = self.layout.unpack(w)
-        # Trial steps may overflow; the solvers see a value that is not finite and step back.
-        with np.errstate(over="ignore", invalid="ignore"):
-            gradient = self.penalty * np.where(self.penalized, w, 0.0)
-            value = 0.5 * float(gradient @ w)
-            for X, correct, weight in self.rows():
-                energies, pullback, *_ = self.energy.linearize(params, X)
-                row_value, slope = self.loss(energies, correct)
-                value += float(weight @ row_value.astype(np.float64, copy=False))
-                slope *= weight.astype(slope.dtype, copy=False)[:, None]
-                gradient += self.layout.pack(pullback(slope))
-        return value, gradient
+
+        def of_block(block: Block) -> tuple[float, Array]:
+            energies, pullback, *_ = self.energy.linearize(params, block.X)
+            row_value, slope = self.loss(energies, block.correct)
+            gradient = self.layout.pack(pullback(self.weighted(slope, block.weight)))
+            return float(block.weight @ row_value.astype(np.float64, copy=False)), gradient
+
+        value, gradient = self.sum_over_rows(of_block)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            pull = self.penalty * w
+            return value + 0.5 * float(pull @ w), gradient + pull
 
     def value(self, w: Array) -> float:
         """Value at `w`, without the way back."""
         params = self.layout.unpack(w)
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = 0.5 * self.penalty * float(w[self.penalized] @ w[self.penalized])
-            for X, correct, weight in self.rows():
-                row_value, _ = self.loss(self.energy.linearize(params, X).energies, correct)
-                value += float(weight @ row_value.astype(np.float64, copy=False))
-        return value
+
+        def of_block(block: Block) -> tuple[float]:
+            energies = self.energy.linearize(params, block.X).energies
+            row_value, _ = self.loss(energies, block.correct)
+            return (float(block.weight @ row_value.astype(np.float64, copy=False)),)
+
+        (value,) = self.sum_over_rows(of_block)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            return value + 0.5 * float((self.penalty * w) @ w)
 
     def hessian_product(self, w: Array) -> Callable[[Array], Array]:
         """v -> ∇²f(w) v, for a linear energy and a loss with curvature."""
         params = self.layout.unpack(w)
         pieces = []
-        for X, correct, weight in self.rows():
-            line = self.energy.linearize(params, X)
+        for block in self.blocks():
+            line = self.energy.linearize(params, block.X)
             assert line.pushforward is not None and self.loss.curvature is not None
-            curvature = self.loss.curvature(line.energies, correct)
-            pieces.append((line.pushforward, curvature, line.pullback, weight))
+            curvature = self.loss.curvature(line.energies, block.correct)
+            pieces.append((line.pushforward, curvature, line.pullback, block.weight))
 
         def product(v: Array) -> Array:
             direction = self.layout.unpack(v)
-            result = self.penalty * np.where(self.penalized, v, 0.0)
+            result = self.penalty * v
             for pushforward, curvature, pullback, weight in pieces:
-                change = curvature(pushforward(direction))
-                change = change * weight.astype(change.dtype, copy=False)[:, None]
-                result += self.layout.pack(pullback(change))
+                change = curvature.product(pushforward(direction))
+                result += self.layout.pack(pullback(self.weighted(change, weight)))
             return result
 
         return product
 
     def hessian(self, w: Array) -> Array | None:
         """∇²f(w) as a matrix, as `hessian_product`; None where the energy does not give it."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self._hessian(w)
-
-    def _hessian(self, w: Array) -> Array | None:
         params = self.layout.unpack(w)
-        result = np.diag(self.penalty * self.penalized)
-        for X, correct, weight in self.rows():
-            energies = self.energy.linearize(params, X).energies
-            assert self.loss.curvature is not None
-            curvature = self.loss.curvature(energies, correct)
-            bend = np.empty((*energies.shape, self.n_answers), dtype=energies.dtype)
-            for c in range(self.n_answers):
-                unit = np.zeros_like(energies)
-                unit[:, c] = 1
-                bend[:, :, c] = curvature(unit)
-            bend *= weight.astype(bend.dtype, copy=False)[:, None, None]
-            block = self.energy.normal_matrix(X, bend)
-            if block is None:
-                return None
-            result += block
-        return result
+        matrix = np.diag(self.penalty)
+        assert self.loss.curvature is not None
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            for block in self.blocks():
+                energies = self.energy.linearize(params, block.X).energies
+                bend = self.loss.curvature(energies, block.correct)
+                part = self.energy.normal_matrix(block.X, bend, block.weight)
+                if part is None:
+                    return None
+                matrix += part
+        return matrix
 
     def scale(self) -> Array:
         """Return the step in each parameter that changes f by about one: the solver's ruler.
@@ -179,7 +241,16 @@ class Objective:
         ruler = self.energy.curvature_scale(self.X, self.weight, self.n_answers)
         if ruler is None:
             return np.ones(self.layout.size)
-        root_penalty = np.sqrt(self.penalty) * self.penalized
         # hypot does not overflow where the squares would.
-        stiffness = np.hypot(0.5 * self.layout.pack(ruler), root_penalty)
+        stiffness = np.hypot(0.5 * self.layout.pack(ruler), np.sqrt(self.penalty))
         return 1.0 / np.where(stiffness > 0, stiffness, 1.0)
+
+
+def _add(total: list[Any], terms: Iterable[Any]) -> list[Any]:
+    """Term by term, in place where the terms are arrays."""
+    terms = list(terms)
+    if not total:
+        return terms
+    for number, term in enumerate(terms):
+        total[number] += term
+    return total

@@ -113,8 +113,8 @@ class LowConjugate(NLL):
 
 class WrongCurvature(NLL):
     def curvature(self, energies, correct):
-        product = super().curvature(energies, correct)
-        return lambda direction: 1.01 * product(direction)
+        bend = super().curvature(energies, correct)
+        return bend._replace(diagonal=1.01 * bend.diagonal)
 
 
 class SmoothedBelow(Hinge):

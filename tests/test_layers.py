@@ -12,7 +12,8 @@ MOST_LINES = 350
 
 # Each layer imports from those above it in this list, and within itself without a cycle.
 LAYERS = (
-    ("_arrays", "_registry", "_params", "exceptions"),
+    ("_arrays", "_registry", "_params", "_threads", "exceptions"),
+    ("_curvature",),
     ("inference",),
     ("energies",),
     ("losses",),

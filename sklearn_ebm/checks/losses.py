@@ -321,7 +321,7 @@ def check_curvature(loss: Loss, energies: Array, correct: Mask) -> None:
     for smooth in (loss, *(loss.smoothed(temperature) for temperature in TEMPERATURES)):
         if smooth.curvature is None:
             continue
-        product = smooth.curvature(energies, correct)
+        product = smooth.curvature(energies, correct).product
         bent, other_bent = product(one), product(other)
         size = 1.0 + np.abs(smooth(energies, correct)[1]).max(axis=1) + np.abs(bent).max(axis=1)
 

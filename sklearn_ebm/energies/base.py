@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, Params, Shapes
+
+if TYPE_CHECKING:
+    from sklearn_ebm.energies.standardized import Standardized
 
 
 class Linearization(NamedTuple):
@@ -79,19 +83,37 @@ class Energy(BaseEstimator, ABC):
         """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, the solver's ruler; None where unknown."""
         return None
 
-    def normal_matrix(self, X: Any, bend: Array) -> Array | None:
-        """Σᵢ (∂Fᵢ/∂W)ᵀ Bᵢ (∂Fᵢ/∂W) over the rows; None where it is not written.
+    def normal_matrix(
+        self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
+    ) -> Array | None:
+        """Σᵢ wᵢ (∂Fᵢ/∂W)ᵀ Bᵢ (∂Fᵢ/∂W) over the rows; None where it is not written.
 
         Parameters
         ----------
         X : ndarray or CSR of shape (n, d)
-        bend : ndarray of shape (n, k, k)
-            B: second derivatives in the energies of each row.
+        bend : Curvature
+            B: second derivatives of the loss in the energies of each row.
+        weight : ndarray of shape (n,)
 
         Returns
         -------
         ndarray of shape (size, size) or None
             In the order of `shapes`.
+        """
+        return None
+
+    def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array | None:
+        """Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ of the features that templates meet; None where there are none."""
+        return None
+
+    def curvature_diagonal(self, X: Any, bend: Array) -> Params | None:
+        """Σᵢ hᵢ (∂Fᵢ/∂W)² for weighted second derivatives h (n, k); None where not written."""
+        return None
+
+    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized | None:
+        """Return the same energy with parameters in which every column counts equally.
+
+        None where the energy is not linear in templates. The fast solver needs it.
         """
         return None
 

@@ -9,8 +9,15 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sklearn_ebm._arrays import column_norms
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.standardized import Standardized
+from sklearn_ebm.energies.templates import (
+    template_energies,
+    template_gradient,
+    template_normal_matrix,
+)
 
 
 class Linear(Energy):
@@ -87,18 +94,16 @@ class Linear(Energy):
         rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
 
         def pullback(slope: Array) -> Params:
-            slope = slope.astype(rows.dtype, copy=False)
-            gradient: Params = {"coef": -np.asarray(rows.T @ slope).T}
+            gradient: Params = {"coef": template_gradient(slope, rows)}
             if self.fit_intercept:
-                gradient["intercept"] = -slope.sum(axis=0, dtype=np.float64)
+                gradient["intercept"] = -slope.sum(axis=0)
             return gradient
 
         def pushforward(direction: Params) -> Array:
-            coef = direction["coef"].astype(rows.dtype, copy=False)
-            energies = np.asfortranarray(rows @ coef.T)
+            energies = template_energies(direction["coef"], rows)
             if self.fit_intercept:
-                energies += direction["intercept"].astype(rows.dtype, copy=False)
-            return np.negative(energies, out=energies)
+                energies -= direction["intercept"].astype(rows.dtype, copy=False)
+            return energies
 
         return Linearization(pushforward(params), pullback, pushforward)
 
@@ -112,35 +117,29 @@ class Linear(Energy):
             scale["intercept"] = np.full(n_answers, np.sqrt(weight.sum()))
         return scale
 
-    def normal_matrix(self, X: Any, bend: Array) -> Array | None:
-        """Blocks Xᵀ diag(b_cc') X for each pair of answers.
+    def normal_matrix(
+        self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
+    ) -> Array | None:
+        """Σᵢ wᵢ Bᵢ ⊗ xxᵀ with a 1 for the intercept; see `template_normal_matrix`."""
 
-        A loss of differences has Σ_c' b_cc' = 0 in each row, so the blocks of the last answer
-        follow from the others. Rows that bend nothing, such as those away from a kink, drop out.
-        """
-        size = np.abs(bend).max(axis=(1, 2))
-        used = size > 1e-14 * size.max(initial=0.0)
-        X, bend = X[used], bend[used]
-        k, d = bend.shape[1], X.shape[1]
-        # The result is dense and d small: a dense block of rows is faster than sparse products.
-        rows = X.toarray() if sparse.issparse(X) else X
-        if self.fit_intercept:
-            rows = np.hstack([rows, np.ones((len(rows), 1), X.dtype)])
-        differences = np.abs(bend.sum(axis=2)).max(initial=0.0) <= 1e-7 * size.max(initial=0.0)
-        pairs = np.empty((k, rows.shape[1], k, rows.shape[1]))
-        for c in range(k - 1 if differences else k):
-            for other in range(c + 1):
-                column = bend[:, c, other, None].astype(X.dtype, copy=False)
-                pairs[c, :, other, :] = rows.T @ (rows * column)
-                pairs[other, :, c, :] = pairs[c, :, other, :]
-        if differences:
-            pairs[-1, :, :-1, :] = -pairs[:-1, :, :-1, :].sum(axis=0)
-            pairs[:-1, :, -1, :] = -pairs[:-1, :, :-1, :].sum(axis=2)
-            pairs[-1, :, -1, :] = -pairs[-1, :, :-1, :].sum(axis=1)
+        def rows_of(part: Any) -> Array:
+            # The result is dense and d small: dense rows are faster than sparse products.
+            rows = X[part].toarray() if sparse.issparse(X) else X[part]
+            if self.fit_intercept:
+                rows = np.hstack([rows, np.ones((len(rows), 1), X.dtype)])
+            return rows
+
+        k, d = bend.diagonal.shape[1], X.shape[1]
+        p = d + self.fit_intercept
+        matrix = template_normal_matrix(rows_of, p, bend, weight)
         # The vector of parameters holds all coefficients, then all intercepts.
-        position = np.arange(k * rows.shape[1]).reshape(k, -1)
+        position = np.arange(k * p).reshape(k, p)
         order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])
-        return pairs.reshape(len(order), -1)[np.ix_(order, order)]
+        return matrix[np.ix_(order, order)]
+
+    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized:
+        """Return the same energy in units of standardised columns."""
+        return Standardized.of(X, weight, self.fit_intercept)
 
     def centered(self, params: Params) -> Params:
         """Templates and intercepts that sum to zero over the answers."""

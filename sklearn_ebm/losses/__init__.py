@@ -1,5 +1,6 @@
 """Losses: what learning wants of the energies. One small file each; one line in the registry."""
 
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.losses.base import Loss
 from sklearn_ebm.losses.energy import EnergyLoss
@@ -41,6 +42,7 @@ __all__ = [
     "MCE",
     "MEE",
     "NLL",
+    "Curvature",
     "EnergyLoss",
     "Hinge",
     "Log",

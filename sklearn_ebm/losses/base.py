@@ -11,16 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._arrays import right_index
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Index: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
-CurvatureProduct: TypeAlias = Callable[[Array], Array]
 
 
 def split_right(energies: Array, correct: Mask) -> tuple[Index, Array]:
     """Return the index of the right answer of each row, and its energy (n,)."""
-    index: Index = (np.arange(energies.shape[0]), correct.argmax(axis=1))
+    index = right_index(correct)
     return index, energies[index]
 
 
@@ -47,7 +48,8 @@ class Loss(BaseEstimator, ABC):
         ``(slope (n, m), correct) -> (n,)``: the convex conjugate ℓ*(g) = sup_F ⟨g, F⟩ − ℓ(F) at
         slopes that the loss, smoothed or not, can return. It gives the duality gap.
     curvature : callable or None
-        ``(energies, correct) -> (dF -> dslope)``: second-derivative products, row by row.
+        ``(energies, correct) -> Curvature``: second derivatives, row by row. It makes learning
+        faster by far; without it, only gradients are used.
     examples : tuple of dict
         Settings that the checks run at, one of them away from every default.
     """
@@ -58,7 +60,7 @@ class Loss(BaseEstimator, ABC):
     needs_nonnegative: ClassVar[str | None] = None
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     conjugate: Callable[[Array, Mask], Array] | None = None
-    curvature: Callable[[Array, Mask], CurvatureProduct] | None = None
+    curvature: Callable[[Array, Mask], Curvature] | None = None
 
     @abstractmethod
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:

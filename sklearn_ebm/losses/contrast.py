@@ -6,11 +6,11 @@ margin, so that a loss is a function φ(F(y), o) of two numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
@@ -42,8 +42,8 @@ class Contrast:
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
-    ) -> Callable[[Array], Array]:
-        """Second-derivative product dF (n, m) -> dslope (n, m)."""
+    ) -> Curvature:
+        """Second derivatives in the energies of each row."""
         raise NotImplementedError
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
@@ -77,25 +77,22 @@ class Hardest(Contrast):
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
-    ) -> Callable[[Array], Array]:
-        """Second-derivative product dF (n, m) -> dslope (n, m).
+    ) -> Curvature:
+        """Second derivatives in the energies of each row.
 
-        With weights π of the soft minimum o: ∂o = π and ∂²o = −(diag π − ππᵀ)/T.
+        With weights π of the soft minimum o, ∂o = π and ∂²o = −(diag π − ππᵀ)/T. The mixed term
+        φ_ro (e πᵀ + π eᵀ) is φ_ro ((e + π)(e + π)ᵀ − e eᵀ − ππᵀ), and e eᵀ is diagonal.
         """
         index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
         _, _, slope_offending = loss.pair(right, lowest, temperature)
         both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)
         bend = -slope_offending / temperature if temperature else np.zeros_like(right)
-
-        def product(direction: Array) -> Array:
-            along_right = direction[index]
-            along_lowest = np.einsum("ij,ij->i", weights, direction)
-            pull = mixed * along_right + (both_offending - bend) * along_lowest
-            result = weights * (pull[:, None] + bend[:, None] * direction)
-            result[index] = both_right * along_right + mixed * along_lowest
-            return result
-
-        return product
+        diagonal = bend[:, None] * weights
+        diagonal[index] = both_right - mixed
+        joint = weights.copy(order="K")
+        joint[index] = 1.0
+        outer = [_outer(mixed, joint), _outer(both_offending - bend - mixed, weights)]
+        return Curvature(diagonal, tuple(term for terms in outer for term in terms))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m).
@@ -135,18 +132,20 @@ class All(Contrast):
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
-    ) -> Callable[[Array], Array]:
-        """Second-derivative product dF (n, m) -> dslope (n, m)."""
+    ) -> Curvature:
+        """Second derivatives in the energies of each row.
+
+        Their matrix is an arrow: a diagonal, and a row and a column v at the right answer. That is
+        e vᵀ + v eᵀ = (e + v)(e + v)ᵀ − e eᵀ − v vᵀ, and e eᵀ is diagonal.
+        """
         right, wrong = self._pairs(loss, energies, correct)
         both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)
-
-        def product(direction: Array) -> Array:
-            along_right = direction[correct][:, None]
-            along_wrong = direction[~correct].reshape(wrong.shape)
-            to_right = (both_right * along_right + mixed * along_wrong).sum(axis=1)
-            return self._join(to_right, mixed * along_right + both_offending * along_wrong, correct)
-
-        return product
+        zero = np.zeros(len(right), dtype=wrong.dtype)
+        arrow = self._join(zero, mixed, correct)
+        diagonal = self._join(both_right.sum(axis=1) - 1, both_offending, correct)
+        joint = arrow.copy(order="K")
+        joint[correct] = 1
+        return Curvature(diagonal, ((1.0, joint), (-1.0, arrow)))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m).
@@ -160,6 +159,16 @@ class All(Contrast):
         pairs = loss.pair_conjugate(share if loss.pinned else -wrong, wrong)
         margins = np.broadcast_to(loss.margins(correct, slope.dtype), slope.shape)
         return (pairs + wrong * margins[~correct].reshape(wrong.shape)).sum(axis=1)
+
+
+def _outer(factor: Array, vector: Array) -> list[tuple[float, Array]]:
+    """Terms of Σ fᵢ vᵢvᵢᵀ with factors of either sign taken into the vectors; none if all are 0."""
+    terms = []
+    for sign in (1.0, -1.0):
+        size = np.sqrt(np.maximum(sign * factor, 0))
+        if size.any():
+            terms.append((sign, size[:, None] * vector))
+    return terms
 
 
 CONTRASTS: Registry[Contrast] = Registry("contrast", Contrast, {"hardest": Hardest, "all": All})

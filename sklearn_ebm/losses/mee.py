@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import SoftMinimum
-from sklearn_ebm.losses.base import CurvatureProduct, Loss, Mask, require_positive, split_right
+from sklearn_ebm.losses.base import Loss, Mask, require_positive, split_right
 from sklearn_ebm.losses.nll import NLL
 
 
@@ -46,18 +49,15 @@ class MEE(Loss):
         right = split_right(probability, correct)[1]
         return 1 - right, self.beta * right[:, None] * (correct - probability)
 
-    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:
-        """Derivative of β p(y) (e_y − p) along d, with dp = −β(p∘d − p⟨p, d⟩)."""
+    def curvature(self, energies: Array, correct: Mask) -> Curvature:
+        """Second derivatives β² p(y) (diag p − p pᵀ − (e_y − p)(e_y − p)ᵀ)."""
         _, probability = SoftMinimum(self.beta)(energies)
         right = split_right(probability, correct)[1][:, None]
-
-        def product(direction: Array) -> Array:
-            weighted = probability * direction
-            change = -self.beta * (weighted - probability * weighted.sum(axis=1, keepdims=True))
-            change_right = split_right(change, correct)[1][:, None]
-            return self.beta * (change_right * (correct - probability) - right * change)
-
-        return product
+        root = self.beta * np.sqrt(right)
+        return Curvature(
+            self.beta**2 * right * probability,
+            ((-1.0, root * probability), (-1.0, root * (correct - probability))),
+        )
 
     def surrogate(self) -> Loss:
         """Return the convex loss whose minimum training starts from."""

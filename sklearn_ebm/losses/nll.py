@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 from scipy.special import xlogy
 
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import SoftMinimum
-from sklearn_ebm.losses.base import CurvatureProduct, Loss, Mask, require_positive, split_right
+from sklearn_ebm.losses.base import Loss, Mask, require_positive, split_right
 
 
 class NLL(Loss):
@@ -46,19 +48,14 @@ class NLL(Loss):
         """Value (n,) and slope (n, m): 1 − p(y) at the right answer, −p(y') elsewhere."""
         free, probability = SoftMinimum(self.beta)(energies)
         index, right = split_right(energies, correct)
-        slope = -probability
+        slope = np.negative(probability, out=probability)
         slope[index] += 1
         return right - free, slope
 
-    def curvature(self, energies: Array, correct: Mask) -> CurvatureProduct:
-        """Second-derivative product: β (p∘d − p ⟨p, d⟩)."""
+    def curvature(self, energies: Array, correct: Mask) -> Curvature:
+        """Second derivatives β (diag p − p pᵀ)."""
         _, probability = SoftMinimum(self.beta)(energies)
-
-        def product(direction: Array) -> Array:
-            weighted = probability * direction
-            return self.beta * (weighted - probability * weighted.sum(axis=1, keepdims=True))
-
-        return product
+        return Curvature(self.beta * probability, ((-self.beta, probability),))
 
     def conjugate(self, slope: Array, correct: Mask) -> Array:
         """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from sklearn_ebm._arrays import right_index
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
-from sklearn_ebm.losses.base import CurvatureProduct, Loss, Mask
+from sklearn_ebm.losses.base import Loss, Mask
 from sklearn_ebm.losses.contrast import CONTRASTS, Contrast
 
 
@@ -78,11 +80,11 @@ class PairwiseLoss(Loss):
         return lambda slope, correct: self._contrast().conjugate(self, slope, correct)
 
     @property
-    def curvature(self) -> Callable[[Array, Mask], CurvatureProduct] | None:  # type: ignore[override]
-        """Second-derivative products, where the loss gives those of its pair; None elsewhere."""
+    def curvature(self) -> Callable[[Array, Mask], Curvature] | None:  # type: ignore[override]
+        """Second derivatives, where the loss gives those of its pair; None elsewhere."""
         return self.curvature_at(0.0)
 
-    def curvature_at(self, temperature: float) -> Callable[[Array, Mask], CurvatureProduct] | None:
+    def curvature_at(self, temperature: float) -> Callable[[Array, Mask], Curvature] | None:
         """Return the same at temperature T."""
         if self.pair_curvature is None:
             return None
@@ -103,7 +105,7 @@ class PairwiseLoss(Loss):
         """Return m: a scalar, or (n, m) where pairs of classes have margins of their own."""
         if np.ndim(self.margin) == 0:
             return self.margin
-        return np.asarray(self.margin, dtype=dtype)[correct.argmax(axis=1)]
+        return np.asarray(self.margin, dtype=dtype)[right_index(correct)[1]]
 
     def validate(self, n_answers: int) -> None:
         """Raise ValueError if margin or contrast are out of range for k answers."""
@@ -160,6 +162,6 @@ class SmoothedPairwise(Loss):
         return self.loss.conjugate
 
     @property
-    def curvature(self) -> Callable[[Array, Mask], CurvatureProduct] | None:  # type: ignore[override]
-        """Second-derivative products at temperature T."""
+    def curvature(self) -> Callable[[Array, Mask], Curvature] | None:  # type: ignore[override]
+        """Second derivatives at temperature T."""
         return self.loss.curvature_at(self.temperature)

@@ -5,16 +5,18 @@ from sklearn_ebm.solvers.averaged import Averaged
 from sklearn_ebm.solvers.base import Result, Solver
 from sklearn_ebm.solvers.lbfgs import LBFGS
 from sklearn_ebm.solvers.newton import Newton
+from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
 
 #: Every solver by its name.
 SOLVERS: Registry[Solver] = Registry(
     "solver",
     Solver,  # type: ignore[type-abstract]
     {
+        "preconditioned": PreconditionedLBFGS,
         "lbfgs": LBFGS,
         "newton": Newton,
         "averaged": Averaged,
     },
 )
 
-__all__ = ["LBFGS", "SOLVERS", "Averaged", "Newton", "Result", "Solver"]
+__all__ = ["LBFGS", "SOLVERS", "Averaged", "Newton", "PreconditionedLBFGS", "Result", "Solver"]

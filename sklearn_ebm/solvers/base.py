@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -33,6 +34,8 @@ class Result:
         The objective after each iteration, the start included.
     exhausted : bool
         Whether rounding hides any further decrease, so that a smaller tol is no use.
+    n_evaluations : int
+        How often value and gradient were computed.
     """
 
     w: Array
@@ -42,6 +45,32 @@ class Result:
     message: str
     curve: list[float] = field(default_factory=list)
     exhausted: bool = False
+    n_evaluations: int = 0
+
+
+class Progress(NamedTuple):
+    """What a solver knows after an iteration.
+
+    Attributes
+    ----------
+    w : ndarray of shape (size,)
+    value : float
+    gradient : ndarray of shape (size,)
+    expected : float
+        The further decrease that the solver expected before the iteration.
+    n_evaluations : int
+        Evaluations of value and gradient so far.
+    """
+
+    w: Array
+    value: float
+    gradient: Array
+    expected: float
+    n_evaluations: int
+
+
+#: Sees the progress after each iteration; returns True to stop.
+Monitor: TypeAlias = Callable[[Progress], bool]
 
 
 class Solver(BaseEstimator, ABC):
@@ -53,10 +82,13 @@ class Solver(BaseEstimator, ABC):
         Whether it follows single rows instead of the sum; it then serves online losses only.
     needs_curvature : bool
         Whether it needs second-derivative products of energy and loss.
+    conditions : bool
+        Whether it wants the parameters in which all columns count equally (`Energy.conditioned`).
     """
 
     online: ClassVar[bool] = False
     needs_curvature: ClassVar[bool] = False
+    conditions: ClassVar[bool] = False
 
     @abstractmethod
     def minimize(
@@ -67,6 +99,7 @@ class Solver(BaseEstimator, ABC):
         tol: float,
         max_iter: int,
         rng: np.random.RandomState,
+        monitor: Monitor | None = None,
     ) -> Result:
         """Minimise from `start`.
 
@@ -80,6 +113,8 @@ class Solver(BaseEstimator, ABC):
             Largest number of iterations.
         rng : RandomState
             For solvers that draw rows.
+        monitor : callable or None
+            Called with the `Progress` after each iteration; True ends the search, converged.
 
         Returns
         -------

@@ -1,0 +1,204 @@
+"""A linear energy in units of standardised columns: what solvers work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from sklearn_ebm._arrays import column_moments, row_slices, take_rows
+from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.templates import (
+    template_energies,
+    template_gradient,
+    template_normal_matrix,
+)
+
+# Squares of deviations beyond this, or below its inverse, do not fit into a float64.
+LARGEST_SQUARE = 1e280
+
+
+class Standardized(Energy):
+    """F(x, y) = −⟨θ_y, φ(x)⟩ with φ(x) = ((x − mean)/deviation, 1).
+
+    The same energies as `Linear`, with other parameters for them: columns of any unit and any
+    offset become columns of size one that are uncorrelated with the constant. X itself is neither
+    changed nor copied: mean and deviation are folded into the templates. Not public as a name;
+    ``Linear().conditioned`` makes one.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (d,)
+        Zero for sparse matrices, and without an intercept.
+    deviation : ndarray of shape (d,)
+    fit_intercept : bool
+        Whether φ ends with a 1.
+
+    Examples
+    --------
+    x = 5 is two deviations of 2 above a mean of 1, so F = −(3·2 + 0.5) = −6.5:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies.standardized import Standardized
+    >>> energy = Standardized(np.array([1.0]), np.array([2.0]), True)
+    >>> energy.linearize({"coef": np.array([[3.0, 0.5]])}, np.array([[5.0]])).energies
+    array([[-6.5]])
+    """
+
+    penalized = ("coef",)
+    linear = True
+
+    def __init__(self, mean: Array, deviation: Array, fit_intercept: bool) -> None:
+        self.mean = mean
+        self.deviation = deviation
+        self.fit_intercept = fit_intercept
+
+    @classmethod
+    def of(cls, X: Any, weight: npt.NDArray[np.float64], fit_intercept: bool) -> Standardized:
+        """Return the energy with the moments of weighted rows."""
+        centred = fit_intercept and not sparse.issparse(X)
+        return cls(*column_moments(X, weight, centred=centred), fit_intercept)
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Return one template for each answer: coef (k, d) or, with an intercept, (k, d + 1)."""
+        return {"coef": (n_answers, n_features + self.fit_intercept)}
+
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """All zero."""
+        return {"coef": np.zeros(self.shapes(X.shape[1], n_answers)["coef"])}
+
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """Energies (n, k) of all classes in the dtype of X, pullback and pushforward."""
+        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+
+        def pullback(slope: Array) -> Params:
+            gradient = template_gradient(slope, rows).astype(np.float64, copy=False)
+            if not self.fit_intercept:
+                return {"coef": gradient / self.deviation}
+            constant = -slope.sum(axis=0)
+            if self.mean.any():
+                gradient = gradient - constant[:, None] * self.mean
+            return {"coef": np.hstack([gradient / self.deviation, constant[:, None]])}
+
+        def pushforward(direction: Params) -> Array:
+            plain = self.to_params(direction)
+            energies = template_energies(plain["coef"], rows)
+            if self.fit_intercept:
+                energies -= plain["intercept"].astype(rows.dtype, copy=False)
+            return energies
+
+        return Linearization(pushforward(params), pullback, pushforward)
+
+    # From and to the parameters of `Linear` ------------------------------------------------------
+
+    def to_params(self, params: Params) -> Params:
+        """Parameters of the linear energy on the columns as they are."""
+        coef = params["coef"]
+        if not self.fit_intercept:
+            return {"coef": coef / self.deviation}
+        plain = coef[:, :-1] / self.deviation
+        return {"coef": plain, "intercept": coef[:, -1] - plain @ self.mean}
+
+    def from_params(self, params: Params) -> Params:
+        """Parameters here of a linear energy on the columns as they are."""
+        coef = params["coef"].astype(np.float64) * self.deviation
+        if not self.fit_intercept:
+            return {"coef": coef}
+        intercept = params["intercept"] + params["coef"] @ self.mean
+        return {"coef": np.hstack([coef, intercept[:, None]])}
+
+    def penalty_factor(self, n_answers: int) -> Params:
+        """Return the penalty of each parameter in units of λ: 1/deviation², 0 for intercepts."""
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            factor = np.clip(1 / self.deviation**2, 1 / LARGEST_SQUARE, LARGEST_SQUARE)
+        if self.fit_intercept:
+            factor = np.append(factor, 0.0)
+        return {"coef": np.tile(factor, (n_answers, 1))}
+
+    def standardized_rows(
+        self, X: Any, workers: Callable[..., Any] = map
+    ) -> tuple[Energy, Any] | None:
+        """Rows in float32 and the energy that has the same parameters on them; None if too large.
+
+        Dense rows are standardised, so that nothing is left for float32 to cancel. A sparse matrix
+        shares its indices. Where float32 cannot hold the numbers, there are no such rows.
+        """
+        if sparse.issparse(X):
+            largest = float(np.abs(X.data).max(initial=0.0))
+            spread = self.deviation.max() / self.deviation.min()
+            if X.dtype == np.float32 or largest > 1e15 or spread > 1e15:
+                return None
+            data = X.data.astype(np.float32)
+            return self, type(X)((data, X.indices, X.indptr), shape=X.shape, copy=False)
+        rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=np.float32)
+
+        def fill(part: slice) -> None:
+            rows[part] = self.features(X[part], np.float32)
+
+        for _ in workers(fill, row_slices(X.shape[0], 1, 16 * X.shape[1])):
+            pass
+        width = rows.shape[1]
+        return Standardized(np.zeros(width), np.ones(width), False), rows
+
+    # Curvature -----------------------------------------------------------------------------------
+
+    def features(self, X: Any, dtype: Any = None) -> Any:
+        """φ(x) of some rows: dense, or CSR for CSR."""
+        if not self.fit_intercept and not self.mean.any() and (self.deviation == 1).all():
+            return X.astype(dtype or X.dtype, copy=False)
+        if sparse.issparse(X):
+            rows = X.multiply(1 / self.deviation).tocsr()
+            if self.fit_intercept:
+                rows = sparse.hstack([rows, np.ones((X.shape[0], 1))], format="csr")
+            return rows.astype(dtype or X.dtype, copy=False)
+        rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=dtype or X.dtype)
+        inner = rows[:, : X.shape[1]]
+        np.divide(X - self.mean, self.deviation, out=inner, casting="same_kind")
+        if self.fit_intercept:
+            rows[:, -1] = 1
+        return rows
+
+    def normal_matrix(
+        self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
+    ) -> Array | None:
+        """Σᵢ wᵢ Bᵢ ⊗ φφᵀ; see `template_normal_matrix`."""
+
+        def rows_of(part: Any) -> Array:
+            rows = self.features(X[part])
+            rows = rows.toarray() if sparse.issparse(rows) else rows
+            return rows.astype(bend.diagonal.dtype, copy=False)
+
+        return template_normal_matrix(
+            rows_of, X.shape[1] + self.fit_intercept, bend, weight
+        )
+
+    def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array | None:
+        """Σᵢ wᵢ φφᵀ, (p, p)."""
+        total = np.zeros((X.shape[1] + self.fit_intercept,) * 2)
+        for part in row_slices(X.shape[0], 1, X.shape[1]):
+            rows = self.features(take_rows(X, part))
+            share = np.sqrt(weight[part])[:, None].astype(rows.dtype)
+            rows = rows.multiply(share).tocsr() if sparse.issparse(rows) else rows * share
+            product = rows.T @ rows
+            total += product.toarray() if sparse.issparse(product) else product
+        return total
+
+    def curvature_diagonal(self, X: Any, bend: Array) -> Params:
+        """Σᵢ hᵢ φⱼ² for weighted diagonals h (n, k) of the loss's curvature."""
+        rows = self.features(X)
+        squares = rows.multiply(rows).tocsr() if sparse.issparse(rows) else rows * rows
+        bend = bend.astype(rows.dtype, copy=False)
+        product = squares.T @ bend if sparse.issparse(rows) else (bend.T @ squares).T
+        return {"coef": np.asarray(product).T.astype(np.float64)}

@@ -1,0 +1,77 @@
+"""Products of rows with one template for each answer: what energies linear in W are made of.
+
+Templates θ have shape (k, p), rows φ(x) shape (n, p); energies are −⟨θ_y, φ(x)⟩.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._params import Array
+
+# Outer products u ⊗ x are formed for so many numbers at a time.
+OUTER_ENTRIES = 2_097_152
+
+
+def template_energies(templates: Array, rows: Any) -> Array:
+    """−φ(x) θᵀ, (n, k) in the dtype of the rows, answer by answer in memory (Fortran order)."""
+    negative = -templates.astype(rows.dtype, copy=False)
+    if sparse.issparse(rows):
+        return np.asfortranarray(rows @ negative.T)
+    return (negative @ rows.T).T
+
+
+def template_gradient(slope: Array, rows: Any) -> Array:
+    """Pull slopes (n, k) back to the templates: −Σᵢ slopeᵢ ⊗ φ(xᵢ), (k, p)."""
+    slope = slope.astype(rows.dtype, copy=False)
+    product = rows.T @ slope if sparse.issparse(rows) else (slope.T @ rows).T
+    return np.negative(np.asarray(product)).T
+
+
+def template_normal_matrix(
+    rows_of: Callable[[Any], Array],
+    n_features: int,
+    bend: Curvature,
+    weight: npt.NDArray[np.float64],
+) -> Array:
+    """Σᵢ wᵢ Bᵢ ⊗ φ(xᵢ) φ(xᵢ)ᵀ as a matrix (k·p, k·p), template by template.
+
+    The diagonal of Bᵢ gives blocks on the diagonal, each of its outer products one product UᵀU
+    with U = u ⊗ φ. Rows that bend nothing, such as those away from a kink, drop out.
+
+    Parameters
+    ----------
+    rows_of : callable
+        Indices of rows -> φ as a dense array.
+    n_features : int
+        p.
+    bend : Curvature
+        B.
+    weight : ndarray of shape (n,)
+    """
+    sizes = [np.abs(bend.diagonal).max(axis=1)]
+    sizes += [np.square(vector).max(axis=1) for _, vector in bend.outer]
+    size = np.maximum.reduce(sizes)
+    used = np.flatnonzero(size > 1e-14 * size.max(initial=0.0))
+    k, dtype = bend.diagonal.shape[1], bend.diagonal.dtype
+    total = np.zeros((k, n_features, k, n_features), dtype=dtype)
+    chunk = max(OUTER_ENTRIES // (k * n_features), 32)
+    for start in range(0, len(used), chunk):
+        part = used[start : start + chunk]
+        rows = rows_of(part)
+        share = weight[part, None].astype(dtype, copy=False)
+        for c in range(k):
+            total[c, :, c, :] += rows.T @ (rows * (share * bend.diagonal[part, c, None]))
+        for factor, vector in bend.outer:
+            joint = (vector[part] * np.sqrt(share))[:, :, None] * rows[:, None, :]
+            joint = joint.reshape(len(part), k * n_features)
+            product = joint.T @ joint
+            product *= factor
+            total += product.reshape(total.shape)
+    return total.reshape(k * n_features, k * n_features)

@@ -1,0 +1,158 @@
+"""Limited-memory BFGS that starts from the curvature of the problem: the solver of ``"auto"``."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.initial_matrix import InitialMatrix, model_of
+from sklearn_ebm.solvers.line_search import line_search
+from sklearn_ebm.solvers.two_loop import Pairs, two_loop
+
+# In float32, iterations that gain less than this in all, relative, are followed by float64.
+STALLED_ITERATIONS, STALLED_GAIN = 5, 1e-6
+
+
+class PreconditionedLBFGS(Solver):
+    """Limited-memory BFGS whose initial matrix is a factor of the Hessian, renewed on the way.
+
+    L-BFGS corrects an initial matrix H₀ by pairs of steps and changes of the gradient. Here H₀ is
+    not a multiple of the identity but a cheap model of the inverse Hessian, see
+    `sklearn_ebm.solvers.initial_matrix`: the Hessian on a sample of the rows where parameters are
+    few, a Kronecker product where they are many, its diagonal where rows are sparse. The pairs are
+    kept when it is renewed, and it is scaled by the latest of them.
+
+    Where the objective has a twin in float32, the search begins there and ends in float64 once
+    float32 gains nothing any more. It stops when the decrease that the model expects is below
+    ``tol * |f|``, or when whoever watches says so.
+
+    Parameters
+    ----------
+    memory : int, default=20
+        How many pairs of steps and changes of the gradient are kept.
+
+    References
+    ----------
+    Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
+    Programming 45 (1989) 503-528. :doi:`10.1007/BF01589116`
+
+    Martens, Grosse, "Optimizing Neural Networks with Kronecker-factored Approximate Curvature",
+    ICML (2015), for the Kronecker product. :arxiv:`1503.05671`
+
+    Examples
+    --------
+    >>> from sklearn_ebm.solvers import PreconditionedLBFGS
+    >>> PreconditionedLBFGS(memory=10)
+    PreconditionedLBFGS(memory=10)
+    """
+
+    conditions = True
+
+    def __init__(self, memory: int = 20) -> None:
+        self.memory = memory
+
+    def minimize(
+        self,
+        objective: Objective,
+        start: Array,
+        *,
+        tol: float,
+        max_iter: int,
+        rng: np.random.RandomState,
+        monitor: Monitor | None = None,
+    ) -> Result:
+        """Minimise from `start`; see `Solver`."""
+        search = _Search(objective, start, Pairs(maxlen=self.memory), rng)
+        result = Result(start, search.value, 0, False, "max_iter was reached", [search.value])
+        for iteration in range(max_iter):
+            direction = search.direction(iteration)
+            if search.expected <= tol * abs(search.value):
+                if not search.to_float64():
+                    result.converged = True
+                    result.message = "the expected decrease is below tol"
+                    break
+                continue
+            if not search.step(direction):
+                result.converged = result.exhausted = True
+                result.message = "rounding hides any further decrease"
+                break
+            result.curve.append(search.value)
+            if monitor is not None and monitor(search.progress()):
+                result.converged, result.message = True, "the certified gap is below tol"
+                break
+        result.w, result.value = search.w, search.value
+        result.n_iter = len(result.curve) - 1
+        result.n_evaluations = search.n_evaluations
+        return result
+
+
+class _Search:
+    """Where the search is, and what it knows of the curvature."""
+
+    def __init__(
+        self, objective: Objective, start: Array, pairs: Pairs, rng: np.random.RandomState
+    ) -> None:
+        self.phases = deque(o for o in (objective.single, objective) if o is not None)
+        self.pairs = pairs
+        self.model = model_of(self.phases[0], rng)
+        self.matrix: InitialMatrix | None = None
+        self.n_evaluations = 0
+        self.expected = np.inf
+        self.gains: deque[float] = deque(maxlen=STALLED_ITERATIONS)
+        self.w = start
+        self.value, self.gradient = self.evaluate(start)
+
+    def evaluate(self, w: Array) -> tuple[float, Array]:
+        """Value and gradient in the precision of the present phase."""
+        self.n_evaluations += 1
+        return self.phases[0].evaluate(w)
+
+    def progress(self) -> Progress:
+        """What a monitor sees."""
+        return Progress(self.w, self.value, self.gradient, self.expected, self.n_evaluations)
+
+    def direction(self, iteration: int) -> Array:
+        """The quasi-Newton step; `expected` becomes the decrease that it promises."""
+        self.matrix = self.model.at(iteration, self.phases[0], self.w) or self.matrix
+        assert self.matrix is not None
+        direction = -two_loop(self.gradient, self.pairs, self.matrix)
+        self.expected = -0.5 * float(self.gradient @ direction)
+        if not self.expected >= 0:
+            self.pairs.clear()
+            direction = -self.matrix(self.gradient)
+            self.expected = max(-0.5 * float(self.gradient @ direction), 0.0)
+        return direction
+
+    def step(self, direction: Array) -> bool:
+        """Move along the direction; False if nothing lowers the value any more."""
+        assert self.matrix is not None
+        search: Callable[[Array], object] = lambda along: line_search(  # noqa: E731
+            self.evaluate, self.w, self.value, self.gradient, along, self.phases[0].noise
+        )
+        found = search(direction)
+        if found is None and self.pairs:
+            self.pairs.clear()  # stale curvature: once more along the gradient
+            found = search(-self.matrix(self.gradient))
+        if found is None:
+            return self.to_float64()
+        moved, change = found.point - self.w, found.gradient - self.gradient
+        self.pairs.add(moved, change)
+        self.gains.append(self.value - found.value)
+        self.w, self.value, self.gradient = found
+        full = len(self.gains) == STALLED_ITERATIONS
+        if full and sum(self.gains) < STALLED_GAIN * abs(self.value):
+            self.to_float64()
+        return True
+
+    def to_float64(self) -> bool:
+        """Go on in float64; False if the search is there already."""
+        if len(self.phases) == 1:
+            return False
+        self.phases.popleft()
+        self.value, self.gradient = self.evaluate(self.w)
+        return True
