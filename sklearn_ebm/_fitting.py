@@ -98,7 +98,7 @@ def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:
                 f"margin={margin!r} and the object loss={loss!r} both set the "
                 "margin; leave margin=None and set it in the object (loss__margin)."
             )
-        if loss in LOSSES and not LOSSES.accepts(loss, "margin"):
+        if loss in LOSSES and not takes_margin(loss):
             raise ValueError(
                 f"loss {loss!r} has no margin; leave margin=None or use one of: "
                 f"{', '.join(losses_with_margin())}."
@@ -112,6 +112,11 @@ def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:
 def losses_with_margin() -> tuple[str, ...]:
     """Names of the losses that take a margin."""
     return tuple(name for name in LOSSES if LOSSES.accepts(name, "margin"))
+
+
+def takes_margin(loss: Any) -> bool:
+    """Whether the classifier's margin belongs to this loss: one given by name that has one."""
+    return isinstance(loss, str) and LOSSES.accepts(loss, "margin")
 
 
 def learns_at_beta(loss: Any) -> bool:
@@ -135,6 +140,9 @@ def with_class_weight(
     """Row weights times the weights of their classes."""
     if class_weight is None:
         return weight
+    if isinstance(class_weight, str):  # "balanced" is a matter of the classes that have rows
+        present, answer = np.unique(answer, return_inverse=True)
+        classes = classes[present]
     of_class = compute_class_weight(class_weight, classes=classes, y=y, **_balanced_with(weight))
     return row_weights(weight * of_class[answer], len(y), "class_weight times sample_weight")
 
