@@ -75,6 +75,13 @@ class Data:
     def weight(self) -> Weights:
         return row_weights(self.sample_weight, len(self.y))
 
+    def held_out_weight(self, held_out: Index, fold: int) -> Weights | None:
+        """Weights of the rows that a fold is scored on; None where there are none."""
+        if self.sample_weight is None:
+            return None
+        name = f"weight of the held-out rows of fold {fold}"
+        return row_weights(self.sample_weight[held_out], len(held_out), name)
+
     def rows(self, kept: Index, fold: int) -> Rows:
         """Training rows of a fold, with the class weights that these rows give."""
         what = f"the training part of fold {fold}"
@@ -157,6 +164,8 @@ def _fold_model(
 def learn_folds(grid: Grid, data: Data, folds: Folds, n_jobs: int | None, **settings: Any) -> Fits:
     """Learn every path without each of the folds, folds side by side."""
     parts = [data.rows(kept, fold) for fold, (kept, _) in enumerate(folds)]
+    for fold, (_, held_out) in enumerate(folds):
+        data.held_out_weight(held_out, fold)  # refused before any work
     return list(
         Parallel(n_jobs=n_jobs)(
             delayed(_learn_paths)(grid, data, rows, held_out, **settings)
@@ -172,23 +181,24 @@ def _learn_paths(
 
     A path goes from a strong penalty to a weak one and starts each fit from the one before. It
     begins where the path before began: under a strong penalty all losses and margins are close to
-    each other, and that took the fewest iterations.
+    each other, and that took the fewest iterations. Only where there is one minimum: elsewhere the
+    start would decide which one is found, so each fit starts as it would alone.
     """
-    order = np.argsort(grid.Cs, kind="stable")
+    order = np.argsort(grid.Cs, kind="stable").tolist()
     table: list[list[Fit]] = []
     first: Params | None = None
     for path in grid.paths:
+        energy, loss, _ = path.parts
+        warm = loss.convex and energy.linear and not loss.online
         fits: dict[int, Fit] = {}
-        start = first
-        for i in order.tolist():
-            if path.parts.loss.online and fits:
-                # No penalty, and an answer that would depend on the start: one fit for every C.
-                fits[i] = next(iter(fits.values()))
+        start = first if warm else None
+        for i in order:
+            if loss.online and fits:
+                fits[i] = fits[order[0]]  # it has no penalty: one fit for every C
                 continue
-            start = None if path.parts.loss.online else start
             fits[i] = _learn(path, grid.Cs[i], start, data, rows, held_out, **settings)
-            start = fits[i].learned.params
-        first = fits[order[0]].learned.params
+            start = fits[i].learned.params if warm else None
+        first = fits[order[0]].learned.params if warm else first
         table.append([fits[i] for i in range(len(grid.Cs))])
     return table
 
@@ -257,11 +267,8 @@ def score_points(
     scores = np.empty((len(grid.points), len(folds)))
     seconds = np.empty_like(scores)
     for f, (_, held_out) in enumerate(folds):
-        X, y, weight = data.X[held_out], data.y[held_out], None
-        if data.sample_weight is not None:
-            name = f"weight of the held-out rows of fold {f}"
-            weight = row_weights(data.sample_weight[held_out], len(held_out), name)
-        keywords = score_weights(scorer, weight)
+        X, y = data.X[held_out], data.y[held_out]
+        keywords = score_weights(scorer, data.held_out_weight(held_out, f))
         for p, point in enumerate(grid.points):
             began = time.perf_counter()
             fit = fits[f][point.path][point.C]

@@ -330,13 +330,13 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
             stacklevel=3,
         )
 
-    def _warn_of_collapse(self, rows: Rows) -> None:
+    def _warn_of_collapse(self, rows: Rows, stacklevel: int = 3) -> None:
         if collapsed(lambda some: self._energies(rows.X[some]), *rows[1:], len(self.classes_)):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
                 "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",
                 CollapseWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
 
     def energies(self, X: Any) -> Array:

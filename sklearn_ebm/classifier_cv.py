@@ -132,7 +132,7 @@ class EBMClassifierCV(ClassifierMixin, BaseEstimator):
         Coefficients that were learnt in each fold, the intercept last. Only for energies that
         have `coef_`.
     n_iter_ : ndarray of shape (n_splits, n_paths, n_Cs)
-        Iterations of each fit in each fold.
+        Iterations of each fit in each fold; 0 where the fit before ended at the minimum already.
     n_splits_ : int
         Number of folds.
     scorer_ : callable
@@ -403,7 +403,7 @@ class EBMClassifierCV(ClassifierMixin, BaseEstimator):
             random_state=self.random_state, **self.best_params_,
         )  # fmt: skip
         learned, rows = model._fit(X, y, sample_weight, self.beta_)
-        model._warn_of_collapse(rows)
+        model._warn_of_collapse(rows, stacklevel=5)
         self.best_estimator_ = model
         self.params_, self.gap_ = model.params_, model.gap_
         fitted = self.energy_.fitted_attributes(model.params_, len(self.classes_))
