@@ -128,6 +128,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
 
     See Also
     --------
+    EBMClassifierCV : Chooses loss, margin, β and C by cross-validation.
     sklearn.linear_model.LogisticRegression : The same as ``loss="nll"``.
     sklearn.svm.LinearSVC : ``loss="hinge"``, without probabilities.
 
@@ -252,11 +253,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings: dict[str, Any] = {
-            "C": positive_number("C", self.C, infinite=True),
-            "tol": positive_number("tol", self.tol),
-            "max_iter": positive_integer("max_iter", self.max_iter),
-        }
+        settings = self._settings()
         X, y, classes, answer = encode(self, X, y)
         loss.validate(len(classes))
         weight = row_weights(sample_weight, len(y))
@@ -281,6 +278,13 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
             beta = choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
         self._store(energy, loss, learned, classes, float(self.beta if beta is None else beta))
         return learned, rows
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "C": positive_number("C", self.C, infinite=True),
+            "tol": positive_number("tol", self.tol),
+            "max_iter": positive_integer("max_iter", self.max_iter),
+        }
 
     def _start(self, energy: Energy, n_features: int, classes: Array) -> Params | None:
         """Parameters of the fit before, where a warm start is asked for and they fit."""
