@@ -1,7 +1,8 @@
 """Energy-based models in LeCun's sense, with scikit-learn's interface."""
 
 from sklearn_ebm.classifier import EBMClassifier
+from sklearn_ebm.classifier_cv import EBMClassifierCV
 
 __version__ = "0.1.0"
 
-__all__ = ["EBMClassifier", "__version__"]
+__all__ = ["EBMClassifier", "EBMClassifierCV", "__version__"]

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import warnings
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._collapse import collapsed
-from sklearn_ebm._learning import Learned, learn, refuse_unsuitable
+from sklearn_ebm._fitting import (
+    Rows,
+    encode,
+    generator_and_seed,
+    refuse_settings_of_names,
+    resolve_parts,
+    unchanged_if_it_fails,
+    used_rows,
+    with_class_weight,
+)
+from sklearn_ebm._learning import Learned, learn
 from sklearn_ebm._params import Array, Params
-from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._temperature import choose_beta
 from sklearn_ebm._validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import SOLVERS, Solver
-
-Index: TypeAlias = npt.NDArray[np.intp]
-Weights: TypeAlias = npt.NDArray[np.float64]
+from sklearn_ebm.solvers import Solver
 
 logger = logging.getLogger("sklearn_ebm")
 
@@ -126,6 +128,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
 
     See Also
     --------
+    EBMClassifierCV : Chooses loss, margin, β and C by cross-validation.
     sklearn.linear_model.LogisticRegression : The same as ``loss="nll"``.
     sklearn.svm.LinearSVC : ``loss="hinge"``, without probabilities.
 
@@ -208,15 +211,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If a part is a name and has no parameters of its own to set.
         """
-        for key in params:
-            part, _, setting = key.partition("__")
-            owner = params.get(part, getattr(self, part, None))
-            if setting and part in ("energy", "loss", "solver") and isinstance(owner, str):
-                direct = f"set {setting!r} of the classifier itself, or " if part == "loss" else ""
-                raise ValueError(
-                    f"{key} cannot be set while {part}={owner!r} is a name; {direct}"
-                    f"pass an object as {part}= and tune it as {key}."
-                )
+        refuse_settings_of_names(self, params)
         return super().set_params(**params)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EBMClassifier:
@@ -241,103 +236,55 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If a parameter, X, y or the weights cannot be used; the message says what to do.
         """
-        before = self.__dict__.copy()
-        try:
-            return self._fit(X, y, sample_weight)
-        except BaseException:
-            self.__dict__ = before
-            raise
+        with unchanged_if_it_fails(self):
+            learned, rows = self._fit(X, y, sample_weight)
+            if self.verbose:
+                self._log(learned)
+            if not learned.converged:
+                self._warn_of_stopping(learned)
+            self._warn_of_collapse(rows)
+        return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> EBMClassifier:
-        energy, loss, solver = self._resolve_parts()
-        settings: dict[str, Any] = {
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, beta: float | None = None
+    ) -> tuple[Learned, Rows]:
+        """Learn and store; with ``beta``, the β of the probabilities was chosen elsewhere."""
+        energy, loss, solver = resolve_parts(
+            self.energy, self.loss, self.solver,
+            margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
+        )  # fmt: skip
+        settings = self._settings()
+        X, y, classes, answer = encode(self, X, y)
+        loss.validate(len(classes))
+        weight = row_weights(sample_weight, len(y))
+        weight = with_class_weight(self.class_weight, weight, y, classes, answer)
+        rows = used_rows(X, answer, weight, classes)
+        rng, seed = generator_and_seed(self.random_state)
+        start = self._start(energy, X.shape[1], classes)
+
+        def run(rows: Rows) -> Learned:
+            return learn(
+                energy, loss, solver, *rows,
+                n_answers=len(classes), start=start, rng=np.random.RandomState(seed), **settings,
+            )  # fmt: skip
+
+        learned = run(rows)
+        if beta is None and isinstance(self.beta, str):
+
+            def held_out_energies(kept: Any, held_out: Any) -> Array:
+                params = run(Rows(*(part[kept] for part in rows))).params
+                return energy.linearize(params, rows.X[held_out]).energies
+
+            beta = choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
+        self._store(energy, loss, learned, classes, float(self.beta if beta is None else beta))
+        return learned, rows
+
+    def _settings(self) -> dict[str, Any]:
+        return {
             "C": positive_number("C", self.C, infinite=True),
             "tol": positive_number("tol", self.tol),
             "max_iter": positive_integer("max_iter", self.max_iter),
         }
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
-        )
-        check_classification_targets(y)
-        classes, answer = np.unique(y, return_inverse=True)
-        loss.validate(len(classes))
-        weight = self._weights(sample_weight, y, classes, answer)
-        used = weight > 0
-        if not used.all():
-            X, answer, weight = X[used], answer[used], weight[used]
-        if len(np.unique(answer)) < 2:
-            raise ValueError(
-                f"y holds one class only, {classes[answer[0]]!r} (rows of weight zero do not "
-                "count); a classifier needs rows of at least two classes."
-            )
-        rng = check_random_state(0 if self.random_state is None else self.random_state)
-        seed = rng.randint(np.iinfo(np.int32).max)  # the same for each fold, in whatever order
-        start = self._start(energy, X.shape[1], classes)
-
-        def run(X: Any, answer: Any, weight: Any) -> Learned:
-            return learn(
-                energy, loss, solver, X, answer, weight,
-                n_answers=len(classes), start=start, rng=np.random.RandomState(seed), **settings,
-            )  # fmt: skip
-
-        learned = run(X, answer, weight)
-        beta = self.beta
-        if isinstance(beta, str):
-
-            def held_out_energies(rows: Any, held_out: Any) -> Array:
-                params = run(X[rows], answer[rows], weight[rows]).params
-                return energy.linearize(params, X[held_out]).energies
-
-            beta = choose_beta(held_out_energies, answer, weight, rng, self.n_jobs)
-        self._store(energy, loss, learned, classes, float(beta))
-        self._warn(learned, X, answer, weight)
-        return self
-
-    def _resolve_parts(self) -> tuple[Energy, Loss, Solver | None]:
-        """Objects for the three parts; refuses clashes before any work."""
-        if isinstance(self.beta, str):
-            if self.beta != "auto":
-                raise ValueError(f"beta={self.beta!r} must be a positive number or 'auto'.")
-        else:
-            positive_number("beta", self.beta)
-        named = isinstance(self.loss, str)
-        settings: dict[str, Any] = {}
-        if self.margin is not None:
-            if not named:
-                raise ValueError(
-                    f"margin={self.margin!r} and the object loss={self.loss!r} both set the "
-                    "margin; leave margin=None and set it in the object (loss__margin)."
-                )
-            if self.loss in LOSSES and not LOSSES.accepts(self.loss, "margin"):
-                takers = ", ".join(name for name in LOSSES if LOSSES.accepts(name, "margin"))
-                raise ValueError(
-                    f"loss {self.loss!r} has no margin; leave margin=None or use one of: {takers}."
-                )
-            settings["margin"] = self.margin
-        if named and LOSSES.accepts(self.loss, "beta") and not isinstance(self.beta, str):
-            settings["beta"] = self.beta
-        loss = LOSSES.resolve(self.loss, **settings)
-        if not isinstance(self.energy, str) and not self.fit_intercept:
-            raise ValueError(
-                "fit_intercept=False is for an energy given by name; set it in the object instead: "
-                f"energy={type(self.energy).__name__}(fit_intercept=False)."
-            )
-        energy = ENERGIES.resolve(self.energy, fit_intercept=bool(self.fit_intercept))
-        automatic = isinstance(self.solver, str) and self.solver == "auto"
-        if isinstance(self.solver, str) and not automatic and self.solver not in SOLVERS:
-            raise ValueError(unknown_name("solver", self.solver, ("auto", *SOLVERS.names)))
-        solver = None if automatic else SOLVERS.resolve(self.solver)
-        refuse_unsuitable(energy, loss, solver)
-        return energy, loss, solver
-
-    def _weights(self, sample_weight: Any, y: Any, classes: Any, answer: Index) -> Weights:
-        weight = row_weights(sample_weight, len(y))
-        if self.class_weight is None:
-            return weight
-        of_class = compute_class_weight(
-            self.class_weight, classes=classes, y=y, **_balanced_with(weight)
-        )
-        return row_weights(weight * of_class[answer], len(y), "class_weight times sample_weight")
 
     def _start(self, energy: Energy, n_features: int, classes: Array) -> Params | None:
         """Parameters of the fit before, where a warm start is asked for and they fit."""
@@ -370,28 +317,30 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = learned.n_iter
         self.energy_, self.loss_ = energy, loss
 
-    def _warn(self, learned: Learned, X: Any, answer: Index, weight: Weights) -> None:
-        if self.verbose:
-            logger.info(
-                "Energy %s learnt with loss %s: %d iterations, objective %.6g, gap %s; %s.",
-                ENERGIES.name_of(self.energy_), LOSSES.name_of(self.loss_), learned.n_iter,
-                learned.value, learned.gap, learned.message,
-            )  # fmt: skip
-        if not learned.converged:
-            gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
-            warnings.warn(
-                f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
-                f"iterations: {learned.message}. Raise max_iter={self.max_iter} or tol, or scale "
-                "the features (StandardScaler).",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        if collapsed(lambda rows: self._energies(X[rows]), answer, weight, len(self.classes_)):
+    def _log(self, learned: Learned) -> None:
+        logger.info(
+            "Energy %s learnt with loss %s: %d iterations, objective %.6g, gap %s; %s.",
+            ENERGIES.name_of(self.energy_), LOSSES.name_of(self.loss_), learned.n_iter,
+            learned.value, learned.gap, learned.message,
+        )  # fmt: skip
+
+    def _warn_of_stopping(self, learned: Learned) -> None:
+        gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
+        warnings.warn(
+            f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
+            f"iterations: {learned.message}. Raise max_iter={self.max_iter} or tol, or scale "
+            "the features (StandardScaler).",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+    def _warn_of_collapse(self, rows: Rows, stacklevel: int = 3) -> None:
+        if collapsed(lambda some: self._energies(rows.X[some]), *rows[1:], len(self.classes_)):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
                 "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",
                 CollapseWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
 
     def energies(self, X: Any) -> Array:
@@ -508,9 +457,3 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
     def _beta(self) -> float:
         check_is_fitted(self)
         return self.beta_
-
-
-def _balanced_with(weight: Array) -> dict[str, Array]:
-    """Return the row weights as scikit-learn's class weights take them: from version 1.7 on."""
-    known = inspect.signature(compute_class_weight).parameters
-    return {"sample_weight": weight} if "sample_weight" in known else {}

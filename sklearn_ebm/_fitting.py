@@ -1,0 +1,172 @@
+"""What the estimators share before they learn: parts, labels, weights, and no half-fitted state."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from sklearn_ebm._learning import refuse_unsuitable
+from sklearn_ebm._params import Array
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_number, row_weights
+from sklearn_ebm.energies import ENERGIES, Energy
+from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.solvers import SOLVERS, Solver
+
+Index: TypeAlias = npt.NDArray[np.intp]
+Weights: TypeAlias = npt.NDArray[np.float64]
+
+
+class Parts(NamedTuple):
+    """What learns: objects, never names. No solver means that learning chooses one."""
+
+    energy: Energy
+    loss: Loss
+    solver: Solver | None
+
+
+class Rows(NamedTuple):
+    """What learning sees of the data: features, the number of each row's class, weights."""
+
+    X: Any
+    answer: Index
+    weight: Weights
+
+
+@contextmanager
+def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
+    """Give an estimator its state back when what is done to it raises."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
+
+
+def refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
+    """Raise ValueError where a parameter of a part is set (``loss__margin``) and that is a name."""
+    for key in params:
+        part, _, setting = key.partition("__")
+        owner = params.get(part, getattr(estimator, part, None))
+        if setting and part in ("energy", "loss", "solver") and isinstance(owner, str):
+            direct = f"set {setting!r} of the classifier itself, or " if part == "loss" else ""
+            raise ValueError(
+                f"{key} cannot be set while {part}={owner!r} is a name; {direct}"
+                f"pass an object as {part}= and tune it as {key}."
+            )
+
+
+def resolve_parts(
+    energy: Any, loss: Any, solver: Any, *, margin: Any, beta: Any, fit_intercept: Any
+) -> Parts:
+    """Objects for the three parts; refuses clashes before any work."""
+    if isinstance(beta, str):
+        if beta != "auto":
+            raise ValueError(f"beta={beta!r} must be a positive number or 'auto'.")
+    else:
+        positive_number("beta", beta)
+    if not isinstance(energy, str) and not fit_intercept:
+        raise ValueError(
+            "fit_intercept=False is for an energy given by name; set it in the object instead: "
+            f"energy={type(energy).__name__}(fit_intercept=False)."
+        )
+    chosen_loss = LOSSES.resolve(loss, **_settings_of_loss(loss, margin, beta))
+    chosen_energy = ENERGIES.resolve(energy, fit_intercept=bool(fit_intercept))
+    automatic = isinstance(solver, str) and solver == "auto"
+    if isinstance(solver, str) and not automatic and solver not in SOLVERS:
+        raise ValueError(unknown_name("solver", solver, ("auto", *SOLVERS.names)))
+    parts = Parts(chosen_energy, chosen_loss, None if automatic else SOLVERS.resolve(solver))
+    refuse_unsuitable(*parts)
+    return parts
+
+
+def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:
+    """Parameters of the classifier that belong to a loss given by name."""
+    settings: dict[str, Any] = {}
+    if margin is not None:
+        if not isinstance(loss, str):
+            raise ValueError(
+                f"margin={margin!r} and the object loss={loss!r} both set the "
+                "margin; leave margin=None and set it in the object (loss__margin)."
+            )
+        if loss in LOSSES and not takes_margin(loss):
+            raise ValueError(
+                f"loss {loss!r} has no margin; leave margin=None or use one of: "
+                f"{', '.join(losses_with_margin())}."
+            )
+        settings["margin"] = margin
+    if learns_at_beta(loss) and not isinstance(beta, str):
+        settings["beta"] = beta
+    return settings
+
+
+def losses_with_margin() -> tuple[str, ...]:
+    """Names of the losses that take a margin."""
+    return tuple(name for name in LOSSES if LOSSES.accepts(name, "margin"))
+
+
+def takes_margin(loss: Any) -> bool:
+    """Whether the classifier's margin belongs to this loss: one given by name that has one."""
+    return isinstance(loss, str) and LOSSES.accepts(loss, "margin")
+
+
+def learns_at_beta(loss: Any) -> bool:
+    """Whether β, the classifier's, changes what is learnt and not the probabilities alone."""
+    return isinstance(loss, str) and LOSSES.accepts(loss, "beta")
+
+
+def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
+    """Validated features and labels, the classes, and the number of each row's class."""
+    X, y = validate_data(
+        estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
+    )
+    check_classification_targets(y)
+    classes, answer = np.unique(y, return_inverse=True)
+    return X, y, classes, answer
+
+
+def with_class_weight(
+    class_weight: Any, weight: Weights, y: Any, classes: Array, answer: Index
+) -> Weights:
+    """Row weights times the weights of their classes."""
+    if class_weight is None:
+        return weight
+    if isinstance(class_weight, str):  # "balanced" is a matter of the classes that have rows
+        present, answer = np.unique(answer, return_inverse=True)
+        classes = classes[present]
+    of_class = compute_class_weight(class_weight, classes=classes, y=y, **_balanced_with(weight))
+    return row_weights(weight * of_class[answer], len(y), "class_weight times sample_weight")
+
+
+def _balanced_with(weight: Array) -> dict[str, Array]:
+    """Return the row weights as scikit-learn's class weights take them: from version 1.7 on."""
+    known = inspect.signature(compute_class_weight).parameters
+    return {"sample_weight": weight} if "sample_weight" in known else {}
+
+
+def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str = "y") -> Rows:
+    """Rows of positive weight, of two classes or more; raise ValueError where there is one."""
+    used = weight > 0
+    if not used.all():
+        X, answer, weight = X[used], answer[used], weight[used]
+    if len(np.unique(answer)) < 2:
+        raise ValueError(
+            f"{what} holds one class only, {classes[answer[0]]!r} (rows of weight zero do not "
+            "count); a classifier needs rows of at least two classes."
+        )
+    return Rows(X, answer, weight)
+
+
+def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:
+    """Generator of the folds, and one seed for all fits, in whatever order they come."""
+    rng = check_random_state(0 if random_state is None else random_state)
+    return rng, rng.randint(np.iinfo(np.int32).max)
