@@ -79,16 +79,22 @@ def take_rows(X: Any, rows: slice) -> Any:
     return sparse_rows(X, rows) if sparse.issparse(X) and X.format == "csr" else X[rows]
 
 
+def largest_entries(X: Any) -> npt.NDArray[np.float64]:
+    """Largest |xᵢⱼ| of each column."""
+    largest = np.zeros(X.shape[1])
+    for rows in row_slices(X.shape[0], 1, X.shape[1]):
+        block = take_rows(X, rows)
+        for top in (block.max(axis=0), -block.min(axis=0)):
+            np.maximum(largest, top.toarray().ravel() if sparse.issparse(top) else top, out=largest)
+    return largest
+
+
 def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Weighted norm of each column, √Σᵢ wᵢ xᵢⱼ², computed without overflow or a copy of X."""
     n_rows, n_columns = X.shape
-    largest = np.zeros(n_columns)
+    largest = largest_entries(X)
     total = np.zeros(n_columns)
     blocks = list(row_slices(n_rows, 1, n_columns))
-    for rows in blocks:
-        block = abs(take_rows(X, rows))
-        top = block.max(axis=0)
-        np.maximum(largest, top.toarray().ravel() if sparse.issparse(top) else top, out=largest)
     unit = np.where(largest > 0, largest, 1.0)
     for rows in blocks:
         block = take_rows(X, rows)
@@ -131,7 +137,9 @@ def column_moments(
                 block = block - mean
                 square += np.einsum("i,ij,ij->j", share[rows], block, block, optimize=False)
     deviation = np.sqrt(square)
-    if not np.isfinite(deviation).all() or (deviation < 1e-140).any():
+    # Squares that overflowed, or that vanished in a column that is not constant.
+    lost = ~np.isfinite(deviation) | ((deviation < 1e-140) & (largest_entries(X) > 0))
+    if lost.any():
         if centred and not np.isfinite(mean).all():
             mean = np.zeros(X.shape[1])  # the sum overflowed, and with it every centre is as good
         deviation = np.hypot(column_norms(X, share), mean)

@@ -6,32 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from sklearn_ebm._certificate import certify
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
+from sklearn_ebm._path import Path
+from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import SOLVERS, Result, Solver
+from sklearn_ebm.solvers import SOLVERS, Solver
 
-# The path starts at the temperature of the margin and cools by this factor.
-COOLING = 0.25
-COLDEST = 1e-9
+# A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
+# does not pay; above, half of X is too much to ask.
+TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
 
-# A certified gap this small is not improved upon, whatever tol asks for.
-FINEST = 1e-8
-SMALLEST_TOL = 1e-24
-EXACT_NOISE = 1e-12
-
-# Largest problems for which solver="auto" takes Newton steps.
-NEWTON_SIZE = 300
-NEWTON_ANSWERS = 10
-
-# Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
-# next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
-# repeated rows and weights agree to many digits.
-POLISHED_ENTRIES = 5_000
-POLISHING_STEPS = 30
+# Weights within this factor of their mean are safe in float32.
+TWIN_WEIGHTS = 1e12
 
 
 @dataclass
@@ -43,6 +33,8 @@ class Learned:
     params : dict of str to ndarray
     n_iter : int
         Iterations of the solver, over all stages.
+    n_evaluations : int
+        Passes over the rows for a value and a gradient, those of certificates included.
     curve : ndarray
         The objective after each iteration; along a temperature path, the smooth objective.
     value : float
@@ -56,6 +48,7 @@ class Learned:
 
     params: Params
     n_iter: int
+    n_evaluations: int
     curve: Array
     value: float
     gap: float | None
@@ -130,139 +123,73 @@ def learn(
     For two answers the penalty counts twice, so that C means the same as in scikit-learn's binary
     estimators, which store one vector where an energy has two.
     """
-    # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
-    penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C
-    objective = Objective(energy, loss, X, y, weight, n_answers, penalty)
-    if start is None:
-        start = energy.start(X, y, weight, n_answers, rng)
-    w = objective.layout.pack(start)
-    run = _Run(objective, _choose_solver(objective, loss, solver), tol, max_iter, rng)
-    surrogate = loss.surrogate()
-    if surrogate is not None:
-        easier = _Run(objective.with_loss(surrogate), run.solver, tol, max_iter, rng)
-        w = _minimize_certified(easier, w)[0].w
-    result, gap = _minimize_certified(run, w)
+    with Workers() as workers:
+        # In units of the mean weight, neither weights nor sums over rows leave the range of floats.
+        unit = float(weight.mean())
+        # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
+        penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C / unit
+        objective = Objective(
+            energy, loss, X, y, weight / unit, n_answers, penalty, workers.map
+        )
+        if start is None:
+            start = energy.start(X, y, weight, n_answers, rng)
+        solver = solver or SOLVERS["averaged" if loss.online else "preconditioned"]()
+        conditioned = energy.conditioned(X, objective.weight) if solver.conditions else None
+        if conditioned is not None:
+            objective = _conditioned(objective, conditioned)
+            start = conditioned.from_params(start)
+        path = Path(objective, solver, tol, max_iter, rng)
+        w = objective.layout.pack(start)
+        surrogate = loss.surrogate()
+        if surrogate is not None:
+            w = path.with_loss(surrogate).minimize(w).w
+        result = path.minimize(w)
     if not np.isfinite(result.w).all() or not np.isfinite(result.value):
         raise ValueError(
             f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
             f"in {X.dtype}; scale the features (StandardScaler) or the weights."
         )
     params = objective.layout.unpack(result.w)
+    if conditioned is not None:
+        params = conditioned.to_params(params)
     if not loss.pinned:
         params = energy.centered(params)
     return Learned(
         params={name: value.astype(X.dtype) for name, value in params.items()},
         n_iter=result.n_iter,
-        curve=np.asarray(result.curve),
-        value=result.value,
-        gap=gap,
+        n_evaluations=result.n_evaluations,
+        curve=np.asarray(result.curve) * unit,
+        value=result.value * unit,
+        gap=path.gap,
         converged=result.converged,
         message=result.message,
     )
 
 
-@dataclass
-class _Run:
-    """What stays the same along a path."""
+def _conditioned(plain: Objective, energy: Any) -> Objective:
+    """The same sum in the parameters of a conditioned energy, with a twin in float32 if it pays."""
+    k, weight = plain.n_answers, plain.weight
+    penalty = plain.penalty.max() * np.concatenate(
+        [np.ravel(part) for part in energy.penalty_factor(k).values()]
+    )
 
-    objective: Objective
-    solver: Solver
-    tol: float
-    max_iter: int
-    rng: np.random.RandomState
+    def over(part: Any, X: Any) -> Objective:
+        return Objective(part, plain.loss, X, plain.y, weight, k, penalty, plain.workers)
 
-    def minimize(self, loss: Loss, w: Array, tol: float, spent: int) -> Result:
-        return self.solver.minimize(
-            self.objective.with_loss(loss),
-            w,
-            tol=tol,
-            max_iter=max(self.max_iter - spent, 0),
-            rng=self.rng,
-        )
-
-
-def _choose_solver(objective: Objective, loss: Loss, solver: Solver | None) -> Solver:
-    """Newton steps where the Hessian is small, L-BFGS elsewhere.
-
-    Forming the Hessian costs about k/2 evaluations, and Newton's method needs 10 to 50 times fewer
-    iterations than L-BFGS along a temperature path.
-    """
-    if solver is not None:
-        return solver
-    if loss.online:
-        return SOLVERS["averaged"]()
-    small = objective.layout.size <= NEWTON_SIZE and objective.n_answers <= NEWTON_ANSWERS
-    differentiable = loss.curvature is not None and objective.energy.linear
-    return SOLVERS["newton" if small and differentiable else "lbfgs"]()
+    objective = over(energy, plain.X)
+    size = plain.X.nnz if sparse.issparse(plain.X) else plain.X.size
+    moderate = weight.max() <= TWIN_WEIGHTS and weight.min() >= 1 / TWIN_WEIGHTS
+    if TWIN_SMALLEST <= size <= TWIN_LARGEST and moderate and not _is_mapped(plain.X):
+        twin = energy.standardized_rows(plain.X, plain.workers)
+        if twin is not None:
+            objective.single = over(*twin)
+    return objective
 
 
-def _minimize_certified(run: _Run, w: Array) -> tuple[Result, float | None]:
-    """Minimise until the certified gap is below tol, along a temperature path if need be."""
-    loss = run.objective.loss
-    if loss.online:
-        return run.minimize(loss, w, run.tol, 0), None
-    smooth = loss.is_smooth(run.objective.n_answers)
-    temperature = 0.0 if smooth else _first_temperature(loss)
-    if not smooth:
-        # At a low temperature the slopes answer to differences that float32 does not resolve.
-        run.objective = run.objective.exact()
-    # A loose start is enough where the certificate will ask for more; without one, it must do.
-    certifiable = loss.convex and loss.conjugate is not None
-    stage_tol = (0.1 if certifiable else 1e-3) * run.tol
-    if certifiable and not smooth:
-        stage_tol = max(stage_tol, 1e-2)
-    first = temperature
-    total = Result(w, np.inf, 0, False, "max_iter was reached")
-    bound = -np.inf
-    while True:
-        stage_loss = loss.smoothed(temperature) if temperature else loss
-        stage = run.minimize(stage_loss, w, stage_tol, total.n_iter)
-        w = _polish(run, stage_loss, stage.w)
-        total.curve += stage.curve
-        total.n_iter += stage.n_iter
-        value, stage_bound, smoothing = certify(run.objective, stage_loss, w)
-        bound = max(bound, stage_bound)
-        if value < total.value:
-            total.w, total.value = w, value
-        certified = np.isfinite(bound)
-        error = total.value - bound if certified else max(stage.value - value, 0.0)
-        closed = certified and error <= run.tol * abs(total.value)
-        if not (stage.converged or closed):
-            total.message = stage.message
-            break
-        if error <= run.tol * abs(total.value) or (smooth and not certified):
-            total.converged, total.message = True, "the gap is below tol"
-            break
-        # Cool while the smoothing is what keeps the gap open, but no further than tol asks for;
-        # else solve more exactly.
-        enough = 0.5 * max(error, run.tol * abs(value)) if certified else -np.inf
-        cool = not smooth and smoothing > enough
-        if certified and run.objective.noise > EXACT_NOISE:
-            run.objective = run.objective.exact()  # float32 did its part; float64 finishes
-            bound = -np.inf
-            continue
-        if temperature < COLDEST * first if cool else stage.exhausted or stage_tol < SMALLEST_TOL:
-            total.message = "rounding hides any further decrease"
-            total.converged = error <= FINEST * abs(total.value)
-            break
-        if cool:
-            temperature *= COOLING
-        else:
-            stage_tol *= 0.1
-    return total, (max(error, 0.0) / abs(total.value) if certified and total.value else None)
-
-
-def _polish(run: _Run, loss: Loss, w: Array) -> Array:
-    """The minimum of a stage to rounding, where that is cheap; elsewhere what came in."""
-    entries = len(run.objective.y) * run.objective.n_answers
-    if loss.curvature is None or not run.objective.energy.linear or entries > POLISHED_ENTRIES:
-        return w
-    objective = run.objective.with_loss(loss)
-    newton = SOLVERS["newton"]()
-    return newton.minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=run.rng).w
-
-
-def _first_temperature(loss: Loss) -> float:
-    """The temperature of the margin, where the loss has one, else 1."""
-    margin = float(np.max(loss.get_params().get("margin", 1.0)))
-    return margin if margin > 0 else 1.0
+def _is_mapped(X: Any) -> bool:
+    """Whether an array is a view of a file."""
+    while X is not None:
+        if isinstance(X, np.memmap):
+            return True
+        X = getattr(X, "base", None)
+    return False

@@ -110,6 +110,8 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         The objective after each iteration; along a temperature path, of the smooth stages.
     n_iter_ : int
         Iterations of the solver.
+    n_evaluations_ : int
+        Passes over the rows for the value and the gradient, those for certificates included.
     energy_ : Energy
         The energy as it was used.
     loss_ : Loss
@@ -315,6 +317,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         self.gap_ = learned.gap
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
+        self.n_evaluations_ = learned.n_evaluations
         self.energy_, self.loss_ = energy, loss
 
     def _log(self, learned: Learned) -> None:

@@ -19,6 +19,7 @@ LAYERS = (
     ("losses",),
     ("_objective",),
     ("solvers", "_certificate"),
+    ("_path",),
     ("_learning", "_temperature"),
     ("checks", "_validation", "_collapse"),
     ("_fitting",),

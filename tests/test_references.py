@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from sklearn_ebm import EBMClassifier, _learning
+from sklearn_ebm import EBMClassifier, _path
 from sklearn_ebm._arrays import correct_mask
 from sklearn_ebm._learning import suitable_losses
 from sklearn_ebm.losses import LOSSES, Hinge
@@ -43,13 +43,13 @@ PROBLEMS = {"binary": binary, "multinomial": multinomial}
 def polished(request, monkeypatch):
     """Small problems are polished to rounding; the solvers and the gap must be right without."""
     if not request.param:
-        monkeypatch.setattr(_learning, "POLISHED_ENTRIES", 0)
+        monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
     return request.param
 
 
 @pytest.fixture
 def rough(monkeypatch):
-    monkeypatch.setattr(_learning, "POLISHED_ENTRIES", 0)
+    monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
 
 
 def weights(n_rows):

@@ -101,6 +101,12 @@ class Standardized(Energy):
 
         return Linearization(pushforward(params), pullback, pushforward)
 
+    def curvature_scale(
+        self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
+    ) -> Params | None:
+        """Return √Σᵢ wᵢ for every parameter: the columns are of size one."""
+        return {"coef": np.full(self.shapes(X.shape[1], n_answers)["coef"], np.sqrt(weight.sum()))}
+
     # From and to the parameters of `Linear` ------------------------------------------------------
 
     def to_params(self, params: Params) -> Params:

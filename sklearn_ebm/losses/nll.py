@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import xlogy
 
+from sklearn_ebm._arrays import right_index
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import SoftMinimum
@@ -59,8 +59,12 @@ class NLL(Loss):
 
     def conjugate(self, slope: Array, correct: Mask) -> Array:
         """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""
-        probability = (correct - slope).clip(min=0)
-        return xlogy(probability, probability).sum(axis=1) / self.beta
+        probability = np.negative(slope)
+        probability[right_index(correct)] += 1
+        # p log p is 0 at p = 0, and so is p log(tiny): one logarithm and no branches.
+        entropy = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny))
+        entropy *= np.maximum(probability, 0, out=probability)
+        return entropy.sum(axis=1) / self.beta
 
     def validate(self, n_answers: int) -> None:
         """Raise ValueError unless β is positive."""

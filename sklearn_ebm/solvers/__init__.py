@@ -2,7 +2,7 @@
 
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.solvers.averaged import Averaged
-from sklearn_ebm.solvers.base import Result, Solver
+from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.lbfgs import LBFGS
 from sklearn_ebm.solvers.newton import Newton
 from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
@@ -19,4 +19,14 @@ SOLVERS: Registry[Solver] = Registry(
     },
 )
 
-__all__ = ["LBFGS", "SOLVERS", "Averaged", "Newton", "PreconditionedLBFGS", "Result", "Solver"]
+__all__ = [
+    "LBFGS",
+    "SOLVERS",
+    "Averaged",
+    "Monitor",
+    "Newton",
+    "PreconditionedLBFGS",
+    "Progress",
+    "Result",
+    "Solver",
+]

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn_ebm._arrays import correct_mask
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.base import Result, Solver
+from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 
 # Energies are computed for this many rows ahead of a mistake.
 LOOK_AHEAD = 64
@@ -54,6 +54,7 @@ class Averaged(Solver):
         tol: float,
         max_iter: int,
         rng: np.random.RandomState,
+        monitor: Monitor | None = None,
     ) -> Result:
         """Pass over the rows from `start`; see `Solver`."""
         n_rows = len(objective.y)
@@ -73,6 +74,11 @@ class Averaged(Solver):
             stale = 0 if value < 0.999 * best_value else stale + 1
             if value < best_value:
                 best, best_value = average, value
+            if monitor is not None and monitor(
+                Progress(average, value, np.zeros_like(average), np.inf, len(curve))
+            ):
+                converged, message = True, "whoever watches said so"
+                break
             if mistakes == 0:
                 converged, message = True, "a pass made no mistake"
                 best, best_value = average, value
@@ -80,7 +86,9 @@ class Averaged(Solver):
             if stale >= self.patience:
                 converged, message = True, "the loss no longer falls"
                 break
-        return Result(best, best_value, len(curve) - 1, converged, message, curve)
+        return Result(
+            best, best_value, len(curve) - 1, converged, message, curve, n_evaluations=len(curve)
+        )
 
 
 def _one_pass(

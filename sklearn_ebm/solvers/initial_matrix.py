@@ -57,26 +57,25 @@ class Coupled(InitialMatrix):
 
     def __init__(self, objective: Objective, w: Array, rng: np.random.RandomState) -> None:
         matrix = _sampled_hessian(objective, w, rng)
-        size = len(matrix)
-        diagonal = matrix.diagonal().copy()
+        top = _positive(float(matrix.diagonal().max()), objective)
         # A common shift of free parameters may cost nothing, so they need some ridge of their own.
-        ridge = objective.penalty + 1e-6 * diagonal.max() * (objective.penalty == 0)
+        ridge = objective.penalty + 1e-6 * top * (objective.penalty == 0)
+        place = np.diag_indices(len(matrix))
         jitter = JITTER
-        while True:
+        self.factor = None
+        while self.factor is None and jitter * top < np.inf:
             trial = matrix.copy()
-            trial[np.diag_indices(size)] += (ridge + jitter * diagonal.max()).astype(trial.dtype)
+            trial[place] += ridge + jitter * top
             try:
                 self.factor = cho_factor(trial, lower=True, overwrite_a=True, check_finite=False)
             except LinAlgError:
                 jitter *= 100
-            else:
-                break
 
     def __call__(self, gradient: Array) -> Array:
         """Solve with the factor."""
-        dtype = self.factor[0].dtype
-        solution = cho_solve(self.factor, gradient.astype(dtype), check_finite=False)
-        return solution.astype(np.float64)
+        if self.factor is None:
+            return np.full_like(gradient, np.nan)
+        return cho_solve(self.factor, gradient, check_finite=False)
 
 
 class Kronecker(InitialMatrix):
@@ -93,16 +92,16 @@ class Kronecker(InitialMatrix):
         # Whitened by penalty and ridge together: (a G + λ) = R (a R⁻¹GR⁻¹ + 1) R with R² = λ + ε.
         mean = self._mean_curvature(objective, w)
         level = float(np.max(mean.diagonal() if mean.ndim == 2 else mean))
-        self.root = np.sqrt(self.penalty + 1e-7 * max(level, np.finfo(float).tiny))
+        self.root = np.sqrt(self.penalty + 1e-7 * _positive(level, objective))
         self.values, self.vectors = np.linalg.eigh(gram / self.root / self.root[:, None])
-        self._combine(mean)
+        self._combine(mean, objective)
 
     def renewed(self, objective: Objective, w: Array) -> Kronecker:
         """Return that with the curvature at other parameters."""
         other = object.__new__(Kronecker)
         other.penalty, other.root = self.penalty, self.root
         other.values, other.vectors = self.values, self.vectors
-        other._combine(self._mean_curvature(objective, w))
+        other._combine(self._mean_curvature(objective, w), objective)
         return other
 
     @staticmethod
@@ -112,18 +111,17 @@ class Kronecker(InitialMatrix):
 
         def of_block(block: Block) -> tuple[Array]:
             bend = _bend(objective, w, block)
-            share = block.weight.astype(np.float32)
+            share = block.weight.astype(bend.diagonal.dtype)
             return ((bend.total(share) if coupled else share @ bend.diagonals()).astype(float),)
 
         return objective.sum_over_rows(of_block)[0]
 
-    def _combine(self, mean: Array) -> None:
-        mean = mean.astype(np.float64)
+    def _combine(self, mean: Array, objective: Objective) -> None:
         self.answers = None
         levels = mean
         if mean.ndim == 2:
             levels, self.answers = np.linalg.eigh(mean)
-        top = max(float(levels.max()), np.finfo(float).tiny)
+        top = _positive(float(levels.max()), objective)
         levels = np.maximum(levels, 1e-6 * top)
         self.stiffness = levels[:, None] * np.maximum(self.values, 0.0) + 1.0
 
@@ -168,6 +166,11 @@ class Ruler(InitialMatrix):
         return self.inverse * gradient
 
 
+def _positive(level: float, objective: Objective) -> float:
+    """A level of curvature; where nothing bends, as between two kinks, that of a plain square."""
+    return level if 1e-290 < level < np.inf else float(objective.weight.sum())
+
+
 def _gram(objective: Objective) -> Array:
     """Σ wᵢ φᵢφᵢᵀ."""
     energy = objective.energy
@@ -176,15 +179,15 @@ def _gram(objective: Objective) -> Array:
 
 
 def _sampled_hessian(objective: Objective, w: Array, rng: np.random.RandomState) -> Array:
-    """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ in float32, on rows drawn by their curvature."""
+    """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature."""
     n_rows, k = len(objective.y), objective.n_answers
     p = objective.layout.size // k
     budget = max(5 * k * p, 10 * (4 * p + 60) * n_rows / (k * p**2))
     shares = np.ones(n_rows)
     if budget < n_rows:
-        sizes = np.concatenate(
-            objective.sum_over_rows(lambda block: ([_row_sizes(objective, w, block)],))[0]
-        )
+        (parts,) = objective.sum_over_rows(lambda block: ([_row_sizes(objective, w, block)],))
+        sizes = np.concatenate(parts)
+        sizes += np.finfo(float).tiny
         chance = np.minimum(budget * (sizes / sizes.sum() + FLOOR / n_rows) / (1 + FLOOR), 1.0)
         shares = np.where(rng.uniform(size=n_rows) < chance, 1 / chance, 0.0)
 
@@ -200,10 +203,10 @@ def _sampled_hessian(objective: Objective, w: Array, rng: np.random.RandomState)
 
 
 def _bend(objective: Objective, w: Array, block: Block) -> Curvature:
-    """Curvature of the loss in some rows, in float32."""
+    """Curvature of the loss in some rows."""
     energies = objective.energy.linearize(objective.layout.unpack(w), block.X).energies
     assert objective.loss.curvature is not None
-    return objective.loss.curvature(energies.astype(np.float32), block.correct)
+    return objective.loss.curvature(energies, block.correct)
 
 
 def _row_sizes(objective: Objective, w: Array, block: Block) -> Array:

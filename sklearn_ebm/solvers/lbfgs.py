@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.base import Result, Solver
+from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.line_search import line_search
 
 
@@ -48,11 +48,16 @@ class LBFGS(Solver):
         tol: float,
         max_iter: int,
         rng: np.random.RandomState,
+        monitor: Monitor | None = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
         scale = objective.scale()
 
+        n_evaluations = 0
+
         def evaluate(v: Array) -> tuple[float, Array]:
+            nonlocal n_evaluations
+            n_evaluations += 1
             value, gradient = objective.evaluate(scale * v)
             return value, scale * gradient
 
@@ -79,7 +84,14 @@ class LBFGS(Solver):
                 pairs.append((moved, change, 1.0 / float(moved @ change)))
             v, value, gradient = step
             curve.append(value)
-        return Result(scale * v, value, len(curve) - 1, converged, message, curve, exhausted)
+            if monitor is not None and monitor(
+                Progress(scale * v, value, gradient / scale, 0.5 * float(gradient @ gradient), n_evaluations)
+            ):
+                converged, message = True, "the certified gap is below tol"
+                break
+        return Result(
+            scale * v, value, len(curve) - 1, converged, message, curve, exhausted, n_evaluations
+        )
 
 
 def _two_loop(gradient: Array, pairs: deque[tuple[Array, Array, float]]) -> Array:

@@ -9,7 +9,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.base import Result, Solver
+from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.line_search import line_search
 
 
@@ -54,11 +54,16 @@ class Newton(Solver):
         tol: float,
         max_iter: int,
         rng: np.random.RandomState,
+        monitor: Monitor | None = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
         scale = objective.scale()
 
+        n_evaluations = 0
+
         def evaluate(v: Array) -> tuple[float, Array]:
+            nonlocal n_evaluations
+            n_evaluations += 1
             value, gradient = objective.evaluate(scale * v)
             return value, scale * gradient
 
@@ -81,7 +86,14 @@ class Newton(Solver):
                 break
             v, value, gradient = step
             curve.append(value)
-        return Result(scale * v, value, len(curve) - 1, converged, message, curve, exhausted)
+            if monitor is not None and monitor(
+                Progress(scale * v, value, gradient / scale, 0.5 * size**2, n_evaluations)
+            ):
+                converged, message = True, "the certified gap is below tol"
+                break
+        return Result(
+            scale * v, value, len(curve) - 1, converged, message, curve, exhausted, n_evaluations
+        )
 
     def _direction(
         self, objective: Objective, scale: Array, v: Array, gradient: Array, residual: float

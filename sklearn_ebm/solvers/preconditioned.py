@@ -10,7 +10,7 @@ import numpy as np
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
-from sklearn_ebm.solvers.initial_matrix import InitialMatrix, model_of
+from sklearn_ebm.solvers.initial_matrix import InitialMatrix, PlainModel, Ruler, model_of
 from sklearn_ebm.solvers.line_search import line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
 
@@ -118,9 +118,14 @@ class _Search:
 
     def direction(self, iteration: int) -> Array:
         """The quasi-Newton step; `expected` becomes the decrease that it promises."""
-        self.matrix = self.model.at(iteration, self.phases[0], self.w) or self.matrix
-        assert self.matrix is not None
-        direction = -two_loop(self.gradient, self.pairs, self.matrix)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+            self.matrix = self.model.at(iteration, self.phases[0], self.w) or self.matrix
+            assert self.matrix is not None
+            direction = -two_loop(self.gradient, self.pairs, self.matrix)
+            if not np.isfinite(direction).all():
+                # What the model says does not fit into a float: plain units will have to do.
+                self.model, self.matrix = PlainModel(), Ruler(self.phases[0])
+                direction = -two_loop(self.gradient, self.pairs, self.matrix)
         self.expected = -0.5 * float(self.gradient @ direction)
         if not self.expected >= 0:
             self.pairs.clear()

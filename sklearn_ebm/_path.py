@@ -1,0 +1,230 @@
+"""From a start to a certified minimum: stages of falling temperature, and when to stop.
+
+A smooth loss has one stage. A loss with a kink or a minimum is replaced by `smoothed(T)`, which
+lies above it; T falls from stage to stage, each started from the one before. A stage needs no more
+accuracy than its own smoothing leaves room for.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+
+import numpy as np
+
+from sklearn_ebm._certificate import certify
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm.losses import Loss
+from sklearn_ebm.solvers import SOLVERS, Progress, Result, Solver
+
+# The path cools by this factor, and no further than this share of its first temperature.
+COOLING = 0.1
+COLDEST = 1e-9
+
+# A stage is solved to this share of the gap that its smoothing is expected to leave.
+STAGE_SHARE = 0.2
+LOOSEST = 1e-2
+
+# A certified gap this small is not improved upon, whatever tol asks for.
+FINEST = 1e-8
+SMALLEST_TOL = 1e-24
+
+# A certificate costs about as much as this many evaluations. One that fails is not tried again
+# before the estimate of the gap has fallen by the factor.
+CERTIFICATE_EVALUATIONS = 2
+RETRY = 0.5
+
+# Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
+# next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
+# repeated rows and weights agree to many digits.
+POLISHED_ENTRIES = 5_000
+POLISHING_STEPS = 30
+
+# float32 does not resolve temperatures below this share of the first one.
+COLDEST_SINGLE = 1e-3
+
+
+class Path:
+    """The way to the minimum of one objective.
+
+    Parameters
+    ----------
+    objective : Objective
+        With the loss that is to be minimised.
+    solver : Solver
+    tol : float
+        Largest relative gap, (f − min f)/f.
+    max_iter : int
+        Largest number of iterations over all stages.
+    rng : RandomState
+
+    Attributes
+    ----------
+    gap : float or None
+        The certified gap at the end; None where there is no certificate.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        solver: Solver,
+        tol: float,
+        max_iter: int,
+        rng: np.random.RandomState,
+    ) -> None:
+        self.objective = objective
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.rng = rng
+        self.loss = objective.loss
+        self.smooth = self.loss.is_smooth(objective.n_answers)
+        self.certifiable = (
+            self.loss.convex
+            and self.loss.conjugate is not None
+            and objective.energy.linear
+            and bool((objective.penalty > 0).any())
+        )
+        self.total = Result(np.empty(0), np.inf, 0, False, "max_iter was reached")
+        self.bound = -np.inf
+        self.smoothing = 0.0
+        self.attempted = np.inf
+
+    def with_loss(self, loss: Loss) -> Path:
+        """Return the way to the minimum of another loss on the same rows."""
+        other = copy(self.objective.with_loss(loss))
+        return Path(other, self.solver, self.tol, self.max_iter, self.rng)
+
+    @property
+    def error(self) -> float:
+        """Best value less best bound."""
+        return self.total.value - self.bound
+
+    @property
+    def gap(self) -> float | None:
+        """Certified bound on (f − min f)/f."""
+        if not np.isfinite(self.bound) or not self.total.value:
+            return None
+        return max(self.error, 0.0) / abs(self.total.value)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the certified gap is within tol."""
+        return bool(
+            np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value)
+        )
+
+    def minimize(self, w: Array) -> Result:
+        """Follow the path from `w`."""
+        if self.loss.online:
+            self.total = self.solver.minimize(
+                self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng
+            )
+            return self.total
+        temperature = first = 0.0 if self.smooth else _first_temperature(self.loss)
+        stage_tol = self._first_tolerance()
+        while True:
+            w, stage = self._stage(temperature, w, stage_tol, first)
+            if self._ended(stage):
+                break
+            worth = 0.5 * max(self.error, self.tol * abs(self.total.value))
+            cool = not self.smooth and (self.smoothing > worth or not np.isfinite(self.bound))
+            exhausted = stage.exhausted or stage_tol < SMALLEST_TOL
+            if temperature < COLDEST * first if cool else exhausted:
+                self.total.message = "rounding hides any further decrease"
+                self.total.converged = self.error <= FINEST * abs(self.total.value)
+                break
+            if cool:
+                temperature *= COOLING
+                expected = STAGE_SHARE * COOLING * self.smoothing / abs(self.total.value)
+                stage_tol = float(np.clip(expected, 0.1 * self.tol, stage_tol))
+            else:
+                stage_tol *= 0.1
+        return self.total
+
+    def _first_tolerance(self) -> float:
+        if not self.certifiable:
+            return 1e-3 * self.tol
+        # The certificate ends a smooth stage; a loose start is enough for the others.
+        return SMALLEST_TOL if self.smooth else max(0.1 * self.tol, LOOSEST)
+
+    def _stage(
+        self, temperature: float, w: Array, tol: float, first: float
+    ) -> tuple[Array, Result]:
+        """Minimise at one temperature and certify."""
+        loss = self.loss.smoothed(temperature) if temperature else self.loss
+        objective = self.objective.with_loss(loss)
+        if temperature and temperature < COLDEST_SINGLE * first:
+            objective = objective.exact()
+        self.attempted = np.inf
+        stage = self.solver.minimize(
+            objective,
+            w,
+            tol=tol,
+            max_iter=max(self.max_iter - self.total.n_iter, 0),
+            rng=self.rng,
+            monitor=(lambda progress: self._certified(loss, progress)) if self.smooth else None,
+        )
+        self.total.curve += stage.curve
+        self.total.n_iter += stage.n_iter
+        self.total.n_evaluations += stage.n_evaluations
+        before = self.total.value
+        w = _polish(objective, stage.w, self.rng)
+        if not self.closed or w is not stage.w:
+            self._certify(loss, w)
+        if not np.isfinite(self.bound):
+            # Without a certificate, a path ends when cooling no longer changes the value.
+            self.uncertified_change = abs(before - self.total.value)
+        return w, stage
+
+    def _ended(self, stage: Result) -> bool:
+        total = self.total
+        if not (stage.converged or self.closed):
+            total.message = stage.message
+            return True
+        uncertified = not np.isfinite(self.bound)
+        settled = uncertified and (
+            self.smooth or self.uncertified_change <= self.tol * abs(total.value)
+        )
+        if self.closed or settled:
+            total.converged = True
+            total.message = stage.message if settled else "the certified gap is below tol"
+            return True
+        return False
+
+    def _certified(self, loss: Loss, progress: Progress) -> bool:
+        """Whether the gap is closed at a point; asks the certificate only where it may be."""
+        if not self.certifiable:
+            return False
+        penalty = self.objective.penalty
+        tied = penalty > 0
+        estimate = 0.5 * float(progress.gradient[tied] @ (progress.gradient[tied] / penalty[tied]))
+        if not estimate <= min(self.tol * abs(progress.value), RETRY * self.attempted):
+            return False
+        self.attempted = estimate
+        self._certify(loss, progress.w)
+        return self.closed
+
+    def _certify(self, loss: Loss, w: Array) -> None:
+        """Take a point into account: its value, and the bound that its slopes give."""
+        value, bound, self.smoothing = certify(self.objective, loss, w)
+        self.total.n_evaluations += CERTIFICATE_EVALUATIONS
+        self.bound = max(self.bound, bound)
+        if value < self.total.value:
+            self.total.w, self.total.value = w, value
+
+
+def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Array:
+    """The minimum of a stage to rounding, where that is cheap; elsewhere what came in."""
+    entries = len(objective.y) * objective.n_answers
+    curved = objective.loss.curvature is not None and objective.energy.linear
+    if not curved or entries > POLISHED_ENTRIES:
+        return w
+    newton = SOLVERS["newton"]()
+    return newton.minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng).w
+
+
+def _first_temperature(loss: Loss) -> float:
+    """The temperature of the margin, where the loss has one, else 1."""
+    margin = float(np.max(loss.get_params().get("margin", 1.0)))
+    return margin if margin > 0 else 1.0
