@@ -89,6 +89,8 @@ class Path:
         self.bound = -np.inf
         self.smoothing = 0.0
         self.attempted = np.inf
+        self.temperature = 0.0
+        self.stage_loss = self.loss
 
     def with_loss(self, loss: Loss) -> Path:
         """Return the way to the minimum of another loss on the same rows."""
@@ -152,7 +154,10 @@ class Path:
         self, temperature: float, w: Array, tol: float, first: float
     ) -> tuple[Array, Result]:
         """Minimise at one temperature and certify."""
-        loss = self.loss.smoothed(temperature) if temperature else self.loss
+        if temperature != self.temperature:
+            self.temperature = temperature
+            self.stage_loss = self.loss.smoothed(temperature) if temperature else self.loss
+        loss = self.stage_loss
         objective = self.objective.with_loss(loss)
         if temperature and temperature < COLDEST_SINGLE * first:
             objective = objective.exact()
@@ -164,7 +169,9 @@ class Path:
             max_iter=max(self.max_iter - self.total.n_iter, 0),
             rng=self.rng,
             monitor=(lambda progress: self._certified(loss, progress)) if self.smooth else None,
+            memory=self.total.memory,
         )
+        self.total.memory = stage.memory
         self.total.curve += stage.curve
         self.total.n_iter += stage.n_iter
         self.total.n_evaluations += stage.n_evaluations

@@ -55,6 +55,7 @@ class Averaged(Solver):
         max_iter: int,
         rng: np.random.RandomState,
         monitor: Monitor | None = None,
+        memory: object = None,
     ) -> Result:
         """Pass over the rows from `start`; see `Solver`."""
         n_rows = len(objective.y)

@@ -36,6 +36,8 @@ class Result:
         Whether rounding hides any further decrease, so that a smaller tol is no use.
     n_evaluations : int
         How often value and gradient were computed.
+    memory : object
+        What the solver knows of the curvature, for a search that goes on; None if nothing.
     """
 
     w: Array
@@ -46,6 +48,7 @@ class Result:
     curve: list[float] = field(default_factory=list)
     exhausted: bool = False
     n_evaluations: int = 0
+    memory: object = None
 
 
 class Progress(NamedTuple):
@@ -100,6 +103,7 @@ class Solver(BaseEstimator, ABC):
         max_iter: int,
         rng: np.random.RandomState,
         monitor: Monitor | None = None,
+        memory: object = None,
     ) -> Result:
         """Minimise from `start`.
 
@@ -115,6 +119,9 @@ class Solver(BaseEstimator, ABC):
             For solvers that draw rows.
         monitor : callable or None
             Called with the `Progress` after each iteration; True ends the search, converged.
+        memory : object or None
+            `Result.memory` of an earlier search on the same rows, with the same loss or another:
+            what it learnt of the curvature may serve again.
 
         Returns
         -------

@@ -18,6 +18,7 @@ model       what it keeps                          for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -36,12 +37,29 @@ KRONECKER_ANSWERS = 400
 # A row is drawn with a probability of at least this share of the average one.
 FLOOR = 0.1
 
+# Rows whose curvature is below this share of the mean are left out.
+NEGLIGIBLE = 1e-3
+
+# Iterations at which cheap matrices are renewed.
+RENEWALS = (0, 5, 10, 20)
+
+# A matrix serves at least so many evaluations.
+FEWEST_STEPS = 5
+
 # Relative size of what is added to the diagonal, so that a factor exists in float32.
 JITTER = 2e-6
 
 
 class InitialMatrix(ABC):
-    """A model of the inverse Hessian, as a function of the gradient."""
+    """A model of the inverse Hessian, as a function of the gradient.
+
+    Attributes
+    ----------
+    cost : float
+        What making it takes, in evaluations of the objective.
+    """
+
+    cost: float = 1.0
 
     @abstractmethod
     def __call__(self, gradient: Array) -> Array:
@@ -56,7 +74,7 @@ class Coupled(InitialMatrix):
     """
 
     def __init__(self, objective: Objective, w: Array, rng: np.random.RandomState) -> None:
-        matrix = _sampled_hessian(objective, w, rng)
+        matrix, self.cost = _sampled_hessian(objective, w, rng)
         top = _positive(float(matrix.diagonal().max()), objective)
         # A common shift of free parameters may cost nothing, so they need some ridge of their own.
         ridge = objective.penalty + 1e-6 * top * (objective.penalty == 0)
@@ -178,28 +196,35 @@ def _gram(objective: Objective) -> Array:
     return total
 
 
-def _sampled_hessian(objective: Objective, w: Array, rng: np.random.RandomState) -> Array:
-    """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature."""
-    n_rows, k = len(objective.y), objective.n_answers
-    p = objective.layout.size // k
-    budget = max(5 * k * p, 10 * (4 * p + 60) * n_rows / (k * p**2))
-    shares = np.ones(n_rows)
+def _sampled_hessian(
+    objective: Objective, w: Array, rng: np.random.RandomState
+) -> tuple[Array, float]:
+    """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature, and what that costs in evaluations."""
+    n_rows, size = len(objective.y), objective.layout.size
+    (parts,) = objective.sum_over_rows(lambda block: ([_row_sizes(objective, w, block)],))
+    sizes = np.concatenate(parts) + np.finfo(float).tiny
+    k, p = objective.n_answers, size // objective.n_answers
+    budget = max(5 * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
     if budget < n_rows:
-        (parts,) = objective.sum_over_rows(lambda block: ([_row_sizes(objective, w, block)],))
-        sizes = np.concatenate(parts)
-        sizes += np.finfo(float).tiny
         chance = np.minimum(budget * (sizes / sizes.sum() + FLOOR / n_rows) / (1 + FLOOR), 1.0)
         shares = np.where(rng.uniform(size=n_rows) < chance, 1 / chance, 0.0)
+    else:
+        shares = np.where(sizes > NEGLIGIBLE * sizes.mean(), 1.0, 0.0)
 
     def of_block(block: Block) -> tuple[Array]:
         share = shares[block.rows]
         part = np.flatnonzero(share)
+        if not len(part):
+            return (np.zeros((size, size)),)
         block = block.take(part) if len(part) < len(share) else block
         bend = _bend(objective, w, block)
-        matrix = objective.energy.normal_matrix(block.X, bend, block.weight * share[part])
-        return (matrix.astype(np.float64),)
+        return (objective.energy.normal_matrix(block.X, bend, block.weight * share[part]),)
 
-    return objective.sum_over_rows(of_block)[0]
+    (matrix,) = objective.sum_over_rows(of_block)
+    # A product UᵀU is about twice as fast for each of its n·N² operations as those of an
+    # evaluation, 4 n N; finding the rows takes one forward pass.
+    cost = 1.0 + np.count_nonzero(shares) * size / (8 * n_rows)
+    return matrix.astype(np.float64), cost
 
 
 def _bend(objective: Objective, w: Array, block: Block) -> Curvature:
@@ -217,60 +242,78 @@ def _row_sizes(objective: Objective, w: Array, block: Block) -> Array:
 class Model(ABC):
     """Which initial matrix, and when it is renewed."""
 
-    #: Iterations at which the matrix is renewed; after the last, each time they have doubled.
-    renewals: tuple[int, ...] = (0, 5, 10, 20)
+    @abstractmethod
+    def at(
+        self, iteration: int, spent: int, objective: Objective, w: Array
+    ) -> InitialMatrix | None:
+        """Return a new matrix where one is due, else None.
 
-    def at(self, iteration: int, objective: Objective, w: Array) -> InitialMatrix | None:
+        Parameters
+        ----------
+        iteration : int
+            0 at the start, and again where the loss has changed.
+        spent : int
+            Evaluations since the last renewal.
+        objective : Objective
+        w : ndarray
+        """
+
+
+class CoupledModel(Model):
+    """A Kronecker product to begin with, then the coupled Hessian.
+
+    It is renewed once the evaluations since the last time have cost as much as it does: whether
+    renewals or more steps would have been the better choice, the cost is at most twice the least.
+    """
+
+    def __init__(self, rng: np.random.RandomState) -> None:
+        self.rng = rng
+        self.cost = 0.0
+        self.begun = False
+
+    def at(
+        self, iteration: int, spent: int, objective: Objective, w: Array
+    ) -> InitialMatrix | None:
         """Return a new matrix where one is due, else None."""
-        last = self.renewals[-1]
+        if not self.begun:
+            self.begun = True
+            return Kronecker(objective, w)
+        if 0 < iteration and spent < max(self.cost, FEWEST_STEPS):
+            return None
+        matrix = Coupled(objective, w, self.rng)
+        self.cost = matrix.cost
+        return matrix
+
+
+class ScheduledModel(Model):
+    """A matrix that is renewed at fixed iterations, and after the last each time they double."""
+
+    def __init__(self, make: Callable[[Objective, Array], InitialMatrix]) -> None:
+        self.make = make
+
+    def at(
+        self, iteration: int, spent: int, objective: Objective, w: Array
+    ) -> InitialMatrix | None:
+        """Return a new matrix where one is due, else None."""
+        last = RENEWALS[-1]
         doubled = iteration > last and iteration % last == 0 and (iteration // last).bit_count() == 1
-        if iteration in self.renewals or doubled:
-            return self.renew(iteration, objective, w)
+        if iteration in RENEWALS or doubled:
+            return self.make(objective, w)
         return None
 
-    @abstractmethod
-    def renew(self, iteration: int, objective: Objective, w: Array) -> InitialMatrix:
-        """Return the matrix at some parameters."""
 
+class KroneckerModel(ScheduledModel):
+    """A Kronecker product, whose Gram matrix stays the same."""
 
-class DenseModel(Model):
-    """A Kronecker product to begin with; then the coupled Hessian where parameters are few."""
-
-    def __init__(self, coupled: bool, rng: np.random.RandomState) -> None:
-        self.coupled = coupled
-        self.rng = rng
+    def __init__(self) -> None:
+        super().__init__(self._renew)
         self.first: Kronecker | None = None
 
-    def renew(self, iteration: int, objective: Objective, w: Array) -> InitialMatrix:
-        """Return the matrix at some parameters."""
-        if self.coupled and iteration > 0:
-            return Coupled(objective, w, self.rng)
+    def _renew(self, objective: Objective, w: Array) -> InitialMatrix:
         if self.first is None:
             self.first = Kronecker(objective, w)
             return self.first
         return self.first.renewed(objective, w)
-
-
-class SparseModel(Model):
-    """The diagonal."""
-
-    renewals = (0, 5, 12, 30)
-
-    def renew(self, iteration: int, objective: Objective, w: Array) -> InitialMatrix:
-        """Return the matrix at some parameters."""
-        return Diagonal(objective, w)
-
-
-class PlainModel(Model):
-    """The objective's own ruler, for energies and losses without curvature."""
-
-    def at(self, iteration: int, objective: Objective, w: Array) -> InitialMatrix | None:
-        """Return the ruler, once."""
-        return self.renew(iteration, objective, w) if iteration == 0 else None
-
-    def renew(self, iteration: int, objective: Objective, w: Array) -> InitialMatrix:
-        """Return the ruler."""
-        return Ruler(objective)
 
 
 def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
@@ -279,10 +322,10 @@ def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
     p = objective.layout.size // k
     probe = objective.energy.gram(X[:1], objective.weight[:1])
     if probe is None or objective.loss.curvature is None:
-        return PlainModel()
+        return ScheduledModel(lambda objective, w: Ruler(objective))
     if k * p <= COUPLED_SIZE and objective.loss.convex:
-        return DenseModel(True, rng)
+        return CoupledModel(rng)
     # Diagonalising costs about 10 p³, an evaluation 4 n p k: no more than some thirty of them.
     if not issparse(X) and p * p <= 12 * len(objective.y) * k:
-        return DenseModel(False, rng)
-    return SparseModel()
+        return KroneckerModel()
+    return ScheduledModel(Diagonal)

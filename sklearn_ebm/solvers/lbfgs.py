@@ -49,6 +49,7 @@ class LBFGS(Solver):
         max_iter: int,
         rng: np.random.RandomState,
         monitor: Monitor | None = None,
+        memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
         scale = objective.scale()

@@ -55,6 +55,7 @@ class Newton(Solver):
         max_iter: int,
         rng: np.random.RandomState,
         monitor: Monitor | None = None,
+        memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
         scale = objective.scale()

@@ -9,8 +9,9 @@ import numpy as np
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
+from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
-from sklearn_ebm.solvers.initial_matrix import InitialMatrix, PlainModel, Ruler, model_of
+from sklearn_ebm.solvers.initial_matrix import InitialMatrix, Model, Ruler, model_of
 from sklearn_ebm.solvers.line_search import line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
 
@@ -65,18 +66,17 @@ class PreconditionedLBFGS(Solver):
         max_iter: int,
         rng: np.random.RandomState,
         monitor: Monitor | None = None,
+        memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
-        search = _Search(objective, start, Pairs(maxlen=self.memory), rng)
+        search = memory if isinstance(memory, Search) else Search(self.memory, rng)
+        search.begin(objective, start)
         result = Result(start, search.value, 0, False, "max_iter was reached", [search.value])
-        for iteration in range(max_iter):
-            direction = search.direction(iteration)
-            if search.expected <= tol * abs(search.value):
-                if not search.to_float64():
-                    result.converged = True
-                    result.message = "the expected decrease is below tol"
-                    break
-                continue
+        for _ in range(max_iter):
+            direction = search.direction()
+            if search.expected <= tol * abs(search.value) and not search.to_float64():
+                result.converged, result.message = True, "the expected decrease is below tol"
+                break
             if not search.step(direction):
                 result.converged = result.exhausted = True
                 result.message = "rounding hides any further decrease"
@@ -88,22 +88,33 @@ class PreconditionedLBFGS(Solver):
         result.w, result.value = search.w, search.value
         result.n_iter = len(result.curve) - 1
         result.n_evaluations = search.n_evaluations
+        result.memory = search
         return result
 
 
-class _Search:
-    """Where the search is, and what it knows of the curvature."""
+class Search:
+    """Where the search is, and what it knows of the curvature; survives a change of the loss."""
 
-    def __init__(
-        self, objective: Objective, start: Array, pairs: Pairs, rng: np.random.RandomState
-    ) -> None:
-        self.phases = deque(o for o in (objective.single, objective) if o is not None)
-        self.pairs = pairs
-        self.model = model_of(self.phases[0], rng)
+    def __init__(self, n_pairs: int, rng: np.random.RandomState) -> None:
+        self.pairs = Pairs(maxlen=n_pairs)
+        self.rng = rng
+        self.model: Model | None = None
         self.matrix: InitialMatrix | None = None
-        self.n_evaluations = 0
-        self.expected = np.inf
+        self.loss: Loss | None = None
         self.gains: deque[float] = deque(maxlen=STALLED_ITERATIONS)
+
+    def begin(self, objective: Objective, start: Array) -> None:
+        """Start, or go on with the same objective, or with another loss."""
+        self.phases = deque(o for o in (objective.single, objective) if o is not None)
+        if self.model is None:
+            self.model = model_of(self.phases[0], self.rng)
+        if objective.loss is not self.loss:
+            self.pairs.clear()
+            self.iteration = 0
+        self.loss = objective.loss
+        self.gains.clear()
+        self.n_evaluations = self.renewed_at = 0
+        self.expected = np.inf
         self.w = start
         self.value, self.gradient = self.evaluate(start)
 
@@ -116,22 +127,31 @@ class _Search:
         """What a monitor sees."""
         return Progress(self.w, self.value, self.gradient, self.expected, self.n_evaluations)
 
-    def direction(self, iteration: int) -> Array:
+    def direction(self) -> Array:
         """The quasi-Newton step; `expected` becomes the decrease that it promises."""
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            self.matrix = self.model.at(iteration, self.phases[0], self.w) or self.matrix
+            self._renew()
             assert self.matrix is not None
             direction = -two_loop(self.gradient, self.pairs, self.matrix)
             if not np.isfinite(direction).all():
                 # What the model says does not fit into a float: plain units will have to do.
-                self.model, self.matrix = PlainModel(), Ruler(self.phases[0])
+                self.matrix = Ruler(self.phases[0])
                 direction = -two_loop(self.gradient, self.pairs, self.matrix)
-        self.expected = -0.5 * float(self.gradient @ direction)
-        if not self.expected >= 0:
-            self.pairs.clear()
-            direction = -self.matrix(self.gradient)
-            self.expected = max(-0.5 * float(self.gradient @ direction), 0.0)
+            self.expected = -0.5 * float(self.gradient @ direction)
+            if not self.expected >= 0:
+                self.pairs.clear()
+                direction = -self.matrix(self.gradient)
+                self.expected = max(-0.5 * float(self.gradient @ direction), 0.0)
         return direction
+
+    def _renew(self) -> None:
+        assert self.model is not None
+        spent = self.n_evaluations - self.renewed_at
+        matrix = self.model.at(self.iteration, spent, self.phases[0], self.w)
+        self.iteration += 1
+        if matrix is not None:
+            self.matrix = matrix
+            self.renewed_at = self.n_evaluations
 
     def step(self, direction: Array) -> bool:
         """Move along the direction; False if nothing lowers the value any more."""
