@@ -102,6 +102,8 @@ class Objective:
         self.slices = list(row_slices(X.shape[0], n_answers, X.shape[1]))
         self.equal_weights = bool((weight == 1).all())
         self.dtype = X.dtype
+        self.anchor: Array | None = None
+        self.nearness = 0.0
         # The same sum with rows in float32, in the same parameters; None where there is none.
         self.single: Objective | None = None
         keep = X.shape[0] * n_answers <= KEPT_MASKS
@@ -116,6 +118,14 @@ class Objective:
         other.loss = loss
         if self.single is not None:
             other.single = self.single.with_loss(loss)
+        return other
+
+    def near(self, anchor: Array, nearness: float) -> Objective:
+        """Return the same sum with a penalty, in units of λ/2, on the way from a point."""
+        other = copy(self)
+        other.anchor, other.nearness = anchor, nearness
+        if self.single is not None:
+            other.single = self.single.near(anchor, nearness)
         return other
 
     def exact(self) -> Objective:
@@ -182,7 +192,13 @@ class Objective:
         value, gradient = self.sum_over_rows(of_block)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             pull = self.penalty * w
-            return value + 0.5 * float(pull @ w), gradient + pull
+            value += 0.5 * float(pull @ w)
+            gradient += pull
+            if self.anchor is not None:
+                back = self.nearness * self.penalty * (w - self.anchor)
+                value += 0.5 * float(back @ (w - self.anchor))
+                gradient += back
+        return value, gradient
 
     def value(self, w: Array) -> float:
         """Value at `w`, without the way back."""

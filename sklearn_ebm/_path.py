@@ -17,13 +17,22 @@ from sklearn_ebm._params import Array
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers import SOLVERS, Progress, Result, Solver
 
-# The path cools by this factor, and no further than this share of its first temperature.
-COOLING = 0.1
+# The path starts at this share of the margin, cools by this factor from stage to stage, and no
+# further than that share of its first temperature.
+WARMEST = 0.3
+COOLING = 0.3
 COLDEST = 1e-9
 
-# A stage is solved to this share of the gap that its smoothing is expected to leave.
-STAGE_SHARE = 0.2
-LOOSEST = 1e-2
+# What smoothing costs falls at least with this power of the temperature: in proportion to it for
+# each answer in doubt, and answers in doubt become fewer.
+SMOOTHING_POWER = 1.5
+
+# A stage is solved to this share of what its smoothing is expected to cost, at most to `LOOSEST`.
+STAGE_SHARE = 0.02
+LOOSEST = 1e-3
+
+# The stage in which smoothing takes no more than this share of the allowed gap is the last one.
+LAST_SHARE = 0.5
 
 # A certified gap this small is not improved upon, whatever tol asks for.
 FINEST = 1e-8
@@ -41,7 +50,7 @@ POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
 # float32 does not resolve temperatures below this share of the first one.
-COLDEST_SINGLE = 1e-3
+COLDEST_SINGLE = 1e-4
 
 
 class Path:
@@ -129,8 +138,8 @@ class Path:
             w, stage = self._stage(temperature, w, stage_tol, first)
             if self._ended(stage):
                 break
-            worth = 0.5 * max(self.error, self.tol * abs(self.total.value))
-            cool = not self.smooth and (self.smoothing > worth or not np.isfinite(self.bound))
+            room = LAST_SHARE * self.tol * abs(self.total.value)
+            cool = not self.smooth and (self.smoothing > room or not np.isfinite(self.bound))
             exhausted = stage.exhausted or stage_tol < SMALLEST_TOL
             if temperature < COLDEST * first if cool else exhausted:
                 self.total.message = "rounding hides any further decrease"
@@ -138,8 +147,10 @@ class Path:
                 break
             if cool:
                 temperature *= COOLING
-                expected = STAGE_SHARE * COOLING * self.smoothing / abs(self.total.value)
-                stage_tol = float(np.clip(expected, 0.1 * self.tol, stage_tol))
+                self.smoothing *= COOLING**SMOOTHING_POWER
+                share = STAGE_SHARE * self.smoothing / abs(self.total.value)
+                last = self.certifiable and self.smoothing <= room
+                stage_tol = SMALLEST_TOL if last else min(max(share, 0.01 * self.tol), stage_tol)
             else:
                 stage_tol *= 0.1
         return self.total
@@ -168,7 +179,7 @@ class Path:
             tol=tol,
             max_iter=max(self.max_iter - self.total.n_iter, 0),
             rng=self.rng,
-            monitor=(lambda progress: self._certified(loss, progress)) if self.smooth else None,
+            monitor=self._certified if tol <= SMALLEST_TOL else None,
             memory=self.total.memory,
         )
         self.total.memory = stage.memory
@@ -199,18 +210,20 @@ class Path:
             return True
         return False
 
-    def _certified(self, loss: Loss, progress: Progress) -> bool:
-        """Whether the gap is closed at a point; asks the certificate only where it may be."""
+    def _certified(self, progress: Progress) -> bool:
+        """Whether a stage is over; asks the certificate only where the gap may be closed."""
         if not self.certifiable:
             return False
         penalty = self.objective.penalty
         tied = penalty > 0
         estimate = 0.5 * float(progress.gradient[tied] @ (progress.gradient[tied] / penalty[tied]))
-        if not estimate <= min(self.tol * abs(progress.value), RETRY * self.attempted):
+        allowed = self.tol * abs(progress.value)
+        if not estimate <= min(max(allowed - self.smoothing, 0.1 * allowed), RETRY * self.attempted):
             return False
         self.attempted = estimate
-        self._certify(loss, progress.w)
-        return self.closed
+        self._certify(self.stage_loss, progress.w)
+        # A stage whose smoothing leaves no room cannot close the gap: cool first.
+        return self.closed or self.smoothing > allowed
 
     def _certify(self, loss: Loss, w: Array) -> None:
         """Take a point into account: its value, and the bound that its slopes give."""
@@ -232,6 +245,6 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Array
 
 
 def _first_temperature(loss: Loss) -> float:
-    """The temperature of the margin, where the loss has one, else 1."""
+    """A share of the margin, where the loss has one, else of 1."""
     margin = float(np.max(loss.get_params().get("margin", 1.0)))
-    return margin if margin > 0 else 1.0
+    return WARMEST * (margin if margin > 0 else 1.0)

@@ -31,6 +31,10 @@ class Pairs(Protocol):
         """Margins, as a scalar or of shape (n, m)."""
 
 
+# Entries this much larger than the curvature itself would lose it to rounding.
+LARGEST_RATIO = 4.0
+
+
 class Contrast:
     """Turns a loss on pairs into a loss on the energies of a row."""
 
@@ -80,19 +84,30 @@ class Hardest(Contrast):
     ) -> Curvature:
         """Second derivatives in the energies of each row.
 
-        With weights π of the soft minimum o, ∂o = π and ∂²o = −(diag π − ππᵀ)/T. The mixed term
-        φ_ro (e πᵀ + π eᵀ) is φ_ro ((e + π)(e + π)ᵀ − e eᵀ − ππᵀ), and e eᵀ is diagonal.
+        With weights π of the soft minimum o, ∂o = π and ∂²o = −(diag π − ππᵀ)/T. In the plane of
+        e, the right answer, and π the rest is φ_rr e eᵀ + φ_ro (e πᵀ + π eᵀ) + c ππᵀ. As e eᵀ is
+        diagonal, one product c (π + r e)(π + r e)ᵀ with r = φ_ro/c holds all of it. Where c is too
+        small for that, φ_ro ((e + π)(e + π)ᵀ − e eᵀ − ππᵀ) takes the place of the mixed term.
         """
         index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
         _, _, slope_offending = loss.pair(right, lowest, temperature)
         both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)
         bend = -slope_offending / temperature if temperature else np.zeros_like(right)
+        both = both_offending - bend
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = np.where(mixed == 0, 0, mixed / both)
+            level = max(float(np.abs(both_right).max(initial=0.0)), float(bend.max(initial=0.0)))
+            top = LARGEST_RATIO * max(level, 1 / temperature if temperature else 0.0)
+            apart = np.where(np.abs(mixed * ratio) <= top, 0, mixed)
+        ratio[apart != 0] = 0
         diagonal = bend[:, None] * weights
-        diagonal[index] = both_right - mixed
-        joint = weights.copy(order="K")
-        joint[index] = 1.0
-        outer = [_outer(mixed, joint), _outer(both_offending - bend - mixed, weights)]
-        return Curvature(diagonal, tuple(term for terms in outer for term in terms))
+        diagonal[index] = both_right - (mixed - apart) * ratio - apart
+        tilted, joint = weights.copy(order="K"), weights.copy(order="K")
+        tilted[index], joint[index] = ratio, 1
+        outer = _outer(both, tilted)
+        if apart.any():
+            outer += _outer(apart, joint) + _outer(-apart, weights)
+        return Curvature(diagonal, tuple(outer))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m).

@@ -152,6 +152,16 @@ class SmoothedPairwise(Loss):
         self.loss = loss
         self.temperature = temperature
 
+    @property
+    def convex(self) -> bool:  # type: ignore[override]
+        """Whether the loss is: softening keeps it so."""
+        return self.loss.convex
+
+    @property
+    def pinned(self) -> bool:  # type: ignore[override]
+        """Whether the loss is."""
+        return self.loss.pinned
+
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m) at temperature T."""
         return self.loss.at_temperature(energies, correct, self.temperature)

@@ -221,7 +221,7 @@ def _sampled_hessian(
         return (objective.energy.normal_matrix(block.X, bend, block.weight * share[part]),)
 
     (matrix,) = objective.sum_over_rows(of_block)
-    # A product UᵀU is about twice as fast for each of its n·N² operations as those of an
+    # The products UᵀU are about twice as fast for each of their n·N² operations as those of an
     # evaluation, 4 n N; finding the rows takes one forward pass.
     cost = 1.0 + np.count_nonzero(shares) * size / (8 * n_rows)
     return matrix.astype(np.float64), cost

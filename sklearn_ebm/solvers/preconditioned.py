@@ -101,7 +101,7 @@ class Search:
         self.model: Model | None = None
         self.matrix: InitialMatrix | None = None
         self.loss: Loss | None = None
-        self.gains: deque[float] = deque(maxlen=STALLED_ITERATIONS)
+        self.gains: deque[tuple[float, float]] = deque(maxlen=STALLED_ITERATIONS)
 
     def begin(self, objective: Objective, start: Array) -> None:
         """Start, or go on with the same objective, or with another loss."""
@@ -167,12 +167,19 @@ class Search:
             return self.to_float64()
         moved, change = found.point - self.w, found.gradient - self.gradient
         self.pairs.add(moved, change)
-        self.gains.append(self.value - found.value)
+        self.gains.append((self.value - found.value, self.expected))
         self.w, self.value, self.gradient = found
-        full = len(self.gains) == STALLED_ITERATIONS
-        if full and sum(self.gains) < STALLED_GAIN * abs(self.value):
+        if self._stalled():
             self.to_float64()
         return True
+
+    def _stalled(self) -> bool:
+        """Whether the latest steps gained next to nothing, and promise no less than before."""
+        if len(self.gains) < STALLED_ITERATIONS:
+            return False
+        gained = sum(gain for gain, _ in self.gains)
+        nothing = gained < STALLED_GAIN * abs(self.value)
+        return nothing and self.expected > 0.5 * self.gains[0][1]
 
     def to_float64(self) -> bool:
         """Go on in float64; False if the search is there already."""
