@@ -84,13 +84,16 @@ class Standardized(Energy):
         rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
 
         def pullback(slope: Array) -> Params:
-            gradient = template_gradient(slope, rows).astype(np.float64, copy=False)
+            gradient = template_gradient(slope, rows)
             if not self.fit_intercept:
                 return {"coef": gradient / self.deviation}
             constant = -slope.sum(axis=0)
             if self.mean.any():
                 gradient = gradient - constant[:, None] * self.mean
-            return {"coef": np.hstack([gradient / self.deviation, constant[:, None]])}
+            result = np.empty((slope.shape[1], len(self.deviation) + 1))
+            np.divide(gradient, self.deviation, out=result[:, :-1])
+            result[:, -1] = constant
+            return {"coef": result}
 
         def pushforward(direction: Params) -> Array:
             plain = self.to_params(direction)

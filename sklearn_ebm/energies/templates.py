@@ -30,8 +30,10 @@ def template_energies(templates: Array, rows: Any) -> Array:
 def template_gradient(slope: Array, rows: Any) -> Array:
     """Pull slopes (n, k) back to the templates: −Σᵢ slopeᵢ ⊗ φ(xᵢ), (k, p)."""
     slope = slope.astype(rows.dtype, copy=False)
-    product = rows.T @ slope if sparse.issparse(rows) else (slope.T @ rows).T
-    return np.negative(np.asarray(product)).T
+    if sparse.issparse(rows):
+        return -np.asarray(rows.T @ slope).T
+    product = slope.T @ rows
+    return np.negative(product, out=product)
 
 
 def template_normal_matrix(

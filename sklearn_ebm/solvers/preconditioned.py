@@ -11,7 +11,7 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
-from sklearn_ebm.solvers.initial_matrix import InitialMatrix, Model, Ruler, model_of
+from sklearn_ebm.solvers.initial_matrices import InitialMatrix, Model, Ruler, model_of
 from sklearn_ebm.solvers.line_search import line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
 
@@ -24,7 +24,7 @@ class PreconditionedLBFGS(Solver):
 
     L-BFGS corrects an initial matrix H₀ by pairs of steps and changes of the gradient. Here H₀ is
     not a multiple of the identity but a cheap model of the inverse Hessian, see
-    `sklearn_ebm.solvers.initial_matrix`: the Hessian on a sample of the rows where parameters are
+    `sklearn_ebm.solvers.initial_matrices`: the Hessian on a sample of the rows where parameters are
     few, a Kronecker product where they are many, its diagonal where rows are sparse. The pairs are
     kept when it is renewed, and it is scaled by the latest of them.
 

@@ -1,0 +1,117 @@
+"""Which initial matrix, and when it is renewed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse import issparse
+
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix
+from sklearn_ebm.solvers.initial_matrices.coupled import Coupled
+from sklearn_ebm.solvers.initial_matrices.diagonal import Diagonal, Ruler
+from sklearn_ebm.solvers.initial_matrices.kronecker import Kronecker
+
+# Largest number of parameters for which the whole Hessian is factorised.
+COUPLED_SIZE = 1000
+
+# Iterations at which cheap matrices are renewed.
+RENEWALS = (0, 5, 10, 20)
+
+# A matrix serves at least so many evaluations.
+FEWEST_STEPS = 5
+
+
+class Model(ABC):
+    """Which initial matrix, and when it is renewed."""
+
+    @abstractmethod
+    def at(
+        self, iteration: int, spent: int, objective: Objective, w: Array
+    ) -> InitialMatrix | None:
+        """Return a new matrix where one is due, else None.
+
+        Parameters
+        ----------
+        iteration : int
+            0 at the start, and again where the loss has changed.
+        spent : int
+            Evaluations since the last renewal.
+        objective : Objective
+        w : ndarray
+        """
+
+
+class CoupledModel(Model):
+    """A Kronecker product to begin with, then the coupled Hessian.
+
+    It is renewed once the evaluations since the last time have cost as much as it does: whether
+    renewals or more steps would have been the better choice, the cost is at most twice the least.
+    """
+
+    def __init__(self, rng: np.random.RandomState) -> None:
+        self.rng = rng
+        self.cost = 0.0
+        self.begun = False
+
+    def at(
+        self, iteration: int, spent: int, objective: Objective, w: Array
+    ) -> InitialMatrix | None:
+        """Return a new matrix where one is due, else None."""
+        if not self.begun:
+            self.begun = True
+            return Kronecker(objective, w)
+        if 0 < iteration and spent < max(self.cost, FEWEST_STEPS):
+            return None
+        matrix = Coupled(objective, w, self.rng)
+        self.cost = matrix.cost
+        return matrix
+
+
+class ScheduledModel(Model):
+    """A matrix that is renewed at fixed iterations, and after the last each time they double."""
+
+    def __init__(self, make: Callable[[Objective, Array], InitialMatrix]) -> None:
+        self.make = make
+
+    def at(
+        self, iteration: int, spent: int, objective: Objective, w: Array
+    ) -> InitialMatrix | None:
+        """Return a new matrix where one is due, else None."""
+        last = RENEWALS[-1]
+        doubled = iteration > last and iteration % last == 0 and (iteration // last).bit_count() == 1
+        if iteration in RENEWALS or doubled:
+            return self.make(objective, w)
+        return None
+
+
+class KroneckerModel(ScheduledModel):
+    """A Kronecker product, whose Gram matrix stays the same."""
+
+    def __init__(self) -> None:
+        super().__init__(self._renew)
+        self.first: Kronecker | None = None
+
+    def _renew(self, objective: Objective, w: Array) -> InitialMatrix:
+        if self.first is None:
+            self.first = Kronecker(objective, w)
+            return self.first
+        return self.first.renewed(objective, w)
+
+
+def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
+    """Choose by what energy and loss can say of their curvature, and by n, p, k and sparsity."""
+    X, k = objective.X, objective.n_answers
+    p = objective.layout.size // k
+    probe = objective.energy.gram(X[:1], objective.weight[:1])
+    if probe is None or objective.loss.curvature is None:
+        return ScheduledModel(lambda objective, w: Ruler(objective))
+    if k * p <= COUPLED_SIZE and objective.loss.convex:
+        return CoupledModel(rng)
+    # Diagonalising costs about 10 p³, an evaluation 4 n p k: no more than some thirty of them.
+    if not issparse(X) and p * p <= 12 * len(objective.y) * k:
+        return KroneckerModel()
+    return ScheduledModel(Diagonal)

@@ -1,0 +1,40 @@
+"""The diagonal of the Hessian, or a bound on it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_ebm._objective import Block, Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of
+
+
+class Diagonal(InitialMatrix):
+    """The diagonal of the Hessian."""
+
+    def __init__(self, objective: Objective, w: Array) -> None:
+        energy = objective.energy
+
+        def of_block(block: Block) -> tuple[Array]:
+            share = bend_of(objective, w, block).diagonals()
+            share *= block.weight.astype(share.dtype)[:, None]
+            return (objective.layout.pack(energy.curvature_diagonal(block.X, share)),)
+
+        stiffness = objective.sum_over_rows(of_block)[0] + objective.penalty
+        top = float(stiffness.max())
+        self.inverse = 1 / np.maximum(stiffness, 1e-10 * top if top > 0 else 1.0)
+
+    def __call__(self, gradient: Array) -> Array:
+        """Divide by the diagonal."""
+        return self.inverse * gradient
+
+
+class Ruler(InitialMatrix):
+    """The squares of the objective's `scale`: for energies and losses without curvature."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.inverse = objective.scale() ** 2
+
+    def __call__(self, gradient: Array) -> Array:
+        """Multiply by the squares."""
+        return self.inverse * gradient

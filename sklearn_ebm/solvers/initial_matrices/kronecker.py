@@ -1,0 +1,76 @@
+"""The mean curvature of the loss times the Gram matrix of the features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_ebm._objective import Block, Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of, positive_level
+
+# Largest number of answers whose curvatures are coupled in a Kronecker product.
+KRONECKER_ANSWERS = 400
+
+
+class Kronecker(InitialMatrix):
+    """The mean curvature of the loss times the Gram matrix of the features.
+
+    Both are diagonalised, so a product costs k·p·(k + p). The Gram matrix stays the same while
+    the curvature is renewed: `renewed` shares it.
+    """
+
+    def __init__(self, objective: Objective, w: Array) -> None:
+        gram = _gram(objective) / objective.weight.sum()
+        k, p = objective.n_answers, len(gram)
+        self.penalty = objective.penalty.reshape(k, p)[0]
+        # Whitened by penalty and ridge together: (a G + λ) = R (a R⁻¹GR⁻¹ + 1) R with R² = λ + ε.
+        mean = self._mean_curvature(objective, w)
+        level = float(np.max(mean.diagonal() if mean.ndim == 2 else mean))
+        self.root = np.sqrt(self.penalty + 1e-7 * positive_level(level, objective))
+        self.values, self.vectors = np.linalg.eigh(gram / self.root / self.root[:, None])
+        self._combine(mean, objective)
+
+    def renewed(self, objective: Objective, w: Array) -> Kronecker:
+        """Return that with the curvature at other parameters."""
+        other = object.__new__(Kronecker)
+        other.penalty, other.root = self.penalty, self.root
+        other.values, other.vectors = self.values, self.vectors
+        other._combine(self._mean_curvature(objective, w), objective)
+        return other
+
+    @staticmethod
+    def _mean_curvature(objective: Objective, w: Array) -> Array:
+        """Σ wᵢ Bᵢ (k, k), or its diagonal (k,) where there are many answers."""
+        coupled = objective.n_answers <= KRONECKER_ANSWERS
+
+        def of_block(block: Block) -> tuple[Array]:
+            bend = bend_of(objective, w, block)
+            share = block.weight.astype(bend.diagonal.dtype)
+            return ((bend.total(share) if coupled else share @ bend.diagonals()).astype(float),)
+
+        return objective.sum_over_rows(of_block)[0]
+
+    def _combine(self, mean: Array, objective: Objective) -> None:
+        self.answers = None
+        levels = mean
+        if mean.ndim == 2:
+            levels, self.answers = np.linalg.eigh(mean)
+        top = positive_level(float(levels.max()), objective)
+        levels = np.maximum(levels, 1e-6 * top)
+        self.stiffness = levels[:, None] * np.maximum(self.values, 0.0) + 1.0
+
+    def __call__(self, gradient: Array) -> Array:
+        """Rotate to both bases, divide, rotate back."""
+        turned = (gradient.reshape(len(self.stiffness), -1) / self.root) @ self.vectors
+        if self.answers is not None:
+            turned = self.answers @ ((self.answers.T @ turned) / self.stiffness)
+        else:
+            turned /= self.stiffness
+        return ((turned @ self.vectors.T) / self.root).ravel()
+
+
+def _gram(objective: Objective) -> Array:
+    """Σ wᵢ φᵢφᵢᵀ."""
+    energy = objective.energy
+    (total,) = objective.sum_over_rows(lambda block: (energy.gram(block.X, block.weight),))
+    return total
