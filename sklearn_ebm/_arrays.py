@@ -65,6 +65,13 @@ def right_index(
     return np.arange(correct.shape[0]), np.asarray(correct).argmax(axis=1)
 
 
+def blocks_of(X: Any, n_answers: int = 1) -> Iterator[slice]:
+    """Slices over the rows of an array or a sparse matrix."""
+    n_rows, n_columns = X.shape
+    width = X.nnz // max(n_rows, 1) if sparse.issparse(X) else n_columns
+    return row_slices(n_rows, n_answers, max(width, 1))
+
+
 def sparse_rows(X: Any, rows: slice) -> Any:
     """Rows of a CSR matrix as a view: indexing would copy them."""
     start, stop, _ = rows.indices(X.shape[0])
@@ -82,7 +89,7 @@ def take_rows(X: Any, rows: slice) -> Any:
 def largest_entries(X: Any) -> npt.NDArray[np.float64]:
     """Largest |xᵢⱼ| of each column."""
     largest = np.zeros(X.shape[1])
-    for rows in row_slices(X.shape[0], 1, X.shape[1]):
+    for rows in blocks_of(X):
         block = take_rows(X, rows)
         for top in (block.max(axis=0), -block.min(axis=0)):
             np.maximum(largest, top.toarray().ravel() if sparse.issparse(top) else top, out=largest)
@@ -91,10 +98,10 @@ def largest_entries(X: Any) -> npt.NDArray[np.float64]:
 
 def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Weighted norm of each column, √Σᵢ wᵢ xᵢⱼ², computed without overflow or a copy of X."""
-    n_rows, n_columns = X.shape
+    n_columns = X.shape[1]
     largest = largest_entries(X)
     total = np.zeros(n_columns)
-    blocks = list(row_slices(n_rows, 1, n_columns))
+    blocks = list(blocks_of(X))
     unit = np.where(largest > 0, largest, 1.0)
     for rows in blocks:
         block = take_rows(X, rows)
@@ -124,7 +131,7 @@ def column_moments(
     share /= share.sum()
     mean = np.zeros(X.shape[1])
     square = np.zeros(X.shape[1])
-    blocks = list(row_slices(X.shape[0], 1, X.shape[1]))
+    blocks = list(blocks_of(X))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         if centred:
             for rows in blocks:

@@ -62,3 +62,12 @@ class Curvature(NamedTuple):
         for factor, vector in self.outer:
             result += factor * ((vector * share[:, None]).T @ vector)
         return result
+
+    def matrices(self) -> Array:
+        """Return the matrix of each row, (n, m, m)."""
+        n_rows, m = self.diagonal.shape
+        result = np.zeros((n_rows, m, m))
+        result[:, np.arange(m), np.arange(m)] = self.diagonal
+        for factor, vector in self.outer:
+            result += factor * vector[:, :, None] * vector[:, None, :]
+        return result

@@ -29,9 +29,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from sklearn_ebm._arrays import AnswerMask, correct_mask, row_slices, take_rows
+from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, take_rows
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, ParameterLayout
 from sklearn_ebm.energies import Energy
@@ -100,8 +99,7 @@ class Objective:
         self.layout = ParameterLayout(energy.shapes(X.shape[1], n_answers))
         self.penalized = self.layout.mask(energy.penalized)
         self.penalty = np.where(self.penalized, penalty, 0.0)
-        width = max(X.nnz // X.shape[0], 1) if sparse.issparse(X) else X.shape[1]
-        self.slices = list(row_slices(X.shape[0], n_answers, width))
+        self.slices = list(blocks_of(X, n_answers))
         self.equal_weights = bool((weight == 1).all())
         self.dtype = X.dtype
         self.anchor: Array | None = None

@@ -49,6 +49,9 @@ class Energy(BaseEstimator, ABC):
         Whether F ≥ 0 for all parameters, as for a distance. Some losses need it.
     linear : bool
         Whether F is linear in the parameters. A convex loss then has a duality gap.
+    gram : callable or None
+        ``(X, weight) -> Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ`` of the features that one template for each answer
+        meets, where there are such features.
     examples : tuple of dict
         Settings that the checks run at, one of them away from every default.
     """
@@ -57,6 +60,7 @@ class Energy(BaseEstimator, ABC):
     nonnegative: ClassVar[bool] = False
     linear: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+    gram: Callable[[Any, npt.NDArray[np.float64]], Array] | None = None
 
     @abstractmethod
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
@@ -100,10 +104,6 @@ class Energy(BaseEstimator, ABC):
         ndarray of shape (size, size) or None
             In the order of `shapes`.
         """
-        return None
-
-    def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array | None:
-        """Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ of the features that templates meet; None where there are none."""
         return None
 
     def curvature_diagonal(self, X: Any, bend: Array) -> Params | None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._arrays import column_moments, row_slices, take_rows
+from sklearn_ebm._arrays import blocks_of, column_moments, row_slices, take_rows
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
@@ -193,10 +193,10 @@ class Standardized(Energy):
             rows_of, X.shape[1] + self.fit_intercept, bend, weight
         )
 
-    def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array | None:
+    def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array:
         """Σᵢ wᵢ φφᵀ, (p, p)."""
         total = np.zeros((X.shape[1] + self.fit_intercept,) * 2)
-        for part in row_slices(X.shape[0], 1, X.shape[1]):
+        for part in blocks_of(X):
             rows = self.features(take_rows(X, part))
             share = np.sqrt(weight[part])[:, None].astype(rows.dtype)
             rows = rows.multiply(share).tocsr() if sparse.issparse(rows) else rows * share
@@ -206,8 +206,12 @@ class Standardized(Energy):
 
     def curvature_diagonal(self, X: Any, bend: Array) -> Params:
         """Σᵢ hᵢ φⱼ² for weighted diagonals h (n, k) of the loss's curvature."""
-        rows = self.features(X)
-        squares = rows.multiply(rows).tocsr() if sparse.issparse(rows) else rows * rows
-        bend = bend.astype(rows.dtype, copy=False)
-        product = squares.T @ bend if sparse.issparse(rows) else (bend.T @ squares).T
-        return {"coef": np.asarray(product).T.astype(np.float64)}
+        if not sparse.issparse(X):
+            rows = self.features(X)
+            product = bend.astype(rows.dtype, copy=False).T @ np.square(rows)
+            return {"coef": product.astype(np.float64, copy=False)}
+        squares = type(X)((np.square(X.data), X.indices, X.indptr), shape=X.shape, copy=False)
+        product = np.asarray(squares.T @ bend.astype(X.dtype, copy=False)).T / self.deviation**2
+        if self.fit_intercept:
+            product = np.hstack([product, bend.sum(axis=0)[:, None]])
+        return {"coef": product.astype(np.float64, copy=False)}

@@ -14,6 +14,7 @@ from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix
 from sklearn_ebm.solvers.initial_matrices.coupled import Coupled
 from sklearn_ebm.solvers.initial_matrices.diagonal import Diagonal, Ruler
 from sklearn_ebm.solvers.initial_matrices.kronecker import Kronecker
+from sklearn_ebm.solvers.initial_matrices.low_rank import LowRank, low_rank
 
 # Largest number of parameters for which the whole Hessian is factorised.
 COUPLED_SIZE = 1000
@@ -71,31 +72,59 @@ class CoupledModel(Model):
         return matrix
 
 
-class ScheduledModel(Model):
-    """A matrix that is renewed at fixed iterations, and after the last each time they double."""
+class LargeModel(Model):
+    """For many parameters: where few rows bend, all of their curvature; else a cheap matrix.
 
-    def __init__(self, make: Callable[[Objective, Array], InitialMatrix]) -> None:
-        self.make = make
+    The cheap matrix is renewed at fixed iterations, and after the last each time they double.
+
+    Parameters
+    ----------
+    cheap : callable
+        ``(objective, w) -> InitialMatrix``.
+    """
+
+    def __init__(self, cheap: Callable[[Objective, Array], InitialMatrix]) -> None:
+        self.cheap = cheap
+        self.matrix: InitialMatrix | None = None
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
     ) -> InitialMatrix | None:
         """Return a new matrix where one is due, else None."""
-        last = RENEWALS[-1]
-        doubled = iteration > last and iteration % last == 0 and (iteration // last).bit_count() == 1
-        if iteration in RENEWALS or doubled:
-            return self.make(objective, w)
-        return None
+        if isinstance(self.matrix, LowRank) and iteration > 0:
+            due = spent >= max(self.matrix.cost, FEWEST_STEPS)
+        else:
+            last = RENEWALS[-1]
+            doubled = iteration > last and iteration % last == 0
+            doubled = doubled and (iteration // last).bit_count() == 1
+            due = iteration in RENEWALS or doubled
+        if not due:
+            return None
+        few = None
+        if self.matrix is not None and objective.loss.convex and (objective.penalty > 0).any():
+            few = low_rank(objective, w)
+        self.matrix = few if few is not None else self.cheap(objective, w)
+        return self.matrix
 
 
-class KroneckerModel(ScheduledModel):
-    """A Kronecker product, whose Gram matrix stays the same."""
+class OnceModel(Model):
+    """One matrix that is never renewed."""
+
+    def at(
+        self, iteration: int, spent: int, objective: Objective, w: Array
+    ) -> InitialMatrix | None:
+        """Return the objective's ruler at the start."""
+        return Ruler(objective) if iteration == 0 else None
+
+
+class KroneckerSeries:
+    """Kronecker products that share the Gram matrix."""
 
     def __init__(self) -> None:
-        super().__init__(self._renew)
         self.first: Kronecker | None = None
 
-    def _renew(self, objective: Objective, w: Array) -> InitialMatrix:
+    def __call__(self, objective: Objective, w: Array) -> InitialMatrix:
+        """Return the product with the curvature at some parameters."""
         if self.first is None:
             self.first = Kronecker(objective, w)
             return self.first
@@ -106,12 +135,11 @@ def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
     """Choose by what energy and loss can say of their curvature, and by n, p, k and sparsity."""
     X, k = objective.X, objective.n_answers
     p = objective.layout.size // k
-    probe = objective.energy.gram(X[:1], objective.weight[:1])
-    if probe is None or objective.loss.curvature is None:
-        return ScheduledModel(lambda objective, w: Ruler(objective))
+    if objective.energy.gram is None or objective.loss.curvature is None:
+        return OnceModel()
     if k * p <= COUPLED_SIZE and objective.loss.convex:
         return CoupledModel(rng)
     # Diagonalising costs about 10 p³, an evaluation 4 n p k: no more than some thirty of them.
     if not issparse(X) and p * p <= 12 * len(objective.y) * k:
-        return KroneckerModel()
-    return ScheduledModel(Diagonal)
+        return LargeModel(KroneckerSeries())
+    return LargeModel(Diagonal)
