@@ -39,6 +39,7 @@ def parse():
     add = parser.add_argument
     add("--data", help="folder with classification/*.npz (default: sets of scikit-learn)")
     add("--cases", default=",".join(CASES), help=f"with commas, of: {', '.join(CASES)}")
+    add("--sets", help="names, with commas: of the real sets, these only (default: all)")
     add("--repeats", type=int, default=5, help="timed runs of each contender (default: 5)")
     add("--limit", type=float, default=60.0, help="seconds that one fit may take (default: 60)")
     add("--cores", type=int, default=2, help="for every contender (default: 2)")
@@ -48,6 +49,7 @@ def parse():
     add("--json", metavar="FILE", help="write all rows there, after each case")
     add("--quick", action="store_true", help="small subsamples, short limits; judges nothing")
     options = parser.parse_args()
+    options.sweep_repeats = 1 if options.quick else 3
     if options.quick:
         options.limit, options.repeats = min(options.limit, 0.5), min(options.repeats, 2)
     unknown = set(options.cases.split(",")) - set(CASES)

@@ -6,6 +6,7 @@ file           holds
 data.py        the sets of rows, real and synthetic
 objectives.py  the objective, written a second time, in plain NumPy
 contenders.py  who takes part, and the ladder of settings each climbs
+clock.py       seconds of a fit, with a limit to them
 race.py        the sweep of settings, and the interleaved timing of the best of each
 fits.py        the cases that race fits: nll, unscaled, binary, sparse, hinge
 counts.py      the cases that count evaluations: losses, certificate

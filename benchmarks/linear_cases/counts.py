@@ -6,9 +6,10 @@ from sklearn.base import clone
 from sklearn_ebm import EBMClassifier
 
 from . import objectives
+from .clock import evaluations, timed_fit
 from .data import problems
 from .fits import NLL_SETS
-from .race import evaluations, long_run, timed_fit
+from .race import long_run
 from .report import geometric_mean
 
 TOL = 1e-4

@@ -48,6 +48,8 @@ def problems(names, options, *, loss="nll", scaled=True, stand_ins=("digits",)):
     if options.data is None:
         print(f"No --data: {', '.join(names)} left out; stand-ins: {', '.join(stand_ins)}")
         names = [*stand_ins, *(name for name in names if name in SYNTHETIC)]
+    elif options.sets:
+        names = [name for name in names if name in options.sets.split(",")]
     for name in names:
         loaded = load(name, options.data)
         if loaded is None:

@@ -4,8 +4,8 @@ import numpy as np
 
 from sklearn_ebm import EBMClassifier
 
+from .clock import evaluations, timed_fit
 from .data import Problem, planted
-from .race import evaluations, timed_fit
 from .speed import objective_of, seconds_of_calls
 
 ITERATIONS = 10

@@ -13,10 +13,6 @@ which one that is depends on the solver, the sizes and what else the machine doe
 """
 
 import gc
-import signal
-import time
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -27,55 +23,13 @@ from threadpoolctl import threadpool_limits
 from sklearn_ebm import EBMClassifier
 
 from . import objectives
+from .clock import evaluations, timed_fit
 from .contenders import LBFGS, OURS, RIVAL, SINGLE
 
 LADDER_LIMITS = 3  # a whole ladder may take this many times the limit of one fit
-CHEAP_SECONDS, CHEAP_REPEATS = 1.0, 3
+CHEAP_SECONDS = 1.0  # settings quicker than that are repeated in the sweep, too
 WORTH_TIMING = 2.0  # rivals this much slower than the fastest are not timed again
-PAUSE = 0.03  # lets the threads of the fit before go to sleep
 PICTURE_GAP = 1e-6
-
-
-class TimeIsUp(BaseException):
-    """Not an Exception, so that no estimator takes it for a numerical failure."""
-
-
-@contextmanager
-def time_limit(seconds):
-    """Raise TimeIsUp in the main thread, between two of its bytecodes; nothing on Windows."""
-    if not hasattr(signal, "setitimer") or not np.isfinite(seconds):
-        yield
-        return
-
-    def ring(*_):
-        raise TimeIsUp
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def timed_fit(model, X, y, limit):
-    """Seconds of a fit alone; None if it did not end in time."""
-    gc.collect()
-    time.sleep(PAUSE)
-    try:
-        with warnings.catch_warnings(), time_limit(limit):
-            warnings.simplefilter("ignore")
-            start = time.perf_counter()
-            model.fit(X, y)
-            return time.perf_counter() - start
-    except TimeIsUp:
-        return None
-
-
-def evaluations(model):
-    """Evaluations of a fitted model, or its solver's iterations where it does not count them."""
-    return int(np.max(getattr(model, "n_evaluations_", model.n_iter_)))
 
 
 @dataclass
@@ -176,7 +130,9 @@ class Race:
 
     def _repeated(self, contender, setting, threads):
         seconds = []
-        while not seconds or (len(seconds) < CHEAP_REPEATS and sum(seconds) < CHEAP_SECONDS):
+        while not seconds or (
+            len(seconds) < self.options.sweep_repeats and sum(seconds) < CHEAP_SECONDS
+        ):
             model = clone(contender.estimator).set_params(**contender.setting(setting))
             rows = self.rows(contender.dtype)
             with threadpool_limits(threads):
@@ -225,6 +181,7 @@ class Race:
                     continue
                 contender = run.contender
                 model = clone(contender.estimator).set_params(**contender.setting(run.setting))
+                gc.collect()
                 with threadpool_limits(threads):
                     fit = timed_fit(model, self.rows(contender.dtype), self.problem.y, np.inf)
                 seconds[name, threads].append(fit)
