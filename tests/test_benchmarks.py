@@ -1,6 +1,7 @@
 """The benchmark of linear energies runs, and judges everybody by the right objective."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,8 +75,9 @@ def test_verdicts(linear_cases):
 def run(folder, *arguments):
     rows = folder / "rows.json"
     command = [sys.executable, str(BENCHMARKS / "linear.py"), "--quick", "--json", str(rows)]
+    checkout = os.environ | {"PYTHONPATH": str(BENCHMARKS.parent)}
     done = subprocess.run(
-        [*command, *arguments], cwd=BENCHMARKS.parent, capture_output=True, text=True, check=False
+        [*command, *arguments], env=checkout, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(rows.read_text(encoding="utf-8"))

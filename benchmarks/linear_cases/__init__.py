@@ -7,7 +7,8 @@ data.py        the sets of rows, real and synthetic
 objectives.py  the objective, written a second time, in plain NumPy
 contenders.py  who takes part, and the ladder of settings each climbs
 clock.py       seconds of a fit, with a limit to them
-race.py        the sweep of settings, and the interleaved timing of the best of each
+sweep.py       the sweep of settings, and the least objective
+race.py        the interleaved timing of the best setting of each
 fits.py        the cases that race fits: nll, unscaled, binary, sparse, hinge
 counts.py      the cases that count evaluations: losses, certificate
 speed.py       the cases that time one call: evaluation, predict

@@ -70,20 +70,20 @@ def ours(loss):
 
 
 def likelihood_contenders(problem):
-    """Ours first, then every solver of LogisticRegression that the problem admits."""
+    """Ours first, then every solver that the problem admits, slow ones last."""
     entries = ours("nll")
     for solver in ("lbfgs", "newton-cg", "newton-cholesky"):
         if solver == "newton-cholesky" and not small_hessian(problem):
             print("newton-cholesky left out: sparse rows, or a Hessian of over 0.8 GB")
             continue
         entries.append(Contender(solver, LogisticRegression(max_iter=UNLIMITED, solver=solver)))
+    intelex = intelex_estimator(problem)
+    if intelex is not None:
+        entries.append(Contender("scikit-learn-intelex", intelex))
     for solver in ("sag", "saga"):
         # Their tolerance looks at one step only; counting passes stops them just as well.
         estimator = LogisticRegression(solver=solver, tol=0.0, random_state=0)
         entries.append(Contender(solver, estimator, "max_iter", steps(3, 20_000), deaf=True))
-    intelex = intelex_estimator(problem)
-    if intelex is not None:
-        entries.append(Contender("scikit-learn-intelex", intelex))
     single = LogisticRegression(max_iter=UNLIMITED)
     entries.append(Contender(SINGLE, single, role=OTHER_PRECISION, dtype=np.float32))
     return entries

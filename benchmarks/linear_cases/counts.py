@@ -9,8 +9,8 @@ from . import objectives
 from .clock import evaluations, timed_fit
 from .data import problems
 from .fits import NLL_SETS
-from .race import long_run
 from .report import geometric_mean
+from .sweep import long_run
 
 TOL = 1e-4
 

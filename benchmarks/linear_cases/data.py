@@ -83,8 +83,9 @@ def load(name, folder):
 def subsample(X, y):
     """A few rows and columns, for a first look."""
     rows = np.random.RandomState(0).permutation(X.shape[0])[:QUICK_ROWS]
-    columns = 20 * QUICK_COLUMNS if sparse.issparse(X) else QUICK_COLUMNS
-    return X[rows][:, -columns:], y[rows]
+    count = 20 * QUICK_COLUMNS if sparse.issparse(X) else QUICK_COLUMNS
+    columns = np.random.RandomState(1).permutation(X.shape[1])[:count]
+    return X[rows][:, columns], y[rows]
 
 
 def prepare(X, scaled):

@@ -8,6 +8,9 @@ import numpy as np
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#0072B2", "#999999")
 MARKERS = ("s", "^", "v", "D", "P", "X", "<")
 OURS = {"color": "black", "linewidth": 3.0, "marker": "o", "markersize": 6, "zorder": 5}
+ORDER = ("lbfgs", "newton-cg", "newton-cholesky", "sag", "saga", "scikit-learn-intelex",
+         "lbfgs in float32")  # fmt: skip
+LOWEST = 1e-9  # smaller gaps are drawn at the lower edge
 NAMES = {"nll": "likelihood, standardised", "unscaled": "likelihood, columns as they come",
          "binary": "two classes", "sparse": "sparse counts", "hinge": "hinge"}  # fmt: skip
 
@@ -60,10 +63,11 @@ def draw_case(report, case, folder):
 
 
 def style_of(contenders):
-    """Ours alike everywhere; the others in the order in which they come."""
+    """Ours and the solvers alike everywhere; others in the order in which they come."""
     others = [name for name in dict.fromkeys(contenders) if name != "EBMClassifier"]
     styles = {"EBMClassifier": OURS}
-    for position, name in enumerate(others):
+    for name in others:
+        position = (ORDER if name in ORDER else others).index(name)
         styles[name] = {"color": COLOURS[position % len(COLOURS)], "linewidth": 1.4,
                         "marker": MARKERS[position % len(MARKERS)], "markersize": 4}  # fmt: skip
     return styles
@@ -73,7 +77,7 @@ def panel(axis, case, subject, curves, styles):
     for curve in curves:
         x, y = np.array(curve["x"]), np.array(curve["y"])
         if case != "growth":
-            x, y = frontier(x, y)
+            x, y = frontier(x, np.maximum(y, 2 * LOWEST))
         axis.loglog(x, y, label=curve["contender"], **styles[curve["contender"]])
     axis.set_title(subject, fontsize=10)
     axis.grid(True, which="major", linewidth=0.5, alpha=0.5)
@@ -81,7 +85,7 @@ def panel(axis, case, subject, curves, styles):
         axis.set_xlabel(f"{subject.split()[-1]} (others fixed)")
         axis.set_ylabel("seconds")
         return
-    axis.set_ylim(1e-8, 2)
+    axis.set_ylim(LOWEST, 2)
     axis.set_xlabel("seconds of fit")
     axis.set_ylabel("true relative gap (f − f*)/f*")
     axis.axhline(1e-4, color="grey", linewidth=0.8, linestyle=":")

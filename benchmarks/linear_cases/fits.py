@@ -1,17 +1,11 @@
 """The cases that race fits to a true relative gap."""
 
-from .contenders import (
-    CERTIFIED,
-    LBFGS,
-    OURS,
-    RIVAL,
-    SINGLE,
-    hinge_contenders,
-    likelihood_contenders,
-)
+from .contenders import CERTIFIED, LBFGS, SINGLE, hinge_contenders, likelihood_contenders
 from .data import problems
-from .race import Race
+from .race import ratios as ratios_of
+from .race import spent_in_vain, timed
 from .report import geometric_mean
+from .sweep import Sweep, certainty
 
 NLL_SETS = ("letter", "satimage", "shuttle", "mnist_t10k")
 LIKELIHOOD_GAP = 1e-4
@@ -68,66 +62,36 @@ def hinge(options, report):
 def raced(problem, contenders, options, report, case, *targets, fastest, lbfgs=(None, None)):
     """Race one problem; print its runs and ratios, and return the ratios at the last target."""
     print(f"\n{problem.describe()}")
-    race = Race(problem, contenders(problem), options, min(targets))
-    race.sweep(targets)
-    certified = "none" if race.best_gap is None else f"{race.best_gap:.1e}"
-    print(f"  f* = {race.best:.8g}, certified within {certified} of the minimum")
-    curves(race, case, report)
-    ratios = {}
+    sweep = Sweep(problem, contenders(problem), options, targets)
+    sweep.run_all()
+    print(f"  f* = {sweep.best:.8g}, {certainty(sweep.best, sweep.bound)}")
+    curves(sweep, case, report)
+    found = {}
     for target in targets:
         print(f"  seconds to a true relative gap of {target:g}; evaluations or iterations; gap")
-        medians = race.time(target)
-        show(race, target, medians, case, report)
-        ratios = compare(race, medians)
-        judge(problem, ratios, report, case, target, fastest, lbfgs)
-    return ratios | {"official": problem.official}
+        medians = timed(sweep, target)
+        show(sweep, target, medians, case, report)
+        found = ratios_of(sweep, medians)
+        judge(problem, found, report, case, target, fastest, lbfgs)
+    return found | {"official": problem.official and not options.sets}
 
 
-def show(race, target, medians, case, report):
-    chosen = race.fastest(target)
-    for contender in race.contenders:
+def show(sweep, target, medians, case, report):
+    """One line for each contender."""
+    chosen, subject = sweep.fastest(target), sweep.problem.name
+    for contender in sweep.contenders:
         name, run = contender.name, chosen.get(contender.name)
+        more = {"target": target, "role": contender.role}
         if run is None:
-            mine = [run for run in race.runs if run.contender is contender]
-            gap = min((run.gap(race.best) for run in mine), default=None)
-            note = {"note": f"not reached in {race.spent_in_vain(name):.1f} s; best gap shown"}
-            report.run(case, race.problem.name, name, None, gap=gap, target=target, **note)
+            gap = min(run.gap(sweep.best) for run in sweep.of(name))
+            spent = spent_in_vain(sweep, name)
+            more["note"] = f"not reached in {spent:.1f} s: best gap"
+            report.run(case, subject, name, None, gap=gap, **more)
             continue
         seconds, repeats, threads = medians[name]
-        extra = {contender.parameter: run.setting, "repeats": repeats, "threads": threads}
-        if run.certified is not None:
-            extra["certified"] = run.certified
-        gap = run.gap(race.best)
-        report.run(case, race.problem.name, name, seconds, run.evaluations, gap, target=target,
-                   role=contender.role, **extra)  # fmt: skip
-
-
-def compare(race, medians):
-    """Seconds of others over ours; bounds for those that did not reach the gap are marked."""
-    names = {
-        role: [contender.name for contender in race.contenders if contender.role == role]
-        for role in (OURS, RIVAL)
-    }
-    mine = min((medians[name][0] for name in names[OURS] if name in medians), default=None)
-
-    def ratio(name, by=mine):
-        if by is None:
-            return 0.0, "ours did not reach the gap"
-        if name in medians:
-            return medians[name][0] / by, ""
-        return race.spent_in_vain(name) / by, "at least: not reached"
-
-    reached = [name for name in names[RIVAL] if name in medians]
-    winner = min(reached or names[RIVAL], key=lambda name: ratio(name)[0])
-    result = {"the fastest rival": (ratio(winner)[0], ratio(winner)[1] or winner)}
-    result |= {name: ratio(name) for name in (LBFGS, SINGLE) if name in known(race)}
-    stopped = medians[CERTIFIED][0] if CERTIFIED in medians else None
-    result["certified stop"] = ratio(winner, stopped)
-    return result
-
-
-def known(race):
-    return {contender.name for contender in race.contenders}
+        more |= {contender.parameter: run.setting, "repeats": repeats, "threads": threads}
+        more["certified"] = "" if run.certified is None else run.certified
+        report.run(case, subject, name, seconds, run.evaluations, run.gap(sweep.best), **more)
 
 
 def judge(problem, ratios, report, case, target, fastest, lbfgs):
@@ -146,17 +110,17 @@ def mean(report, case, ratios, against, must, aim, official=None):
         return
     values = [ratio[against] for ratio in ratios]
     official = all(ratio["official"] for ratio in ratios) if official is None else official
-    bounds = sum("at least" in note for _, note in values)
+    bounds = sum(note.startswith("at least") for _, note in values)
     note = f"{bounds} of {len(values)} are lower bounds" if bounds else ""
     report.target(case, "geometric mean", f"times faster than {against}",
                   geometric_mean(value for value, _ in values), must, aim, official=official,
                   note=note)  # fmt: skip
 
 
-def curves(race, case, report):
+def curves(sweep, case, report):
     """Seconds against the true gap, for the picture."""
-    for contender in race.contenders:
-        mine = [run for run in race.runs if run.contender is contender and run.value is not None]
-        points = sorted((run.seconds, max(run.gap(race.best), 1e-12)) for run in mine)
+    for contender in sweep.contenders:
+        mine = [run for run in sweep.of(contender.name) if run.value is not None]
+        points = sorted((run.seconds, max(run.gap(sweep.best), 1e-12)) for run in mine)
         if contender.name != CERTIFIED and points:
-            report.curve(case, race.problem.name, contender.name, *zip(*points, strict=True))
+            report.curve(case, sweep.problem.name, contender.name, *zip(*points, strict=True))

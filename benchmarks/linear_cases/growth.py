@@ -38,14 +38,14 @@ def one_shape(shape, options, report, points):
     objective, w = objective_of(problem)
     call = {"": lambda: objective.evaluate(w)}
     seconds = {MEASURES[0]: seconds_of_calls(call, 3, options.cores)[""]}
-    report.run("growth", problem.name, MEASURES[0], seconds[MEASURES[0]])
+    report.run("growth", problem.name, f"{problem.name}, {MEASURES[0]}", seconds[MEASURES[0]])
     for measure, settings in ((MEASURES[1], {"max_iter": ITERATIONS}), (MEASURES[2], {})):
         if points[measure] and points[measure][-1][1] > options.limit:
             continue
         model = EBMClassifier(**settings)
         seconds[measure] = timed_fit(model, problem.X, problem.y, 4 * options.limit)
         count = None if seconds[measure] is None else evaluations(model)
-        report.run("growth", problem.name, measure, seconds[measure], count)
+        report.run("growth", problem.name, f"{problem.name}, {measure}", seconds[measure], count)
     return seconds
 
 
