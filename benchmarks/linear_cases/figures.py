@@ -47,11 +47,7 @@ def draw_case(report, case, folder):
         )
     for axis in axes.flat[len(subjects) :]:
         axis.set_axis_off()
-    handles = {}
-    for axis in axes.flat:
-        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    place = {"loc": "outside lower center", "ncols": 2 * columns, "frameon": False}
-    figure.legend(handles.values(), handles.keys(), **place)
+    legend(figure, 2 * columns)
     figure.suptitle(
         {"growth": "Seconds against size"}.get(case, f"Time to a gap: {NAMES.get(case)}")
     )
@@ -60,6 +56,15 @@ def draw_case(report, case, folder):
         figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
     return paths
+
+
+def legend(figure, columns):
+    """One for all panels, each contender once."""
+    handles = {}
+    for axis in figure.axes:
+        handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    place = {"loc": "outside lower center", "ncols": columns, "frameon": False}
+    figure.legend(handles.values(), handles.keys(), **place)
 
 
 def style_of(contenders):
