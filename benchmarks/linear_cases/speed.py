@@ -81,7 +81,7 @@ def evaluation(options, report):
         for dtype in ratios:
             ratio = one_evaluation(problem, dtype, options, report)
             ratios[dtype].append(ratio)
-    official = all(problem.official for problem in named)
+    official = not options.sets and all(problem.official for problem in named)
     for dtype, values in ratios.items():
         mean = geometric_mean(values)
         report.target("evaluation", "geometric mean", f"{dtype}: evaluation over its products",
