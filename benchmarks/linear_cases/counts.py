@@ -40,10 +40,11 @@ def certificate(options, report):
         for problem in problems(names, options, loss=loss):
             print(f"\n{problem.describe()}")
             excess.append((one_certificate(problem, options, report), problem.official))
+        official = not options.sets and all(official for _, official in excess)
         value = geometric_mean(1 + part for part, _ in excess) - 1
         report.target("certificate", "geometric mean", f"{loss}: evaluations too many, share",
                       value, 0.4, 0.1, at_most=True,
-                      official=not options.sets and all(official for _, official in excess))  # fmt: skip
+                      official=official)  # fmt: skip
 
 
 def one_certificate(problem, options, report):
