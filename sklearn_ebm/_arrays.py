@@ -120,8 +120,8 @@ def column_moments(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Weighted mean and standard deviation of each column, for any finite numbers.
 
-    Not centred, the mean is zero and the deviation is the root mean square. Where a column is
-    constant, up to rounding, its deviation is taken as 1.
+    Not centred, the mean is zero and the deviation is the root mean square. Where that leaves
+    nothing but rounding, the deviation is infinite: such a column, standardised, is zero.
 
     Returns
     -------
@@ -150,6 +150,5 @@ def column_moments(
         if centred and not np.isfinite(mean).all():
             mean = np.zeros(X.shape[1])  # the sum overflowed, and with it every centre is as good
         deviation = np.hypot(column_norms(X, share), mean)
-    deviation[deviation <= 8 * np.finfo(np.float64).eps * np.abs(mean)] = 0.0
-    deviation[deviation == 0] = 1.0
+    deviation[deviation <= 8 * np.finfo(np.float64).eps * np.abs(mean)] = np.inf
     return mean, deviation

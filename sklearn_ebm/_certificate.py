@@ -34,7 +34,7 @@ Pullback: TypeAlias = Callable[[Array], Params]
 MOST_ANSWERS = 2000
 
 # Slopes of so many energies are kept between the two passes over the rows; of more, computed twice.
-KEPT_ENTRIES = 2**23
+KEPT_ENTRIES = 2**21
 
 # Up to so many answers, sums by right answer are a product with a dense mask.
 DENSE_MASK_ANSWERS = 32

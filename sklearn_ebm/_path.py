@@ -49,6 +49,9 @@ RETRY = 0.5
 POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
+# A warm start begins no colder than this share of the first temperature.
+COLDEST_START = 1e-4
+
 # float32 does not resolve temperatures below this share of the first one.
 COLDEST_SINGLE = 1e-4
 
@@ -125,14 +128,16 @@ class Path:
             np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value)
         )
 
-    def minimize(self, w: Array) -> Result:
-        """Follow the path from `w`."""
+    def minimize(self, w: Array, *, warm: bool = False) -> Result:
+        """Follow the path from `w`; a warm start may begin at a lower temperature."""
         if self.loss.online:
             self.total = self.solver.minimize(
                 self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng
             )
             return self.total
         temperature = first = 0.0 if self.smooth else _first_temperature(self.loss)
+        if warm and temperature and self.certifiable:
+            temperature = self._temperature_of(w, temperature)
         stage_tol = self._first_tolerance()
         while True:
             w, stage = self._stage(temperature, w, stage_tol, first)
@@ -148,12 +153,28 @@ class Path:
             if cool:
                 temperature *= COOLING
                 self.smoothing *= COOLING**SMOOTHING_POWER
-                share = STAGE_SHARE * self.smoothing / abs(self.total.value)
+                share = STAGE_SHARE * self.smoothing / max(abs(self.total.value), 1e-300)
                 last = self.certifiable and self.smoothing <= room
                 stage_tol = SMALLEST_TOL if last else min(max(share, 0.01 * self.tol), stage_tol)
             else:
                 stage_tol *= 0.1
         return self.total
+
+    def _temperature_of(self, w: Array, temperature: float) -> float:
+        """The temperature at which a point is closest to its own bound.
+
+        A point near the minimum is nearer to that of a cold path than to that of a warm one.
+        """
+        best, chosen = np.inf, temperature
+        while temperature > COLDEST_START * _first_temperature(self.loss):
+            self.bound = -np.inf
+            self._certify(self.loss.smoothed(temperature), w)
+            if not self.error < best:
+                break
+            best, chosen = self.error, temperature
+            temperature *= COOLING
+        self.bound = self.total.value - best
+        return chosen
 
     def _first_tolerance(self) -> float:
         if not self.certifiable:
@@ -188,7 +209,9 @@ class Path:
         self.total.n_evaluations += stage.n_evaluations
         before = self.total.value
         w = _polish(objective, stage.w, self.rng)
-        if not self.closed or w is not stage.w:
+        if w is not stage.w:
+            self.total.value = np.inf  # what was seen on the way depends on the way
+        if w is not stage.w or not self.closed:
             self._certify(loss, w)
         if not np.isfinite(self.bound):
             # Without a certificate, a path ends when cooling no longer changes the value.
@@ -218,7 +241,8 @@ class Path:
         tied = penalty > 0
         estimate = 0.5 * float(progress.gradient[tied] @ (progress.gradient[tied] / penalty[tied]))
         allowed = self.tol * abs(progress.value)
-        if not estimate <= min(max(allowed - self.smoothing, 0.1 * allowed), RETRY * self.attempted):
+        room = max(allowed - self.smoothing, 0.1 * allowed)
+        if not estimate <= min(room, RETRY * self.attempted):
             return False
         self.attempted = estimate
         self._certify(self.stage_loss, progress.w)

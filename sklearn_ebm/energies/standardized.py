@@ -122,7 +122,9 @@ class Standardized(Energy):
 
     def from_params(self, params: Params) -> Params:
         """Parameters here of a linear energy on the columns as they are."""
-        coef = params["coef"].astype(np.float64) * self.deviation
+        # A column that is constant has nothing to say: its coefficient is zero here and there.
+        deviation = np.where(np.isfinite(self.deviation), self.deviation, 0.0)
+        coef = params["coef"].astype(np.float64) * deviation
         if not self.fit_intercept:
             return {"coef": coef}
         intercept = params["intercept"] + params["coef"] @ self.mean
@@ -132,6 +134,7 @@ class Standardized(Energy):
         """Return the penalty of each parameter in units of λ: 1/deviation², 0 for intercepts."""
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             factor = np.clip(1 / self.deviation**2, 1 / LARGEST_SQUARE, LARGEST_SQUARE)
+        factor[np.isinf(self.deviation)] = 1.0
         if self.fit_intercept:
             factor = np.append(factor, 0.0)
         return {"coef": np.tile(factor, (n_answers, 1))}
@@ -146,7 +149,8 @@ class Standardized(Energy):
         """
         if sparse.issparse(X):
             largest = float(np.abs(X.data).max(initial=0.0))
-            spread = self.deviation.max() / self.deviation.min()
+            usual = self.deviation[np.isfinite(self.deviation)]
+            spread = usual.max(initial=1.0) / usual.min(initial=1.0)
             if X.dtype == np.float32 or largest > 1e15 or spread > 1e15:
                 return None
             data = X.data.astype(np.float32)

@@ -92,6 +92,17 @@ class Loss(BaseEstimator, ABC):
         """Return a convex loss to start from; None where this one is convex itself."""
         return None
 
+    def liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
+        """Return how `sklearn.svm.LinearSVC` minimises nearly the same, as a start for sparse rows.
+
+        Returns
+        -------
+        settings, unit : dict and float, or None
+            Parameters of ``LinearSVC``, and the unit of the energies in which it sees a margin of
+            one; None where it has no such loss.
+        """
+        return None
+
     def validate(self, n_answers: int) -> None:
         """Raise ValueError, in one sentence, if a parameter is out of range for k answers."""
 

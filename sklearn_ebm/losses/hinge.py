@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sklearn_ebm._params import Array
@@ -66,3 +68,11 @@ class Hinge(PairwiseLoss):
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = 0 for slopes (a, −a) with 0 ≤ a ≤ 1."""
         return np.zeros_like(slope_right)
+
+    def liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
+        """Return the settings of ``LinearSVC`` for one margin against the most offending answer."""
+        one_margin = np.ndim(self.margin) == 0 and float(self.margin) > 0
+        if not one_margin or (self.contrast != "hardest" and n_answers > 2):
+            return None
+        kind = {"multi_class": "crammer_singer"} if n_answers > 2 else {"loss": "hinge"}
+        return kind, float(self.margin)
