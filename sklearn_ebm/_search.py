@@ -137,19 +137,14 @@ class _FoldModel(EBMClassifier):
     def remember(self, X: Any, energies: Array) -> None:
         self._rows, self._known = X, energies
 
-    def energies(self, X: Any) -> Array:
-        """Return what is known; another X, which a scorer may well bring, is computed.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-        """
-        # A copy, because methods of the classifier work in the array that they get.
-        return self._known.copy() if X is self._rows else super().energies(X)
+    def _of_energies(
+        self, X: Any, function: Callable[[Array], Array], *shape: Any, **options: Any
+    ) -> Array:
+        # Another X, which a scorer may well bring, is computed. A copy, because functions of the
+        # energies may work in the array that they get.
+        if X is not self._rows:
+            return super()._of_energies(X, function, *shape, **options)
+        return function(self._known.copy(order="K"))
 
 
 def _fold_model(

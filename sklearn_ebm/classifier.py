@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._arrays import blocks_of, take_rows
 from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
     Rows,
@@ -26,12 +28,16 @@ from sklearn_ebm._fitting import (
 from sklearn_ebm._learning import Learned, learn
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._temperature import choose_beta
+from sklearn_ebm._threads import Workers
 from sklearn_ebm._validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import Solver
+
+# Products of this many numbers and more are shared out among threads.
+WORTH_THREADS = 2_000_000
 
 logger = logging.getLogger("sklearn_ebm")
 
@@ -358,16 +364,66 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, k)
             Columns in the order of `classes_`.
         """
+        return self._of_energies(X, lambda energies: energies, self._width)
+
+    def _of_energies(
+        self,
+        X: Any,
+        function: Callable[[Array], Array],
+        width: int | None,
+        dtype: Any = None,
+        *,
+        differences: bool = False,
+    ) -> Array:
+        """A function of the energies of each row, block by block.
+
+        Nothing of the size of the energies exists but the answer itself. Where only differences
+        matter and there are two classes, the energy of the first counts as zero.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return self._energies(X)
+        return self._of_valid(X, function, width, dtype, differences)
+
+    def _of_valid(
+        self,
+        X: Any,
+        function: Callable[[Array], Array],
+        width: int | None,
+        dtype: Any = None,
+        differences: bool = False,
+    ) -> Array:
+        kind = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
+        shape = (X.shape[0],) if width is None else (X.shape[0], width)
+        result = np.empty(shape, dtype=dtype or kind)
+        of_two = self.energy_.difference if differences and self._width == 2 else None
+
+        def fill(rows: slice) -> None:
+            block = take_rows(X, rows)
+            if of_two is None:
+                energies = self.energy_.linearize(self.params_, block).energies
+            else:
+                energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
+                energies[:, 1] = of_two(self.params_, block)
+            result[rows] = function(energies)
+
+        blocks = list(blocks_of(X, self._width))
+        size = X.nnz if sparse.issparse(X) else X.size
+        if size * self._width < WORTH_THREADS:
+            for rows in blocks:
+                fill(rows)
+        else:
+            with Workers() as workers:
+                for _ in workers.map(fill, blocks):
+                    pass
+        return result
 
     def _energies(self, X: Any) -> Array:
-        dtype = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
-        result = np.empty((X.shape[0], len(self.classes_)), dtype=dtype)
-        for rows in row_slices(*result.shape):
-            result[rows] = self.energy_.linearize(self.params_, X[rows]).energies
-        return result
+        return self._of_valid(X, lambda energies: energies, self._width)
+
+    @property
+    def _width(self) -> int:
+        check_is_fitted(self)
+        return len(self.classes_)
 
     def free_energy(self, X: Any) -> Array:
         """−(1/β) log Σ_y exp(−β F(x, y)), in the units of the energies.
@@ -380,7 +436,8 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n,)
         """
-        return SoftMinimum(self._beta())(self.energies(X)).energies
+        elimination = SoftMinimum(self._beta())
+        return self._of_energies(X, lambda energies: elimination(energies).energies, None)
 
     def score_samples(self, X: Any) -> Array:
         """Return minus the free energy: high where some class fits x.
@@ -409,10 +466,11 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n, k), or (n,) for two classes
         """
-        energies = self.energies(X)
-        if energies.shape[1] == 2:
-            return energies[:, 0] - energies[:, 1]
-        return np.negative(energies, out=energies)
+        if self._width == 2:
+            return self._of_energies(
+                X, lambda energies: energies[:, 0] - energies[:, 1], None, differences=True
+            )
+        return self._of_energies(X, np.negative, self._width)
 
     def predict(self, X: Any) -> Array:
         """The class of lowest energy.
@@ -425,8 +483,10 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n,)
         """
-        energies = self.energies(X)
-        return self.classes_[energies.argmin(axis=1)]
+        best = self._of_energies(
+            X, lambda energies: energies.argmin(axis=1), None, np.intp, differences=True
+        )
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> Array:
         """Gibbs probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
@@ -440,7 +500,10 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, k)
             Columns in the order of `classes_`; rows sum to 1.
         """
-        return SoftMinimum(self._beta())(self.energies(X)).weights
+        elimination = SoftMinimum(self._beta())
+        return self._of_energies(
+            X, lambda energies: elimination(energies).weights, self._width, differences=True
+        )
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithm of the Gibbs probabilities, finite where they underflow.
@@ -453,9 +516,12 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n, k)
         """
-        energies = self.energies(X)
-        free = SoftMinimum(self._beta())(energies).energies
-        return -self.beta_ * (energies - free[:, None])
+        elimination = SoftMinimum(self._beta())
+
+        def log_probability(energies: Array) -> Array:
+            return -self.beta_ * (energies - elimination(energies).energies[:, None])
+
+        return self._of_energies(X, log_probability, self._width)
 
     def _beta(self) -> float:
         check_is_fitted(self)

@@ -49,6 +49,9 @@ class Energy(BaseEstimator, ABC):
         Whether F ≥ 0 for all parameters, as for a distance. Some losses need it.
     linear : bool
         Whether F is linear in the parameters. A convex loss then has a duality gap.
+    difference : callable or None
+        ``(params, X) -> F(x, 1) − F(x, 0)`` for two answers, (n,), where that takes less work than
+        both energies.
     gram : callable or None
         ``(X, weight) -> Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ`` of the features that one template for each answer
         meets, where there are such features.
@@ -60,6 +63,7 @@ class Energy(BaseEstimator, ABC):
     nonnegative: ClassVar[bool] = False
     linear: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+    difference: Callable[[Params, Any], Array] | None = None
     gram: Callable[[Any, npt.NDArray[np.float64]], Array] | None = None
 
     @abstractmethod

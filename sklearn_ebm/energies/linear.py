@@ -107,6 +107,24 @@ class Linear(Energy):
 
         return Linearization(pushforward(params), pullback, pushforward)
 
+    def difference(self, params: Params, X: Any) -> Array:
+        """F(x, 1) − F(x, 0) of two answers: one template, the difference, instead of two.
+
+        Parameters
+        ----------
+        params : dict
+        X : ndarray or CSR of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        template = params["coef"][:1] - params["coef"][1:]
+        result = X @ template[0].astype(X.dtype, copy=False)
+        if self.fit_intercept:
+            result += X.dtype.type(params["intercept"][0] - params["intercept"][1])
+        return result
+
     def curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:

@@ -15,6 +15,9 @@ from scipy import sparse
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
 
+# Up to so many answers, products of a matrix with vectors are faster than with a thin matrix.
+MATRIX_VECTOR_ANSWERS = 2
+
 # Outer products u ⊗ x are formed for so many numbers at a time.
 OUTER_ENTRIES = 2_097_152
 
@@ -24,7 +27,12 @@ def template_energies(templates: Array, rows: Any) -> Array:
     negative = -templates.astype(rows.dtype, copy=False)
     if sparse.issparse(rows):
         return np.asfortranarray(rows @ negative.T)
-    return (negative @ rows.T).T
+    if len(negative) > MATRIX_VECTOR_ANSWERS:
+        return (negative @ rows.T).T
+    energies = np.empty((len(negative), rows.shape[0]), dtype=rows.dtype)
+    for template, line in zip(negative, energies, strict=True):
+        np.dot(rows, template, out=line)
+    return energies.T
 
 
 def template_gradient(slope: Array, rows: Any) -> Array:
@@ -32,7 +40,10 @@ def template_gradient(slope: Array, rows: Any) -> Array:
     slope = slope.astype(rows.dtype, copy=False)
     if sparse.issparse(rows):
         return -np.asarray(rows.T @ slope).T
-    product = slope.T @ rows
+    if slope.shape[1] > MATRIX_VECTOR_ANSWERS:
+        product = slope.T @ rows
+    else:
+        product = np.stack([rows.T @ pull for pull in slope.T])
     return np.negative(product, out=product)
 
 

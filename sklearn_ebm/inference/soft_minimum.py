@@ -55,6 +55,8 @@ class SoftMinimum(Elimination):
         Eliminated
             Energies of shape (...) and weights of shape (..., k).
         """
+        if energies.shape[-1] == 2:
+            return self._of_two(energies)
         lowest = energies.min(axis=-1, keepdims=True)
         weights = energies - lowest  # the largest exponent is then 0: no overflow
         weights *= -self.beta
@@ -62,3 +64,19 @@ class SoftMinimum(Elimination):
         total = weights.sum(axis=-1, keepdims=True)
         weights /= total
         return Eliminated((lowest - np.log(total) / self.beta)[..., 0], weights)
+
+    def _of_two(self, energies: Array) -> Eliminated:
+        """Of two values, from their difference: one exponential for each row."""
+        first, second = energies[..., 0], energies[..., 1]
+        apart = second - first
+        odds = np.abs(apart)
+        odds *= -self.beta
+        np.exp(odds, out=odds)  # of the higher value against the lower, never above 1
+        likely = 1 / (1 + odds)
+        unlikely = odds * likely
+        is_first = apart >= 0
+        weights = np.empty_like(energies)
+        weights[..., 0] = np.where(is_first, likely, unlikely)
+        weights[..., 1] = np.where(is_first, unlikely, likely)
+        free = np.minimum(first, second) - np.log1p(odds) / self.beta
+        return Eliminated(free, weights)
