@@ -381,8 +381,18 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         matter and there are two classes, the energy of the first counts as zero.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return self._of_valid(X, function, width, dtype, differences)
+        # Numbers that are not finite show in linear energies: no pass over X looks for them first.
+        late = self.energy_.linear
+        checked = self._validated(X, ensure_all_finite=not late)
+        result, finite = self._of_valid(checked, function, width, dtype, differences)
+        if late and not finite:
+            self._validated(X)
+        return result
+
+    def _validated(self, X: Any, **checks: Any) -> Any:
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False, **checks
+        )
 
     def _of_valid(
         self,
@@ -391,34 +401,33 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         width: int | None,
         dtype: Any = None,
         differences: bool = False,
-    ) -> Array:
+    ) -> tuple[Array, bool]:
         kind = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
         shape = (X.shape[0],) if width is None else (X.shape[0], width)
         result = np.empty(shape, dtype=dtype or kind)
         of_two = self.energy_.difference if differences and self._width == 2 else None
 
-        def fill(rows: slice) -> None:
+        def fill(rows: slice) -> bool:
             block = take_rows(X, rows)
-            if of_two is None:
-                energies = self.energy_.linearize(self.params_, block).energies
-            else:
-                energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
-                energies[:, 1] = of_two(self.params_, block)
+            with np.errstate(over="ignore", invalid="ignore"):
+                if of_two is None:
+                    energies = self.energy_.linearize(self.params_, block).energies
+                else:
+                    energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
+                    energies[:, 1] = of_two(self.params_, block)
+                finite = bool(np.isfinite(energies.sum()))
             result[rows] = function(energies)
+            return finite
 
         blocks = list(blocks_of(X, self._width))
         size = X.nnz if sparse.issparse(X) else X.size
         if size * self._width < WORTH_THREADS:
-            for rows in blocks:
-                fill(rows)
-        else:
-            with Workers() as workers:
-                for _ in workers.map(fill, blocks):
-                    pass
-        return result
+            return result, all([fill(rows) for rows in blocks])
+        with Workers() as workers:
+            return result, all(list(workers.map(fill, blocks)))
 
     def _energies(self, X: Any) -> Array:
-        return self._of_valid(X, lambda energies: energies, self._width)
+        return self._of_valid(X, lambda energies: energies, self._width)[0]
 
     @property
     def _width(self) -> int:
@@ -501,9 +510,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
             Columns in the order of `classes_`; rows sum to 1.
         """
         elimination = SoftMinimum(self._beta())
-        return self._of_energies(
-            X, lambda energies: elimination(energies).weights, self._width, differences=True
-        )
+        return self._of_energies(X, elimination.weights, self._width, differences=True)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithm of the Gibbs probabilities, finite where they underflow.

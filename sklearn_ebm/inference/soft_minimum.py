@@ -56,27 +56,54 @@ class SoftMinimum(Elimination):
             Energies of shape (...) and weights of shape (..., k).
         """
         if energies.shape[-1] == 2:
-            return self._of_two(energies)
+            odds, is_first = self._odds(energies)
+            free = energies.min(axis=-1) - np.log1p(odds) / self.beta
+            return Eliminated(free, _weights_of_two(odds, is_first, energies))
+        lowest, weights, total = self._unnormalised(energies)
+        weights /= total
+        return Eliminated((lowest - np.log(total) / self.beta)[..., 0], weights)
+
+    def weights(self, energies: Array) -> Array:
+        """Return the Gibbs law alone, without the free energy.
+
+        Parameters
+        ----------
+        energies : ndarray of shape (..., k)
+            Energies; +inf marks a value that is not available.
+
+        Returns
+        -------
+        ndarray of shape (..., k)
+        """
+        if energies.shape[-1] == 2:
+            return _weights_of_two(*self._odds(energies), energies)
+        _, weights, total = self._unnormalised(energies)
+        weights /= total
+        return weights
+
+    def _unnormalised(self, energies: Array) -> tuple[Array, Array, Array]:
+        """Lowest energies, exp(−β(E − lowest)), and their sums, all with the last axis."""
         lowest = energies.min(axis=-1, keepdims=True)
         weights = energies - lowest  # the largest exponent is then 0: no overflow
         weights *= -self.beta
         np.exp(weights, out=weights)
-        total = weights.sum(axis=-1, keepdims=True)
-        weights /= total
-        return Eliminated((lowest - np.log(total) / self.beta)[..., 0], weights)
+        return lowest, weights, weights.sum(axis=-1, keepdims=True)
 
-    def _of_two(self, energies: Array) -> Eliminated:
-        """Of two values, from their difference: one exponential for each row."""
-        first, second = energies[..., 0], energies[..., 1]
-        apart = second - first
-        odds = np.abs(apart)
-        odds *= -self.beta
-        np.exp(odds, out=odds)  # of the higher value against the lower, never above 1
-        likely = 1 / (1 + odds)
-        unlikely = odds * likely
+    def _odds(self, energies: Array) -> tuple[Array, Array]:
+        """Of two values, the weight of the higher one against the lower; is the first the lower?"""
+        apart = energies[..., 1] - energies[..., 0]
         is_first = apart >= 0
-        weights = np.empty_like(energies)
-        weights[..., 0] = np.where(is_first, likely, unlikely)
-        weights[..., 1] = np.where(is_first, unlikely, likely)
-        free = np.minimum(first, second) - np.log1p(odds) / self.beta
-        return Eliminated(free, weights)
+        odds = np.abs(apart, out=apart)
+        odds *= -self.beta
+        return np.exp(odds, out=odds), is_first
+
+
+def _weights_of_two(odds: Array, is_first: Array, energies: Array) -> Array:
+    """1/(1 + odds) for the lower of two values, odds/(1 + odds) for the higher."""
+    likely = odds + 1
+    np.reciprocal(likely, out=likely)
+    odds *= likely
+    weights = np.empty_like(energies)
+    weights[..., 0] = np.where(is_first, likely, odds)
+    weights[..., 1] = np.where(is_first, odds, likely)
+    return weights
