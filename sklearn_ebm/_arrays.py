@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,14 @@ def row_slices(n_rows: int, n_answers: int, n_features: int = 1) -> Iterator[sli
         yield slice(start, min(start + size, n_rows))
 
 
+@lru_cache(maxsize=8)
+def _first_numbers(count: int) -> npt.NDArray[np.intp]:
+    """0, 1, ..., shared by all blocks of one size."""
+    numbers = np.arange(count)
+    numbers.flags.writeable = False
+    return numbers
+
+
 class AnswerMask(np.ndarray[Any, np.dtype[np.bool_]]):
     """A mask of right answers that remembers where they are, as an index of rows and answers.
 
@@ -52,7 +61,7 @@ def correct_mask(y: npt.NDArray[np.intp], n_answers: int) -> AnswerMask:
     answers are then vectorised over the many rows.
     """
     mask = (np.arange(n_answers)[:, None] == y[None, :]).T.view(AnswerMask)
-    mask.index = (np.arange(len(y)), y)
+    mask.index = (_first_numbers(len(y)), y)
     return mask
 
 
@@ -127,28 +136,29 @@ def column_moments(
     -------
     mean, deviation : ndarray of shape (d,)
     """
-    share = weight / weight.max()
-    share /= share.sum()
+    top = float(weight.max())
+    total = sum(float((weight[rows] / top).sum()) for rows in row_slices(len(weight), 1))
     mean = np.zeros(X.shape[1])
     square = np.zeros(X.shape[1])
     blocks = list(blocks_of(X))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         if centred:
             for rows in blocks:
-                mean += share[rows] @ take_rows(X, rows)
+                mean += (weight[rows] / top / total) @ take_rows(X, rows)
         for rows in blocks:
-            block = take_rows(X, rows)
+            block, share = take_rows(X, rows), weight[rows] / top / total
             if sparse.issparse(block):
-                square += block.multiply(block).T @ share[rows]
+                square += block.multiply(block).T @ share
             else:
                 block = block - mean
-                square += np.einsum("i,ij,ij->j", share[rows], block, block, optimize=False)
+                block *= block
+                square += share @ block
     deviation = np.sqrt(square)
     # Squares that overflowed, or that vanished in a column that is not constant.
     lost = ~np.isfinite(deviation) | ((deviation < 1e-140) & (largest_entries(X) > 0))
     if lost.any():
         if centred and not np.isfinite(mean).all():
             mean = np.zeros(X.shape[1])  # the sum overflowed, and with it every centre is as good
-        deviation = np.hypot(column_norms(X, share), mean)
+        deviation = np.hypot(column_norms(X, weight / top / total), mean)
     deviation[deviation <= 8 * np.finfo(np.float64).eps * np.abs(mean)] = np.inf
     return mean, deviation

@@ -42,23 +42,25 @@ def collapsed(
     >>> collapsed(lambda rows: 0 * energies[rows], np.array([0, 1]), np.ones(2), 2)
     True
     """
-    share = weight / weight.max()
-    difference = variance = largest = eps = 0.0
+    top = float(weight.max())
+    total = difference = variance = largest = eps = 0.0
     for rows in row_slices(len(answer), n_answers):
+        share = weight[rows] / top
+        total += float(share.sum())
         energies = energies_of(rows)
         eps = float(np.finfo(energies.dtype).eps)
         energies = energies.astype(np.float64)
         # In units of the largest energy so far, squares neither overflow nor vanish.
-        top = float(np.abs(energies).max())
-        if top > largest:
-            difference, variance = difference * (largest / top), variance * (largest / top) ** 2
-            largest = top
+        highest = float(np.abs(energies).max())
+        if highest > largest:
+            difference *= largest / highest
+            variance *= (largest / highest) ** 2
+            largest = highest
         if largest == 0:
             continue
         energies /= largest
-        right = energies[correct_mask(answer[rows], n_answers)]
+        right = energies[correct_mask(answer[rows], n_answers).index]
         wrong = (energies.sum(axis=1) - right) / (n_answers - 1)
-        difference += float(share[rows] @ (wrong - right))
-        variance += float(share[rows] @ energies.var(axis=1))
-    total = share.sum()
+        difference += float(share @ (wrong - right))
+        variance += float(share @ energies.var(axis=1))
     return bool(not difference / total > COLLAPSED * np.sqrt(variance / total) + 4 * eps)

@@ -24,6 +24,9 @@ from sklearn_ebm.solvers import SOLVERS, Solver
 Index: TypeAlias = npt.NDArray[np.intp]
 Weights: TypeAlias = npt.NDArray[np.float64]
 
+# Whole numbers within such a range are counted to find the classes.
+MOST_COUNTED = 100_000
+
 
 class Parts(NamedTuple):
     """What learns: objects, never names. No solver means that learning chooses one."""
@@ -130,8 +133,32 @@ def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
         estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
     )
     check_classification_targets(y)
-    classes, answer = np.unique(y, return_inverse=True)
-    return X, y, classes, answer
+    return X, y, *classes_and_answers(y)
+
+
+def classes_and_answers(y: Array) -> tuple[Array, Index]:
+    """Return the sorted distinct labels, and for each row the number of its label.
+
+    Like `numpy.unique` with its inverse; whole numbers of a small range are counted instead of
+    sorted, which takes a fraction of the time and of the memory.
+
+    Examples
+    --------
+    >>> classes, answer = classes_and_answers(np.array([7, 3, 7]))
+    >>> classes.tolist(), answer.tolist()
+    ([3, 7], [1, 0, 1])
+    """
+    if not np.issubdtype(y.dtype, np.integer):
+        return np.unique(y, return_inverse=True)
+    least, most = int(y.min()), int(y.max())
+    if most - least > MOST_COUNTED or most > np.iinfo(np.intp).max:
+        return np.unique(y, return_inverse=True)
+    seen = np.zeros(most - least + 1, dtype=bool)
+    position = np.subtract(y, least, dtype=np.intp, casting="unsafe")
+    seen[position] = True
+    number = np.cumsum(seen) - 1
+    np.take(number, position, out=position)
+    return (np.flatnonzero(seen) + least).astype(y.dtype), position
 
 
 def with_class_weight(

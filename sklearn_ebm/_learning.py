@@ -134,9 +134,8 @@ def learn(
         unit = float(weight.mean())
         # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
         penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C / unit
-        objective = Objective(
-            energy, loss, X, y, weight / unit, n_answers, penalty, workers.map
-        )
+        share = weight if unit == 1 else weight / unit
+        objective = Objective(energy, loss, X, y, share, n_answers, penalty, workers.map)
         warm = start is not None
         if start is None:
             start = energy.start(X, y, weight, n_answers, rng)

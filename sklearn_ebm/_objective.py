@@ -41,7 +41,7 @@ from sklearn_ebm.losses import Loss
 MOST_GROUPS = 16
 
 # Masks of right answers are kept if they are no larger than this, in bytes.
-KEPT_MASKS = 2**25
+KEPT_MASKS = 2**22
 
 
 class Block(NamedTuple):

@@ -30,7 +30,7 @@ def row_weights(
 ) -> npt.NDArray[np.float64]:
     """One float64 weight for each row; negative, infinite, or all zero ones raise ValueError."""
     if sample_weight is None:
-        return np.ones(n_rows)
+        return np.broadcast_to(np.float64(1.0), n_rows)  # a view of one number
     weight = np.array(sample_weight, dtype=np.float64)
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))

@@ -416,7 +416,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
                     energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
                     energies[:, 1] = of_two(self.params_, block)
                 finite = bool(np.isfinite(energies.sum()))
-            result[rows] = function(energies)
+                result[rows] = function(energies)
             return finite
 
         blocks = list(blocks_of(X, self._width))

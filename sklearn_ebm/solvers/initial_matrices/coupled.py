@@ -20,6 +20,9 @@ FLOOR = 0.1
 # Rows whose curvature is below this share of the mean are left out.
 NEGLIGIBLE = 1e-3
 
+# Fewest and most rows that are drawn, for each parameter.
+FEWEST_SHARE, MOST_SHARE = 5, 40
+
 # Relative size of what is added to the diagonal, so that a factor exists in float32.
 JITTER = 2e-6
 
@@ -59,27 +62,44 @@ def _sampled_hessian(
 ) -> tuple[Array, float]:
     """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature, and what that costs in evaluations."""
     n_rows, size = len(objective.y), objective.layout.size
-    (parts,) = objective.sum_over_rows(lambda block: ([row_sizes(objective, w, block)],))
-    sizes = np.concatenate(parts) + np.finfo(float).tiny
-    k, p = objective.n_answers, size // objective.n_answers
-    budget = max(5 * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
-    if budget < n_rows:
-        chance = np.minimum(budget * (sizes / sizes.sum() + FLOOR / n_rows) / (1 + FLOOR), 1.0)
-        shares = np.where(rng.uniform(size=n_rows) < chance, 1 / chance, 0.0)
-    else:
-        shares = np.where(sizes > NEGLIGIBLE * sizes.mean(), 1.0, 0.0)
+    chosen = _draw(objective, w, rng)
+    n_chosen = sum(len(part) for part, _ in chosen.values())
 
     def of_block(block: Block) -> tuple[Array]:
-        share = shares[block.rows]
-        part = np.flatnonzero(share)
+        part, share = chosen[block.rows.start]
         if not len(part):
             return (np.zeros((size, size)),)
-        block = block.take(part) if len(part) < len(share) else block
+        block = block.take(part) if len(part) < block.X.shape[0] else block
         bend = bend_of(objective, w, block)
-        return (objective.energy.normal_matrix(block.X, bend, block.weight * share[part]),)
+        return (objective.energy.normal_matrix(block.X, bend, block.weight * share),)
 
     (matrix,) = objective.sum_over_rows(of_block)
     # The products UᵀU are about twice as fast for each of their n·N² operations as those of an
     # evaluation, 4 n N; finding the rows takes one forward pass.
-    cost = 1.0 + np.count_nonzero(shares) * size / (8 * n_rows)
-    return matrix.astype(np.float64), cost
+    return matrix.astype(np.float64), 1.0 + n_chosen * size / (8 * n_rows)
+
+
+def _draw(
+    objective: Objective, w: Array, rng: np.random.RandomState
+) -> dict[int, tuple[Array, Array]]:
+    """Rows and their factors 1/probability, by the first row of their block."""
+    n_rows, size = len(objective.y), objective.layout.size
+    k, p = objective.n_answers, size // objective.n_answers
+    found = objective.sum_over_rows(
+        lambda block: ([row_sizes(objective, w, block).astype(np.float32)],)
+    )
+    (parts,) = found
+    total = sum(float(part.sum(dtype=np.float64)) for part in parts) + np.finfo(float).tiny
+    budget = max(FEWEST_SHARE * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
+    budget = min(budget, MOST_SHARE * size)
+    chosen = {}
+    for rows, sizes in zip(objective.slices, parts, strict=True):
+        if budget < n_rows:
+            chance = budget / (1 + FLOOR) * (sizes / total + FLOOR / n_rows)
+            np.minimum(chance, 1.0, out=chance)
+            part = np.flatnonzero(rng.uniform(size=len(sizes)) < chance)
+            chosen[rows.start] = part, 1 / chance[part].astype(np.float64)
+        else:
+            part = np.flatnonzero(sizes > NEGLIGIBLE * total / n_rows)
+            chosen[rows.start] = part, np.ones(len(part))
+    return chosen
