@@ -30,7 +30,7 @@ from sklearn_ebm.losses.base import Mask
 
 Pullback: TypeAlias = Callable[[Array], Params]
 
-# The balance needs a table of all pairs of answers.
+# The circulation needs a table of all pairs of answers.
 MOST_ANSWERS = 2000
 
 # Slopes of so many energies are kept between the two passes over the rows; of more, computed twice.
@@ -80,7 +80,7 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
         objective.loss.conjugate is None
         or not possible
         or not tied.any()
-        or objective.n_answers > MOST_ANSWERS
+        or _balance_of(objective) is None
     ):
         return Certificate(objective.value(w), -np.inf, 0.0)
     # A small gap between two sums does not survive float32.
@@ -107,12 +107,12 @@ class _DualPoint:
         self.objective = objective
         self.slopes_of = slopes_of
         self.params = objective.layout.unpack(w)
-        self.balanced = not objective.fully_penalized
+        self.balance = None if objective.fully_penalized else _balance_of(objective)
         # Not where rows are converted by block: the converted ones would be kept, too.
         few = len(objective.y) * objective.n_answers <= KEPT_ENTRIES
         plain = objective.X.dtype == objective.dtype
         self.kept: dict[int, tuple[Array, Pullback]] | None = {} if few and plain else None
-        self.table = np.zeros((objective.n_answers, objective.n_answers))
+        self.tally: Array = np.zeros(0)
 
     def _slope(self, block: Block) -> tuple[Array, Pullback]:
         energies, pullback, *_ = self.objective.energy.linearize(self.params, block.X)
@@ -135,10 +135,10 @@ class _DualPoint:
                 touch = float(block.weight @ apart)
             if self.kept is not None:
                 self.kept[block.rows.start] = slope, pullback
-            table = _by_right_answer(slope, block) if self.balanced else self.table
-            return float(block.weight @ loss), touch, table.copy()
+            tally = np.zeros(0) if self.balance is None else self.balance.tally(slope, block)
+            return float(block.weight @ loss), touch, tally
 
-        value, touch, self.table = objective.sum_over_rows(of_block)
+        value, touch, self.tally = objective.sum_over_rows(of_block)
         return value, touch
 
     def sums(self) -> tuple[float, float, Array]:
@@ -146,21 +146,24 @@ class _DualPoint:
         objective, conjugate = self.objective, self.objective.loss.conjugate
         assert conjugate is not None
         k = objective.n_answers
-        factors = _balance(self.table, objective.loss.pinned) if self.balanced else None
+        balanced = None if self.balance is None else self.balance.of(self.tally)
 
         def of_block(block: Block) -> tuple[Any, ...]:
             kept = self.kept is not None
             slope, pullback = self.kept.pop(block.rows.start) if kept else self._slope(block)
-            if factors is not None:
-                slope = factors.apply(slope, block.correct)
+            if balanced is not None:
+                slope = balanced(slope, block.correct)
             dual = float(block.weight @ conjugate(slope, block.correct))
             weighted = objective.weighted(slope, block.weight)
             return dual, objective.layout.pack(pullback(weighted))
 
         dual, gradient = objective.sum_over_rows(of_block)
-        everyone = np.arange(k)
-        of_answer = conjugate(np.zeros((k, k), order="F"), correct_mask(everyone, k))
-        at_zero = float(np.bincount(objective.y, objective.weight, minlength=k) @ of_answer)
+        at_zero = sum(
+            share * float(conjugate(np.zeros((1, k)), correct_mask(np.array([answer]), k))[0])
+            for answer, share in enumerate(
+                np.bincount(objective.y, objective.weight, minlength=k).tolist()
+            )
+        )
         return at_zero, dual, gradient
 
 
@@ -176,65 +179,97 @@ def _by_right_answer(slope: Array, block: Block) -> Array:
     return mine.T @ slope
 
 
-class _Factors(NamedTuple):
-    """Factors ≤ 1 for slopes.
+class _Balance:
+    """Changes slopes so that those of each answer, weighted, sum to zero over the rows.
 
-    Attributes
-    ----------
-    of_rows : ndarray of shape (k,) or None
-        One for the rows of each right answer; the slopes of a row then keep their balance.
-    of_pairs : ndarray of shape (k, k) or None
-        One for each wrong answer (column) of each right answer (row).
-    of_right : ndarray of shape (k,) or None
-        One for the right answer; None where it balances its row.
+    `tally` adds up over blocks what `of` needs to know; `of` gives the change of the slopes.
     """
 
-    of_rows: Array | None
-    of_pairs: Array | None
-    of_right: Array | None
+    def tally(self, slope: Array, block: Block) -> Array:
+        """Pull at each answer where it is right, and push at it where it is wrong, (2, k)."""
+        index = right_index(block.correct)
+        pull = np.bincount(index[1], block.weight * slope[index], minlength=slope.shape[1])
+        return np.stack([pull, pull - block.weight @ slope])
 
-    def apply(self, slope: Array, correct: Mask) -> Array:
-        """Return the slopes, scaled."""
-        index = right_index(correct)
-        answer = index[1]
-        if self.of_rows is not None:
-            return slope * self.of_rows[answer][:, None]
-        assert self.of_pairs is not None
-        scaled = slope * np.take(self.of_pairs.T, answer, axis=1).T
-        scaled[index] = 0
-        if self.of_right is None:
-            scaled[index] = -scaled.sum(axis=1)
-        else:
-            scaled[index] = slope[index] * self.of_right[answer]
-        return scaled
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return ``(slope, correct) -> slope``."""
+        raise NotImplementedError
 
 
-def _balance(table: Array, pinned: bool) -> _Factors:
-    """Factors that make the weighted slopes of each answer sum to zero over the rows.
+class _Moved(_Balance):
+    """Push is moved, in each row, from answers with too much of it to those with too little."""
 
-    Parameters
-    ----------
-    table : ndarray of shape (k, k)
-        Sums of the slopes: of answer (column) over the rows of each right answer (row).
-    pinned : bool
-        Whether right and wrong answers may be scaled apart.
-    """
-    pull = table.diagonal().copy()
-    push = -table
-    np.fill_diagonal(push, 0.0)
-    push = push.clip(min=0)
-    if not pinned:
-        factors = _circulation(push)
-        theta = factors.max(axis=1)
-        if ((factors == theta[:, None]) | (push == 0)).all():
-            return _Factors(theta, None, None)
-        return _Factors(None, factors, None)
-    away = push.sum(axis=0)
-    both = np.clip(np.minimum(pull, away), 0, None)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        right_factor = np.where(pull > 0, both / pull, 0.0)
-        wrong_factor = np.where(away > 0, both / away, 0.0)
-    return _Factors(None, np.tile(wrong_factor, (len(pull), 1)), right_factor)
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return the change; an answer's own rows take push by pulling less."""
+        pull, push = tally[0], tally[1].clip(min=0)
+        surplus = np.minimum((push - pull).clip(min=0), push)
+        lack = (pull - push).clip(min=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            removed = np.where(push > 0, surplus / push, 0.0)
+            share = lack / lack.sum() if lack.any() else lack
+
+        def change(slope: Array, correct: Mask) -> Array:
+            index = right_index(correct)
+            right = slope[index]
+            result = slope * (1 - removed)
+            result[index] = 0
+            moved = right + result.sum(axis=1)  # what was there less what is left
+            result[index] = right
+            return result - moved[:, None] * share
+
+        return change
+
+
+class _Scaled(_Balance):
+    """Right and wrong answers are scaled apart, down to the smaller of their two sums."""
+
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return the change, for losses in which nothing ties the answers of a row together."""
+        pull, push = tally.clip(min=0)
+        both = np.minimum(pull, push)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            of_right = np.where(pull > 0, both / pull, 0.0)
+            of_wrong = np.where(push > 0, both / push, 0.0)
+
+        def change(slope: Array, correct: Mask) -> Array:
+            index = right_index(correct)
+            result = slope * of_wrong
+            result[index] = slope[index] * of_right[index[1]]
+            return result
+
+        return change
+
+
+class _Circulated(_Balance):
+    """The rows of each right answer are scaled so that the pushes between answers circulate."""
+
+    def tally(self, slope: Array, block: Block) -> Array:
+        """Sums of the slopes by right answer and answer, (k, k)."""
+        return _by_right_answer(slope, block)
+
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return the change, for losses in which each pair of answers has its own limits."""
+        push = -tally
+        np.fill_diagonal(push, 0.0)
+        factors = _circulation(push.clip(min=0))
+
+        def change(slope: Array, correct: Mask) -> Array:
+            index = right_index(correct)
+            result = slope * np.take(factors.T, index[1], axis=1).T
+            result[index] = 0
+            result[index] = -result.sum(axis=1)
+            return result
+
+        return change
+
+
+def _balance_of(objective: Objective) -> _Balance | None:
+    """How the slopes of a loss can be balanced; None where there are too many answers for it."""
+    if objective.loss.pinned:
+        return _Scaled()
+    if objective.n_answers <= MOST_ANSWERS:
+        return _Circulated()  # the tighter bound of the two
+    return _Moved() if objective.loss.shares_push else None
 
 
 def _circulation(push: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
 
+from sklearn_ebm import _certificate
 from sklearn_ebm._certificate import _circulation, certify
 from sklearn_ebm.losses import LOSSES, MCE, NLL, Hinge, Simple
 
@@ -196,3 +197,21 @@ def test_circulation_drops_answers_that_are_only_pushed_or_only_pulled():
 
 def test_circulation_of_nothing_is_nothing():
     np.testing.assert_array_equal(_circulation(np.zeros((3, 3))), np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("name", [n for n in CONVEX if not CONVEX[n].pinned])
+def test_moved_push_is_balanced_and_bounds_as_circulations_do(make_objective, name, monkeypatch):
+    loss = CONVEX[name]
+    if not loss.shares_push:
+        return
+    useful = 0
+    for objective in problems(make_objective, loss, 7):
+        w, best = best_value(objective)
+        slopes_of = objective.loss.smoothed(1e-3)
+        circulated = certify(objective, slopes_of, w)
+        monkeypatch.setattr(_certificate, "MOST_ANSWERS", 1)
+        moved = certify(objective, slopes_of, w)
+        monkeypatch.undo()
+        assert moved.bound <= best * (1 + 1e-9) + 1e-12
+        useful += moved.bound > 0.5 * circulated.bound
+    assert useful >= 4

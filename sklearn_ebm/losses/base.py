@@ -38,6 +38,10 @@ class Loss(BaseEstimator, ABC):
         Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
     pinned : bool
         Whether ℓ depends on the level of the energies. The others see only their differences.
+    shares_push : bool
+        Whether in a row the push at one wrong answer may be moved to another, or given up against
+        the pull at the right one, without leaving the domain of the conjugate: only their sum is
+        limited. For a loss of differences.
     online : bool
         Whether learning follows single rows and averages the steps, because the minimum of the
         penalised sum over rows is no use (perceptron).
@@ -56,6 +60,7 @@ class Loss(BaseEstimator, ABC):
 
     convex: ClassVar[bool] = False
     pinned: ClassVar[bool] = False
+    shares_push: bool = False
     online: ClassVar[bool] = False
     needs_nonnegative: ClassVar[str | None] = None
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)

@@ -39,6 +39,7 @@ class NLL(Loss):
     """
 
     convex = True
+    shares_push = True
     examples = ({}, {"beta": 2.0})
 
     def __init__(self, beta: float = 1.0) -> None:

@@ -62,6 +62,11 @@ class PairwiseLoss(Loss):
         value, slope_right, slope_offending : ndarray
         """
 
+    @property
+    def shares_push(self) -> bool:  # type: ignore[override]
+        """Whether only the sum of the pushes counts: against the most offending answer."""
+        return not self.pinned and self._contrast().__class__ is CONTRASTS["hardest"]
+
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m) of the loss; see `Loss`."""
         return self.at_temperature(energies, correct, 0.0)

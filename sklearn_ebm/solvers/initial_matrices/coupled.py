@@ -22,6 +22,7 @@ NEGLIGIBLE = 1e-3
 
 # Fewest and most rows that are drawn, for each parameter.
 FEWEST_SHARE, MOST_SHARE = 5, 40
+MOST_ROWS = 2**16
 
 # Relative size of what is added to the diagonal, so that a factor exists in float32.
 JITTER = 2e-6
@@ -91,7 +92,8 @@ def _draw(
     (parts,) = found
     total = sum(float(part.sum(dtype=np.float64)) for part in parts) + np.finfo(float).tiny
     budget = max(FEWEST_SHARE * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
-    budget = min(budget, MOST_SHARE * size)
+    # Few rare rows may hold much of the curvature: no fewer than so many, if there are.
+    budget = min(budget, max(MOST_SHARE * size, MOST_ROWS))
     chosen = {}
     for rows, sizes in zip(objective.slices, parts, strict=True):
         if budget < n_rows:
