@@ -97,6 +97,8 @@ class Path:
             and objective.energy.linear
             and bool((objective.penalty > 0).any())
         )
+        tied = objective.penalty > 0
+        self.per_penalty = np.where(tied, 1 / np.where(tied, objective.penalty, 1.0), 0.0)
         self.total = Result(np.empty(0), np.inf, 0, False, "max_iter was reached")
         self.bound = -np.inf
         self.smoothing = 0.0
@@ -237,9 +239,7 @@ class Path:
         """Whether a stage is over; asks the certificate only where the gap may be closed."""
         if not self.certifiable:
             return False
-        penalty = self.objective.penalty
-        tied = penalty > 0
-        estimate = 0.5 * float(progress.gradient[tied] @ (progress.gradient[tied] / penalty[tied]))
+        estimate = 0.5 * float(progress.gradient @ (self.per_penalty * progress.gradient))
         allowed = self.tol * abs(progress.value)
         room = max(allowed - self.smoothing, 0.1 * allowed)
         if not estimate <= min(room, RETRY * self.attempted):

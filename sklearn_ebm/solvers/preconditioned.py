@@ -15,6 +15,10 @@ from sklearn_ebm.solvers.initial_matrices import InitialMatrix, Model, Ruler, mo
 from sklearn_ebm.solvers.line_search import line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
 
+# Beyond so many parameters, the products with all pairs take longer than an evaluation, and half of
+# the pairs serve nearly as well.
+MANY_PARAMETERS = 20_000
+
 # In float32, iterations that gain less than this in all, relative, are followed by float64.
 STALLED_ITERATIONS, STALLED_GAIN = 5, 1e-6
 
@@ -69,7 +73,8 @@ class PreconditionedLBFGS(Solver):
         memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
-        search = memory if isinstance(memory, Search) else Search(self.memory, rng)
+        n_pairs = self.memory if objective.layout.size <= MANY_PARAMETERS else self.memory // 2
+        search = memory if isinstance(memory, Search) else Search(max(n_pairs, 1), rng)
         search.begin(objective, start)
         result = Result(start, search.value, 0, False, "max_iter was reached", [search.value])
         for _ in range(max_iter):

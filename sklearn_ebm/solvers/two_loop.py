@@ -18,9 +18,8 @@ class Pairs(deque[tuple[Array, Array, float]]):
         product = float(moved @ change)
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             inverse = float(np.float64(1.0) / product) if product > 0 else np.inf
-        if np.isfinite(inverse) and product > 1e-14 * np.linalg.norm(moved) * np.linalg.norm(
-            change
-        ):
+        length = float(np.linalg.norm(moved)) * float(np.linalg.norm(change))
+        if np.isfinite(inverse) and product > 1e-14 * length:
             self.append((moved, change, inverse))
 
 

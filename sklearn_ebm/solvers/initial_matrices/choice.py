@@ -11,10 +11,10 @@ from scipy.sparse import issparse
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix
-from sklearn_ebm.solvers.initial_matrices.coupled import Coupled
+from sklearn_ebm.solvers.initial_matrices.coupled import Coupled, expected_cost
 from sklearn_ebm.solvers.initial_matrices.diagonal import Diagonal, Ruler
 from sklearn_ebm.solvers.initial_matrices.kronecker import Kronecker
-from sklearn_ebm.solvers.initial_matrices.low_rank import LowRank, low_rank
+from sklearn_ebm.solvers.initial_matrices.low_rank import low_rank
 
 # Largest number of parameters for which the whole Hessian is factorised.
 COUPLED_SIZE = 1000
@@ -55,7 +55,7 @@ class CoupledModel(Model):
 
     def __init__(self, rng: np.random.RandomState) -> None:
         self.rng = rng
-        self.cost = 0.0
+        self.cost = np.inf
         self.begun = False
 
     def at(
@@ -64,6 +64,8 @@ class CoupledModel(Model):
         """Return a new matrix where one is due, else None."""
         if not self.begun:
             self.begun = True
+            # The product is a poor model, so it has to serve only half as long.
+            self.cost = 0.5 * expected_cost(objective)
             return Kronecker(objective, w)
         if 0 < iteration and spent < max(self.cost, FEWEST_STEPS):
             return None
@@ -85,14 +87,15 @@ class LargeModel(Model):
 
     def __init__(self, cheap: Callable[[Objective, Array], InitialMatrix]) -> None:
         self.cheap = cheap
-        self.matrix: InitialMatrix | None = None
+        self.begun = False
+        self.patience = np.inf
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
     ) -> InitialMatrix | None:
         """Return a new matrix where one is due, else None."""
-        if isinstance(self.matrix, LowRank) and iteration > 0:
-            due = spent >= max(self.matrix.cost, FEWEST_STEPS)
+        if self.patience < np.inf and iteration > 0:
+            due = spent >= max(self.patience, FEWEST_STEPS)
         else:
             last = RENEWALS[-1]
             doubled = iteration > last and iteration % last == 0
@@ -101,10 +104,11 @@ class LargeModel(Model):
         if not due:
             return None
         few = None
-        if self.matrix is not None and objective.loss.convex and (objective.penalty > 0).any():
+        if self.begun and objective.loss.convex and (objective.penalty > 0).any():
             few = low_rank(objective, w)
-        self.matrix = few if few is not None else self.cheap(objective, w)
-        return self.matrix
+        self.begun = True
+        self.patience = np.inf if few is None else few.cost
+        return self.cheap(objective, w) if few is None else few
 
 
 class OnceModel(Model):

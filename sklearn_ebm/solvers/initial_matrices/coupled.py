@@ -24,6 +24,9 @@ NEGLIGIBLE = 1e-3
 FEWEST_SHARE, MOST_SHARE = 5, 40
 MOST_ROWS = 2**16
 
+# Passes over the features that the products come with, in units of a product with one column.
+PASSES = 20
+
 # Relative size of what is added to the diagonal, so that a factor exists in float32.
 JITTER = 2e-6
 
@@ -77,23 +80,39 @@ def _sampled_hessian(
     (matrix,) = objective.sum_over_rows(of_block)
     # The products UᵀU are about twice as fast for each of their n·N² operations as those of an
     # evaluation, 4 n N; finding the rows takes one forward pass.
-    return matrix.astype(np.float64), 1.0 + n_chosen * size / (8 * n_rows)
+    return matrix.astype(np.float64), _cost(objective, n_chosen)
+
+
+def _budget(objective: Objective) -> float:
+    """How many rows are drawn."""
+    n_rows, size = len(objective.y), objective.layout.size
+    k, p = objective.n_answers, size // objective.n_answers
+    budget = max(FEWEST_SHARE * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
+    # Few rare rows may hold much of the curvature: no fewer than so many, if there are.
+    return min(budget, max(MOST_SHARE * size, MOST_ROWS), n_rows)
+
+
+def _cost(objective: Objective, n_drawn: float) -> float:
+    """What the matrix takes, in evaluations."""
+    return 1.0 + n_drawn * (objective.layout.size + PASSES) / (8 * len(objective.y))
+
+
+def expected_cost(objective: Objective) -> float:
+    """What `Coupled` takes at most, in evaluations."""
+    return _cost(objective, _budget(objective))
 
 
 def _draw(
     objective: Objective, w: Array, rng: np.random.RandomState
 ) -> dict[int, tuple[Array, Array]]:
     """Rows and their factors 1/probability, by the first row of their block."""
-    n_rows, size = len(objective.y), objective.layout.size
-    k, p = objective.n_answers, size // objective.n_answers
+    n_rows = len(objective.y)
     found = objective.sum_over_rows(
         lambda block: ([row_sizes(objective, w, block).astype(np.float32)],)
     )
     (parts,) = found
     total = sum(float(part.sum(dtype=np.float64)) for part in parts) + np.finfo(float).tiny
-    budget = max(FEWEST_SHARE * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
-    # Few rare rows may hold much of the curvature: no fewer than so many, if there are.
-    budget = min(budget, max(MOST_SHARE * size, MOST_ROWS))
+    budget = _budget(objective)
     chosen = {}
     for rows, sizes in zip(objective.slices, parts, strict=True):
         if budget < n_rows:

@@ -13,14 +13,7 @@ class Diagonal(InitialMatrix):
     """The diagonal of the Hessian."""
 
     def __init__(self, objective: Objective, w: Array) -> None:
-        energy = objective.energy
-
-        def of_block(block: Block) -> tuple[Array]:
-            share = bend_of(objective, w, block).diagonals()
-            share *= block.weight.astype(share.dtype)[:, None]
-            return (objective.layout.pack(energy.curvature_diagonal(block.X, share)),)
-
-        stiffness = objective.sum_over_rows(of_block)[0] + objective.penalty
+        stiffness = hessian_diagonal(objective, w) + objective.penalty
         top = float(stiffness.max())
         self.inverse = 1 / np.maximum(stiffness, 1e-10 * top if top > 0 else 1.0)
 
@@ -38,3 +31,15 @@ class Ruler(InitialMatrix):
     def __call__(self, gradient: Array) -> Array:
         """Multiply by the squares."""
         return self.inverse * gradient
+
+
+def hessian_diagonal(objective: Objective, w: Array) -> Array:
+    """Diagonal of the Hessian without the penalty, (size,)."""
+    energy = objective.energy
+
+    def of_block(block: Block) -> tuple[Array]:
+        share = bend_of(objective, w, block).diagonals()
+        share *= block.weight.astype(share.dtype)[:, None]
+        return (objective.layout.pack(energy.curvature_diagonal(block.X, share)),)
+
+    return objective.sum_over_rows(of_block)[0]

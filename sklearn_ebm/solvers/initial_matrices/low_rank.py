@@ -11,9 +11,15 @@ from scipy.sparse import issparse, vstack
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of, row_sizes
+from sklearn_ebm.solvers.initial_matrices.diagonal import hessian_diagonal
 
 # Most directions of curvature: their Gram matrix is factorised.
 MOST_DIRECTIONS = 2500
+
+# Where more rows bend than that, so many of the strongest directions stand for them, and the
+# diagonal of the others counts with this share: a diagonal overstates rows that have little in common.
+STRONGEST_ROWS = 300
+REST_SHARE = 0.3
 
 # Directions whose curvature is below this share of the penalty change nothing.
 FAINTEST = 0.02
@@ -28,32 +34,41 @@ FREE_SHARE = 1e-3
 class LowRank(InitialMatrix):
     """(Λ + U Uᵀ)⁻¹ = Λ⁻¹ − Λ⁻¹ U (1 + Uᵀ Λ⁻¹ U)⁻¹ Uᵀ Λ⁻¹ (Woodbury).
 
-    Λ is the penalty. The columns of U are v ⊗ φ(x) for the rows that bend: v vᵀ summed over the
-    columns of one row is the curvature of its loss. At a low temperature these are the rows near a
-    kink, far fewer than there are rows or parameters, and this is then the whole Hessian.
+    Λ is the penalty, and the diagonal of what is left out. The columns of U are v ⊗ φ(x) for rows
+    that bend: v vᵀ summed over the columns of one row is the curvature of its loss. At a low
+    temperature only the rows near a kink bend, far fewer than there are rows or parameters, and
+    this is then the whole Hessian.
+
+    Parameters
+    ----------
+    rows : ndarray or CSR of shape (m, p)
+        φ of the rows that bend.
+    owner : ndarray of int of shape (r,)
+        The row of each direction.
+    directions : ndarray of shape (r, k)
+        v.
+    stiffness : ndarray of shape (p,)
+        Λ, the same for all answers.
+    cost : float
+        In evaluations; infinite where more rows bend than it holds, so that it should be renewed
+        as rarely as the cheap matrices.
 
     References
     ----------
     Hager, "Updating the Inverse of a Matrix", SIAM Review 31 (1989) 221-239. :doi:`10.1137/1031049`
     """
 
-    def __init__(self, objective: Objective, rows: Any, owner: Array, directions: Array) -> None:
-        # owner: the row of each direction v (len(owner), k)
-        k = objective.n_answers
-        self.rows, self.owner, self.directions = rows, owner, directions
-        penalty = objective.penalty.reshape(k, -1) * (1 + objective.nearness)
-        free = (penalty == 0).any(axis=0)
-        pull = np.square(directions).sum() / k
-        self.inverse = 1 / np.where(free, FREE_SHARE * max(pull, 1e-300), penalty[0])
+    def __init__(
+        self, rows: Any, owner: Array, directions: Array, stiffness: Array, cost: float
+    ) -> None:
+        self.rows, self.owner, self.directions, self.cost = rows, owner, directions, cost
+        self.inverse = 1 / stiffness
         weighted = rows.multiply(self.inverse).tocsr() if issparse(rows) else rows * self.inverse
         gram = weighted @ rows.T
         gram = gram.toarray() if issparse(gram) else gram
         system = gram[np.ix_(owner, owner)] * (directions @ directions.T)
         system[np.diag_indices(len(system))] += 1.0
         self.factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-        self.cost = 1.0 + len(owner) ** 2 * (len(owner) / 3 + 100) / (
-            4.0 * (objective.X.nnz if issparse(objective.X) else objective.X.size) * k
-        )
 
     def __call__(self, gradient: Array) -> Array:
         """Two products with the rows that bend, and a solve between them."""
@@ -67,35 +82,66 @@ class LowRank(InitialMatrix):
 
 
 def low_rank(objective: Objective, w: Array) -> LowRank | None:
-    """Return the matrix at some parameters; None where too many rows bend for it."""
+    """Return the matrix at some parameters; None where it would not help or not pay."""
     k = objective.n_answers
     penalty = objective.penalty.reshape(k, -1)[0] * (1 + objective.nearness)
     inverse = np.where(penalty > 0, 1 / np.where(penalty > 0, penalty, 1.0), 0.0)
-
-    def of_block(block: Block) -> tuple[Any, ...]:
-        sizes = row_sizes(objective, w, block)
-        used = np.flatnonzero(sizes > 0)
-        rows = objective.energy.features(block.X[used])
-        square = rows.multiply(rows) if issparse(rows) else np.square(rows)
-        return [np.asarray(sizes[used] * (square @ inverse)).ravel()], [used + block.rows.start]
-
-    reach, place = objective.sum_over_rows(of_block)
-    reach, place = np.concatenate(reach), np.concatenate(place)
-    used = place[reach > FAINTEST]
-    if len(used) > MOST_DIRECTIONS or len(used) * k**3 > MOST_EIGEN_WORK or not len(used):
+    reach = _reach(objective, w, inverse)
+    used = np.flatnonzero(reach > FAINTEST)
+    whole = len(used) <= MOST_DIRECTIONS
+    if not whole:
+        if not issparse(objective.X):
+            return None  # a Kronecker product knows more of all rows than a few of them do
+        used = np.sort(np.argpartition(reach, -STRONGEST_ROWS)[-STRONGEST_ROWS:])
+    if not len(used) or len(used) * k**3 > MOST_EIGEN_WORK:
         return None
     rows, matrices = _curvature_of(objective, w, used)
     values, vectors = np.linalg.eigh(matrices)
-    square = rows.multiply(rows) if issparse(rows) else np.square(rows)
-    strong = values * np.asarray(square @ inverse).reshape(-1, 1) > FAINTEST
-    owner, number = np.nonzero(strong)
+    strength = values * np.asarray(_square(rows) @ inverse).reshape(-1, 1)
+    faintest = FAINTEST
+    if not whole:
+        faintest = max(faintest, float(np.sort(strength, axis=None)[-STRONGEST_ROWS]))
+    owner, number = np.nonzero(strength >= faintest)
     if not 0 < len(owner) <= MOST_DIRECTIONS:
         return None
     directions = vectors[owner, :, number] * np.sqrt(values[owner, number])[:, None]
+    stiffness = penalty
+    if not whole:
+        stiffness = penalty + _rest(objective, w, rows, owner, directions)
+    pull = np.square(directions).sum() / k
+    free = penalty == 0
+    stiffness = np.where(free, np.maximum(stiffness, FREE_SHARE * max(pull, 1e-300)), stiffness)
+    entries = objective.X.nnz if issparse(objective.X) else objective.X.size
+    cost = 1.0 + len(owner) ** 2 * (len(owner) / 3 + 100) / (4.0 * entries * k)
     try:
-        return LowRank(objective, rows, owner, directions)
+        return LowRank(rows, owner, directions, stiffness, cost if whole else np.inf)
     except LinAlgError:
         return None
+
+
+def _square(rows: Any) -> Any:
+    return rows.multiply(rows) if issparse(rows) else np.square(rows)
+
+
+def _reach(objective: Objective, w: Array, inverse: Array) -> Array:
+    """Largest curvature of each row in units of the penalty, (n,)."""
+
+    def of_block(block: Block) -> tuple[list[Array]]:
+        sizes = row_sizes(objective, w, block)
+        square = _square(objective.energy.features(block.X))
+        return ([sizes * np.asarray(square @ inverse).ravel()],)
+
+    return np.concatenate(objective.sum_over_rows(of_block)[0])
+
+
+def _rest(
+    objective: Objective, w: Array, rows: Any, owner: Array, directions: Array
+) -> Array:
+    """Diagonal of the curvature that the directions leave out, the mean over answers, (p,)."""
+    k = directions.shape[1]
+    whole = hessian_diagonal(objective, w).reshape(k, -1).mean(axis=0)
+    held = np.bincount(owner, np.square(directions).mean(axis=1), minlength=rows.shape[0])
+    return REST_SHARE * np.maximum(whole - np.asarray(_square(rows).T @ held).ravel(), 0.0)
 
 
 def _curvature_of(objective: Objective, w: Array, used: Array) -> tuple[Any, Array]:
