@@ -144,7 +144,7 @@ class Problem:
         X = case.X.toarray() if sparse.issparse(case.X) else case.X
         self.case, self.free = case, case.settings["fit_intercept"]
         smooth = (case.loss, case.contrast) in SMOOTH
-        self.kinked = not (smooth or case.k == 2 and case.loss not in ("hinge", "simple"))
+        self.kinked = not (smooth or (case.k == 2 and case.loss not in ("hinge", "simple")))
         self.mean = X.mean(axis=0) if self.free else np.zeros(X.shape[1])
         self.size = np.sqrt(((X - self.mean) ** 2).mean(axis=0))
         self.size[self.size <= 1e-12 * np.abs(X).max(axis=0)] = 1.0

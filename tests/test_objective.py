@@ -90,7 +90,6 @@ def test_blocks_do_not_matter(make_objective, monkeypatch, as_sparse):
     value, gradient = whole.evaluate(w)
     bent = whole.hessian_product(w)(v)
     for size in (1, 7, 39, 40):
-
         blocks_of_at_most(monkeypatch, size)
         pieces = make_objective(as_sparse=as_sparse)
         assert len(list(pieces.blocks())) == -(-40 // size)

@@ -59,7 +59,7 @@ def test_features_are_standardised(as_sparse, fit_intercept):
 
 @pytest.mark.parametrize("as_sparse, fit_intercept", SETTINGS)
 def test_the_energies_are_those_of_the_formula_and_of_linear(as_sparse, fit_intercept):
-    X, weight, energy = energy_of(as_sparse, fit_intercept)
+    X, _, energy = energy_of(as_sparse, fit_intercept)
     params = templates(energy)
     found = energy.linearize(params, X).energies
     np.testing.assert_allclose(found, -features(energy, X) @ params["coef"].T, rtol=1e-10)
