@@ -139,6 +139,18 @@ def test_the_number_of_threads_changes_no_bit(two_threads, loss, as_sparse):
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
+@pytest.mark.parametrize("k", [2, 5])
+def test_predictions_hardly_depend_on_threads(two_threads, k, as_sparse):
+    X, y = rows(20_000, k=k, as_sparse=as_sparse)
+    clf = EBMClassifier(tol=1e-2).fit(X, y)
+    for predict in (clf.energies, clf.decision_function, clf.predict_proba, clf.predict):
+        with threadpool_limits(1, user_api="blas"):
+            alone = predict(X)
+        np.testing.assert_allclose(predict(X), alone, rtol=1e-9, atol=1e-12)
+        assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
 @pytest.mark.parametrize("loss", ["nll", "square_square", "hinge"])
 def test_the_size_of_blocks_hardly_changes_the_energies(monkeypatch, loss, as_sparse):
     X, y = rows(700, 4, 3, as_sparse=as_sparse)
