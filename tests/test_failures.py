@@ -256,7 +256,7 @@ BAD = {
     ),
     "unknown solver": (
         {"solver": "lbgfs"}, {}, ValueError,
-        r"solver='lbgfs' is not known. Did you mean 'lbfgs'\? Known names: auto, lbfgs, newton",
+        r"solver='lbgfs' is not known. Did you mean 'lbfgs'\? Known names: auto, preconditioned",
     ),
     "perceptron with a batch solver": (
         {"loss": "perceptron", "solver": "lbfgs"}, {}, ValueError,

@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import approx_fprime
 
-from sklearn_ebm import _arrays, _objective
-from sklearn_ebm._arrays import column_norms, correct_mask, row_slices
+from sklearn_ebm import _arrays
+from sklearn_ebm._arrays import (
+    BLOCK_ENTRIES,
+    BLOCK_FEATURES,
+    FEWEST_ROWS,
+    MOST_ROWS,
+    column_norms,
+    correct_mask,
+    row_slices,
+)
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import ParameterLayout
 from sklearn_ebm.energies import Linear
@@ -17,6 +25,15 @@ from sklearn_ebm.losses import LOSSES, NLL, Hinge, SquareSquare
 
 def random_point(objective, seed=0):
     return np.random.RandomState(seed).normal(size=objective.layout.size)
+
+
+def blocks_of_at_most(monkeypatch, n_rows):
+    """Blocks of so many rows, the last one perhaps of fewer."""
+
+    def small(total, n_answers, n_features=1):
+        return (slice(a, min(a + n_rows, total)) for a in range(0, total, n_rows))
+
+    monkeypatch.setattr(_arrays, "row_slices", small)
 
 
 def dense_value(objective, w):
@@ -73,12 +90,7 @@ def test_blocks_do_not_matter(make_objective, monkeypatch, as_sparse):
     value, gradient = whole.evaluate(w)
     bent = whole.hessian_product(w)(v)
     for size in (1, 7, 39, 40):
-
-        def small(n_rows, n_answers, n_features=1, size=size):
-            return (slice(a, min(a + size, n_rows)) for a in range(0, n_rows, size))
-
-        monkeypatch.setattr(_objective, "row_slices", small)
-        monkeypatch.setattr(_arrays, "row_slices", small)
+        blocks_of_at_most(monkeypatch, size)
         pieces = make_objective(as_sparse=as_sparse)
         assert len(list(pieces.blocks())) == -(-40 // size)
         other, other_gradient = pieces.evaluate(w)
@@ -201,14 +213,42 @@ def test_unpack_gives_views_that_follow_the_vector():
 # Arrays ------------------------------------------------------------------------------------------
 
 
-@given(st.integers(0, 30_000), st.integers(1, 5000))
-def test_row_slices_cover_every_row_once(n_rows, n_answers):
-    slices = list(row_slices(n_rows, n_answers))
+@given(st.integers(0, 60_000), st.integers(1, 5000), st.integers(1, 30_000))
+def test_row_slices_cover_every_row_once(n_rows, n_answers, n_features):
+    slices = list(row_slices(n_rows, n_answers, n_features))
     assert [rows.start for rows in slices] == [0, *(rows.stop for rows in slices[:-1])][
         : len(slices)
     ]
-    assert sum(rows.stop - rows.start for rows in slices) == n_rows
-    assert all(0 < rows.stop - rows.start <= 8192 for rows in slices)
+    sizes = [rows.stop - rows.start for rows in slices]
+    assert sum(sizes) == n_rows
+    assert all(0 < size <= MOST_ROWS for size in sizes)
+    assert len(set(sizes[:-1])) <= 1 and sizes[-1:] <= sizes[:1]
+    for size in sizes[:-1]:
+        assert size * n_answers <= BLOCK_ENTRIES or size <= FEWEST_ROWS
+        assert size * n_features <= BLOCK_FEATURES or size <= FEWEST_ROWS
+
+
+@pytest.mark.parametrize(
+    "shape, sizes",
+    [
+        ((1000, 10), [1000]),
+        ((2000, 10, 5), [1000, 1000]),  # worth a second thread
+        ((2001, 10, 5), [1001, 1000]),
+        ((16_385, 1, 1), [8193, 8192]),  # more than the largest block
+        ((600, 100_000), [200, 200, 200]),  # at most 256 rows where one has many entries
+        ((3000, 2, 4096), [1000, 1000, 1000]),  # 4,194,304 entries of X are 1024 rows
+    ],
+)
+def test_row_slices_are_of_equal_size(shape, sizes):
+    assert [rows.stop - rows.start for rows in row_slices(*shape)] == sizes
+
+
+def test_blocks_of_a_sparse_matrix_count_what_is_stored():
+    dense = np.zeros((3000, 8192))
+    dense[:, 0] = 1
+    assert len(list(_arrays.blocks_of(dense))) == 6
+    assert len(list(_arrays.blocks_of(sparse.csr_array(dense)))) == 1
+    assert list(_arrays.blocks_of(sparse.csr_array((0, 5)))) == []
 
 
 def test_correct_mask():
@@ -228,6 +268,6 @@ def test_column_norms_do_not_overflow(kind, factor):
 
 def test_column_norms_of_many_rows_are_those_of_the_whole(monkeypatch):
     X, weight = np.random.RandomState(0).normal(size=(50, 3)), np.linspace(0, 1, 50)
-    small = lambda n, k: (slice(a, min(a + 7, n)) for a in range(0, n, 7))  # noqa: E731
-    monkeypatch.setattr(_arrays, "row_slices", small)
+    blocks_of_at_most(monkeypatch, 7)
+    assert len(list(_arrays.blocks_of(X))) == 8
     np.testing.assert_allclose(column_norms(X, weight), np.sqrt(weight @ X**2), rtol=1e-14)

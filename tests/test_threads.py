@@ -1,0 +1,240 @@
+"""Threads and blocks: the same answer whatever their number, and BLAS as it was found."""
+
+import multiprocessing
+import threading
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed
+from scipy import sparse
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from sklearn_ebm import EBMClassifier, _arrays, _threads
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._threads import Workers
+
+BLAS = ThreadpoolController().select(user_api="blas")
+
+
+def blas_threads():
+    return [library.num_threads for library in BLAS.lib_controllers]
+
+
+@pytest.fixture
+def two_threads():
+    """BLAS may use two threads, whatever the machine."""
+    with threadpool_limits(2, user_api="blas"):
+        if blas_threads() != [2] * len(blas_threads()) or not blas_threads():
+            pytest.skip("this BLAS does not obey threadpoolctl")
+        yield
+
+
+def rows(n_rows=9000, d=12, k=5, seed=0, as_sparse=False):
+    rng = np.random.RandomState(seed)
+    y = np.arange(n_rows) % k
+    X = rng.normal(size=(n_rows, d)) + rng.normal(size=(k, d))[y]
+    if as_sparse:
+        X = sparse.csr_array(X * (rng.uniform(size=X.shape) < 0.3))
+    return X, y
+
+
+# Workers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("allowed", [1, 2])
+def test_workers_use_as_many_threads_as_blas_may(allowed):
+    names = set()
+
+    def square(number):
+        names.add(threading.current_thread().name.split("_")[0])
+        assert blas_threads() == [1] * len(blas_threads())
+        return number**2
+
+    with threadpool_limits(allowed, user_api="blas"):
+        if max(blas_threads(), default=1) != allowed:
+            pytest.skip("this BLAS does not obey threadpoolctl")
+        before = blas_threads()
+        with Workers() as workers:
+            assert workers.n_threads == allowed
+            assert list(workers.map(square, range(10))) == [i**2 for i in range(10)]
+        assert blas_threads() == before
+    assert names == ({"MainThread"} if allowed == 1 else {"sklearn"})
+
+
+def test_two_threads_are_really_there(two_threads):
+    """Each of two items waits for the other: one thread alone would never end."""
+    both = threading.Barrier(2, timeout=20)
+    with Workers() as workers:
+        assert sorted(workers.map(lambda _: both.wait(), range(2))) == [0, 1]
+
+
+def test_results_come_in_the_order_of_the_items(two_threads):
+    second_first = threading.Event()
+
+    def wait(number):
+        if number == 0:
+            assert second_first.wait(20)
+        else:
+            second_first.set()
+        return number
+
+    with Workers() as workers:
+        assert list(workers.map(wait, [0, 1])) == [0, 1]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_in_a_worker_is_raised_and_blas_restored(two_threads, error):
+    def fail(number):
+        if number == 3:
+            raise error("of the third")
+        return number
+
+    with pytest.raises(error, match="of the third"):
+        with Workers() as workers:
+            list(workers.map(fail, range(8)))
+    assert set(blas_threads()) == {2}
+    with Workers() as workers:
+        assert workers.n_threads == 2
+
+
+def test_the_last_one_out_restores_the_limit(two_threads):
+    first, second = Workers(), Workers()
+    first.__enter__()
+    second.__enter__()
+    assert first.n_threads == second.n_threads == 2
+    first.__exit__(None, None, None)
+    assert set(blas_threads()) == {1}
+    second.__exit__(None, None, None)
+    assert set(blas_threads()) == {2}
+
+
+# The same answer ---------------------------------------------------------------------------------
+
+
+def fitted(X, y, n_threads, **settings):
+    """A fit, and how many threads and groups of blocks it had."""
+    seen = set()
+    sum_over_rows = Objective.sum_over_rows
+
+    def spied(self, of_block):
+        seen.add((self.workers.__self__.n_threads, len(self._groups)))
+        return sum_over_rows(self, of_block)
+
+    with pytest.MonkeyPatch.context() as patched, threadpool_limits(n_threads, user_api="blas"):
+        patched.setattr(Objective, "sum_over_rows", spied)
+        return EBMClassifier(**settings).fit(X, y), seen
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+@pytest.mark.parametrize("loss", ["nll", "hinge"])
+def test_the_number_of_threads_changes_no_bit(two_threads, loss, as_sparse):
+    X, y = rows(as_sparse=as_sparse)
+    (one, alone), (two, together) = (fitted(X, y, n, loss=loss, tol=1e-3) for n in (1, 2))
+    assert {n_threads for n_threads, _ in alone} == {1}
+    assert {n_threads for n_threads, _ in together} == {2}
+    assert min(n_groups for _, n_groups in together) >= 2
+    np.testing.assert_array_equal(one.coef_, two.coef_)
+    np.testing.assert_array_equal(one.intercept_, two.intercept_)
+    assert one.gap_ == two.gap_ and one.n_iter_ == two.n_iter_
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+@pytest.mark.parametrize("k", [2, 5])
+def test_predictions_hardly_depend_on_threads(two_threads, k, as_sparse):
+    X, y = rows(20_000, k=k, as_sparse=as_sparse)
+    clf = EBMClassifier(tol=1e-2).fit(X, y)
+    for predict in (clf.energies, clf.decision_function, clf.predict_proba, clf.predict):
+        with threadpool_limits(1, user_api="blas"):
+            alone = predict(X)
+        np.testing.assert_allclose(predict(X), alone, rtol=1e-9, atol=1e-12)
+        assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+@pytest.mark.parametrize("loss", ["nll", "square_square", "hinge"])
+def test_the_size_of_blocks_hardly_changes_the_energies(monkeypatch, loss, as_sparse):
+    X, y = rows(700, 4, 3, as_sparse=as_sparse)
+    settings = {"loss": loss, "tol": 1e-9 if loss == "hinge" else 1e-10, "C": 0.01}
+    expected = EBMClassifier(**settings).fit(X, y).energies(X)
+    for entries, fewest in ((300, 1), (1000, 50)):
+        with monkeypatch.context() as patched:
+            patched.setattr(_arrays, "BLOCK_ENTRIES", entries)
+            patched.setattr(_arrays, "FEWEST_ROWS", fewest)
+            assert len(list(_arrays.blocks_of(X, 3))) > 2
+            found = EBMClassifier(**settings).fit(X, y).energies(X)
+        np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(expected).max())
+
+
+# BLAS is left as it was --------------------------------------------------------------------------
+
+
+def test_a_fit_restores_blas(two_threads):
+    X, y = rows(300)
+    EBMClassifier().fit(X, y)
+    assert set(blas_threads()) == {2}
+
+
+def test_a_fit_that_fails_restores_blas(two_threads, monkeypatch):
+    X, y = rows(300)
+
+    def fail(*arguments):
+        raise ArithmeticError("in the middle")
+
+    monkeypatch.setattr(Objective, "evaluate", fail)
+    with pytest.raises(ArithmeticError, match="in the middle"):
+        EBMClassifier().fit(X, y)
+    assert set(blas_threads()) == {2}
+
+
+def test_a_fit_that_is_interrupted_restores_blas(two_threads, monkeypatch):
+    X, y = rows()
+    block, calls = Objective.block, []
+
+    def interrupted(self, number):
+        calls.append(threading.current_thread())
+        if len(calls) == 20:
+            raise KeyboardInterrupt
+        return block(self, number)
+
+    monkeypatch.setattr(Objective, "block", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        EBMClassifier().fit(X, y)
+    assert threading.main_thread() not in calls[:20]
+    assert set(blas_threads()) == {2}
+    assert not [t for t in threading.enumerate() if t.name.startswith("sklearn_ebm")]
+
+
+def test_fits_side_by_side_in_threads(two_threads):
+    X, y = rows(3000)
+    alone = EBMClassifier().fit(X, y).coef_
+    many = Parallel(n_jobs=4, backend="threading")(
+        delayed(lambda: EBMClassifier().fit(X, y).coef_)() for _ in range(8)
+    )
+    for coef in many:
+        np.testing.assert_array_equal(coef, alone)
+    assert set(blas_threads()) == {2}
+    assert _threads._limit.holders == 0
+
+
+def _fit_in_a_child(connection):
+    held = _threads._limit.holders
+    X, y = rows(300)
+    with threadpool_limits(2, user_api="blas"):
+        EBMClassifier().fit(X, y)
+        connection.send((held, _threads._limit.holders, blas_threads()))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_of_a_fit_has_a_limit_of_its_own(two_threads):
+    """The parent holds the limit while it forks, as joblib's workers are forked within a fit."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    with Workers():
+        child = context.Process(target=_fit_in_a_child, args=(theirs,))
+        child.start()
+        assert ours.poll(30), "the child hangs"
+        assert ours.recv() == (0, 0, [2] * len(blas_threads()))
+        child.join()
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {2}
