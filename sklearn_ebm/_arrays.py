@@ -16,6 +16,9 @@ BLOCK_ENTRIES = 262_144
 BLOCK_FEATURES = 4_194_304
 FEWEST_ROWS, MOST_ROWS = 256, 16_384
 
+# A column whose deviation is so much smaller than its mean may be constant up to rounding.
+ROUNDING = 1e-9
+
 # Below this many energies, threads cost more than they bring.
 SPLIT_ENTRIES = 16_384
 
@@ -85,9 +88,11 @@ def sparse_rows(X: Any, rows: slice) -> Any:
     """Rows of a CSR matrix as a view: indexing would copy them."""
     start, stop, _ = rows.indices(X.shape[0])
     first, last = X.indptr[start], X.indptr[stop]
-    shape = (stop - start, X.shape[1])
-    pointers = X.indptr[start : stop + 1] - first
-    return type(X)((X.data[first:last], X.indices[first:last], pointers), shape=shape, copy=False)
+    view = type(X)((stop - start, X.shape[1]), dtype=X.dtype)
+    # Set one by one: the constructor copies views of less than half of an array.
+    view.data, view.indices = X.data[first:last], X.indices[first:last]
+    view.indptr = X.indptr[start : stop + 1] - first
+    return view
 
 
 def take_rows(X: Any, rows: slice) -> Any:
@@ -124,6 +129,12 @@ def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     return unit * np.sqrt(total)
 
 
+def _dense_column(X: Any, column: int) -> npt.NDArray[np.float64]:
+    """One column as a dense vector in float64."""
+    values = X[:, [column]]
+    return np.ravel(values.toarray() if sparse.issparse(values) else values).astype(np.float64)
+
+
 def column_moments(
     X: Any, weight: npt.NDArray[np.float64], *, centred: bool
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -153,12 +164,15 @@ def column_moments(
                 block = block - mean
                 block *= block
                 square += share @ block
+    mean[~np.isfinite(mean)] = 0.0  # the sum overflowed, and with it every centre is as good
     deviation = np.sqrt(square)
-    # Squares that overflowed, or that vanished in a column that is not constant.
-    lost = ~np.isfinite(deviation) | ((deviation < 1e-140) & (largest_entries(X) > 0))
-    if lost.any():
-        if centred and not np.isfinite(mean).all():
-            mean = np.zeros(X.shape[1])  # the sum overflowed, and with it every centre is as good
-        deviation = np.hypot(column_norms(X, weight / top / total), mean)
-    deviation[deviation <= 8 * np.finfo(np.float64).eps * np.abs(mean)] = np.inf
+    # Squares that overflowed or vanished: once more, in units of the largest entry.
+    for column in np.flatnonzero(~np.isfinite(deviation) | (deviation < 1e-140)):
+        apart = _dense_column(X, column) - mean[column]
+        deviation[column] = column_norms(apart[:, None], weight / top / total)[0]
+    for column in np.flatnonzero(deviation <= ROUNDING * np.abs(mean)):
+        values = _dense_column(X, column)
+        if values.min() == values.max():
+            deviation[column] = 0.0
+    deviation[deviation == 0] = np.inf
     return mean, deviation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,10 +43,6 @@ class Curvature(NamedTuple):
             along = factor * np.einsum("ij,ij->i", vector, direction)
             result += along[:, None].astype(result.dtype, copy=False) * vector
         return result
-
-    def at(self, rows: Any) -> Curvature:
-        """Return that of some rows only."""
-        return Curvature(self.diagonal[rows], tuple((s, u[rows]) for s, u in self.outer))
 
     def diagonals(self) -> Array:
         """Return the diagonal of each row's matrix, (n, m)."""

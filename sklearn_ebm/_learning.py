@@ -26,6 +26,9 @@ TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
 # From so many parameters on, sparse rows start from liblinear where that has the loss.
 LIBLINEAR_SIZE = 1000
 
+# Its steps become many where the mean of C‖x‖² is large, and it cannot be told to stop.
+LIBLINEAR_LENGTH = 1e4
+
 # Weights within this factor of their mean are safe in float32.
 TWIN_WEIGHTS = 1e12
 
@@ -145,7 +148,7 @@ def learn(
         if conditioned is not None:
             objective = _conditioned(objective, conditioned)
             if automatic and not warm:
-                found = _start_of_liblinear(objective, conditioned.fit_intercept, C / unit, tol)
+                found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit, tol)
                 warm, start = found is not None, found or start
             start = conditioned.from_params(start)
         path = Path(objective, solver, tol, max_iter, rng)
@@ -209,12 +212,18 @@ def _start_of_liblinear(
     if known is None or not sparse.issparse(objective.X) or objective.layout.size < LIBLINEAR_SIZE:
         return None
     settings, unit = known
+    X = objective.X
+    longest = float(np.dot(X.data.astype(np.float64), X.data)) / X.shape[0] * C / unit
+    if not longest <= LIBLINEAR_LENGTH or X.nnz > np.iinfo(np.int32).max:
+        return None
+    if X.indices.dtype != np.int32:  # liblinear knows no others
+        X = type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         machine = LinearSVC(
             C=C / unit, tol=float(np.clip(10 * tol, 1e-3, 0.1)), random_state=0,
             fit_intercept=fit_intercept, **settings,
-        ).fit(objective.X, objective.y, sample_weight=objective.weight)  # fmt: skip
+        ).fit(X, objective.y, sample_weight=objective.weight)  # fmt: skip
     coef, intercept = unit * machine.coef_, unit * np.atleast_1d(machine.intercept_)
     if k == 2:
         coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2

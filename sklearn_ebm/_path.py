@@ -43,6 +43,11 @@ SMALLEST_TOL = 1e-24
 CERTIFICATE_EVALUATIONS = 2
 RETRY = 0.5
 
+# A stage that takes more iterations than this is finished by Newton's method, if one of its steps
+# takes no more than so many operations.
+PATIENCE = 150
+NEWTON_WORK = 2e10
+
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
 # repeated rows and weights agree to many digits.
@@ -99,6 +104,12 @@ class Path:
         )
         tied = objective.penalty > 0
         self.per_penalty = np.where(tied, 1 / np.where(tied, objective.penalty, 1.0), 0.0)
+        # Exact Newton steps are a rescue for a solver that chooses for itself.
+        n_rows, size = len(objective.y), objective.layout.size
+        curved = self.loss.curvature is not None and objective.energy.linear
+        self._affords_newton = (
+            solver.conditions and curved and size <= 1000 and n_rows * size**2 <= NEWTON_WORK
+        )
         self.total = Result(np.empty(0), np.inf, 0, False, "max_iter was reached")
         self.bound = -np.inf
         self.smoothing = 0.0
@@ -200,12 +211,13 @@ class Path:
             objective,
             w,
             tol=tol,
-            max_iter=max(self.max_iter - self.total.n_iter, 0),
+            max_iter=min(self._iterations_left, PATIENCE if self._affords_newton else np.inf),
             rng=self.rng,
             monitor=self._certified if tol <= SMALLEST_TOL else None,
             memory=self.total.memory,
         )
         self.total.memory = stage.memory
+        stage = self._rescued(objective, stage, tol)
         self.total.curve += stage.curve
         self.total.n_iter += stage.n_iter
         self.total.n_evaluations += stage.n_evaluations
@@ -219,6 +231,28 @@ class Path:
             # Without a certificate, a path ends when cooling no longer changes the value.
             self.uncertified_change = abs(before - self.total.value)
         return w, stage
+
+    def _rescued(self, objective: Objective, stage: Result, tol: float) -> Result:
+        """A stage that took long, finished by Newton's method where that is affordable.
+
+        Where the curvature changes from step to step, pairs of old steps lead astray, and few
+        exact steps do what many others cannot.
+        """
+        left = self._iterations_left - stage.n_iter
+        if stage.converged or not self._affords_newton or left <= 0:
+            return stage
+        rest = SOLVERS["newton"]().minimize(
+            objective, stage.w, tol=tol, max_iter=min(left, PATIENCE), rng=self.rng,
+            monitor=self._certified if tol <= SMALLEST_TOL else None,
+        )  # fmt: skip
+        rest.curve = stage.curve + rest.curve[1:]
+        rest.n_iter += stage.n_iter
+        rest.n_evaluations += stage.n_evaluations
+        return rest
+
+    @property
+    def _iterations_left(self) -> int:
+        return max(self.max_iter - self.total.n_iter, 0)
 
     def _ended(self, stage: Result) -> bool:
         total = self.total
