@@ -23,7 +23,8 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates", "examples"]
+# fast_figures.md is a part of fast.md.
+exclude_patterns = ["_build", "_templates", "examples", "guide/fast_figures.md"]
 templates_path = ["_templates"]
 default_role = "autolink"  # `Hinge` is a link where there is such a thing
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
