@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
@@ -197,7 +196,12 @@ class _Balance:
 
 
 class _Moved(_Balance):
-    """Push is moved, in each row, from answers with too much of it to those with too little."""
+    """Push is moved, in each row, from answers with too much of it to those with too little.
+
+    Of the push at an answer the share (push − pull)⁺/push is removed; what a row loses so goes to
+    the answers that lack push, in proportion to what they lack. It needs a loss in which only the
+    sum of the pushes of a row is limited (`Loss.shares_push`), and k numbers instead of k².
+    """
 
     def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
         """Return the change; an answer's own rows take push by pulling less."""
@@ -277,6 +281,15 @@ def _circulation(push: Array) -> Array:
 
     They solve Σᵢ θᵢ fᵢⱼ = θⱼ Σⱼ' fⱼⱼ', so θᵢ Σⱼ fᵢⱼ is the stationary law of a Markov chain. At the
     minimum all are 1. Flow between strongly connected components cannot return and drops out.
+
+    Examples
+    --------
+    Rows of the first class push the second by 4, those of the second push the first by 1. A quarter
+    of the first makes them equal:
+
+    >>> _circulation(np.array([[0.0, 4.0], [1.0, 0.0]]))
+    array([[0.  , 0.25],
+           [1.  , 0.  ]])
     """
     n_parts, part_of = connected_components(push > 0, connection="strong")
     flow = np.where(part_of[:, None] == part_of[None, :], push, 0.0)
@@ -293,5 +306,3 @@ def _circulation(push: Array) -> Array:
         factor = law.clip(min=0) / out
         theta[members] = factor / factor.max()
     return np.where(flow > 0, theta[:, None], 0.0)
-
-

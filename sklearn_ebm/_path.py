@@ -2,7 +2,14 @@
 
 A smooth loss has one stage. A loss with a kink or a minimum is replaced by `smoothed(T)`, which
 lies above it; T falls from stage to stage, each started from the one before. A stage needs no more
-accuracy than its own smoothing leaves room for.
+accuracy than its own smoothing leaves room for: σ, what smoothing costs, is known at the end of a
+stage, and that of the next is expected from it.
+
+.. code-block:: none
+
+    T ← 0.3 T,   σ ← 0.3^1.5 σ            expected of the next stage
+    σ > tol f / 2:   solved until the solver expects to gain 0.02 σ
+    else:            the last stage, until (f − bound)/f ≤ tol is certified
 """
 
 from __future__ import annotations
@@ -124,9 +131,7 @@ class Path:
     @property
     def closed(self) -> bool:
         """Whether the certified gap is within tol."""
-        return bool(
-            np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value)
-        )
+        return bool(np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value))
 
     def minimize(self, w: Array, *, warm: bool = False) -> Result:
         """Follow the path from `w`; a warm start may begin at a lower temperature."""

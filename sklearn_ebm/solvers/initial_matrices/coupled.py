@@ -31,8 +31,18 @@ JITTER = 2e-6
 class Coupled(InitialMatrix):
     """The Hessian on a sample of the rows, factorised.
 
-    Rows are drawn in proportion to their curvature and weighted by the inverse of their
-    probability. Its cost is about that of ten evaluations, however many rows there are.
+    Σᵢ∈S wᵢ/πᵢ Bᵢ ⊗ φᵢφᵢᵀ + diag(λ), with a row in S with probability πᵢ: in proportion to
+    wᵢ max_c (Bᵢ)_cc, but for a floor. Its mean over draws is the Hessian. With N = kp parameters,
+    max(5N, 10 (4p + 60) n/(kp²)) rows are drawn, and no more than max(40N, 65,536); the second
+    number takes about 5 + 75/p evaluations, however many rows there are.
+
+    Parameters
+    ----------
+    objective : Objective
+        With an energy that gives `normal_matrix` and a loss with curvature.
+    w : ndarray of shape (size,)
+    rng : RandomState
+        Draws the rows.
     """
 
     def __init__(self, objective: Objective, w: Array, rng: np.random.RandomState) -> None:
@@ -83,7 +93,10 @@ def _sampled_hessian(
 def _draw(
     objective: Objective, w: Array, rng: np.random.RandomState
 ) -> dict[int, tuple[Array, Array]]:
-    """Rows and their factors 1/probability, by the first row of their block."""
+    """Rows and their factors 1/probability, by the first row of their block.
+
+    Where the budget covers all rows, those of negligible curvature are left out.
+    """
     n_rows, size = len(objective.y), objective.layout.size
     k, p = objective.n_answers, size // objective.n_answers
     found = objective.sum_over_rows(

@@ -10,7 +10,14 @@ from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of
 
 
 class Diagonal(InitialMatrix):
-    """The diagonal of the Hessian."""
+    """The diagonal of the Hessian, Σᵢ wᵢ (Bᵢ)_cc φᵢⱼ² + λⱼ for template c and column j.
+
+    Parameters
+    ----------
+    objective : Objective
+        With an energy that gives `curvature_diagonal` and a loss with curvature.
+    w : ndarray of shape (size,)
+    """
 
     def __init__(self, objective: Objective, w: Array) -> None:
         energy = objective.energy
@@ -30,7 +37,12 @@ class Diagonal(InitialMatrix):
 
 
 class Ruler(InitialMatrix):
-    """The squares of the objective's `scale`: for energies and losses without curvature."""
+    """The squares of the objective's `scale`: for energies and losses without curvature.
+
+    Parameters
+    ----------
+    objective : Objective
+    """
 
     def __init__(self, objective: Objective) -> None:
         self.inverse = objective.scale() ** 2

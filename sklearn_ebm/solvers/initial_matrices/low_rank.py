@@ -30,7 +30,18 @@ class LowRank(InitialMatrix):
 
     Λ is the penalty. The columns of U are v ⊗ φ(x) for the rows that bend: v vᵀ summed over the
     columns of one row is the curvature of its loss. At a low temperature these are the rows near a
-    kink, far fewer than there are rows or parameters, and this is then the whole Hessian.
+    kink, far fewer than there are rows or parameters, and this is then the whole Hessian but for
+    directions that are not felt beside the penalty.
+
+    Parameters
+    ----------
+    objective : Objective
+    rows : ndarray or CSR of shape (m, p)
+        φ of the rows that bend.
+    owner : ndarray of int of shape (r,)
+        For each direction its row among them.
+    directions : ndarray of shape (r, k)
+        v.
 
     References
     ----------
