@@ -27,7 +27,10 @@ extensions = [
 exclude_patterns = ["_build", "_templates", "examples", "guide/fast_figures.md"]
 templates_path = ["_templates"]
 default_role = "autolink"  # `Hinge` is a link where there is such a thing
-extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+extlinks = {
+    "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
+    "doi": ("https://doi.org/%s", "doi:%s"),
+}
 
 # Every reference must lead somewhere. Names of other libraries lead nowhere here, because reading
 # their inventories needs the network.

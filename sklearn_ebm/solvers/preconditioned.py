@@ -23,10 +23,10 @@ class PreconditionedLBFGS(Solver):
     """Limited-memory BFGS whose initial matrix is a factor of the Hessian, renewed on the way.
 
     L-BFGS corrects an initial matrix H₀ by pairs of steps and changes of the gradient. Here H₀ is
-    not a multiple of the identity but a cheap model of the inverse Hessian, see
-    `sklearn_ebm.solvers.initial_matrices`: the Hessian on a sample of the rows where parameters are
-    few, a Kronecker product where they are many, its diagonal where rows are sparse. The pairs are
-    kept when it is renewed, and it is scaled by the latest of them.
+    not a multiple of the identity but a cheap model of the inverse Hessian (the folder
+    ``initial_matrices``): the Hessian on a sample of the rows where parameters are few, a Kronecker
+    product where they are many, its diagonal where rows are sparse, and all of it where few rows
+    bend. The pairs are kept when it is renewed, and it is scaled by the latest of them.
 
     Where the objective has a twin in float32, the search begins there and ends in float64 once
     float32 gains nothing any more. It stops when the decrease that the model expects is below
