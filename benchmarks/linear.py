@@ -5,6 +5,7 @@ prints seconds, evaluations, ratios to rivals, and for each ratio the figure tha
 one it aims for, and the verdict.
 
     python benchmarks/linear.py --data ../shared/data --plot pictures --json linear.json
+    python benchmarks/linear.py --data ../shared/data --table linear.md
     python benchmarks/linear.py --data ../shared/data --cases nll,hinge
     python benchmarks/linear.py --quick
 """
@@ -20,6 +21,7 @@ from linear_cases.growth import growth
 from linear_cases.memory import memory
 from linear_cases.report import Report
 from linear_cases.speed import evaluation, predict
+from linear_cases.table import write_table
 from linear_cases.tuning import cv
 from threadpoolctl import threadpool_limits
 
@@ -47,6 +49,7 @@ def parse():
         " 10; the rest is extrapolated (default: 1)")  # fmt: skip
     add("--plot", metavar="FOLDER", help="draw time-against-gap curves there (matplotlib)")
     add("--json", metavar="FILE", help="write all rows there, after each case")
+    add("--table", metavar="FILE", help="write the verdicts there as Markdown, after each case")
     add("--quick", action="store_true", help="small subsamples, short limits; judges nothing")
     options = parser.parse_args()
     options.sweep_repeats = 1 if options.quick else 3
@@ -71,10 +74,12 @@ def main():
     warnings.simplefilter("ignore")  # convergence of fits that are cut short on purpose
     report = Report()
     settings = {
-        name: value for name, value in vars(options).items() if name not in ("data", "json")
+        name: value
+        for name, value in vars(options).items()
+        if name not in ("data", "json", "table")
     }
-    # Cases that compare seconds with rivals try each number of BLAS threads; the others keep this.
-    with threadpool_limits(1):
+    # Races and timed calls try each number of BLAS threads; the other cases keep this one.
+    with threadpool_limits(options.cores):
         for name in options.cases.split(","):
             start = time.perf_counter()
             print(f"\n=== {name}: {CASES[name].__doc__.splitlines()[0]}", flush=True)
@@ -82,6 +87,8 @@ def main():
             print(f"=== {name} took {time.perf_counter() - start:.0f} s", flush=True)
             if options.json:
                 report.write(options.json, settings)
+            if options.table:
+                write_table(options.table, report.targets)
     report.summary()
     if options.plot:
         from linear_cases.figures import draw

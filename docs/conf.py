@@ -23,10 +23,14 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates", "examples"]
+# fast_figures.md is a part of fast.md.
+exclude_patterns = ["_build", "_templates", "examples", "guide/fast_figures.md"]
 templates_path = ["_templates"]
 default_role = "autolink"  # `Hinge` is a link where there is such a thing
-extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+extlinks = {
+    "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
+    "doi": ("https://doi.org/%s", "doi:%s"),
+}
 
 # Every reference must lead somewhere. Names of other libraries lead nowhere here, because reading
 # their inventories needs the network.

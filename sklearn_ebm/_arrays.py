@@ -28,6 +28,13 @@ def row_slices(n_rows: int, n_answers: int, n_features: int = 1) -> Iterator[sli
 
     They depend on the shape of the data alone, not on the number of threads, and so does every sum
     over them.
+
+    Examples
+    --------
+    262,144 energies at most in a block, so 2,621 rows of 100; three blocks for 6,000 rows:
+
+    >>> [rows.stop - rows.start for rows in row_slices(6_000, 100)]
+    [2000, 2000, 2000]
     """
     most = min(BLOCK_ENTRIES // max(n_answers, 1), BLOCK_FEATURES // max(n_features, 1))
     most = int(np.clip(most, FEWEST_ROWS, MOST_ROWS))
@@ -129,7 +136,7 @@ def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     return unit * np.sqrt(total)
 
 
-def _dense_column(X: Any, column: int) -> npt.NDArray[np.float64]:
+def _dense_column(X: Any, column: Any) -> npt.NDArray[np.float64]:
     """One column as a dense vector in float64."""
     values = X[:, [column]]
     return np.ravel(values.toarray() if sparse.issparse(values) else values).astype(np.float64)
@@ -143,9 +150,24 @@ def column_moments(
     Not centred, the mean is zero and the deviation is the root mean square. Where that leaves
     nothing but rounding, the deviation is infinite: such a column, standardised, is zero.
 
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n, d)
+    weight : ndarray of shape (n,)
+    centred : bool
+
     Returns
     -------
     mean, deviation : ndarray of shape (d,)
+
+    Examples
+    --------
+    Mean (1·0 + 3·4)/4 = 3 and variance (1·9 + 3·1)/4 = 3; the second column is empty:
+
+    >>> X, weight = np.array([[0.0, 0.0], [4.0, 0.0]]), np.array([1.0, 3.0])
+    >>> mean, deviation = column_moments(X, weight, centred=True)
+    >>> mean, deviation.round(3)
+    (array([3., 0.]), array([1.732,   inf]))
     """
     top = float(weight.max())
     total = sum(float((weight[rows] / top).sum()) for rows in row_slices(len(weight), 1))

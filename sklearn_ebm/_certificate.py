@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
@@ -59,6 +58,18 @@ class Certificate(NamedTuple):
     smoothing: float
 
 
+def certifiable(objective: Objective) -> bool:
+    """Whether there is a bound: for a convex loss with a conjugate, a linear energy, a penalty.
+
+    Free intercepts must be balanced as well, which is not done for very many classes where each
+    pair of them has its own limits.
+    """
+    loss = objective.loss
+    dual = loss.convex and loss.conjugate is not None and objective.energy.linear
+    balanced = objective.fully_penalized or _balance_of(objective) is not None
+    return dual and bool((objective.penalty > 0).any()) and balanced
+
+
 def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
     """Evaluate the objective at `w`, and bound its minimum from below.
 
@@ -74,15 +85,9 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
     -------
     Certificate
     """
-    possible = objective.energy.linear and objective.loss.convex
-    tied = objective.penalty > 0
-    if (
-        objective.loss.conjugate is None
-        or not possible
-        or not tied.any()
-        or _balance_of(objective) is None
-    ):
+    if not certifiable(objective):
         return Certificate(objective.value(w), -np.inf, 0.0)
+    tied = objective.penalty > 0
     # A small gap between two sums does not survive float32.
     dual = _DualPoint(objective.exact(), slopes_of, w)
     value, smoothing = dual.value()
@@ -149,8 +154,10 @@ class _DualPoint:
         balanced = None if self.balance is None else self.balance.of(self.tally)
 
         def of_block(block: Block) -> tuple[Any, ...]:
-            kept = self.kept is not None
-            slope, pullback = self.kept.pop(block.rows.start) if kept else self._slope(block)
+            if self.kept is None:
+                slope, pullback = self._slope(block)
+            else:
+                slope, pullback = self.kept.pop(block.rows.start)
             if balanced is not None:
                 slope = balanced(slope, block.correct)
             dual = float(block.weight @ conjugate(slope, block.correct))
@@ -197,7 +204,12 @@ class _Balance:
 
 
 class _Moved(_Balance):
-    """Push is moved, in each row, from answers with too much of it to those with too little."""
+    """Push is moved, in each row, from answers with too much of it to those with too little.
+
+    Of the push at an answer the share (push − pull)⁺/push is removed; what a row loses so goes to
+    the answers that lack push, in proportion to what they lack. It needs a loss in which only the
+    sum of the pushes of a row is limited (`Loss.shares_push`), and k numbers instead of k².
+    """
 
     def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
         """Return the change; an answer's own rows take push by pulling less."""
@@ -277,6 +289,15 @@ def _circulation(push: Array) -> Array:
 
     They solve Σᵢ θᵢ fᵢⱼ = θⱼ Σⱼ' fⱼⱼ', so θᵢ Σⱼ fᵢⱼ is the stationary law of a Markov chain. At the
     minimum all are 1. Flow between strongly connected components cannot return and drops out.
+
+    Examples
+    --------
+    Rows of the first class push the second by 4, those of the second push the first by 1. A quarter
+    of the first makes them equal:
+
+    >>> _circulation(np.array([[0.0, 4.0], [1.0, 0.0]]))
+    array([[0.  , 0.25],
+           [1.  , 0.  ]])
     """
     n_parts, part_of = connected_components(push > 0, connection="strong")
     flow = np.where(part_of[:, None] == part_of[None, :], push, 0.0)
@@ -293,5 +314,3 @@ def _circulation(push: Array) -> Array:
         factor = law.clip(min=0) / out
         theta[members] = factor / factor.max()
     return np.where(flow > 0, theta[:, None], 0.0)
-
-

@@ -62,9 +62,9 @@ def collapsed(
     for rows in row_slices(len(answer), n_answers):
         share = weight[rows] / top
         total += float(share.sum())
-        energies = energies_of(rows)
-        eps = float(np.finfo(energies.dtype).eps)
-        energies = energies.astype(np.float64)
+        raw = energies_of(rows)
+        eps = float(np.finfo(raw.dtype).eps)
+        energies = raw.astype(np.float64)
         # In units of the largest energy so far, squares neither overflow nor vanish.
         highest = float(np.abs(energies).max())
         if highest > largest:

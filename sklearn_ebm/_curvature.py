@@ -37,7 +37,18 @@ class Curvature(NamedTuple):
     outer: tuple[tuple[float, Array], ...] = ()
 
     def product(self, direction: Array) -> Array:
-        """Second-derivative product dF (n, m) -> dslope (n, m)."""
+        """Second-derivative product, row by row.
+
+        Parameters
+        ----------
+        direction : ndarray of shape (n, m)
+            dF.
+
+        Returns
+        -------
+        ndarray of shape (n, m)
+            The change of the slope.
+        """
         result = self.diagonal * direction
         for factor, vector in self.outer:
             along = factor * np.einsum("ij,ij->i", vector, direction)
@@ -52,7 +63,16 @@ class Curvature(NamedTuple):
         return result
 
     def total(self, weight: Array) -> Array:
-        """Σᵢ wᵢ (diag(hᵢ) + Σᵣ sᵣ uᵣ uᵣᵀ) over the rows, (m, m)."""
+        """Σᵢ wᵢ (diag(hᵢ) + Σᵣ sᵣ uᵣ uᵣᵀ) over the rows.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (m, m)
+        """
         share = weight.astype(self.diagonal.dtype, copy=False)
         result = np.diag(share @ self.diagonal)
         for factor, vector in self.outer:

@@ -25,13 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, take_rows
-from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, ParameterLayout
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
@@ -49,7 +49,7 @@ class Block(NamedTuple):
 
     X: Any
     correct: AnswerMask
-    weight: Array
+    weight: npt.NDArray[np.float64]
     rows: slice
 
     def take(self, part: npt.NDArray[np.intp]) -> Block:
@@ -76,6 +76,26 @@ class Objective:
         λ ≥ 0: for all penalised parameters, or for each.
     workers : callable, default=map
         Like `map`: how the work on blocks is shared out; see `Workers`.
+
+    Attributes
+    ----------
+    layout : ParameterLayout
+        Which part of the vector is which parameter.
+    single : Objective or None
+        The twin: the same sum in the same parameters, with rows in float32.
+
+    Examples
+    --------
+    Two points at ±1 with all parameters 0: both classes have probability ½, so the value is
+    2 log 2, and each template is pulled by ½ towards its own point and pushed by ½ off the other:
+
+    >>> from sklearn_ebm.energies import Linear
+    >>> from sklearn_ebm.losses import NLL
+    >>> X, y = np.array([[-1.0], [1.0]]), np.array([0, 1])
+    >>> objective = Objective(Linear(), NLL(), X, y, np.ones(2), n_answers=2, penalty=1.0)
+    >>> value, gradient = objective.evaluate(np.zeros(4))
+    >>> round(value, 4), gradient  # of two coefficients, then of two intercepts
+    (1.3863, array([ 1., -1.,  0.,  0.]))
     """
 
     def __init__(
@@ -102,15 +122,13 @@ class Objective:
         self.slices = list(blocks_of(X, n_answers))
         self.equal_weights = bool((weight == 1).all())
         self.dtype = X.dtype
-        self.anchor: Array | None = None
-        self.nearness = 0.0
         # The same sum with rows in float32, in the same parameters; None where there is none.
         self.single: Objective | None = None
         keep = X.shape[0] * n_answers <= KEPT_MASKS
         self._masks = [correct_mask(y[rows], n_answers) for rows in self.slices] if keep else None
         n_groups = min(MOST_GROUPS, len(self.slices))
         bounds = np.linspace(0, len(self.slices), n_groups + 1).astype(int)
-        self._groups = [range(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        self._groups = [range(a, b) for a, b in pairwise(bounds)]
 
     def with_loss(self, loss: Loss) -> Objective:
         """Return the same sum with another loss; rows and blocks are shared."""
@@ -120,16 +138,11 @@ class Objective:
             other.single = self.single.with_loss(loss)
         return other
 
-    def near(self, anchor: Array, nearness: float) -> Objective:
-        """Return the same sum with a penalty, in units of λ/2, on the way from a point."""
-        other = copy(self)
-        other.anchor, other.nearness = anchor, nearness
-        if self.single is not None:
-            other.single = self.single.near(anchor, nearness)
-        return other
-
     def exact(self) -> Objective:
-        """Return the same sum with energies in float64; float32 rows are converted by block."""
+        """Return the same sum with energies in float64, without a twin.
+
+        Rows in float32 are converted block by block: no copy of X is made.
+        """
         other = copy(self)
         other.single = None
         other.dtype = np.dtype(np.float64)
@@ -158,7 +171,18 @@ class Objective:
         return map(self.block, range(len(self.slices)))
 
     def sum_over_rows(self, of_block: Callable[[Block], Iterable[Any]]) -> list[Any]:
-        """Add up what a function returns for each block, term by term, in a fixed order."""
+        """Add up what a function returns for each block, term by term, in a fixed order.
+
+        Parameters
+        ----------
+        of_block : callable
+            `Block` -> terms: numbers, arrays, or lists, which are joined.
+
+        Returns
+        -------
+        list
+            The sums.
+        """
 
         def of_group(numbers: range) -> list[Any]:
             total: list[Any] = []
@@ -194,10 +218,6 @@ class Objective:
             pull = self.penalty * w
             value += 0.5 * float(pull @ w)
             gradient += pull
-            if self.anchor is not None:
-                back = self.nearness * self.penalty * (w - self.anchor)
-                value += 0.5 * float(back @ (w - self.anchor))
-                gradient += back
         return value, gradient
 
     def value(self, w: Array) -> float:

@@ -2,7 +2,14 @@
 
 A smooth loss has one stage. A loss with a kink or a minimum is replaced by `smoothed(T)`, which
 lies above it; T falls from stage to stage, each started from the one before. A stage needs no more
-accuracy than its own smoothing leaves room for.
+accuracy than its own smoothing leaves room for: σ, what smoothing costs, is known at the end of a
+stage, and that of the next is expected from it.
+
+.. code-block:: none
+
+    T ← 0.3 T,   σ ← 0.3^1.5 σ            expected of the next stage
+    σ > tol f / 2:   solved until the solver expects to gain 0.02 σ
+    else:            the last stage, until (f − bound)/f ≤ tol is certified
 """
 
 from __future__ import annotations
@@ -11,11 +18,11 @@ from copy import copy
 
 import numpy as np
 
-from sklearn_ebm._certificate import certify
+from sklearn_ebm._certificate import certifiable, certify
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import SOLVERS, Progress, Result, Solver
+from sklearn_ebm.solvers import Newton, Progress, Result, Solver
 
 # The path starts at this share of the margin, cools by this factor from stage to stage, and no
 # further than that share of its first temperature.
@@ -46,6 +53,7 @@ RETRY = 0.5
 # A stage that takes more iterations than this is finished by Newton's method, if one of its steps
 # takes no more than so many operations.
 PATIENCE = 150
+LARGEST_NEWTON = 1000
 NEWTON_WORK = 2e10
 
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
@@ -96,19 +104,17 @@ class Path:
         self.rng = rng
         self.loss = objective.loss
         self.smooth = self.loss.is_smooth(objective.n_answers)
-        self.certifiable = (
-            self.loss.convex
-            and self.loss.conjugate is not None
-            and objective.energy.linear
-            and bool((objective.penalty > 0).any())
-        )
+        self.certifiable = certifiable(objective)
         tied = objective.penalty > 0
         self.per_penalty = np.where(tied, 1 / np.where(tied, objective.penalty, 1.0), 0.0)
         # Exact Newton steps are a rescue for a solver that chooses for itself.
         n_rows, size = len(objective.y), objective.layout.size
         curved = self.loss.curvature is not None and objective.energy.linear
         self._affords_newton = (
-            solver.conditions and curved and size <= 1000 and n_rows * size**2 <= NEWTON_WORK
+            solver.conditions
+            and curved
+            and size <= LARGEST_NEWTON
+            and n_rows * size**2 <= NEWTON_WORK
         )
         self.total = Result(np.empty(0), np.inf, 0, False, "max_iter was reached")
         self.bound = -np.inf
@@ -137,9 +143,7 @@ class Path:
     @property
     def closed(self) -> bool:
         """Whether the certified gap is within tol."""
-        return bool(
-            np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value)
-        )
+        return bool(np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value))
 
     def minimize(self, w: Array, *, warm: bool = False) -> Result:
         """Follow the path from `w`; a warm start may begin at a lower temperature."""
@@ -211,7 +215,9 @@ class Path:
             objective,
             w,
             tol=tol,
-            max_iter=min(self._iterations_left, PATIENCE if self._affords_newton else np.inf),
+            max_iter=min(
+                self._iterations_left, PATIENCE if self._affords_newton else self.max_iter
+            ),
             rng=self.rng,
             monitor=self._certified if tol <= SMALLEST_TOL else None,
             memory=self.total.memory,
@@ -241,7 +247,7 @@ class Path:
         left = self._iterations_left - stage.n_iter
         if stage.converged or not self._affords_newton or left <= 0:
             return stage
-        rest = SOLVERS["newton"]().minimize(
+        rest = Newton(dense_size=LARGEST_NEWTON).minimize(
             objective, stage.w, tol=tol, max_iter=min(left, PATIENCE), rng=self.rng,
             monitor=self._certified if tol <= SMALLEST_TOL else None,
         )  # fmt: skip
@@ -298,8 +304,7 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Array
     curved = objective.loss.curvature is not None and objective.energy.linear
     if not curved or entries > POLISHED_ENTRIES:
         return w
-    newton = SOLVERS["newton"]()
-    return newton.minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng).w
+    return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng).w
 
 
 def _first_temperature(loss: Loss) -> float:

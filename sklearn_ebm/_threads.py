@@ -98,9 +98,7 @@ class Workers:
         finally:
             self._held.release()
 
-    def map(
-        self, function: Callable[[Item], Answer], items: Iterable[Item]
-    ) -> Iterator[Answer]:
+    def map(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """Apply a function to each item; like the built-in `map`, in order."""
         items = list(items)
         if self.n_threads == 1 or len(items) < 2:

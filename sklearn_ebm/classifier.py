@@ -80,13 +80,18 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`.
     solver : str or Solver, default="auto"
-        ``"auto"``, ``"lbfgs"``, ``"newton"``, or ``"averaged"`` (perceptron), or an object from
+        ``"auto"`` is ``"averaged"`` for the perceptron and ``"preconditioned"`` for all other
+        losses: limited-memory BFGS that starts from a factor of the Hessian, and in float32 where
+        that serves. ``"lbfgs"`` and ``"newton"`` are there for comparison. Or an object from
         `sklearn_ebm.solvers`.
     max_iter : int, default=10000
-        Largest number of iterations of the solver, over the whole temperature path.
+        Largest number of iterations of the solver, over the whole temperature path. The steps
+        that polish small problems do not count.
     tol : float, default=1e-4
-        Relative accuracy of the minimum: the fit stops when an upper bound on (f − min f)/f is
-        below it. Where no bound exists (`gap_` is None), the expected decrease is used.
+        Relative accuracy of the minimum: the fit stops when a certified upper bound on
+        (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
+        solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
+        also when the last stage has changed f by less than ``tol * f``.
     warm_start : bool, default=False
         Whether `fit` starts from the parameters of the fit before.
     random_state : int, RandomState instance or None, default=None
@@ -111,7 +116,9 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
     beta_ : float
         The β of the probabilities.
     gap_ : float or None
-        Certified bound on (f − min f)/f; None for losses that are not convex or not minimised.
+        Certified bound on (f − min f)/f, computed in float64 before the parameters are rounded to
+        the dtype of X. None without a convex loss that has a conjugate, a linear energy and a
+        penalty, and above 2,000 classes for losses of differences with ``contrast="all"``.
     loss_curve_ : ndarray of shape (n_points,)
         The objective after each iteration; along a temperature path, of the smooth stages.
     n_iter_ : int

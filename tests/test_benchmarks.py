@@ -26,6 +26,8 @@ def linear_cases(monkeypatch):
     import linear_cases.data
     import linear_cases.objectives
     import linear_cases.report
+    import linear_cases.speed
+    import linear_cases.table
 
     return linear_cases
 
@@ -72,6 +74,33 @@ def test_verdicts(linear_cases):
     assert linear_cases.report.geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
 
 
+def test_verdicts_as_markdown(linear_cases):
+    from linear_cases.table import markdown
+
+    report = linear_cases.report.Report()
+    report.target("nll", "letter", "times faster", 12.34, 6, 15, note="at least: lbfgs")
+    report.target("losses", "letter", "evaluations of |log|", 3.0, at_most=True)
+    head, rule, first, second = markdown(report.targets).splitlines()
+    assert head == "| case | what | measured | must / aim | reached |"
+    assert rule.count("|") == head.count("|")
+    assert first == ("| nll | letter: times faster | 12.3 | ≥6/≥15 | reached (at least: lbfgs) |")
+    assert second == "| losses | letter: evaluations of \\|log\\| | 3 |  |  |"
+
+
+def test_one_evaluation_takes_the_threads_of_a_fit(linear_cases):
+    from linear_cases.speed import evaluating, objective_of
+    from threadpoolctl import threadpool_limits
+
+    objective, w = objective_of(problem(linear_cases))
+    alone = objective.evaluate(w)
+    for threads in (1, 2):
+        with threadpool_limits(threads), evaluating(objective, w) as call:
+            assert objective.workers.__self__.n_threads == threads
+            value, gradient = call()
+        assert value == alone[0]
+        assert np.array_equal(gradient, alone[1])
+
+
 def run(folder, *arguments):
     rows = folder / "rows.json"
     command = [sys.executable, str(BENCHMARKS / "linear.py"), "--quick", "--json", str(rows)]
@@ -84,10 +113,13 @@ def run(folder, *arguments):
 
 
 def test_cheap_cases_run_without_data(tmp_path):
-    printed, rows = run(tmp_path, "--cases", "losses,evaluation", "--repeats", "1")
+    table = tmp_path / "table.md"
+    more = ("--repeats", "1", "--table", str(table))
+    printed, rows = run(tmp_path, "--cases", "losses,evaluation", *more)
     assert "stand-ins: digits" in printed
     assert {row["case"] for row in rows["targets"]} == {"losses", "evaluation"}
     assert all(row["verdict"] == "not judged" for row in rows["targets"])
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 2 + len(rows["targets"])
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ tuning.py      the case cv
 growth.py      the case growth
 memory.py      the case memory, with memory_probe.py in a process of its own
 report.py      tables, verdicts, JSON
+table.py       the verdicts in Markdown
 figures.py     pictures
 ============== =====================================================================
 """

@@ -1,12 +1,14 @@
 """The case growth: seconds against rows, columns and classes, on a log-log plot."""
 
+from functools import partial
+
 import numpy as np
 
 from sklearn_ebm import EBMClassifier
 
 from .clock import evaluations, timed_fit
 from .data import Problem, planted
-from .speed import objective_of, seconds_of_calls
+from .speed import evaluating, objective_of, seconds_of_calls
 
 ITERATIONS = 10
 AXES = {
@@ -36,8 +38,8 @@ def one_shape(shape, options, report, points):
     """Seconds of each measure; None where it did not end in time, now or at a smaller size."""
     problem = Problem("x".join(map(str, shape)), *planted(*shape))
     objective, w = objective_of(problem)
-    call = {"": lambda: objective.evaluate(w)}
-    seconds = {MEASURES[0]: seconds_of_calls(call, 3, options.cores)[""]}
+    calls = {MEASURES[0]: partial(evaluating, objective, w)}
+    seconds = seconds_of_calls(calls, 3, options.cores)
     report.run("growth", problem.name, f"{problem.name}, {MEASURES[0]}", seconds[MEASURES[0]])
     for measure, settings in ((MEASURES[1], {"max_iter": ITERATIONS}), (MEASURES[2], {})):
         if points[measure] and points[measure][-1][1] > options.limit:

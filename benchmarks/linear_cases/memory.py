@@ -14,7 +14,7 @@ def memory(options, report):
     subject = f"{rows}x50x10"
     print(f"\nMemory of one fit, {subject} classes, float64")
     for kind, bar in (("memory", 0.6), ("mapped", 0.1), ("rival", None)):
-        command = [sys.executable, str(PROBE), kind, str(rows)]
+        command = [sys.executable, str(PROBE), kind, str(rows), str(options.cores)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"  {kind}: failed\n{done.stderr}")

@@ -1,6 +1,6 @@
 """One fit, alone in its process: prints its peak memory as JSON.
 
-    python benchmarks/linear_cases/memory_probe.py {memory,mapped,rival} ROWS
+    python benchmarks/linear_cases/memory_probe.py {memory,mapped,rival} ROWS CORES
 
 `peak` is what NumPy allocated at most during the fit (tracemalloc; pages of a mapped file are not
 in it), `resident` the growth of the largest resident size (they are).
@@ -69,8 +69,8 @@ def probe(kind, n, path):
 
 def main():
     warnings.simplefilter("ignore")
-    kind, n = sys.argv[1], int(sys.argv[2])
-    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+    kind, n, cores = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(cores):
         path = Path(folder) / "X.dat" if kind == "mapped" else None
         print(json.dumps(probe(kind, n, path)))
 

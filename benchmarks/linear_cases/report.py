@@ -78,13 +78,18 @@ class Report:
         Path(path).write_text(json.dumps(content, indent=1, default=float) + "\n", encoding="utf-8")
 
 
-def target_line(row):
+def bars_of(row):
+    """What a figure must reach and what it aims for, with their sign; empty without either."""
+    if row["must"] is None and row["aim"] is None:
+        return ""
     sign = "≤" if row["at_most"] else "≥"
-    bars = "/".join("–" if bar is None else f"{sign}{bar:g}" for bar in (row["must"], row["aim"]))
-    bars = "" if row["must"] is None and row["aim"] is None else bars
+    return "/".join("–" if bar is None else f"{sign}{bar:g}" for bar in (row["must"], row["aim"]))
+
+
+def target_line(row):
     value = "—" if row["value"] is None else f"{row['value']:.3g}"
     note = f"  ({row['note']})" if row["note"] else ""
-    return f"{row['measure']:58s}{value:>8s}  {bars:12s}  {row['verdict']}{note}"
+    return f"{row['measure']:58s}{value:>8s}  {bars_of(row):12s}  {row['verdict']}{note}"
 
 
 def short(value):

@@ -2,6 +2,8 @@
 
 import time
 import warnings
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -10,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm._objective import Objective
+from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
 
@@ -21,21 +24,22 @@ SHAPES = ((100_000, 100, 10), (200_000, 50, 2), (20_000, 784, 10), (100_000, 16,
 
 
 def seconds_of_calls(calls, repeats, cores):
-    """Median seconds of functions without arguments, called in turn, each with its better threads.
+    """Median seconds of calls, made in turn, each with its better number of threads.
 
-    BLAS has one thread or one on each core, set before the clock starts.
+    BLAS has one thread or one on each core, set before the clock starts. A call is a context that
+    gives a function without arguments, so that threads of its own are started before the clock.
     """
     seconds = {(name, threads): [] for name in calls for threads in sorted({1, cores})}
     number = {}
     for repeat in range(repeats + 1):
         for (name, threads), taken in seconds.items():
-            with threadpool_limits(threads):
-                calls[name]()
+            with threadpool_limits(threads), calls[name]() as call:
+                call()
                 if not repeat:
-                    once = seconds_each(calls[name], 1)
+                    once = seconds_each(call, 1)
                     number[name, threads] = max(1, int(SHORTEST / max(once, 1e-6)))
                     continue
-                taken.append(seconds_each(calls[name], number[name, threads]))
+                taken.append(seconds_each(call, number[name, threads]))
     return {name: min(median(seconds[name, threads]) for threads in {1, cores}) for name in calls}
 
 
@@ -55,6 +59,14 @@ def objective_of(problem, dtype=np.float64):
         ENERGIES.resolve("linear"), LOSSES.resolve(problem.loss), X, problem.y, weight, k, penalty
     )
     return objective, 0.1 * np.random.default_rng(0).standard_normal(objective.layout.size)
+
+
+@contextmanager
+def evaluating(objective, w):
+    """One evaluation by the workers of a fit: in as many threads as BLAS is allowed."""
+    with Workers() as workers:
+        objective.workers = workers.map
+        yield lambda: objective.evaluate(w)
 
 
 def products(X, k):
@@ -92,7 +104,10 @@ def one_evaluation(problem, dtype, options, report):
     objective, w = objective_of(problem, dtype)
     bare = products(objective.X, problem.n_classes)
 
-    calls = {"products": bare, "evaluation": lambda: objective.evaluate(w)}
+    calls = {
+        "products": partial(nullcontext, bare),
+        "evaluation": partial(evaluating, objective, w),
+    }
     seconds = seconds_of_calls(calls, options.repeats, options.cores)
     for name, taken in seconds.items():
         report.run("evaluation", problem.name, f"{dtype} {name}", taken)
@@ -128,7 +143,9 @@ def one_prediction(name, shape, dtype, options, report):
     theirs.coef_, theirs.intercept_ = ours.coef_, ours.intercept_
     models = {"LogisticRegression": theirs, "EBMClassifier": ours}
     difference = np.abs(ours.predict_proba(X) - theirs.predict_proba(X)).max()
-    calls = {key: lambda model=model: model.predict_proba(X) for key, model in models.items()}
+    calls = {
+        key: partial(nullcontext, partial(model.predict_proba, X)) for key, model in models.items()
+    }
     seconds = seconds_of_calls(calls, options.repeats, options.cores)
     for key, taken in seconds.items():
         report.run("predict", name, f"{key}, {dtype}", taken, difference=float(difference))

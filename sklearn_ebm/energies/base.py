@@ -52,6 +52,9 @@ class Energy(BaseEstimator, ABC):
     difference : callable or None
         ``(params, X) -> F(x, 1) − F(x, 0)`` for two answers, (n,), where that takes less work than
         both energies.
+    features : callable or None
+        ``X -> φ(X)``, (n, p), dense or CSR: what one template for each answer meets, if there are
+        templates. The parameters are then one array (k, p).
     gram : callable or None
         ``(X, weight) -> Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ`` of the features that one template for each answer
         meets, where there are such features.
@@ -64,6 +67,7 @@ class Energy(BaseEstimator, ABC):
     linear: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     difference: Callable[[Params, Any], Array] | None = None
+    features: Callable[..., Any] | None = None
     gram: Callable[[Any, npt.NDArray[np.float64]], Array] | None = None
 
     @abstractmethod

@@ -28,8 +28,14 @@ class Standardized(Energy):
 
     The same energies as `Linear`, with other parameters for them: columns of any unit and any
     offset become columns of size one that are uncorrelated with the constant. X itself is neither
-    changed nor copied: mean and deviation are folded into the templates. Not public as a name;
-    ``Linear().conditioned`` makes one.
+    changed nor copied: mean and deviation are folded into the templates. With templates w and
+    intercepts b of `Linear`,
+
+    .. code-block:: none
+
+        θ_yj = deviation_j w_yj,    θ_y0 = b_y + ⟨w_y, mean⟩,    λ_j = λ / deviation_j²
+
+    so that the penalty is the same, too. Not public as a name; ``Linear().conditioned`` makes one.
 
     Parameters
     ----------
@@ -193,9 +199,7 @@ class Standardized(Energy):
             rows = rows.toarray() if sparse.issparse(rows) else rows
             return rows.astype(bend.diagonal.dtype, copy=False)
 
-        return template_normal_matrix(
-            rows_of, X.shape[1] + self.fit_intercept, bend, weight
-        )
+        return template_normal_matrix(rows_of, X.shape[1] + self.fit_intercept, bend, weight)
 
     def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array:
         """Σᵢ wᵢ φφᵀ, (p, p)."""

@@ -23,7 +23,15 @@ OUTER_ENTRIES = 2_097_152
 
 
 def template_energies(templates: Array, rows: Any) -> Array:
-    """−φ(x) θᵀ, (n, k) in the dtype of the rows, answer by answer in memory (Fortran order)."""
+    """−φ(x) θᵀ, (n, k) in the dtype of the rows, answer by answer in memory (Fortran order).
+
+    Examples
+    --------
+    −(1·3 + 2·1) and −(0·3 − 1·1):
+
+    >>> template_energies(np.array([[1.0, 2.0], [0.0, -1.0]]), np.array([[3.0, 1.0]]))
+    array([[-5.,  1.]])
+    """
     negative = -templates.astype(rows.dtype, copy=False)
     if sparse.issparse(rows):
         return np.asfortranarray(rows @ negative.T)
@@ -36,7 +44,14 @@ def template_energies(templates: Array, rows: Any) -> Array:
 
 
 def template_gradient(slope: Array, rows: Any) -> Array:
-    """Pull slopes (n, k) back to the templates: −Σᵢ slopeᵢ ⊗ φ(xᵢ), (k, p)."""
+    """Pull slopes (n, k) back to the templates: −Σᵢ slopeᵢ ⊗ φ(xᵢ), (k, p).
+
+    Examples
+    --------
+    >>> template_gradient(np.array([[0.5, -0.5]]), np.array([[3.0, 1.0]]))
+    array([[-1.5, -0.5],
+           [ 1.5,  0.5]])
+    """
     slope = slope.astype(rows.dtype, copy=False)
     if sparse.issparse(rows):
         return -np.asarray(rows.T @ slope).T

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference.base import Eliminated, Elimination
@@ -89,7 +90,7 @@ class SoftMinimum(Elimination):
         np.exp(weights, out=weights)
         return lowest, weights, weights.sum(axis=-1, keepdims=True)
 
-    def _odds(self, energies: Array) -> tuple[Array, Array]:
+    def _odds(self, energies: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
         """Of two values, the weight of the higher one against the lower; is the first the lower?"""
         apart = energies[..., 1] - energies[..., 0]
         is_first = apart >= 0
@@ -98,7 +99,7 @@ class SoftMinimum(Elimination):
         return np.exp(odds, out=odds), is_first
 
 
-def _weights_of_two(odds: Array, is_first: Array, energies: Array) -> Array:
+def _weights_of_two(odds: Array, is_first: npt.NDArray[np.bool_], energies: Array) -> Array:
     """1/(1 + odds) for the lower of two values, odds/(1 + odds) for the higher."""
     likely = odds + 1
     np.reciprocal(likely, out=likely)

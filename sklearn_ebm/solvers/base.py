@@ -120,7 +120,7 @@ class Solver(BaseEstimator, ABC):
         monitor : callable or None
             Called with the `Progress` after each iteration; True ends the search, converged.
         memory : object or None
-            `Result.memory` of an earlier search on the same rows, with the same loss or another:
+            ``Result.memory`` of an earlier search on the same rows, with the same loss or another:
             what it learnt of the curvature may serve again.
 
         Returns

@@ -86,7 +86,13 @@ class LBFGS(Solver):
             v, value, gradient = step
             curve.append(value)
             if monitor is not None and monitor(
-                Progress(scale * v, value, gradient / scale, 0.5 * float(gradient @ gradient), n_evaluations)
+                Progress(
+                    scale * v,
+                    value,
+                    gradient / scale,
+                    0.5 * float(gradient @ gradient),
+                    n_evaluations,
+                )
             ):
                 converged, message = True, "the certified gap is below tol"
                 break

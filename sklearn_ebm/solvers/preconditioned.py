@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from sklearn_ebm._params import Array
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.initial_matrices import InitialMatrix, Model, Ruler, model_of
-from sklearn_ebm.solvers.line_search import line_search
+from sklearn_ebm.solvers.line_search import Step, line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
 
 # Beyond so many parameters, the products with all pairs take longer than an evaluation, and half of
@@ -27,10 +26,10 @@ class PreconditionedLBFGS(Solver):
     """Limited-memory BFGS whose initial matrix is a factor of the Hessian, renewed on the way.
 
     L-BFGS corrects an initial matrix H₀ by pairs of steps and changes of the gradient. Here H₀ is
-    not a multiple of the identity but a cheap model of the inverse Hessian, see
-    `sklearn_ebm.solvers.initial_matrices`: the Hessian on a sample of the rows where parameters are
-    few, a Kronecker product where they are many, its diagonal where rows are sparse. The pairs are
-    kept when it is renewed, and it is scaled by the latest of them.
+    not a multiple of the identity but a cheap model of the inverse Hessian (the folder
+    ``initial_matrices``): the Hessian on a sample of the rows where parameters are few, a Kronecker
+    product where they are many, its diagonal where rows are sparse, and all of it where few rows
+    bend. The pairs are kept when it is renewed, and it is scaled by the latest of them.
 
     Where the objective has a twin in float32, the search begins there and ends in float64 once
     float32 gains nothing any more. It stops when the decrease that the model expects is below
@@ -161,13 +160,10 @@ class Search:
     def step(self, direction: Array) -> bool:
         """Move along the direction; False if nothing lowers the value any more."""
         assert self.matrix is not None
-        search: Callable[[Array], object] = lambda along: line_search(  # noqa: E731
-            self.evaluate, self.w, self.value, self.gradient, along, self.phases[0].noise
-        )
-        found = search(direction)
+        found = self._along(direction)
         if found is None and self.pairs:
             self.pairs.clear()  # stale curvature: once more along the gradient
-            found = search(-self.matrix(self.gradient))
+            found = self._along(-self.matrix(self.gradient))
         if found is None:
             return self.to_float64()
         moved, change = found.point - self.w, found.gradient - self.gradient
@@ -177,6 +173,11 @@ class Search:
         if self._stalled():
             self.to_float64()
         return True
+
+    def _along(self, direction: Array) -> Step | None:
+        return line_search(
+            self.evaluate, self.w, self.value, self.gradient, direction, self.phases[0].noise
+        )
 
     def _stalled(self) -> bool:
         """Whether the latest steps gained next to nothing, and promise no less than before."""

@@ -29,10 +29,32 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
     The initial matrix is scaled so that it maps the latest change to a step of the right length,
     by ⟨s, y⟩/⟨y, H₀y⟩.
 
+    Parameters
+    ----------
+    gradient : ndarray of shape (size,)
+    pairs : Pairs
+        From the oldest to the latest.
+    initial : callable
+        H₀: gradient -> step.
+
+    Returns
+    -------
+    ndarray of shape (size,)
+
     References
     ----------
     Nocedal, "Updating quasi-Newton matrices with limited storage", Mathematics of Computation 35
     (1980) 773-782. :doi:`10.1090/S0025-5718-1980-0572855-7`
+
+    Examples
+    --------
+    A step of 1 changed the gradient by 4, so the curvature is 4, and the step to the minimum from
+    a gradient of 8 is 8/4 = 2. Across that direction only the scale is known, ¼ too:
+
+    >>> pairs = Pairs()
+    >>> pairs.add(np.array([1.0, 0.0]), np.array([4.0, 0.0]))
+    >>> two_loop(np.array([8.0, 4.0]), pairs, lambda gradient: gradient)
+    array([2., 1.])
     """
     left = gradient.copy()
     shares = []

@@ -12,7 +12,11 @@ model       what it keeps                          for
 `Coupled`   all of it, on a sample of the rows     few parameters
 `Kronecker` (Σ wᵢBᵢ/Σw) ⊗ (Σ wᵢφᵢφᵢᵀ)              many parameters, dense rows
 `Diagonal`  its diagonal                           sparse rows, and very many columns
+`LowRank`   all of it, of the rows that bend       few such rows: low temperatures
+`Ruler`     the squares of the objective's scale   losses or energies without curvature
 =========== ====================================== =======================================
+
+`model_of` chooses a `Model`, and that says which matrix is used when, and when a new one is due.
 """
 
 from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix

@@ -50,7 +50,13 @@ class CoupledModel(Model):
     """A Kronecker product to begin with, then the coupled Hessian.
 
     It is renewed once the evaluations since the last time have cost as much as it does: whether
-    renewals or more steps would have been the better choice, the cost is at most twice the least.
+    renewals or more steps would have been the better choice, the cost is at most twice the least
+    (rent skis until the rent has cost as much as a pair, then buy).
+
+    Parameters
+    ----------
+    rng : RandomState
+        Draws the rows.
     """
 
     def __init__(self, rng: np.random.RandomState) -> None:
@@ -77,7 +83,8 @@ class CoupledModel(Model):
 class LargeModel(Model):
     """For many parameters: where few rows bend, all of their curvature; else a cheap matrix.
 
-    The cheap matrix is renewed at fixed iterations, and after the last each time they double.
+    The cheap matrix is renewed at iterations 0, 5, 10, 20, and then each time they double; the
+    matrix of the few rows like that of `CoupledModel`.
 
     Parameters
     ----------
@@ -136,10 +143,28 @@ class KroneckerSeries:
 
 
 def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
-    """Choose by what energy and loss can say of their curvature, and by n, p, k and sparsity."""
+    """Choose by what energy and loss can say of their curvature, and by n, p, k and sparsity.
+
+    Examples
+    --------
+    Two classes and one column with an intercept are four parameters: all of the Hessian.
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies.standardized import Standardized
+    >>> from sklearn_ebm.losses import NLL
+    >>> X, y, weight = np.array([[-1.0], [1.0]]), np.array([0, 1]), np.ones(2)
+    >>> energy = Standardized.of(X, weight, fit_intercept=True)
+    >>> objective = Objective(energy, NLL(), X, y, weight, 2, 1.0)
+    >>> type(model_of(objective, np.random.RandomState(0))).__name__
+    'CoupledModel'
+    """
     X, k = objective.X, objective.n_answers
     p = objective.layout.size // k
-    if objective.energy.gram is None or objective.loss.curvature is None:
+    if (
+        objective.energy.gram is None
+        or objective.energy.features is None
+        or objective.loss.curvature is None
+    ):
         return OnceModel()
     if k * p <= COUPLED_SIZE and objective.loss.convex:
         return CoupledModel(rng)

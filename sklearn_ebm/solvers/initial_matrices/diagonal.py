@@ -10,7 +10,14 @@ from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of
 
 
 class Diagonal(InitialMatrix):
-    """The diagonal of the Hessian."""
+    """The diagonal of the Hessian, Σᵢ wᵢ (Bᵢ)_cc φᵢⱼ² + λⱼ for template c and column j.
+
+    Parameters
+    ----------
+    objective : Objective
+        With an energy that gives `curvature_diagonal` and a loss with curvature.
+    w : ndarray of shape (size,)
+    """
 
     def __init__(self, objective: Objective, w: Array) -> None:
         stiffness = hessian_diagonal(objective, w) + objective.penalty
@@ -23,7 +30,12 @@ class Diagonal(InitialMatrix):
 
 
 class Ruler(InitialMatrix):
-    """The squares of the objective's `scale`: for energies and losses without curvature."""
+    """The squares of the objective's `scale`: for energies and losses without curvature.
+
+    Parameters
+    ----------
+    objective : Objective
+    """
 
     def __init__(self, objective: Objective) -> None:
         self.inverse = objective.scale() ** 2
@@ -40,6 +52,8 @@ def hessian_diagonal(objective: Objective, w: Array) -> Array:
     def of_block(block: Block) -> tuple[Array]:
         share = bend_of(objective, w, block).diagonals()
         share *= block.weight.astype(share.dtype)[:, None]
-        return (objective.layout.pack(energy.curvature_diagonal(block.X, share)),)
+        diagonal = energy.curvature_diagonal(block.X, share)
+        assert diagonal is not None
+        return (objective.layout.pack(diagonal),)
 
     return objective.sum_over_rows(of_block)[0]

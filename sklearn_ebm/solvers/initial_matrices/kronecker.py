@@ -15,8 +15,21 @@ KRONECKER_ANSWERS = 400
 class Kronecker(InitialMatrix):
     """The mean curvature of the loss times the Gram matrix of the features.
 
-    Both are diagonalised, so a product costs k·p·(k + p). The Gram matrix stays the same while
-    the curvature is renewed: `renewed` shares it.
+    B̄ ⊗ G + diag(λ) with B̄ = Σᵢ wᵢBᵢ and G = Σᵢ wᵢφᵢφᵢᵀ/Σᵢ wᵢ: what the Hessian would be if
+    curvature and features were independent. With R² = λ + ε, a ridge ε for free parameters,
+
+    .. code-block:: none
+
+        R (B̄ ⊗ R⁻¹GR⁻¹ + 1) R,    B̄ = A diag(a) Aᵀ,    R⁻¹GR⁻¹ = V diag(v) Vᵀ
+
+    and a product with its inverse costs k·p·(k + p): rotate by A and V, divide by a v + 1, rotate
+    back. The Gram matrix stays the same while the curvature is renewed: `renewed` shares it.
+
+    Parameters
+    ----------
+    objective : Objective
+        With an energy that gives `gram` and a loss with curvature.
+    w : ndarray of shape (size,)
     """
 
     def __init__(self, objective: Objective, w: Array) -> None:
@@ -71,6 +84,7 @@ class Kronecker(InitialMatrix):
 
 def _gram(objective: Objective) -> Array:
     """Σ wᵢ φᵢφᵢᵀ."""
-    energy = objective.energy
-    (total,) = objective.sum_over_rows(lambda block: (energy.gram(block.X, block.weight),))
+    gram = objective.energy.gram
+    assert gram is not None
+    (total,) = objective.sum_over_rows(lambda block: (gram(block.X, block.weight),))
     return total

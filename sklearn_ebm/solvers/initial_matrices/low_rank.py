@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse import issparse, vstack
 
 from sklearn_ebm._objective import Block, Objective
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of, row_sizes
 from sklearn_ebm.solvers.initial_matrices.diagonal import hessian_diagonal
 
@@ -17,7 +18,7 @@ from sklearn_ebm.solvers.initial_matrices.diagonal import hessian_diagonal
 MOST_DIRECTIONS = 2500
 
 # Where more rows bend than that, so many of the strongest directions stand for them, and the
-# diagonal of the others counts with this share: a diagonal overstates rows that have little in common.
+# diagonal of the others counts with this share: it overstates rows that have little in common.
 STRONGEST_ROWS = 300
 REST_SHARE = 0.3
 
@@ -59,7 +60,7 @@ class LowRank(InitialMatrix):
     """
 
     def __init__(
-        self, rows: Any, owner: Array, directions: Array, stiffness: Array, cost: float
+        self, rows: Any, owner: Index, directions: Array, stiffness: Array, cost: float
     ) -> None:
         self.rows, self.owner, self.directions, self.cost = rows, owner, directions, cost
         self.inverse = 1 / stiffness
@@ -84,7 +85,7 @@ class LowRank(InitialMatrix):
 def low_rank(objective: Objective, w: Array) -> LowRank | None:
     """Return the matrix at some parameters; None where it would not help or not pay."""
     k = objective.n_answers
-    penalty = objective.penalty.reshape(k, -1)[0] * (1 + objective.nearness)
+    penalty = objective.penalty.reshape(k, -1)[0]
     inverse = np.where(penalty > 0, 1 / np.where(penalty > 0, penalty, 1.0), 0.0)
     reach = _reach(objective, w, inverse)
     used = np.flatnonzero(reach > FAINTEST)
@@ -119,6 +120,13 @@ def low_rank(objective: Objective, w: Array) -> LowRank | None:
         return None
 
 
+def features_of(objective: Objective) -> Callable[[Any], Any]:
+    """φ, as a function of rows."""
+    features = objective.energy.features
+    assert features is not None
+    return features
+
+
 def _square(rows: Any) -> Any:
     return rows.multiply(rows) if issparse(rows) else np.square(rows)
 
@@ -128,15 +136,13 @@ def _reach(objective: Objective, w: Array, inverse: Array) -> Array:
 
     def of_block(block: Block) -> tuple[list[Array]]:
         sizes = row_sizes(objective, w, block)
-        square = _square(objective.energy.features(block.X))
+        square = _square(features_of(objective)(block.X))
         return ([sizes * np.asarray(square @ inverse).ravel()],)
 
     return np.concatenate(objective.sum_over_rows(of_block)[0])
 
 
-def _rest(
-    objective: Objective, w: Array, rows: Any, owner: Array, directions: Array
-) -> Array:
+def _rest(objective: Objective, w: Array, rows: Any, owner: Index, directions: Array) -> Array:
     """Diagonal of the curvature that the directions leave out, the mean over answers, (p,)."""
     k = directions.shape[1]
     whole = hessian_diagonal(objective, w).reshape(k, -1).mean(axis=0)
@@ -144,7 +150,7 @@ def _rest(
     return REST_SHARE * np.maximum(whole - np.asarray(_square(rows).T @ held).ravel(), 0.0)
 
 
-def _curvature_of(objective: Objective, w: Array, used: Array) -> tuple[Any, Array]:
+def _curvature_of(objective: Objective, w: Array, used: Index) -> tuple[Any, Array]:
     """Features and weighted curvature (m, k, k) of some rows, in float64."""
     features, matrices = [], []
     for number, rows in enumerate(objective.slices):
@@ -152,7 +158,7 @@ def _curvature_of(objective: Objective, w: Array, used: Array) -> tuple[Any, Arr
         if not len(part):
             continue
         block = objective.block(number).take(part)
-        features.append(objective.energy.features(block.X).astype(np.float64))
+        features.append(features_of(objective)(block.X).astype(np.float64))
         bend = bend_of(objective, w, block)
         matrices.append(bend.matrices() * block.weight[:, None, None])
     stack = vstack(features, format="csr") if issparse(features[0]) else np.vstack(features)
