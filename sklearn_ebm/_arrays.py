@@ -19,8 +19,10 @@ FEWEST_ROWS, MOST_ROWS = 256, 16_384
 # A column whose deviation is so much smaller than its mean may be constant up to rounding.
 ROUNDING = 1e-9
 
-# Below this many energies, threads cost more than they bring.
-SPLIT_ENTRIES = 16_384
+# Below this much work, threads cost more than they bring: each energy counts for the length of its
+# row, and for so many passes.
+SPLIT_WORK = 2_500_000
+PASSES = 20
 
 
 def row_slices(n_rows: int, n_answers: int, n_features: int = 1) -> Iterator[slice]:
@@ -39,7 +41,7 @@ def row_slices(n_rows: int, n_answers: int, n_features: int = 1) -> Iterator[sli
     most = min(BLOCK_ENTRIES // max(n_answers, 1), BLOCK_FEATURES // max(n_features, 1))
     most = int(np.clip(most, FEWEST_ROWS, MOST_ROWS))
     n_blocks = max(-(-n_rows // most), 1)
-    if n_blocks == 1 and n_rows * n_answers >= SPLIT_ENTRIES:
+    if n_blocks == 1 and n_rows * n_answers * (n_features + PASSES) >= SPLIT_WORK:
         n_blocks = 2
     size = max(-(-n_rows // n_blocks), 1)
     for start in range(0, n_rows, size):
