@@ -84,7 +84,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         losses: limited-memory BFGS that starts from a factor of the Hessian, and in float32 where
         that serves. ``"lbfgs"`` and ``"newton"`` are there for comparison. Or an object from
         `sklearn_ebm.solvers`.
-    max_iter : int, default=10000
+    max_iter : int, default=1000
         Largest number of iterations of the solver, over the whole temperature path. The steps
         that polish small problems do not count.
     tol : float, default=1e-4
@@ -180,7 +180,7 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         fit_intercept: bool = True,
         class_weight: Any = None,
         solver: str | Solver = "auto",
-        max_iter: int = 10_000,
+        max_iter: int = 1_000,
         tol: float = 1e-4,
         warm_start: bool = False,
         random_state: Any = None,

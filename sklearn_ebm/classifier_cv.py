@@ -84,7 +84,7 @@ class EBMClassifierCV(ClassifierMixin, BaseEstimator):
         Weights of the classes in learning, not in the scores.
     solver : str or Solver, default="auto"
         As in `EBMClassifier`.
-    max_iter : int, default=10000
+    max_iter : int, default=1000
         Largest number of iterations of one fit.
     tol : float, default=1e-4
         Relative accuracy of the minimum.
@@ -202,7 +202,7 @@ class EBMClassifierCV(ClassifierMixin, BaseEstimator):
         fit_intercept: bool = True,
         class_weight: Any = None,
         solver: str | Solver = "auto",
-        max_iter: int = 10_000,
+        max_iter: int = 1_000,
         tol: float = 1e-4,
         refit: bool = True,
         random_state: Any = None,

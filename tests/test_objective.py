@@ -225,7 +225,7 @@ def test_row_slices_cover_every_row_once(n_rows, n_answers, n_features):
     assert len(set(sizes[:-1])) <= 1 and sizes[-1:] <= sizes[:1]
     for size in sizes[:-1]:
         assert size * n_answers <= BLOCK_ENTRIES or size <= FEWEST_ROWS
-        assert size * n_features <= BLOCK_FEATURES or size <= FEWEST_ROWS
+        assert size * n_features <= BLOCK_FEATURES[8] or size <= FEWEST_ROWS
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,8 @@ class SoftMinimum(Elimination):
             odds, is_first = self._odds(energies)
             free = energies.min(axis=-1) - np.log1p(odds) / self.beta
             return Eliminated(free, _weights_of_two(odds, is_first, energies))
-        lowest, weights, total = self._unnormalised(energies)
-        weights /= total
+        lowest, weights, total = self.unnormalised(energies)
+        weights *= 1 / total
         return Eliminated((lowest - np.log(total) / self.beta)[..., 0], weights)
 
     def weights(self, energies: Array) -> Array:
@@ -78,15 +78,25 @@ class SoftMinimum(Elimination):
         """
         if energies.shape[-1] == 2:
             return _weights_of_two(*self._odds(energies), energies)
-        _, weights, total = self._unnormalised(energies)
-        weights /= total
+        _, weights, total = self.unnormalised(energies)
+        weights *= 1 / total
         return weights
 
-    def _unnormalised(self, energies: Array) -> tuple[Array, Array, Array]:
-        """Lowest energies, exp(−β(E − lowest)), and their sums, all with the last axis."""
+    def unnormalised(self, energies: Array) -> tuple[Array, Array, Array]:
+        """Lowest energies, exp(−β(E − lowest)), and their sums, all with the last axis.
+
+        Parameters
+        ----------
+        energies : ndarray of shape (..., k)
+
+        Returns
+        -------
+        lowest, weights, total : ndarray of shape (..., 1), (..., k) and (..., 1)
+        """
         lowest = energies.min(axis=-1, keepdims=True)
-        weights = energies - lowest  # the largest exponent is then 0: no overflow
-        weights *= -self.beta
+        weights = lowest - energies  # the largest exponent is then 0: no overflow
+        if self.beta != 1:
+            weights *= self.beta
         np.exp(weights, out=weights)
         return lowest, weights, weights.sum(axis=-1, keepdims=True)
 

@@ -47,9 +47,15 @@ class NLL(Loss):
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 − p(y) at the right answer, −p(y') elsewhere."""
-        free, probability = SoftMinimum(self.beta)(energies)
         index, right = split_right(energies, correct)
-        slope = np.negative(probability, out=probability)
+        gibbs = SoftMinimum(self.beta)
+        if energies.shape[1] == 2:
+            free, slope = gibbs(energies)
+            np.negative(slope, out=slope)
+        else:  # sign and normalisation in one pass
+            lowest, slope, total = gibbs.unnormalised(energies)
+            slope *= -1 / total
+            free = lowest[:, 0] - np.log(total[:, 0]) / self.beta
         slope[index] += 1
         return right - free, slope
 
