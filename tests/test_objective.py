@@ -30,7 +30,7 @@ def random_point(objective, seed=0):
 def blocks_of_at_most(monkeypatch, n_rows):
     """Blocks of so many rows, the last one perhaps of fewer."""
 
-    def small(total, n_answers, n_features=1):
+    def small(total, n_answers, n_features=1, itemsize=8):
         return (slice(a, min(a + n_rows, total)) for a in range(0, total, n_rows))
 
     monkeypatch.setattr(_arrays, "row_slices", small)
@@ -232,11 +232,12 @@ def test_row_slices_cover_every_row_once(n_rows, n_answers, n_features):
     "shape, sizes",
     [
         ((1000, 10), [1000]),
-        ((2000, 10, 5), [1000, 1000]),  # worth a second thread
-        ((2001, 10, 5), [1001, 1000]),
+        ((12_000, 10, 5), [6000, 6000]),  # worth a second thread
+        ((12_001, 10, 5), [6001, 6000]),
+        ((2000, 10, 5), [2000]),  # not worth one
         ((16_385, 1, 1), [8193, 8192]),  # more than the largest block
         ((600, 100_000), [200, 200, 200]),  # at most 256 rows where one has many entries
-        ((3000, 2, 4096), [1000, 1000, 1000]),  # 4,194,304 entries of X are 1024 rows
+        ((3000, 2, 4096, 4), [1000, 1000, 1000]),  # 4,194,304 entries in float32 are 1024 rows
     ],
 )
 def test_row_slices_are_of_equal_size(shape, sizes):
@@ -246,7 +247,7 @@ def test_row_slices_are_of_equal_size(shape, sizes):
 def test_blocks_of_a_sparse_matrix_count_what_is_stored():
     dense = np.zeros((3000, 8192))
     dense[:, 0] = 1
-    assert len(list(_arrays.blocks_of(dense))) == 6
+    assert len(list(_arrays.blocks_of(dense))) == 12  # of 250 rows; 256 are the fewest
     assert len(list(_arrays.blocks_of(sparse.csr_array(dense)))) == 1
     assert list(_arrays.blocks_of(sparse.csr_array((0, 5)))) == []
 
