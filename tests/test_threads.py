@@ -29,7 +29,7 @@ def two_threads():
         yield
 
 
-def rows(n_rows=9000, d=12, k=5, seed=0, as_sparse=False):
+def rows(n_rows=17_000, d=12, k=5, seed=0, as_sparse=False):
     rng = np.random.RandomState(seed)
     y = np.arange(n_rows) % k
     X = rng.normal(size=(n_rows, d)) + rng.normal(size=(k, d))[y]
