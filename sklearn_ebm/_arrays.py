@@ -112,20 +112,23 @@ def take_rows(X: Any, rows: slice) -> Any:
     return sparse_rows(X, rows) if sparse.issparse(X) and X.format == "csr" else X[rows]
 
 
-def largest_entries(X: Any) -> npt.NDArray[np.float64]:
-    """Largest |xᵢⱼ| of each column."""
-    largest = np.zeros(X.shape[1])
+def column_range(X: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Least and most of each column."""
+    least, most = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for rows in blocks_of(X):
         block = take_rows(X, rows)
-        for top in (block.max(axis=0), -block.min(axis=0)):
-            np.maximum(largest, top.toarray().ravel() if sparse.issparse(top) else top, out=largest)
-    return largest
+        low, high = block.min(axis=0), block.max(axis=0)
+        if sparse.issparse(block):
+            low, high = low.toarray().ravel(), high.toarray().ravel()
+        np.minimum(least, low, out=least)
+        np.maximum(most, high, out=most)
+    return least, most
 
 
 def column_norms(X: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Weighted norm of each column, √Σᵢ wᵢ xᵢⱼ², computed without overflow or a copy of X."""
     n_columns = X.shape[1]
-    largest = largest_entries(X)
+    largest = np.maximum(*np.abs(column_range(X)))
     total = np.zeros(n_columns)
     blocks = list(blocks_of(X))
     unit = np.where(largest > 0, largest, 1.0)
@@ -193,13 +196,13 @@ def column_moments(
                 square += share @ block
     mean[~np.isfinite(mean)] = 0.0  # the sum overflowed, and with it every centre is as good
     deviation = np.sqrt(square)
-    # Squares that overflowed or vanished: once more, in units of the largest entry.
-    for column in np.flatnonzero(~np.isfinite(deviation) | (deviation < 1e-140)):
-        apart = _dense_column(X, column) - mean[column]
-        deviation[column] = column_norms(apart[:, None], weight / top / total)[0]
-    for column in np.flatnonzero(deviation <= ROUNDING * np.abs(mean)):
-        values = _dense_column(X, column)
-        if values.min() == values.max():
-            deviation[column] = 0.0
-    deviation[deviation == 0] = np.inf
+    lost = ~np.isfinite(deviation) | (deviation < 1e-140)
+    if (lost | (deviation <= ROUNDING * np.abs(mean))).any():
+        least, most = column_range(X)
+        deviation[least == most] = np.inf
+        # Squares that overflowed or vanished: once more, in units of the largest entry.
+        for column in np.flatnonzero(lost & (least < most)):
+            apart = _dense_column(X, column) - mean[column]
+            deviation[column] = column_norms(apart[:, None], weight / top / total)[0]
+        deviation[deviation == 0] = np.inf
     return mean, deviation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ LIBLINEAR_SIZE = 1000
 
 # Its steps become many where the mean of C‖x‖² is large, and it cannot be told to stop.
 LIBLINEAR_LENGTH = 1e4
+
+_liblinear_lock = threading.Lock()
 
 # Weights within this factor of their mean are safe in float32.
 TWIN_WEIGHTS = 1e12
@@ -153,9 +156,12 @@ def learn(
             start = conditioned.from_params(start)
         path = Path(objective, solver, tol, max_iter, rng)
         w = objective.layout.pack(start)
+        if warm and not np.isfinite(objective.value(w)):
+            warm, w = False, np.zeros_like(w)  # made for rows of quite another size
         surrogate = loss.surrogate()
         if surrogate is not None:
-            w = path.with_loss(surrogate).minimize(w).w
+            easier = path.with_loss(surrogate).minimize(w)
+            w, path.total.n_evaluations = easier.w, easier.n_evaluations
         result = path.minimize(w, warm=warm)
     if not np.isfinite(result.w).all() or not np.isfinite(result.value):
         raise ValueError(
@@ -189,7 +195,8 @@ def _conditioned(plain: Objective, energy: Any) -> Objective:
     def over(part: Any, X: Any) -> Objective:
         return Objective(part, plain.loss, X, plain.y, weight, k, penalty, plain.workers)
 
-    objective = over(energy, plain.X)
+    # Energies are float64 in the end, whatever X is; float32 rows are converted by block.
+    objective = over(energy, plain.X).exact()
     size = plain.X.nnz if sparse.issparse(plain.X) else plain.X.size
     moderate = weight.max() <= TWIN_WEIGHTS and weight.min() >= 1 / TWIN_WEIGHTS
     if TWIN_SMALLEST <= size <= TWIN_LARGEST and moderate and not _is_mapped(plain.X):
@@ -211,6 +218,8 @@ def _start_of_liblinear(
     known = objective.loss.liblinear(k)
     if known is None or not sparse.issparse(objective.X) or objective.layout.size < LIBLINEAR_SIZE:
         return None
+    if len(np.unique(objective.y)) < k:
+        return None  # it would not know the classes that have no rows
     settings, unit = known
     X = objective.X
     longest = float(np.dot(X.data.astype(np.float64), X.data)) / X.shape[0] * C / unit
@@ -218,7 +227,8 @@ def _start_of_liblinear(
         return None
     if X.indices.dtype != np.int32:  # liblinear knows no others
         X = type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
-    with warnings.catch_warnings():
+    # Its generator of random numbers is one for the process.
+    with _liblinear_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         machine = LinearSVC(
             C=C / unit, tol=float(np.clip(10 * tol, 1e-3, 0.1)), random_state=0,

@@ -14,8 +14,6 @@ stage, and that of the next is expected from it.
 
 from __future__ import annotations
 
-from copy import copy
-
 import numpy as np
 
 from sklearn_ebm._certificate import certifiable, certify
@@ -125,7 +123,7 @@ class Path:
 
     def with_loss(self, loss: Loss) -> Path:
         """Return the way to the minimum of another loss on the same rows."""
-        other = copy(self.objective.with_loss(loss))
+        other = self.objective.with_loss(loss)
         return Path(other, self.solver, self.tol, self.max_iter, self.rng)
 
     @property
@@ -160,6 +158,8 @@ class Path:
             w, stage = self._stage(temperature, w, stage_tol, first)
             if self._ended(stage):
                 break
+            if not stage.converged:
+                continue  # its patience is at an end, not the iterations that may be made
             room = LAST_SHARE * self.tol * abs(self.total.value)
             cool = not self.smooth and (self.smoothing > room or not np.isfinite(self.bound))
             exhausted = stage.exhausted or stage_tol < SMALLEST_TOL
@@ -190,7 +190,7 @@ class Path:
                 break
             best, chosen = self.error, temperature
             temperature *= COOLING
-        self.bound = self.total.value - best
+        self.bound = self.total.value - best if np.isfinite(best) else -np.inf
         return chosen
 
     def _first_tolerance(self) -> float:
@@ -228,10 +228,13 @@ class Path:
         self.total.n_iter += stage.n_iter
         self.total.n_evaluations += stage.n_evaluations
         before = self.total.value
-        w = _polish(objective, stage.w, self.rng)
-        if w is not stage.w:
+        w = stage.w
+        polished = _polish(objective, w, self.rng)
+        if polished is not None:
+            w = polished.w
+            self.total.n_evaluations += polished.n_evaluations
             self.total.value = np.inf  # what was seen on the way depends on the way
-        if w is not stage.w or not self.closed:
+        if polished is not None or not self.closed:
             self._certify(loss, w)
         if not np.isfinite(self.bound):
             # Without a certificate, a path ends when cooling no longer changes the value.
@@ -264,7 +267,7 @@ class Path:
         total = self.total
         if not (stage.converged or self.closed):
             total.message = stage.message
-            return True
+            return self._iterations_left == 0 or stage.n_iter == 0
         uncertified = not np.isfinite(self.bound)
         settled = uncertified and (
             self.smooth or self.uncertified_change <= self.tol * abs(total.value)
@@ -293,18 +296,20 @@ class Path:
         """Take a point into account: its value, and the bound that its slopes give."""
         value, bound, self.smoothing = certify(self.objective, loss, w)
         self.total.n_evaluations += CERTIFICATE_EVALUATIONS
-        self.bound = max(self.bound, bound)
+        # A bound above the value that it bounds is rounding, and no bound.
+        if bound <= value + FINEST * abs(value):
+            self.bound = max(self.bound, bound)
         if value < self.total.value:
             self.total.w, self.total.value = w, value
 
 
-def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Array:
-    """The minimum of a stage to rounding, where that is cheap; elsewhere what came in."""
+def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Result | None:
+    """The minimum of a stage to rounding, where that is cheap; elsewhere None."""
     entries = len(objective.y) * objective.n_answers
     curved = objective.loss.curvature is not None and objective.energy.linear
-    if not curved or entries > POLISHED_ENTRIES:
-        return w
-    return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng).w
+    if not curved or entries > POLISHED_ENTRIES or objective.layout.size > LARGEST_NEWTON:
+        return None
+    return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng)
 
 
 def _first_temperature(loss: Loss) -> float:

@@ -95,7 +95,8 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether `fit` starts from the parameters of the fit before.
     random_state : int, RandomState instance or None, default=None
-        Order of the rows for ``"perceptron"``, and the folds of ``beta="auto"``. None means a fixed
+        Order of the rows for ``"perceptron"``, the folds of ``beta="auto"``, and the rows that a
+        model of the curvature is made of, which moves the answer within `tol`. None means a fixed
         seed: the same data give the same model.
     n_jobs : int or None, default=None
         Folds of ``beta="auto"`` learnt at the same time.
@@ -393,7 +394,11 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         checked = self._validated(X, ensure_all_finite=not late)
         result, finite = self._of_valid(checked, function, width, dtype, differences)
         if late and not finite:
-            self._validated(X)
+            checked = self._validated(X)
+            if checked.dtype == np.float32:  # float32 could not hold the energies; float64 may
+                wide = checked.astype(np.float64)
+                wider, _ = self._of_valid(wide, function, width, dtype, differences)
+                result = wider.astype(result.dtype)
         return result
 
     def _validated(self, X: Any, **checks: Any) -> Any:

@@ -8,8 +8,8 @@ from sklearn_ebm import _arrays
 from sklearn_ebm._arrays import (
     AnswerMask,
     column_moments,
+    column_range,
     correct_mask,
-    largest_entries,
     right_index,
     take_rows,
 )
@@ -126,9 +126,10 @@ def test_moments_of_float32_are_sums_in_float64(kind):
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)
-def test_largest_entries_are_absolute(kind):
+def test_column_range(kind):
     X = np.array([[0.0, -3.0, 0.0], [2.0, 1.0, 0.0]])
-    assert largest_entries(kind(X)).tolist() == [2, 3, 0]
+    least, most = column_range(kind(X))
+    assert (least.tolist(), most.tolist()) == ([0, -3, 0], [2, 1, 0])
 
 
 # Masks and rows ----------------------------------------------------------------------------------
@@ -164,3 +165,11 @@ def test_rows_are_taken_without_a_copy(kind, part):
     np.testing.assert_array_equal(dense, expected)
     if dense.any():
         assert np.shares_memory(getattr(found, "data", found), getattr(X, "data", X))
+
+
+def test_empty_columns_take_no_pass_of_their_own(monkeypatch):
+    """Hashed text has many columns without an entry."""
+    X = sparse.random(200, 5000, density=1e-3, format="csr", random_state=0)
+    monkeypatch.setattr(_arrays, "_dense_column", None)
+    _, deviation = column_moments(X, np.ones(200), centred=False)
+    np.testing.assert_array_equal(np.isinf(deviation), np.diff(X.tocsc().indptr) == 0)

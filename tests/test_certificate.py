@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
 
-from sklearn_ebm import _certificate
+from sklearn_ebm import EBMClassifier, _certificate
 from sklearn_ebm._certificate import _circulation, certify
 from sklearn_ebm.losses import LOSSES, MCE, NLL, Hinge, Simple
 
@@ -215,3 +215,23 @@ def test_moved_push_is_balanced_and_bounds_as_circulations_do(make_objective, na
         assert moved.bound <= best * (1 + 1e-9) + 1e-12
         useful += moved.bound > 0.5 * circulated.bound
     assert useful >= 4
+
+
+def test_groups_of_classes_that_hardly_meet_have_a_bound():
+    """Pushes of 1e-16 between two groups: a chain held together by them is singular."""
+    rng = np.random.RandomState(0)
+    for k in (3, 4, 5):
+        for loss in (NLL(), Hinge()):
+            inner = rng.uniform(0.5, 1.0, size=(2 * k, 2 * k))
+            across = np.kron([[0, 1], [1, 0]], np.ones((k, k)))
+            push = np.where(across > 0, 1e-17 * inner, inner)
+            np.fill_diagonal(push, 0.0)
+            factors = _circulation(push)
+            flow = factors * push
+            np.testing.assert_allclose(flow.sum(axis=0), flow.sum(axis=1), rtol=1e-9)
+            assert (flow.sum(axis=1) > 0).all()
+            y = np.arange(40 * k) % (2 * k)
+            X = np.where(y < k, -30.0, 30.0)[:, None] + rng.normal(size=(len(y), 3))
+            X[:, 1:] += 2 * rng.normal(size=(2 * k, 2))[y]
+            clf = EBMClassifier(loss=loss, C=100.0).fit(X, y)
+            assert clf.gap_ <= 1e-4

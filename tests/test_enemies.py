@@ -350,3 +350,38 @@ def test_views_with_steps_and_orders():
     wide[::2, ::-2] = X
     for view in (np.asfortranarray(X), wide[::2, ::-2]):
         np.testing.assert_allclose(fit(view, y).energies(view), expected, atol=1e-8)
+
+
+def test_a_warm_start_from_rows_of_another_size():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(60, 3)), np.arange(60) % 3
+    for loss, factor in (("square_exp", 1e6), ("square_square", 1e200)):
+        clf = EBMClassifier(loss=loss, C=100.0, warm_start=True).fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", CollapseWarning)
+            clf.fit(factor * X, y)
+        assert np.isfinite(clf.predict_proba(factor * X)).all()
+
+
+@pytest.mark.parametrize("offset, deviation", [(1.6e15, 1e3), (1.6e18, 3e4)])
+def test_a_mean_that_dwarfs_the_deviation(offset, deviation):
+    """The same rows, but for the offset, have the same minimum; the certificate must know it."""
+    rng = np.random.RandomState(0)
+    y = np.arange(200) % 3
+    steps = np.round(64 * (rng.normal(size=200) + y)) * 2.0**10  # exact at any offset here
+    far = (offset + steps)[:, None]
+    near = far - far[0]
+    C = 10.0 / deviation**2
+    one, other = (EBMClassifier(C=C).fit(X, y) for X in (far, near))
+    assert one.gap_ <= 1e-4 and other.gap_ <= 1e-4
+    np.testing.assert_allclose(one.loss_curve_[-1], other.loss_curve_[-1], rtol=2e-4)
+
+
+def test_energies_that_float32_cannot_hold_have_probabilities():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(60, 2)).astype(np.float32), np.arange(60) % 3
+    clf = EBMClassifier(C=100.0).fit(X, y)
+    huge = np.float32(3e38) * np.sign(X[:4])
+    assert np.isfinite(clf.predict_proba(huge)).all()
+    np.testing.assert_array_equal(clf.predict_proba(huge).argmax(axis=1), clf.predict(huge))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_ebm import checks
+from sklearn_ebm import EBMClassifier, checks
 from sklearn_ebm.checks.energies import energy_cases
 from sklearn_ebm.energies import ENERGIES, Linear
 
@@ -75,3 +75,21 @@ def test_integer_rows_are_taken_as_float64():
     line = Linear().linearize(PARAMS, X.astype(np.int64))
     assert line.energies.dtype == np.float64
     np.testing.assert_array_equal(line.energies, Linear().linearize(PARAMS, X).energies)
+
+
+class TenTimes(Linear):
+    """Another energy than the one that it inherits from."""
+
+    def linearize(self, params, X, answers=None):
+        return super().linearize(params, 10.0 * X)
+
+
+def test_a_subclass_with_energies_of_its_own_is_learnt_as_it_is():
+    rng = np.random.RandomState(0)
+    y = np.arange(80) % 2
+    X = rng.normal(size=(80, 3)) + 0.2 * rng.normal(size=(2, 3))[y]
+    assert TenTimes().conditioned(X, np.ones(80)) is None
+    clf = EBMClassifier(energy=TenTimes(), tol=1e-8).fit(X, y)
+    plain = EBMClassifier(tol=1e-8, C=100.0).fit(X, y)  # ten times the weights cost a hundredfold
+    np.testing.assert_allclose(clf.energies(X), plain.energies(X), atol=1e-3)
+    np.testing.assert_array_equal(clf.predict(X), clf.classes_[clf.energies(X).argmin(axis=1)])

@@ -119,6 +119,9 @@ class Linear(Energy):
         -------
         ndarray of shape (n,)
         """
+        if type(self).linearize is not Linear.linearize:
+            energies = self.linearize(params, X).energies
+            return energies[:, 1] - energies[:, 0]
         template = params["coef"][:1] - params["coef"][1:]
         result = X @ template[0].astype(X.dtype, copy=False)
         if self.fit_intercept:
@@ -155,8 +158,10 @@ class Linear(Energy):
         order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])
         return matrix[np.ix_(order, order)]
 
-    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized:
-        """Return the same energy in units of standardised columns."""
+    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized | None:
+        """Return the same energy in units of standardised columns; None for other energies."""
+        if type(self).linearize is not Linear.linearize:
+            return None
         return Standardized.of(X, weight, self.fit_intercept)
 
     def centered(self, params: Params) -> Params:

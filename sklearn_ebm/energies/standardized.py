@@ -23,6 +23,10 @@ from sklearn_ebm.energies.templates import (
 LARGEST_SQUARE = 1e280
 
 
+# Largest rounding, relative to a deviation, that a folded mean may leave in a column.
+CANCELLATION = 1e-9
+
+
 class Standardized(Energy):
     """F(x, y) = −⟨θ_y, φ(x)⟩ with φ(x) = ((x − mean)/deviation, 1).
 
@@ -88,21 +92,24 @@ class Standardized(Energy):
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, pullback and pushforward."""
         rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+        folded = self.mean
+        if self._cancels(rows.dtype):
+            rows, folded = rows - self.mean.astype(rows.dtype), np.zeros_like(self.mean)
 
         def pullback(slope: Array) -> Params:
             gradient = template_gradient(slope, rows)
             if not self.fit_intercept:
                 return {"coef": gradient / self.deviation}
             constant = -slope.sum(axis=0)
-            if self.mean.any():
-                gradient = gradient - constant[:, None] * self.mean
+            if folded.any():
+                gradient = gradient - constant[:, None] * folded
             result = np.empty((slope.shape[1], len(self.deviation) + 1))
             np.divide(gradient, self.deviation, out=result[:, :-1])
             result[:, -1] = constant
             return {"coef": result}
 
         def pushforward(direction: Params) -> Array:
-            plain = self.to_params(direction)
+            plain = self._plain(direction, folded)
             energies = template_energies(plain["coef"], rows)
             if self.fit_intercept:
                 energies -= plain["intercept"].astype(rows.dtype, copy=False)
@@ -120,11 +127,22 @@ class Standardized(Energy):
 
     def to_params(self, params: Params) -> Params:
         """Parameters of the linear energy on the columns as they are."""
+        return self._plain(params, self.mean)
+
+    def _plain(self, params: Params, mean: Array) -> Params:
         coef = params["coef"]
         if not self.fit_intercept:
             return {"coef": coef / self.deviation}
         plain = coef[:, :-1] / self.deviation
-        return {"coef": plain, "intercept": coef[:, -1] - plain @ self.mean}
+        return {"coef": plain, "intercept": coef[:, -1] - plain @ mean}
+
+    def _cancels(self, dtype: Any) -> bool:
+        """Whether a mean so much larger than the deviation must be taken off the rows themselves.
+
+        Folded into the templates it would leave a difference of large numbers in the energies.
+        """
+        far = float(np.max(np.abs(self.mean) / self.deviation, initial=0.0))
+        return far * float(np.finfo(dtype).eps) > CANCELLATION
 
     def from_params(self, params: Params) -> Params:
         """Parameters here of a linear energy on the columns as they are."""
@@ -157,8 +175,10 @@ class Standardized(Energy):
             largest = float(np.abs(X.data).max(initial=0.0))
             usual = self.deviation[np.isfinite(self.deviation)]
             spread = usual.max(initial=1.0) / usual.min(initial=1.0)
-            if X.dtype == np.float32 or largest > 1e15 or spread > 1e15:
+            if largest > 1e15 or spread > 1e15:
                 return None
+            if X.dtype == np.float32:
+                return self, X
             data = X.data.astype(np.float32)
             return self, type(X)((data, X.indices, X.indptr), shape=X.shape, copy=False)
         rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=np.float32)

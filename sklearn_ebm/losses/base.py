@@ -82,7 +82,7 @@ class Loss(BaseEstimator, ABC):
         -------
         value : ndarray of shape (n,)
         slope : ndarray of shape (n, m)
-            dℓ/dF, in the dtype of the energies.
+            dℓ/dF, in the dtype of the energies: a new array, which the caller may work in.
         """
 
     def is_smooth(self, n_answers: int) -> bool:

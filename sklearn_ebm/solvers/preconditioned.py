@@ -151,7 +151,11 @@ class Search:
     def _renew(self) -> None:
         assert self.model is not None
         spent = self.n_evaluations - self.renewed_at
-        matrix = self.model.at(self.iteration, spent, self.phases[0], self.w)
+        try:
+            matrix = self.model.at(self.iteration, spent, self.phases[0], self.w)
+        except (np.linalg.LinAlgError, ValueError):
+            # A curvature that is not finite has no eigenvectors: plain units will have to do.
+            matrix = Ruler(self.phases[0])
         self.iteration += 1
         if matrix is not None:
             self.matrix = matrix
