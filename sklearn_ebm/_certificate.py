@@ -73,7 +73,9 @@ def certifiable(objective: Objective) -> bool:
     return dual and bool((objective.penalty > 0).any()) and balanced
 
 
-def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
+def certify(
+    objective: Objective, slopes_of: Loss, w: Array, *, worth: float = np.inf
+) -> Certificate:
     """Evaluate the objective at `w`, and bound its minimum from below.
 
     Parameters
@@ -83,6 +85,9 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
     slopes_of : Loss
         The loss whose slopes serve as the dual point: the same, or a smoothed version of it.
     w : ndarray of shape (size,)
+    worth : float, default=inf
+        Where smoothing alone costs more than this share of the value, no bound is looked for: the
+        second of two passes over the rows is spared.
 
     Returns
     -------
@@ -94,9 +99,11 @@ def certify(objective: Objective, slopes_of: Loss, w: Array) -> Certificate:
     # A small gap between two sums does not survive float32.
     dual = _DualPoint(objective.exact(), slopes_of, w)
     value, smoothing = dual.value()
-    at_zero, conjugate, gradient = dual.sums()
     with np.errstate(over="ignore", invalid="ignore"):
         value += 0.5 * float((objective.penalty * w) @ w)
+        if smoothing > worth * abs(value):
+            return Certificate(value, -np.inf, smoothing)
+        at_zero, conjugate, gradient = dual.sums()
         free = np.abs(gradient[~tied]).sum()
         quadratic = float((gradient[tied] / objective.penalty[tied]) @ gradient[tied])
     slack = 1e-3 * np.sqrt(dual.objective.noise) * dual.size

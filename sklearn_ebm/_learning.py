@@ -27,6 +27,9 @@ TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
 # From so many parameters on, sparse rows start from liblinear where that has the loss.
 LIBLINEAR_SIZE = 1000
 
+# Its steps are cheap next to ours on such rows: it goes on until they no longer pay.
+LIBLINEAR_TOL = 5e-4
+
 # Its steps become many where the mean of C‖x‖² is large, and it cannot be told to stop.
 LIBLINEAR_LENGTH = 1e4
 
@@ -142,7 +145,7 @@ def learn(
         penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C / unit
         share = weight if unit == 1 else weight / unit
         objective = Objective(energy, loss, X, y, share, n_answers, penalty, workers.map)
-        warm = start is not None
+        warm, near = start is not None, False
         if start is None:
             start = energy.start(X, y, weight, n_answers, rng)
         automatic = solver is None
@@ -151,8 +154,8 @@ def learn(
         if conditioned is not None:
             objective = _conditioned(objective, conditioned)
             if automatic and not warm:
-                found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit, tol)
-                warm, start = found is not None, found or start
+                found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit)
+                near, start = found is not None, found or start
             start = conditioned.from_params(start)
         path = Path(objective, solver, tol, max_iter, rng)
         w = objective.layout.pack(start)
@@ -162,7 +165,7 @@ def learn(
         if surrogate is not None:
             easier = path.with_loss(surrogate).minimize(w)
             w, path.total.n_evaluations = easier.w, easier.n_evaluations
-        result = path.minimize(w, warm=warm)
+        result = path.minimize(w, warm=warm, near=near)
     if not np.isfinite(result.w).all() or not np.isfinite(result.value):
         raise ValueError(
             f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
@@ -206,9 +209,7 @@ def _conditioned(plain: Objective, energy: Any) -> Objective:
     return objective
 
 
-def _start_of_liblinear(
-    objective: Objective, fit_intercept: bool, C: float, tol: float
-) -> Params | None:
+def _start_of_liblinear(objective: Objective, fit_intercept: bool, C: float) -> Params | None:
     """Parameters from `LinearSVC`, where it minimises nearly the same on many sparse columns.
 
     On such rows its dual coordinate steps are far ahead of ours in the beginning. It penalises the
@@ -231,7 +232,7 @@ def _start_of_liblinear(
     with _liblinear_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         machine = LinearSVC(
-            C=C / unit, tol=float(np.clip(10 * tol, 1e-3, 0.1)), random_state=0,
+            C=C / unit, tol=LIBLINEAR_TOL, random_state=0,
             fit_intercept=fit_intercept, **settings,
         ).fit(X, objective.y, sample_weight=objective.weight)  # fmt: skip
     coef, intercept = unit * machine.coef_, unit * np.atleast_1d(machine.intercept_)

@@ -48,6 +48,10 @@ SMALLEST_TOL = 1e-24
 CERTIFICATE_EVALUATIONS = 2
 RETRY = 0.5
 
+# Where the estimate of the gap has not fallen by this factor for so many iterations, a fit ends.
+PROGRESS = 0.9
+MOST_STALE = 200
+
 # A stage that takes more iterations than this is finished by Newton's method, if one of its steps
 # takes no more than so many operations.
 PATIENCE = 150
@@ -60,7 +64,7 @@ NEWTON_WORK = 2e10
 POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
-# A warm start begins no colder than this share of the first temperature.
+# A start near the minimum begins no colder than this share of the first temperature.
 COLDEST_START = 1e-4
 
 # float32 does not resolve temperatures below this share of the first one.
@@ -118,6 +122,8 @@ class Path:
         self.bound = -np.inf
         self.smoothing = 0.0
         self.attempted = np.inf
+        self.spared = False
+        self.closest, self.stale = np.inf, 0
         self.temperature = 0.0
         self.stage_loss = self.loss
 
@@ -143,16 +149,22 @@ class Path:
         """Whether the certified gap is within tol."""
         return bool(np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value))
 
-    def minimize(self, w: Array, *, warm: bool = False) -> Result:
-        """Follow the path from `w`; a warm start may begin at a lower temperature."""
+    def minimize(self, w: Array, *, warm: bool = False, near: bool = False) -> Result:
+        """Follow the path from `w`.
+
+        A warm start, the minimum of something similar, spares the first stage; one that is near
+        the minimum begins where its own bound is tightest.
+        """
         if self.loss.online:
             self.total = self.solver.minimize(
                 self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng
             )
             return self.total
         temperature = first = 0.0 if self.smooth else _first_temperature(self.loss)
-        if warm and temperature and self.certifiable:
+        if near and temperature and self.certifiable:
             temperature = self._temperature_of(w, temperature)
+        elif warm:
+            temperature *= COOLING
         stage_tol = self._first_tolerance()
         while True:
             w, stage = self._stage(temperature, w, stage_tol, first)
@@ -175,6 +187,8 @@ class Path:
                 stage_tol = SMALLEST_TOL if last else min(max(share, 0.01 * self.tol), stage_tol)
             else:
                 stage_tol *= 0.1
+        if self.certifiable and not np.isfinite(self.bound):
+            self._certify(self.stage_loss, self.total.w)  # it ended before a bound was looked for
         return self.total
 
     def _temperature_of(self, w: Array, temperature: float) -> float:
@@ -210,7 +224,7 @@ class Path:
         objective = self.objective.with_loss(loss)
         if temperature and temperature < COLDEST_SINGLE * first:
             objective = objective.exact()
-        self.attempted = np.inf
+        self.attempted, self.closest, self.stale = np.inf, np.inf, 0
         stage = self.solver.minimize(
             objective,
             w,
@@ -235,7 +249,7 @@ class Path:
             self.total.n_evaluations += polished.n_evaluations
             self.total.value = np.inf  # what was seen on the way depends on the way
         if polished is not None or not self.closed:
-            self._certify(loss, w)
+            self._certify(loss, w, worth=self.tol)
         if not np.isfinite(self.bound):
             # Without a certificate, a path ends when cooling no longer changes the value.
             self.uncertified_change = abs(before - self.total.value)
@@ -268,7 +282,10 @@ class Path:
         if not (stage.converged or self.closed):
             total.message = stage.message
             return self._iterations_left == 0 or stage.n_iter == 0
-        uncertified = not np.isfinite(self.bound)
+        if self.stale >= MOST_STALE and not self.closed:
+            total.message = f"the bound has not come closer for {MOST_STALE} iterations"
+            return True
+        uncertified = not np.isfinite(self.bound) and not self.spared
         settled = uncertified and (
             self.smooth or self.uncertified_change <= self.tol * abs(total.value)
         )
@@ -283,6 +300,10 @@ class Path:
         if not self.certifiable:
             return False
         estimate = 0.5 * float(progress.gradient @ (self.per_penalty * progress.gradient))
+        self.stale = 0 if estimate < PROGRESS * self.closest else self.stale + 1
+        self.closest = min(self.closest, estimate)
+        if self.stale >= MOST_STALE:
+            return True
         allowed = self.tol * abs(progress.value)
         room = max(allowed - self.smoothing, 0.1 * allowed)
         if not estimate <= min(room, RETRY * self.attempted):
@@ -292,10 +313,14 @@ class Path:
         # A stage whose smoothing leaves no room cannot close the gap: cool first.
         return self.closed or self.smoothing > allowed
 
-    def _certify(self, loss: Loss, w: Array) -> None:
-        """Take a point into account: its value, and the bound that its slopes give."""
-        value, bound, self.smoothing = certify(self.objective, loss, w)
-        self.total.n_evaluations += CERTIFICATE_EVALUATIONS
+    def _certify(self, loss: Loss, w: Array, worth: float = np.inf) -> None:
+        """Take a point into account: its value, and the bound that its slopes give.
+
+        A bound is not looked for where smoothing costs more than a share of the value.
+        """
+        value, bound, self.smoothing = certify(self.objective, loss, w, worth=worth)
+        self.spared = self.certifiable and self.smoothing > worth * abs(value)
+        self.total.n_evaluations += 1 if self.spared else CERTIFICATE_EVALUATIONS
         # A bound above the value that it bounds is rounding, and no bound.
         if bound <= value + FINEST * abs(value):
             self.bound = max(self.bound, bound)

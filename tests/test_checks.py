@@ -393,15 +393,20 @@ class Changed(LBFGS):
     def change(self, result, start):
         raise NotImplementedError
 
-    def minimize(self, objective, start, *, tol, max_iter, rng):
-        result = super().minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng)
+    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
+        result = super().minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, **rest)
         self.change(result, start)
         return result
 
 
 class StopsEarly(LBFGS):
-    def minimize(self, objective, start, *, tol, max_iter, rng):
-        return super().minimize(objective, start, tol=1e-2, max_iter=max_iter, rng=rng)
+    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
+        return super().minimize(objective, start, tol=1e-2, max_iter=max_iter, rng=rng, **rest)
+
+
+class DeafToMonitors(LBFGS):
+    def minimize(self, objective, start, *, monitor=None, memory=None, **rest):
+        return super().minimize(objective, start, **rest)
 
 
 class NeverConverges(Changed):
@@ -430,12 +435,13 @@ class MovesTheStart(Changed):
 
 
 class IgnoresMaxIter(LBFGS):
-    def minimize(self, objective, start, *, tol, max_iter, rng):
-        return super().minimize(objective, start, tol=tol, max_iter=1000, rng=rng)
+    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
+        return super().minimize(objective, start, tol=tol, max_iter=1000, rng=rng, **rest)
 
 
 WRONG_SOLVERS = {
     StopsEarly: "the expected decrease must be below tol",
+    DeafToMonitors: "a monitor that returns True must end the search",
     NeverConverges: "an easy problem must converge",
     WrongValue: "value must be the objective at w",
     ShortCurve: "curve must hold the objective at the start and after each iteration",

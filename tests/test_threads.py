@@ -162,7 +162,9 @@ def test_the_size_of_blocks_hardly_changes_the_energies(monkeypatch, loss, as_sp
             patched.setattr(_arrays, "FEWEST_ROWS", fewest)
             assert len(list(_arrays.blocks_of(X, 3))) > 2
             found = EBMClassifier(**settings).fit(X, y).energies(X)
-        np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(expected).max())
+        # A gap of 1e-9 leaves a kinked loss more room than a smooth one, whose steps are quadratic.
+        atol = (1e-7 if loss == "hinge" else 1e-8) * np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, atol=atol)
 
 
 # BLAS is left as it was --------------------------------------------------------------------------

@@ -95,9 +95,16 @@ class SoftMinimum(Elimination):
         """
         lowest = energies.min(axis=-1, keepdims=True)
         weights = lowest - energies  # the largest exponent is then 0: no overflow
-        if self.beta != 1:
+        if self.beta == 1:
+            np.exp(weights, out=weights)
+        else:
+            # At a low temperature most exponents are far below any that counts. Denormal numbers
+            # are slow: cut off before them, and taken off again, so that nothing stays nothing.
+            floor = weights.dtype.type(0.9 * np.log(np.finfo(weights.dtype).tiny))
             weights *= self.beta
-        np.exp(weights, out=weights)
+            np.maximum(weights, floor, out=weights)
+            np.exp(weights, out=weights)
+            weights -= np.exp(floor)
         return lowest, weights, weights.sum(axis=-1, keepdims=True)
 
     def _odds(self, energies: Array) -> tuple[Array, npt.NDArray[np.bool_]]:

@@ -37,8 +37,12 @@ def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
     if temperature == 0.0:
         return np.maximum(u, 0), (u >= 0).astype(u.dtype)
     # [u]⁺ + T log(1 + e^{-|u|/T}): the exponent is never positive, so nothing overflows.
-    soft = temperature * np.log1p(np.exp(-np.abs(u) / temperature))
-    return np.maximum(u, 0) + soft, expit(u / temperature)
+    odds = np.abs(u)
+    odds *= -1 / temperature
+    np.exp(odds, out=odds)
+    likely = 1 / (1 + odds)
+    slope = np.where(u >= 0, likely, odds * likely)
+    return np.maximum(u, 0) + temperature * np.log1p(odds), slope
 
 
 def positive_part_curvature(u: Array, temperature: float = 0.0) -> Array:
