@@ -64,18 +64,7 @@ def check_result(solver: Solver, objective: Objective) -> None:
         rng = np.random.RandomState(0)
         return solver.minimize(objective, start, tol=1e-10, max_iter=max_iter, rng=rng)
 
-    def stopped_at_once() -> Any:
-        rng = np.random.RandomState(0)
-        return solver.minimize(
-            objective, start, tol=1e-10, max_iter=1000, rng=rng, monitor=lambda progress: True,
-            memory=result.memory,
-        )  # fmt: skip
-
     result = run(1000)
-    promise = "a monitor that returns True must end the search, converged"
-    stopped = stopped_at_once()
-    found = f"it made {stopped.n_iter} iterations"
-    demand(stopped.converged and stopped.n_iter <= 1, solver, promise, found)
     demand(np.array_equal(before, start), solver, "start must stay as it is", "it is changed")
     demand(np.array_equal(result.w, run(1000).w), solver, "the same rng must give the same w",
             "it gives another")  # fmt: skip
@@ -103,4 +92,22 @@ def check_result(solver: Solver, objective: Objective) -> None:
     demand(short.n_iter <= 1, solver, promise, f"max_iter=1 gives {short.n_iter}")
 
 
-SOLVER_CHECKS = (check_result,)
+def check_monitor(solver: Solver, objective: Objective) -> None:
+    """A monitor that returns True ends the search; what an earlier one remembers may be given."""
+    start = 0.1 * np.random.RandomState(0).normal(size=objective.layout.size)
+    settings: dict[str, Any] = {"tol": 1e-10, "max_iter": 1000}
+    first = solver.minimize(objective, start, rng=np.random.RandomState(0), **settings)
+    stopped = solver.minimize(
+        objective,
+        start,
+        rng=np.random.RandomState(0),
+        monitor=lambda progress: True,
+        memory=first.memory,
+        **settings,
+    )
+    promise = "a monitor that returns True must end the search, converged"
+    found = f"it made {stopped.n_iter} iterations"
+    demand(stopped.converged and stopped.n_iter <= 1, solver, promise, found)
+
+
+SOLVER_CHECKS = (check_result, check_monitor)
