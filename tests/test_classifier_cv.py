@@ -382,7 +382,7 @@ def test_shapes_of_attributes(k, n_columns, fit_intercept):
     assert clf.n_iter_.shape == (2, 4, 3)
     assert clf.coefs_paths_.shape == (2, 4, 3, n_columns, 5 + fit_intercept)
     assert clf.coef_.shape == (n_columns, 5)
-    assert clf.Cs_.tolist() == [1e-4, 1.0, 1e4]
+    np.testing.assert_allclose(clf.Cs_, [1e-4, 1.0, 1e4])
     assert [path["loss"] for path in clf.paths_] == ["hinge", "hinge", "nll", "nll"]
     assert [path.get("beta") for path in clf.paths_] == [None, None, 1.0, 2.0]
     assert isinstance(clf.C_, float) and clf.C_ == clf.best_params_["C"]
