@@ -150,7 +150,7 @@ def learn(
             start = energy.start(X, y, weight, n_answers, rng)
         automatic = solver is None
         solver = solver or SOLVERS["averaged" if loss.online else "preconditioned"]()
-        conditioned = energy.conditioned(X, objective.weight) if solver.conditions else None
+        conditioned: Any = energy.conditioned(X, objective.weight) if solver.conditions else None
         if conditioned is not None:
             objective = _conditioned(objective, conditioned)
             if automatic and not warm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,6 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, Params, Shapes
-
-if TYPE_CHECKING:
-    from sklearn_ebm.energies.standardized import Standardized
 
 
 class Linearization(NamedTuple):
@@ -118,7 +115,7 @@ class Energy(BaseEstimator, ABC):
         """Σᵢ hᵢ (∂Fᵢ/∂W)² for weighted second derivatives h (n, k); None where not written."""
         return None
 
-    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized | None:
+    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Energy | None:
         """Return the same energy with parameters in which every column counts equally.
 
         None where the energy is not linear in templates. The fast solver needs it.
