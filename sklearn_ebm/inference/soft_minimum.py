@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference.base import Eliminated, Elimination
@@ -57,9 +56,8 @@ class SoftMinimum(Elimination):
             Energies of shape (...) and weights of shape (..., k).
         """
         if energies.shape[-1] == 2:
-            odds, is_first = self._odds(energies)
-            free = energies.min(axis=-1) - np.log1p(odds) / self.beta
-            return Eliminated(free, _weights_of_two(odds, is_first, energies))
+            odds, weights = self._of_two(energies)
+            return Eliminated(energies.min(axis=-1) - np.log1p(odds) / self.beta, weights)
         lowest, weights, total = self.unnormalised(energies)
         weights *= 1 / total
         return Eliminated((lowest - np.log(total) / self.beta)[..., 0], weights)
@@ -77,7 +75,7 @@ class SoftMinimum(Elimination):
         ndarray of shape (..., k)
         """
         if energies.shape[-1] == 2:
-            return _weights_of_two(*self._odds(energies), energies)
+            return self._of_two(energies)[1]
         _, weights, total = self.unnormalised(energies)
         weights *= 1 / total
         return weights
@@ -107,21 +105,17 @@ class SoftMinimum(Elimination):
             weights -= np.exp(floor)
         return lowest, weights, weights.sum(axis=-1, keepdims=True)
 
-    def _odds(self, energies: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """Of two values, the weight of the higher one against the lower; is the first the lower?"""
+    def _of_two(self, energies: Array) -> tuple[Array, Array]:
+        """Odds of the higher of two energies against the lower, and the weights of both.
+
+        Each weight is e^{min(βd, 0)} / (1 + e^{−β|d|}) with the difference d to the other energy:
+        exponentials take less time than choices by a mask.
+        """
         apart = energies[..., 1] - energies[..., 0]
-        is_first = apart >= 0
-        odds = np.abs(apart, out=apart)
-        odds *= -self.beta
-        return np.exp(odds, out=odds), is_first
-
-
-def _weights_of_two(odds: Array, is_first: npt.NDArray[np.bool_], energies: Array) -> Array:
-    """1/(1 + odds) for the lower of two values, odds/(1 + odds) for the higher."""
-    likely = odds + 1
-    np.reciprocal(likely, out=likely)
-    odds *= likely
-    weights = np.empty_like(energies)
-    weights[..., 0] = np.where(is_first, likely, odds)
-    weights[..., 1] = np.where(is_first, odds, likely)
-    return weights
+        apart *= self.beta
+        odds = np.exp(-np.abs(apart))
+        total = odds + 1
+        weights = np.empty_like(energies)
+        np.divide(np.exp(np.minimum(apart, 0)), total, out=weights[..., 0])
+        np.divide(np.exp(np.minimum(-apart, 0)), total, out=weights[..., 1])
+        return odds, weights

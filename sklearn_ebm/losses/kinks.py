@@ -40,8 +40,8 @@ def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
     odds = np.abs(u)
     odds *= -1 / temperature
     np.exp(odds, out=odds)
-    likely = 1 / (1 + odds)
-    slope = np.where(u >= 0, likely, odds * likely)
+    slope = np.exp(np.minimum(u, 0) / temperature)  # 1, or the odds: no choice by a mask
+    slope /= 1 + odds
     return np.maximum(u, 0) + temperature * np.log1p(odds), slope
 
 
