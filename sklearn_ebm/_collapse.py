@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._arrays import BLOCK_ENTRIES, correct_mask, row_slices
+from sklearn_ebm._arrays import BLOCK_ENTRIES, row_slices
 from sklearn_ebm._params import Array
 
 # Energies of right and wrong answers closer than this, relative to their spread, are the same.
@@ -51,10 +51,8 @@ def collapsed(
         some = slice(None, None, step)
         share, energies = weight[some], energies_of(some).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            right = energies[correct_mask(answer[some], n_answers).index]
-            wrong = (energies.sum(axis=1) - right) / (n_answers - 1)
-            apart = share @ (wrong - right)
-            spread = share.sum() * np.sqrt(share @ energies.var(axis=1) / share.sum())
+            apart, scatter = _moments(energies, answer[some], share)
+            spread = share.sum() * np.sqrt(scatter / share.sum())
             if apart > CLEAR * spread > 0:
                 return False
     top = float(weight.max())
@@ -74,8 +72,14 @@ def collapsed(
         if largest == 0:
             continue
         energies /= largest
-        right = energies[correct_mask(answer[rows], n_answers).index]
-        wrong = (energies.sum(axis=1) - right) / (n_answers - 1)
-        difference += float(share @ (wrong - right))
-        variance += float(share @ energies.var(axis=1))
+        apart, scatter = _moments(energies, answer[rows], share)
+        difference += apart
+        variance += scatter
     return bool(not difference / total > COLLAPSED * np.sqrt(variance / total) + 4 * eps)
+
+
+def _moments(energies: Array, answer: npt.NDArray[np.intp], share: Array) -> tuple[float, float]:
+    """Weighted sums, over rows, of mean wrong less right energy, and of the energies' variance."""
+    right = energies[np.arange(len(answer)), answer]
+    wrong = (energies.sum(axis=1) - right) / (energies.shape[1] - 1)
+    return float(share @ (wrong - right)), float(share @ energies.var(axis=1))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
@@ -44,6 +45,37 @@ class Rows(NamedTuple):
     weight: Weights
 
 
+class TakesParts(BaseEstimator):
+    """What estimators made of parts have in common: tags, and parameters of parts."""
+
+    def __sklearn_tags__(self) -> Any:
+        """Sparse input is accepted; labels of any type."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; those of a part (``loss__margin``) need the part to be an object.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a part is a name and has no parameters of its own to set.
+        """
+        _refuse_settings_of_names(self, params)
+        return super().set_params(**params)
+
+
 @contextmanager
 def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
     """Give an estimator its state back when what is done to it raises."""
@@ -55,7 +87,7 @@ def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
         raise
 
 
-def refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
+def _refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
     """Raise ValueError where a parameter of a part is set (``loss__margin``) and that is a name."""
     for key in params:
         part, _, setting = key.partition("__")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -17,9 +17,9 @@ from sklearn_ebm._arrays import blocks_of, take_rows
 from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
     Rows,
+    TakesParts,
     encode,
     generator_and_seed,
-    refuse_settings_of_names,
     resolve_parts,
     unchanged_if_it_fails,
     used_rows,
@@ -42,7 +42,7 @@ WORTH_THREADS = 2_000_000
 logger = logging.getLogger("sklearn_ebm")
 
 
-class EBMClassifier(ClassifierMixin, BaseEstimator):
+class EBMClassifier(ClassifierMixin, TakesParts):
     r"""Classifier that learns an energy F(x, y), low where x and y fit.
 
     It minimises over the parameters W of the energy
@@ -202,33 +202,6 @@ class EBMClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
-
-    def __sklearn_tags__(self) -> Any:
-        """Sparse input is accepted; labels of any type."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def set_params(self, **params: Any) -> EBMClassifier:
-        """Set parameters; those of a part (``loss__margin``) need the part to be an object.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name.
-
-        Returns
-        -------
-        EBMClassifier
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If a part is a name and has no parameters of its own to set.
-        """
-        refuse_settings_of_names(self, params)
-        return super().set_params(**params)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EBMClassifier:
         """Learn the energy. If anything is wrong with the input, the estimator is left as it was.

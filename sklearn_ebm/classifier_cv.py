@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._fitting import (
+    TakesParts,
     encode,
     generator_and_seed,
     losses_with_margin,
-    refuse_settings_of_names,
     takes_margin,
     unchanged_if_it_fails,
 )
@@ -46,7 +46,7 @@ logger = logging.getLogger("sklearn_ebm")
 SEEN = ("n_features_in_", "feature_names_in_")
 
 
-class EBMClassifierCV(ClassifierMixin, BaseEstimator):
+class EBMClassifierCV(ClassifierMixin, TakesParts):
     r"""Classifier that chooses its loss, margin, β and C by cross-validation.
 
     A point of the grid means ``EBMClassifier(loss=..., margin=..., beta=..., C=...)``, and the
@@ -225,33 +225,6 @@ class EBMClassifierCV(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
-
-    def __sklearn_tags__(self) -> Any:
-        """Sparse input is accepted; labels of any type."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def set_params(self, **params: Any) -> EBMClassifierCV:
-        """Set parameters; those of a part (``solver__memory``) need the part to be an object.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name.
-
-        Returns
-        -------
-        EBMClassifierCV
-            Itself.
-
-        Raises
-        ------
-        ValueError
-            If a part is a name and has no parameters of its own to set.
-        """
-        refuse_settings_of_names(self, params)
-        return super().set_params(**params)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EBMClassifierCV:
         """Learn and score the grid. If anything is wrong, the estimator is left as it was.

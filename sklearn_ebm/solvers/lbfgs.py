@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.line_search import line_search
+from sklearn_ebm.solvers.two_loop import Pairs, two_loop
 
 
 class LBFGS(Solver):
@@ -65,13 +64,13 @@ class LBFGS(Solver):
         v: Array = start / scale
         value, gradient = evaluate(v)
         curve = [value]
-        pairs: deque[tuple[Array, Array, float]] = deque(maxlen=self.memory)
+        pairs = Pairs(maxlen=self.memory)
         converged, exhausted, message = False, False, "max_iter was reached"
         for _ in range(max_iter):
             if 0.5 * float(gradient @ gradient) <= tol * abs(value):
                 converged, message = True, "the expected decrease is below tol"
                 break
-            direction = -_two_loop(gradient, pairs)
+            direction = -two_loop(gradient, pairs, np.copy)
             step = line_search(evaluate, v, value, gradient, direction, objective.noise)
             if step is None and pairs:
                 pairs.clear()  # stale curvature: once more along the gradient
@@ -99,19 +98,3 @@ class LBFGS(Solver):
         return Result(
             scale * v, value, len(curve) - 1, converged, message, curve, exhausted, n_evaluations
         )
-
-
-def _two_loop(gradient: Array, pairs: deque[tuple[Array, Array, float]]) -> Array:
-    """The inverse Hessian that the pairs describe, times the gradient."""
-    result = gradient.copy()
-    shares = []
-    for moved, change, inverse in reversed(pairs):
-        share = inverse * float(moved @ result)
-        shares.append(share)
-        result -= share * change
-    if pairs:
-        _, change, inverse = pairs[-1]
-        result /= inverse * float(change @ change)
-    for (moved, change, inverse), share in zip(pairs, reversed(shares), strict=True):
-        result += (share - inverse * float(change @ result)) * moved
-    return result

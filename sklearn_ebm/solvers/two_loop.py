@@ -67,7 +67,7 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
         _, change, inverse = pairs[-1]
         bent = float(change @ initial(change))
         if bent > 0:
-            result = result * (1.0 / (inverse * bent))
+            result = result / (inverse * bent)
     for (moved, change, inverse), share in zip(pairs, reversed(shares), strict=True):
         result += (share - inverse * float(change @ result)) * moved
     return result

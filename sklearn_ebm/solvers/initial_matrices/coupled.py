@@ -91,8 +91,6 @@ def _sampled_hessian(
         return (matrix,)
 
     (matrix,) = objective.sum_over_rows(of_block)
-    # The products UᵀU are about twice as fast for each of their n·N² operations as those of an
-    # evaluation, 4 n N; finding the rows takes one forward pass.
     return matrix.astype(np.float64), _cost(objective, n_chosen)
 
 
@@ -106,7 +104,11 @@ def _budget(objective: Objective) -> float:
 
 
 def _cost(objective: Objective, n_drawn: float) -> float:
-    """What the matrix takes, in evaluations."""
+    """What the matrix takes, in evaluations.
+
+    The products UᵀU are about twice as fast for each of their n·N² operations as those of an
+    evaluation, 4 n N; finding the rows takes one forward pass.
+    """
     return 1.0 + n_drawn * (objective.layout.size + PASSES) / (8 * len(objective.y))
 
 

@@ -35,19 +35,18 @@ class Kronecker(InitialMatrix):
     def __init__(self, objective: Objective, w: Array) -> None:
         gram = _gram(objective) / objective.weight.sum()
         k, p = objective.n_answers, len(gram)
-        self.penalty = objective.penalty.reshape(k, p)[0]
+        penalty = objective.penalty.reshape(k, p)[0]
         # Whitened by penalty and ridge together: (a G + λ) = R (a R⁻¹GR⁻¹ + 1) R with R² = λ + ε.
         mean = self._mean_curvature(objective, w)
         level = float(np.max(mean.diagonal() if mean.ndim == 2 else mean))
-        self.root = np.sqrt(self.penalty + 1e-7 * positive_level(level, objective))
+        self.root = np.sqrt(penalty + 1e-7 * positive_level(level, objective))
         self.values, self.vectors = np.linalg.eigh(gram / self.root / self.root[:, None])
         self._combine(mean, objective)
 
     def renewed(self, objective: Objective, w: Array) -> Kronecker:
         """Return that with the curvature at other parameters."""
         other = object.__new__(Kronecker)
-        other.penalty, other.root = self.penalty, self.root
-        other.values, other.vectors = self.values, self.vectors
+        other.root, other.values, other.vectors = self.root, self.values, self.vectors
         other._combine(self._mean_curvature(objective, w), objective)
         return other
 
