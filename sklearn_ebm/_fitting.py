@@ -109,19 +109,29 @@ def resolve_parts(
             raise ValueError(f"beta={beta!r} must be a positive number or 'auto'.")
     else:
         positive_number("beta", beta)
-    if not isinstance(energy, str) and not fit_intercept:
-        raise ValueError(
-            "fit_intercept=False is for an energy given by name; set it in the object instead: "
-            f"energy={type(energy).__name__}(fit_intercept=False)."
-        )
     chosen_loss = LOSSES.resolve(loss, **_settings_of_loss(loss, margin, beta))
-    chosen_energy = ENERGIES.resolve(energy, fit_intercept=bool(fit_intercept))
+    chosen_energy = ENERGIES.resolve(energy, **_settings_of_energy(energy, fit_intercept))
     automatic = isinstance(solver, str) and solver == "auto"
     if isinstance(solver, str) and not automatic and solver not in SOLVERS:
         raise ValueError(unknown_name("solver", solver, ("auto", *SOLVERS.names)))
     parts = Parts(chosen_energy, chosen_loss, None if automatic else SOLVERS.resolve(solver))
     refuse_unsuitable(*parts)
     return parts
+
+
+def _settings_of_energy(energy: Any, fit_intercept: Any) -> dict[str, Any]:
+    """Parameters of the classifier that belong to an energy given by name."""
+    takes = isinstance(energy, str) and ENERGIES.accepts(energy, "fit_intercept")
+    if not fit_intercept and isinstance(energy, str) and energy in ENERGIES and not takes:
+        raise ValueError(
+            f"energy {energy!r} has no intercept; leave fit_intercept=True, which it does not use."
+        )
+    if not fit_intercept and not isinstance(energy, str):
+        raise ValueError(
+            "fit_intercept=False is for an energy given by name; set it in the object instead: "
+            f"energy={type(energy).__name__}(fit_intercept=False)."
+        )
+    return {"fit_intercept": bool(fit_intercept)} if takes else {}
 
 
 def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -39,13 +39,23 @@ _liblinear_lock = threading.Lock()
 TWIN_WEIGHTS = 1e12
 
 
+class Start(NamedTuple):
+    """Where learning goes on: an energy that is prepared already, and its parameters."""
+
+    energy: Energy
+    params: Params
+
+
 @dataclass
 class Learned:
     """What learning hands to an estimator.
 
     Attributes
     ----------
+    energy : Energy
+        The energy as it was prepared for the rows.
     params : dict of str to ndarray
+    n_answers : int
     n_iter : int
         Iterations of the solver, over all stages.
     n_evaluations : int
@@ -61,7 +71,9 @@ class Learned:
         Why it stopped.
     """
 
+    energy: Energy
     params: Params
+    n_answers: int
     n_iter: int
     n_evaluations: int
     curve: Array
@@ -69,6 +81,15 @@ class Learned:
     gap: float | None
     converged: bool
     message: str
+
+    @property
+    def start(self) -> Start:
+        """Where another fit can go on."""
+        return Start(self.energy, self.params)
+
+    def fitted_attributes(self) -> dict[str, Array]:
+        """Public attributes that the energy gives to the fitted estimator."""
+        return self.energy.fitted_attributes(self.params, self.n_answers)
 
 
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:
@@ -80,6 +101,12 @@ def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None
             f"{loss.needs_nonnegative}, so it needs energies that are never negative, such as "
             "distances to prototypes (energy='prototypes', not in this version yet). Losses for "
             f"energy {energy_name!r}: {', '.join(suitable_losses(energy))}."
+        )
+    if loss.online and not (energy.linear or energy.nonnegative):
+        raise ValueError(
+            f"loss {loss_name!r} cannot be trained with energy {energy_name!r}: it averages its "
+            "steps, and averages of the parameters of a network mean nothing; use loss='hinge' or "
+            "'nll', or energy='linear' or 'kernel'."
         )
     if solver is None:
         return
@@ -118,6 +145,13 @@ def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
     )
 
 
+def default_solver(energy: Energy, loss: Loss) -> Solver:
+    """Return what ``solver="auto"`` means for an energy and a loss."""
+    if loss.online:
+        return SOLVERS["averaged"]()
+    return SOLVERS["adam" if energy.stochastic else "preconditioned"]()
+
+
 def learn(
     energy: Energy,
     loss: Loss,
@@ -129,8 +163,8 @@ def learn(
     n_answers: int,
     C: float,
     tol: float,
-    max_iter: int,
-    start: Params | None,
+    max_iter: int | None,
+    start: Start | None,
     rng: np.random.RandomState,
 ) -> Learned:
     """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
@@ -138,27 +172,33 @@ def learn(
     For two answers the penalty counts twice, so that C means the same as in scikit-learn's binary
     estimators, which store one vector where an energy has two.
     """
+    automatic = solver is None
+    solver = solver or default_solver(energy, loss)
     with Workers() as workers:
+        if start is None:
+            energy = energy.prepared(X, y, weight, n_answers, rng)
+            params = energy.start(X, y, weight, n_answers, rng)
+        else:
+            energy, params = start
+        # What never moves is computed once: F(x, y) = F'(φ(x), y).
+        represent, inner = energy.factored() or (None, energy)
+        rows = X if represent is None else represent(X)
         # In units of the mean weight, neither weights nor sums over rows leave the range of floats.
         unit = float(weight.mean())
         # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
         penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C / unit
         share = weight if unit == 1 else weight / unit
-        objective = Objective(energy, loss, X, y, share, n_answers, penalty, workers.map)
+        objective = Objective(inner, loss, rows, y, share, n_answers, penalty, workers.map)
+        conditioned: Any = inner.conditioned(rows, share) if solver.conditions else None
         warm, near = start is not None, False
-        if start is None:
-            start = energy.start(X, y, weight, n_answers, rng)
-        automatic = solver is None
-        solver = solver or SOLVERS["averaged" if loss.online else "preconditioned"]()
-        conditioned: Any = energy.conditioned(X, objective.weight) if solver.conditions else None
         if conditioned is not None:
             objective = _conditioned(objective, conditioned)
             if automatic and not warm:
                 found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit)
-                near, start = found is not None, found or start
-            start = conditioned.from_params(start)
-        path = Path(objective, solver, tol, max_iter, rng)
-        w = objective.layout.pack(start)
+                near, params = found is not None, found or params
+            params = conditioned.from_params(params)
+        path = Path(objective, solver, tol, max_iter or solver.iterations, rng)
+        w = objective.layout.pack(params)
         if warm and not np.isfinite(objective.value(w)):
             warm, w = False, np.zeros_like(w)  # made for rows of quite another size
         surrogate = loss.surrogate()
@@ -177,7 +217,9 @@ def learn(
     if not loss.pinned:
         params = energy.centered(params)
     return Learned(
+        energy=energy,
         params={name: value.astype(X.dtype) for name, value in params.items()},
+        n_answers=n_answers,
         n_iter=result.n_iter,
         n_evaluations=result.n_evaluations,
         curve=np.asarray(result.curve) * unit,

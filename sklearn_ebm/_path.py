@@ -155,7 +155,7 @@ class Path:
         A warm start, the minimum of something similar, spares the first stage; one that is near
         the minimum begins where its own bound is tightest.
         """
-        if self.loss.online:
+        if self.loss.online or self.solver.stochastic:
             self.total = self.solver.minimize(
                 self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng
             )

@@ -27,8 +27,8 @@ from sklearn_ebm._fitting import (
     used_rows,
     with_class_weight,
 )
-from sklearn_ebm._learning import Learned, learn
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._learning import Learned, Start, learn
+from sklearn_ebm._params import Array
 from sklearn_ebm._temperature import fit_beta
 from sklearn_ebm._validation import row_weights
 from sklearn_ebm.classifier import EBMClassifier
@@ -152,7 +152,7 @@ def _fold_model(
 ) -> _FoldModel:
     model = _FoldModel(**params)
     model.n_features_in_ = data.X.shape[1]
-    model._store(parts.energy, parts.loss, learned, data.classes, beta)
+    model._store(parts.loss, learned, data.classes, beta)
     return model
 
 
@@ -181,7 +181,7 @@ def _learn_paths(
     """
     order = np.argsort(grid.Cs, kind="stable").tolist()
     table: list[list[Fit]] = []
-    first: Params | None = None
+    first: Start | None = None
     for path in grid.paths:
         energy, loss, _ = path.parts
         warm = loss.convex and energy.linear and not loss.online
@@ -192,14 +192,14 @@ def _learn_paths(
                 fits[i] = fits[order[0]]  # it has no penalty: one fit for every C
                 continue
             fits[i] = _learn(path, grid.Cs[i], start, data, rows, held_out, **settings)
-            start = fits[i].learned.params if warm else None
-        first = fits[order[0]].learned.params if warm else first
+            start = fits[i].learned.start if warm else None
+        first = fits[order[0]].learned.start if warm else first
         table.append([fits[i] for i in range(len(grid.Cs))])
     return table
 
 
 def _learn(
-    path: Path, C: float, start: Params | None, data: Data, rows: Rows, held_out: Index,
+    path: Path, C: float, start: Start | None, data: Data, rows: Rows, held_out: Index,
     *, seed: int, **settings: Any,
 ) -> Fit:  # fmt: skip
     began = time.perf_counter()

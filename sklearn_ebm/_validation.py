@@ -25,6 +25,11 @@ def positive_integer(name: str, value: Any) -> int:
     return int(value)
 
 
+def optional_positive_integer(name: str, value: Any) -> int | None:
+    """Return None, a positive whole number, or raise ValueError."""
+    return None if value is None else positive_integer(name, value)
+
+
 def row_weights(
     sample_weight: Any, n_rows: int, name: str = "sample_weight"
 ) -> npt.NDArray[np.float64]:

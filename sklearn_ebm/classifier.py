@@ -25,11 +25,11 @@ from sklearn_ebm._fitting import (
     used_rows,
     with_class_weight,
 )
-from sklearn_ebm._learning import Learned, learn
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._learning import Learned, Start, learn
+from sklearn_ebm._params import Array
 from sklearn_ebm._temperature import choose_beta
 from sklearn_ebm._threads import Workers
-from sklearn_ebm._validation import positive_integer, positive_number, row_weights
+from sklearn_ebm._validation import optional_positive_integer, positive_number, row_weights
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import SoftMinimum
@@ -84,9 +84,11 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         losses: limited-memory BFGS that starts from a factor of the Hessian, and in float32 where
         that serves. ``"lbfgs"`` and ``"newton"`` are there for comparison. Or an object from
         `sklearn_ebm.solvers`.
-    max_iter : int, default=1000
-        Largest number of iterations of the solver, over the whole temperature path. The steps
-        that polish small problems do not count.
+    max_iter : int or None, default=None
+        Largest number of iterations of the solver, over the whole temperature path; passes over
+        the rows for solvers that step on mini-batches. The steps that polish small problems do
+        not count. None means the solver's own: 1000 iterations, or for ``"adam"`` as many passes
+        as `sklearn_ebm.solvers.Adam` says.
     tol : float, default=1e-4
         Relative accuracy of the minimum: the fit stops when a certified upper bound on
         (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
@@ -181,7 +183,7 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         fit_intercept: bool = True,
         class_weight: Any = None,
         solver: str | Solver = "auto",
-        max_iter: int = 1_000,
+        max_iter: int | None = None,
         tol: float = 1e-4,
         warm_start: bool = False,
         random_state: Any = None,
@@ -261,22 +263,23 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         if beta is None and isinstance(self.beta, str):
 
             def held_out_energies(kept: Any, held_out: Any) -> Array:
-                params = run(Rows(*(part[kept] for part in rows))).params
-                return energy.linearize(params, rows.X[held_out]).energies
+                fit = run(Rows(*(part[kept] for part in rows)))
+                return fit.energy.linearize(fit.params, rows.X[held_out]).energies
 
             beta = choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
-        self._store(energy, loss, learned, classes, float(self.beta if beta is None else beta))
+        self._store(loss, learned, classes, float(self.beta if beta is None else beta))
+        self._asked_energy = repr(energy)
         return learned, rows
 
     def _settings(self) -> dict[str, Any]:
         return {
             "C": positive_number("C", self.C, infinite=True),
             "tol": positive_number("tol", self.tol),
-            "max_iter": positive_integer("max_iter", self.max_iter),
+            "max_iter": optional_positive_integer("max_iter", self.max_iter),
         }
 
-    def _start(self, energy: Energy, n_features: int, classes: Array) -> Params | None:
-        """Parameters of the fit before, where a warm start is asked for and they fit."""
+    def _start(self, energy: Energy, n_features: int, classes: Array) -> Start | None:
+        """Where the fit before ended, where a warm start is asked for and it fits."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         if not np.array_equal(self.classes_, classes):
@@ -285,27 +288,26 @@ class EBMClassifier(ClassifierMixin, TakesParts):
                 f"{list(self.classes_)[:10]}, but y has {list(classes)[:10]}; "
                 "use warm_start=False for a new start."
             )
-        shapes = dict(energy.shapes(n_features, len(classes)))
-        if {name: value.shape for name, value in self.params_.items()} != shapes:
+        shapes = dict(self.energy_.shapes(n_features, len(classes)))
+        same = {name: value.shape for name, value in self.params_.items()} == shapes
+        if not same or repr(energy) != self._asked_energy:
             raise ValueError(
                 "warm_start=True continues with the parameters of the fit before, but X or the "
                 "energy has another shape now; use warm_start=False for a new start."
             )
-        return self.params_
+        return Start(self.energy_, self.params_)
 
-    def _store(
-        self, energy: Energy, loss: Loss, learned: Learned, classes: Array, beta: float
-    ) -> None:
+    def _store(self, loss: Loss, learned: Learned, classes: Array, beta: float) -> None:
         self.classes_ = classes
         self.params_ = learned.params
-        for name, value in energy.fitted_attributes(learned.params, len(classes)).items():
+        for name, value in learned.fitted_attributes().items():
             setattr(self, name, value)
         self.beta_ = beta
         self.gap_ = learned.gap
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
         self.n_evaluations_ = learned.n_evaluations
-        self.energy_, self.loss_ = energy, loss
+        self.energy_, self.loss_ = learned.energy, loss
 
     def _log(self, learned: Learned) -> None:
         logger.info(
@@ -315,10 +317,11 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         )  # fmt: skip
 
     def _warn_of_stopping(self, learned: Learned) -> None:
+        limit = "max_iter" if self.max_iter is None else f"max_iter={self.max_iter}"
         gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
         warnings.warn(
             f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
-            f"iterations: {learned.message}. Raise max_iter={self.max_iter} or tol, or scale "
+            f"iterations: {learned.message}. Raise {limit} or tol, or scale "
             "the features (StandardScaler).",
             ConvergenceWarning,
             stacklevel=3,

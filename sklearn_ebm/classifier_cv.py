@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn_ebm._fitting import (
     takes_margin,
     unchanged_if_it_fails,
 )
+from sklearn_ebm._learning import Learned
 from sklearn_ebm._params import Array
 from sklearn_ebm._search import (
     Data,
@@ -35,7 +35,12 @@ from sklearn_ebm._search import (
     score_points,
     score_weights,
 )
-from sklearn_ebm._validation import positive_integer, positive_number, row_weights
+from sklearn_ebm._validation import (
+    optional_positive_integer,
+    positive_integer,
+    positive_number,
+    row_weights,
+)
 from sklearn_ebm.classifier import EBMClassifier
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.solvers import Solver
@@ -84,7 +89,7 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
         Weights of the classes in learning, not in the scores.
     solver : str or Solver, default="auto"
         As in `EBMClassifier`.
-    max_iter : int, default=1000
+    max_iter : int, default=None
         Largest number of iterations of one fit.
     tol : float, default=1e-4
         Relative accuracy of the minimum.
@@ -202,7 +207,7 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
         fit_intercept: bool = True,
         class_weight: Any = None,
         solver: str | Solver = "auto",
-        max_iter: int = 1_000,
+        max_iter: int | None = None,
         tol: float = 1e-4,
         refit: bool = True,
         random_state: Any = None,
@@ -259,8 +264,7 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
             if stopped:
                 warnings.warn(
                     f"Learning stopped short of tol={self.tol:g} in {stopped} of {n_fits} fits. "
-                    f"Raise max_iter={self.max_iter} or tol, or scale the features "
-                    "(StandardScaler).",
+                    "Raise max_iter or tol, or scale the features (StandardScaler).",
                     ConvergenceWarning,
                     stacklevel=2,
                 )
@@ -271,7 +275,7 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
         grid = self._grid()
         settings = {
             "tol": positive_number("tol", self.tol),
-            "max_iter": positive_integer("max_iter", self.max_iter),
+            "max_iter": optional_positive_integer("max_iter", self.max_iter),
             "seed": generator_and_seed(self.random_state)[1],
         }
         rows, labels, classes, answer = encode(self, X, y)
@@ -355,15 +359,14 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
         self.n_iter_ = np.array(
             [[[fit.learned.n_iter for fit in path] for path in fold] for fold in fits]
         )
-        fitted = self.energy_.fitted_attributes(fits[0][0][0].learned.params, len(classes))
-        if "coef_" in fitted:
+        if "coef_" in fits[0][0][0].learned.fitted_attributes():
             self.coefs_paths_ = np.array(
-                [[[self._coefs(fit.learned.params) for fit in p] for p in fold] for fold in fits]
+                [[[self._coefs(fit.learned) for fit in path] for path in fold] for fold in fits]
             )
 
-    def _coefs(self, params: dict[str, Array]) -> Array:
+    def _coefs(self, learned: Learned) -> Array:
         """Coefficients and the intercept side by side, as in ``LogisticRegressionCV``."""
-        fitted: Mapping[str, Array] = self.energy_.fitted_attributes(params, len(self.classes_))
+        fitted = learned.fitted_attributes()
         if not self.fit_intercept or "intercept_" not in fitted:
             return fitted["coef_"]
         return np.column_stack([fitted["coef_"], fitted["intercept_"]])
@@ -378,9 +381,8 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
         learned, rows = model._fit(X, y, sample_weight, self.beta_)
         model._warn_of_collapse(rows, stacklevel=5)
         self.best_estimator_ = model
-        self.params_, self.gap_ = model.params_, model.gap_
-        fitted = self.energy_.fitted_attributes(model.params_, len(self.classes_))
-        for name, value in fitted.items():
+        self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
+        for name, value in learned.fitted_attributes().items():
             setattr(self, name, value)
         return learned.converged
 

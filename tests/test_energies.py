@@ -21,7 +21,7 @@ def test_promises(name, check):
     for example in ENERGIES[name].examples:
         energy = ENERGIES[name](**example)
         for case in energy_cases(energy):
-            check(energy, *case)
+            check(*case)
 
 
 @pytest.mark.parametrize("check", checks.base.PART_CHECKS, ids=lambda check: check.__name__)

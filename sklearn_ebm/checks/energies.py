@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ebm._params import Array, Params
-from sklearn_ebm.checks.base import ANSWERS, demand, demand_close, run_checks
+from sklearn_ebm.checks.base import ANSWERS, PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import Energy
 
 
@@ -35,18 +35,25 @@ def check_energy(energy: Energy) -> None:
     >>> check_energy(Linear(fit_intercept=False))
     """
     demand(isinstance(energy, Energy), energy, "an energy must inherit from Energy", "it does not")
-    run_checks(ENERGY_CHECKS, energy, energy_cases)
+    for check_part in PART_CHECKS:
+        check_part(energy)
+    for setting in settings(energy):
+        for case in energy_cases(setting):
+            for check in ENERGY_CHECKS:
+                check(*case)
 
 
-def energy_cases(energy: Energy) -> Iterator[tuple[Array, int, Params]]:
-    """Rows with many zeros and columns of unlike size, and random parameters."""
+def energy_cases(energy: Energy) -> Iterator[tuple[Energy, Array, int, Params]]:
+    """The energy prepared for rows with many zeros and columns of unlike size, and parameters."""
     for n_answers in ANSWERS:
         rng = np.random.RandomState(n_answers)
         X = rng.normal(size=(15, 4)) * [0.3, 1.0, 1.0, 5.0] * (rng.uniform(size=(15, 4)) < 0.6)
+        y, weight = np.arange(len(X)) % n_answers, rng.uniform(0.5, 2, size=len(X))
+        prepared = energy.prepared(X, y, weight, n_answers, rng)
         params: Params = {
-            name: rng.normal(size=shape) for name, shape in energy.shapes(4, n_answers).items()
+            name: rng.normal(size=shape) for name, shape in prepared.shapes(4, n_answers).items()
         }
-        yield X, n_answers, params
+        yield prepared, X, n_answers, params
 
 
 def _random_like(params: Params, seed: int) -> Params:

@@ -49,6 +49,9 @@ class Energy(BaseEstimator, ABC):
     difference : callable or None
         ``(params, X) -> F(x, 1) − F(x, 0)`` for two answers, (n,), where that takes less work than
         both energies.
+    stochastic : bool
+        Whether ``solver="auto"`` learns it from mini-batches: for energies with many parameters and
+        many minima, where single steps on few rows go further than exact ones on all.
     features : callable or None
         ``X -> φ(X)``, (n, p), dense or CSR: what one template for each answer meets, if there are
         templates. The parameters are then one array (k, p).
@@ -62,10 +65,42 @@ class Energy(BaseEstimator, ABC):
     penalized: ClassVar[tuple[str, ...]] = ()
     nonnegative: ClassVar[bool] = False
     linear: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     difference: Callable[[Params, Any], Array] | None = None
     features: Callable[..., Any] | None = None
     gram: Callable[[Any, npt.NDArray[np.float64]], Array] | None = None
+
+    def prepared(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Energy:
+        """Return the energy that learns: what comes from the rows and never moves is settled.
+
+        Landmarks of a kernel, for example. All other methods are those of the prepared energy,
+        which is also what predicts. Weights are honoured as repetitions of rows.
+
+        Raises
+        ------
+        ValueError
+            If a setting cannot be used; the message says what to do.
+        """
+        return self
+
+    def factored(self) -> tuple[Callable[[Any], Any], Energy] | None:
+        """Return φ and F' with F(x, y) = F'(φ(x), y) in the same parameters, if φ stays fixed.
+
+        Learning then computes φ once for all rows, and learns F'. None where there is no such φ.
+        """
+        return None
+
+    def training(self, rng: np.random.RandomState) -> Energy:
+        """Return the energy as one step on a mini-batch sees it; dropout draws its units here."""
+        return self
 
     @abstractmethod
     def shapes(self, n_features: int, n_answers: int) -> Shapes:

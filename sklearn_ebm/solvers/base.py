@@ -83,6 +83,11 @@ class Solver(BaseEstimator, ABC):
     ----------
     online : bool
         Whether it follows single rows instead of the sum; it then serves online losses only.
+    stochastic : bool
+        Whether it steps on mini-batches. It then takes losses with kinks as they are, and ends by
+        its own schedule.
+    iterations : int
+        Largest number of iterations where the user names none.
     needs_curvature : bool
         Whether it needs second-derivative products of energy and loss.
     conditions : bool
@@ -90,6 +95,8 @@ class Solver(BaseEstimator, ABC):
     """
 
     online: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+    iterations: ClassVar[int] = 1_000
     needs_curvature: ClassVar[bool] = False
     conditions: ClassVar[bool] = False
 
