@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from sklearn_ebm._learning import refuse_unsuitable
+from sklearn_ebm._learning import Rows, refuse_unsuitable
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import positive_number, row_weights
@@ -35,14 +35,6 @@ class Parts(NamedTuple):
     energy: Energy
     loss: Loss
     solver: Solver | None
-
-
-class Rows(NamedTuple):
-    """What learning sees of the data: features, the number of each row's class, weights."""
-
-    X: Any
-    answer: Index
-    weight: Weights
 
 
 class TakesParts(BaseEstimator):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
@@ -16,9 +17,10 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
 from sklearn_ebm._threads import Workers
+from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers import SOLVERS, Result, Solver
 
 # A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
 # does not pay; above, half of X is too much to ask.
@@ -37,6 +39,14 @@ _liblinear_lock = threading.Lock()
 
 # Weights within this factor of their mean are safe in float32.
 TWIN_WEIGHTS = 1e12
+
+
+class Rows(NamedTuple):
+    """What learning sees of the data: features, the number of each row's class, weights."""
+
+    X: Any
+    answer: npt.NDArray[np.intp]
+    weight: npt.NDArray[np.float64]
 
 
 class Start(NamedTuple):
@@ -69,6 +79,8 @@ class Learned:
     converged : bool
     message : str
         Why it stopped.
+    held_out_curve : list of float
+        Mean loss of held-out rows after each iteration; empty where there are none.
     """
 
     energy: Energy
@@ -81,11 +93,21 @@ class Learned:
     gap: float | None
     converged: bool
     message: str
+    held_out_curve: list[float]
 
     @property
     def start(self) -> Start:
         """Where another fit can go on."""
         return Start(self.energy, self.params)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.message == INTERRUPTED
+
+    def energies(self, X: Any) -> Array:
+        """Energies of rows, (n, k)."""
+        return self.energy.linearize(self.params, X).energies
 
     def fitted_attributes(self) -> dict[str, Array]:
         """Public attributes that the energy gives to the fitted estimator."""
@@ -166,6 +188,8 @@ def learn(
     max_iter: int | None,
     start: Start | None,
     rng: np.random.RandomState,
+    watch: Watch | None = None,
+    held_out: Rows | None = None,
 ) -> Learned:
     """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
 
@@ -197,37 +221,132 @@ def learn(
                 found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit)
                 near, params = found is not None, found or params
             params = conditioned.from_params(params)
-        path = Path(objective, solver, tol, max_iter or solver.iterations, rng)
+
+        def energy_params(w: Array) -> Params:
+            params = objective.layout.unpack(w)
+            params = params if conditioned is None else conditioned.to_params(params)
+            return params if loss.pinned else inner.centered(params)
+
+        watch = watch or Watch()
+        watch.energy, watch.params_of = energy, energy_params
+        if held_out is not None:
+            held_out_rows = held_out.X if represent is None else represent(held_out.X)
+            watch.held_out = Objective(
+                inner, loss, held_out_rows, held_out.answer, held_out.weight, n_answers, 0.0,
+                workers.map,
+            )  # fmt: skip
+        path = Path(objective, solver, tol, max_iter or solver.iterations, rng, watch)
         w = objective.layout.pack(params)
         if warm and not np.isfinite(objective.value(w)):
             warm, w = False, np.zeros_like(w)  # made for rows of quite another size
-        surrogate = loss.surrogate()
-        if surrogate is not None:
-            easier = path.with_loss(surrogate).minimize(w)
-            w, path.total.n_evaluations = easier.w, easier.n_evaluations
-        result = path.minimize(w, warm=warm, near=near)
+        result, gap = _follow(path, w, warm=warm, near=near)
     if not np.isfinite(result.w).all() or not np.isfinite(result.value):
-        raise ValueError(
-            f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
-            f"in {X.dtype}; scale the features (StandardScaler) or the weights."
-        )
-    params = objective.layout.unpack(result.w)
-    if conditioned is not None:
-        params = conditioned.to_params(params)
-    if not loss.pinned:
-        params = energy.centered(params)
+        raise ValueError(_not_finite(loss, X))
     return Learned(
         energy=energy,
-        params={name: value.astype(X.dtype) for name, value in params.items()},
+        params={name: part.astype(X.dtype) for name, part in energy_params(result.w).items()},
         n_answers=n_answers,
         n_iter=result.n_iter,
         n_evaluations=result.n_evaluations,
         curve=np.asarray(result.curve) * unit,
         value=result.value * unit,
-        gap=path.gap,
+        gap=gap,
         converged=result.converged,
         message=result.message,
+        held_out_curve=watch.curve,
     )
+
+
+class Stream(NamedTuple):
+    """What passes over parts of the data have learnt so far.
+
+    Attributes
+    ----------
+    energy : Energy
+        As it was prepared for the first part.
+    params : dict of str to ndarray
+    memory : object
+        What the solver keeps from one pass to the next.
+    weight : float
+        Sum of the weights of all rows so far.
+    parts : int
+        How many parts there were.
+    """
+
+    energy: Energy
+    params: Params
+    memory: object
+    weight: float
+    parts: int
+
+
+def learn_part(
+    energy: Energy,
+    loss: Loss,
+    solver: Solver | None,
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray,
+    *,
+    n_answers: int,
+    C: float,
+    tol: float,
+    rng: np.random.RandomState,
+    stream: Stream | None,
+) -> Stream:
+    """One pass over some rows of a stream, from where the parts before it ended.
+
+    The penalty ‖W‖²/(2C) is that of the whole stream so far, and each part takes its share of it.
+    """
+    if stream is None:
+        energy = energy.prepared(X, y, weight, n_answers, rng)
+        stream = Stream(energy, energy.start(X, y, weight, n_answers, rng), None, 0.0, 0)
+    energy, params, memory, seen, parts = stream
+    if solver is None or not (solver.stochastic or solver.online):
+        solver = SOLVERS["averaged"]() if loss.online else SOLVERS["adam"](schedule="constant")
+    unit, total = float(weight.mean()), float(weight.sum())
+    penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C / unit
+    penalty *= total / (seen + total)
+    represent, inner = energy.factored() or (None, energy)
+    rows = X if represent is None else represent(X)
+    objective = Objective(inner, loss, rows, y, weight / unit, n_answers, penalty)
+    result = solver.minimize(
+        objective, objective.layout.pack(params), tol=tol, max_iter=1, rng=rng, memory=memory
+    )
+    if not np.isfinite(result.w).all():
+        raise ValueError(_not_finite(loss, X))
+    params = {
+        name: part.astype(X.dtype) for name, part in objective.layout.unpack(result.w).items()
+    }
+    return Stream(energy, params, result.memory, seen + total, parts + 1)
+
+
+def _not_finite(loss: Loss, X: Any) -> str:
+    return (
+        f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
+        f"in {X.dtype}; scale the features (StandardScaler) or the weights."
+    )
+
+
+def _follow(path: Path, w: Array, *, warm: bool, near: bool) -> tuple[Result, float | None]:
+    """Follow a path to its end, or to where it is stopped; the result and its certified gap."""
+    watch, gap, surrogate = path.watch, None, path.loss.surrogate()
+    try:
+        if surrogate is not None:
+            result = path.with_loss(surrogate).minimize(w)
+            w, path.total.n_evaluations = result.w, result.n_evaluations
+        if not watch.stopped:
+            result, gap = path.minimize(w, warm=warm, near=near), path.gap
+    except KeyboardInterrupt:
+        if watch.interrupted is None:
+            raise
+        result, gap = watch.interrupted, None
+    if watch.message is not None:
+        result.message = watch.message
+    if watch.patience is not None and watch.best is not None:
+        result.w, gap = watch.best, None  # a bound on the minimum says nothing of these
+        result.value = path.objective.value(watch.best)
+    return result, gap
 
 
 def _conditioned(plain: Objective, energy: Any) -> Objective:

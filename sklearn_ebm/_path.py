@@ -19,8 +19,9 @@ import numpy as np
 from sklearn_ebm._certificate import certifiable, certify
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
+from sklearn_ebm._watch import Watch
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import Newton, Progress, Result, Solver
+from sklearn_ebm.solvers import Monitor, Newton, Progress, Result, Solver
 
 # The path starts at this share of the margin, cools by this factor from stage to stage, and no
 # further than that share of its first temperature.
@@ -84,6 +85,8 @@ class Path:
     max_iter : int
         Largest number of iterations over all stages.
     rng : RandomState
+    watch : Watch or None, default=None
+        Sees every iteration, and may end the whole path.
 
     Attributes
     ----------
@@ -98,12 +101,14 @@ class Path:
         tol: float,
         max_iter: int,
         rng: np.random.RandomState,
+        watch: Watch | None = None,
     ) -> None:
         self.objective = objective
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.rng = rng
+        self.watch = watch or Watch()
         self.loss = objective.loss
         self.smooth = self.loss.is_smooth(objective.n_answers)
         self.certifiable = certifiable(objective)
@@ -130,7 +135,7 @@ class Path:
     def with_loss(self, loss: Loss) -> Path:
         """Return the way to the minimum of another loss on the same rows."""
         other = self.objective.with_loss(loss)
-        return Path(other, self.solver, self.tol, self.max_iter, self.rng)
+        return Path(other, self.solver, self.tol, self.max_iter, self.rng, self.watch)
 
     @property
     def error(self) -> float:
@@ -157,8 +162,9 @@ class Path:
         """
         if self.loss.online or self.solver.stochastic:
             self.total = self.solver.minimize(
-                self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng
-            )
+                self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng,
+                monitor=self._monitor(certified=False),
+            )  # fmt: skip
             return self.total
         temperature = first = 0.0 if self.smooth else _first_temperature(self.loss)
         if near and temperature and self.certifiable:
@@ -233,7 +239,7 @@ class Path:
                 self._iterations_left, PATIENCE if self._affords_newton else self.max_iter
             ),
             rng=self.rng,
-            monitor=self._certified if tol <= SMALLEST_TOL else None,
+            monitor=self._monitor(certified=tol <= SMALLEST_TOL),
             memory=self.total.memory,
         )
         self.total.memory = stage.memory
@@ -243,7 +249,7 @@ class Path:
         self.total.n_evaluations += stage.n_evaluations
         before = self.total.value
         w = stage.w
-        polished = _polish(objective, w, self.rng)
+        polished = None if self.watch.stopped else _polish(objective, w, self.rng)
         if polished is not None:
             w = polished.w
             self.total.n_evaluations += polished.n_evaluations
@@ -266,7 +272,7 @@ class Path:
             return stage
         rest = Newton(dense_size=LARGEST_NEWTON).minimize(
             objective, stage.w, tol=tol, max_iter=min(left, PATIENCE), rng=self.rng,
-            monitor=self._certified if tol <= SMALLEST_TOL else None,
+            monitor=self._monitor(certified=tol <= SMALLEST_TOL),
         )  # fmt: skip
         rest.curve = stage.curve + rest.curve[1:]
         rest.n_iter += stage.n_iter
@@ -279,6 +285,9 @@ class Path:
 
     def _ended(self, stage: Result) -> bool:
         total = self.total
+        if self.watch.stopped:
+            total.converged = True
+            return True
         if not (stage.converged or self.closed):
             total.message = stage.message
             return self._iterations_left == 0 or stage.n_iter == 0
@@ -312,6 +321,14 @@ class Path:
         self._certify(self.stage_loss, progress.w)
         # A stage whose smoothing leaves no room cannot close the gap: cool first.
         return self.closed or self.smoothing > allowed
+
+    def _monitor(self, *, certified: bool) -> Monitor:
+        """Who looks at the iterations: whoever watches, and in the last stage the certificate."""
+
+        def look(progress: Progress) -> bool:
+            return self.watch(progress) or (certified and self._certified(progress))
+
+        return look
 
     def _certify(self, loss: Loss, w: Array, worth: float = np.inf) -> None:
         """Take a point into account: its value, and the bound that its slopes give.

@@ -19,7 +19,6 @@ from sklearn.model_selection import ParameterGrid
 from sklearn_ebm._fitting import (
     Index,
     Parts,
-    Rows,
     Weights,
     learns_at_beta,
     resolve_parts,
@@ -27,7 +26,7 @@ from sklearn_ebm._fitting import (
     used_rows,
     with_class_weight,
 )
-from sklearn_ebm._learning import Learned, Start, learn
+from sklearn_ebm._learning import Learned, Rows, Start, learn
 from sklearn_ebm._params import Array
 from sklearn_ebm._temperature import fit_beta
 from sklearn_ebm._validation import row_weights
@@ -152,7 +151,7 @@ def _fold_model(
 ) -> _FoldModel:
     model = _FoldModel(**params)
     model.n_features_in_ = data.X.shape[1]
-    model._store(parts.loss, learned, data.classes, beta)
+    model.__dict__.update(model._state(parts.loss, learned.start, data.classes, beta))
     return model
 
 

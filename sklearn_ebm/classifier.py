@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ebm._arrays import blocks_of, take_rows
+from sklearn_ebm._answers import Answers
+from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
 from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
-    Rows,
     TakesParts,
     encode,
     generator_and_seed,
@@ -25,24 +24,28 @@ from sklearn_ebm._fitting import (
     used_rows,
     with_class_weight,
 )
-from sklearn_ebm._learning import Learned, Start, learn
+from sklearn_ebm._held_out import given_rows, split_rows
+from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part
 from sklearn_ebm._params import Array
-from sklearn_ebm._temperature import choose_beta
-from sklearn_ebm._threads import Workers
-from sklearn_ebm._validation import optional_positive_integer, positive_number, row_weights
+from sklearn_ebm._progress import ProgressLine
+from sklearn_ebm._stream import stream_classes, stream_rows
+from sklearn_ebm._temperature import choose_beta, fit_beta
+from sklearn_ebm._validation import (
+    optional_positive_integer,
+    positive_integer,
+    positive_number,
+    row_weights,
+)
+from sklearn_ebm._watch import Watch
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import Solver
-
-# Products of this many numbers and more are shared out among threads.
-WORTH_THREADS = 2_000_000
 
 logger = logging.getLogger("sklearn_ebm")
 
 
-class EBMClassifier(ClassifierMixin, TakesParts):
+class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     r"""Classifier that learns an energy F(x, y), low where x and y fit.
 
     It minimises over the parameters W of the energy
@@ -94,6 +97,15 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
         solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
         also when the last stage has changed f by less than ``tol * f``.
+    early_stopping : bool, default=False
+        Whether learning stops once the loss of held-out rows has not fallen for
+        `n_iter_no_change` iterations, or passes over the rows. The parameters of the least
+        held-out loss are kept.
+    validation_fraction : float, default=0.1
+        Share of the rows that ``early_stopping=True`` holds out, class by class, unless `fit` is
+        given ``X_val``.
+    n_iter_no_change : int, default=10
+        Patience of early stopping.
     warm_start : bool, default=False
         Whether `fit` starts from the parameters of the fit before.
     random_state : int, RandomState instance or None, default=None
@@ -103,7 +115,8 @@ class EBMClassifier(ClassifierMixin, TakesParts):
     n_jobs : int or None, default=None
         Folds of ``beta="auto"`` learnt at the same time.
     verbose : int, default=0
-        With 1 or more, one line is logged (logger ``"sklearn_ebm"``, level INFO) after learning.
+        With 1 or more, a line on standard error says how far learning is (drawn by rich where that
+        is installed), and one is logged (logger ``"sklearn_ebm"``, level INFO) after it.
 
     Attributes
     ----------
@@ -124,8 +137,10 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         penalty, and above 2,000 classes for losses of differences with ``contrast="all"``.
     loss_curve_ : ndarray of shape (n_points,)
         The objective after each iteration; along a temperature path, of the smooth stages.
+    validation_loss_curve_ : ndarray of shape (n_points,)
+        Mean loss of the held-out rows after each iteration, where rows were held out.
     n_iter_ : int
-        Iterations of the solver.
+        Iterations of the solver; for streams, calls of `partial_fit` since the last `fit`.
     n_evaluations_ : int
         Passes over the rows for the value and the gradient, those for certificates included.
     energy_ : Energy
@@ -172,6 +187,11 @@ class EBMClassifier(ClassifierMixin, TakesParts):
     _doc_link_module = "sklearn_ebm"
     _doc_link_template = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/sklearn_ebm.{estimator_name}.html"
 
+    _asked_energy: str
+    _solver_memory: object
+    _weight_seen: float
+    _parts_seen: int
+
     def __init__(
         self,
         energy: str | Energy = "linear",
@@ -185,6 +205,9 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         solver: str | Solver = "auto",
         max_iter: int | None = None,
         tol: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         warm_start: bool = False,
         random_state: Any = None,
         n_jobs: int | None = None,
@@ -200,13 +223,28 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EBMClassifier:
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> EBMClassifier:
         """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
+
+        Ctrl-C after the first iteration ends learning with what was learnt so far, and a warning.
 
         Parameters
         ----------
@@ -216,6 +254,14 @@ class EBMClassifier(ClassifierMixin, TakesParts):
             Labels of any type, of at least two classes.
         sample_weight : array-like of shape (n,), default=None
             Weights ≥ 0; 0 is the same as leaving the row out.
+        X_val : array-like or sparse matrix of shape (m, d), default=None
+            Rows that are not learnt from. Their loss is recorded after each iteration; with
+            ``early_stopping=True`` it decides when to stop, and no other rows are held out. With
+            ``beta="auto"`` they choose β.
+        y_val : array-like of shape (m,), default=None
+            Their labels.
+        sample_weight_val : array-like of shape (m,), default=None
+            Their weights.
 
         Returns
         -------
@@ -228,16 +274,24 @@ class EBMClassifier(ClassifierMixin, TakesParts):
             If a parameter, X, y or the weights cannot be used; the message says what to do.
         """
         with unchanged_if_it_fails(self):
-            learned, rows = self._fit(X, y, sample_weight)
+            validation = (X_val, y_val, sample_weight_val)
+            learned, rows = self._fit(X, y, sample_weight, validation, watched=True)
             if self.verbose:
                 self._log(learned)
             if not learned.converged:
                 self._warn_of_stopping(learned)
-            self._warn_of_collapse(rows)
+            self._warn_of_collapse(rows, stacklevel=3 + FRAMES)
         return self
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, beta: float | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any] = (None, None, None),
+        *,
+        beta: float | None = None,
+        watched: bool = False,
     ) -> tuple[Learned, Rows]:
         """Learn and store; with ``beta``, the β of the probabilities was chosen elsewhere."""
         energy, loss, solver = resolve_parts(
@@ -251,25 +305,138 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         weight = with_class_weight(self.class_weight, weight, y, classes, answer)
         rows = used_rows(X, answer, weight, classes)
         rng, seed = generator_and_seed(self.random_state)
+        held_out = given_rows(self, *validation, self.class_weight, classes)
+        if self.early_stopping and held_out is None:
+            rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
         start = self._start(energy, X.shape[1], classes)
 
-        def run(rows: Rows) -> Learned:
+        def run(rows: Rows, watch: Watch | None = None, held_out: Rows | None = None) -> Learned:
             return learn(
-                energy, loss, solver, *rows,
-                n_answers=len(classes), start=start, rng=np.random.RandomState(seed), **settings,
+                energy, loss, solver, *rows, n_answers=len(classes), start=start,
+                rng=np.random.RandomState(seed), watch=watch, held_out=held_out, **settings,
             )  # fmt: skip
 
-        learned = run(rows)
-        if beta is None and isinstance(self.beta, str):
+        def state(learned: Start, beta: float = 1.0) -> dict[str, Any]:
+            return self._state(loss, learned, classes, beta)
 
-            def held_out_energies(kept: Any, held_out: Any) -> Array:
-                fit = run(Rows(*(part[kept] for part in rows)))
-                return fit.energy.linearize(fit.params, rows.X[held_out]).energies
-
-            beta = choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
-        self._store(loss, learned, classes, float(self.beta if beta is None else beta))
-        self._asked_energy = repr(energy)
+        if watched:
+            task = FitTask(self, X, y, sample_weight, state)
+            with self._watch(task, rows, energy, loss) as watch:
+                learned = run(rows, watch=watch, held_out=held_out)
+        else:
+            learned = run(rows, held_out=held_out)
+        if beta is None:
+            beta = self._chosen_beta(run, learned, rows, held_out, rng)
+        self.__dict__.update(state(learned.start, beta))
+        self._store(learned, repr(energy), rows)
+        if watched:
+            task.end()
         return learned, rows
+
+    @contextmanager
+    def _watch(self, task: FitTask, rows: Rows, energy: Energy, loss: Loss) -> Iterator[Watch]:
+        """Who looks on: callbacks, the progress line, and held-out rows that may end learning."""
+        patience = positive_integer("n_iter_no_change", self.n_iter_no_change)
+        with ExitStack() as stack:
+            onlookers = task.onlookers
+            if self.verbose:
+                name = f"{ENERGIES.name_of(energy)}, {LOSSES.name_of(loss)}"
+                line = stack.enter_context(ProgressLine(name, float(rows.weight.mean())))
+                onlookers = (*onlookers, line)
+            yield Watch(
+                onlookers, patience if self.early_stopping else None, outlives_interrupts=True
+            )
+
+    def _chosen_beta(
+        self,
+        run: Callable[[Rows], Learned],
+        learned: Learned,
+        rows: Rows,
+        held_out: Rows | None,
+        rng: np.random.RandomState,
+    ) -> float:
+        """The β of the probabilities: as given, or of least log-loss on rows not learnt from."""
+        if not isinstance(self.beta, str):
+            return float(self.beta)
+        if held_out is not None:
+            return fit_beta(learned.energies(held_out.X), held_out.answer, held_out.weight)
+
+        def held_out_energies(kept: Any, held_out: Any) -> Array:
+            fit = run(Rows(*(part[kept] for part in rows)))
+            return fit.energies(rows.X[held_out])
+
+        return choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> EBMClassifier:
+        """One pass over a part of the data, from where the parts before it, or `fit`, ended.
+
+        For streams and for data larger than memory. Steps are taken on mini-batches by the solver,
+        if that is one for mini-batches, else by ``Adam(schedule="constant")``, and row by row for
+        the perceptron. Features should be of similar size (``StandardScaler``). Landmarks of a
+        kernel and first prototypes are those of the first part.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+            Rows.
+        y : array-like of shape (n,)
+            Labels; a part need not hold all classes.
+        classes : array-like of shape (k,), default=None
+            All labels of the stream; needed in the first call.
+        sample_weight : array-like of shape (n,), default=None
+            Weights ≥ 0.
+
+        Returns
+        -------
+        EBMClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If `classes` is missing in the first call or another in a later one, or anything else
+            cannot be used. The estimator is then left as it was.
+        """
+        with unchanged_if_it_fails(self):
+            self._partial_fit(X, y, classes, sample_weight)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
+        energy, loss, solver = resolve_parts(
+            self.energy, self.loss, self.solver,
+            margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
+        )  # fmt: skip
+        settings = self._settings()
+        first = "params_" not in vars(self)
+        known = stream_classes(classes, None if first else self.classes_)
+        if isinstance(self.class_weight, str) or isinstance(self.beta, str):
+            raise ValueError(
+                "partial_fit sees a part of the rows only: class_weight='balanced' and beta='auto' "
+                "need all of them; pass the weights of the classes as a dict, and a number as beta."
+            )
+        loss.validate(len(known))
+        rows = stream_rows(self, X, y, sample_weight, self.class_weight, known, first=first)
+        if not len(rows.answer):
+            raise ValueError("All sample weights are zero: there is nothing to learn from.")
+        seed = generator_and_seed(self.random_state)[1]
+        before = None
+        if not first:
+            before = Stream(
+                self.energy_, self.params_, self._solver_memory, self._weight_seen, self._parts_seen
+            )
+        parts = 0 if before is None else before.parts
+        stream = learn_part(
+            energy, loss, solver, *rows, n_answers=len(known), stream=before,
+            C=settings["C"], tol=settings["tol"], rng=np.random.RandomState((seed + parts) % 2**31),
+        )  # fmt: skip
+        now = Start(stream.energy, stream.params)
+        self.__dict__.update(self._state(loss, now, known, float(self.beta)))
+        self._asked_energy = repr(energy)
+        self._solver_memory, self._weight_seen, self._parts_seen = stream[2:]
+        self.gap_: float | None = None
+        self.n_iter_ = self.n_evaluations_ = stream.parts
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -297,17 +464,26 @@ class EBMClassifier(ClassifierMixin, TakesParts):
             )
         return Start(self.energy_, self.params_)
 
-    def _store(self, loss: Loss, learned: Learned, classes: Array, beta: float) -> None:
-        self.classes_ = classes
-        self.params_ = learned.params
-        for name, value in learned.fitted_attributes().items():
-            setattr(self, name, value)
-        self.beta_ = beta
+    def _state(self, loss: Loss, learned: Start, classes: Array, beta: float) -> dict[str, Any]:
+        """The attributes that answers come from."""
+        fitted = learned.energy.fitted_attributes(learned.params, len(classes))
+        return {
+            "classes_": classes, "energy_": learned.energy, "params_": learned.params,
+            "loss_": loss, "beta_": beta, **fitted,
+        }  # fmt: skip
+
+    def _store(self, learned: Learned, asked: str, rows: Rows) -> None:
+        """The attributes that say how learning went, and what another fit may go on from."""
         self.gap_ = learned.gap
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
         self.n_evaluations_ = learned.n_evaluations
-        self.energy_, self.loss_ = learned.energy, loss
+        self.__dict__.pop("validation_loss_curve_", None)
+        if learned.held_out_curve:
+            self.validation_loss_curve_ = np.array(learned.held_out_curve)
+        self._asked_energy = asked
+        self._solver_memory = None
+        self._weight_seen, self._parts_seen = float(rows.weight.sum()), 0
 
     def _log(self, learned: Learned) -> None:
         logger.info(
@@ -318,16 +494,18 @@ class EBMClassifier(ClassifierMixin, TakesParts):
 
     def _warn_of_stopping(self, learned: Learned) -> None:
         limit = "max_iter" if self.max_iter is None else f"max_iter={self.max_iter}"
+        way_out = f"Raise {limit} or tol, or scale the features (StandardScaler)"
+        if learned.interrupted:
+            way_out = "The estimator holds what was learnt so far, and warm_start=True goes on"
         gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
         warnings.warn(
             f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
-            f"iterations: {learned.message}. Raise {limit} or tol, or scale "
-            "the features (StandardScaler).",
+            f"iterations: {learned.message}. {way_out}.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=3 + FRAMES,
         )
 
-    def _warn_of_collapse(self, rows: Rows, stacklevel: int = 3) -> None:
+    def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:
         if collapsed(lambda some: self._energies(rows.X[some]), *rows[1:], len(self.classes_)):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
@@ -335,189 +513,3 @@ class EBMClassifier(ClassifierMixin, TakesParts):
                 CollapseWarning,
                 stacklevel=stacklevel,
             )
-
-    def energies(self, X: Any) -> Array:
-        """F(x, y) for every class; low is good.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            Columns in the order of `classes_`.
-        """
-        return self._of_energies(X, lambda energies: energies, self._width)
-
-    def _of_energies(
-        self,
-        X: Any,
-        function: Callable[[Array], Array],
-        width: int | None,
-        dtype: Any = None,
-        *,
-        differences: bool = False,
-    ) -> Array:
-        """A function of the energies of each row, block by block.
-
-        Nothing of the size of the energies exists but the answer itself. Where only differences
-        matter and there are two classes, the energy of the first counts as zero.
-        """
-        check_is_fitted(self)
-        # Numbers that are not finite show in linear energies: no pass over X looks for them first.
-        late = self.energy_.linear
-        checked = self._validated(X, ensure_all_finite=not late)
-        result, finite = self._of_valid(checked, function, width, dtype, differences)
-        if late and not finite:
-            checked = self._validated(X)
-            if checked.dtype == np.float32:  # float32 could not hold the energies; float64 may
-                wide = checked.astype(np.float64)
-                wider, _ = self._of_valid(wide, function, width, dtype, differences)
-                result = wider.astype(result.dtype)
-        return result
-
-    def _validated(self, X: Any, **checks: Any) -> Any:
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False, **checks
-        )
-
-    def _of_valid(
-        self,
-        X: Any,
-        function: Callable[[Array], Array],
-        width: int | None,
-        dtype: Any = None,
-        differences: bool = False,
-    ) -> tuple[Array, bool]:
-        kind = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
-        shape = (X.shape[0],) if width is None else (X.shape[0], width)
-        result = np.empty(shape, dtype=dtype or kind)
-        of_two = self.energy_.difference if differences and self._width == 2 else None
-
-        def fill(rows: slice) -> bool:
-            block = take_rows(X, rows)
-            with np.errstate(over="ignore", invalid="ignore"):
-                if of_two is None:
-                    energies = self.energy_.linearize(self.params_, block).energies
-                else:
-                    energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
-                    energies[:, 1] = of_two(self.params_, block)
-                finite = bool(np.isfinite(energies.sum()))
-                result[rows] = function(energies)
-            return finite
-
-        blocks = list(blocks_of(X, self._width))
-        size = X.nnz if sparse.issparse(X) else X.size
-        if size * self._width < WORTH_THREADS:
-            return result, all([fill(rows) for rows in blocks])
-        with Workers() as workers:
-            return result, all(list(workers.map(fill, blocks)))
-
-    def _energies(self, X: Any) -> Array:
-        return self._of_valid(X, lambda energies: energies, self._width)[0]
-
-    @property
-    def _width(self) -> int:
-        check_is_fitted(self)
-        return len(self.classes_)
-
-    def free_energy(self, X: Any) -> Array:
-        """−(1/β) log Σ_y exp(−β F(x, y)), in the units of the energies.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        elimination = SoftMinimum(self._beta())
-        return self._of_energies(X, lambda energies: elimination(energies).energies, None)
-
-    def score_samples(self, X: Any) -> Array:
-        """Return minus the free energy: high where some class fits x.
-
-        It means something across rows only for losses that pin the level of the energies
-        (``"simple"``, ``"square_square"``, ``"square_exp"``); the others see differences only.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        return -self.free_energy(X)
-
-    def decision_function(self, X: Any) -> Array:
-        """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k), or (n,) for two classes
-        """
-        if self._width == 2:
-            return self._of_energies(
-                X, lambda energies: energies[:, 0] - energies[:, 1], None, differences=True
-            )
-        return self._of_energies(X, np.negative, self._width)
-
-    def predict(self, X: Any) -> Array:
-        """The class of lowest energy.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        best = self._of_energies(
-            X, lambda energies: energies.argmin(axis=1), None, np.intp, differences=True
-        )
-        return self.classes_[best]
-
-    def predict_proba(self, X: Any) -> Array:
-        """Gibbs probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            Columns in the order of `classes_`; rows sum to 1.
-        """
-        elimination = SoftMinimum(self._beta())
-        return self._of_energies(X, elimination.weights, self._width, differences=True)
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """Logarithm of the Gibbs probabilities, finite where they underflow.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-        """
-        elimination = SoftMinimum(self._beta())
-
-        def log_probability(energies: Array) -> Array:
-            return -self.beta_ * (energies - elimination(energies).energies[:, None])
-
-        return self._of_energies(X, log_probability, self._width)
-
-    def _beta(self) -> float:
-        check_is_fitted(self)
-        return self.beta_

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ebm._answers import Answers
 from sklearn_ebm._fitting import (
     TakesParts,
     encode,
@@ -51,7 +52,7 @@ logger = logging.getLogger("sklearn_ebm")
 SEEN = ("n_features_in_", "feature_names_in_")
 
 
-class EBMClassifierCV(ClassifierMixin, TakesParts):
+class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     r"""Classifier that chooses its loss, margin, β and C by cross-validation.
 
     A point of the grid means ``EBMClassifier(loss=..., margin=..., beta=..., C=...)``, and the
@@ -378,7 +379,7 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
             solver=self.solver, max_iter=self.max_iter, tol=self.tol,
             random_state=self.random_state, **self.best_params_,
         )  # fmt: skip
-        learned, rows = model._fit(X, y, sample_weight, self.beta_)
+        learned, rows = model._fit(X, y, sample_weight, beta=self.beta_)
         model._warn_of_collapse(rows, stacklevel=5)
         self.best_estimator_ = model
         self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
@@ -413,99 +414,6 @@ class EBMClassifierCV(ClassifierMixin, TakesParts):
         """
         model = self._model()
         return self.scorer_(model, X, y, **score_weights(self.scorer_, sample_weight))
-
-    def energies(self, X: Any) -> Array:
-        """F(x, y) of the best model for every class; low is good.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            Columns in the order of `classes_`.
-        """
-        return self._model().energies(X)
-
-    def free_energy(self, X: Any) -> Array:
-        """−(1/β) log Σ_y exp(−β F(x, y)) of the best model.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        return self._model().free_energy(X)
-
-    def score_samples(self, X: Any) -> Array:
-        """Minus the free energy of the best model: high where some class fits x.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        return self._model().score_samples(X)
-
-    def decision_function(self, X: Any) -> Array:
-        """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k), or (n,) for two classes
-        """
-        return self._model().decision_function(X)
-
-    def predict(self, X: Any) -> Array:
-        """The class of lowest energy of the best model.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        return self._model().predict(X)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Gibbs probabilities of the best model at β = `beta_`.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            Columns in the order of `classes_`; rows sum to 1.
-        """
-        return self._model().predict_proba(X)
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """Logarithm of the Gibbs probabilities, finite where they underflow.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, d)
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-        """
-        return self._model().predict_log_proba(X)
 
 
 def _entries(name: str, value: Any, example: str) -> list[Any]:

@@ -737,7 +737,7 @@ def test_docstrings_name_every_parameter(function):
 
 def test_docstring_names_every_attribute():
     frame = pandas.DataFrame(X, columns=list("abcd"))
-    clf = EBMClassifier().fit(frame, Y)
+    clf = EBMClassifier().fit(frame, Y, X_val=frame, y_val=Y)
     fitted = {name for name in vars(clf) if name.endswith("_") and not name.startswith("_")}
     assert set(documented(EBMClassifier.__doc__, "Attributes")) == fitted
 
@@ -746,7 +746,8 @@ def test_signature_is_the_one_of_the_design():
     parameters = inspect.signature(EBMClassifier).parameters
     assert list(parameters) == [
         "energy", "loss", "margin", "beta", "C", "fit_intercept", "class_weight", "solver",
-        "max_iter", "tol", "warm_start", "random_state", "n_jobs", "verbose",
+        "max_iter", "tol", "early_stopping", "validation_fraction", "n_iter_no_change",
+        "warm_start", "random_state", "n_jobs", "verbose",
     ]  # fmt: skip
     by_position = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert by_position == ["energy", "loss"]

@@ -244,7 +244,7 @@ BAD = {
             {"max_iter": max_iter}, {}, ValueError,
             rf"max_iter={max_iter!r} must be a whole number of at least 1.$",
         )
-        for max_iter in (0, -1, 1.5, True, None)
+        for max_iter in (0, -1, 1.5, True, "auto")
     },
     # energy and solver
     "unknown energy": (

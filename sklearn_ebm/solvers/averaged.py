@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -14,6 +16,14 @@ from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 # Energies are computed for this many rows ahead of a mistake.
 LOOK_AHEAD = 64
 DENSE_COLUMNS = 20_000
+
+
+class Steps(NamedTuple):
+    """The parameters after the last step, Σ (time of the step) · step, and the rows seen."""
+
+    w: Array
+    lag: Array
+    seen: float
 
 
 class Averaged(Solver):
@@ -59,7 +69,9 @@ class Averaged(Solver):
     ) -> Result:
         """Pass over the rows from `start`; see `Solver`."""
         n_rows = len(objective.y)
-        w, lag, seen = start.copy(), np.zeros_like(start), 0.0
+        # A search that goes on does so from the last w, not from the average that it returned.
+        w, lag, seen = memory if isinstance(memory, Steps) else Steps(start, 0 * start, 0.0)
+        w, lag = w.copy(), lag.copy()
         # The start does not compete: all zero, it has the lowest loss there is and says nothing.
         best, best_value, stale = start, np.inf, 0
         curve = [objective.value(start)]
@@ -88,8 +100,9 @@ class Averaged(Solver):
                 converged, message = True, "the loss no longer falls"
                 break
         return Result(
-            best, best_value, len(curve) - 1, converged, message, curve, n_evaluations=len(curve)
-        )
+            best, best_value, len(curve) - 1, converged, message, curve,
+            n_evaluations=len(curve), memory=Steps(w, lag, seen),
+        )  # fmt: skip
 
 
 def _one_pass(

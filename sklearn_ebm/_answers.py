@@ -1,0 +1,218 @@
+"""From energies to answers: argmin, Gibbs probabilities, free energies, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ebm._arrays import blocks_of, take_rows
+from sklearn_ebm._params import Array, Params
+from sklearn_ebm._threads import Workers
+from sklearn_ebm.energies import Energy
+from sklearn_ebm.inference import SoftMinimum
+
+# Products of this many numbers and more are shared out among threads.
+WORTH_THREADS = 2_000_000
+
+
+class Answers:
+    """What a classifier says once its energies are learnt: a mixin.
+
+    Every method is inference: a function of the energies of each row. The estimator that holds
+    them, itself or its best one, is what `_model` returns.
+    """
+
+    classes_: Any
+    beta_: float
+    energy_: Energy
+    params_: Params
+
+    def _model(self) -> Answers:
+        """The estimator whose energies answer."""
+        check_is_fitted(self)
+        return self
+
+    @property
+    def _width(self) -> int:
+        return len(self._model().classes_)
+
+    def energies(self, X: Any) -> Array:
+        """F(x, y) for every class; low is good.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            Columns in the order of `classes_`.
+        """
+        return self._model()._of_energies(X, lambda energies: energies, self._width)
+
+    def free_energy(self, X: Any) -> Array:
+        """−(1/β) log Σ_y exp(−β F(x, y)), in the units of the energies.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        elimination = SoftMinimum(self._model().beta_)
+        return self._model()._of_energies(X, lambda energies: elimination(energies).energies, None)
+
+    def score_samples(self, X: Any) -> Array:
+        """Return minus the free energy: high where some class fits x.
+
+        It means something across rows only for losses that pin the level of the energies
+        (``"simple"``, ``"square_square"``, ``"square_exp"``); the others see differences only.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return -self.free_energy(X)
+
+    def decision_function(self, X: Any) -> Array:
+        """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k), or (n,) for two classes
+        """
+        if self._width == 2:
+            return self._model()._of_energies(
+                X, lambda energies: energies[:, 0] - energies[:, 1], None, differences=True
+            )
+        return self._model()._of_energies(X, np.negative, self._width)
+
+    def predict(self, X: Any) -> Array:
+        """The class of lowest energy.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        best = self._model()._of_energies(
+            X, lambda energies: energies.argmin(axis=1), None, np.intp, differences=True
+        )
+        return self._model().classes_[best]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Gibbs probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            Columns in the order of `classes_`; rows sum to 1.
+        """
+        elimination = SoftMinimum(self._model().beta_)
+        return self._model()._of_energies(X, elimination.weights, self._width, differences=True)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithm of the Gibbs probabilities, finite where they underflow.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+        """
+        beta = self._model().beta_
+        elimination = SoftMinimum(beta)
+
+        def log_probability(energies: Array) -> Array:
+            return -beta * (energies - elimination(energies).energies[:, None])
+
+        return self._model()._of_energies(X, log_probability, self._width)
+
+    def _of_energies(
+        self,
+        X: Any,
+        function: Callable[[Array], Array],
+        width: int | None,
+        dtype: Any = None,
+        *,
+        differences: bool = False,
+    ) -> Array:
+        """A function of the energies of each row, block by block.
+
+        Nothing of the size of the energies exists but the answer itself. Where only differences
+        matter and there are two classes, the energy of the first counts as zero.
+        """
+        # Numbers that are not finite show in energies linear in x: no pass over X looks for them.
+        late = self.energy_.linear and self.energy_.factored() is None
+        checked = self._validated(X, ensure_all_finite=not late)
+        result, finite = self._of_valid(checked, function, width, dtype, differences)
+        if late and not finite:
+            checked = self._validated(X)
+            if checked.dtype == np.float32:  # float32 could not hold the energies; float64 may
+                wide = checked.astype(np.float64)
+                wider, _ = self._of_valid(wide, function, width, dtype, differences)
+                result = wider.astype(result.dtype)
+        return result
+
+    def _validated(self, X: Any, **checks: Any) -> Any:
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False, **checks
+        )
+
+    def _of_valid(
+        self,
+        X: Any,
+        function: Callable[[Array], Array],
+        width: int | None,
+        dtype: Any = None,
+        differences: bool = False,
+    ) -> tuple[Array, bool]:
+        kind = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
+        shape = (X.shape[0],) if width is None else (X.shape[0], width)
+        result = np.empty(shape, dtype=dtype or kind)
+        of_two = self.energy_.difference if differences and self._width == 2 else None
+
+        def fill(rows: slice) -> bool:
+            block = take_rows(X, rows)
+            with np.errstate(over="ignore", invalid="ignore"):
+                if of_two is None:
+                    energies = self.energy_.linearize(self.params_, block).energies
+                else:
+                    energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
+                    energies[:, 1] = of_two(self.params_, block)
+                finite = bool(np.isfinite(energies.sum()))
+                result[rows] = function(energies)
+            return finite
+
+        blocks = list(blocks_of(X, self._width))
+        size = X.nnz if sparse.issparse(X) else X.size
+        if size * self._width < WORTH_THREADS:
+            return result, all([fill(rows) for rows in blocks])
+        with Workers() as workers:
+            return result, all(list(workers.map(fill, blocks)))
+
+    def _energies(self, X: Any) -> Array:
+        return self._of_valid(X, lambda energies: energies, self._width)[0]

@@ -1,0 +1,58 @@
+"""Parts of a stream: their classes, and rows of some of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import validate_data
+
+from sklearn_ebm._fitting import with_class_weight
+from sklearn_ebm._held_out import known_answers
+from sklearn_ebm._learning import Rows
+from sklearn_ebm._params import Array
+from sklearn_ebm._validation import row_weights
+
+
+def stream_classes(classes: Any, before: Array | None) -> Array:
+    """Return all classes of a stream, sorted; raise ValueError where they are missing or change."""
+    if classes is None:
+        if before is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels of the stream."
+            )
+        return before
+    found = unique_labels(classes)
+    if before is not None and not np.array_equal(found, before):
+        raise ValueError(
+            f"classes={found.tolist()[:10]} is not what the first call to partial_fit, or fit, had: "
+            f"{before.tolist()[:10]}; leave classes=None, or start with a new estimator."
+        )
+    if len(found) < 2:
+        raise ValueError(
+            f"classes holds one class only, {found.tolist()[0]!r}; a classifier needs at least two classes."
+        )
+    return found
+
+
+def stream_rows(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    classes: Array,
+    *,
+    first: bool,
+) -> Rows:
+    """Validated rows of positive weight; they need not hold every class."""
+    X, y = validate_data(
+        estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first
+    )
+    check_classification_targets(y)
+    answer = known_answers(y, classes, "y")
+    weight = row_weights(sample_weight, len(y))
+    weight = with_class_weight(class_weight, weight, y, classes, answer)
+    used = weight > 0
+    return Rows(X[used], answer[used], weight[used])

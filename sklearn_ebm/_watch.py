@@ -1,0 +1,138 @@
+"""Looking on while an energy is learnt: rows held out, callbacks, a progress line, Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array, Params
+from sklearn_ebm.energies import Energy
+from sklearn_ebm.solvers import Progress, Result
+
+# Held-out losses that differ by less than this, relative, count as equal.
+SAME = 1e-7
+
+INTERRUPTED = "it was interrupted"
+
+
+class Iteration(NamedTuple):
+    """What an onlooker sees after each iteration of a solver, or pass over the rows.
+
+    Attributes
+    ----------
+    number : int
+        From 1 on, over all stages of a fit.
+    value : float
+        The objective that was minimised, in units of the mean weight.
+    held_out : float or None
+        Mean loss of the rows that are held out.
+    energy : Energy
+        The energy that is learnt.
+    params : callable
+        () -> its parameters now.
+    """
+
+    number: int
+    value: float
+    held_out: float | None
+    energy: Energy
+    params: Callable[[], Params]
+
+
+#: Looks at an iteration; returns True to stop learning.
+Onlooker: TypeAlias = Callable[[Iteration], bool]
+
+
+class Watch:
+    """Follows learning from iteration to iteration, and stops it where somebody asks for that.
+
+    Parameters
+    ----------
+    onlookers : sequence of callable
+        Each is shown every iteration.
+    patience : int or None, default=None
+        Learning ends when the loss of held-out rows has not fallen for so many iterations. None
+        means that it is only recorded.
+    outlives_interrupts : bool, default=False
+        Whether Ctrl-C ends learning with what was learnt so far.
+
+    Attributes
+    ----------
+    energy : Energy
+        What is learnt; whoever learns sets it, and the two below.
+    params_of : callable
+        The solver's vector -> the parameters of the energy.
+    held_out : Objective or None
+        The sum over held-out rows, without a penalty.
+    curve : list of float
+        Mean loss of the held-out rows after each iteration.
+    best : ndarray or None
+        Parameters of the least held-out loss.
+    message : str or None
+        Why learning was stopped; None if it was not.
+    """
+
+    def __init__(
+        self,
+        onlookers: tuple[Onlooker, ...] = (),
+        patience: int | None = None,
+        *,
+        outlives_interrupts: bool = False,
+    ) -> None:
+        self.onlookers = onlookers
+        self.patience = patience
+        self.outlives_interrupts = outlives_interrupts
+        self.held_out: Objective | None = None
+        self.energy: Energy
+        self.params_of: Callable[[Array], Params]
+        self.number = 0
+        self.curve: list[float] = []
+        self.best: Array | None = None
+        self.message: str | None = None
+        self._latest: Progress | None = None
+        self._lowest, self._stale = np.inf, 0
+
+    def __call__(self, progress: Progress) -> bool:
+        """Take an iteration into account; whether learning should stop."""
+        self.number += 1
+        w = progress.w.copy()  # solvers may go on in the same memory
+        self._latest = progress._replace(w=w)
+        loss = None if self.held_out is None else self._held_out_loss(w)
+        iteration = Iteration(
+            self.number, progress.value, loss, self.energy, lambda: self.params_of(w)
+        )
+        # All of them are shown it, whoever wants to stop.
+        if any([look(iteration) for look in self.onlookers]):
+            self.message = self.message or "a callback asked for it"
+        return self.stopped
+
+    def _held_out_loss(self, w: Array) -> float:
+        assert self.held_out is not None
+        layout = self.held_out.layout
+        loss = self.held_out.value(layout.pack(self.params_of(w)))
+        loss /= float(self.held_out.weight.sum())
+        self.curve.append(loss)
+        if loss < self._lowest - SAME * abs(self._lowest) or self.best is None:
+            self._lowest, self._stale, self.best = loss, 0, w
+        else:
+            self._stale += 1
+        if self.patience is not None and self._stale >= self.patience:
+            self.message = f"the held-out loss has not fallen for {self.patience} iterations"
+        return loss
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self.message is not None
+
+    @property
+    def interrupted(self) -> Result | None:
+        """Where learning was when it was interrupted; None where that is no answer."""
+        if self._latest is None or not self.outlives_interrupts:
+            return None
+        w, value, *_ = self._latest
+        evaluations = self._latest.n_evaluations
+        return Result(w, value, self.number, False, INTERRUPTED, n_evaluations=evaluations)
