@@ -53,8 +53,9 @@ def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Ro
     n_held_out = int(np.ceil(fraction * len(rows.answer)))
     short = present[counts[present] < 2]
     if len(short):
+        label = classes.tolist()[short[0]]
         raise ValueError(
-            f"early_stopping=True holds out rows of each class, but class {classes.tolist()[short[0]]!r} "
+            f"early_stopping=True holds out rows of each class, but class {label!r} "
             "has one row; pass X_val and y_val, or use early_stopping=False."
         )
     if n_held_out < len(present) or len(rows.answer) - n_held_out < len(present):

@@ -26,12 +26,12 @@ def stream_classes(classes: Any, before: Array | None) -> Array:
     found = unique_labels(classes)
     if before is not None and not np.array_equal(found, before):
         raise ValueError(
-            f"classes={found.tolist()[:10]} is not what the first call to partial_fit, or fit, had: "
-            f"{before.tolist()[:10]}; leave classes=None, or start with a new estimator."
+            f"classes={found.tolist()[:10]} is not what the first call to partial_fit, or fit, "
+            f"had: {before.tolist()[:10]}; leave classes=None, or start with a new estimator."
         )
     if len(found) < 2:
         raise ValueError(
-            f"classes holds one class only, {found.tolist()[0]!r}; a classifier needs at least two classes."
+            f"classes holds one class only, {found.tolist()[0]!r}; a classifier needs at least two."
         )
     return found
 
