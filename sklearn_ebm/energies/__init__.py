@@ -2,6 +2,8 @@
 
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.featured import Featured
+from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.linear import Linear
 
 #: Every energy by its name.
@@ -10,7 +12,8 @@ ENERGIES: Registry[Energy] = Registry(
     Energy,  # type: ignore[type-abstract]
     {
         "linear": Linear,
+        "kernel": Kernel,
     },
 )
 
-__all__ = ["ENERGIES", "Energy", "Linear", "Linearization"]
+__all__ = ["ENERGIES", "Energy", "Featured", "Kernel", "Linear", "Linearization"]

@@ -1,0 +1,195 @@
+"""The kernel energy: linear in features of a Gaussian kernel."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.kernel_approximation import RBFSampler
+
+from sklearn_ebm._arrays import column_moments
+from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.featured import Featured
+from sklearn_ebm.energies.kernel_features import FourierFeatures, KernelFeatures, NystroemFeatures
+from sklearn_ebm.energies.linear import Linear
+
+APPROXIMATIONS = ("nystroem", "fourier")
+
+NOT_PREPARED = "A kernel has features, and parameters, once it is prepared for rows."
+
+
+class Kernel(Energy):
+    """F(x, y) = −⟨w_y, φ(x)⟩ − b_y, where ⟨φ(x), φ(x')⟩ is nearly exp(−γ ‖x − x'‖²).
+
+    What a support vector machine with a Gaussian kernel learns, at a cost that grows with n times
+    `n_components` instead of n². The features are settled from the rows, computed once, and the
+    energy on them is learnt like a linear one: with every loss, convex, to a certified gap.
+
+    Parameters
+    ----------
+    n_components : int, default=1000
+        Number p of features; no more than there are distinct rows for ``"nystroem"``.
+        Learning keeps n × p numbers in the dtype of X. More features come closer to the kernel.
+    gamma : float or "scale", default="scale"
+        γ of the kernel, in 1/(unit of x)². ``"scale"`` is 1/(d Var(X)), as in
+        `sklearn.svm.SVC`.
+    approximation : {"nystroem", "fourier"}, default="nystroem"
+        Features next to `n_components` rows drawn as landmarks, or random Fourier features, which
+        do not look at the rows and need more of them for the same accuracy.
+    fit_intercept : bool, default=True
+        Whether the energies have the term b_y, which is never penalised.
+
+    See Also
+    --------
+    sklearn.svm.SVC : The exact kernel, without probabilities.
+    sklearn.kernel_approximation.Nystroem : The features as a transformer.
+
+    References
+    ----------
+    Williams, Seeger, "Using the Nyström Method to Speed Up Kernel Machines", NIPS 13 (2001).
+
+    Rahimi, Recht, "Random Features for Large-Scale Kernel Machines", NIPS 20 (2007).
+
+    Examples
+    --------
+    Two rows, both landmarks: the features of the first are (1, 0) but for rounding, and with w₁ its
+    kernel with the second, e^{−1} = 0.368 at γ = 1, is an inner product of features:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import Kernel
+    >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
+    >>> energy = Kernel(gamma=1.0).prepared(X, y, np.ones(2), 2, np.random.RandomState(0))
+    >>> phi = energy.transformer.transform(X)
+    >>> (phi @ phi.T).round(3)
+    array([[1.   , 0.368],
+           [0.368, 1.   ]])
+    """
+
+    penalized = ("coef",)
+    linear = True
+    examples = (
+        {},
+        {"n_components": 5, "gamma": 0.3, "approximation": "fourier", "fit_intercept": False},
+    )
+
+    def __init__(
+        self,
+        n_components: int = 1000,
+        gamma: float | str = "scale",
+        approximation: str = "nystroem",
+        fit_intercept: bool = True,
+    ) -> None:
+        self.n_components = n_components
+        self.gamma = gamma
+        self.approximation = approximation
+        self.fit_intercept = fit_intercept
+
+    def prepared(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Featured:
+        """Return the energy on features of these rows: draws landmarks or frequencies.
+
+        Raises
+        ------
+        ValueError
+            If a setting cannot be used.
+        """
+        self._validate()
+        centre, deviation = column_moments(X, weight, centred=not sparse.issparse(X))
+        scale = self._scale(X, weight, centre, deviation)
+        middle = None if sparse.issparse(X) else centre
+        features: KernelFeatures
+        if self.approximation == "fourier":
+            sampler = RBFSampler(
+                gamma=1.0, n_components=self.n_components, random_state=rng.randint(2**31 - 1)
+            )
+            features = FourierFeatures(sampler.fit(np.zeros((1, X.shape[1]))), middle, scale)
+        else:
+            landmarks = _landmarks(X, weight, self.n_components, rng)
+            features = NystroemFeatures(landmarks, middle, scale)
+        return Featured(features, Linear(fit_intercept=self.fit_intercept))
+
+    def _validate(self) -> None:
+        number = self.n_components
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
+            raise ValueError(f"n_components={number!r} must be a whole number of at least 1.")
+        gamma = self.gamma
+        positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
+        if gamma != "scale" and not positive:
+            raise ValueError(f"gamma={gamma!r} must be a positive finite number or 'scale'.")
+        if self.approximation not in APPROXIMATIONS:
+            raise ValueError(
+                f"approximation={self.approximation!r} is not known. Known: {', '.join(APPROXIMATIONS)}."
+            )
+
+    def _scale(
+        self, X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array
+    ) -> float:
+        """√γ."""
+        if not isinstance(self.gamma, str):
+            return float(np.sqrt(self.gamma))
+        return 1.0 / np.sqrt(X.shape[1]) / _spread(X, weight, mean, deviation)
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Those of the prepared energy; before, there are no features."""
+        raise NotImplementedError(NOT_PREPARED)
+
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """Those of the prepared energy."""
+        raise NotImplementedError(NOT_PREPARED)
+
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """That of the prepared energy."""
+        raise NotImplementedError(NOT_PREPARED)
+
+
+def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array) -> float:
+    """Standard deviation of all entries of X, for numbers of any size; 1 where all are equal.
+
+    The variance of all entries is the mean of the columns' variances plus the variance of their
+    means.
+    """
+    if sparse.issparse(X):  # the deviation is the root mean square there
+        mean = np.asarray(X.T @ (weight / weight.sum())).ravel()
+    deviation = np.where(np.isfinite(deviation), deviation, 0.0)
+    top = float(max(np.abs(mean).max(), deviation.max()))
+    if not top > 0:
+        return 1.0
+    square = np.square(deviation / top).mean()
+    between = np.square(mean / top).mean() if not sparse.issparse(X) else 0.0
+    variance = square + between - np.square((mean / top).mean())
+    return top * float(np.sqrt(variance)) if variance > 0 else 1.0
+
+
+def _landmarks(
+    X: Any, weight: npt.NDArray[np.float64], n_landmarks: int, rng: np.random.RandomState
+) -> Any:
+    """Distinct rows, drawn in proportion to their weights; all of them where there are no more."""
+    n_rows = X.shape[0]
+    if n_rows > n_landmarks:
+        chosen = rng.choice(n_rows, n_landmarks, replace=False, p=weight / weight.sum())
+        X = X[np.sort(chosen)]
+    if not sparse.issparse(X):
+        return np.unique(X, axis=0)
+    X = X.tocsr()
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    rows = (X[[number]] for number in range(X.shape[0]))
+    seen = {(row.indices.tobytes(), row.data.tobytes()): number for number, row in enumerate(rows)}
+    return X[sorted(seen.values())]

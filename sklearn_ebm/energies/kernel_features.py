@@ -1,0 +1,166 @@
+"""Features whose inner products are, nearly, a Gaussian kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dtrtri
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.metrics.pairwise import rbf_kernel
+
+from sklearn_ebm._arrays import row_slices, take_rows
+from sklearn_ebm._params import Array
+
+# Added to the diagonal of the kernel of the landmarks, relative to its trace, so that it has a
+# triangular factor whose inverse rounding does not spoil.
+JITTER = 1e-9
+
+# Rows are taken in blocks for which the kernel with all landmarks stays small.
+ROW_SHARE = 16
+
+
+class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Rows x -> features of s (x − centre): of a kernel in units of its own width.
+
+    Products of rows as they come may overflow, or lose what is left of a difference of large
+    numbers; those of rows in units of the width of the kernel do not.
+
+    Parameters
+    ----------
+    centre : ndarray of shape (d,) or None
+        None for sparse rows.
+    scale : float
+        s = √γ.
+    """
+
+    def __init__(self, centre: Array | None, scale: float) -> None:
+        self.centre = centre
+        self.scale = scale
+
+    def fit(self, X: Any, y: Any = None) -> KernelFeatures:
+        """Nothing to learn: all is settled."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether `transform` can be called: always."""
+        return True
+
+    def _units(self, X: Any) -> Any:
+        scale = X.dtype.type(self.scale)
+        if self.centre is None:
+            return X * scale
+        if sparse.issparse(X):
+            X = X.toarray()
+        units = X - self.centre.astype(X.dtype, copy=False)
+        units *= scale
+        return units
+
+
+class NystroemFeatures(KernelFeatures):
+    """φ(x) = R⁻ᵀ k(L, x) with k(L, L) = RᵀR: inner products are the kernel's next to landmarks L.
+
+    The features of Williams and Seeger up to a rotation, as scikit-learn's ``Nystroem`` has them.
+    A triangular factor does what the root of the kernel does there, in a fraction of the time.
+
+    Parameters
+    ----------
+    landmarks : ndarray or CSR of shape (m, d)
+        Distinct rows.
+    centre : ndarray of shape (d,) or None
+    scale : float
+
+    References
+    ----------
+    Williams, Seeger, "Using the Nyström Method to Speed Up Kernel Machines", NIPS 13 (2001).
+
+    Examples
+    --------
+    One landmark at 0 and γ = 1: φ(x) = exp(−x²), and e⁻¹ = 0.3679.
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies.kernel_features import NystroemFeatures
+    >>> NystroemFeatures(np.zeros((1, 1)), None, 1.0).transform(np.array([[1.0]])).round(4)
+    array([[0.3679]])
+    """
+
+    def __init__(self, landmarks: Any, centre: Array | None, scale: float) -> None:
+        super().__init__(centre, scale)
+        self.landmarks = landmarks
+        units = self._units(landmarks.astype(np.float64))
+        kernel = rbf_kernel(units, gamma=1.0)
+        kernel[np.diag_indices(len(kernel))] += JITTER * len(kernel)
+        # R⁻¹ as a matrix: products with it are faster than solves, and it is used many times.
+        self.inverse = inv_triangular(kernel)
+        self.units = units
+
+    @property
+    def _n_features_out(self) -> int:
+        """p: one for each landmark."""
+        return self.landmarks.shape[0]
+
+    def transform(self, X: Any) -> Array:
+        """Features (n, m) in the dtype of X.
+
+        Parameters
+        ----------
+        X : ndarray or CSR of shape (n, d)
+        """
+        units, landmarks = self._units(X), self.units.astype(X.dtype, copy=False)
+        result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        inverse = self.inverse.astype(X.dtype, copy=False)
+        for rows in row_slices(X.shape[0], self._n_features_out // ROW_SHARE):
+            kernel = rbf_kernel(take_rows(units, rows), landmarks, gamma=1.0)
+            np.dot(kernel, inverse, out=result[rows])
+        return result
+
+
+class FourierFeatures(KernelFeatures):
+    """φ(x) = √(2/p) cos(⟨ω, x⟩ + b) with random frequencies: scikit-learn's ``RBFSampler``.
+
+    Parameters
+    ----------
+    sampler : RBFSampler
+        Fitted, for γ = 1.
+    centre : ndarray of shape (d,) or None
+    scale : float
+
+    References
+    ----------
+    Rahimi, Recht, "Random Features for Large-Scale Kernel Machines", NIPS 20 (2007).
+    """
+
+    def __init__(self, sampler: RBFSampler, centre: Array | None, scale: float) -> None:
+        super().__init__(centre, scale)
+        self.sampler = sampler
+
+    @property
+    def _n_features_out(self) -> int:
+        """p."""
+        return int(self.sampler.n_components)
+
+    def transform(self, X: Any) -> Array:
+        """Features (n, p) in the dtype of X.
+
+        Parameters
+        ----------
+        X : ndarray or CSR of shape (n, d)
+        """
+        return self.sampler.transform(self._units(X)).astype(X.dtype, copy=False)
+
+
+def inv_triangular(matrix: Array) -> Array:
+    """R⁻¹ of a positive definite matrix RᵀR.
+
+    Examples
+    --------
+    >>> inv_triangular(np.array([[4.0]]))
+    array([[0.5]])
+    """
+    factor = cholesky(matrix, overwrite_a=True, check_finite=False)
+    inverse, failed = dtrtri(factor)
+    assert failed == 0
+    return inverse
