@@ -5,6 +5,7 @@ from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.linear import Linear
+from sklearn_ebm.energies.torch_module import TorchModule
 
 #: Every energy by its name.
 ENERGIES: Registry[Energy] = Registry(
@@ -16,4 +17,4 @@ ENERGIES: Registry[Energy] = Registry(
     },
 )
 
-__all__ = ["ENERGIES", "Energy", "Featured", "Kernel", "Linear", "Linearization"]
+__all__ = ["ENERGIES", "Energy", "Featured", "Kernel", "Linear", "Linearization", "TorchModule"]

@@ -128,7 +128,8 @@ class Kernel(Energy):
             raise ValueError(f"gamma={gamma!r} must be a positive finite number or 'scale'.")
         if self.approximation not in APPROXIMATIONS:
             raise ValueError(
-                f"approximation={self.approximation!r} is not known. Known: {', '.join(APPROXIMATIONS)}."
+                f"approximation={self.approximation!r} is not known. Known: "
+                f"{', '.join(APPROXIMATIONS)}."
             )
 
     def _scale(

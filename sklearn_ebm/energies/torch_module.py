@@ -1,0 +1,189 @@
+"""Any PyTorch module as an energy."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm.energies.base import Energy, Linearization
+
+
+class TorchModule(Energy):
+    """F(x, y) = −module(x)_y for a ``torch.nn.Module`` with one output for each class.
+
+    It needs PyTorch (``pip install sklearn_ebm[torch]``); the rest of the package does not.
+    Learning starts from the weights that the module has, copies them, and leaves the module as it
+    is. It is trained on mini-batches by `sklearn_ebm.solvers.Adam`, on the CPU, with dropout and
+    batch normalisation in training mode, and predicts in evaluation mode. Parameters with two axes
+    or more are penalised.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes rows (n, d) to scores (n, k), high where class and row fit.
+
+    Examples
+    --------
+    >>> import pytest
+    ...
+    ... torch = pytest.importorskip("torch")
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import TorchModule
+    >>> module = torch.nn.Linear(1, 2, bias=False).double()
+    >>> energy = TorchModule(module)
+    >>> energy.linearize({"weight": np.array([[2.0], [-1.0]])}, np.array([[3.0]])).energies
+    array([[-6.,  3.]])
+    """
+
+    stochastic = True
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    @property
+    def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of the parameters with two axes or more."""
+        return tuple(name for name, part in self._trained().items() if part.ndim > 1)
+
+    def _trained(self) -> dict[str, Any]:
+        return {name: part for name, part in self.module.named_parameters() if part.requires_grad}
+
+    def prepared(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> TorchModule:
+        """Return the energy with a copy of the module in the dtype of X.
+
+        Raises
+        ------
+        TypeError
+            If it is no module.
+        ValueError
+            If the module cannot take the rows, or has another number of outputs than classes.
+        """
+        import torch
+
+        if not isinstance(self.module, torch.nn.Module):
+            raise TypeError(f"module={self.module!r} must be an object of torch.nn.Module.")
+        module = deepcopy(self.module).to("cpu", _dtype_of(X)).eval()
+        with torch.no_grad():
+            try:
+                scores = module(_tensor(X[:1]))
+            except (RuntimeError, ValueError) as error:
+                raise ValueError(
+                    f"The module cannot take rows of {X.shape[1]} features: {error}"
+                ) from error
+        if tuple(scores.shape) != (1, n_answers):
+            raise ValueError(
+                f"The module gives an output of shape {tuple(scores.shape)} for one row, but there "
+                f"are {n_answers} classes; its last layer must have one output for each class."
+            )
+        return TorchModule(module)
+
+    def training(self, rng: np.random.RandomState) -> Energy:
+        """Return the energy in training mode, with a seed of its own."""
+        return _Training(self.module, rng.randint(2**31 - 1))
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Shape of each trained parameter, by PyTorch's names."""
+        return {name: tuple(part.shape) for name, part in self._trained().items()}
+
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """The weights of the module."""
+        return {
+            name: part.detach().double().numpy().copy() for name, part in self._trained().items()
+        }
+
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """Energies (n, k) in the dtype of X, and the pullback by automatic differentiation.
+
+        Parameters
+        ----------
+        params : dict
+        X : ndarray or CSR of shape (n, d)
+            Sparse rows are made dense.
+        answers : None
+
+        Returns
+        -------
+        Linearization
+        """
+        import torch
+
+        dtype = _dtype_of(X)
+        named = {
+            name: torch.from_numpy(value.astype(X.dtype, order="C")).requires_grad_()
+            for name, value in params.items()
+        }
+        # What is not trained: frozen parameters, and buffers, which training updates in place.
+        rest = {name: buffer for name, buffer in self.module.named_buffers()}
+        rest |= {name: part for name, part in self.module.named_parameters() if name not in named}
+        rest = {
+            name: part.to(dtype) if part.is_floating_point() else part
+            for name, part in rest.items()
+        }
+        with torch.enable_grad():
+            scores = torch.func.functional_call(self.module, {**rest, **named}, (_tensor(X),))
+
+        def pullback(slope: Array) -> Params:
+            pull = torch.from_numpy(np.ascontiguousarray(-slope, dtype=X.dtype))
+            found = torch.autograd.grad(
+                scores, list(named.values()), pull, retain_graph=True, allow_unused=True
+            )
+            return {
+                name: np.zeros_like(params[name]) if part is None else part.numpy()
+                for name, part in zip(named, found, strict=True)
+            }
+
+        return Linearization(-scores.detach().numpy(), pullback)
+
+
+class _Training(TorchModule):
+    """The module in training mode; its random numbers come from a seed."""
+
+    def __init__(self, module: Any, seed: int) -> None:
+        super().__init__(module)
+        self.seed = seed
+
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """Energies and pullback with dropout and the moments of the batch."""
+        import torch
+
+        self.module.train()
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed)
+                return super().linearize(params, X)
+        finally:
+            self.module.eval()
+
+
+def _dtype_of(X: Any) -> Any:
+    import torch
+
+    return torch.float32 if X.dtype == np.float32 else torch.float64
+
+
+def _tensor(X: Any) -> Any:
+    import torch
+
+    rows = X.toarray() if sparse.issparse(X) else X
+    if not (rows.flags.c_contiguous and rows.flags.writeable):
+        rows = np.array(rows, order="C")
+    return torch.from_numpy(rows.astype(np.float32 if X.dtype == np.float32 else float, copy=False))
