@@ -9,9 +9,11 @@ from shutil import get_terminal_size
 
 from sklearn_ebm import __version__
 from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row
-from sklearn_ebm.compare.contenders import BASELINES, known_baselines, known_losses
+from sklearn_ebm.compare.contenders import BASELINES, known_baselines, known_pairs
 from sklearn_ebm.compare.files import read_frame
 from sklearn_ebm.compare.folds import SCORES
+from sklearn_ebm.energies import ENERGIES
+from sklearn_ebm.losses import LOSSES
 
 _PROGRAM = "python -m sklearn_ebm"
 _EPILOG = f"""\
@@ -27,21 +29,23 @@ exit status:
 
 examples:
   {_PROGRAM}
-      every loss and every baseline on scikit-learn's breast cancer data
+      every loss, every energy and every baseline on scikit-learn's breast cancer data
   {_PROGRAM} compare adult.csv --target income
       the same on your own table
   {_PROGRAM} compare adult.csv --target income --losses nll,hinge --baselines none
-      two losses only
+      two losses of the linear energy only
+  {_PROGRAM} compare adult.csv --target income --energies kernel,mlp --losses nll,hinge
+      four combinations, and the baselines
   {_PROGRAM} compare big.parquet --target label --max-rows 20000 --out results/big
       on a sample, saved as results/big.csv and results/big.json
 
 Reading a table needs pandas, and pyarrow for Parquet: pip install "sklearn_ebm[compare]"
 """
 _DESCRIPTION = """\
-Compare every loss of EBMClassifier with scikit-learn's LogisticRegression, LinearSVC (calibrated),
-SGDClassifier, MLPClassifier and HistGradientBoostingClassifier, on the same folds of a table:
-accuracy, log-loss, Brier score, calibration error, time to fit and to predict. The table is ranked
-by log-loss.
+Compare the energies and losses of EBMClassifier with scikit-learn's LogisticRegression, LinearSVC
+(calibrated), SGDClassifier, MLPClassifier and HistGradientBoostingClassifier, on the same folds of
+a table: accuracy, log-loss, Brier score, calibration error, time to fit and to predict. The table
+is ranked by log-loss.
 """
 
 
@@ -115,7 +119,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if arguments.data is None and (arguments.target is not None or arguments.drop):
         compare.error("--target and --drop need DATA, the table that has the column")
     try:
-        known_losses(arguments.losses)
+        known_pairs(arguments.energies, arguments.losses)
         known_baselines(arguments.baselines)
     except DataError as error:
         compare.error(str(error))
@@ -142,10 +146,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="leave out a column, free text for example; may be repeated",
     )
     add(
+        "--energies",
+        metavar="NAME[,NAME...]",
+        type=_names,
+        help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all losses that suit "
+        "it; default: linear, and where no losses are named every other one with nll",
+    )
+    add(
         "--losses",
         metavar="NAME[,NAME...]",
         type=_names,
-        help=f"losses of EBMClassifier, or none; default: {', '.join(known_losses(None))}",
+        help=f"losses of EBMClassifier, or none; default: all that suit, of {', '.join(LOSSES)}",
     )
     add(
         "--baselines",
@@ -206,6 +217,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     comparison = Comparison(
         frame,
         arguments.target,
+        energies=arguments.energies,
         losses=arguments.losses,
         baselines=arguments.baselines,
         cv=arguments.cv,

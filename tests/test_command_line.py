@@ -248,7 +248,7 @@ def test_help_tells_every_option_with_its_default_and_the_exit_statuses(capsys):
         main(["compare", "--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    options = "target drop losses baselines cv n-jobs seed max-rows out quiet version"
+    options = "target drop energies losses baselines cv n-jobs seed max-rows out quiet version"
     for option in (f"--{name}" for name in options.split()):
         assert f"\n  {option} " in text or f", {option} " in text or f", {option}\n" in text
     for words in ("examples:", "exit status:", "130", "default: 5", "default: -1", "default: 0"):

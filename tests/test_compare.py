@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import brier_score_loss
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ebm._learning import suitable_losses
 from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, compare
 from sklearn_ebm.compare.columns import raw_column, typed_columns, why_useless
 from sklearn_ebm.compare.folds import (
@@ -28,6 +29,7 @@ from sklearn_ebm.compare.folds import (
     prepare_for_trees,
 )
 from sklearn_ebm.compare.tables import make_table
+from sklearn_ebm.energies import ENERGIES, Kernel
 
 ONE_OF_EACH = {"losses": ["nll"], "baselines": ["LogisticRegression"], "cv": 2}
 
@@ -374,7 +376,24 @@ def test_by_default_all_losses_and_baselines_take_part():
     ]
     assert {"EBM nll", "EBM hinge", "EBM perceptron", "EBM mee"} <= set(models)
     assert not {"EBM energy", "EBM lvq2"} & set(models)
+    others = [f"EBM {name} nll" for name in ENERGIES if name != "linear"]
+    assert models[-5 - len(others) : -5] == others
     assert comparison.data.source.startswith("breast cancer")
+
+
+def test_energies_are_given_by_name_each_with_the_losses_that_suit_it():
+    comparison = Comparison(
+        np.eye(8), [0, 1] * 4, energies=["kernel", "linear"], losses=["nll", "hinge"],
+        baselines=[], cv=2,
+    )  # fmt: skip
+    models = [contender.model for contender in comparison.contenders]
+    assert models == ["EBM kernel nll", "EBM kernel hinge", "EBM nll", "EBM hinge"]
+    every = Comparison(np.eye(8), [0, 1] * 4, energies=["kernel"], baselines=[], cv=2)
+    assert [c.estimator.loss for c in every.contenders] == list(suitable_losses("kernel"))
+    own = Kernel(n_components=3)
+    named = Comparison(np.eye(8), [0, 1] * 4, energies=[own], losses=["nll"], baselines=[], cv=2)
+    assert named.contenders[0].model == "EBM Kernel(n_components=3) nll"
+    assert named.contenders[0].estimator.energy is own
 
 
 def test_every_baseline_runs_on_mixed_data_in_parallel_as_in_sequence():
@@ -504,6 +523,12 @@ WORDS = pandas.DataFrame({"comment": [f"text number {j}" for j in range(30)], "n
         ((scipy.sparse.eye(4, format="csr") * np.nan, [1, 1, 2, 2]), {}, "missing or infinite"),
         ((), {"losses": ["hing"]}, 'no loss "hing". Did you mean "hinge"? Known are nll, '),
         ((), {"losses": ["energy"]}, '"energy" does not suit a linear energy; use one of nll'),
+        ((), {"energies": ["kernal"]}, 'no energy "kernal". Did you mean "kernel"? Known are lin'),
+        (
+            (),
+            {"energies": ["kernel", "linear"], "losses": ["energy"]},
+            '"energy" does not suit these energies; use one of nll',
+        ),
         ((), {"baselines": ["LinearSCV"]}, 'no baseline "LinearSCV". Did you mean "LinearSVC"?'),
         ((), {"losses": [], "baselines": []}, "nothing to compare"),
     ],

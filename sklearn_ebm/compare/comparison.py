@@ -1,4 +1,4 @@
-"""A drop-in comparison: every loss of EBMClassifier against scikit-learn's own classifiers."""
+"""A drop-in comparison: energies and losses of EBMClassifier against scikit-learn's own."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ from sklearn_ebm.compare.contenders import (
     Setting,
     contenders,
     known_baselines,
-    known_losses,
+    known_pairs,
 )
 from sklearn_ebm.compare.folds import ECE_BINS, MIN_FREQUENCY, Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import RANKED_BY, ComparisonTable, Row
@@ -52,6 +52,7 @@ def compare(
     X: Any = None,
     y: Any = None,
     *,
+    energies: Iterable[Any] | None = None,
     losses: Iterable[Any] | None = None,
     baselines: Iterable[str] | Mapping[str, Any] | None = None,
     cv: int = 5,
@@ -61,7 +62,7 @@ def compare(
     drop: Sequence[str] = (),
     on_row: Callable[[Row], Any] | None = None,
 ) -> ComparisonTable:
-    """Compare every loss of `EBMClassifier` with scikit-learn's classifiers on the same folds.
+    """Compare energies and losses of `EBMClassifier` with scikit-learn's on the same folds.
 
     Parameters
     ----------
@@ -71,8 +72,12 @@ def compare(
         scikit-learn's breast cancer data is taken.
     y : array-like of shape (n,) or str
         The labels, of any type, or the name of the target column of `X`.
+    energies : iterable of str or Energy, optional
+        Energies of `EBMClassifier`, each with all `losses` that suit it. By default the linear
+        one, and, unless losses are named, every other energy with ``"nll"``, the loss that serves
+        it best.
     losses : iterable of str or Loss, optional
-        Losses of `EBMClassifier`. By default all that suit a linear energy. Every loss but `nll`
+        Losses of `EBMClassifier`. By default all that suit an energy. Every loss but `nll`
         has its inverse temperature chosen on held-out rows (``beta="auto"``).
     baselines : iterable of str, or mapping of name to classifier, optional
         Names among LogisticRegression, LinearSVC, SGDClassifier, MLPClassifier and
@@ -116,6 +121,7 @@ def compare(
     comparison = Comparison(
         X,
         y,
+        energies=energies,
         losses=losses,
         baselines=baselines,
         cv=cv,
@@ -160,6 +166,7 @@ class Comparison:
         X: Any = None,
         y: Any = None,
         *,
+        energies: Iterable[Any] | None = None,
         losses: Iterable[Any] | None = None,
         baselines: Iterable[str] | Mapping[str, Any] | None = None,
         cv: int = 5,
@@ -169,8 +176,8 @@ class Comparison:
         drop: Sequence[str] = (),
         source: str = "data in memory",
     ):
-        losses, baselines = known_losses(losses), known_baselines(baselines)
-        if not losses and not baselines:
+        pairs, baselines = known_pairs(energies, losses), known_baselines(baselines)
+        if not pairs and not baselines:
             raise DataError("There is nothing to compare: no losses and no baselines.")
         if cv < 2:
             raise DataError(f"The number of folds, cv, is {cv}; it must be at least 2.")
@@ -191,7 +198,7 @@ class Comparison:
             categorical=list(range(n_numbers, n_columns)),
             n_rows=int(self.data.class_counts.sum()),
         )
-        self.contenders = contenders(losses, baselines, setting)
+        self.contenders = contenders(pairs, baselines, setting)
         self.table = ComparisonTable(about=_about(self, max_rows))
 
     def run(self) -> Generator[Row, None, None]:

@@ -1,4 +1,4 @@
-"""Who takes part in the comparison: every loss of EBMClassifier, and scikit-learn's own."""
+"""Who takes part in the comparison: energies and losses, and scikit-learn's own classifiers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from sklearn_ebm._learning import suitable_losses
 from sklearn_ebm.classifier import EBMClassifier
 from sklearn_ebm.compare.columns import DataError, closest
 from sklearn_ebm.compare.folds import Fold, prepare, prepare_for_trees
+from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
 
 
@@ -82,32 +83,76 @@ BASELINES: dict[str, Callable[[Setting], Contender]] = {
 }
 
 
-def known_losses(losses: Iterable[Any] | None) -> list[Any]:
-    """Return the losses to compare, their names checked: all that suit the energy for None.
+# What an energy besides the linear one takes part with where no losses are named: the loss of the
+# best log-loss in the benchmarks.
+BEST_LOSS = "nll"
+
+
+class Pair(NamedTuple):
+    """An energy and a loss that suits it, by name or as objects."""
+
+    energy: Any
+    loss: Any
+
+    @property
+    def model(self) -> str:
+        """What the table calls it."""
+        loss = self.loss if isinstance(self.loss, str) else repr(self.loss)
+        if self.energy == "linear":
+            return f"EBM {loss}"
+        energy = self.energy if isinstance(self.energy, str) else repr(self.energy)
+        return f"EBM {energy} {loss}"
+
+
+def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) -> list[Pair]:
+    """Return the energies and losses to compare, their names checked.
+
+    Parameters
+    ----------
+    energies : iterable of str or Energy, or None
+        None means the linear energy with all `losses`; and if these are not named either, every
+        other energy with the loss that serves it best.
+    losses : iterable of str or Loss, or None
+        None means all that suit each energy.
 
     Raises
     ------
     DataError
-        If a name is unknown, or its loss does not suit a linear energy.
+        If a name is unknown, or a loss suits none of the energies.
 
     Examples
     --------
-    >>> known_losses(["hinge", "nll"])
-    ['hinge', 'nll']
+    >>> [pair.model for pair in known_pairs(["linear", "kernel"], ["hinge", "nll"])]
+    ['EBM hinge', 'EBM nll', 'EBM kernel hinge', 'EBM kernel nll']
     """
-    suitable = suitable_losses("linear")
-    if losses is None:
-        return list(suitable)
-    losses = list(losses)
-    for name in losses:
-        if isinstance(name, str) and name in LOSSES.names and name not in suitable:
-            listed = ", ".join(suitable)
-            raise DataError(
-                f'The loss "{name}" does not suit a linear energy; use one of {listed}.'
-            )
+    if energies is None:
+        pairs = known_pairs(["linear"], losses)
+        if losses is None:
+            pairs += [Pair(name, BEST_LOSS) for name in ENERGIES if name != "linear"]
+        return pairs
+    energies, losses = list(energies), None if losses is None else list(losses)
+    for name in energies:
         if isinstance(name, str):
-            _check_known(name, suitable, "loss")
-    return losses
+            _check_known(name, ENERGIES.names, "energy")
+    for name in losses or ():
+        _check_suits(name, energies)
+    return [
+        Pair(energy, loss)
+        for energy in energies
+        for loss in (suitable_losses(energy) if losses is None else losses)
+        if not isinstance(loss, str) or loss in suitable_losses(energy)
+    ]
+
+
+def _check_suits(loss: Any, energies: Sequence[Any]) -> None:
+    """Raise DataError for the name of a loss that is unknown, or suits none of the energies."""
+    if not isinstance(loss, str):
+        return
+    suitable = list(dict.fromkeys(name for each in energies for name in suitable_losses(each)))
+    if loss in LOSSES.names and loss not in suitable:
+        of = "a linear energy" if energies == ["linear"] else "these energies"
+        raise DataError(f'The loss "{loss}" does not suit {of}; use one of {", ".join(suitable)}.')
+    _check_known(loss, suitable, "loss")
 
 
 def known_baselines(baselines: Iterable[str] | Mapping[str, Any] | None) -> Any:
@@ -133,13 +178,13 @@ def _check_known(name: str, known: Iterable[str], role: str) -> None:
         raise DataError(f'There is no {role} "{name}". {hint}Known are {", ".join(known)}.')
 
 
-def contenders(losses: Sequence[Any], baselines: Any, setting: Setting) -> list[Contender]:
+def contenders(pairs: Sequence[Pair], baselines: Any, setting: Setting) -> list[Contender]:
     """Return the contenders in the order in which they run.
 
     Parameters
     ----------
-    losses : sequence of str or Loss
-        What `known_losses` returned.
+    pairs : sequence of Pair
+        What `known_pairs` returned.
     baselines : sequence of str, or mapping of name to estimator
         What `known_baselines` returned.
     setting : Setting
@@ -147,14 +192,22 @@ def contenders(losses: Sequence[Any], baselines: Any, setting: Setting) -> list[
     Returns
     -------
     contenders : list of Contender
-        The losses first. All but nll choose β on held-out rows: it is nll that trains the
+        The energies first. All but nll choose β on held-out rows: it is nll that trains the
         energies themselves for probabilities, at β = 1.
     """
+    many = setting.n_rows > EARLY_STOPPING_ROWS
     entrants = []
-    for loss in losses:
-        beta = 1.0 if loss == "nll" else "auto"
-        estimator = EBMClassifier(loss=loss, beta=beta, tol=TOLERANCE, random_state=setting.seed)
-        entrants.append(Contender(f"EBM {loss}", estimator))
+    for pair in pairs:
+        stochastic = ENERGIES.resolve(pair.energy).stochastic
+        estimator = EBMClassifier(
+            energy=pair.energy,
+            loss=pair.loss,
+            beta=1.0 if pair.loss == "nll" else "auto",
+            tol=TOLERANCE,
+            early_stopping=many and stochastic,  # as for MLPClassifier
+            random_state=setting.seed,
+        )
+        entrants.append(Contender(pair.model, estimator))
     if isinstance(baselines, Mapping):
         return entrants + [Contender(name, own) for name, own in baselines.items()]
     return entrants + [BASELINES[name](setting) for name in baselines]
