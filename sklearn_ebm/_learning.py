@@ -17,6 +17,7 @@ from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
 from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies import ENERGIES, Energy
+from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Solver
 
@@ -152,6 +153,8 @@ def learn(
         solver = solver or SOLVERS["averaged" if loss.online else "preconditioned"]()
         conditioned: Any = energy.conditioned(X, objective.weight) if solver.conditions else None
         if conditioned is not None:
+            if n_answers == 2 and not loss.pinned:
+                conditioned = Antisymmetric(conditioned)
             objective = _conditioned(objective, conditioned)
             if automatic and not warm:
                 found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit)

@@ -33,10 +33,8 @@ def positive_level(level: float, objective: Objective) -> float:
 
 
 def bend_of(objective: Objective, w: Array, block: Block) -> Curvature:
-    """Curvature of the loss in some rows."""
-    energies = objective.energy.linearize(objective.layout.unpack(w), block.X).energies
-    assert objective.loss.curvature is not None
-    return objective.loss.curvature(energies, block.correct)
+    """Curvature of the loss in what the templates give, for some rows."""
+    return objective.bend(objective.layout.unpack(w), block)
 
 
 def row_sizes(objective: Objective, w: Array, block: Block) -> Array:

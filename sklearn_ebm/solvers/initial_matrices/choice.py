@@ -72,7 +72,7 @@ class CoupledModel(Model):
             self.begun = True
             # The product is a poor model, so it has to serve only half as long.
             self.cost = 0.5 * expected_cost(objective)
-            return Kronecker(objective, w)
+            return Kronecker(objective, w, self.rng)
         if 0 < iteration and spent < max(self.cost, FEWEST_STEPS):
             return None
         matrix = Coupled(objective, w, self.rng)
@@ -158,7 +158,7 @@ def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
     >>> type(model_of(objective, np.random.RandomState(0))).__name__
     'CoupledModel'
     """
-    X, k = objective.X, objective.n_answers
+    X, k = objective.X, objective.n_templates
     p = objective.layout.size // k
     if (
         objective.energy.gram is None

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.solvers.initial_matrices.base import (
@@ -18,8 +19,11 @@ from sklearn_ebm.solvers.initial_matrices.base import (
 # A row is drawn with a probability of at least this share of the average one.
 FLOOR = 0.1
 
-# Rows whose curvature is below this share of the mean are left out.
+# Where all rows are used, those whose curvature is below this share of the mean are left out.
 NEGLIGIBLE = 1e-3
+
+# More than this share of a block is used as a whole: copies take longer than their products.
+WORTH_COPYING = 0.75
 
 # Fewest and most rows that are drawn, for each parameter.
 FEWEST_SHARE, MOST_SHARE = 5, 40
@@ -77,27 +81,41 @@ def _sampled_hessian(
 ) -> tuple[Array, float]:
     """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature, and what that costs in evaluations."""
     size = objective.layout.size
-    chosen = _draw(objective, w, rng)
-    n_chosen = sum(len(part) for part, _ in chosen.values())
+    everything = _budget(objective) >= len(objective.y)
+    chosen = {} if everything else _draw(objective, w, rng)
 
-    def of_block(block: Block) -> tuple[Array]:
-        part, share = chosen[block.rows.start]
-        if not len(part):
-            return (np.zeros((size, size)),)
-        block = block.take(part) if len(part) < block.X.shape[0] else block
+    def of_block(block: Block) -> tuple[Array, int]:
+        share: Array = np.ones(1)
+        if not everything:
+            part, share = chosen[block.rows.start]
+            if not len(part):
+                return np.zeros((size, size)), 0
+            block = block.take(part)
         bend = bend_of(objective, w, block)
+        if everything:
+            block, bend = _without_negligible(block, bend)
         matrix = objective.energy.normal_matrix(block.X, bend, block.weight * share)
         assert matrix is not None
-        return (matrix,)
+        return matrix.astype(np.float64, copy=False), block.X.shape[0]
 
-    (matrix,) = objective.sum_over_rows(of_block)
-    return matrix.astype(np.float64), _cost(objective, n_chosen)
+    matrix, n_used = objective.sum_over_rows(of_block)
+    return matrix, _cost(objective, n_used)
+
+
+def _without_negligible(block: Block, bend: Curvature) -> tuple[Block, Curvature]:
+    """The rows of a block that bend, where the others are many enough to be worth a copy."""
+    sizes = block.weight * np.abs(bend.diagonals()).max(axis=1)
+    with np.errstate(invalid="ignore"):
+        part = np.flatnonzero(sizes > NEGLIGIBLE * sizes.mean())
+    if len(part) > WORTH_COPYING * len(sizes):
+        return block, bend
+    return block.take(part), bend.take(part)
 
 
 def _budget(objective: Objective) -> float:
     """How many rows are drawn."""
     n_rows, size = len(objective.y), objective.layout.size
-    k, p = objective.n_answers, size // objective.n_answers
+    k, p = objective.n_templates, size // objective.n_templates
     budget = max(FEWEST_SHARE * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
     # Few rare rows may hold much of the curvature: no fewer than so many, if there are.
     return min(budget, max(MOST_SHARE * size, MOST_ROWS), n_rows)
@@ -120,10 +138,7 @@ def expected_cost(objective: Objective) -> float:
 def _draw(
     objective: Objective, w: Array, rng: np.random.RandomState
 ) -> dict[int, tuple[Index, npt.NDArray[np.float64]]]:
-    """Rows and their factors 1/probability, by the first row of their block.
-
-    Where the budget covers all rows, those of negligible curvature are left out.
-    """
+    """Rows and their factors 1/probability, by the first row of their block."""
     n_rows = len(objective.y)
     found = objective.sum_over_rows(
         lambda block: ([row_sizes(objective, w, block).astype(np.float32)],)
@@ -133,12 +148,8 @@ def _draw(
     budget = _budget(objective)
     chosen = {}
     for rows, sizes in zip(objective.slices, parts, strict=True):
-        if budget < n_rows:
-            chance = budget / (1 + FLOOR) * (sizes / total + FLOOR / n_rows)
-            np.minimum(chance, 1.0, out=chance)
-            part = np.flatnonzero(rng.uniform(size=len(sizes)) < chance)
-            chosen[rows.start] = part, 1 / chance[part].astype(np.float64)
-        else:
-            part = np.flatnonzero(sizes > NEGLIGIBLE * total / n_rows)
-            chosen[rows.start] = part, np.ones(len(part))
+        chance = budget / (1 + FLOOR) * (sizes / total + FLOOR / n_rows)
+        np.minimum(chance, 1.0, out=chance)
+        part = np.flatnonzero(rng.uniform(size=len(sizes)) < chance)
+        chosen[rows.start] = part, 1 / chance[part].astype(np.float64)
     return chosen
