@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -141,8 +142,12 @@ class Standardized(Energy):
 
         Folded into the templates it would leave a difference of large numbers in the energies.
         """
-        far = float(np.max(np.abs(self.mean) / self.deviation, initial=0.0))
-        return far * float(np.finfo(dtype).eps) > CANCELLATION
+        return self._farthest * float(np.finfo(dtype).eps) > CANCELLATION
+
+    @cached_property
+    def _farthest(self) -> float:
+        """The largest mean in units of the deviation."""
+        return float(np.max(np.abs(self.mean) / self.deviation, initial=0.0))
 
     def from_params(self, params: Params) -> Params:
         """Parameters here of a linear energy on the columns as they are."""
