@@ -23,7 +23,7 @@ COUPLED_SIZE = 1000
 RENEWALS = (0, 5, 10, 20)
 
 # A matrix serves at least so many evaluations.
-FEWEST_STEPS = 5
+FEWEST_STEPS = 3
 
 
 class Model(ABC):
