@@ -79,8 +79,19 @@ class NLL(Loss):
         return value, result
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
-        """Second derivatives β (diag p − p pᵀ)."""
-        _, probability = SoftMinimum(self.beta)(energies)
+        """Second derivatives β (diag p − p pᵀ); of two answers β p₀p₁ [[1, −1], [−1, 1]]."""
+        if energies.shape[1] == 2:
+            odds = energies[:, 0] - energies[:, 1]
+            np.abs(odds, out=odds)
+            odds *= -self.beta
+            np.exp(odds, out=odds)
+            root = np.sqrt(self.beta * odds)  # p₀p₁ = odds/(1 + odds)²
+            root /= odds + 1
+            vector = np.empty_like(energies)
+            vector[:, 0] = root
+            np.negative(root, out=vector[:, 1])
+            return Curvature(np.zeros_like(energies), ((1.0, vector),))
+        probability = SoftMinimum(self.beta).weights(energies)
         return Curvature(self.beta * probability, ((-self.beta, probability),))
 
     def conjugate(self, slope: Array, correct: Mask) -> Array:
