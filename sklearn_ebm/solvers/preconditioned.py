@@ -131,7 +131,7 @@ class Search:
 
     @property
     def resolved(self) -> float:
-        """Relative decrease that gradients of the present precision resolve: their rounding squared.
+        """Relative decrease that gradients of the present precision resolve: rounding squared.
 
         Steps for less follow rounding, and so do the pairs that they leave.
         """
