@@ -11,7 +11,7 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import LOSSES, NLL
-from sklearn_ebm.solvers.initial_matrices import Coupled, Diagonal, Kronecker, model_of
+from sklearn_ebm.solvers.initial_matrices import Coupled, Diagonal, Kronecker, kronecker, model_of
 
 N, D = 60, 4
 SETTINGS = [
@@ -164,3 +164,30 @@ def test_the_bound_never_exceeds_the_minimum(loss, fit_intercept):
         w = best + 10.0 ** -(seed % 5) * point(one, seed)
         value, bound, _ = certify(exact, one.loss, w)
         assert bound <= least * (1 + 1e-6) <= value * (1 + 2e-6)
+
+
+def test_columns_that_are_rare_in_a_sample_of_the_rows_keep_their_curvature(monkeypatch):
+    rng = np.random.RandomState(0)
+    X = np.vstack([rng.normal(size=(4000, 3)), np.zeros((2, 3))])
+    X = np.hstack([X, np.zeros((len(X), 1))])
+    X[7, 3] = 1.0  # one row in 4,002, very likely not among those drawn
+    y = (X[:, 0] + rng.logistic(size=len(X)) > 0).astype(int)
+    plain = Objective(Linear(), NLL(), X, y, np.ones(len(y)), 2, 1e-6)
+    one = _conditioned(plain, Antisymmetric(plain.energy.conditioned(X, plain.weight)))
+    monkeypatch.setattr(kronecker, "FEWEST_DRAWN", 200)
+    zero, gradient = np.zeros(one.layout.size), point(one)
+    found = Kronecker(one, zero, np.random.RandomState(0))(gradient)
+    assert len(_drawn_rows(one)) < len(y) / 10
+    expected = np.linalg.solve(one.hessian(zero), gradient)
+    np.testing.assert_allclose(found, expected, rtol=0.5)
+    np.testing.assert_allclose(found[3], expected[3], rtol=0.05)
+
+
+def _drawn_rows(objective):
+    """Rows that the Gram matrix of a sample is made of, by watching."""
+    seen = []
+    gram = objective.energy.gram
+    objective.energy.gram = lambda X, weight: (seen.extend(X), gram(X, weight))[1]
+    Kronecker(objective, np.zeros(objective.layout.size), np.random.RandomState(0))
+    del objective.energy.gram
+    return seen

@@ -15,6 +15,9 @@ KRONECKER_ANSWERS = 400
 # there are so many times more.
 DRAWN_SHARE, FEWEST_DRAWN, WORTH_DRAWING = 40, 4096, 2
 
+# A column of which the sample holds less than this share counts as uncorrelated.
+REPRESENTED = 0.5
+
 
 class Kronecker(InitialMatrix):
     """The mean curvature of the loss times the Gram matrix of the features.
@@ -106,7 +109,7 @@ def _gram(objective: Objective, rng: np.random.RandomState | None = None) -> Arr
         return (gram(some.X, some.weight),)
 
     (total,) = objective.sum_over_rows(of_block)
-    return _with_diagonal(total, _diagonal(objective))
+    return _with_diagonal(total * (n_rows / n_drawn), _diagonal(objective))
 
 
 def _diagonal(objective: Objective) -> Array:
@@ -122,10 +125,14 @@ def _diagonal(objective: Objective) -> Array:
 
 
 def _with_diagonal(matrix: Array, diagonal: Array) -> Array:
-    """The correlations of a matrix with another diagonal; none where its own is zero."""
+    """The correlations of a sample with the diagonal of all rows.
+
+    Where the rows that make up a column are not in the sample, what is left of it may be constant,
+    and would seem to be the intercept: no correlations are better than those.
+    """
     found = matrix.diagonal()
     with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.where(found > 0, np.sqrt(diagonal / found), 0.0)
+        factor = np.where(found > REPRESENTED * diagonal, np.sqrt(diagonal / found), 0.0)
     result = matrix * factor * factor[:, None]
     np.fill_diagonal(result, diagonal)
     return result
