@@ -13,8 +13,10 @@ from sklearn_ebm.solvers.initial_matrices.base import (
     InitialMatrix,
     bend_of,
     positive_level,
-    row_sizes,
+    weighted_diagonals,
+    with_sums_of_columns,
 )
+from sklearn_ebm.solvers.initial_matrices.diagonal import diagonal_of
 
 # A row is drawn with a probability of at least this share of the average one.
 FLOOR = 0.1
@@ -40,7 +42,8 @@ class Coupled(InitialMatrix):
     """The Hessian on a sample of the rows, factorised.
 
     Σᵢ∈S wᵢ/πᵢ Bᵢ ⊗ φᵢφᵢᵀ + diag(λ), with a row in S with probability πᵢ: in proportion to
-    wᵢ max_c (Bᵢ)_cc, but for a floor. Its mean over draws is the Hessian. With N = kp parameters,
+    wᵢ max_c (Bᵢ)_cc, but for a floor. Its mean over draws is the Hessian, and then each column is
+    scaled to what it is in all rows. With N = kp parameters,
     max(5N, 10 (4p + 60) n/(kp²)) rows are drawn, and no more than max(40N, 65,536); the second
     number takes about 5 + 75/p evaluations, however many rows there are.
 
@@ -82,7 +85,7 @@ def _sampled_hessian(
     """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature, and what that costs in evaluations."""
     size = objective.layout.size
     everything = _budget(objective) >= len(objective.y)
-    chosen = {} if everything else _draw(objective, w, rng)
+    chosen, diagonal = ({}, None) if everything else _draw(objective, w, rng)
 
     def of_block(block: Block) -> tuple[Array, int]:
         share: Array = np.ones(1)
@@ -99,6 +102,8 @@ def _sampled_hessian(
         return matrix.astype(np.float64, copy=False), block.X.shape[0]
 
     matrix, n_used = objective.sum_over_rows(of_block)
+    if diagonal is not None:
+        matrix = with_sums_of_columns(matrix, diagonal, objective.n_templates)
     return matrix, _cost(objective, n_used)
 
 
@@ -137,13 +142,19 @@ def expected_cost(objective: Objective) -> float:
 
 def _draw(
     objective: Objective, w: Array, rng: np.random.RandomState
-) -> dict[int, tuple[Index, npt.NDArray[np.float64]]]:
-    """Rows and their factors 1/probability, by the first row of their block."""
+) -> tuple[dict[int, tuple[Index, npt.NDArray[np.float64]]], Array]:
+    """Rows and their factors 1/probability, by the first row of their block; and Σ of all rows.
+
+    The second is the diagonal of the Hessian: it comes with the same pass.
+    """
     n_rows = len(objective.y)
-    found = objective.sum_over_rows(
-        lambda block: ([row_sizes(objective, w, block).astype(np.float32)],)
-    )
-    (parts,) = found
+
+    def of_block(block: Block) -> tuple[list[Array], Array]:
+        share = weighted_diagonals(objective, w, block)
+        sizes = np.abs(share).max(axis=1).astype(np.float32)
+        return [sizes], diagonal_of(objective, share, block)
+
+    parts, diagonal = objective.sum_over_rows(of_block)
     total = sum(float(part.sum(dtype=np.float64)) for part in parts) + np.finfo(float).tiny
     budget = _budget(objective)
     chosen = {}
@@ -152,4 +163,4 @@ def _draw(
         np.minimum(chance, 1.0, out=chance)
         part = np.flatnonzero(rng.uniform(size=len(sizes)) < chance)
         chosen[rows.start] = part, 1 / chance[part].astype(np.float64)
-    return chosen
+    return chosen, diagonal

@@ -6,7 +6,12 @@ import numpy as np
 
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of, positive_level
+from sklearn_ebm.solvers.initial_matrices.base import (
+    InitialMatrix,
+    bend_of,
+    positive_level,
+    with_sums_of_columns,
+)
 
 # Largest number of answers whose curvatures are coupled in a Kronecker product.
 KRONECKER_ANSWERS = 400
@@ -14,9 +19,6 @@ KRONECKER_ANSWERS = 400
 # Rows that are drawn for a Gram matrix: so many for each column, no fewer than that, and only where
 # there are so many times more.
 DRAWN_SHARE, FEWEST_DRAWN, WORTH_DRAWING = 40, 4096, 2
-
-# A column of which the sample holds less than this share counts as uncorrelated.
-REPRESENTED = 0.5
 
 
 class Kronecker(InitialMatrix):
@@ -109,7 +111,7 @@ def _gram(objective: Objective, rng: np.random.RandomState | None = None) -> Arr
         return (gram(some.X, some.weight),)
 
     (total,) = objective.sum_over_rows(of_block)
-    return _with_diagonal(total * (n_rows / n_drawn), _diagonal(objective))
+    return with_sums_of_columns(total * (n_rows / n_drawn), _diagonal(objective), 1)
 
 
 def _diagonal(objective: Objective) -> Array:
@@ -122,17 +124,3 @@ def _diagonal(objective: Objective) -> Array:
         return (np.concatenate([np.ravel(part) for part in diagonal.values()]),)
 
     return objective.sum_over_rows(of_block)[0]
-
-
-def _with_diagonal(matrix: Array, diagonal: Array) -> Array:
-    """The correlations of a sample with the diagonal of all rows.
-
-    Where the rows that make up a column are not in the sample, what is left of it may be constant,
-    and would seem to be the intercept: no correlations are better than those.
-    """
-    found = matrix.diagonal()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.where(found > REPRESENTED * diagonal, np.sqrt(diagonal / found), 0.0)
-    result = matrix * factor * factor[:, None]
-    np.fill_diagonal(result, diagonal)
-    return result
