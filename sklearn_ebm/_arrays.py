@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -61,6 +61,17 @@ def row_slices(
 def _first_numbers(count: int) -> npt.NDArray[np.intp]:
     """0, 1, ..., shared by all blocks of one size."""
     numbers = np.arange(count)
+    numbers.flags.writeable = False
+    return numbers
+
+
+@lru_cache(maxsize=8)
+def ones(count: int) -> npt.NDArray[np.float64]:
+    """1, 1, ..., shared by all blocks of one size.
+
+    Products with a view of one number, repeated, take several times as long.
+    """
+    numbers = np.ones(count)
     numbers.flags.writeable = False
     return numbers
 
@@ -181,7 +192,7 @@ def _dense_column(X: Any, column: Any) -> npt.NDArray[np.float64]:
 
 
 def _about_mean(
-    X: Any, share: npt.NDArray[np.float64], mean: Any, square: Any
+    X: Any, share_of: Callable[[slice], Any], mean: Any, square: Any
 ) -> npt.NDArray[np.float64]:
     """Weighted variances from mean squares; by a second pass where the mean squares are no help."""
     variance: npt.NDArray[np.float64] = square - mean * mean
@@ -192,7 +203,7 @@ def _about_mean(
     for rows in blocks_of(X):
         apart = take_rows(X, rows) - mean
         apart *= apart
-        variance += share[rows] @ apart
+        variance += share_of(rows) @ apart
     return variance
 
 
@@ -238,7 +249,7 @@ def column_moments(
                 mean += share @ block
             square += share @ (block * block)
         if centred:
-            square = _about_mean(X, weight / top / total, mean, square)
+            square = _about_mean(X, lambda rows: weight[rows] / top / total, mean, square)
     mean[~np.isfinite(mean)] = 0.0  # the sum overflowed, and with it every centre is as good
     deviation = np.sqrt(square)
     lost = ~np.isfinite(deviation) | (deviation < 1e-140)

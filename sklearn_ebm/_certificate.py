@@ -177,11 +177,10 @@ class _DualPoint:
             return dual, size, objective.layout.pack(pullback(weighted))
 
         dual, self.size, gradient = objective.sum_over_rows(of_block)
+        weight = None if objective.equal_weights else objective.weight
         at_zero = sum(
             share * float(conjugate(np.zeros((1, k)), correct_mask(np.array([answer]), k))[0])
-            for answer, share in enumerate(
-                np.bincount(objective.y, objective.weight, minlength=k).tolist()
-            )
+            for answer, share in enumerate(np.bincount(objective.y, weight, minlength=k).tolist())
         )
         return at_zero, dual, gradient
 

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, take_rows
+from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, ones, take_rows
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
@@ -166,7 +166,8 @@ class Objective:
         X = take_rows(self.X, rows).astype(self.dtype, copy=False)
         kept = self._masks
         mask = correct_mask(self.y[rows], self.n_answers) if kept is None else kept[number]
-        return Block(X, mask, self.weight[rows], rows)
+        weight = ones(rows.stop - rows.start) if self.equal_weights else self.weight[rows]
+        return Block(X, mask, weight, rows)
 
     def blocks(self) -> Iterator[Block]:
         """All blocks of rows in their order."""
