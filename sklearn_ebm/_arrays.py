@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -17,8 +17,14 @@ BLOCK_ENTRIES = 262_144
 BLOCK_FEATURES = {4: 4_194_304, 8: 400_000}
 FEWEST_ROWS, MOST_ROWS = 256, 16_384
 
+# Rows of fewer numbers than half of this are worked on several at a time.
+WIDE = 256
+
 # A column whose deviation is so much smaller than its mean may be constant up to rounding.
 ROUNDING = 1e-9
+
+# Variances below this share of the mean square are not taken from a difference of the two.
+CANCELLED = 1e-3
 
 # Below this much work, threads cost more than they bring: each energy counts for the length of its
 # row, and for so many passes.
@@ -55,6 +61,17 @@ def row_slices(
 def _first_numbers(count: int) -> npt.NDArray[np.intp]:
     """0, 1, ..., shared by all blocks of one size."""
     numbers = np.arange(count)
+    numbers.flags.writeable = False
+    return numbers
+
+
+@lru_cache(maxsize=8)
+def ones(count: int) -> npt.NDArray[np.float64]:
+    """1, 1, ..., shared by all blocks of one size.
+
+    Products with a view of one number, repeated, take several times as long.
+    """
+    numbers = np.ones(count)
     numbers.flags.writeable = False
     return numbers
 
@@ -112,6 +129,30 @@ def take_rows(X: Any, rows: slice) -> Any:
     return sparse_rows(X, rows) if sparse.issparse(X) and X.format == "csr" else X[rows]
 
 
+def scaled_rows(X: Any, origin: Any, scale: Any) -> npt.NDArray[np.float64]:
+    """(X − origin) scale of dense rows, in float64.
+
+    Loops over few columns cost more than what they do: narrow rows are taken several at a time.
+
+    Examples
+    --------
+    >>> scaled_rows(np.array([[3.0, 1.0], [5.0, 1.0]]), np.array([1.0, 0.0]), np.array([0.5, 2.0]))
+    array([[1., 2.],
+           [2., 2.]])
+    """
+    n_rows, n_columns = X.shape
+    several = WIDE // max(n_columns, 1)
+    result = np.empty(X.shape)
+    whole = n_rows - n_rows % several if several > 1 and X.flags.c_contiguous else 0
+    if whole:
+        wide = result[:whole].reshape(-1, several * n_columns)
+        np.subtract(X[:whole].reshape(wide.shape), np.tile(origin, several), out=wide)
+        wide *= np.tile(scale, several)
+    np.subtract(X[whole:], origin, out=result[whole:])
+    result[whole:] *= scale
+    return result
+
+
 def column_range(X: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Least and most of each column."""
     least, most = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
@@ -150,6 +191,22 @@ def _dense_column(X: Any, column: Any) -> npt.NDArray[np.float64]:
     return np.ravel(values.toarray() if sparse.issparse(values) else values).astype(np.float64)
 
 
+def _about_mean(
+    X: Any, share_of: Callable[[slice], Any], mean: Any, square: Any
+) -> npt.NDArray[np.float64]:
+    """Weighted variances from mean squares; by a second pass where the mean squares are no help."""
+    variance: npt.NDArray[np.float64] = square - mean * mean
+    # Sums in float32 have too few digits for a difference, and far from zero all have.
+    if X.dtype == np.float64 and (variance >= CANCELLED * square).all():
+        return variance
+    variance = np.zeros_like(mean)
+    for rows in blocks_of(X):
+        apart = take_rows(X, rows) - mean
+        apart *= apart
+        variance += share_of(rows) @ apart
+    return variance
+
+
 def column_moments(
     X: Any, weight: npt.NDArray[np.float64], *, centred: bool
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -183,17 +240,16 @@ def column_moments(
     square = np.zeros(X.shape[1])
     blocks = list(blocks_of(X))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        if centred:
-            for rows in blocks:
-                mean += (weight[rows] / top / total) @ take_rows(X, rows)
         for rows in blocks:
             block, share = take_rows(X, rows), weight[rows] / top / total
             if sparse.issparse(block):
                 square += block.multiply(block).T @ share
-            else:
-                block = block - mean
-                block *= block
-                square += share @ block
+                continue
+            if centred:
+                mean += share @ block
+            square += share @ (block * block)
+        if centred:
+            square = _about_mean(X, lambda rows: weight[rows] / top / total, mean, square)
     mean[~np.isfinite(mean)] = 0.0  # the sum overflowed, and with it every centre is as good
     deviation = np.sqrt(square)
     lost = ~np.isfinite(deviation) | (deviation < 1e-140)

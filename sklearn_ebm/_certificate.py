@@ -177,11 +177,10 @@ class _DualPoint:
             return dual, size, objective.layout.pack(pullback(weighted))
 
         dual, self.size, gradient = objective.sum_over_rows(of_block)
+        weight = None if objective.equal_weights else objective.weight
         at_zero = sum(
             share * float(conjugate(np.zeros((1, k)), correct_mask(np.array([answer]), k))[0])
-            for answer, share in enumerate(
-                np.bincount(objective.y, objective.weight, minlength=k).tolist()
-            )
+            for answer, share in enumerate(np.bincount(objective.y, weight, minlength=k).tolist())
         )
         return at_zero, dual, gradient
 
@@ -276,9 +275,14 @@ class _Circulated(_Balance):
         push = -tally
         np.fill_diagonal(push, 0.0)
         factors = _circulation(push.clip(min=0))
+        of_rows = factors.max(axis=1)
+        others = ~np.eye(len(factors), dtype=bool)
+        alike = bool((factors == of_rows[:, None])[others].all())
 
         def change(slope: Array, correct: Mask) -> Array:
             index = right_index(correct)
+            if alike:  # nothing drops out, so a row as a whole is scaled
+                return slope * np.take(of_rows, index[1])[:, None]
             result = slope * np.take(factors.T, index[1], axis=1).T
             result[index] = 0
             result[index] = -result.sum(axis=1)
@@ -313,6 +317,10 @@ def _circulation(push: Array) -> Array:
     """
     # Slopes may always shrink, so flows that rounding cannot tell from none are dropped: a chain
     # that is held together by them has no law that could be computed.
+    if len(push) == 2:  # of two, no chain has to be solved
+        least = min(push[0, 1], push[1, 0])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(push > 0, least / push, 0.0)
     push = np.where(push > NEGLIGIBLE_FLOW * push.sum(axis=1, keepdims=True), push, 0.0)
     push = np.where(push > NEGLIGIBLE_FLOW * push.sum(axis=0), push, 0.0)
     n_parts, part_of = connected_components(push > 0, connection="strong")

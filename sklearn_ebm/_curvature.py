@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 
 
 class Curvature(NamedTuple):
@@ -54,6 +54,11 @@ class Curvature(NamedTuple):
             along = factor * np.einsum("ij,ij->i", vector, direction)
             result += along[:, None].astype(result.dtype, copy=False) * vector
         return result
+
+    def take(self, rows: Index) -> Curvature:
+        """Return that of a selection of rows."""
+        outer = tuple((factor, vector[rows]) for factor, vector in self.outer)
+        return Curvature(self.diagonal[rows], outer)
 
     def diagonals(self) -> Array:
         """Return the diagonal of each row's matrix, (n, m)."""

@@ -166,8 +166,12 @@ def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
     X, y = validate_data(
         estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
     )
-    check_classification_targets(y)
-    return X, y, *classes_and_answers(y)
+    classes, answer = classes_and_answers(y)
+    # Whole numbers are classes: they are not sorted once more to find that out, unless there are
+    # so many that scikit-learn has a warning.
+    if not np.issubdtype(y.dtype, np.integer) or 2 * len(classes) > len(y):
+        check_classification_targets(y)
+    return X, y, classes, answer
 
 
 def classes_and_answers(y: Array) -> tuple[Array, Index]:
@@ -219,7 +223,7 @@ def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str 
     used = weight > 0
     if not used.all():
         X, answer, weight = X[used], answer[used], weight[used]
-    if len(np.unique(answer)) < 2:
+    if (answer == answer[0]).all():
         raise ValueError(
             f"{what} holds one class only, {classes[answer[0]]!r} (rows of weight zero do not "
             "count); a classifier needs rows of at least two classes."

@@ -19,6 +19,7 @@ from sklearn_ebm._path import Path
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import ENERGIES, Energy
+from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Result, Solver
 
@@ -216,6 +217,8 @@ def learn(
         conditioned: Any = inner.conditioned(rows, share) if solver.conditions else None
         warm, near = start is not None, False
         if conditioned is not None:
+            if n_answers == 2 and not loss.pinned:
+                conditioned = Antisymmetric(conditioned)
             objective = _conditioned(objective, conditioned)
             if automatic and not warm:
                 found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit)

@@ -31,8 +31,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, take_rows
-from sklearn_ebm._params import Array, ParameterLayout
+from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, ones, take_rows
+from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._params import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
 
@@ -115,6 +116,7 @@ class Objective:
         self.y = y
         self.weight = weight
         self.n_answers = n_answers
+        self.n_templates = energy.n_templates(n_answers)
         self.workers = workers
         self.layout = ParameterLayout(energy.shapes(X.shape[1], n_answers))
         self.penalized = self.layout.mask(energy.penalized)
@@ -164,7 +166,8 @@ class Objective:
         X = take_rows(self.X, rows).astype(self.dtype, copy=False)
         kept = self._masks
         mask = correct_mask(self.y[rows], self.n_answers) if kept is None else kept[number]
-        return Block(X, mask, self.weight[rows], rows)
+        weight = ones(rows.stop - rows.start) if self.equal_weights else self.weight[rows]
+        return Block(X, mask, weight, rows)
 
     def blocks(self) -> Iterator[Block]:
         """All blocks of rows in their order."""
@@ -253,15 +256,19 @@ class Objective:
 
         return product
 
+    def bend(self, params: Params, block: Block) -> Curvature:
+        """Curvature of the loss in what the templates give, for some rows."""
+        energies = self.energy.linearize(params, block.X).energies
+        assert self.loss.curvature is not None
+        return self.energy.bend_of_templates(self.loss.curvature(energies, block.correct))
+
     def hessian(self, w: Array) -> Array | None:
         """∇²f(w) as a matrix, as `hessian_product`; None where the energy does not give it."""
         params = self.layout.unpack(w)
         matrix = np.diag(self.penalty)
-        assert self.loss.curvature is not None
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             for block in self.blocks():
-                energies = self.energy.linearize(params, block.X).energies
-                bend = self.loss.curvature(energies, block.correct)
+                bend = self.bend(params, block)
                 part = self.energy.normal_matrix(block.X, bend, block.weight)
                 if part is None:
                     return None

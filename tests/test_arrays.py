@@ -11,6 +11,7 @@ from sklearn_ebm._arrays import (
     column_range,
     correct_mask,
     right_index,
+    scaled_rows,
     take_rows,
 )
 
@@ -60,6 +61,18 @@ def test_a_large_offset_does_not_hide_the_deviation(offset):
     mean, deviation = column_moments(X + offset, np.ones(500), centred=True)
     np.testing.assert_allclose(mean, (X + offset).mean(axis=0), rtol=1e-14)
     np.testing.assert_allclose(deviation, X.std(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (100, 3), (257, 2), (40, 300), (5, 0)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_narrow_rows_are_scaled_as_wide_ones_are(shape, dtype, order):
+    rng = np.random.RandomState(0)
+    X = np.asarray(rng.normal(size=shape), dtype=dtype, order=order)
+    origin, scale = rng.normal(size=(2, shape[1]))
+    for rows in (X, X[::2]):
+        expected = (rows.astype(float) - origin) * scale
+        np.testing.assert_allclose(scaled_rows(rows, origin, scale), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", CONTAINERS)

@@ -54,7 +54,7 @@ class Energy(BaseEstimator, ABC):
         many minima, where single steps on few rows go further than exact ones on all.
     features : callable or None
         ``X -> φ(X)``, (n, p), dense or CSR: what one template for each answer meets, if there are
-        templates. The parameters are then one array (k, p).
+        templates. The parameters are then one array (k, p), k being `n_templates`.
     gram : callable or None
         ``(X, weight) -> Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ`` of the features that one template for each answer
         meets, where there are such features.
@@ -121,6 +121,10 @@ class Energy(BaseEstimator, ABC):
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies of all classes (``answers=None``) or of given answers, and their derivatives."""
 
+    def n_templates(self, n_answers: int) -> int:
+        """Return how many templates meet the features: one for each answer, unless tied."""
+        return n_answers
+
     def curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
@@ -136,7 +140,8 @@ class Energy(BaseEstimator, ABC):
         ----------
         X : ndarray or CSR of shape (n, d)
         bend : Curvature
-            B: second derivatives of the loss in the energies of each row.
+            B: second derivatives of the loss in the energies of each row, as `bend_of_templates`
+            returned them.
         weight : ndarray of shape (n,)
 
         Returns
@@ -145,6 +150,13 @@ class Energy(BaseEstimator, ABC):
             In the order of `shapes`.
         """
         return None
+
+    def bend_of_templates(self, bend: Curvature) -> Curvature:
+        """Return second derivatives in what the templates give, from those in the energies.
+
+        The same, unless there are fewer templates than answers.
+        """
+        return bend
 
     def curvature_diagonal(self, X: Any, bend: Array) -> Params | None:
         """Σᵢ hᵢ (∂Fᵢ/∂W)² for weighted second derivatives h (n, k); None where not written."""

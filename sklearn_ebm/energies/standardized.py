@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._arrays import blocks_of, column_moments, row_slices, take_rows
+from sklearn_ebm._arrays import blocks_of, column_moments, row_slices, scaled_rows, take_rows
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
@@ -141,8 +142,12 @@ class Standardized(Energy):
 
         Folded into the templates it would leave a difference of large numbers in the energies.
         """
-        far = float(np.max(np.abs(self.mean) / self.deviation, initial=0.0))
-        return far * float(np.finfo(dtype).eps) > CANCELLATION
+        return self._farthest * float(np.finfo(dtype).eps) > CANCELLATION
+
+    @cached_property
+    def _farthest(self) -> float:
+        """The largest mean in units of the deviation."""
+        return float(np.max(np.abs(self.mean) / self.deviation, initial=0.0))
 
     def from_params(self, params: Params) -> Params:
         """Parameters here of a linear energy on the columns as they are."""
@@ -186,7 +191,7 @@ class Standardized(Energy):
         def fill(part: slice) -> None:
             rows[part] = self.features(X[part], np.float32)
 
-        for _ in workers(fill, row_slices(X.shape[0], 1, 16 * X.shape[1])):
+        for _ in workers(fill, row_slices(X.shape[0], 1, 4 * X.shape[1])):
             pass
         width = rows.shape[1]
         return Standardized(np.zeros(width), np.ones(width), False), rows
@@ -203,8 +208,7 @@ class Standardized(Energy):
                 rows = sparse.hstack([rows, np.ones((X.shape[0], 1))], format="csr")
             return rows.astype(dtype or X.dtype, copy=False)
         rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=dtype or X.dtype)
-        inner = rows[:, : X.shape[1]]
-        np.divide(X - self.mean, self.deviation, out=inner, casting="same_kind")
+        rows[:, : X.shape[1]] = scaled_rows(X, self.mean, 1 / self.deviation)
         if self.fit_intercept:
             rows[:, -1] = 1
         return rows

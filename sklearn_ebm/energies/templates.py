@@ -76,7 +76,7 @@ def template_normal_matrix(
     Parameters
     ----------
     rows_of : callable
-        Indices of rows -> φ as a dense array.
+        Indices of rows, or a slice of them -> φ as a dense array.
     n_features : int
         p.
     bend : Curvature
@@ -94,7 +94,9 @@ def template_normal_matrix(
     total = np.zeros((k, n_features, k, n_features), dtype=dtype)
     chunk = max(OUTER_ENTRIES // (k * n_features), 32)
     for start in range(0, len(used), chunk):
-        part = used[start : start + chunk]
+        part: Any = used[start : start + chunk]
+        if len(used) == len(size):  # views of rows instead of copies
+            part = slice(start, start + chunk)
         rows = rows_of(part)
         share = weight[part, None].astype(dtype, copy=False)
         if of_differences:
@@ -105,7 +107,7 @@ def template_normal_matrix(
             total[c, :, c, :] += rows.T @ (rows * (share * bend.diagonal[part, c, None]))
         for factor, vector in bend.outer:
             joint = (vector[part] * np.sqrt(share))[:, :, None] * rows[:, None, :]
-            joint = joint.reshape(len(part), k * n_features)
+            joint = joint.reshape(len(joint), k * n_features)
             product = joint.T @ joint
             product *= factor
             total += product.reshape(total.shape)

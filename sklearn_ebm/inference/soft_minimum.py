@@ -109,13 +109,15 @@ class SoftMinimum(Elimination):
         """Odds of the higher of two energies against the lower, and the weights of both.
 
         Each weight is e^{min(βd, 0)} / (1 + e^{−β|d|}) with the difference d to the other energy:
-        exponentials take less time than choices by a mask.
+        the larger of the odds and a mask is the numerator, which takes less time than a choice by
+        the mask or another exponential.
         """
         apart = energies[..., 1] - energies[..., 0]
-        apart *= self.beta
+        if self.beta != 1:
+            apart *= self.beta
         odds = np.exp(-np.abs(apart))
         total = odds + 1
         weights = np.empty_like(energies)
-        np.divide(np.exp(np.minimum(apart, 0)), total, out=weights[..., 0])
-        np.divide(np.exp(np.minimum(-apart, 0)), total, out=weights[..., 1])
+        np.divide(np.maximum(odds, apart >= 0), total, out=weights[..., 0])
+        np.divide(np.maximum(odds, apart <= 0), total, out=weights[..., 1])
         return odds, weights

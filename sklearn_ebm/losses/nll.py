@@ -63,26 +63,45 @@ class NLL(Loss):
         sign -= 1
         apart = energies[:, 0] - energies[:, 1]
         apart *= sign
-        apart *= self.beta
+        if self.beta != 1:
+            apart *= self.beta
         odds = np.abs(apart)
         np.negative(odds, out=odds)
         np.exp(odds, out=odds)  # no exponent is positive
-        slope = np.exp(np.minimum(apart, 0))
+        slope = np.maximum(odds, apart >= 0)  # e^{min(βu, 0)}
         slope /= odds + 1
         value = np.maximum(apart, 0) + np.log1p(odds)
-        value /= self.beta
+        if self.beta != 1:
+            value /= self.beta
         result = np.empty_like(energies)
         np.multiply(slope, sign, out=result[:, 0])
         np.negative(result[:, 0], out=result[:, 1])
         return value, result
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
-        """Second derivatives β (diag p − p pᵀ)."""
-        _, probability = SoftMinimum(self.beta)(energies)
+        """Second derivatives β (diag p − p pᵀ); of two answers β p₀p₁ [[1, −1], [−1, 1]]."""
+        if energies.shape[1] == 2:
+            odds = energies[:, 0] - energies[:, 1]
+            np.abs(odds, out=odds)
+            odds *= -self.beta
+            np.exp(odds, out=odds)
+            root = np.sqrt(self.beta * odds)  # p₀p₁ = odds/(1 + odds)²
+            root /= odds + 1
+            vector = np.empty_like(energies)
+            vector[:, 0] = root
+            np.negative(root, out=vector[:, 1])
+            return Curvature(np.zeros_like(energies), ((1.0, vector),))
+        probability = SoftMinimum(self.beta).weights(energies)
         return Curvature(self.beta * probability, ((-self.beta, probability),))
 
     def conjugate(self, slope: Array, correct: Mask) -> Array:
         """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""
+        if slope.shape[1] == 2:
+            wrong = np.abs(slope[:, 0])  # p(ȳ), whichever of the two is right
+            entropy = wrong * np.log(np.maximum(wrong, np.finfo(wrong.dtype).tiny))
+            right = 1 - wrong
+            entropy += right * np.log(np.maximum(right, np.finfo(wrong.dtype).tiny))
+            return entropy / self.beta
         probability = np.negative(slope)
         probability[right_index(correct)] += 1
         # p log p is 0 at p = 0, and so is p log(tiny): one logarithm and no branches.

@@ -78,9 +78,11 @@ class PreconditionedLBFGS(Solver):
         result = Result(start, search.value, 0, False, "max_iter was reached", [search.value])
         for _ in range(max_iter):
             direction = search.direction()
-            if search.expected <= tol * abs(search.value) and not search.to_float64():
-                result.converged, result.message = True, "the expected decrease is below tol"
-                break
+            if search.expected <= max(tol, search.resolved) * abs(search.value):
+                if not search.to_float64():
+                    result.converged, result.message = True, "the expected decrease is below tol"
+                    break
+                direction = search.direction()
             if not search.step(direction):
                 result.converged = result.exhausted = True
                 result.message = "rounding hides any further decrease"
@@ -126,6 +128,14 @@ class Search:
         """Value and gradient in the precision of the present phase."""
         self.n_evaluations += 1
         return self.phases[0].evaluate(w)
+
+    @property
+    def resolved(self) -> float:
+        """Relative decrease that gradients of the present precision resolve: rounding squared.
+
+        Steps for less follow rounding, and so do the pairs that they leave.
+        """
+        return float(np.finfo(self.phases[0].dtype).eps) ** 2
 
     def progress(self) -> Progress:
         """What a monitor sees."""

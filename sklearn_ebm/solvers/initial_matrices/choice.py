@@ -23,7 +23,7 @@ COUPLED_SIZE = 1000
 RENEWALS = (0, 5, 10, 20)
 
 # A matrix serves at least so many evaluations.
-FEWEST_STEPS = 5
+FEWEST_STEPS = 3
 
 
 class Model(ABC):
@@ -72,7 +72,7 @@ class CoupledModel(Model):
             self.begun = True
             # The product is a poor model, so it has to serve only half as long.
             self.cost = 0.5 * expected_cost(objective)
-            return Kronecker(objective, w)
+            return Kronecker(objective, w, self.rng)
         if 0 < iteration and spent < max(self.cost, FEWEST_STEPS):
             return None
         matrix = Coupled(objective, w, self.rng)
@@ -158,7 +158,7 @@ def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
     >>> type(model_of(objective, np.random.RandomState(0))).__name__
     'CoupledModel'
     """
-    X, k = objective.X, objective.n_answers
+    X, k = objective.X, objective.n_templates
     p = objective.layout.size // k
     if (
         objective.energy.gram is None

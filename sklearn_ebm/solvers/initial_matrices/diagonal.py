@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of
+from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, weighted_diagonals
 
 
 class Diagonal(InitialMatrix):
@@ -47,13 +47,15 @@ class Ruler(InitialMatrix):
 
 def hessian_diagonal(objective: Objective, w: Array) -> Array:
     """Diagonal of the Hessian without the penalty, (size,)."""
-    energy = objective.energy
 
     def of_block(block: Block) -> tuple[Array]:
-        share = bend_of(objective, w, block).diagonals()
-        share *= block.weight.astype(share.dtype)[:, None]
-        diagonal = energy.curvature_diagonal(block.X, share)
-        assert diagonal is not None
-        return (objective.layout.pack(diagonal),)
+        return (diagonal_of(objective, weighted_diagonals(objective, w, block), block),)
 
     return objective.sum_over_rows(of_block)[0]
+
+
+def diagonal_of(objective: Objective, share: Array, block: Block) -> Array:
+    """Σᵢ hᵢ φⱼ² over some rows, (size,), for weighted second derivatives h (n, k)."""
+    diagonal = objective.energy.curvature_diagonal(block.X, share)
+    assert diagonal is not None
+    return objective.layout.pack(diagonal)

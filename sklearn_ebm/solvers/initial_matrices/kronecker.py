@@ -6,10 +6,19 @@ import numpy as np
 
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of, positive_level
+from sklearn_ebm.solvers.initial_matrices.base import (
+    InitialMatrix,
+    bend_of,
+    positive_level,
+    with_sums_of_columns,
+)
 
 # Largest number of answers whose curvatures are coupled in a Kronecker product.
 KRONECKER_ANSWERS = 400
+
+# Rows that are drawn for a Gram matrix: so many for each column, no fewer than that, and only where
+# there are so many times more.
+DRAWN_SHARE, FEWEST_DRAWN, WORTH_DRAWING = 40, 4096, 2
 
 
 class Kronecker(InitialMatrix):
@@ -30,11 +39,16 @@ class Kronecker(InitialMatrix):
     objective : Objective
         With an energy that gives `gram` and a loss with curvature.
     w : ndarray of shape (size,)
+    rng : RandomState, optional
+        Draws rows for the Gram matrix, where there are many for each column; without it, all rows
+        are used.
     """
 
-    def __init__(self, objective: Objective, w: Array) -> None:
-        gram = _gram(objective) / objective.weight.sum()
-        k, p = objective.n_answers, len(gram)
+    def __init__(
+        self, objective: Objective, w: Array, rng: np.random.RandomState | None = None
+    ) -> None:
+        gram = _gram(objective, rng) / objective.weight.sum()
+        k, p = objective.n_templates, len(gram)
         penalty = objective.penalty.reshape(k, p)[0]
         # Whitened by penalty and ridge together: (a G + λ) = R (a R⁻¹GR⁻¹ + 1) R with R² = λ + ε.
         mean = self._mean_curvature(objective, w)
@@ -53,7 +67,7 @@ class Kronecker(InitialMatrix):
     @staticmethod
     def _mean_curvature(objective: Objective, w: Array) -> Array:
         """Σ wᵢ Bᵢ (k, k), or its diagonal (k,) where there are many answers."""
-        coupled = objective.n_answers <= KRONECKER_ANSWERS
+        coupled = objective.n_templates <= KRONECKER_ANSWERS
 
         def of_block(block: Block) -> tuple[Array]:
             bend = bend_of(objective, w, block)
@@ -81,9 +95,32 @@ class Kronecker(InitialMatrix):
         return ((turned @ self.vectors.T) / self.root).ravel()
 
 
-def _gram(objective: Objective) -> Array:
-    """Σ wᵢ φᵢφᵢᵀ."""
-    gram = objective.energy.gram
+def _gram(objective: Objective, rng: np.random.RandomState | None = None) -> Array:
+    """Σ wᵢ φᵢφᵢᵀ, or what a sample of the rows says of it, with the right diagonal."""
+    gram, n_rows = objective.energy.gram, len(objective.y)
     assert gram is not None
-    (total,) = objective.sum_over_rows(lambda block: (gram(block.X, block.weight),))
-    return total
+    n_drawn = max(DRAWN_SHARE * objective.layout.size // objective.n_templates, FEWEST_DRAWN)
+    if rng is None or n_rows < WORTH_DRAWING * n_drawn:
+        (total,) = objective.sum_over_rows(lambda block: (gram(block.X, block.weight),))
+        return total
+    drawn = np.sort(rng.randint(n_rows, size=n_drawn))
+
+    def of_block(block: Block) -> tuple[Array]:
+        first, last = np.searchsorted(drawn, [block.rows.start, block.rows.stop])
+        some = block.take(drawn[first:last] - block.rows.start)
+        return (gram(some.X, some.weight),)
+
+    (total,) = objective.sum_over_rows(of_block)
+    return with_sums_of_columns(total * (n_rows / n_drawn), _diagonal(objective), 1)
+
+
+def _diagonal(objective: Objective) -> Array:
+    """Diagonal of Σ wᵢ φᵢφᵢᵀ."""
+    energy = objective.energy
+
+    def of_block(block: Block) -> tuple[Array]:
+        diagonal = energy.curvature_diagonal(block.X, block.weight[:, None])
+        assert diagonal is not None
+        return (np.concatenate([np.ravel(part) for part in diagonal.values()]),)
+
+    return objective.sum_over_rows(of_block)[0]

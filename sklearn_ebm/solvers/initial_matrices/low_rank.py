@@ -84,7 +84,7 @@ class LowRank(InitialMatrix):
 
 def low_rank(objective: Objective, w: Array) -> LowRank | None:
     """Return the matrix at some parameters; None where it would not help or not pay."""
-    k = objective.n_answers
+    k = objective.n_templates
     penalty = objective.penalty.reshape(k, -1)[0]
     inverse = np.where(penalty > 0, 1 / np.where(penalty > 0, penalty, 1.0), 0.0)
     reach = _reach(objective, w, inverse)
