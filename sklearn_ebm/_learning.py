@@ -200,14 +200,11 @@ def learn(
     automatic = solver is None
     solver = solver or default_solver(energy, loss)
     with Workers() as workers:
-        if start is None:
-            energy = energy.prepared(X, y, weight, n_answers, rng)
-            params = energy.start(X, y, weight, n_answers, rng)
-        else:
-            energy, params = start
+        energy = energy.prepared(X, y, weight, n_answers, rng) if start is None else start.energy
         # What never moves is computed once: F(x, y) = F'(φ(x), y).
         represent, inner = energy.factored() or (None, energy)
         rows = X if represent is None else represent(X)
+        params = start.params if start else inner.start(rows, y, weight, n_answers, rng)
         # In units of the mean weight, neither weights nor sums over rows leave the range of floats.
         unit = float(weight.mean())
         # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
