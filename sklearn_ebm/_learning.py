@@ -148,7 +148,7 @@ def learn(
             while again:
                 found, near = liblinear.start(), True
                 w = objective.layout.pack(conditioned.from_params(found.params))
-                again = not path.consider(w, found.slopes) and liblinear.tighten(*path.gaps)
+                again = not path.consider(w, found.slopes) and liblinear.tighten(*path.standing)
         if warm and not np.isfinite(objective.value(w)):
             warm, w = False, np.zeros_like(w)  # made for rows of quite another size
         surrogate = loss.surrogate()

@@ -26,11 +26,18 @@ from sklearn_ebm._params import Array, Params
 # From so many parameters on, sparse rows start from liblinear where that has the loss.
 SIZE = 1000
 
-# Fits in a row, each with what the one before lacked.
-ATTEMPTS = 3
+# A first fit at this tolerance is a look: is the mean loss below this share of the margin? Then few
+# rows are undecided, steps go on with those alone, and close fits are cheap. Otherwise they may
+# take minutes.
+LOOK, SEPARABLE = 1.0, 0.1
 
-# Its tolerance lies between these; the gap is about half as large.
-COARSEST, FINEST = 0.1, 1e-7
+# Fits after that, each with what the one before lacked; where the look saw loss in many rows, there
+# is one, with a tolerance no lower than this.
+ATTEMPTS = 3
+NOISY_TOLERANCE = 5e-4
+
+# The lowest tolerance; the gap is about half as large.
+FINEST = 1e-7
 
 # The constant column, in units of the root mean square of ‖x‖. The larger it is, the less the
 # intercepts are penalised, and the more steps they take.
@@ -92,9 +99,8 @@ class Liblinear:
 
     def __init__(self, objective: Objective, fit_intercept: bool, C: float, tol: float) -> None:
         self.objective, self.tol = objective, tol
-        self.tolerance, self.constant = float(np.clip(tol, FINEST, COARSEST)), CONSTANT
-        self.undone = np.inf
-        self.attempts = ATTEMPTS
+        self.tolerance, self.constant = max(LOOK, tol), CONSTANT
+        self.undone, self.attempts, self.looked = np.inf, ATTEMPTS, False
         self.marked: Any = None
         X, known = objective.X, objective.loss.liblinear(objective.n_answers)
         self.suits = False
@@ -122,19 +128,27 @@ class Liblinear:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             machine.fit(self.marked, self.objective.y, sample_weight=self.objective.weight)
-        self.attempts -= 1
         return _start_of(machine, self.objective, self.unit, mark)
 
-    def tighten(self, gap: float, undone: float) -> bool:
-        """Aim closer, and say whether another fit can be expected to close the gap.
+    def tighten(self, value: float, gap: float, undone: float) -> bool:
+        """Aim closer, and say whether another fit can be expected to be worth it.
 
         Parameters
         ----------
+        value : float
+            The objective at the last start.
         gap : float
-            The certified relative gap of the last start.
+            Its certified relative gap.
         undone : float
-            The part of it that a better solution of liblinear's own problem takes away.
+            The part of the gap that a better solution of liblinear's own problem takes away.
         """
+        if not self.looked:
+            self.looked = True
+            noisy = value > SEPARABLE * self.unit * self.objective.weight.sum()
+            self.attempts = 1 if noisy else ATTEMPTS
+            self.tolerance = max(self.tol, NOISY_TOLERANCE if noisy else FINEST)
+            return True
+        self.attempts -= 1
         room, before = AIM * self.tol, self.undone
         self.undone = undone
         if undone > room:

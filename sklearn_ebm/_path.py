@@ -147,10 +147,10 @@ class Path:
         return max(self.error, 0.0) / abs(self.total.value)
 
     @property
-    def gaps(self) -> tuple[float, float]:
-        """The relative gap, and the part of it that the slopes of the last certificate cost."""
+    def standing(self) -> tuple[float, float, float]:
+        """Best value, its relative gap, and the part of it that the last slopes cost."""
         value = max(abs(self.total.value), 1e-300)
-        return self.error / value, self.smoothing / value
+        return value, self.error / value, self.smoothing / value
 
     @property
     def closed(self) -> bool:

@@ -37,8 +37,9 @@ def texts(n_rows=600, n_columns=3000, k=5, seed=0):
 
 @pytest.fixture
 def small(monkeypatch):
-    """liblinear for problems of any size."""
+    """liblinear for problems of any size and as close as it gets, noisy or not."""
     monkeypatch.setattr(_liblinear, "SIZE", 0)
+    monkeypatch.setattr(_liblinear, "SEPARABLE", np.inf)
 
 
 # Tilting -----------------------------------------------------------------------------------------
@@ -108,7 +109,8 @@ def last(objective, fit_intercept, tol=1e-6):
         w = objective.layout.pack(start.params)
         found = certify(objective, start.slopes, w)
         gap = (found.value - found.bound) / found.value
-        if gap <= tol or not liblinear.tighten(gap, found.smoothing / found.value):
+        part = found.smoothing / found.value
+        if gap <= tol or not liblinear.tighten(found.value, gap, part):
             return start, w, found
 
 
@@ -185,10 +187,20 @@ def test_wide_sparse_rows_that_can_be_separated_end_certified(k, fit_intercept, 
 
 def test_a_start_that_does_not_close_the_gap_is_gone_on_from(monkeypatch):
     monkeypatch.setattr(_liblinear, "ATTEMPTS", 1)
-    monkeypatch.setattr(_liblinear, "CONSTANT", 1e-3)
+    monkeypatch.setattr(_liblinear, "CONSTANT", 1e-3)  # intercepts are held back
     X, y = texts(n_rows=100, k=3)
     clf = EBMClassifier(loss="hinge", tol=1e-3).fit(X, y)
     assert clf.n_iter_ > 0 and clf.gap_ <= 1e-3
+
+
+def test_close_fits_are_for_rows_that_can_be_separated():
+    X, y = texts(n_rows=60, n_columns=500, k=3)
+    objective = Objective(Linear(), Hinge(), X, y, np.ones(60), 3, 1.0)
+    for value, tolerance, attempts in ((0.05, 1e-6, 3), (0.5, _liblinear.NOISY_TOLERANCE, 1)):
+        liblinear = Liblinear(objective, True, 1.0, 1e-6)
+        assert liblinear.tighten(60 * value, 1.0, 1.0)  # a look is always followed by a fit
+        assert (liblinear.tolerance, liblinear.attempts) == (tolerance, attempts)
+        assert liblinear.tighten(60 * value, 0.1, 0.1) == (attempts > 1)
 
 
 def test_liblinear_is_left_out_where_it_is_not_at_home():
