@@ -18,7 +18,7 @@ LAYERS = (
     ("energies",),
     ("losses",),
     ("_objective",),
-    ("solvers", "_certificate"),
+    ("solvers", "_certificate", "_liblinear"),
     ("_path",),
     ("_learning", "_temperature"),
     ("checks", "_validation", "_collapse"),
