@@ -74,7 +74,7 @@ def certifiable(objective: Objective) -> bool:
 
 
 def certify(
-    objective: Objective, slopes_of: Loss, w: Array, *, worth: float = np.inf
+    objective: Objective, slopes_of: Loss | Array, w: Array, *, worth: float = np.inf
 ) -> Certificate:
     """Evaluate the objective at `w`, and bound its minimum from below.
 
@@ -82,8 +82,9 @@ def certify(
     ----------
     objective : Objective
         With the loss that is to be minimised.
-    slopes_of : Loss
-        The loss whose slopes serve as the dual point: the same, or a smoothed version of it.
+    slopes_of : Loss or ndarray of shape (n, k)
+        The loss whose slopes serve as the dual point: the same, or a smoothed version of it. Or
+        slopes in the domain of the conjugate, wherever they come from.
     w : ndarray of shape (size,)
     worth : float, default=inf
         Where smoothing alone costs more than this share of the value, no bound is looked for: the
@@ -118,7 +119,7 @@ def certify(
 class _DualPoint:
     """Slopes at some parameters, balanced so that nothing pulls at a free parameter."""
 
-    def __init__(self, objective: Objective, slopes_of: Loss, w: Array) -> None:
+    def __init__(self, objective: Objective, slopes_of: Loss | Array, w: Array) -> None:
         self.objective = objective
         self.slopes_of = slopes_of
         self.params = objective.layout.unpack(w)
@@ -132,7 +133,13 @@ class _DualPoint:
 
     def _slope(self, block: Block) -> tuple[Array, Pullback]:
         energies, pullback, *_ = self.objective.energy.linearize(self.params, block.X)
-        return self.slopes_of(energies, block.correct)[1], pullback
+        return self._slope_at(energies, block), pullback
+
+    def _slope_at(self, energies: Array, block: Block) -> Array:
+        given = self.slopes_of
+        if isinstance(given, np.ndarray):
+            return given[block.rows].copy(order="F")  # whoever gets it may work in it
+        return given(energies, block.correct)[1]
 
     def value(self) -> tuple[float, float]:
         """Σ wᵢ ℓᵢ, and what smoothing costs; the first pass over the rows."""
@@ -144,7 +151,7 @@ class _DualPoint:
             loss, slope = objective.loss(energies, block.correct)
             touch = 0.0
             if not same:
-                slope = self.slopes_of(energies, block.correct)[1]
+                slope = self._slope_at(energies, block)
                 assert conjugate is not None
                 apart = loss + conjugate(slope, block.correct)
                 apart -= np.einsum("ij,ij->i", slope, energies)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import LinearSVC
 
+from sklearn_ebm._liblinear import Liblinear
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
@@ -26,17 +23,6 @@ from sklearn_ebm.solvers import SOLVERS, Result, Solver
 # A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
 # does not pay; above, half of X is too much to ask.
 TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
-
-# From so many parameters on, sparse rows start from liblinear where that has the loss.
-LIBLINEAR_SIZE = 1000
-
-# Its steps are cheap next to ours on such rows: it goes on until they no longer pay.
-LIBLINEAR_TOL = 5e-4
-
-# Its steps become many where the mean of C‖x‖² is large, and it cannot be told to stop.
-LIBLINEAR_LENGTH = 1e4
-
-_liblinear_lock = threading.Lock()
 
 # Weights within this factor of their mean are safe in float32.
 TWIN_WEIGHTS = 1e12
@@ -217,9 +203,6 @@ def learn(
             if n_answers == 2 and not loss.pinned:
                 conditioned = Antisymmetric(conditioned)
             objective = _conditioned(objective, conditioned)
-            if automatic and not warm:
-                found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit)
-                near, params = found is not None, found or params
             params = conditioned.from_params(params)
 
         def energy_params(w: Array) -> Params:
@@ -237,6 +220,13 @@ def learn(
             )  # fmt: skip
         path = Path(objective, solver, tol, max_iter or solver.iterations, rng, watch)
         w = objective.layout.pack(params)
+        if conditioned is not None and automatic and not warm:
+            liblinear = Liblinear(objective, conditioned.fit_intercept, C * unit, tol)
+            again = liblinear.suits
+            while again:
+                found, near = liblinear.start(), True
+                w = objective.layout.pack(conditioned.from_params(found.params))
+                again = not path.consider(w, found.slopes) and liblinear.tighten(*path.standing)
         if warm and not np.isfinite(objective.value(w)):
             warm, w = False, np.zeros_like(w)  # made for rows of quite another size
         result, gap = _follow(path, w, warm=warm, near=near)
@@ -368,39 +358,6 @@ def _conditioned(plain: Objective, energy: Any) -> Objective:
         if twin is not None:
             objective.single = over(*twin)
     return objective
-
-
-def _start_of_liblinear(objective: Objective, fit_intercept: bool, C: float) -> Params | None:
-    """Parameters from `LinearSVC`, where it minimises nearly the same on many sparse columns.
-
-    On such rows its dual coordinate steps are far ahead of ours in the beginning. It penalises the
-    intercept and gives no certificate, so this is a start and no more.
-    """
-    k = objective.n_answers
-    known = objective.loss.liblinear(k)
-    if known is None or not sparse.issparse(objective.X) or objective.layout.size < LIBLINEAR_SIZE:
-        return None
-    if len(np.unique(objective.y)) < k:
-        return None  # it would not know the classes that have no rows
-    settings, unit = known
-    X = objective.X
-    longest = float(np.dot(X.data.astype(np.float64), X.data)) / X.shape[0] * C / unit
-    if not longest <= LIBLINEAR_LENGTH or X.nnz > np.iinfo(np.int32).max:
-        return None
-    if X.indices.dtype != np.int32:  # liblinear knows no others
-        X = type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
-    # Its generator of random numbers is one for the process.
-    with _liblinear_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        machine = LinearSVC(
-            C=C / unit, tol=LIBLINEAR_TOL, random_state=0,
-            fit_intercept=fit_intercept, **settings,
-        ).fit(X, objective.y, sample_weight=objective.weight)  # fmt: skip
-    coef, intercept = unit * machine.coef_, unit * np.atleast_1d(machine.intercept_)
-    if k == 2:
-        coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2
-    start = {"coef": coef, "intercept": intercept}
-    return {name: start[name] for name in start if name != "intercept" or fit_intercept}
 
 
 def _is_mapped(X: Any) -> bool:

@@ -65,6 +65,8 @@ NEWTON_WORK = 2e10
 POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
+CERTIFIED = "the certified gap is below tol"
+
 # A start near the minimum begins no colder than this share of the first temperature.
 COLDEST_START = 1e-4
 
@@ -150,21 +152,37 @@ class Path:
         return max(self.error, 0.0) / abs(self.total.value)
 
     @property
+    def standing(self) -> tuple[float, float, float]:
+        """Best value, its relative gap, and the part of it that the last slopes cost."""
+        value = max(abs(self.total.value), 1e-300)
+        return value, self.error / value, self.smoothing / value
+
+    @property
     def closed(self) -> bool:
         """Whether the certified gap is within tol."""
         return bool(np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value))
+
+    def consider(self, w: Array, slopes: Array) -> bool:
+        """Whether a point is good enough, by slopes (n, k) that prove it; it counts if not."""
+        self._certify(slopes, w)
+        if self.closed:
+            self.total.curve.append(self.total.value)
+            self.total.converged, self.total.message = True, CERTIFIED
+        return self.closed
 
     def minimize(self, w: Array, *, warm: bool = False, near: bool = False) -> Result:
         """Follow the path from `w`.
 
         A warm start, the minimum of something similar, spares the first stage; one that is near
-        the minimum begins where its own bound is tightest.
+        the minimum begins where its own bound is tightest; one that is there is the answer.
         """
         if self.loss.online or self.solver.stochastic:
             self.total = self.solver.minimize(
                 self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng,
                 monitor=self._monitor(certified=False),
             )  # fmt: skip
+            return self.total
+        if self.closed:
             return self.total
         temperature = first = 0.0 if self.smooth else _first_temperature(self.loss)
         if near and temperature and self.certifiable:
@@ -202,6 +220,7 @@ class Path:
 
         A point near the minimum is nearer to that of a cold path than to that of a warm one.
         """
+        known = self.bound
         best, chosen = np.inf, temperature
         while temperature > COLDEST_START * _first_temperature(self.loss):
             self.bound = -np.inf
@@ -210,7 +229,7 @@ class Path:
                 break
             best, chosen = self.error, temperature
             temperature *= COOLING
-        self.bound = self.total.value - best if np.isfinite(best) else -np.inf
+        self.bound = max(known, self.total.value - best if np.isfinite(best) else -np.inf)
         return chosen
 
     def _first_tolerance(self) -> float:
@@ -300,7 +319,7 @@ class Path:
         )
         if self.closed or settled:
             total.converged = True
-            total.message = stage.message if settled else "the certified gap is below tol"
+            total.message = stage.message if settled else CERTIFIED
             return True
         return False
 
@@ -330,12 +349,12 @@ class Path:
 
         return look
 
-    def _certify(self, loss: Loss, w: Array, worth: float = np.inf) -> None:
+    def _certify(self, slopes_of: Loss | Array, w: Array, worth: float = np.inf) -> None:
         """Take a point into account: its value, and the bound that its slopes give.
 
         A bound is not looked for where smoothing costs more than a share of the value.
         """
-        value, bound, self.smoothing = certify(self.objective, loss, w, worth=worth)
+        value, bound, self.smoothing = certify(self.objective, slopes_of, w, worth=worth)
         self.spared = self.certifiable and self.smoothing > worth * abs(value)
         self.total.n_evaluations += 1 if self.spared else CERTIFICATE_EVALUATIONS
         # A bound above the value that it bounds is rounding, and no bound.

@@ -18,7 +18,7 @@ LAYERS = (
     ("energies",),
     ("losses",),
     ("_objective",),
-    ("solvers", "_certificate"),
+    ("solvers", "_certificate", "_liblinear"),
     ("_watch",),
     ("_path", "_progress"),
     ("_learning", "_temperature"),

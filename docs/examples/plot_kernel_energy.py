@@ -48,7 +48,7 @@ figure.colorbar(shade, ax=axes[:3].tolist(), label="F(x, y)", shrink=0.9)
 shade = axes[3].pcolormesh(across, up, best.reshape(across.shape), cmap="Greys", vmin=1 / 3, vmax=1)
 for k in range(3):
     axes[3].scatter(*X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3)
-axes[3].scatter(*landmarks.T, marker="x", s=16, color="black", linewidth=0.8)
+axes[3].scatter(*landmarks.T, marker="x", s=18, color="#009E73", linewidth=1.2)
 axes[3].set_title("probability of the answer")
 figure.colorbar(shade, ax=axes[3], shrink=0.9)
 for ax in axes:
