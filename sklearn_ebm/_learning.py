@@ -174,7 +174,8 @@ def learn(
     """
     automatic = solver is None
     solver = solver or default_solver(energy, loss)
-    with Workers() as workers:
+    # The products of one mini-batch are for all threads of BLAS; there are no blocks to share out.
+    with Workers(limit_blas=not solver.stochastic) as workers:
         if start is None:
             energy = energy.prepared(X, y, weight, n_answers, rng)
             params = energy.start(X, y, weight, n_answers, rng)
@@ -197,11 +198,11 @@ def learn(
                 found = _start_of_liblinear(objective, conditioned.fit_intercept, C * unit)
                 near, params = found is not None, found or params
             params = conditioned.from_params(params)
-        path = Path(objective, solver, tol, max_iter or solver.iterations, rng)
+        path = Path(objective, solver, tol, max_iter or solver.iterations_for(objective), rng)
         w = objective.layout.pack(params)
         if warm and not np.isfinite(objective.value(w)):
             warm, w = False, np.zeros_like(w)  # made for rows of quite another size
-        surrogate = loss.surrogate()
+        surrogate = None if solver.stochastic else loss.surrogate()
         if surrogate is not None:
             easier = path.with_loss(surrogate).minimize(w)
             w, path.total.n_evaluations = easier.w, easier.n_evaluations

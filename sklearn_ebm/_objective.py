@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, take_rows
-from sklearn_ebm._params import Array, ParameterLayout
+from sklearn_ebm._params import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
 
@@ -220,6 +220,39 @@ class Objective:
             gradient += pull
         return value, gradient
 
+    def on_batch(
+        self, params: Params, rows: Any, energy: Energy, gradient: Array, parts: Params
+    ) -> float:
+        """Mean over some rows of their weighted losses, without the penalty; and its gradient.
+
+        Parameters
+        ----------
+        params : dict
+            In the dtype of the rows.
+        rows : ndarray of int, or slice
+        energy : Energy
+            The energy as this step sees it; see `Energy.training`.
+        gradient : ndarray of shape (size,)
+            The gradient is written here.
+        parts : dict
+            Its parts by name: ``layout.unpack(gradient)``, which need not be made for each step.
+        """
+        X = self.X[rows] if isinstance(rows, np.ndarray) else take_rows(self.X, rows)
+        line = energy.linearize(params, X)
+        row_value, slope = self.loss(line.energies, correct_mask(self.y[rows], self.n_answers))
+        weight = self.weight[rows]
+        slope = self.weighted(slope, weight)
+        slope *= 1 / len(weight)
+        if line.pullback_into is None:
+            self.layout.pack(line.pullback(slope), out=gradient)
+        else:
+            line.pullback_into(slope, parts)
+        return float(weight @ row_value.astype(np.float64, copy=False)) / len(weight)
+
+    def penalty_at(self, w: Array) -> float:
+        """(λ/2) ‖W‖² of the penalised parameters."""
+        return 0.5 * float((self.penalty * w) @ w)
+
     def value(self, w: Array) -> float:
         """Value at `w`, without the way back."""
         params = self.layout.unpack(w)
@@ -231,7 +264,7 @@ class Objective:
 
         (value,) = self.sum_over_rows(of_block)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return value + 0.5 * float((self.penalty * w) @ w)
+            return value + self.penalty_at(w)
 
     def hessian_product(self, w: Array) -> Callable[[Array], Array]:
         """v -> ∇²f(w) v, for a linear energy and a loss with curvature."""
