@@ -174,8 +174,7 @@ def learn(
     """
     automatic = solver is None
     solver = solver or default_solver(energy, loss)
-    # The products of one mini-batch are for all threads of BLAS; there are no blocks to share out.
-    with Workers(limit_blas=not solver.stochastic) as workers:
+    with Workers() as workers:
         if start is None:
             energy = energy.prepared(X, y, weight, n_answers, rng)
             params = energy.start(X, y, weight, n_answers, rng)

@@ -73,12 +73,6 @@ class Workers:
     That number is what ``OMP_NUM_THREADS``, ``threadpoolctl`` and joblib's workers set, so all of
     them are obeyed. The results come in the order of the items, whatever the number of threads.
 
-    Parameters
-    ----------
-    limit_blas : bool, default=True
-        Whether BLAS is held to one thread inside. Where it is not, all threads are its own, and
-        `map` runs in one.
-
     Examples
     --------
     >>> with Workers() as workers:
@@ -86,12 +80,9 @@ class Workers:
     14
     """
 
-    def __init__(self, limit_blas: bool = True) -> None:
-        self.limit_blas = limit_blas
-
     def __enter__(self) -> Workers:
         self._held = _limit
-        self.n_threads = self._held.acquire() if self.limit_blas else 1
+        self.n_threads = self._held.acquire()
         self._pool: ThreadPoolExecutor | None = None
         return self
 
@@ -105,8 +96,7 @@ class Workers:
             if self._pool is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)
         finally:
-            if self.limit_blas:
-                self._held.release()
+            self._held.release()
 
     def map(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """Apply a function to each item; like the built-in `map`, in order."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._objective import Objective
+from sklearn_ebm._objective import Gradient, Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
@@ -34,7 +34,12 @@ RETRIES = 6
 
 # Parameters are moved in pieces of this many bytes, which stay in cache from one operation to the
 # next.
-PIECE = 2**17
+PIECE = 2**19
+
+# A batch is shared out among threads in parts of this many multiplications at least. The number of
+# parts does not depend on that of threads, so neither does the rounding.
+PART_WORK = 7e6
+MOST_PARTS = 16
 
 
 class Adam(Solver):
@@ -229,9 +234,13 @@ class _Search:
         self.solver, self.objective, self.rng = solver, objective, rng
         self.max_iter = max_iter
         self.w = start.astype(objective.dtype)
-        self.gradient = np.empty_like(self.w)
         self.params = objective.layout.unpack(self.w)  # views: they follow w
-        self.parts = objective.layout.unpack(self.gradient)
+        self.n_rows = len(objective.y)
+        self.batch_size = min(solver.batch_size, self.n_rows)
+        self.n_batches = -(-self.n_rows // self.batch_size)
+        n_parts = self.batch_size * len(self.w) / PART_WORK
+        n_parts = int(np.clip(n_parts, 1, min(MOST_PARTS, self.batch_size)))
+        self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
         known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
         zero = Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0)
         self.moments = memory.astype(self.w.dtype) if known else zero
@@ -240,74 +249,96 @@ class _Search:
         self.curve: list[float] = []
         self.reference: float | None = None
         self.value: float | None = None  # at the end, where it is known already
-        self.pieces = _pieces(self._decay(), self.w.itemsize)
+        most = min(PIECE // self.w.itemsize, -(-len(self.w) // n_parts))
+        pieces = _pieces(self._decay(), most)
+        self.shares = [pieces[number::n_parts] for number in range(n_parts)]
         self.before = self._snapshot()
 
     def _decay(self) -> Array:
         """The share of each parameter that decays in a step of length one."""
         if self.solver.weight_decay is not None:
             return np.where(self.objective.penalized, self.solver.weight_decay, 0.0)
-        return self.objective.penalty / len(self.objective.y)
+        return self.objective.penalty / self.n_rows
 
     def make_pass(self) -> bool:
         """One pass over the rows; False, and unfinished, if it explodes."""
-        solver, objective = self.solver, self.objective
-        n, size = len(objective.y), solver.batch_size
-        order = self.rng.permutation(n) if size < n else None
-        n_batches = -(-n // size)
+        n, size = self.n_rows, self.batch_size
+        order = self.rng.permutation(n) if self.n_batches > 1 else None
         total, self.value = 0.0, None
-        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            for number in range(n_batches):
-                rows: Any = (
-                    slice(0, n) if order is None else order[number * size : (number + 1) * size]
-                )
-                energy = objective.energy.training(self.rng)
-                mean = objective.on_batch(self.params, rows, energy, self.gradient, self.parts)
-                if not self._is_sound(mean):
-                    return False
-                if number == 0:
-                    # Only now is it known that the parameters at the start of this pass are good.
-                    self.before = self._snapshot()
-                total += mean * (n if order is None else len(rows))
-                if not self.curve:
-                    self.curve.append(mean * n + objective.penalty_at(self.w))
-                self._step(self._rate(n_batches))
-            self.curve.append(total + objective.penalty_at(self.w))
+        for first in range(0, n, size):
+            batch = range(first, min(first + size, n))
+            mean = self._evaluate(batch, order)
+            if not self._is_sound(mean):
+                return False
+            if first == 0:
+                # Only now is it known that the parameters at the start of this pass are good.
+                self.before = self._snapshot()
+            if not self.curve:
+                self.curve.append(mean * n + self.objective.penalty_at(self.w))
+            total += mean * len(batch)
+            self._step()
+        self.curve.append(total + self.objective.penalty_at(self.w))
         self.passes += 1
         return True
 
-    def _rate(self, n_batches: int) -> float:
-        rate = self.solver.learning_rate * self.factor
-        if self.solver.schedule == "cosine":
-            rate *= cosine(self.steps / (self.max_iter * n_batches))
-        return rate
+    def _evaluate(self, batch: range, order: Any) -> float:
+        """Mean loss of a batch; the gradient is the sum of `gradients`, one for each part."""
+        n_parts = min(len(self.gradients), len(batch))
+        bounds = [batch.start + len(batch) * part // n_parts for part in range(n_parts + 1)]
+        energies = [self.objective.energy.training(self.rng) for _ in range(n_parts)]
 
-    def _step(self, rate: float) -> None:
+        def of_part(part: int) -> float:
+            rows = slice(bounds[part], bounds[part + 1])
+            return self.objective.on_batch(
+                self.params, rows if order is None else order[rows], 1 / len(batch),
+                energies[part], self.gradients[part],
+            )  # fmt: skip
+
+        for gradient in self.gradients[n_parts:]:
+            gradient.vector[:] = 0
+        return float(sum(self.objective.workers(of_part, range(n_parts))))
+
+    def _step(self) -> None:
         """Move the parameters along the gradient, which is used up.
 
         Both corrections of the moments go into the two numbers of the step.
         """
-        moments, solver = self.moments, self.solver
+        solver, moments = self.solver, self.moments
+        rate = solver.learning_rate * self.factor
+        if solver.schedule == "cosine":
+            rate *= cosine(self.steps / (self.max_iter * self.n_batches))
         moments.n_steps += 1
         self.steps += 1
         sum_1 = (1 - solver.beta_1**moments.n_steps) / (1 - solver.beta_1)
         sum_2 = (1 - solver.beta_2**moments.n_steps) / (1 - solver.beta_2)
         length, epsilon = rate * math.sqrt(sum_2) / sum_1, solver.epsilon * math.sqrt(sum_2)
-        for piece, decay in self.pieces:
-            w, g = self.w[piece], self.gradient[piece]
-            first, second = moments.first[piece], moments.second[piece]
-            if decay:
-                w *= max(1 - rate * decay, 0.0)
-            first *= solver.beta_1
-            first += g
-            second *= solver.beta_2
-            np.square(g, out=g)
-            second += g
-            np.sqrt(second, out=g)
-            g += epsilon
-            np.divide(first, g, out=g)
-            g *= length
-            w -= g
+
+        def move(pieces: list[tuple[slice, float]]) -> None:
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                for piece, decay in pieces:
+                    self._move(piece, 1 - rate * decay, length, epsilon)
+
+        for _ in self.objective.workers(move, self.shares):
+            pass
+
+    def _move(self, piece: slice, kept: float, length: float, epsilon: float) -> None:
+        """One step of some parameters."""
+        w, g = self.w[piece], self.gradients[0].vector[piece]
+        for other in self.gradients[1:]:
+            g += other.vector[piece]
+        first, second = self.moments.first[piece], self.moments.second[piece]
+        if kept != 1:
+            w *= max(kept, 0.0)
+        first *= self.solver.beta_1
+        first += g
+        second *= self.solver.beta_2
+        np.square(g, out=g)
+        second += g
+        np.sqrt(second, out=g)
+        g += epsilon
+        np.divide(first, g, out=g)
+        g *= length
+        w -= g
 
     def _is_sound(self, mean: float) -> bool:
         """Whether a mean loss is finite and in the range of the first one."""
@@ -322,7 +353,7 @@ class _Search:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             self.value = self.objective.value(self.w)
             losses = self.value - self.objective.penalty_at(self.w)
-        return self._is_sound(losses / len(self.objective.y))
+        return self._is_sound(losses / self.n_rows)
 
     def _snapshot(self) -> tuple[Array, Moments, int, int]:
         return self.w.copy(), self.moments.astype(self.w.dtype), self.steps, self.passes
@@ -362,10 +393,9 @@ def cosine(share: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * share))
 
 
-def _pieces(decay: Array, itemsize: int) -> list[tuple[slice, float]]:
-    """Slices of parameters that decay alike, none larger than `PIECE` bytes, and their decay."""
+def _pieces(decay: Array, most: int) -> list[tuple[slice, float]]:
+    """Slices of no more than so many parameters that decay alike, and their decay."""
     changes = np.flatnonzero(np.diff(decay)) + 1
-    most = PIECE // itemsize
     return [
         (slice(first, min(first + most, stop)), float(decay[first]))
         for begin, stop in pairwise([0, *changes.tolist(), len(decay)])
