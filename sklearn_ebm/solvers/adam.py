@@ -48,11 +48,9 @@ class Adam(Solver):
     .. math:: m \leftarrow β_1 m + (1 - β_1) g, \quad v \leftarrow β_2 v + (1 - β_2) g^2, \quad
         \hat m = m / (1 - β_1^t), \quad \hat v = v / (1 - β_2^t)
 
-    g is the gradient of the mean loss of the rows of a batch. The penalty is decoupled from it:
-    before each step, penalised parameters are multiplied by 1 − ηλ/n, so that λ weighs against the
-    losses of all n rows. (With steps in units of the gradients, that is close to the penalised
-    minimum, not the same.) Rows come in an order drawn anew for each pass; where one batch holds
-    all of them, nothing is drawn.
+    g is the gradient of the mean loss of the rows of a batch, with λ/n times the penalised
+    parameters: that of the objective divided by n, so that ``C`` keeps its meaning. Rows come in an
+    order drawn anew for each pass; where one batch holds all of them, nothing is drawn.
 
     An iteration is one pass over the rows. Where no `max_iter` is named there are 100 of them, more
     where that makes less than 2000 steps, and up to ten times as many for schedules that end when
@@ -61,8 +59,9 @@ class Adam(Solver):
 
     Parameters
     ----------
-    learning_rate : float, default=1e-3
-        η > 0 at the start: about how far each parameter moves in one step.
+    learning_rate : float, default=3e-3
+        η > 0 at the start: about how far each parameter moves in one step. Along the cosine it is
+        half of that on average.
     batch_size : int, default=200
         Rows of a batch.
     schedule : {"cosine", "plateau", "constant"}, default="cosine"
@@ -76,7 +75,8 @@ class Adam(Solver):
     epsilon : float, default=1e-8
         ε > 0.
     weight_decay : float or None, default=None
-        Takes the place of λ/n, the decay that follows from ``C``, if not None.
+        With a number δ the penalty, and so ``C``, stays out of the gradient; instead, penalised
+        parameters are multiplied by 1 − ηδ before each step.
 
     References
     ----------
@@ -110,7 +110,7 @@ class Adam(Solver):
 
     def __init__(
         self,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         batch_size: int = 200,
         schedule: str = "cosine",
         beta_1: float = 0.9,
@@ -244,6 +244,7 @@ class _Search:
         known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
         zero = Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0)
         self.moments = memory.astype(self.w.dtype) if known else zero
+        self.scratch = np.empty_like(self.w)
         self.factor = 1.0
         self.steps = self.passes = self.retries = 0
         self.curve: list[float] = []
@@ -255,7 +256,7 @@ class _Search:
         self.before = self._snapshot()
 
     def _decay(self) -> Array:
-        """The share of each parameter that decays in a step of length one."""
+        """What each parameter is multiplied by: in the gradient, or in a step of length one."""
         if self.solver.weight_decay is not None:
             return np.where(self.objective.penalized, self.solver.weight_decay, 0.0)
         return self.objective.penalty / self.n_rows
@@ -316,19 +317,21 @@ class _Search:
         def move(pieces: list[tuple[slice, float]]) -> None:
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 for piece, decay in pieces:
-                    self._move(piece, 1 - rate * decay, length, epsilon)
+                    self._move(piece, decay, rate, length, epsilon)
 
         for _ in self.objective.workers(move, self.shares):
             pass
 
-    def _move(self, piece: slice, kept: float, length: float, epsilon: float) -> None:
+    def _move(self, piece: slice, decay: float, rate: float, length: float, epsilon: float) -> None:
         """One step of some parameters."""
         w, g = self.w[piece], self.gradients[0].vector[piece]
         for other in self.gradients[1:]:
             g += other.vector[piece]
         first, second = self.moments.first[piece], self.moments.second[piece]
-        if kept != 1:
-            w *= max(kept, 0.0)
+        if decay and self.solver.weight_decay is None:
+            g += np.multiply(w, decay, out=self.scratch[piece])
+        elif decay:
+            w *= max(1 - rate * decay, 0.0)
         first *= self.solver.beta_1
         first += g
         second *= self.solver.beta_2
