@@ -11,7 +11,7 @@ from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies import MLP, Linear
 from sklearn_ebm.losses import NLL, Hinge, Simple
 from sklearn_ebm.solvers import Adam, PreconditionedLBFGS
-from sklearn_ebm.solvers.adam import cosine
+from sklearn_ebm.solvers.adam_search import cosine
 
 
 def run(solver, objective, start=None, *, max_iter=1, tol=1e-4, rng=None, **more):
@@ -173,7 +173,7 @@ def test_the_number_of_threads_does_not_change_the_rounding():
 def test_parts_of_a_batch_add_up(monkeypatch, batch_size):
     objective, start = network(301)
     whole = run(Adam(batch_size=batch_size), objective, start, max_iter=3)
-    monkeypatch.setattr("sklearn_ebm.solvers.adam.PART_WORK", 1.0)
+    monkeypatch.setattr("sklearn_ebm.solvers.adam_search.PART_WORK", 1.0)
     parts = run(Adam(batch_size=batch_size), objective, start, max_iter=3)
     np.testing.assert_allclose(parts.w, whole.w, rtol=1e-9, atol=1e-12)
 
