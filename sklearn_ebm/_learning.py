@@ -218,7 +218,9 @@ def learn(
                 inner, loss, held_out_rows, held_out.answer, held_out.weight, n_answers, 0.0,
                 workers.map,
             )  # fmt: skip
-        path = Path(objective, solver, tol, max_iter or solver.iterations, rng, watch)
+        path = Path(
+            objective, solver, tol, max_iter or solver.iterations_for(objective), rng, watch
+        )
         w = objective.layout.pack(params)
         if conditioned is not None and automatic and not warm:
             liblinear = Liblinear(objective, conditioned.fit_intercept, C * unit, tol)
@@ -320,7 +322,9 @@ def _not_finite(loss: Loss, X: Any) -> str:
 
 def _follow(path: Path, w: Array, *, warm: bool, near: bool) -> tuple[Result, float | None]:
     """Follow a path to its end, or to where it is stopped; the result and its certified gap."""
-    watch, gap, surrogate = path.watch, None, path.loss.surrogate()
+    watch, gap = path.watch, None
+    # Steps on mini-batches take a loss that is not convex as it is.
+    surrogate = None if path.solver.stochastic else path.loss.surrogate()
     try:
         if surrogate is not None:
             result = path.with_loss(surrogate).minimize(w)

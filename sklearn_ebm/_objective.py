@@ -59,6 +59,21 @@ class Block(NamedTuple):
         return Block(self.X[part], mask, self.weight[part], self.rows)
 
 
+class Gradient:
+    """Room for the gradient of one step after another.
+
+    Attributes
+    ----------
+    vector : ndarray of shape (size,)
+    params : dict
+        Views into the vector, by name.
+    """
+
+    def __init__(self, layout: ParameterLayout, dtype: Any) -> None:
+        self.vector = np.empty(layout.size, dtype)
+        self.params = layout.unpack(self.vector)
+
+
 class Objective:
     """The sum over rows of a loss on energies, with the penalty.
 
@@ -223,6 +238,40 @@ class Objective:
             gradient += pull
         return value, gradient
 
+    def on_batch(
+        self, params: Params, rows: Any, share: float, energy: Energy, gradient: Gradient
+    ) -> float:
+        """Return share · Σ wᵢ ℓᵢ over some rows, without the penalty, and write its gradient.
+
+        Parameters
+        ----------
+        params : dict
+            In the dtype of the rows.
+        rows : ndarray of int, or slice
+        share : float
+            1/b makes it the mean over a batch of b rows, or a part of that mean.
+        energy : Energy
+            The energy as this step sees it; see `Energy.training`.
+        gradient : Gradient
+            Where the gradient goes.
+        """
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            X = self.X[rows] if isinstance(rows, np.ndarray) else take_rows(self.X, rows)
+            line = energy.linearize(params, X)
+            row_value, slope = self.loss(line.energies, correct_mask(self.y[rows], self.n_answers))
+            weight = self.weight[rows]
+            slope = self.weighted(slope, weight)
+            slope *= share
+            if line.pullback_into is None:
+                self.layout.pack(line.pullback(slope), out=gradient.vector)
+            else:
+                line.pullback_into(slope, gradient.params)
+            return share * float(weight @ row_value.astype(np.float64, copy=False))
+
+    def penalty_at(self, w: Array) -> float:
+        """(λ/2) ‖W‖² of the penalised parameters."""
+        return 0.5 * float((self.penalty * w) @ w)
+
     def value(self, w: Array) -> float:
         """Value at `w`, without the way back."""
         params = self.layout.unpack(w)
@@ -234,7 +283,7 @@ class Objective:
 
         (value,) = self.sum_over_rows(of_block)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return value + 0.5 * float((self.penalty * w) @ w)
+            return value + self.penalty_at(w)
 
     def hessian_product(self, w: Array) -> Callable[[Array], Array]:
         """v -> ∇²f(w) v, for a linear energy and a loss with curvature."""

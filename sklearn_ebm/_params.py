@@ -47,9 +47,9 @@ class ParameterLayout:
             name: vector[self.slices[name]].reshape(shape) for name, shape in self.shapes.items()
         }
 
-    def pack(self, params: Mapping[str, Array]) -> Array:
-        """A new flat float64 vector."""
-        vector = np.empty(self.size)
+    def pack(self, params: Mapping[str, Array], out: Array | None = None) -> Array:
+        """A flat vector: `out`, or a new one in float64."""
+        vector = np.empty(self.size) if out is None else out
         for name, part in self.slices.items():
             vector[part] = np.ravel(params[name])
         return vector

@@ -11,7 +11,7 @@ from sklearn_ebm.losses import LOSSES, NLL, Curvature, Loss, Perceptron, SquareS
 from sklearn_ebm.solvers import LBFGS, SOLVERS, Averaged, Newton
 from sklearn_ebm.solvers.line_search import CURVATURE, SUFFICIENT_DECREASE, line_search
 
-BATCH = [name for name in SOLVERS if not SOLVERS[name].online]
+BATCH = [name for name in SOLVERS if not (SOLVERS[name].online or SOLVERS[name].stochastic)]
 
 
 def run(solver, objective, start=None, tol=1e-14, max_iter=2000):

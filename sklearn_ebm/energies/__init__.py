@@ -5,6 +5,7 @@ from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.linear import Linear
+from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.torch_module import TorchModule
 
 #: Every energy by its name.
@@ -14,7 +15,17 @@ ENERGIES: Registry[Energy] = Registry(
     {
         "linear": Linear,
         "kernel": Kernel,
+        "mlp": MLP,
     },
 )
 
-__all__ = ["ENERGIES", "Energy", "Featured", "Kernel", "Linear", "Linearization", "TorchModule"]
+__all__ = [
+    "ENERGIES",
+    "MLP",
+    "Energy",
+    "Featured",
+    "Kernel",
+    "Linear",
+    "Linearization",
+    "TorchModule",
+]

@@ -27,12 +27,16 @@ class Linearization(NamedTuple):
         direction by parameter -> dE. None where not written; Newton products need it.
     pullback_answers : callable or None
         dE -> d(answers), row by row. None for classes; gradient samplers need it.
+    pullback_into : callable or None
+        (dE, gradient by parameter) -> None: the pullback written into arrays in the dtype of the
+        energies, which spares steps on mini-batches a copy. None where not written.
     """
 
     energies: Array
     pullback: Callable[[Array], Params]
     pushforward: Callable[[Params], Array] | None = None
     pullback_answers: Callable[[Array], Array] | None = None
+    pullback_into: Callable[[Array, Params], None] | None = None
 
 
 class Energy(BaseEstimator, ABC):

@@ -1,6 +1,7 @@
 """Solvers: minimising over the parameters."""
 
 from sklearn_ebm._registry import Registry
+from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.averaged import Averaged
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.lbfgs import LBFGS
@@ -16,12 +17,14 @@ SOLVERS: Registry[Solver] = Registry(
         "lbfgs": LBFGS,
         "newton": Newton,
         "averaged": Averaged,
+        "adam": Adam,
     },
 )
 
 __all__ = [
     "LBFGS",
     "SOLVERS",
+    "Adam",
     "Averaged",
     "Monitor",
     "Newton",

@@ -86,8 +86,6 @@ class Solver(BaseEstimator, ABC):
     stochastic : bool
         Whether it steps on mini-batches. It then takes losses with kinks as they are, and ends by
         its own schedule.
-    iterations : int
-        Largest number of iterations where the user names none.
     needs_curvature : bool
         Whether it needs second-derivative products of energy and loss.
     conditions : bool
@@ -96,9 +94,12 @@ class Solver(BaseEstimator, ABC):
 
     online: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
-    iterations: ClassVar[int] = 1_000
     needs_curvature: ClassVar[bool] = False
     conditions: ClassVar[bool] = False
+
+    def iterations_for(self, objective: Objective) -> int:
+        """Return the largest number of iterations where the user names none."""
+        return 1_000
 
     @abstractmethod
     def minimize(

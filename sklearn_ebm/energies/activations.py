@@ -1,0 +1,109 @@
+"""What a unit of a network makes of its input, and the derivative of that.
+
+Each activation works in place where that saves time: it may overwrite its input, and what it keeps
+for the way back is its output where the derivative follows from that.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from scipy.special import expit, ndtr
+
+from sklearn_ebm._params import Array
+from sklearn_ebm._registry import Registry
+
+
+class Activation(Protocol):
+    """A function of one number, applied to arrays."""
+
+    gain: float
+
+    def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
+        """Value at z, which may be overwritten, and what `backward` needs."""
+
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
+        """Multiply slopes by the derivative, in place."""
+
+
+class ReLU:
+    """max(z, 0), with derivative 0 at the kink."""
+
+    gain = 2.0  # half of the units are off, so the others carry twice the variance
+
+    def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
+        """Value in place; it also says which units are on."""
+        np.maximum(z, 0, out=z)
+        return z, (z,)
+
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
+        """Multiply slopes by [z > 0]."""
+        slope *= kept[0] > 0
+
+
+class Tanh:
+    """tanh z, with derivative 1 − tanh² z."""
+
+    gain = 1.0
+
+    def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
+        """Value in place; the derivative follows from it."""
+        np.tanh(z, out=z)
+        return z, (z,)
+
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
+        """Multiply slopes by 1 − h²."""
+        derivative = np.square(kept[0])
+        np.subtract(1, derivative, out=derivative)
+        slope *= derivative
+
+
+class SiLU:
+    """z σ(z), with derivative σ (1 + z (1 − σ))."""
+
+    gain = 2.0
+
+    def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
+        """Value; z and σ(z) are kept."""
+        share = expit(z)
+        return z * share, (z, share)
+
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
+        """Multiply slopes by σ (1 + z (1 − σ))."""
+        z, share = kept
+        derivative = np.subtract(1, share)
+        derivative *= z
+        derivative += 1
+        derivative *= share
+        slope *= derivative
+
+
+class GELU:
+    """z Φ(z) with the normal distribution function Φ, exactly; derivative Φ + z φ."""
+
+    gain = 2.0
+
+    def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
+        """Value; z and Φ(z) are kept."""
+        share = ndtr(z)
+        return z * share, (z, share)
+
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
+        """Multiply slopes by Φ(z) + z φ(z)."""
+        z, share = kept
+        derivative = np.square(z)
+        derivative *= -0.5
+        np.exp(derivative, out=derivative)
+        derivative *= 1 / float(np.sqrt(2 * np.pi))
+        derivative *= z
+        derivative += share
+        slope *= derivative
+
+
+#: Every activation by its name.
+ACTIVATIONS: Registry[Activation] = Registry(
+    "activation",
+    Activation,  # type: ignore[type-abstract]
+    {"relu": ReLU, "tanh": Tanh, "silu": SiLU, "gelu": GELU},
+)

@@ -1,0 +1,111 @@
+"""The way through a network of dense layers and back, layer by layer.
+
+.. code-block:: none
+
+    z = h W + b                       (n, h)    `Dense`
+    z = gain (z − mean)/√(variance + ε) + shift  `Normalization`, over the units of a row
+    h = activation(z)
+    h = h · mask / (1 − dropout)                 while training
+
+Each step returns its value and a closure that takes the slopes back: it writes the gradient of its
+parameters where it is told to and returns the slopes in its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_ebm._params import Array, Params
+from sklearn_ebm.energies.activations import Activation
+
+# Keeps the deviation of the units of a row from zero.
+EPSILON = 1e-5
+
+#: (slopes in the output, where gradients go) -> slopes in the input.
+Backward: TypeAlias = Callable[[Array, Params], Array]
+
+
+def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Backward]:
+    """H W + b, and the way back; the rows themselves need no slopes.
+
+    Parameters
+    ----------
+    params : dict
+        ``{name}_weight`` (p, q) and perhaps ``{name}_bias`` (q,), in the dtype of h.
+    name : str
+    h : ndarray or sparse matrix of shape (n, p)
+    first : bool
+        Whether h are the rows themselves.
+    """
+    weight, bias = params[f"{name}_weight"], params.get(f"{name}_bias")
+    z = np.asarray(h @ weight) if sparse.issparse(h) else np.dot(h, weight)
+    if bias is not None:
+        z += bias
+
+    def backward(slope: Array, out: Params) -> Array:
+        if sparse.issparse(h):
+            out[f"{name}_weight"][...] = h.T @ slope
+        else:
+            np.dot(h.T, slope, out=out[f"{name}_weight"])
+        if bias is not None:
+            slope.sum(axis=0, out=out[f"{name}_bias"])
+        return slope if first else np.dot(slope, weight.T)
+
+    return z, backward
+
+
+def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]:
+    """Units of each row to mean 0 and variance 1, then gain and shift; and the way back.
+
+    With u = (z − mean)/s and g = slope · gain, the slope in z is (g − mean(g) − u mean(g u))/s.
+    """
+    gain, shift = params[f"{name}_gain"], params[f"{name}_shift"]
+    z -= z.mean(axis=1, keepdims=True)
+    inverse = np.square(z).mean(axis=1, keepdims=True)
+    inverse += EPSILON
+    np.sqrt(inverse, out=inverse)
+    np.reciprocal(inverse, out=inverse)
+    z *= inverse
+    unit = z
+
+    def backward(slope: Array, out: Params) -> Array:
+        np.einsum("ij,ij->j", slope, unit, out=out[f"{name}_gain"])
+        slope.sum(axis=0, out=out[f"{name}_shift"])
+        slope *= gain
+        along = np.einsum("ij,ij->i", slope, unit)[:, None] / slope.shape[1]
+        slope -= slope.mean(axis=1, keepdims=True)
+        slope -= unit * along
+        slope *= inverse
+        return slope
+
+    return unit * gain + shift, backward
+
+
+def activated(activation: Activation, z: Array) -> tuple[Array, Backward]:
+    """The activation of z, which is overwritten, and the way back."""
+    h, kept = activation.forward(z)
+
+    def backward(slope: Array, out: Params) -> Array:
+        activation.backward(slope, kept)
+        return slope
+
+    return h, backward
+
+
+def dropped(draw: np.random.Generator, rate: float, h: Array) -> tuple[Array, Backward]:
+    """A share of the units set to zero, the others raised so that the mean stays; and the way back.
+
+    Srivastava et al. (2014); raising them while learning leaves nothing to do when predicting.
+    """
+    mask = (draw.random(h.shape, dtype=np.float32) >= rate).astype(h.dtype)
+    mask *= 1 / (1 - rate)
+
+    def backward(slope: Array, out: Params) -> Array:
+        slope *= mask
+        return slope
+
+    return h * mask, backward

@@ -1,0 +1,183 @@
+"""Adam: steps on mini-batches, each parameter in units of its own gradients."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+from sklearn_ebm._objective import Objective
+from sklearn_ebm._params import Array
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm.solvers.adam_search import Search
+from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+
+SCHEDULES = ("cosine", "plateau", "constant")
+
+# Passes over the rows where the user names none: so many, and on few rows so many that there are
+# enough steps. Schedules that end by themselves may take longer.
+FEWEST_PASSES, FEWEST_STEPS = 100, 2_000
+LONGER = 10
+
+# A pass without progress counts; after so many, the schedule moves on, and it does so so often.
+PATIENCE = 10
+PLATEAUS = {"cosine": 0, "plateau": 3, "constant": 1}
+PLATEAU_FACTOR = 0.2
+
+
+class Adam(Solver):
+    r"""w ← w − η m̂/(√v̂ + ε), with running means m̂ of the gradient g and v̂ of g², on mini-batches.
+
+    .. math:: m \leftarrow β_1 m + (1 - β_1) g, \quad v \leftarrow β_2 v + (1 - β_2) g^2, \quad
+        \hat m = m / (1 - β_1^t), \quad \hat v = v / (1 - β_2^t)
+
+    g is the gradient of the mean loss of the rows of a batch, with λ/n times the penalised
+    parameters: that of the objective divided by n, so that ``C`` keeps its meaning. Rows come in an
+    order drawn anew for each pass; where one batch holds all of them, nothing is drawn.
+
+    An iteration is one pass over the rows. Where no `max_iter` is named there are 100 of them, more
+    where that makes less than 2000 steps, and up to ten times as many for schedules that end when
+    nothing is gained any more. A pass whose losses explode is taken back and made with half the
+    steps, up to six times.
+
+    Parameters
+    ----------
+    learning_rate : float, default=3e-3
+        η > 0 at the start: about how far each parameter moves in one step. Along the cosine it is
+        half of that on average.
+    batch_size : int, default=200
+        Rows of a batch.
+    schedule : {"cosine", "plateau", "constant"}, default="cosine"
+        ``"cosine"``: η falls along half a cosine to zero over `max_iter` passes, and that is the
+        end. ``"plateau"``: a fifth of η once the objective has not fallen by `tol`, relative, for
+        10 passes; the third time is the end. ``"constant"``: the first time is.
+    beta_1 : float, default=0.9
+        β₁ in [0, 1).
+    beta_2 : float, default=0.999
+        β₂ in [0, 1).
+    epsilon : float, default=1e-8
+        ε > 0.
+    weight_decay : float or None, default=None
+        With a number δ the penalty, and so ``C``, stays out of the gradient; instead, penalised
+        parameters are multiplied by 1 − ηδ before each step.
+
+    References
+    ----------
+    Kingma, Ba, "Adam: A Method for Stochastic Optimization" (2014). :arxiv:`1412.6980`
+
+    Loshchilov, Hutter, "Decoupled Weight Decay Regularization" (2017). :arxiv:`1711.05101`
+
+    Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2016).
+    :arxiv:`1608.03983`
+
+    Examples
+    --------
+    One row x = 1 of answer 0 and both templates at 0: each has the gradient ∓½, and the first step
+    has the length η whatever the gradient; of a second one at constant η, nearly the same:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm._objective import Objective
+    >>> from sklearn_ebm.energies import Linear
+    >>> from sklearn_ebm.losses import NLL
+    >>> from sklearn_ebm.solvers import Adam
+    >>> X, y = np.array([[1.0]]), np.array([0])
+    >>> linear = Linear(fit_intercept=False)
+    >>> objective = Objective(linear, NLL(), X, y, np.ones(1), n_answers=2, penalty=0.0)
+    >>> adam = Adam(learning_rate=0.5, schedule="constant")
+    >>> rng = np.random.RandomState(0)
+    >>> adam.minimize(objective, np.zeros(2), tol=1e-4, max_iter=1, rng=rng).w.round(6)
+    array([ 0.5, -0.5])
+    """
+
+    stochastic = True
+
+    def __init__(
+        self,
+        learning_rate: float = 3e-3,
+        batch_size: int = 200,
+        schedule: str = "cosine",
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float | None = None,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.schedule = schedule
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+
+    def iterations_for(self, objective: Objective) -> int:
+        """Return how many passes over these rows there are where the user names no number."""
+        self._validate()
+        n_batches = -(-len(objective.y) // self.batch_size)
+        passes = max(FEWEST_PASSES, -(-FEWEST_STEPS // n_batches))
+        return passes * (LONGER if PLATEAUS[self.schedule] else 1)
+
+    def minimize(
+        self,
+        objective: Objective,
+        start: Array,
+        *,
+        tol: float,
+        max_iter: int,
+        rng: np.random.RandomState,
+        monitor: Monitor | None = None,
+        memory: object = None,
+    ) -> Result:
+        """Make passes over the rows from `start`; see `Solver`.
+
+        The values of the curve are those of the batches as they were met; the first entry is that
+        of the first batch. The value of the result is the objective at the end. `memory` holds
+        moments and the number of steps; the search goes on as if it had not ended.
+        """
+        self._validate()
+        search = Search(self, objective, start, max_iter, rng, memory)
+        plateaus = PLATEAUS[self.schedule]
+        zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
+        message, value = "max_iter was reached", np.inf
+        converged = not plateaus and max_iter > 0
+        while search.passes < max_iter:
+            if not search.make_pass() or (search.passes == max_iter and not search.is_sound()):
+                search.retreat()
+                continue
+            value = search.curve[-1]
+            stale = 0 if value < best - tol * abs(best) or best == np.inf else stale + 1
+            best = min(best, value)
+            if monitor is not None and monitor(
+                Progress(search.w.copy(), value, zero, np.inf, search.passes)
+            ):
+                converged, message = True, "whoever watches said so"
+                break
+            if plateaus and stale >= PATIENCE:
+                stale, left = 0, left - 1
+                search.factor *= PLATEAU_FACTOR
+                if not left:
+                    converged, message = True, "the objective no longer falls"
+                    break
+        else:
+            message = "the schedule has ended" if converged else message
+        return search.result(converged, message)
+
+    def _validate(self) -> None:
+        """Raise ValueError, in one sentence, if a setting cannot be used."""
+        for name in ("learning_rate", "epsilon", "beta_1", "beta_2", "weight_decay"):
+            value = getattr(self, name)
+            if name == "weight_decay" and value is None:
+                continue
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            below_one = name.startswith("beta")
+            least = 0.0 if below_one or name == "weight_decay" else math.ulp(0.0)
+            if not number or not least <= float(value) < (1 if below_one else math.inf):
+                kind = (
+                    "from 0 to below 1" if below_one else "0 or more" if not least else "positive"
+                )
+                raise ValueError(f"{name}={value!r} of Adam must be a finite number, {kind}.")
+        size = self.batch_size
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"batch_size={size!r} of Adam must be a positive whole number.")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(unknown_name("schedule", self.schedule, SCHEDULES))
