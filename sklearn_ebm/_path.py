@@ -14,13 +14,15 @@ stage, and that of the next is expected from it.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from sklearn_ebm._certificate import certifiable, certify
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import Newton, Progress, Result, Solver
+from sklearn_ebm.solvers import Monitor, Newton, Progress, Result, Solver
 
 # The path starts at this share of the margin, cools by this factor from stage to stage, and no
 # further than that share of its first temperature.
@@ -51,6 +53,12 @@ RETRY = 0.5
 # Where the estimate of the gap has not fallen by this factor for so many iterations, a fit ends.
 PROGRESS = 0.9
 MOST_STALE = 200
+
+# Where the energy bends, and no bound says how far it is to a minimum, a stage is over when so many
+# iterations have brought less than tol each: what is left takes hundreds of them, and the next hill
+# may hide more than that.
+SLOW_ITERATIONS = 10
+SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
 
 # A stage that takes more iterations than this is finished by Newton's method, if one of its steps
 # takes no more than so many operations.
@@ -124,6 +132,7 @@ class Path:
         self.attempted = np.inf
         self.spared = False
         self.closest, self.stale = np.inf, 0
+        self.latest: deque[float] = deque(maxlen=SLOW_ITERATIONS)
         self.temperature = 0.0
         self.stage_loss = self.loss
 
@@ -225,6 +234,7 @@ class Path:
         if temperature and temperature < COLDEST_SINGLE * first:
             objective = objective.exact()
         self.attempted, self.closest, self.stale = np.inf, np.inf, 0
+        self.latest.clear()
         stage = self.solver.minimize(
             objective,
             w,
@@ -233,9 +243,11 @@ class Path:
                 self._iterations_left, PATIENCE if self._affords_newton else self.max_iter
             ),
             rng=self.rng,
-            monitor=self._certified if tol <= SMALLEST_TOL else None,
+            monitor=self._monitor(tol),
             memory=self.total.memory,
         )
+        if self._is_slow():
+            stage.message = SLOW
         self.total.memory = stage.memory
         stage = self._rescued(objective, stage, tol)
         self.total.curve += stage.curve
@@ -294,6 +306,23 @@ class Path:
             total.message = stage.message if settled else "the certified gap is below tol"
             return True
         return False
+
+    def _monitor(self, tol: float) -> Monitor | None:
+        """Who watches over a stage."""
+        if not self.objective.energy.linear:
+            return self._slow
+        return self._certified if tol <= SMALLEST_TOL else None
+
+    def _slow(self, progress: Progress) -> bool:
+        """Whether a stage is over, because the latest iterations brought next to nothing."""
+        self.latest.append(progress.value)
+        return self._is_slow()
+
+    def _is_slow(self) -> bool:
+        if len(self.latest) < SLOW_ITERATIONS:
+            return False
+        brought = self.latest[0] - self.latest[-1]
+        return brought <= (SLOW_ITERATIONS - 1) * self.tol * abs(self.latest[-1])
 
     def _certified(self, progress: Progress) -> bool:
         """Whether a stage is over; asks the certificate only where the gap may be closed."""

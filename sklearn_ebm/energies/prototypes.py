@@ -21,7 +21,7 @@ from sklearn_ebm.inference import INFERENCES, Eliminated, Elimination
 
 
 class Prototypes(Energy):
-    r"""F(x, y) = min_z ‖x − c_yz‖²_A, the distance to the nearest of the prototypes of y.
+    r"""F(x, y) = ‖x − c_yz‖²_A without z: how far it is to the nearest prototypes of y.
 
     .. code-block:: none
 
@@ -37,7 +37,8 @@ class Prototypes(Energy):
     start at the centres of K-means within each class, a learnt Ω starts at the inverse root of the
     scatter within all cells of K-means, pooled, divided by √d, so that the energy of a right answer
     is about 1. With C → 0 nothing moves; the larger C, the less do prototypes have to look like
-    their class. With the loss ``"energy"`` and the Euclidean metric K-means is the answer itself.
+    their class. With the loss ``"energy"``, the Euclidean metric and ``inference="min"``, K-means is
+    the answer itself.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class Prototypes(Energy):
     metric : {"euclidean", "diagonal", "full"}, default="euclidean"
         A = I; A = diag(a) learnt; A = ΩᵀΩ learnt, of d² parameters. The loss ``"energy"`` only ever
         shrinks a learnt metric.
-    inference : {"min", "marginal"}, default="min"
+    inference : {"min", "marginal"}, default="marginal"
         How z is eliminated.
     beta : float, default=1.0
         β > 0 of the free energy over z, in 1/(unit of the energies). Not used by ``"min"``.
@@ -74,7 +75,8 @@ class Prototypes(Energy):
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Prototypes
     >>> shift = np.array([[[0.0, 0.0], [3.0, 1.0]], [[1.0, 2.0], [9.0, 9.0]]])
-    >>> Prototypes(n_prototypes=2).linearize({"shift": shift}, np.array([[1.0, 0.0]])).energies
+    >>> energy = Prototypes(n_prototypes=2, inference="min")
+    >>> energy.linearize({"shift": shift}, np.array([[1.0, 0.0]])).energies
     array([[1., 4.]])
     """
 
@@ -82,12 +84,12 @@ class Prototypes(Energy):
     examples = (
         {},
         {
-            "n_prototypes": 2, "metric": "full", "inference": "marginal", "beta": 0.5,
-            "shared": True,
+            "n_prototypes": 2, "metric": "full", "inference": "min", "beta": 0.5, "shared": True,
         },
-        {"n_prototypes": 1, "metric": "diagonal"},
+        {"n_prototypes": 1, "metric": "diagonal", "inference": "min"},
         {"metric": "full"},
-        {"metric": "diagonal", "inference": "marginal", "beta": 2.0},
+        {"inference": "min"},
+        {"metric": "diagonal", "beta": 2.0},
     )  # fmt: skip
 
     # What `prepared` settles: places (k, m, d), the root of the metric, and where rows are centred.
@@ -100,7 +102,7 @@ class Prototypes(Energy):
         self,
         n_prototypes: int = 3,
         metric: str = "euclidean",
-        inference: str = "min",
+        inference: str = "marginal",
         beta: float = 1.0,
         shared: bool = False,
     ) -> None:
