@@ -40,6 +40,7 @@ ESTIMATORS = [
     EBMClassifier(loss=losses.Simple(contrast="all")),
     EBMClassifier(loss=losses.Hinge(margin=2.0), solver="newton"),
     EBMClassifier(solver="newton"),
+    *(EBMClassifier(energy="prototypes", loss=name) for name in ("nll", "hinge", "square_square")),
     EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
     EBMClassifierCV(losses=("hinge",), margins=(0.5, 1.0), betas=(1.0, 2.0), Cs=(0.1, 1.0), cv=2),
 ]

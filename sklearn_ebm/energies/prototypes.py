@@ -37,8 +37,8 @@ class Prototypes(Energy):
     start at the centres of K-means within each class, a learnt Ω starts at the inverse root of the
     scatter within all cells of K-means, pooled, divided by √d, so that the energy of a right answer
     is about 1. With C → 0 nothing moves; the larger C, the less do prototypes have to look like
-    their class. With the loss ``"energy"``, the Euclidean metric and ``inference="min"``, K-means is
-    the answer itself.
+    their class. With the loss ``"energy"``, the Euclidean metric and ``inference="min"``, K-means
+    is the answer itself.
 
     Parameters
     ----------
