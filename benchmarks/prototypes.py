@@ -56,11 +56,11 @@ class Stored:
         return self.machine.predict(X)
 
 
-def contenders():
+def contenders(metrics):
     yield "NearestCentroid", NearestCentroid
     yield "1-NN of 3 rows a class", lambda: Stored(centres=False)
     yield "1-NN of 3 centres a class", lambda: Stored(centres=True)
-    for metric in METRICS:
+    for metric in metrics:
         for loss in LOSSES:
             energy = Prototypes(n_prototypes=PER_CLASS, metric=metric)
             yield (
@@ -92,6 +92,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder with classification/NAME.npz; else digits")
     parser.add_argument("--sets", default="satimage,letter")
+    parser.add_argument("--metrics", default=",".join(METRICS))
     parser.add_argument("--rows", type=int, help="so many rows of each set at most")
     parser.add_argument("--folds", type=int, default=5)
     settings = parser.parse_args()
@@ -103,7 +104,7 @@ def main():
         print("| model | accuracy | log-loss | fit s | predict s | iterations |")
         print("|---|---|---|---|---|---|")
         folds = list(StratifiedKFold(settings.folds, shuffle=True, random_state=0).split(X, y))
-        for label, make in contenders():
+        for label, make in contenders(settings.metrics.split(",")):
             accuracy, loss, fit, predict, steps = measured(make, X, y, folds)
             print(
                 f"| {label} | {accuracy:.4f} | {loss:.3f} | {fit:.2f} | {predict:.4f} "

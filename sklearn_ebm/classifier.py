@@ -57,12 +57,12 @@ class EBMClassifier(ClassifierMixin, TakesParts):
     Parameters
     ----------
     energy : str or Energy, default="linear"
-        What is learnt: ``"linear"``, or an object from `sklearn_ebm.energies`.
+        What is learnt: ``"linear"``, ``"prototypes"``, or an object from `sklearn_ebm.energies`.
     loss : str or Loss, default="nll"
         What learning wants of the energies: ``"nll"``, ``"hinge"``, ``"log"``, ``"simple"``,
         ``"square_square"``, ``"square_exp"``, ``"perceptron"``, ``"mce"``, ``"mee"``, or an object
         from `sklearn_ebm.losses`, also one of your own. (``"lvq2"`` and ``"energy"`` need energies
-        that are never negative.)
+        that are never negative, such as ``"prototypes"``.)
     margin : float or array-like of shape (k, k), default=None
         Margin m of a loss given by name, in units of the energy; an array holds one for each pair
         (right class, wrong class). None means the loss's own default. With a loss object, set it
@@ -93,7 +93,8 @@ class EBMClassifier(ClassifierMixin, TakesParts):
         Relative accuracy of the minimum: the fit stops when a certified upper bound on
         (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
         solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
-        also when the last stage has changed f by less than ``tol * f``.
+        also when the last stage has changed f by less than ``tol * f``. With an energy that is not
+        linear it is also enough that ten iterations have lowered f by less than ``tol * f`` each.
     warm_start : bool, default=False
         Whether `fit` starts from the parameters of the fit before.
     random_state : int, RandomState instance or None, default=None
@@ -439,8 +440,11 @@ class EBMClassifier(ClassifierMixin, TakesParts):
     def score_samples(self, X: Any) -> Array:
         """Return minus the free energy: high where some class fits x.
 
-        It means something across rows only for losses that pin the level of the energies
-        (``"simple"``, ``"square_square"``, ``"square_exp"``); the others see differences only.
+        Its level means something across rows for losses that pin the level of the energies, with
+        any energy (``"simple"``, ``"square_square"``, ``"square_exp"``), and for ``"energy"``, with
+        energies that are never negative. The others see differences or ratios only: with a
+        linear energy the score then says nothing of a row. With ``"prototypes"`` it still falls
+        with the distance from all of them, but no loss says which score is low.
 
         Parameters
         ----------

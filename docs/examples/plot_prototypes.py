@@ -75,7 +75,7 @@ for number, axis in enumerate(axes[:2]):
     axis.set_title(f"F(x, {name})", fontsize=14)
 figure.colorbar(filled, ax=axes[:2], shrink=0.9, pad=0.01).set_label("energy", fontsize=12)
 axes[2].contourf(
-    x1, x2, model.predict_proba(grid)[:, 0].reshape(x1.shape), np.linspace(0, 1, 11), cmap="RdGy"
+    x1, x2, model.predict_proba(grid)[:, 0].reshape(x1.shape), np.linspace(0, 1, 11), cmap="Greys"
 )
 for name, marker in (("inner", "o"), ("outer", "^")):
     axes[2].scatter(
