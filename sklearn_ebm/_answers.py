@@ -71,8 +71,11 @@ class Answers:
     def score_samples(self, X: Any) -> Array:
         """Return minus the free energy: high where some class fits x.
 
-        It means something across rows only for losses that pin the level of the energies
-        (``"simple"``, ``"square_square"``, ``"square_exp"``); the others see differences only.
+        Its level means something across rows for losses that pin the level of the energies, with
+        any energy (``"simple"``, ``"square_square"``, ``"square_exp"``), and for ``"energy"``, with
+        energies that are never negative. The others see differences or ratios only: with a
+        linear energy the score then says nothing of a row. With ``"prototypes"`` it still falls
+        with the distance from all of them, but no loss says which score is low.
 
         Parameters
         ----------

@@ -108,14 +108,15 @@ def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None
         raise ValueError(
             f"loss {loss_name!r} cannot be minimised with energy {energy_name!r}: "
             f"{loss.needs_nonnegative}, so it needs energies that are never negative, such as "
-            "distances to prototypes (energy='prototypes', not in this version yet). Losses for "
+            "distances to prototypes (energy='prototypes'). Losses for "
             f"energy {energy_name!r}: {', '.join(suitable_losses(energy))}."
         )
-    if loss.online and not (energy.linear or energy.nonnegative):
+    if loss.online and not energy.linear:
         raise ValueError(
             f"loss {loss_name!r} cannot be trained with energy {energy_name!r}: it averages its "
-            "steps, and averages of the parameters of a network mean nothing; use loss='hinge' or "
-            "'nll', or energy='linear' or 'kernel'."
+            "steps, each of full length, and averages of the parameters of a network, or of "
+            "prototypes that fly apart, mean nothing; use loss='hinge' or 'nll', or "
+            "energy='linear' or 'kernel'."
         )
     if solver is None:
         return
@@ -150,7 +151,9 @@ def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
     """
     part = ENERGIES.resolve(energy)
     return tuple(
-        name for name, loss in LOSSES.items() if part.nonnegative or not loss.needs_nonnegative
+        name
+        for name, loss in LOSSES.items()
+        if (part.nonnegative or not loss.needs_nonnegative) and (part.linear or not loss.online)
     )
 
 

@@ -14,6 +14,8 @@ stage, and that of the next is expected from it.
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from sklearn_ebm._certificate import certifiable, certify
@@ -52,6 +54,12 @@ RETRY = 0.5
 # Where the estimate of the gap has not fallen by this factor for so many iterations, a fit ends.
 PROGRESS = 0.9
 MOST_STALE = 200
+
+# Where the energy bends, and no bound says how far it is to a minimum, a stage is over when so many
+# iterations have brought less than tol each: what is left takes hundreds of them, and the next hill
+# may hide more than that.
+SLOW_ITERATIONS = 10
+SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
 
 # A stage that takes more iterations than this is finished by Newton's method, if one of its steps
 # takes no more than so many operations.
@@ -131,6 +139,7 @@ class Path:
         self.attempted = np.inf
         self.spared = False
         self.closest, self.stale = np.inf, 0
+        self.latest: deque[float] = deque(maxlen=SLOW_ITERATIONS)
         self.temperature = 0.0
         self.stage_loss = self.loss
 
@@ -179,7 +188,7 @@ class Path:
         if self.loss.online or self.solver.stochastic:
             self.total = self.solver.minimize(
                 self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng,
-                monitor=self._monitor(certified=False),
+                monitor=self.watch,
             )  # fmt: skip
             return self.total
         if self.closed:
@@ -250,6 +259,7 @@ class Path:
         if temperature and temperature < COLDEST_SINGLE * first:
             objective = objective.exact()
         self.attempted, self.closest, self.stale = np.inf, np.inf, 0
+        self.latest.clear()
         stage = self.solver.minimize(
             objective,
             w,
@@ -258,9 +268,11 @@ class Path:
                 self._iterations_left, PATIENCE if self._affords_newton else self.max_iter
             ),
             rng=self.rng,
-            monitor=self._monitor(certified=tol <= SMALLEST_TOL),
+            monitor=self._monitor(tol),
             memory=self.total.memory,
         )
+        if self._is_slow() and not self.watch.stopped:
+            stage.message = SLOW
         self.total.memory = stage.memory
         stage = self._rescued(objective, stage, tol)
         self.total.curve += stage.curve
@@ -291,7 +303,7 @@ class Path:
             return stage
         rest = Newton(dense_size=LARGEST_NEWTON).minimize(
             objective, stage.w, tol=tol, max_iter=min(left, PATIENCE), rng=self.rng,
-            monitor=self._monitor(certified=tol <= SMALLEST_TOL),
+            monitor=self._monitor(tol),
         )  # fmt: skip
         rest.curve = stage.curve + rest.curve[1:]
         rest.n_iter += stage.n_iter
@@ -323,6 +335,17 @@ class Path:
             return True
         return False
 
+    def _slow(self, progress: Progress) -> bool:
+        """Whether a stage is over, because the latest iterations brought next to nothing."""
+        self.latest.append(progress.value)
+        return self._is_slow()
+
+    def _is_slow(self) -> bool:
+        if len(self.latest) < SLOW_ITERATIONS:
+            return False
+        brought = self.latest[0] - self.latest[-1]
+        return brought <= (SLOW_ITERATIONS - 1) * self.tol * abs(self.latest[-1])
+
     def _certified(self, progress: Progress) -> bool:
         """Whether a stage is over; asks the certificate only where the gap may be closed."""
         if not self.certifiable:
@@ -341,11 +364,14 @@ class Path:
         # A stage whose smoothing leaves no room cannot close the gap: cool first.
         return self.closed or self.smoothing > allowed
 
-    def _monitor(self, *, certified: bool) -> Monitor:
-        """Who looks at the iterations: whoever watches, and in the last stage the certificate."""
+    def _monitor(self, tol: float) -> Monitor:
+        """Who looks at the iterations of a stage: whoever watches, and what ends a stage early."""
+        ends = self._certified if tol <= SMALLEST_TOL else None
+        if not self.objective.energy.linear:
+            ends = self._slow
 
         def look(progress: Progress) -> bool:
-            return self.watch(progress) or (certified and self._certified(progress))
+            return self.watch(progress) or (ends is not None and ends(progress))
 
         return look
 

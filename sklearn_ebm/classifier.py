@@ -60,12 +60,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     Parameters
     ----------
     energy : str or Energy, default="linear"
-        What is learnt: ``"linear"``, or an object from `sklearn_ebm.energies`.
+        What is learnt: ``"linear"``, ``"prototypes"``, or an object from `sklearn_ebm.energies`.
     loss : str or Loss, default="nll"
         What learning wants of the energies: ``"nll"``, ``"hinge"``, ``"log"``, ``"simple"``,
         ``"square_square"``, ``"square_exp"``, ``"perceptron"``, ``"mce"``, ``"mee"``, or an object
         from `sklearn_ebm.losses`, also one of your own. (``"lvq2"`` and ``"energy"`` need energies
-        that are never negative.)
+        that are never negative, such as ``"prototypes"``.)
     margin : float or array-like of shape (k, k), default=None
         Margin m of a loss given by name, in units of the energy; an array holds one for each pair
         (right class, wrong class). None means the loss's own default. With a loss object, set it
@@ -96,7 +96,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         Relative accuracy of the minimum: the fit stops when a certified upper bound on
         (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
         solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
-        also when the last stage has changed f by less than ``tol * f``.
+        also when the last stage has changed f by less than ``tol * f``. With an energy that is not
+        linear it is also enough that ten iterations have lowered f by less than ``tol * f`` each.
     early_stopping : bool, default=False
         Whether learning stops once the loss of held-out rows has not fallen for
         `n_iter_no_change` iterations, or passes over the rows. The parameters of the least

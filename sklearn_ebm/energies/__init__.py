@@ -6,6 +6,7 @@ from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.linear import Linear
 from sklearn_ebm.energies.mlp import MLP
+from sklearn_ebm.energies.prototypes import Prototypes
 from sklearn_ebm.energies.torch_module import TorchModule
 
 #: Every energy by its name.
@@ -16,6 +17,7 @@ ENERGIES: Registry[Energy] = Registry(
         "linear": Linear,
         "kernel": Kernel,
         "mlp": MLP,
+        "prototypes": Prototypes,
     },
 )
 
@@ -27,5 +29,6 @@ __all__ = [
     "Kernel",
     "Linear",
     "Linearization",
+    "Prototypes",
     "TorchModule",
 ]

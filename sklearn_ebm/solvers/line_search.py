@@ -22,6 +22,7 @@ class Step(NamedTuple):
     gradient: Array
 
 
+@np.errstate(over="ignore", invalid="ignore")  # slopes of huge gradients count as too far
 def line_search(
     evaluate: Callable[[Array], tuple[float, Array]],
     point: Array,

@@ -1,0 +1,123 @@
+"""
+Prototypes of digits
+====================
+
+The energy :math:`F(x, y)` of `Prototypes` is the squared distance from `x` to the nearest of a few
+prototypes of class `y`. Prototypes live in the space of the inputs, so those of digits are pictures
+of digits, and the loss decides what the pictures are for: to look like the class, or to tell it
+from the others.
+"""
+
+# %%
+# What the loss makes of a prototype
+# ----------------------------------
+#
+# All four models start at K-means within each class. The loss ``"energy"`` only pulls right answers
+# down and stays there; the others also push wrong answers up, and move away from what is typical to
+# what tells apart.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from sklearn_ebm import EBMClassifier
+from sklearn_ebm.energies import Prototypes
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+models = {}
+for loss, C in [("energy", 1.0), ("lvq2", 1.0), ("nll", 1.0)]:
+    energy = Prototypes(n_prototypes=2, inference="min")
+    models[loss] = EBMClassifier(energy, loss, C=C).fit(X_train, y_train)
+    accuracy = models[loss].score(X_test, y_test)
+    print(f"{loss:7s} accuracy on new digits {accuracy:.3f}")
+
+figure, axes = plt.subplots(6, 10, figsize=(10, 6.6), layout="constrained")
+for row, (loss, model) in enumerate(models.items()):
+    for number in range(10):
+        for which in range(2):
+            axis = axes[2 * row + which, number]
+            picture = model.prototypes_[number, which].reshape(8, 8)
+            axis.imshow(picture, cmap="RdGy", vmin=-1.2, vmax=1.2)
+            axis.set(xticks=[], yticks=[])
+    axes[2 * row, 0].set_ylabel(loss, fontsize=13, loc="bottom")
+figure.suptitle("two prototypes a class; red is below 0, which no pixel is", fontsize=14)
+plt.show()
+
+# %%
+# The surface of each class
+# -------------------------
+#
+# Two classes in the plane, one of them in two lumps. Each class has a surface with a bowl for each
+# of its prototypes. ``C`` decides how far prototypes may leave their K-means start (crosses) for
+# the place from which they tell best (dots).
+
+rng = np.random.RandomState(0)
+lumps = np.array([[-2.5, 0.0], [2.5, 0.0], [0.0, 0.6]])
+toy = rng.normal(size=(240, 2)) * [0.6, 1.0] + np.repeat(lumps, 80, axis=0)
+label = np.repeat(["outer", "outer", "inner"], 80)
+model = EBMClassifier(Prototypes(n_prototypes=2), "nll").fit(toy, label)
+
+x1, x2 = np.meshgrid(np.linspace(-5, 5, 201), np.linspace(-4, 4, 161))
+grid = np.column_stack([x1.ravel(), x2.ravel()])
+surfaces = model.energies(grid)
+figure, axes = plt.subplots(1, 3, figsize=(12, 3.9), sharey=True, layout="constrained")
+levels = np.linspace(0, 20, 11)
+for number, axis in enumerate(axes[:2]):
+    name = model.classes_[number]
+    filled = axis.contourf(
+        x1, x2, surfaces[:, number].reshape(x1.shape), levels, cmap="cividis", extend="max"
+    )
+    axis.scatter(*toy[label == name].T, s=8, c="white", edgecolors="black", linewidths=0.4)
+    axis.scatter(*model.energy_.anchors[number].T, s=90, c="#E69F00", marker="x", linewidths=2.5)
+    axis.scatter(*model.prototypes_[number].T, s=70, c="#E69F00", edgecolors="black")
+    axis.set_title(f"F(x, {name})", fontsize=14)
+figure.colorbar(filled, ax=axes[:2], shrink=0.9, pad=0.01).set_label("energy", fontsize=12)
+axes[2].contourf(
+    x1, x2, model.predict_proba(grid)[:, 0].reshape(x1.shape), np.linspace(0, 1, 11), cmap="Greys"
+)
+for name, marker in (("inner", "o"), ("outer", "^")):
+    axes[2].scatter(
+        *toy[label == name].T, s=14, marker=marker, c="white", edgecolors="black", linewidths=0.5,
+        label=name,
+    )  # fmt: skip
+axes[2].legend(loc="lower right")
+axes[2].set_title("p(inner | x), dark is 1", fontsize=14)
+for axis in axes:
+    axis.set_aspect("equal")
+    axis.set_xlabel("$x_1$", fontsize=13)
+axes[0].set_ylabel("$x_2$", fontsize=13)
+plt.show()
+
+# %%
+# A collapse to look at
+# ---------------------
+#
+# With ``shared=True`` all classes have the same prototypes, so nothing ties an answer to an input:
+# every answer has the same energy, at every `x`, with any loss. The fit says so.
+
+import warnings
+
+from sklearn_ebm.exceptions import CollapseWarning
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", CollapseWarning)
+    pool = EBMClassifier(Prototypes(n_prototypes=4, shared=True), "energy").fit(toy, label)
+print(caught[0].message)
+
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+line = np.column_stack([np.linspace(-5, 5, 201), np.zeros(201)])
+titles = ("prototypes of each class, nll", "one pool for all: collapsed")
+for axis, fitted, title in zip(axes, (model, pool), titles, strict=True):
+    for column, style in ((0, "-"), (1, "--")):
+        axis.plot(
+            line[:, 0], fitted.energies(line)[:, column], style, linewidth=2.5 - column,
+            color=("#0072B2", "#E69F00")[column], label=f"F(x, {fitted.classes_[column]})",
+        )  # fmt: skip
+    axis.set_title(title, fontsize=13)
+    axis.set_xlabel("$x_1$, along $x_2 = 0$", fontsize=12)
+    axis.set_ylim(0, 25)
+    axis.legend(loc="upper center")
+axes[0].set_ylabel("energy", fontsize=12)
+plt.show()

@@ -1,0 +1,314 @@
+"""Distances to prototypes of the classes."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.base import clone
+
+from sklearn_ebm._arrays import blocks_of
+from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm.energies.anchors import anchors_of, scatter_within
+from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.metrics import METRICS, Metric
+from sklearn_ebm.energies.pull import Pull, Rows
+from sklearn_ebm.inference import INFERENCES, Eliminated, Elimination
+
+
+class Prototypes(Energy):
+    r"""F(x, y) = ‖x − c_yz‖²_A without z: how far it is to the nearest prototypes of y.
+
+    .. code-block:: none
+
+        G(x, y, z) = (x − c_yz)ᵀ A (x − c_yz),    A = ΩᵀΩ
+        F(x, y)    = min_z G(x, y, z)                                inference="min"
+        F(x, y)    = −(1/β) log (1/m) Σ_z exp(−β G(x, y, z))         inference="marginal"
+
+    The latent z says which of the m prototypes of class y is meant. The second F is the free energy
+    plus (log m)/β, an average over z in the place of a sum, so that F ≥ 0 for both. It lies above
+    the minimum, by at most (log m)/β.
+
+    What is learnt, and penalised, are shifts from a start that comes from the rows: the prototypes
+    start at the centres of K-means within each class, a learnt Ω starts at the inverse root of the
+    scatter within all cells of K-means, pooled, divided by √d, so that the energy of a right answer
+    is about 1. With C → 0 nothing moves; the larger C, the less do prototypes have to look like
+    their class. With the loss ``"energy"``, the Euclidean metric and ``inference="min"``, K-means
+    is the answer itself.
+
+    Parameters
+    ----------
+    n_prototypes : int, default=3
+        m, for each class.
+    metric : {"euclidean", "diagonal", "full"}, default="euclidean"
+        A = I; A = diag(a) learnt; A = ΩᵀΩ learnt, of d² parameters. The loss ``"energy"`` only ever
+        shrinks a learnt metric.
+    inference : {"min", "marginal"}, default="marginal"
+        How z is eliminated.
+    beta : float, default=1.0
+        β > 0 of the free energy over z, in 1/(unit of the energies). Not used by ``"min"``.
+    shared : bool, default=False
+        Whether all classes have the same m prototypes. All answers then have the same energy,
+        whatever is learnt: collapse, to be looked at.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007), section 1.3, for latent variables. :doi:`10.7551/mitpress/7443.003.0014`
+
+    Kohonen, "The self-organizing map", Proceedings of the IEEE 78 (1990), for learning vector
+    quantisation. :doi:`10.1109/5.58325`
+
+    Schneider, Biehl, Hammer, "Adaptive Relevance Matrices in Learning Vector Quantization", Neural
+    Computation 21 (2009) 3532-3561, for A = ΩᵀΩ. :doi:`10.1162/neco.2009.11-08-908`
+
+    Examples
+    --------
+    Not prepared for any rows, prototypes start at the origin: the shifts are the prototypes. From
+    (1, 0) it is 1² + 0² = 1 to (0, 0) and 2² + 1² = 5 to (3, 1), the prototypes of the first class,
+    and 0² + 2² = 4 to the nearer one of the second:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import Prototypes
+    >>> shift = np.array([[[0.0, 0.0], [3.0, 1.0]], [[1.0, 2.0], [9.0, 9.0]]])
+    >>> energy = Prototypes(n_prototypes=2, inference="min")
+    >>> energy.linearize({"shift": shift}, np.array([[1.0, 0.0]])).energies
+    array([[1., 4.]])
+    """
+
+    nonnegative = True
+    examples = (
+        {},
+        {
+            "n_prototypes": 2, "metric": "full", "inference": "min", "beta": 0.5, "shared": True,
+        },
+        {"n_prototypes": 1, "metric": "diagonal", "inference": "min"},
+        {"metric": "full"},
+        {"inference": "min"},
+        {"metric": "diagonal", "beta": 2.0},
+    )  # fmt: skip
+
+    # What `prepared` settles: places (k, m, d), the root of the metric, and where rows are centred.
+    anchors: Array | None = None
+    root: Array | None = None
+    origin: Array | None = None
+    n_answers: int = 1
+
+    def __init__(
+        self,
+        n_prototypes: int = 3,
+        metric: str = "euclidean",
+        inference: str = "marginal",
+        beta: float = 1.0,
+        shared: bool = False,
+    ) -> None:
+        self.n_prototypes = n_prototypes
+        self.metric = metric
+        self.inference = inference
+        self.beta = beta
+        self.shared = shared
+
+    @property
+    def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
+        """All that is learnt: shifts from the start."""
+        return tuple(self.shapes(1, 1))
+
+    def prepared(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Prototypes:
+        """Return the energy with anchors from K-means in each class, and the start of its metric.
+
+        Parameters
+        ----------
+        X : ndarray or CSR of shape (n, d)
+        y : ndarray of int of shape (n,)
+        weight : ndarray of shape (n,)
+        n_answers : int
+        rng : RandomState
+            Not used: the start is made without chance.
+
+        Returns
+        -------
+        Prototypes
+
+        Raises
+        ------
+        ValueError
+            If a setting cannot be used.
+        """
+        self._refuse_settings()
+        pool, n_pools = (np.zeros_like(y), 1) if self.shared else (y, n_answers)
+        found = anchors_of(X, pool, weight, n_pools, self.n_prototypes)
+        result: Prototypes = clone(self)
+        result.n_answers = n_answers
+        result.anchors, result.origin = found.places, found.origin
+        metric = self._metric()
+        if metric.shapes(X.shape[1]):
+            result.root = metric.root(*scatter_within(X, pool, weight, found, metric.outer))
+        return result
+
+    def _refuse_settings(self) -> None:
+        m, beta = self.n_prototypes, self.beta
+        if not isinstance(m, Integral) or isinstance(m, bool) or m < 1:
+            raise ValueError(f"n_prototypes={m!r} of Prototypes must be a positive integer.")
+        real = isinstance(beta, Real) and not isinstance(beta, bool)
+        if not real or not 0 < beta < np.inf:
+            raise ValueError(f"beta={beta!r} of Prototypes must be a positive finite number.")
+        if not isinstance(self.shared, bool | np.bool_):
+            raise ValueError(f"shared={self.shared!r} of Prototypes must be True or False.")
+        for kind, name, known in (
+            ("metric", self.metric, METRICS.names),
+            ("inference", self.inference, INFERENCES.names),
+        ):
+            if not isinstance(name, str) or name not in known:
+                raise ValueError(unknown_name(kind, name, known))
+
+    def _metric(self) -> Metric:
+        return METRICS[self.metric]()
+
+    def _elimination(self) -> Elimination:
+        takes = INFERENCES.accepts(self.inference, "beta")
+        return INFERENCES.resolve(self.inference, **({"beta": self.beta} if takes else {}))
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Shapes: shift (k, m, d), or (1, m, d) of a shared pool, and that of the learnt Ω."""
+        pools = 1 if self.shared else n_answers
+        shift = (pools, self.n_prototypes, n_features)
+        return {"shift": shift, **self._metric().shapes(n_features)}
+
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """All zero: the prototypes at their anchors."""
+        shapes = self.shapes(X.shape[1], n_answers)
+        return {name: np.zeros(shape) for name, shape in shapes.items()}
+
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """Energies (n, k) of all classes in the dtype of X, and the pullback.
+
+        Parameters
+        ----------
+        params : dict
+            ``shift`` (k, m, d) and, of a learnt metric, ``metric_shift`` (d,) or (d, d).
+        X : ndarray or CSR of shape (n, d)
+            Rows.
+        answers : None
+            All classes are scored.
+
+        Returns
+        -------
+        Linearization
+        """
+        pull = self._pull(params, X)
+        free, share = self._eliminated(pull.energies)
+        pools = free.shape[1]
+
+        def pullback(slope: Array) -> Params:
+            if self.shared:
+                slope = slope.sum(axis=1, keepdims=True)
+            return pull.back(slope[:, :, None] * share)
+
+        energies = np.repeat(free, self.n_answers, axis=1) if pools == 1 else free
+        return Linearization(energies, pullback)
+
+    def latent_energies(self, params: Params, X: Any) -> Array:
+        """G(x, y, z) of each prototype.
+
+        Parameters
+        ----------
+        params : dict
+        X : ndarray or CSR of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k, m)
+            Or (n, 1, m) of a shared pool.
+        """
+        return self._pull(params, X).energies
+
+    def responsibilities(self, params: Params, X: Any) -> Array:
+        """∂F/∂G: how much each prototype speaks for its class; sums to 1 within a class.
+
+        Parameters
+        ----------
+        params : dict
+        X : ndarray or CSR of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, k, m)
+            Or (n, 1, m) of a shared pool.
+        """
+        return self._eliminated(self.latent_energies(params, X)).weights
+
+    def _eliminated(self, latent: Array) -> Eliminated:
+        """F (n, k) and ∂F/∂G, with the average over z: many equal energies count as one."""
+        elimination = self._elimination()
+        free, share = elimination(latent)
+        alone = elimination(np.zeros(latent.shape[-1])).energies
+        return Eliminated(np.maximum(free - free.dtype.type(alone), 0), share)
+
+    def _pull(self, params: Params, X: Any) -> Pull:
+        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+        root, places, metric = self._root(params), self._places(params), self._metric()
+        if sparse.issparse(rows) and root.ndim == 2:
+            rows = rows.toarray()  # Ωx is dense anyway
+        if self.origin is not None and not sparse.issparse(rows):
+            # Squares of small differences are differences of squares: keep those small as well.
+            rows = rows - self.origin.astype(rows.dtype)
+            places = places - self.origin
+        return Pull(metric, Rows(rows, metric.transform(rows, root)), places, root)
+
+    def _places(self, params: Params) -> Array:
+        shift = params["shift"].astype(np.float64, copy=False)
+        return shift if self.anchors is None else self.anchors + shift
+
+    def _root(self, params: Params) -> Array:
+        identity = self._metric().identity(params["shift"].shape[-1])
+        root = identity if self.root is None else self.root
+        return root + params["metric_shift"] if "metric_shift" in params else root
+
+    def curvature_scale(
+        self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
+    ) -> Params | None:
+        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² at the start, for a learnt Ω as if its factors were independent.
+
+        Of one parameter of a prototype it is 2 √Σᵢ wᵢ r² [A(xᵢ − c)]², with the responsibilities r.
+        """
+        params = self.start(X, np.zeros(0, np.intp), weight, n_answers, np.random.RandomState(0))
+        totals = [np.zeros(params["shift"].shape), np.zeros(X.shape[1]), np.zeros(X.shape[1])]
+        for part in blocks_of(X, n_answers * self.n_prototypes):
+            pull = self._pull(params, X[part])
+            share = self._eliminated(pull.energies).weights
+            for total, more in zip(totals, pull.squares(share, weight[part]), strict=True):
+                total += more
+        answered = n_answers if self.shared else 1
+        scale = {"shift": np.sqrt(answered * totals[0])}
+        if "metric_shift" in params:
+            turned, plain = np.sqrt(answered * totals[1]), np.sqrt(totals[2] / weight.sum())
+            joint = np.outer(turned, plain) if params["metric_shift"].ndim == 2 else turned * plain
+            scale["metric_shift"] = 2 * joint
+        return scale
+
+    def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
+        """``prototypes_`` (k, m, d) in the space of X, and A as ``metric_`` if it is learnt."""
+        dtype, places = params["shift"].dtype, self._places(params)
+        shape = (n_answers, *places.shape[1:])
+        fitted = {"prototypes_": np.broadcast_to(places, shape).astype(dtype)}
+        if "metric_shift" in params:
+            fitted["metric_"] = self._metric().matrix(self._root(params)).astype(dtype)
+        return fitted
