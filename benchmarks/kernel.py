@@ -60,7 +60,7 @@ def contenders(name):
 
 
 def measured(model, X, y, X_test, y_test):
-    """Accuracy, log-loss, seconds to fit and to predict, with probabilities where there are some."""
+    """Accuracy, log-loss, seconds to fit and to predict, probabilities included."""
     began = time.perf_counter()
     model.fit(X, y)
     fitted = time.perf_counter()

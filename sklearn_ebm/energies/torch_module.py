@@ -29,9 +29,7 @@ class TorchModule(Energy):
 
     Examples
     --------
-    >>> import pytest
-    ...
-    ... torch = pytest.importorskip("torch")
+    >>> import torch
     >>> import numpy as np
     >>> from sklearn_ebm.energies import TorchModule
     >>> module = torch.nn.Linear(1, 2, bias=False).double()
