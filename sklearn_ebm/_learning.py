@@ -227,11 +227,14 @@ def learn(
         w = objective.layout.pack(params)
         if conditioned is not None and automatic and not warm:
             liblinear = Liblinear(objective, conditioned.fit_intercept, C * unit, tol)
-            again = liblinear.suits
-            while again:
-                found, near = liblinear.start(), True
-                w = objective.layout.pack(conditioned.from_params(found.params))
-                again = not path.consider(w, found.slopes) and liblinear.tighten(*path.standing)
+
+            def consult() -> Array:
+                return _consult(liblinear, path, conditioned)
+
+            if liblinear.starts:
+                w, near = consult(), True
+            elif liblinear.suits:
+                path.rescue = lambda value: consult() if liblinear.rescues(value) else None
         if warm and not np.isfinite(objective.value(w)):
             warm, w = False, np.zeros_like(w)  # made for rows of quite another size
         result, gap = _follow(path, w, warm=warm, near=near)
@@ -321,6 +324,15 @@ def _not_finite(loss: Loss, X: Any) -> str:
         f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
         f"in {X.dtype}; scale the features (StandardScaler) or the weights."
     )
+
+
+def _consult(liblinear: Liblinear, path: Path, conditioned: Any) -> Array:
+    """Fits by liblinear, until one closes the gap or the next would not be worth it."""
+    while True:
+        found = liblinear.start()
+        w = path.objective.layout.pack(conditioned.from_params(found.params))
+        if path.consider(w, found.slopes) or not liblinear.tighten(*path.standing):
+            return w
 
 
 def _follow(path: Path, w: Array, *, warm: bool, near: bool) -> tuple[Result, float | None]:

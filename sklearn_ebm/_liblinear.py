@@ -1,4 +1,4 @@
-r"""Sparse rows: parameters from liblinear, and the dual point that proves how good they are.
+r"""Separable rows: parameters from liblinear, and the dual point that proves how good they are.
 
 liblinear minimises the hinge loss by steps in the dual, one row at a time, and is far ahead of all
 others on many sparse columns. scikit-learn returns its templates, not its dual variables; but the
@@ -42,6 +42,10 @@ FINEST = 1e-7
 # The constant column, in units of the root mean square of ‖x‖. The larger it is, the less the
 # intercepts are penalised, and the more steps they take.
 CONSTANT, LARGEST_CONSTANT = 0.35, 10.0
+
+# On dense rows a second fit takes as long as the first: the constant, and the share of the asked
+# tolerance, with which one is enough.
+LATE_CONSTANT, LATE_SHARE = 0.7, 0.5
 
 # What is left of the gap is aimed at this share of it, because both its parts only go about as they
 # should: what liblinear left undone as its tolerance, what the penalty on intercepts costs as the
@@ -89,7 +93,9 @@ class Liblinear:
     Attributes
     ----------
     suits : bool
-        Whether liblinear knows the loss and can be expected to be fast.
+        Whether liblinear knows the loss and can take the rows.
+    starts : bool
+        Whether it can be expected to be fast: on sparse rows.
 
     References
     ----------
@@ -104,16 +110,35 @@ class Liblinear:
         self.marked: Any = None
         X, known = objective.X, objective.loss.liblinear(objective.n_answers)
         self.suits = False
-        if known is None or not sparse.issparse(X) or objective.layout.size < SIZE:
+        self.starts = False
+        if known is None or objective.layout.size < SIZE:
             return
         settings, self.unit = known
         self.settings = {"C": C / self.unit, "fit_intercept": fit_intercept} | settings
-        square = float(np.dot(X.data.astype(np.float64), X.data)) / X.shape[0]
+        entries = X.data if sparse.issparse(X) else np.ravel(X)
+        square = float(np.dot(entries.astype(np.float64), entries)) / X.shape[0]
         self.length = float(np.sqrt(square))
-        fits = X.nnz + X.shape[0] <= np.iinfo(np.int32).max
+        fits = len(entries) + X.shape[0] <= np.iinfo(np.int32).max
         # It would not know classes that have no rows.
         complete = len(np.unique(objective.y)) == objective.n_answers
         self.suits = fits and complete and 0 < square * C / self.unit <= LENGTH
+        self.starts = self.suits and sparse.issparse(X)
+
+    def rescues(self, value: float) -> bool:
+        """Whether to turn to it after all, at some value of the objective; if so, without a look.
+
+        On dense rows each of its steps costs more than ours do, and it needs the rows once more, as
+        a sparse matrix. Where few rows are undecided it comes to an end, and we may not.
+        """
+        if not self.suits or self.noisy(value):
+            return False
+        self.looked, self.constant = True, LATE_CONSTANT
+        self.tolerance = max(LATE_SHARE * self.tol, FINEST)
+        return True
+
+    def noisy(self, value: float) -> bool:
+        """Whether the mean loss says that many rows are undecided."""
+        return value > SEPARABLE * self.unit * float(self.objective.weight.sum())
 
     def start(self) -> Start:
         """Fit and read off what was found."""
@@ -144,7 +169,7 @@ class Liblinear:
         """
         if not self.looked:
             self.looked = True
-            noisy = value > SEPARABLE * self.unit * self.objective.weight.sum()
+            noisy = self.noisy(value)
             self.attempts = 1 if noisy else ATTEMPTS
             self.tolerance = max(self.tol, NOISY_TOLERANCE if noisy else FINEST)
             return True
@@ -162,7 +187,9 @@ class Liblinear:
 
 def _marked(X: Any, mark: float) -> Any:
     """The rows with a column for each, in the only type of indices that liblinear knows."""
-    X = sparse.hstack([X, sparse.identity(X.shape[0]) * mark], format="csr", dtype=np.float64)
+    X = sparse.hstack(
+        [sparse.csr_matrix(X), sparse.identity(X.shape[0]) * mark], format="csr", dtype=np.float64
+    )
     X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
     return X
 

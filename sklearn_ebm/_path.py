@@ -15,6 +15,7 @@ stage, and that of the next is expected from it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -67,6 +68,9 @@ PATIENCE = 150
 LARGEST_NEWTON = 1000
 NEWTON_WORK = 2e10
 
+# After so many iterations over all stages, whoever may know better is asked.
+RESCUE = 100
+
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
 # repeated rows and weights agree to many digits.
@@ -100,6 +104,9 @@ class Path:
 
     Attributes
     ----------
+    rescue : callable or None
+        What to turn to once after `RESCUE` iterations: takes the value, may `consider` points, and
+        returns where to go on, or None.
     gap : float or None
         The certified gap at the end; None where there is no certificate.
     """
@@ -119,6 +126,7 @@ class Path:
         self.max_iter = max_iter
         self.rng = rng
         self.watch = watch or Watch()
+        self.rescue: Callable[[float], Array | None] | None = None
         self.loss = objective.loss
         self.smooth = self.loss.is_smooth(objective.n_answers)
         self.certifiable = certifiable(objective)
@@ -203,6 +211,14 @@ class Path:
             w, stage = self._stage(temperature, w, stage_tol, first)
             if self._ended(stage):
                 break
+            if self.rescue is not None and self.total.n_iter >= RESCUE:
+                rescue, self.rescue = self.rescue, None
+                found = rescue(self.total.value)
+                if self.closed:
+                    break
+                if found is not None:
+                    w, temperature = found, self._temperature_of(found, temperature)
+                    continue
             if not stage.converged:
                 continue  # its patience is at an end, not the iterations that may be made
             room = LAST_SHARE * self.tol * abs(self.total.value)
@@ -264,9 +280,7 @@ class Path:
             objective,
             w,
             tol=tol,
-            max_iter=min(
-                self._iterations_left, PATIENCE if self._affords_newton else self.max_iter
-            ),
+            max_iter=min(self._iterations_left, self._patience),
             rng=self.rng,
             monitor=self._monitor(tol),
             memory=self.total.memory,
@@ -309,6 +323,13 @@ class Path:
         rest.n_iter += stage.n_iter
         rest.n_evaluations += stage.n_evaluations
         return rest
+
+    @property
+    def _patience(self) -> int:
+        """Iterations after which a stage is interrupted to try something else."""
+        if self.rescue is not None:
+            return max(RESCUE - self.total.n_iter, 1)
+        return PATIENCE if self._affords_newton else self.max_iter
 
     @property
     def _iterations_left(self) -> int:

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import minimize
 
-from sklearn_ebm import EBMClassifier, _liblinear
+from sklearn_ebm import EBMClassifier, _liblinear, _path
 from sklearn_ebm._certificate import certify
 from sklearn_ebm._liblinear import Liblinear, tilted
 from sklearn_ebm._objective import Objective
@@ -212,9 +212,38 @@ def test_liblinear_is_left_out_where_it_is_not_at_home():
         return Liblinear(objective, True, C, 1e-2).suits
 
     assert suits()
-    assert not suits(X.toarray())
+    assert suits(X.toarray())
     assert not suits(X[:, :100])  # few parameters
     assert not suits(loss=NLL())
     assert not suits(C=1e6)
     assert not suits(y=y % 2)  # a class without rows
     assert not suits(sparse.csr_matrix(X.shape))
+
+
+def test_dense_rows_turn_to_it_late_and_only_where_few_are_undecided():
+    X, y = texts(n_rows=60, n_columns=500, k=3)
+    objective = Objective(Linear(), Hinge(), X.toarray(), y, np.ones(60), 3, 1.0)
+    liblinear = Liblinear(objective, True, 1.0, 1e-6)
+    assert not liblinear.starts and not liblinear.rescues(0.5 * 60)
+    assert liblinear.rescues(0.05 * 60)
+    assert (liblinear.looked, liblinear.tolerance) == (True, 5e-7)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_a_dense_fit_that_takes_long_is_closed_by_it(monkeypatch, fit_intercept, noise):
+    monkeypatch.setattr(_path, "RESCUE", 3)
+    asked = []
+    start = Liblinear.start
+    monkeypatch.setattr(Liblinear, "start", lambda self: asked.append(1) or start(self))
+    X, y = texts(n_rows=300, n_columns=400, k=4)
+    rng = np.random.RandomState(0)
+    y = np.where(rng.uniform(size=300) < noise, rng.randint(4, size=300), y)
+    settings = {"loss": "hinge", "tol": 1e-4, "fit_intercept": fit_intercept, "C": 0.3}
+    clf = EBMClassifier(**settings).fit(X.toarray(), y)
+    assert 0 <= clf.gap_ <= 1e-4
+    assert len(clf.loss_curve_) >= 3
+    monkeypatch.setattr(_path, "RESCUE", 10**9)
+    alone = EBMClassifier(**settings).fit(X.toarray(), y)
+    np.testing.assert_allclose(clf.energies(X), alone.energies(X), atol=0.05)
+    assert len(asked) in (0, 1)
