@@ -81,9 +81,7 @@ class FitTask:
         return bool(
             task.call_on_fit_task_end(
                 estimator=self.estimator,
-                reconstruction_attributes=lambda: self.fitted_state(
-                    Start(iteration.energy, iteration.params())
-                ),
+                reconstruction_attributes=state,
                 **self.data,
             )
         )

@@ -199,16 +199,29 @@ def classes_and_answers(y: Array) -> tuple[Array, Index]:
     return (np.flatnonzero(seen) + least).astype(y.dtype), position
 
 
+def class_weights(
+    class_weight: Any, weight: Weights, y: Any, classes: Array, answer: Index
+) -> Weights:
+    """Return the weight of each class, (k,); "balanced" is a matter of the rows that count."""
+    if class_weight is None:
+        return np.ones(len(classes))
+    if not isinstance(class_weight, str):
+        return compute_class_weight(class_weight, classes=classes, y=y)
+    used, of_class = weight > 0, np.ones(len(classes))
+    present = np.unique(answer[used])
+    of_class[present] = compute_class_weight(
+        class_weight, classes=classes[present], y=y[used], **_balanced_with(weight[used])
+    )
+    return of_class
+
+
 def with_class_weight(
     class_weight: Any, weight: Weights, y: Any, classes: Array, answer: Index
 ) -> Weights:
     """Row weights times the weights of their classes."""
     if class_weight is None:
         return weight
-    if isinstance(class_weight, str):  # "balanced" is a matter of the classes that have rows
-        present, answer = np.unique(answer, return_inverse=True)
-        classes = classes[present]
-    of_class = compute_class_weight(class_weight, classes=classes, y=y, **_balanced_with(weight))
+    of_class = class_weights(class_weight, weight, y, classes, answer)
     return row_weights(weight * of_class[answer], len(y), "class_weight times sample_weight")
 
 

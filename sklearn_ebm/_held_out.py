@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from sklearn_ebm._fitting import with_class_weight
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import row_weights
@@ -16,9 +16,12 @@ from sklearn_ebm._validation import row_weights
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
     """Return the number of each label's class; raise ValueError where there is another label."""
-    answer = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    unknown = classes[answer] != y
-    if unknown.any():
+    try:
+        answer = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+        unknown = classes[answer] != y
+    except TypeError:  # labels of another kind do not compare
+        answer, unknown = np.zeros(len(y), dtype=np.intp), np.ones(len(y), dtype=bool)
+    if np.any(unknown):
         raise ValueError(
             f"{name} holds the label {y[unknown].tolist()[0]!r}, which is not one of the classes "
             f"{classes.tolist()[:10]}."
@@ -27,27 +30,33 @@ def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
 
 
 def given_rows(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, class_weight: Any, classes: Array
+    estimator: Any, X: Any, y: Any, sample_weight: Any, of_class: Array, classes: Array
 ) -> Rows | None:
-    """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
+    """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``.
+
+    Their weights are multiplied with those of their classes in the fit, `of_class` (k,).
+    """
     if X is None and y is None and sample_weight is None:
         return None
     if X is None or y is None:
         raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
-    X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-    )
+    try:
+        X, y = validate_data(
+            estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+    except ValueError as error:
+        raise ValueError(f"X_val and y_val cannot be used: {error}") from error
     answer = known_answers(y, classes, "y_val")
-    weight = row_weights(sample_weight, len(y), "sample_weight_val")
-    weight = with_class_weight(class_weight, weight, y, classes, answer)
+    weight = row_weights(sample_weight, len(y), "sample_weight_val") * of_class[answer]
     used = weight > 0
     return Rows(X[used], answer[used], weight[used])
 
 
 def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Rows, Rows]:
-    """Rows to learn from and rows to hold out, class by class."""
-    if not (isinstance(fraction, float) and 0 < fraction < 1):
+    """Rows to learn from and rows to hold out, in the proportions of the classes."""
+    if not (isinstance(fraction, Real) and 0 < float(fraction) < 1):
         raise ValueError(f"validation_fraction={fraction!r} must be a number between 0 and 1.")
+    fraction = float(fraction)
     counts = np.bincount(rows.answer, minlength=len(classes))
     present = np.flatnonzero(counts)
     n_held_out = int(np.ceil(fraction * len(rows.answer)))
@@ -68,4 +77,9 @@ def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Ro
         np.arange(len(rows.answer)), test_size=n_held_out, stratify=rows.answer, random_state=seed
     )
     kept.sort()
+    if len(np.unique(rows.answer[kept])) < len(present):
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction:g} leaves no row of some "
+            "class to learn from; lower it, pass X_val and y_val, or use early_stopping=False."
+        )
     return Rows(*(part[kept] for part in rows)), Rows(*(part[held_out] for part in rows))

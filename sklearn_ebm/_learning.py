@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from sklearn_ebm._arrays import row_slices, take_rows
 from sklearn_ebm._liblinear import Liblinear
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
@@ -68,6 +70,8 @@ class Learned:
         Why it stopped.
     held_out_curve : list of float
         Mean loss of held-out rows after each iteration; empty where there are none.
+    stopped : bool
+        Whether somebody asked to stop, by Ctrl-C or otherwise.
     """
 
     energy: Energy
@@ -81,6 +85,7 @@ class Learned:
     converged: bool
     message: str
     held_out_curve: list[float]
+    stopped: bool
 
     @property
     def start(self) -> Start:
@@ -90,7 +95,7 @@ class Learned:
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended it."""
-        return self.message == INTERRUPTED
+        return self.message.startswith(INTERRUPTED)
 
     def energies(self, X: Any) -> Array:
         """Energies of rows, (n, k)."""
@@ -192,7 +197,7 @@ def learn(
         energy = energy.prepared(X, y, weight, n_answers, rng) if start is None else start.energy
         # What never moves is computed once: F(x, y) = F'(φ(x), y).
         represent, inner = energy.factored() or (None, energy)
-        rows = X if represent is None else represent(X)
+        rows = _represented(X, represent, workers.map)
         params = start.params if start else inner.start(rows, y, weight, n_answers, rng)
         # In units of the mean weight, neither weights nor sums over rows leave the range of floats.
         unit = float(weight.mean())
@@ -216,7 +221,7 @@ def learn(
         watch = watch or Watch()
         watch.energy, watch.params_of = energy, energy_params
         if held_out is not None:
-            held_out_rows = held_out.X if represent is None else represent(held_out.X)
+            held_out_rows = _represented(held_out.X, represent, workers.map)
             watch.held_out = Objective(
                 inner, loss, held_out_rows, held_out.answer, held_out.weight, n_answers, 0.0,
                 workers.map,
@@ -225,6 +230,8 @@ def learn(
             objective, solver, tol, max_iter or solver.iterations_for(objective), rng, watch
         )
         w = objective.layout.pack(params)
+        if warm:
+            watch.begin(w)
         if conditioned is not None and automatic and not warm:
             liblinear = Liblinear(objective, conditioned.fit_intercept, C * unit, tol)
 
@@ -252,6 +259,7 @@ def learn(
         converged=result.converged,
         message=result.message,
         held_out_curve=watch.curve,
+        stopped=watch.stopped or result.message == INTERRUPTED,
     )
 
 
@@ -265,6 +273,8 @@ class Stream(NamedTuple):
     params : dict of str to ndarray
     memory : object
         What the solver keeps from one pass to the next.
+    unit : float
+        The mean weight of the first part: weights of all parts are measured in it.
     weight : float
         Sum of the weights of all rows so far.
     parts : int
@@ -274,6 +284,7 @@ class Stream(NamedTuple):
     energy: Energy
     params: Params
     memory: object
+    unit: float
     weight: float
     parts: int
 
@@ -294,29 +305,31 @@ def learn_part(
 ) -> Stream:
     """One pass over some rows of a stream, from where the parts before it ended.
 
-    The penalty ‖W‖²/(2C) is that of the whole stream so far, and each part takes its share of it.
+    Steps follow the gradient of the mean over rows of w ℓ plus ‖W‖²/(2C) shared out over the weight
+    of all rows so far.
     """
     if stream is None:
         energy = energy.prepared(X, y, weight, n_answers, rng)
-        stream = Stream(energy, energy.start(X, y, weight, n_answers, rng), None, 0.0, 0)
-    energy, params, memory, seen, parts = stream
+        start = energy.start(X, y, weight, n_answers, rng)
+        stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
+    energy, params, memory, unit, seen, parts = stream
     if solver is None or not (solver.stochastic or solver.online):
-        solver = SOLVERS["averaged"]() if loss.online else SOLVERS["adam"](schedule="constant")
-    unit, total = float(weight.mean()), float(weight.sum())
-    penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C / unit
-    penalty *= total / (seen + total)
+        solver = SOLVERS["averaged" if loss.online else "adam"]()
+    total = seen + float(weight.sum())
+    # A solver divides the penalty by the number of rows in this part.
+    penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C * len(weight) / total
     represent, inner = energy.factored() or (None, energy)
-    rows = X if represent is None else represent(X)
+    rows = _represented(X, represent)
     objective = Objective(inner, loss, rows, y, weight / unit, n_answers, penalty)
-    result = solver.minimize(
-        objective, objective.layout.pack(params), tol=tol, max_iter=1, rng=rng, memory=memory
-    )
-    if not np.isfinite(result.w).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        result = solver.of_streams().minimize(
+            objective, objective.layout.pack(params), tol=tol, max_iter=1, rng=rng, memory=memory
+        )
+    if not (np.isfinite(result.w).all() and np.isfinite(result.value)):
         raise ValueError(_not_finite(loss, X))
-    params = {
-        name: part.astype(X.dtype) for name, part in objective.layout.unpack(result.w).items()
-    }
-    return Stream(energy, params, result.memory, seen + total, parts + 1)
+    found = objective.layout.unpack(result.w)
+    params = {name: part.astype(X.dtype) for name, part in found.items()}
+    return Stream(energy, params, result.memory, unit, total, parts + 1)
 
 
 def _not_finite(loss: Loss, X: Any) -> str:
@@ -324,6 +337,24 @@ def _not_finite(loss: Loss, X: Any) -> str:
         f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
         f"in {X.dtype}; scale the features (StandardScaler) or the weights."
     )
+
+
+def _represented(
+    X: Any, represent: Callable[[Any], Any] | None, workers: Callable[..., Any] = map
+) -> Any:
+    """φ of all rows; blocks of them are shared out among threads."""
+    if represent is None:
+        return X
+    first = represent(take_rows(X, slice(0, 1)))
+    if sparse.issparse(first):
+        return represent(X)
+    rows = np.empty((X.shape[0], first.shape[1]), dtype=first.dtype)
+
+    def fill(part: slice) -> None:
+        rows[part] = represent(take_rows(X, part))
+
+    list(workers(fill, row_slices(X.shape[0], first.shape[1])))
+    return rows
 
 
 def _consult(liblinear: Liblinear, path: Path, conditioned: Any) -> Array:
@@ -342,19 +373,25 @@ def _follow(path: Path, w: Array, *, warm: bool, near: bool) -> tuple[Result, fl
     surrogate = None if path.solver.stochastic else path.loss.surrogate()
     try:
         if surrogate is not None:
-            result = path.with_loss(surrogate).minimize(w)
-            w, path.total.n_evaluations = result.w, result.n_evaluations
+            easier = path.with_loss(surrogate).minimize(w)
+            w, path.total = easier.w, replace(easier, memory=None, value=np.inf, converged=False)
+            result = easier
         if not watch.stopped:
             result, gap = path.minimize(w, warm=warm, near=near), path.gap
     except KeyboardInterrupt:
-        if watch.interrupted is None:
+        kept = watch.interrupted()
+        if kept is None:
             raise
-        result, gap = watch.interrupted, None
+        result, gap = kept, None
     if watch.message is not None:
         result.message = watch.message
     if watch.patience is not None and watch.best is not None:
         result.w, gap = watch.best, None  # a bound on the minimum says nothing of these
         result.value = path.objective.value(watch.best)
+    elif watch.stopped or result.message == INTERRUPTED:
+        result.value = path.objective.value(result.w)  # steps on batches have not seen all rows
+    if watch.held_out is not None and not watch.curve:
+        watch.curve.append(watch.held_out_loss(result.w))
     return result, gap
 
 

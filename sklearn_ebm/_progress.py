@@ -59,6 +59,8 @@ class _PlainLine:
 
 
 def _line() -> _Line:
+    if not sys.stderr.isatty():
+        return _PlainLine()
     try:
         from rich.errors import LiveError
     except ImportError:

@@ -26,7 +26,7 @@ from sklearn_ebm._fitting import (
     used_rows,
     with_class_weight,
 )
-from sklearn_ebm._learning import Learned, Rows, Start, learn
+from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn
 from sklearn_ebm._params import Array
 from sklearn_ebm._temperature import fit_beta
 from sklearn_ebm._validation import row_weights
@@ -151,7 +151,8 @@ def _fold_model(
 ) -> _FoldModel:
     model = _FoldModel(**params)
     model.n_features_in_ = data.X.shape[1]
-    model.__dict__.update(model._state(parts.loss, learned.start, data.classes, beta))
+    stream = Stream(learned.energy, learned.params, None, 1.0, float(len(data.y)), 0)
+    model.__dict__.update(model._state(parts.loss, stream, data.classes, beta, ""))
     return model
 
 

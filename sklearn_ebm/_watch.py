@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from sklearn_ebm.solvers import Progress, Result
 SAME = 1e-7
 
 INTERRUPTED = "it was interrupted"
+
+# Seconds within which a second Ctrl-C means all that is running, such as a whole grid search.
+IMPATIENT = 2.0
 
 
 class Iteration(NamedTuple):
@@ -75,6 +79,8 @@ class Watch:
         Why learning was stopped; None if it was not.
     """
 
+    _last_interrupt: ClassVar[float] = -np.inf
+
     def __init__(
         self,
         onlookers: tuple[Onlooker, ...] = (),
@@ -92,14 +98,19 @@ class Watch:
         self.curve: list[float] = []
         self.best: Array | None = None
         self.message: str | None = None
+        self.values: list[float] = []
         self._latest: Progress | None = None
+        self._earlier = 0  # evaluations of the stages before this one
         self._lowest, self._stale = np.inf, 0
 
     def __call__(self, progress: Progress) -> bool:
         """Take an iteration into account; whether learning should stop."""
         self.number += 1
         w = progress.w.copy()  # solvers may go on in the same memory
+        if self._latest is not None and progress.n_evaluations <= self._latest.n_evaluations:
+            self._earlier += self._latest.n_evaluations
         self._latest = progress._replace(w=w)
+        self.values.append(progress.value)
         loss = None if self.held_out is None else self._held_out_loss(w)
         iteration = Iteration(
             self.number, progress.value, loss, self.energy, lambda: self.params_of(w)
@@ -109,30 +120,47 @@ class Watch:
             self.message = self.message or "a callback asked for it"
         return self.stopped
 
-    def _held_out_loss(self, w: Array) -> float:
+    def begin(self, w: Array) -> None:
+        """Let the parameters that learning goes on from compete with those that it finds."""
+        if self.held_out is not None:
+            self._compare(self.held_out_loss(w), w)
+
+    def held_out_loss(self, w: Array) -> float:
+        """Mean loss of the held-out rows."""
         assert self.held_out is not None
-        layout = self.held_out.layout
-        loss = self.held_out.value(layout.pack(self.params_of(w)))
-        loss /= float(self.held_out.weight.sum())
+        value = self.held_out.value(self.held_out.layout.pack(self.params_of(w)))
+        return value / float(self.held_out.weight.sum())
+
+    def _held_out_loss(self, w: Array) -> float:
+        loss = self.held_out_loss(w)
         self.curve.append(loss)
-        if loss < self._lowest - SAME * abs(self._lowest) or self.best is None:
-            self._lowest, self._stale, self.best = loss, 0, w
-        else:
-            self._stale += 1
+        self._compare(loss, w)
         if self.patience is not None and self._stale >= self.patience:
             self.message = f"the held-out loss has not fallen for {self.patience} iterations"
         return loss
+
+    def _compare(self, loss: float, w: Array) -> None:
+        fell = not np.isfinite(self._lowest) or loss < self._lowest - SAME * abs(self._lowest)
+        if self.best is None or (fell and np.isfinite(loss)):
+            self._lowest, self._stale, self.best = loss, 0, w
+        else:
+            self._stale += 1
 
     @property
     def stopped(self) -> bool:
         """Whether somebody asked to stop."""
         return self.message is not None
 
-    @property
     def interrupted(self) -> Result | None:
-        """Where learning was when it was interrupted; None where that is no answer."""
-        if self._latest is None or not self.outlives_interrupts:
+        """Where learning was when it was interrupted; None where that is no answer.
+
+        A second interrupt soon after another one means more than this fit: it goes through.
+        """
+        since, Watch._last_interrupt = time.monotonic() - Watch._last_interrupt, time.monotonic()
+        if self._latest is None or not self.outlives_interrupts or since < IMPATIENT:
             return None
         w, value, *_ = self._latest
-        evaluations = self._latest.n_evaluations
-        return Result(w, value, self.number, False, INTERRUPTED, n_evaluations=evaluations)
+        return Result(
+            w, value, self.number, False, INTERRUPTED, self.values,
+            n_evaluations=self._earlier + self._latest.n_evaluations,
+        )  # fmt: skip

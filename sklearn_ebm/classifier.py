@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_c
 from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
     TakesParts,
+    class_weights,
     encode,
     generator_and_seed,
     resolve_parts,
@@ -36,7 +38,7 @@ from sklearn_ebm._validation import (
     positive_number,
     row_weights,
 )
-from sklearn_ebm._watch import Watch
+from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.losses import LOSSES, Loss
@@ -190,6 +192,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
 
     _asked_energy: str
     _solver_memory: object
+    _weight_unit: float
     _weight_seen: float
     _parts_seen: int
 
@@ -232,7 +235,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -275,13 +277,17 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             If a parameter, X, y or the weights cannot be used; the message says what to do.
         """
         with unchanged_if_it_fails(self):
-            validation = (X_val, y_val, sample_weight_val)
-            learned, rows = self._fit(X, y, sample_weight, validation, watched=True)
-            if self.verbose:
-                self._log(learned)
-            if not learned.converged:
-                self._warn_of_stopping(learned)
-            self._warn_of_collapse(rows, stacklevel=3 + FRAMES)
+            return self._watched_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    # Inside of what restores the state, so that callbacks end their work first.
+    @with_callbacks
+    def _watched_fit(self, X: Any, y: Any, sample_weight: Any, validation: Any) -> EBMClassifier:
+        learned, rows = self._fit(X, y, sample_weight, validation, watched=True)
+        if self.verbose:
+            self._log(learned)
+        if not learned.converged:
+            self._warn_of_stopping(learned)
+        self._warn_of_collapse(rows, stacklevel=4 + FRAMES)
         return self
 
     def _fit(
@@ -300,36 +306,47 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
         settings = self._settings()
+        positive_integer("n_iter_no_change", self.n_iter_no_change)
+        known_features = getattr(self, "n_features_in_", None)
         X, y, classes, answer = encode(self, X, y)
         loss.validate(len(classes))
         weight = row_weights(sample_weight, len(y))
+        of_class = class_weights(self.class_weight, weight, y, classes, answer)
         weight = with_class_weight(self.class_weight, weight, y, classes, answer)
         rows = used_rows(X, answer, weight, classes)
         rng, seed = generator_and_seed(self.random_state)
-        held_out = given_rows(self, *validation, self.class_weight, classes)
+        held_out = given_rows(self, *validation, of_class, classes)
         if self.early_stopping and held_out is None:
             rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
-        start = self._start(energy, X.shape[1], classes)
+        start = self._start(energy, known_features == X.shape[1], classes)
 
-        def run(rows: Rows, watch: Watch | None = None, held_out: Rows | None = None) -> Learned:
+        def run(rows: Rows, **more: Any) -> Learned:
             return learn(
-                energy, loss, solver, *rows, n_answers=len(classes), start=start,
-                rng=np.random.RandomState(seed), watch=watch, held_out=held_out, **settings,
+                energy, loss, solver, rows.X, rows.answer, rows.weight, n_answers=len(classes),
+                rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
-        def state(learned: Start, beta: float = 1.0) -> dict[str, Any]:
-            return self._state(loss, learned, classes, beta)
+        asked, total = repr(energy), float(rows.weight.sum())
+        until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
+
+        def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
+            stream = Stream(
+                learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
+            )
+            return self._state(loss, stream, classes, beta, asked)
 
         if watched:
             task = FitTask(self, X, y, sample_weight, state)
             with self._watch(task, rows, energy, loss) as watch:
-                learned = run(rows, watch=watch, held_out=held_out)
+                learned = run(rows, start=start, watch=watch, held_out=held_out)
         else:
-            learned = run(rows, held_out=held_out)
+            learned = run(rows, start=start, held_out=held_out)
         if beta is None:
-            beta = self._chosen_beta(run, learned, rows, held_out, rng)
+            # Held-out rows are rows that the start has seen: where it matters, folds begin anew.
+            warm = start if loss.convex and energy.linear else None
+            beta = self._chosen_beta(partial(run, start=warm), learned, rows, held_out, rng)
         self.__dict__.update(state(learned.start, beta))
-        self._store(learned, repr(energy), rows)
+        self._store(learned)
         if watched:
             task.end()
         return learned, rows
@@ -337,36 +354,43 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     @contextmanager
     def _watch(self, task: FitTask, rows: Rows, energy: Energy, loss: Loss) -> Iterator[Watch]:
         """Who looks on: callbacks, the progress line, and held-out rows that may end learning."""
-        patience = positive_integer("n_iter_no_change", self.n_iter_no_change)
+        patience = self.n_iter_no_change if self.early_stopping else None
         with ExitStack() as stack:
             onlookers = task.onlookers
             if self.verbose:
                 name = f"{ENERGIES.name_of(energy)}, {LOSSES.name_of(loss)}"
                 line = stack.enter_context(ProgressLine(name, float(rows.weight.mean())))
                 onlookers = (*onlookers, line)
-            yield Watch(
-                onlookers, patience if self.early_stopping else None, outlives_interrupts=True
-            )
+            yield Watch(onlookers, patience, outlives_interrupts=True)
 
     def _chosen_beta(
         self,
-        run: Callable[[Rows], Learned],
+        run: Callable[..., Learned],
         learned: Learned,
         rows: Rows,
         held_out: Rows | None,
         rng: np.random.RandomState,
     ) -> float:
-        """The β of the probabilities: as given, or of least log-loss on rows not learnt from."""
+        """The β of the probabilities: as given, or of least log-loss on rows not learnt from.
+
+        Where learning was stopped, so are the folds, after as many iterations.
+        """
         if not isinstance(self.beta, str):
             return float(self.beta)
         if held_out is not None:
             return fit_beta(learned.energies(held_out.X), held_out.answer, held_out.weight)
+        limit = {"max_iter": max(learned.n_iter, 1)} if learned.stopped else {}
 
         def held_out_energies(kept: Any, held_out: Any) -> Array:
-            fit = run(Rows(*(part[kept] for part in rows)))
+            fit = run(Rows(*(part[kept] for part in rows)), **limit)
             return fit.energies(rows.X[held_out])
 
-        return choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
+        try:
+            return choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
+        except KeyboardInterrupt:
+            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
+            learned.converged = False
+            return 1.0
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -409,35 +433,53 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings = self._settings()
-        first = "params_" not in vars(self)
+        settings, first = self._settings(), "params_" not in vars(self)
+        self._refuse_what_needs_all_rows()
         known = stream_classes(classes, None if first else self.classes_)
-        if isinstance(self.class_weight, str) or isinstance(self.beta, str):
-            raise ValueError(
-                "partial_fit sees a part of the rows only: class_weight='balanced' and beta='auto' "
-                "need all of them; pass the weights of the classes as a dict, and a number as beta."
-            )
         loss.validate(len(known))
+        before = None if first else self._stream(energy)
         rows = stream_rows(self, X, y, sample_weight, self.class_weight, known, first=first)
-        if not len(rows.answer):
-            raise ValueError("All sample weights are zero: there is nothing to learn from.")
-        seed = generator_and_seed(self.random_state)[1]
-        before = None
-        if not first:
-            before = Stream(
-                self.energy_, self.params_, self._solver_memory, self._weight_seen, self._parts_seen
+        missing = np.setdiff1d(np.arange(len(known)), rows.answer)
+        if first and energy.needs_every_answer and len(missing):
+            raise ValueError(
+                f"energy {ENERGIES.name_of(energy)!r} starts from rows of every class, but the "
+                f"first part has none of {known.tolist()[missing[0]]!r}; put one in, or call fit "
+                "on a sample first."
             )
-        parts = 0 if before is None else before.parts
+        seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
         stream = learn_part(
             energy, loss, solver, *rows, n_answers=len(known), stream=before,
             C=settings["C"], tol=settings["tol"], rng=np.random.RandomState((seed + parts) % 2**31),
         )  # fmt: skip
-        now = Start(stream.energy, stream.params)
-        self.__dict__.update(self._state(loss, now, known, float(self.beta)))
-        self._asked_energy = repr(energy)
-        self._solver_memory, self._weight_seen, self._parts_seen = stream[2:]
+        self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))
+        for name in ("loss_curve_", "validation_loss_curve_"):
+            self.__dict__.pop(name, None)
         self.gap_: float | None = None
         self.n_iter_ = self.n_evaluations_ = stream.parts
+
+    def _refuse_what_needs_all_rows(self) -> None:
+        for name, value, way_out in (
+            ("class_weight", "balanced", "pass the weights of the classes as a dict"),
+            ("beta", "auto", "pass a number"),
+            ("early_stopping", True, "use early_stopping=False"),
+        ):
+            if isinstance(getattr(self, name), type(value)) and getattr(self, name) == value:
+                raise ValueError(
+                    f"partial_fit sees a part of the rows only, but {name}={value!r} needs all of "
+                    f"them; {way_out}."
+                )
+
+    def _stream(self, energy: Energy) -> Stream:
+        """Where parts, or a fit, have led so far."""
+        if repr(energy) != self._asked_energy:
+            raise ValueError(
+                f"partial_fit goes on with energy {self._asked_energy}, but energy={energy!r} is "
+                "set now; set it back, or start with a new estimator."
+            )
+        return Stream(
+            self.energy_, self.params_, self._solver_memory, self._weight_unit, self._weight_seen,
+            self._parts_seen,
+        )  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -446,7 +488,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             "max_iter": optional_positive_integer("max_iter", self.max_iter),
         }
 
-    def _start(self, energy: Energy, n_features: int, classes: Array) -> Start | None:
+    def _start(self, energy: Energy, same_width: bool, classes: Array) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and it fits."""
         if not self.warm_start or "params_" not in vars(self):
             return None
@@ -456,25 +498,27 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"{list(self.classes_)[:10]}, but y has {list(classes)[:10]}; "
                 "use warm_start=False for a new start."
             )
-        shapes = dict(self.energy_.shapes(n_features, len(classes)))
-        same = {name: value.shape for name, value in self.params_.items()} == shapes
-        if not same or repr(energy) != self._asked_energy:
+        if not same_width or repr(energy) != self._asked_energy:
             raise ValueError(
                 "warm_start=True continues with the parameters of the fit before, but X or the "
                 "energy has another shape now; use warm_start=False for a new start."
             )
         return Start(self.energy_, self.params_)
 
-    def _state(self, loss: Loss, learned: Start, classes: Array, beta: float) -> dict[str, Any]:
-        """The attributes that answers come from."""
-        fitted = learned.energy.fitted_attributes(learned.params, len(classes))
+    def _state(
+        self, loss: Loss, stream: Stream, classes: Array, beta: float, asked: str
+    ) -> dict[str, Any]:
+        """The attributes that answers come from, and those that another fit may go on from."""
+        fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
-            "classes_": classes, "energy_": learned.energy, "params_": learned.params,
-            "loss_": loss, "beta_": beta, **fitted,
+            "classes_": classes, "energy_": stream.energy, "params_": stream.params,
+            "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
+            "_solver_memory": stream.memory, "_weight_unit": stream.unit,
+            "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
 
-    def _store(self, learned: Learned, asked: str, rows: Rows) -> None:
-        """The attributes that say how learning went, and what another fit may go on from."""
+    def _store(self, learned: Learned) -> None:
+        """The attributes that say how learning went."""
         self.gap_ = learned.gap
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
@@ -482,9 +526,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         self.__dict__.pop("validation_loss_curve_", None)
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
-        self._asked_energy = asked
-        self._solver_memory = None
-        self._weight_seen, self._parts_seen = float(rows.weight.sum()), 0
 
     def _log(self, learned: Learned) -> None:
         logger.info(
@@ -503,7 +544,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
             f"iterations: {learned.message}. {way_out}.",
             ConvergenceWarning,
-            stacklevel=3 + FRAMES,
+            stacklevel=4 + FRAMES,
         )
 
     def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:

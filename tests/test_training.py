@@ -1,6 +1,8 @@
 """Learning that is watched, stopped, interrupted, and gone on with."""
 
+import io
 import re
+import subprocess
 import sys
 import types
 import warnings
@@ -13,8 +15,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ebm import EBMClassifier, _callbacks, _progress
+from sklearn_ebm import EBMClassifier, _callbacks, _learning, _progress, _watch
 from sklearn_ebm._learning import Start
+from sklearn_ebm.solvers import Adam, Progress
 
 X, Y = make_classification(400, 20, n_informative=6, n_classes=3, random_state=0, flip_y=0.2)
 callbacks = pytest.importorskip("sklearn.callback") if _callbacks.FRAMES else None
@@ -122,6 +125,65 @@ def test_rows_held_out_in_a_pipeline_are_transformed():
     np.testing.assert_allclose(losses.mean(), pipeline[-1].validation_loss_curve_[-1], rtol=1e-3)
 
 
+@pytest.mark.parametrize("energy", ["linear", "mlp"])
+def test_early_stopping_with_a_warm_start_never_loses(energy):
+    settings = {"early_stopping": True, "n_iter_no_change": 3, "warm_start": True, "C": 1e4}
+    clf = EBMClassifier(energy=energy, **settings)
+    losses = []
+    for _ in range(4):
+        clf.fit(X[:200], Y[:200], X_val=X[200:], y_val=Y[200:])
+        losses.append(-clf.predict_log_proba(X[200:])[np.arange(200), Y[200:]].mean())
+    assert np.diff(losses).max() <= 1e-6
+
+
+def test_a_held_out_loss_that_is_not_finite_is_never_the_best():
+    watch = _watch.Watch(patience=3)
+    losses = iter([np.inf, np.nan, 3.0, 1.0, 2.0, np.inf, 2.0])
+    watch.held_out, watch.energy, watch.params_of = object(), None, None
+    watch.held_out_loss = lambda w: next(losses)
+    for number in range(7):
+        stop = watch(Progress(np.full(1, float(number)), 0.0, np.zeros(1), 0.0, number + 1))
+        assert stop == (number == 6)
+    assert watch.best == 3.0
+
+
+def test_the_held_out_loss_is_there_where_nothing_had_to_be_learnt():
+    clf = EBMClassifier(warm_start=True, tol=1e-3).fit(X, Y)
+    clf.set_params(tol=1e-1).fit(X, Y, X_val=X, y_val=Y)
+    assert len(clf.validation_loss_curve_) >= 1
+
+
+def test_folds_of_beta_do_not_start_from_what_has_seen_them():
+    """Labels without a pattern: an honest β is small, however often the network has seen them."""
+    noise = np.random.RandomState(0).randint(0, 2, size=60)
+    clf = EBMClassifier(energy="mlp", C=1e4, beta="auto", warm_start=True)
+    betas = [clf.fit(X[:60], noise).beta_ for _ in range(2)]
+    assert betas[1] < 3 * betas[0]
+
+
+def test_held_out_rows_have_the_class_weights_of_the_fit():
+    some = np.r_[np.flatnonzero(Y == 0)[:80], np.flatnonzero(Y == 1)[:20]]
+    val = np.r_[np.flatnonzero(Y == 0)[80:90], np.flatnonzero(Y == 1)[20:60]]
+    clf = EBMClassifier(class_weight="balanced", tol=1e-8)
+    clf.fit(X[some], Y[some], X_val=X[val], y_val=Y[val])
+    weight = np.where(Y[val] == 0, 100 / 160, 100 / 40)
+    losses = -clf.predict_log_proba(X[val])[np.arange(50), Y[val]]
+    np.testing.assert_allclose(
+        clf.validation_loss_curve_[-1], np.average(losses, weights=weight), rtol=1e-4
+    )
+
+
+def test_a_class_of_weight_zero_counts_as_none_for_balanced_weights():
+    weight = np.where(Y == 2, 0.0, 1.0)
+    clf = EBMClassifier(class_weight="balanced").fit(X, Y, sample_weight=weight)
+    assert np.isfinite(clf.coef_).all()
+
+
+def test_held_out_labels_of_another_kind():
+    with pytest.raises(ValueError, match="y_val holds the label"):
+        EBMClassifier().fit(X, Y.astype(str).astype(object), X_val=X, y_val=Y)
+
+
 # Callbacks
 
 
@@ -185,14 +247,106 @@ def test_callbacks_of_scikit_learn_in_a_grid_search_of_pipelines(capsys):
     assert search.best_estimator_.score(X, Y) > 0.5
 
 
+class Failing(Recorder):
+    """Raises when an iteration ends."""
+
+    def on_fit_task_end(self, estimator, context):
+        raise RuntimeError("of its own")
+
+
 @needs_callbacks
-def test_a_failure_ends_the_callbacks_too():
+@pytest.mark.parametrize("what", ["data", "settings", "callback", "warning", "interrupt"])
+def test_a_failure_ends_the_callbacks_too(monkeypatch, what):
+    recorder = Failing() if what == "callback" else Recorder()
+    settings = {
+        "settings": {"n_iter_no_change": 0},
+        "warning": {"energy": "mlp", "solver": Adam(schedule="constant"), "max_iter": 1},
+    }
+    clf = EBMClassifier(**settings.get(what, {})).set_callbacks(recorder)
+    if what == "interrupt":
+        monkeypatch.setattr("sklearn_ebm._path.Path.minimize", press_ctrl_c)
+    before = dict(vars(clf))
+    with warnings.catch_warnings(), pytest.raises(BaseException):  # noqa: B017
+        warnings.simplefilter("error")
+        clf.fit(X, np.zeros(len(X)) if what == "data" else Y)
+    assert recorder.tasks[:1] in ([], ["setup"])
+    assert recorder.tasks[-1:] in ([], ["teardown"])
+    assert recorder.tasks or what in ("data", "settings")
+    assert vars(clf) == before
+
+
+@needs_callbacks
+def test_a_failed_fit_under_a_progress_bar_lets_the_process_end():
+    pytest.importorskip("rich")
+    script = (
+        "import numpy as np; from sklearn.callback import ProgressBar;"
+        "from sklearn_ebm import EBMClassifier;"
+        "clf = EBMClassifier(loss='hinge', solver='lbfgs', max_iter=1);"
+        "import warnings; warnings.simplefilter('error');"
+        "clf.set_callbacks(ProgressBar()).fit(np.eye(9), np.arange(9) % 2)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True)
+    assert b"ConvergenceWarning" in done.stderr
+
+
+@needs_callbacks
+@pytest.mark.parametrize("beta", [0.3, "auto"])
+def test_callbacks_see_the_beta_of_the_classifier(beta):
+    seen = []
+
+    class Beta(Recorder):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            seen.append(fitted_estimator.beta_)
+
+    clf = EBMClassifier(loss="hinge", beta=beta).set_callbacks(Beta()).fit(X, Y)
+    assert set(seen[:-1]) == {1.0 if beta == "auto" else 0.3}
+    assert seen[-1] == clf.beta_
+
+
+@needs_callbacks
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"energy": "mlp", "max_iter": 30},
+        {"energy": "kernel", "loss": "hinge"},
+        {"energy": "prototypes"},
+        {"loss": "perceptron"},
+        {"loss": "mce"},
+        {"loss": "mee", "max_iter": 12},
+    ],
+    ids=str,
+)
+def test_every_kind_of_learning_can_be_watched_and_stopped(parameters):
     recorder = Recorder()
-    clf = EBMClassifier().set_callbacks(recorder)
-    with pytest.raises(ValueError, match="one class only"):
-        clf.fit(X, np.zeros(len(X)))
-    assert recorder.tasks == []
-    assert "params_" not in vars(clf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clf = EBMClassifier(**parameters).set_callbacks(recorder).fit(X, Y)
+    # Stages polished to rounding are not shown step by step.
+    assert 2 < len(recorder.scores) <= clf.n_iter_ + 30
+    assert clf.n_iter_ <= parameters.get("max_iter", 1000)
+    short = Recorder(stop_after=2)
+    clf = EBMClassifier(**parameters).set_callbacks(short).fit(X, Y)
+    assert clf.n_iter_ == len(short.scores) == 2
+    assert clf.score(X, Y) in short.scores
+
+
+@needs_callbacks
+def test_a_request_to_stop_holds_for_the_folds_of_beta():
+    recorder = Recorder(stop_after=2)
+    clf = EBMClassifier(loss="hinge", beta="auto", tol=1e-9).set_callbacks(recorder)
+    counted = []
+    run = _learning.Path.minimize
+
+    def minimize(self, *args, **keywords):
+        result = run(self, *args, **keywords)
+        counted.append(result.n_iter)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_learning.Path, "minimize", minimize)
+        clf.fit(X, Y)
+    assert counted[0] == 2 and len(counted) == 4
+    assert max(counted) == 2
 
 
 # Ctrl-C
@@ -208,6 +362,12 @@ class Interrupt:
         if iteration.number == self.after:
             raise KeyboardInterrupt
         return False
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """No test is the second Ctrl-C of the one before."""
+    monkeypatch.setattr(_watch.Watch, "_last_interrupt", -np.inf)
 
 
 def interrupted_after(monkeypatch, number):
@@ -230,32 +390,72 @@ def test_ctrl_c_leaves_what_was_learnt(monkeypatch, loss):
 
 
 def test_ctrl_c_before_anything_is_learnt(monkeypatch):
-    def stop(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sklearn_ebm._path.Path.minimize", stop)
+    monkeypatch.setattr("sklearn_ebm._path.Path.minimize", press_ctrl_c)
     clf = EBMClassifier()
     with pytest.raises(KeyboardInterrupt):
         clf.fit(X, Y)
     assert "params_" not in vars(clf)
 
 
+def press_ctrl_c(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("energy", ["mlp", "prototypes", "kernel"])
+def test_ctrl_c_with_other_energies(monkeypatch, energy):
+    interrupted_after(monkeypatch, 5)
+    clf = EBMClassifier(energy=energy)
+    with pytest.warns(ConvergenceWarning, match="after 5 iterations: it was interrupted"):
+        clf.fit(X, Y)
+    assert clf.score(X, Y) > 0.4
+    assert len(clf.loss_curve_) == 5 and clf.n_evaluations_ >= 5
+
+
+def test_ctrl_c_in_the_folds_of_beta_keeps_what_was_learnt(monkeypatch):
+    monkeypatch.setattr("sklearn_ebm.classifier.choose_beta", press_ctrl_c)
+    clf = EBMClassifier(loss="hinge", beta="auto")
+    with pytest.warns(ConvergenceWarning, match="before beta='auto' was chosen, so beta_ is 1"):
+        clf.fit(X, Y)
+    assert clf.beta_ == 1.0 and clf.gap_ < 1e-4
+
+
+def test_a_second_ctrl_c_goes_through(monkeypatch):
+    interrupted_after(monkeypatch, 2)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        EBMClassifier().fit(X, Y)
+    with pytest.raises(KeyboardInterrupt):
+        EBMClassifier().fit(X, Y)
+
+
 # The progress line
 
 
-@pytest.mark.parametrize("rich", [True, False])
-def test_verbose_draws_one_line(capsys, monkeypatch, rich):
-    if rich:
-        pytest.importorskip("rich")
-    else:
-        monkeypatch.setitem(sys.modules, "rich.errors", None)
-    EBMClassifier(loss="hinge", verbose=1).fit(X, Y, X_val=X, y_val=Y)
+def test_verbose_writes_one_line_off_a_terminal(capsys):
+    for _ in range(2):
+        EBMClassifier(loss="hinge", verbose=1).fit(X, Y, X_val=X, y_val=Y)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert re.fullmatch(
-        r"linear, hinge: iteration \d+, objective [\d.]+, held out [\d.]+, [\d.]+ s\n?",
-        captured.err,
-    )
+    line = r"linear, hinge: iteration \d+, objective [\d.]+, held out [\d.]+, [\d.]+ s\n"
+    assert re.fullmatch(f"({line}){{2}}", captured.err)
+
+
+def test_rich_draws_the_line_on_a_terminal(monkeypatch):
+    pytest.importorskip("rich")
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    EBMClassifier(verbose=1).fit(X, Y)
+    assert "linear, nll: iteration" in terminal.getvalue()
+
+
+def test_without_rich_a_terminal_has_the_line_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.errors", None)
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    EBMClassifier(verbose=1).fit(X, Y)
+    assert terminal.getvalue().startswith("\rlinear, nll: learning")
+    assert terminal.getvalue().endswith(" s\n")
 
 
 def test_a_plain_line_is_written_over_on_a_terminal(monkeypatch):

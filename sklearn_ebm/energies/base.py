@@ -56,6 +56,8 @@ class Energy(BaseEstimator, ABC):
     stochastic : bool
         Whether ``solver="auto"`` learns it from mini-batches: for energies with many parameters and
         many minima, where single steps on few rows go further than exact ones on all.
+    needs_every_answer : bool
+        Whether `prepared` or `start` needs rows of every answer.
     features : callable or None
         ``X -> φ(X)``, (n, p), dense or CSR: what one template for each answer meets, if there are
         templates. The parameters are then one array (k, p), k being `n_templates`.
@@ -70,6 +72,7 @@ class Energy(BaseEstimator, ABC):
     nonnegative: ClassVar[bool] = False
     linear: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
+    needs_every_answer: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     difference: Callable[[Params, Any], Array] | None = None
     features: Callable[..., Any] | None = None

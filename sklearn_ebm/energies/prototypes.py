@@ -81,6 +81,7 @@ class Prototypes(Energy):
     """
 
     nonnegative = True
+    needs_every_answer = True
     examples = (
         {},
         {

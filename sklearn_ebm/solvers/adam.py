@@ -6,6 +6,7 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import clone
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
@@ -116,6 +117,10 @@ class Adam(Solver):
         n_batches = -(-len(objective.y) // self.batch_size)
         passes = max(FEWEST_PASSES, -(-FEWEST_STEPS // n_batches))
         return passes * (LONGER if PLATEAUS[self.schedule] else 1)
+
+    def of_streams(self) -> Adam:
+        """Return the same with a constant rate."""
+        return clone(self).set_params(schedule="constant")
 
     def minimize(
         self,

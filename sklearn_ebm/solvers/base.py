@@ -101,6 +101,10 @@ class Solver(BaseEstimator, ABC):
         """Return the largest number of iterations where the user names none."""
         return 1_000
 
+    def of_streams(self) -> Solver:
+        """Return the solver for single passes over parts of the data: no schedule that ends."""
+        return self
+
     @abstractmethod
     def minimize(
         self,

@@ -1,0 +1,188 @@
+"""Passes over parts of a stream."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+
+from sklearn_ebm import EBMClassifier
+from sklearn_ebm.energies import MLP, Kernel
+from sklearn_ebm.solvers import Adam
+
+X, Y = make_classification(600, 12, n_informative=6, n_classes=3, random_state=0)
+ENERGIES = ("linear", "kernel", "mlp", "prototypes")
+
+
+def parts(size=100):
+    return [(X[i : i + size], Y[i : i + size]) for i in range(0, len(X), size)]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("loss", ["nll", "hinge", "square_square"])
+@pytest.mark.parametrize("energy", ENERGIES)
+def test_parts_are_learnt_from(energy, loss, dtype):
+    solver = Adam(learning_rate=0.02, batch_size=20)
+    clf = EBMClassifier(energy=energy, loss=loss, solver=solver)
+    for _ in range(8):
+        for rows, y in parts():
+            assert clf.partial_fit(rows.astype(dtype), y, classes=[0, 1, 2]) is clf
+    assert clf.score(X, Y) > (0.6 if energy == "linear" else 0.65)
+    assert clf.energies(X.astype(dtype)).dtype == dtype
+    assert clf.n_iter_ == 48 and clf.gap_ is None
+    assert "loss_curve_" not in vars(clf)
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
+def test_sparse_parts_give_what_dense_ones_give():
+    one, two = EBMClassifier(), EBMClassifier()
+    for rows, y in parts():
+        one.partial_fit(rows, y, classes=[0, 1, 2])
+        two.partial_fit(sparse.csr_matrix(rows), y, classes=[0, 1, 2])
+    np.testing.assert_allclose(one.coef_, two.coef_, atol=1e-12)
+
+
+@pytest.mark.parametrize("energy", ["linear", "mlp"])
+@pytest.mark.parametrize("loss", ["nll", "perceptron"])
+def test_a_pickle_goes_on_where_the_original_does(energy, loss):
+    if (energy, loss) == ("mlp", "perceptron"):
+        pytest.skip("an online rule, for linear energies")
+    clf = EBMClassifier(energy=energy, loss=loss).partial_fit(X[:300], Y[:300], classes=[0, 1, 2])
+    other = pickle.loads(pickle.dumps(clf))
+    for each in (clf, other):
+        each.partial_fit(X[300:], Y[300:])
+    np.testing.assert_array_equal(clf.energies(X), other.energies(X))
+    assert "params_" not in vars(clone(clf))
+
+
+def test_many_parts_of_a_perceptron_are_averaged():
+    clf = EBMClassifier(loss="perceptron")
+    for _ in range(5):
+        for rows, y in parts():
+            clf.partial_fit(rows, y, classes=[0, 1, 2])
+    whole = EBMClassifier(loss="perceptron").fit(X, Y)
+    assert clf.score(X, Y) > whole.score(X, Y) - 0.05
+
+
+def test_weights_count_between_parts():
+    """Parts of one class each: only weights from one part to another tell them apart."""
+    light, heavy = (
+        EBMClassifier(class_weight=weights, solver=Adam(batch_size=10, learning_rate=0.01))
+        for weights in (None, {0: 1.0, 1: 30.0, 2: 1.0})
+    )
+    for clf in (light, heavy):
+        for _ in range(3):
+            for label in range(3):
+                clf.partial_fit(X[label == Y], Y[label == Y], classes=[0, 1, 2])
+    # Adam undoes a common factor of the gradient over time, but not one that changes.
+    assert np.abs(light.coef_ - heavy.coef_).max() > 0.01
+    ends = []
+    for weight in (1.0, 1e-6):
+        clf = EBMClassifier().partial_fit(X[:300], Y[:300], [0, 1, 2])
+        ends.append(clf.partial_fit(X[300:], Y[300:], sample_weight=np.full(300, weight)).coef_)
+    assert np.abs(ends[0] - ends[1]).max() > 1e-3
+
+
+def test_the_unit_of_all_weights_does_not_matter():
+    one, two = EBMClassifier(C=2.0), EBMClassifier(C=1.0)
+    for rows, y in parts():
+        one.partial_fit(rows, y, [0, 1, 2])
+        two.partial_fit(rows, y, sample_weight=np.full(len(y), 2.0), classes=[0, 1, 2])
+    np.testing.assert_allclose(one.coef_, two.coef_, rtol=1e-10)
+
+
+def test_c_is_that_of_the_whole_stream():
+    """One pass over a long stream ends near the penalised minimum of all of its rows."""
+    rng = np.random.RandomState(0)
+    rows = rng.normal(size=(40_000, 3))
+    y = (rows[:, 0] + rng.normal(size=40_000) > 0).astype(int)
+    C = 1e-4  # so strong that it halves the coefficients
+    clf = EBMClassifier(C=C, solver=Adam(learning_rate=0.003))
+    for i in range(0, 40_000, 4_000):
+        clf.partial_fit(rows[i : i + 4_000], y[i : i + 4_000], classes=[0, 1])
+    exact = EBMClassifier(C=C).fit(rows, y).coef_[0, 0]
+    free = EBMClassifier(C=1e4).fit(rows, y).coef_[0, 0]
+    assert exact < 0.8 * free
+    assert abs(clf.coef_[0, 0] - exact) < 0.35 * (free - exact)
+
+
+def test_it_goes_on_from_fit_and_fit_from_it():
+    clf = EBMClassifier(warm_start=True).fit(X[:300], Y[:300], X_val=X, y_val=Y)
+    before = clf.coef_.copy()
+    clf.partial_fit(X[300:], Y[300:])
+    assert 0 < np.abs(clf.coef_ - before).max() < 0.5
+    assert not {"loss_curve_", "validation_loss_curve_"} & set(vars(clf))
+    clf.fit(X, Y)
+    assert clf.gap_ < 1e-4 and len(clf.loss_curve_)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "keywords", "message"),
+    [
+        ({}, {"classes": None}, "classes must be passed on the first call to partial_fit"),
+        ({}, {"classes": [0, 1]}, "y holds the label 2, which is not one of the classes"),
+        ({}, {"classes": [0]}, "classes holds one class only, 0"),
+        ({}, {"classes": ["a", "b"]}, "y holds the label"),
+        ({}, {"sample_weight": np.zeros(600)}, "weight.*zero"),
+        ({"class_weight": "balanced"}, {}, "class_weight='balanced' needs all of them; pass the"),
+        ({"beta": "auto"}, {}, "beta='auto' needs all of them; pass a number"),
+        ({"early_stopping": True}, {}, "early_stopping=True needs all of them; use early_stop"),
+        ({"C": -1.0}, {}, "C=-1.0 must be"),
+    ],
+)
+def test_bad_first_parts(parameters, keywords, message):
+    clf = EBMClassifier(**parameters)
+    before = dict(vars(clf))
+    with pytest.raises(ValueError, match=message):
+        clf.partial_fit(X, Y, **({"classes": [0, 1, 2]} | keywords))
+    assert vars(clf) == before
+
+
+def test_bad_later_parts_leave_the_estimator_as_it_was():
+    clf = EBMClassifier(energy=Kernel(gamma=0.1)).partial_fit(X, Y, [0, 1, 2])
+    before = clf.energies(X)
+    for call, message in (
+        (lambda: clf.partial_fit(X, Y, classes=[0, 1, 2, 3]), "leave classes=None"),
+        (lambda: clf.partial_fit(X[:, :3], Y), "features"),
+        (lambda: clf.partial_fit(X, Y + 1), "holds the label 3"),
+        (lambda: clf.partial_fit(1e200 * X * np.nan, Y), "NaN"),
+        (
+            lambda: clf.set_params(energy__gamma=50.0).partial_fit(X, Y),
+            "goes on with energy Kernel.gamma=0.1., but energy=Kernel.gamma=50.0. is set now",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+        np.testing.assert_array_equal(clf.energies(X), before)
+
+
+def test_prototypes_need_every_class_in_the_first_part():
+    clf = EBMClassifier(energy="prototypes")
+    with pytest.raises(ValueError, match="first part has none of 2; put one in, or call fit"):
+        clf.partial_fit(X[Y < 2], Y[Y < 2], classes=[0, 1, 2])
+    clf.partial_fit(X, Y, classes=[0, 1, 2]).partial_fit(X[Y < 2], Y[Y < 2])
+    linear = EBMClassifier().partial_fit(X[Y < 2], Y[Y < 2], classes=[0, 1, 2])
+    assert linear.predict_proba(X).shape == (600, 3)
+
+
+def test_numbers_that_explode_are_refused():
+    clf = EBMClassifier(loss="perceptron").partial_fit(X, Y, [0, 1, 2])
+    before = clf.coef_.copy()
+    with pytest.raises(ValueError, match="not finite"):
+        clf.partial_fit(X * 1e303, Y)
+    np.testing.assert_array_equal(clf.coef_, before)
+    clf.partial_fit(X, Y)
+    assert (clf.coef_ != before).any()
+
+
+def test_a_schedule_that_ends_does_not_begin_anew_with_each_part():
+    one, two = (
+        EBMClassifier(energy=MLP((5,)), solver=Adam(schedule=schedule))
+        for schedule in ("cosine", "constant")
+    )
+    for rows, y in parts():
+        one.partial_fit(rows, y, [0, 1, 2])
+        two.partial_fit(rows, y, [0, 1, 2])
+    np.testing.assert_array_equal(one.energies(X), two.energies(X))
