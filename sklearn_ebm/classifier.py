@@ -87,7 +87,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     solver : str or Solver, default="auto"
         ``"auto"`` is ``"averaged"`` for the perceptron and ``"preconditioned"`` for all other
         losses: limited-memory BFGS that starts from a factor of the Hessian, and in float32 where
-        that serves. ``"lbfgs"`` and ``"newton"`` are there for comparison. Or an object from
+        that serves. For energies with very many minima, ``"mlp"`` and modules of PyTorch, it is
+        ``"adam"``. ``"lbfgs"`` and ``"newton"`` are there for comparison. Or an object from
         `sklearn_ebm.solvers`.
     max_iter : int or None, default=None
         Largest number of iterations of the solver, over the whole temperature path; passes over
@@ -112,9 +113,10 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     warm_start : bool, default=False
         Whether `fit` starts from the parameters of the fit before.
     random_state : int, RandomState instance or None, default=None
-        Order of the rows for ``"perceptron"``, the folds of ``beta="auto"``, and the rows that a
-        model of the curvature is made of, which moves the answer within `tol`. None means a fixed
-        seed: the same data give the same model.
+        Order of the rows for ``"perceptron"`` and mini-batches, first weights and dropout of
+        networks, landmarks of kernels, rows held out, the folds of ``beta="auto"``, and the rows
+        that a model of the curvature is made of, which moves the answer within `tol`. None means a
+        fixed seed: the same data give the same model.
     n_jobs : int or None, default=None
         Folds of ``beta="auto"`` learnt at the same time.
     verbose : int, default=0
