@@ -28,6 +28,7 @@ def blobs(n_classes):
     rng = np.random.RandomState(n_classes)
     y = np.arange(12 * n_classes) % n_classes
     X = 4 * rng.normal(size=(n_classes, 6))[y] + rng.normal(size=(len(y), 6))
+    X /= X.std(axis=0)
     return X, y, rng.uniform(0.2, 2.0, size=len(y))
 
 
