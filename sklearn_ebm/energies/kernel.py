@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,13 +12,16 @@ from scipy import sparse
 from sklearn.kernel_approximation import RBFSampler
 
 from sklearn_ebm._arrays import column_moments
-from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._params import Array, Index, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel_features import FourierFeatures, KernelFeatures, NystroemFeatures
 from sklearn_ebm.energies.linear import Linear
 
 APPROXIMATIONS = ("nystroem", "fourier")
+
+# Weights below so small a share of the largest one count as that much.
+LEAST_SHARE = 1e-290
 
 NOT_PREPARED = "A kernel has features, and parameters, once it is prepared for rows."
 
@@ -71,6 +75,7 @@ class Kernel(Energy):
 
     penalized = ("coef",)
     linear = True
+    two_templates = True
     examples = (
         {},
         {"n_components": 5, "gamma": 0.3, "approximation": "fourier", "fit_intercept": False},
@@ -181,16 +186,51 @@ def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Arr
 def _landmarks(
     X: Any, weight: npt.NDArray[np.float64], n_landmarks: int, rng: np.random.RandomState
 ) -> Any:
-    """Distinct rows, drawn in proportion to their weights; all of them where there are no more."""
+    """Distinct rows, drawn in proportion to their weights; all of them where there are no more.
+
+    As long as there are rows left, repeated ones among those drawn are replaced by further draws:
+    of twice as many rows each time, so that all draws together cost what one of all rows would.
+    """
+    X = X.tocsr() if sparse.issparse(X) else X
     n_rows = X.shape[0]
-    if n_rows > n_landmarks:
-        chosen = rng.choice(n_rows, n_landmarks, replace=False, p=weight / weight.sum())
-        X = X[np.sort(chosen)]
+    if n_rows <= n_landmarks:
+        return _ordered(X, np.arange(n_rows))
+    # In units of the largest weight no sum overflows; the least ones stay above zero.
+    share = np.maximum(weight / weight.max(), LEAST_SHARE)
+    kept: Index = np.empty(0, dtype=np.intp)
+    n_drawn = 0
+    while len(kept) < n_landmarks and n_drawn < n_rows:
+        number = min(max(n_drawn, n_landmarks), n_rows - n_drawn)
+        drawn = rng.choice(n_rows, number, replace=False, p=share / share.sum())
+        share[drawn] = 0
+        n_drawn += number
+        kept = np.concatenate([kept, drawn])
+        kept = kept[_first_of_each(X[kept])]
+    return _ordered(X, np.sort(kept[:n_landmarks]))
+
+
+def _ordered(X: Any, chosen: Index) -> Any:
+    """The distinct ones among some rows: sorted, and of a sparse matrix in their order."""
     if not sparse.issparse(X):
-        return np.unique(X, axis=0)
-    X = X.tocsr()
+        return np.unique(X[chosen], axis=0)
+    rows = _canonical(X[chosen])
+    return rows[_first_of_each(rows)]
+
+
+def _canonical(X: Any) -> Any:
+    """A copy of sparse rows in which equal rows have equal arrays."""
+    X = X.copy()
     X.sum_duplicates()
     X.eliminate_zeros()
-    rows = (X[[number]] for number in range(X.shape[0]))
-    seen = {(row.indices.tobytes(), row.data.tobytes()): number for number, row in enumerate(rows)}
-    return X[sorted(seen.values())]
+    return X
+
+
+def _first_of_each(X: Any) -> Index:
+    """Numbers of the rows that no row before them equals."""
+    if not sparse.issparse(X):
+        return np.sort(np.unique(X, axis=0, return_index=True)[1])
+    X, seen = _canonical(X), dict[tuple[bytes, bytes], int]()
+    for number, (first, last) in enumerate(pairwise(X.indptr)):
+        row = X.indices[first:last].tobytes(), X.data[first:last].tobytes()
+        seen.setdefault(row, number)
+    return np.array(list(seen.values()), dtype=np.intp)

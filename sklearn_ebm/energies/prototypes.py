@@ -113,6 +113,17 @@ class Prototypes(Energy):
         self.beta = beta
         self.shared = shared
 
+    def __sklearn_clone__(self) -> Prototypes:
+        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
+        other: Prototypes = super().__sklearn_clone__()
+        other.anchors, other.root, other.origin = self.anchors, self.root, self.origin
+        other.n_answers = self.n_answers
+        return other
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """k·m: the latent energies."""
+        return n_answers * self.n_prototypes
+
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
         """All that is learnt: shifts from the start."""
@@ -150,11 +161,12 @@ class Prototypes(Energy):
         pool, n_pools = (np.zeros_like(y), 1) if self.shared else (y, n_answers)
         found = anchors_of(X, pool, weight, n_pools, self.n_prototypes)
         result: Prototypes = clone(self)
-        result.n_answers = n_answers
+        result.n_answers, result.root = n_answers, None
         result.anchors, result.origin = found.places, found.origin
         metric = self._metric()
         if metric.shapes(X.shape[1]):
-            result.root = metric.root(*scatter_within(X, pool, weight, found, metric.outer))
+            within, total, unit = scatter_within(X, pool, weight, found, metric.outer)
+            result.root = metric.root(within, total) / unit
         return result
 
     def _refuse_settings(self) -> None:

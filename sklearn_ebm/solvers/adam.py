@@ -48,7 +48,7 @@ class Adam(Solver):
         η > 0 at the start: about how far each parameter moves in one step. Along the cosine it is
         half of that on average.
     batch_size : int, default=200
-        Rows of a batch.
+        Rows of a batch, at most: the sizes of all batches differ by one row at most.
     schedule : {"cosine", "plateau", "constant"}, default="cosine"
         ``"cosine"``: η falls along half a cosine to zero over `max_iter` passes, and that is the
         end. ``"plateau"``: a fifth of η once the objective has not fallen by `tol`, relative, for
@@ -61,7 +61,8 @@ class Adam(Solver):
         ε > 0.
     weight_decay : float or None, default=None
         With a number δ the penalty, and so ``C``, stays out of the gradient; instead, penalised
-        parameters are multiplied by 1 − ηδ before each step.
+        parameters are multiplied by 1 − ηδ before each step. The objective, its curve and all
+        decisions to stop are then without the penalty as well.
 
     References
     ----------
@@ -143,7 +144,7 @@ class Adam(Solver):
         search = Search(self, objective, start, max_iter, rng, memory)
         plateaus = PLATEAUS[self.schedule]
         zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
-        message, value = "max_iter was reached", np.inf
+        message, asked = "max_iter was reached", False
         converged = not plateaus and max_iter > 0
         while search.passes < max_iter:
             if not search.make_pass() or (search.passes == max_iter and not search.is_sound()):
@@ -152,19 +153,28 @@ class Adam(Solver):
             value = search.curve[-1]
             stale = 0 if value < best - tol * abs(best) or best == np.inf else stale + 1
             best = min(best, value)
-            if monitor is not None and monitor(
-                Progress(search.w.copy(), value, zero, np.inf, search.passes)
-            ):
-                converged, message = True, "whoever watches said so"
-                break
+            progress = Progress(search.w.copy(), value, zero, np.inf, search.passes)
+            asked = (monitor is not None and monitor(progress)) or asked
             if plateaus and stale >= PATIENCE:
                 stale, left = 0, left - 1
                 search.factor *= PLATEAU_FACTOR
-                if not left:
-                    converged, message = True, "the objective no longer falls"
-                    break
+            if not (asked or (plateaus and left <= 0)):
+                continue
+            if not search.is_sound():  # the last step was one too far
+                search.retreat()
+                continue
+            converged = True
+            message = "whoever watches said so" if asked else "the objective no longer falls"
+            break
         else:
             message = "the schedule has ended" if converged else message
+        if converged and not asked and search.has_risen(tol):
+            converged = False
+            message = (
+                "the objective ended above where it started, so steps are too long at "
+                f"learning_rate={self.learning_rate:g} of solver 'adam': lower it, or scale the "
+                "features (StandardScaler)"
+            )
         return search.result(converged, message)
 
     def _validate(self) -> None:
