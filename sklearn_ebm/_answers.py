@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -193,7 +194,7 @@ class Answers:
         for rows in blocks_of(X, self._width):
             with np.errstate(over="ignore", invalid="ignore"):
                 energies = self.energy_.linearize(self.params_, take_rows(X, rows)).energies
-            lost = np.isnan(energies).any(axis=1)
+            lost: npt.NDArray[np.bool_] = np.isnan(energies).any(axis=1)
             lost |= np.isnan(result[rows].reshape(len(lost), -1)).any(axis=1)
             if not self.energy_.linear:
                 lost |= ~np.isfinite(energies).any(axis=1)
