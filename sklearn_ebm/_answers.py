@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -194,11 +193,11 @@ class Answers:
         for rows in blocks_of(X, self._width):
             with np.errstate(over="ignore", invalid="ignore"):
                 energies = self.energy_.linearize(self.params_, take_rows(X, rows)).energies
-            lost: npt.NDArray[np.bool_] = np.isnan(energies).any(axis=1)
-            lost |= np.isnan(result[rows].reshape(len(lost), -1)).any(axis=1)
+            found = result[rows].reshape(len(energies), -1)
+            lost = np.isnan(energies).any(axis=1) | np.isnan(found).any(axis=1)
             if not self.energy_.linear:
-                lost |= ~np.isfinite(energies).any(axis=1)
-            if lost.any():
+                lost = lost | ~np.isfinite(energies).any(axis=1)
+            if np.any(lost):
                 raise ValueError(
                     f"Row {rows.start + int(np.argmax(lost))} of X has energies that are not "
                     "finite, so it has no answer: its numbers are too large for what was learnt; "

@@ -280,8 +280,8 @@ def test_a_warm_start_goes_on():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"n_prototypes": 0}, "n_prototypes=0 of Prototypes must be a positive integer"),
-        ({"n_prototypes": 2.5}, "n_prototypes=2.5 of Prototypes must be a positive integer"),
+        ({"n_prototypes": 0}, "n_prototypes=0 of Prototypes must be a whole number of at least 1"),
+        ({"n_prototypes": 2.5}, "n_prototypes=2.5 of Prototypes must be a whole number"),
         ({"metric": "diag"}, "metric='diag' is not known. Did you mean 'diagonal'"),
         ({"inference": "mean"}, "inference='mean' is not known.*Known names: min, marginal"),
         ({"beta": -1}, "beta=-1 of Prototypes must be a positive finite number"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from sklearn.kernel_approximation import RBFSampler
 
 from sklearn_ebm._arrays import column_moments
 from sklearn_ebm._params import Array, Index, Params, Shapes
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel_features import FourierFeatures, KernelFeatures, NystroemFeatures
@@ -100,7 +102,7 @@ class Kernel(Energy):
         weight: npt.NDArray[np.float64],
         n_answers: int,
         rng: np.random.RandomState,
-    ) -> Featured:
+    ) -> PreparedKernel:
         """Return the energy on features of these rows: draws landmarks or frequencies.
 
         Raises
@@ -121,21 +123,16 @@ class Kernel(Energy):
         else:
             landmarks = _landmarks(X, weight, self.n_components, rng)
             features = NystroemFeatures(landmarks, middle, scale)
-        return Featured(features, Linear(fit_intercept=self.fit_intercept))
+        return PreparedKernel(features, Linear(fit_intercept=self.fit_intercept))
 
     def _validate(self) -> None:
-        number = self.n_components
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"n_components={number!r} must be a whole number of at least 1.")
+        positive_integer("n_components", self.n_components)
         gamma = self.gamma
         positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
         if gamma != "scale" and not positive:
             raise ValueError(f"gamma={gamma!r} must be a positive finite number or 'scale'.")
         if self.approximation not in APPROXIMATIONS:
-            raise ValueError(
-                f"approximation={self.approximation!r} is not known. Known: "
-                f"{', '.join(APPROXIMATIONS)}."
-            )
+            raise ValueError(unknown_name("approximation", self.approximation, APPROXIMATIONS))
 
     def _scale(
         self, X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array
@@ -163,6 +160,17 @@ class Kernel(Energy):
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """That of the prepared energy."""
         raise NotImplementedError(NOT_PREPARED)
+
+
+class PreparedKernel(Featured):
+    """A kernel energy with its features, as `Kernel.prepared` makes it."""
+
+    def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
+        """None: templates of features that were drawn say nothing by themselves.
+
+        Their number differs from fold to fold, too, where there are fewer rows than components.
+        """
+        return {}
 
 
 def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array) -> float:

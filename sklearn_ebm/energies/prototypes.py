@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.base import clone
 from sklearn_ebm._arrays import blocks_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer, positive_number
 from sklearn_ebm.energies.anchors import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.metrics import METRICS, Metric
@@ -170,12 +170,8 @@ class Prototypes(Energy):
         return result
 
     def _refuse_settings(self) -> None:
-        m, beta = self.n_prototypes, self.beta
-        if not isinstance(m, Integral) or isinstance(m, bool) or m < 1:
-            raise ValueError(f"n_prototypes={m!r} of Prototypes must be a positive integer.")
-        real = isinstance(beta, Real) and not isinstance(beta, bool)
-        if not real or not 0 < beta < np.inf:
-            raise ValueError(f"beta={beta!r} of Prototypes must be a positive finite number.")
+        positive_integer("n_prototypes", self.n_prototypes, of="Prototypes")
+        positive_number("beta", self.beta, of="Prototypes")
         if not isinstance(self.shared, bool | np.bool_):
             raise ValueError(f"shared={self.shared!r} of Prototypes must be True or False.")
         for kind, name, known in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer, positive_number
 from sklearn_ebm.solvers.adam_search import Search
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 
@@ -179,20 +180,16 @@ class Adam(Solver):
 
     def _validate(self) -> None:
         """Raise ValueError, in one sentence, if a setting cannot be used."""
-        for name in ("learning_rate", "epsilon", "beta_1", "beta_2", "weight_decay"):
+        positive_number("learning_rate", self.learning_rate, of="Adam")
+        positive_number("epsilon", self.epsilon, of="Adam")
+        positive_integer("batch_size", self.batch_size, of="Adam")
+        for name, below in (("beta_1", 1.0), ("beta_2", 1.0), ("weight_decay", math.inf)):
             value = getattr(self, name)
             if name == "weight_decay" and value is None:
                 continue
             number = isinstance(value, Real) and not isinstance(value, bool)
-            below_one = name.startswith("beta")
-            least = 0.0 if below_one or name == "weight_decay" else math.ulp(0.0)
-            if not number or not least <= float(value) < (1 if below_one else math.inf):
-                kind = (
-                    "from 0 to below 1" if below_one else "0 or more" if not least else "positive"
-                )
+            if not number or not 0 <= float(value) < below:
+                kind = "from 0 to below 1" if below == 1 else "0 or more"
                 raise ValueError(f"{name}={value!r} of Adam must be a finite number, {kind}.")
-        size = self.batch_size
-        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"batch_size={size!r} of Adam must be a positive whole number.")
         if self.schedule not in SCHEDULES:
             raise ValueError(unknown_name("schedule", self.schedule, SCHEDULES))
