@@ -172,13 +172,37 @@ class Answers:
         late = self.energy_.linear and self.energy_.factored() is None
         checked = self._validated(X, ensure_all_finite=not late)
         result, finite = self._of_valid(checked, function, width, dtype, differences)
-        if late and not finite:
+        if finite:
+            return result
+        if late:
             checked = self._validated(X)
-            if checked.dtype == np.float32:  # float32 could not hold the energies; float64 may
-                wide = checked.astype(np.float64)
-                wider, _ = self._of_valid(wide, function, width, dtype, differences)
+        if checked.dtype == np.float32:  # float32 could not hold the energies; float64 may
+            checked = checked.astype(np.float64)
+            wider, finite = self._of_valid(checked, function, width, dtype, differences)
+            with np.errstate(over="ignore"):
                 result = wider.astype(result.dtype)
+        if not finite:
+            self._refuse_lost(checked, result)
         return result
+
+    def _refuse_lost(self, X: Any, result: Array) -> None:
+        """Raise ValueError if a row has no answer: energies that are NaN, or none that is finite.
+
+        Energies linear in x are infinite where they should be: a class may win by that.
+        """
+        for rows in blocks_of(X, self._width):
+            with np.errstate(over="ignore", invalid="ignore"):
+                energies = self.energy_.linearize(self.params_, take_rows(X, rows)).energies
+            found = result[rows].reshape(len(energies), -1)
+            lost = np.isnan(energies).any(axis=1) | np.isnan(found).any(axis=1)
+            if not self.energy_.linear:
+                lost = lost | ~np.isfinite(energies).any(axis=1)
+            if np.any(lost):
+                raise ValueError(
+                    f"Row {rows.start + int(np.argmax(lost))} of X has energies that are not "
+                    "finite, so it has no answer: its numbers are too large for what was learnt; "
+                    "scale the features (StandardScaler) before fit and before this call."
+                )
 
     def _validated(self, X: Any, **checks: Any) -> Any:
         return validate_data(
@@ -210,9 +234,10 @@ class Answers:
                 result[rows] = function(energies)
             return finite
 
-        blocks = list(blocks_of(X, self._width))
+        passing = max(self.energy_.width(X.shape[1], self._width), self._width)
+        blocks = list(blocks_of(X, passing))
         size = X.nnz if sparse.issparse(X) else X.size
-        if size * self._width < WORTH_THREADS:
+        if size * passing < WORTH_THREADS or not self.energy_.threads:
             return result, all([fill(rows) for rows in blocks])
         with Workers() as workers:
             return result, all(list(workers.map(fill, blocks)))

@@ -136,6 +136,11 @@ def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None
             f"loss {loss_name!r} cannot be trained by solver {solver_name!r}: {reason}; "
             "use solver='auto'."
         )
+    if energy.batches_because and not solver.stochastic:
+        raise ValueError(
+            f"energy {energy_name!r} cannot be learnt by solver {solver_name!r}, because "
+            f"{energy.batches_because}; use solver='adam' or 'auto', which step on mini-batches."
+        )
     if solver.needs_curvature and (loss.curvature is None or not energy.linear):
         raise ValueError(
             f"solver {solver_name!r} needs second derivatives, which loss {loss_name!r} with "

@@ -91,7 +91,8 @@ class Objective:
     penalty : float or ndarray of shape (size,)
         λ ≥ 0: for all penalised parameters, or for each.
     workers : callable, default=map
-        Like `map`: how the work on blocks is shared out; see `Workers`.
+        Like `map`: how the work on blocks is shared out; see `Workers`. Not used for energies that
+        take one thread at a time.
 
     Attributes
     ----------
@@ -132,11 +133,11 @@ class Objective:
         self.weight = weight
         self.n_answers = n_answers
         self.n_templates = energy.n_templates(n_answers)
-        self.workers = workers
+        self.workers = workers if energy.threads else map
         self.layout = ParameterLayout(energy.shapes(X.shape[1], n_answers))
         self.penalized = self.layout.mask(energy.penalized)
         self.penalty = np.where(self.penalized, penalty, 0.0)
-        self.slices = list(blocks_of(X, n_answers))
+        self.slices = list(blocks_of(X, max(energy.width(X.shape[1], n_answers), n_answers)))
         self.equal_weights = bool((weight == 1).all())
         self.dtype = X.dtype
         # The same sum with rows in float32, in the same parameters; None where there is none.
@@ -153,6 +154,12 @@ class Objective:
         other.loss = loss
         if self.single is not None:
             other.single = self.single.with_loss(loss)
+        return other
+
+    def unpenalized(self) -> Objective:
+        """Return the same sum without the penalty."""
+        other = copy(self)
+        other.penalty = np.zeros_like(self.penalty)
         return other
 
     def exact(self) -> Objective:

@@ -1,4 +1,4 @@
-"""Checks of an estimator's parameters and targets: one sentence each, naming the way out."""
+"""Checks of settings, of estimators and of their parts, and of weights: one sentence each."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 
-def positive_number(name: str, value: Any, *, infinite: bool = False) -> float:
-    """Return a positive number, finite unless told otherwise, or raise ValueError."""
+def positive_number(name: str, value: Any, *, of: str = "", infinite: bool = False) -> float:
+    """Return a positive number, finite unless told otherwise, or raise ValueError.
+
+    The sentence names the part `of` which it is a setting.
+    """
     good = isinstance(value, Real) and not isinstance(value, bool) and float(value) > 0
     if not good or (np.isinf(float(value)) and not infinite):
         kind = "a positive number or inf" if infinite else "a positive finite number"
-        raise ValueError(f"{name}={value!r} must be {kind}.")
+        raise ValueError(f"{_named(name, value, of)} must be {kind}.")
     return float(value)
 
 
-def positive_integer(name: str, value: Any) -> int:
+def positive_integer(name: str, value: Any, *, of: str = "") -> int:
     """Return a positive whole number or raise ValueError."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}={value!r} must be a whole number of at least 1.")
+        raise ValueError(f"{_named(name, value, of)} must be a whole number of at least 1.")
     return int(value)
+
+
+def _named(name: str, value: Any, of: str) -> str:
+    return f"{name}={value!r} of {of}" if of else f"{name}={value!r}"
 
 
 def optional_positive_integer(name: str, value: Any) -> int | None:

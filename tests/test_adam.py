@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm._objective import Objective
@@ -239,3 +240,62 @@ def test_settings_that_cannot_be_used_are_refused(settings):
     ):
         with pytest.raises(ValueError, match=f"{name}="):
             refused()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning")
+def test_an_objective_that_rose_is_not_converged():
+    objective, start = network()
+    wide = Adam(learning_rate=5.0, batch_size=20, schedule="constant")
+    result = run(wide, objective, start, max_iter=100, tol=0.0)
+    assert result.value > objective.value(start) and not result.converged
+    assert "learning_rate=5 of solver 'adam'" in result.message
+    assert "scale the features" in result.message
+    with pytest.warns(ConvergenceWarning, match="lower it, or scale the features"):
+        EBMClassifier(energy=MLP((6,)), solver=wide, max_iter=100, tol=1e-12).fit(
+            objective.X, objective.y
+        )
+    assert run(Adam(), objective, start, max_iter=30).converged
+
+
+def test_gradients_whose_squares_overflow_are_an_explosion():
+    """g is 1e200 and the losses are finite: v would be infinite, and nothing would move."""
+    X, y = np.array([[1e200], [-1e200]]), np.array([0, 1])
+    linear = Linear(fit_intercept=False)
+    objective = Objective(linear, NLL(), X, y, np.ones(2), n_answers=2, penalty=0.0)
+    with pytest.raises(ValueError, match=r"exploded.*scale the features"):
+        run(Adam(learning_rate=1e-203), objective, max_iter=3)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_whoever_stops_it_gets_parameters_that_are_sound(schedule):
+    objective, start = network(60, Bursts((6,)))
+    result = run(Adam(2.0, schedule=schedule), objective, start, max_iter=9, monitor=lambda p: True)
+    assert np.isfinite(result.value) and np.isfinite(objective.value(result.w))
+    assert result.converged and result.message == "whoever watches said so"
+
+
+def test_with_decay_the_penalty_is_in_no_value():
+    objective, start = network()
+    result = run(Adam(weight_decay=0.1), objective, start, max_iter=3)
+    assert result.value == pytest.approx(objective.unpenalized().value(result.w))
+    assert result.value < objective.value(result.w)
+    other = Objective(
+        objective.energy, NLL(), objective.X, objective.y, objective.weight, 3, penalty=7.0
+    )
+    np.testing.assert_array_equal(
+        run(Adam(weight_decay=0.1), other, start, max_iter=3).curve, result.curve
+    )
+
+
+@pytest.mark.parametrize(("n_rows", "sizes"), [(201, {100, 101}), (400, {200}), (7, {7})])
+def test_sizes_of_batches_differ_by_one_row_at_most(n_rows, sizes):
+    objective, start = network(n_rows)
+    seen, on_batch = set(), objective.on_batch
+
+    def spied(params, rows, *more):
+        seen.add(len(range(n_rows)[rows]) if isinstance(rows, slice) else len(rows))
+        return on_batch(params, rows, *more)
+
+    objective.on_batch = spied
+    run(Adam(), objective, start)
+    assert seen == sizes

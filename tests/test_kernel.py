@@ -1,20 +1,23 @@
 """The kernel energy and its features."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.base import clone
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import load_iris, make_circles, make_moons
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVC
 
-from sklearn_ebm import EBMClassifier
+from sklearn_ebm import EBMClassifier, EBMClassifierCV
 from sklearn_ebm._learning import suitable_losses
-from sklearn_ebm.energies import Featured, Kernel, Linear
+from sklearn_ebm.energies import MLP, Featured, Kernel, Linear, Prototypes
+from sklearn_ebm.energies.kernel import _landmarks
 
 RNG = np.random.RandomState(0)
 X, Y = make_moons(200, noise=0.2, random_state=0)
@@ -130,7 +133,10 @@ def test_grid_search_over_gamma():
         ({"gamma": -1.0}, "gamma=-1.0 must be a positive finite number or 'scale'"),
         ({"gamma": "auto"}, "gamma='auto' must be a positive finite number or 'scale'"),
         ({"gamma": np.inf}, "gamma=inf must be a positive"),
-        ({"approximation": "taylor"}, "approximation='taylor' is not known. Known: nystroem, four"),
+        (
+            {"approximation": "taylor"},
+            "='taylor' is not known.*Known names: nystroem, fourier",
+        ),
     ],
 )
 def test_bad_settings(parameters, message):
@@ -155,3 +161,144 @@ def test_features_of_your_own():
     plain = EBMClassifier().fit(square.transform(rows), y)
     np.testing.assert_allclose(clf.energies(rows), plain.energies(square.transform(rows)))
     assert clf.gap_ == plain.gap_
+
+
+class Plain(BaseEstimator, TransformerMixin):
+    """Features that know what scikit-learn asks of them, and nothing of dtypes."""
+
+    def fit(self, X, y=None):
+        self.n_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return np.hstack([X, np.square(X)]).astype(np.float64)
+
+    def get_feature_names_out(self, names=None):
+        return np.array([f"f{number}" for number in range(2 * self.n_)])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "inner",
+    [Linear(), Prototypes(2), Prototypes(2, "full"), MLP((5,)), Kernel(20)],
+    ids=["linear", "prototypes", "full", "mlp", "kernel"],
+)
+def test_features_under_every_energy(inner):
+    energy = Featured(Plain().fit(X), inner)
+    clf = EBMClassifier(energy=energy, max_iter=200)
+    assert cross_val_score(clf, X, Y, cv=3, error_score="raise").mean() > 0.8
+    rows = X.astype(np.float32)
+    clf.fit(rows, Y)
+    assert clf.energies(rows).dtype == np.float32
+    plain = clone(clf).set_params(energy=inner).fit(np.hstack([rows, np.square(rows)]), Y)
+    features = np.hstack([rows, np.square(rows)])
+    np.testing.assert_allclose(clf.energies(rows), plain.energies(features), rtol=1e-4, atol=1e-4)
+    assert np.array_equal(clf.predict(rows), plain.predict(features))
+    for name in plain.energy_.fitted_attributes(plain.params_, 2):
+        np.testing.assert_allclose(getattr(clf, name), getattr(plain, name), rtol=1e-4, atol=1e-4)
+    with config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(clone(clf).fit(rows, Y).energies(rows), clf.energies(rows))
+
+
+def test_grid_search_over_the_energy_on_features():
+    energy = Featured(Plain().fit(X), Prototypes())
+    search = GridSearchCV(EBMClassifier(energy), {"energy__energy__n_prototypes": [1, 2]}, cv=2)
+    assert search.fit(X, Y).best_score_ > 0.8
+
+
+@pytest.mark.parametrize(
+    ("inner", "message"),
+    [
+        (Prototypes(0), "n_prototypes=0"),
+        (MLP((0,)), "hidden_layer_sizes=.0,. must hold"),
+        (Kernel(gamma=-1.0), "gamma=-1.0 must be"),
+    ],
+)
+def test_bad_settings_under_features(inner, message):
+    with pytest.raises(ValueError, match=message):
+        EBMClassifier(Featured(Plain().fit(X), inner)).fit(X, Y)
+
+
+def test_features_say_what_the_energy_on_them_is():
+    for inner in (Linear(), Prototypes(2), MLP((5,), dropout=0.1)):
+        energy = Featured(Plain().fit(X), inner)
+        for name in ("batches_because", "threads", "two_templates", "needs_every_answer"):
+            assert getattr(energy, name) == getattr(inner, name)
+    assert Linear().two_templates and Kernel().two_templates and not MLP().two_templates
+    assert not Prototypes().two_templates
+
+
+@pytest.mark.parametrize("approximation", ["nystroem", "fourier"])
+def test_clones_of_a_prepared_kernel_are_the_same_energy(approximation):
+    energy = prepared(Kernel(20, approximation=approximation))
+    params = {"coef": RNG.normal(size=(2, 20)), "intercept": np.zeros(2)}
+    for other in (clone(energy), Featured(clone(energy.transformer), energy.energy)):
+        found = other.linearize(params, X).energies
+        np.testing.assert_array_equal(found, energy.linearize(params, X).energies)
+    clone(energy).set_params(transformer__scale=7.0)
+    assert energy.transformer.scale != 7.0
+
+
+def test_blocks_are_as_small_as_what_passes_through():
+    """Widths of networks and features count; a linear energy has the blocks it always had."""
+    assert Linear().width(1000, 3) == 3
+    assert MLP((100, 50)).width(10, 3) == 303
+    assert Prototypes(4).width(10, 3) == 12
+    assert prepared(Kernel(80)).width(2, 2) == 10
+    rows = np.random.RandomState(0).normal(size=(30_000, 2)).astype(np.float32)
+    clf = EBMClassifier(energy=MLP((500, 500)), max_iter=5).fit(rows[:500], rows[:500, 0] > 0)
+    tracemalloc.start()
+    try:
+        clf.predict(rows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 2**20  # 16,384 rows at a time took over 100 MB
+
+
+def test_fourier_features_of_float32_never_exist_in_float64():
+    energy = prepared(Kernel(200, approximation="fourier"))
+    rows = np.random.RandomState(0).normal(size=(40_000, 2)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        features = energy.transformer.transform(rows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert features.dtype == np.float32 and peak < 1.7 * features.nbytes
+
+
+# Landmarks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_components", [3, 50])
+def test_rows_are_left_as_they_are(n_components):
+    data, columns = np.array([1.0, 2.0, 0.0, 3.0, 1.0]), np.array([0, 0, 1, 1, 0])
+    rows = sparse.csr_matrix((data, columns, np.array([0, 2, 3, 4, 5])), shape=(4, 2))
+    for part in (rows.data, rows.indices, rows.indptr):
+        part.flags.writeable = False
+    found = _landmarks(rows, np.ones(4), n_components, np.random.RandomState(0))
+    assert rows.nnz == 5 and len(rows.data) == 5
+    assert found.shape[0] == min(n_components, 4)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_as_many_distinct_landmarks_as_there_are(kind):
+    rows = np.vstack([np.ones((3000, 2)), np.arange(80.0).reshape(40, 2)])
+    for most, expected in ((5, 5), (30, 30), (41, 41), (500, 41)):
+        found = _landmarks(kind(rows), np.ones(3040), most, np.random.RandomState(0))
+        found = found.toarray() if sparse.issparse(found) else found
+        assert len(found) == len(np.unique(found, axis=0)) == expected
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-308])
+def test_landmarks_of_heavy_rows(weight):
+    weights = np.where(np.arange(200) < 100, weight, 1.0)
+    found = _landmarks(X, weights, 150, np.random.RandomState(0))
+    assert found.shape == (150, 2)
+
+
+def test_folds_may_have_unlike_numbers_of_landmarks():
+    clf = EBMClassifierCV(energy="kernel", Cs=[1.0, 10.0], cv=3).fit(X, Y)
+    assert clf.score(X, Y) < 0 and clf.predict(X).shape == (200,)
+    assert "coef_" not in vars(EBMClassifier(energy="kernel").fit(X, Y))

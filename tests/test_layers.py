@@ -12,7 +12,7 @@ MOST_LINES = 350
 
 # Each layer imports from those above it in this list, and within itself without a cycle.
 LAYERS = (
-    ("_arrays", "_registry", "_params", "_threads", "exceptions"),
+    ("_arrays", "_registry", "_params", "_threads", "_validation", "exceptions"),
     ("_curvature",),
     ("inference",),
     ("energies",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("_path", "_progress"),
     ("_learning", "_temperature"),
     ("_callbacks",),
-    ("checks", "_validation", "_collapse"),
+    ("checks", "_collapse"),
     ("_fitting", "_answers"),
     ("_held_out",),
     ("_stream",),

@@ -264,7 +264,10 @@ def test_pickles_and_clones():
     np.testing.assert_array_equal(again.energies(X), clf.energies(X))
     refit = clone(clf).fit(X, y)
     np.testing.assert_array_equal(refit.energies(X), clf.energies(X))
-    assert clone(clf.energy_).anchors is None
+    kept = clone(clf.energy_)  # once prepared, anchors and metric are part of the energy
+    found = kept.linearize(clf.params_, X).energies
+    np.testing.assert_array_equal(found, clf.energy_.linearize(clf.params_, X).energies)
+    assert clone(Prototypes(2)).anchors is None
 
 
 def test_a_warm_start_goes_on():
@@ -277,8 +280,8 @@ def test_a_warm_start_goes_on():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"n_prototypes": 0}, "n_prototypes=0 of Prototypes must be a positive integer"),
-        ({"n_prototypes": 2.5}, "n_prototypes=2.5 of Prototypes must be a positive integer"),
+        ({"n_prototypes": 0}, "n_prototypes=0 of Prototypes must be a whole number of at least 1"),
+        ({"n_prototypes": 2.5}, "n_prototypes=2.5 of Prototypes must be a whole number"),
         ({"metric": "diag"}, "metric='diag' is not known. Did you mean 'diagonal'"),
         ({"inference": "mean"}, "inference='mean' is not known.*Known names: min, marginal"),
         ({"beta": -1}, "beta=-1 of Prototypes must be a positive finite number"),
@@ -288,3 +291,39 @@ def test_a_warm_start_goes_on():
 def test_settings_are_refused_in_one_sentence(setting, message):
     with pytest.raises(ValueError, match=message):
         EBMClassifier(energy=Prototypes(**setting)).fit(*blobs())
+
+
+@pytest.mark.parametrize("metric", METRICS[1:])
+@pytest.mark.parametrize(
+    ("size", "dtype"), [(1e160, float), (1e-160, float), (1e18, np.float32), (1e-18, np.float32)]
+)
+def test_rows_beyond_squares_are_refused_by_a_learnt_metric(metric, size, dtype):
+    X, y = blobs(30)
+    clf = EBMClassifier(energy=Prototypes(metric=metric))
+    with pytest.raises(ValueError, match=r"learnt metric needs squares.*StandardScaler"):
+        clf.fit((size * X).astype(dtype), y)
+
+
+@pytest.mark.parametrize("metric", METRICS[1:])
+@pytest.mark.parametrize("size", [1e-130, 1e130])
+def test_the_start_of_a_learnt_metric_is_the_same_in_any_units(metric, size):
+    X, y = blobs(30)
+    one, other = (
+        Prototypes(1, metric).prepared(rows, y, np.ones(30), 3, np.random.RandomState(0))
+        for rows in (X, size * X)
+    )
+    np.testing.assert_allclose(other.root * size, one.root, rtol=1e-9)
+
+
+def test_rows_too_far_for_an_answer_are_named():
+    X, y = blobs()
+    clf = EBMClassifier(energy="prototypes").fit(X.astype(np.float32), y)
+    far = X.astype(np.float32)
+    far[7] = 1e25  # squares leave float32, and not float64
+    assert np.isfinite(clf.predict_proba(far)).all()
+    assert clf.energies(far).dtype == np.float32
+    clf, far = EBMClassifier(energy="prototypes").fit(X, y), X.copy()
+    far[7] = 1e200
+    for ask in (clf.predict, clf.predict_proba, clf.energies):
+        with pytest.raises(ValueError, match=r"Row 7 of X has energies that are not finite.*scale"):
+            ask(far)

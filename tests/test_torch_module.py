@@ -1,15 +1,17 @@
 """Any PyTorch module as an energy."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier, checks
-from sklearn_ebm.energies import TorchModule
+from sklearn_ebm.energies import MLP, Featured, TorchModule
 from sklearn_ebm.solvers import SOLVERS
 
 torch = pytest.importorskip("torch")
@@ -104,6 +106,16 @@ def test_frozen_parameters_stay():
     assert set(clf.params_) == {"0.bias", "2.weight", "2.bias"}
 
 
+class Pair(torch.nn.Linear):
+    """It returns what no classifier can use."""
+
+    def __init__(self):
+        super().__init__(6, 3)
+
+    def forward(self, rows):
+        return super().forward(rows), rows
+
+
 @pytest.mark.parametrize(
     ("module", "error", "message"),
     [
@@ -113,9 +125,99 @@ def test_frozen_parameters_stay():
             "output of shape .1, 4. for one row",
         ),
         (network(torch.nn.Linear(5, 3)), ValueError, "cannot take rows of 6 features"),
+        (network().requires_grad_(False), ValueError, "all are frozen .requires_grad=False."),
+        (Pair(), ValueError, "returns a tuple for rows .n, 6.; it must return one tensor"),
         ("mlp", TypeError, "must be an object of torch.nn.Module"),
     ],
 )
 def test_modules_that_do_not_fit(module, error, message):
     with pytest.raises(error, match=message):
         EBMClassifier(energy=TorchModule(module)).fit(X, Y)
+
+
+def wide_network():
+    return network(
+        torch.nn.Linear(6, 400), torch.nn.BatchNorm1d(400), torch.nn.ReLU(), torch.nn.Dropout(0.2),
+        torch.nn.Linear(400, 300), torch.nn.ReLU(), torch.nn.Linear(300, 3),
+    )  # fmt: skip
+
+
+def test_threads_change_nothing():
+    """One module computes one batch at a time: parameters and mode are set in it for that time."""
+    rng = np.random.RandomState(0)
+    rows = rng.normal(size=(120_000, 6)).astype(np.float32)
+    y = (rows[:, 0] > 0).astype(int) + (rows[:, 1] > 1)
+    module, fits = wide_network(), []
+    for n_threads in (1, 3):
+        with threadpool_limits(n_threads, user_api="blas"):
+            clf = EBMClassifier(
+                energy=TorchModule(module), solver=SOLVERS["adam"](batch_size=4000),
+                max_iter=4,
+            ).fit(rows[:8000], y[:8000])  # fmt: skip
+            fits.append((clf, clf.energies(rows)))
+    (one, expected), (several, found) = fits
+    assert sum(part.size for part in one.params_.values()) > 1e5
+    for name, part in one.params_.items():
+        np.testing.assert_allclose(several.params_[name], part, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    halves = [rows[:60_000], rows[60_000:]]
+    with ThreadPoolExecutor(2) as pool:  # a user's own threads
+        together = np.concatenate(list(pool.map(one.energies, halves)))
+    np.testing.assert_allclose(together, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_going_on_leaves_the_buffers_of_the_earlier_energy():
+    module = network(torch.nn.Linear(6, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
+    module.double()
+    for energy in (TorchModule(module), Featured(Same(), TorchModule(module))):
+        other = energy.resumed()
+        rng = np.random.RandomState(0)
+        params = energy.start(X, Y, np.ones(300), 3, rng)
+        other.training(rng).linearize(params, X + 5.0)
+        assert not module[1].running_mean.any()
+        inner = other.energy if isinstance(other, Featured) else other
+        assert inner.module[1].running_mean.any()
+    plain = MLP((3,))
+    assert plain.resumed() is plain
+
+
+class Same:
+    """Features that are the rows."""
+
+    def transform(self, rows):
+        return rows
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_module_with_what_was_learnt(dtype):
+    rows = X.astype(dtype)
+    clf = EBMClassifier(energy=TorchModule(network()), max_iter=50).fit(rows, Y)
+    module = clf.energy_.trained(clf.params_)
+    scores = module(torch.from_numpy(rows)).detach().numpy()
+    np.testing.assert_allclose(-scores, clf.energies(rows), rtol=1e-5, atol=1e-5)
+    before = clf.energies(rows)
+    with torch.no_grad():
+        module[0].weight.zero_()
+    np.testing.assert_array_equal(clf.energies(rows), before)
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        MLP((3,), dropout=0.1),
+        TorchModule(network(torch.nn.Linear(6, 3), torch.nn.Dropout(0.2))),
+        Featured(Same(), TorchModule(network(torch.nn.Linear(6, 3), torch.nn.BatchNorm1d(3)))),
+    ],
+    ids=["mlp", "dropout", "moments"],
+)
+def test_what_needs_mini_batches_is_refused_by_exact_solvers(energy):
+    with pytest.raises(ValueError, match=r"cannot be learnt by solver 'lbfgs'.*solver='adam'"):
+        EBMClassifier(energy=energy, solver="lbfgs").fit(X, Y)
+    assert TorchModule(network()).batches_because is None and MLP((3,)).batches_because is None
+
+
+def test_no_batch_of_a_single_row():
+    """Batch normalisation cannot take one; 401 rows in batches of 200 used to end with it."""
+    module = network(torch.nn.Linear(6, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
+    rows, y = np.vstack([X, X])[:401], np.r_[Y, Y][:401]
+    EBMClassifier(energy=TorchModule(module), max_iter=60).fit(rows, y)

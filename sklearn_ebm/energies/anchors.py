@@ -21,6 +21,10 @@ ROUNDING = 1e-9
 NO_SPREAD, NO_SPREAD_SPARSE = 1e-12, 1e-6
 
 
+# Sums of squares of what is below this power of the largest number leave room for many rows.
+SQUARABLE = 0.45
+
+
 class Anchors(NamedTuple):
     """Prototypes to start from, and which of its class is the nearest to each row.
 
@@ -181,7 +185,7 @@ def scatter_within(
     weight: npt.NDArray[np.float64],
     anchors: Anchors,
     outer: Callable[[Array, Array, Array], Array],
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, float]:
     """Scatter of the rows around their anchors, and the variance of each column over all rows.
 
     Parameters
@@ -199,16 +203,38 @@ def scatter_within(
         Σᵢ wᵢ (xᵢ − c)(xᵢ − c)ᵀ / Σᵢ wᵢ, or the diagonal of it.
     total : ndarray of shape (d,)
         Σᵢ wᵢ (xᵢ − mean)² / Σᵢ wᵢ.
+    unit : float
+        Both are in units of this number, squared, so that squares neither overflow nor vanish.
+
+    Raises
+    ------
+    ValueError
+        If the rows spread so far, or so little, that distances leave the range of floats.
     """
     share = weight / weight.max()
     share /= share.sum()
     d = X.shape[1]
+    unit = _unit(X, anchors.origin)
     within: Any = 0.0
     total = np.zeros(d)
     for part in row_slices(X.shape[0], 1, d):
         rows = X[part].toarray() if sparse.issparse(X) else X[part]
-        apart = rows - anchors.places[answer[part], anchors.nearest[part]]
+        apart = (rows - anchors.places[answer[part], anchors.nearest[part]]) / unit
         within = within + outer(apart, apart, share[part])
-        total += share[part] @ np.square(rows - anchors.origin)
-    constant = np.sqrt(total) <= ROUNDING * np.abs(anchors.origin)
-    return within, np.where(constant, 0.0, total)
+        total += share[part] @ np.square((rows - anchors.origin) / unit)
+    constant = np.sqrt(total) <= ROUNDING * np.abs(anchors.origin / unit)
+    return within, np.where(constant, 0.0, total), unit
+
+
+def _unit(X: Any, origin: Array) -> float:
+    """How far the rows spread in the widest column."""
+    unit = float(_farthest(X, origin).max())
+    limits = np.finfo(np.float32 if X.dtype == np.float32 else np.float64)
+    least, most = float(limits.tiny) ** SQUARABLE, float(limits.max) ** SQUARABLE
+    if unit and not least < unit < most:
+        raise ValueError(
+            f"The rows spread over {unit:.1g} in a column; a learnt metric needs squares of that "
+            f"in {limits.dtype} (between {least:.1g} and {most:.1g} will do), so scale the "
+            "features (StandardScaler)."
+        )
+    return unit or 1.0

@@ -46,6 +46,7 @@ class Antisymmetric(Energy):
 
     penalized = ("coef",)
     linear = True
+    two_templates = True
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

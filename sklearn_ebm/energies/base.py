@@ -58,6 +58,14 @@ class Energy(BaseEstimator, ABC):
         many minima, where single steps on few rows go further than exact ones on all.
     needs_every_answer : bool
         Whether `prepared` or `start` needs rows of every answer.
+    batches_because : str or None
+        Why nothing but steps on mini-batches can learn it, as a clause that fits after "because";
+        None where exact steps can, too.
+    threads : bool
+        Whether its `linearize` may run in several threads at a time.
+    two_templates : bool
+        Whether two answers have a template each where one, the difference, would say it all. Its
+        penalty then counts twice, so that C means what it does in scikit-learn's binary estimators.
     features : callable or None
         ``X -> φ(X)``, (n, p), dense or CSR: what one template for each answer meets, if there are
         templates. The parameters are then one array (k, p), k being `n_templates`.
@@ -73,6 +81,9 @@ class Energy(BaseEstimator, ABC):
     linear: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
     needs_every_answer: ClassVar[bool] = False
+    batches_because: ClassVar[str | None] = None
+    threads: ClassVar[bool] = True
+    two_templates: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     difference: Callable[[Params, Any], Array] | None = None
     features: Callable[..., Any] | None = None
@@ -108,6 +119,17 @@ class Energy(BaseEstimator, ABC):
     def training(self, rng: np.random.RandomState) -> Energy:
         """Return the energy as one step on a mini-batch sees it; dropout draws its units here."""
         return self
+
+    def resumed(self) -> Energy:
+        """Return the energy to go on learning with, where an earlier fit holds this one.
+
+        A copy where learning changes more than the parameters; itself otherwise.
+        """
+        return self
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Return how many numbers of each row pass through `linearize`; blocks keep them few."""
+        return n_answers
 
     @abstractmethod
     def shapes(self, n_features: int, n_answers: int) -> Shapes:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from sklearn.base import clone
 
-from sklearn_ebm._params import Params, Shapes
+from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
+
+# Features exist for one block of rows at a time, and go through few operations: a block may have
+# more of them than it has energies.
+FEATURE_SHARE = 8
 
 
 class Featured(Energy):
     """F(x, y) = F'(φ(x), y): an energy F' on features φ that learning does not move.
 
     What `Kernel` becomes once its landmarks are settled; of use for features of your own as well.
+    The transformer is fitted once, by whoever makes the energy, and clones keep it as it is.
 
     Parameters
     ----------
     transformer : fitted transformer
-        φ: its ``transform`` takes rows (n, d), dense or CSR, to features (n, p) of the same dtype.
+        φ: its ``transform`` takes rows (n, d), dense or CSR, to features (n, p).
     energy : Energy
         F', of which the parameters are.
 
@@ -42,6 +50,13 @@ class Featured(Energy):
         self.transformer = transformer
         self.energy = energy
 
+    def __sklearn_clone__(self) -> Featured:
+        """Return the same features, fitted, and a clone of the energy on them.
+
+        The transformer is copied at the surface, so that its settings can be set in one of both.
+        """
+        return type(self)(copy(self.transformer), clone(self.energy))
+
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
         """Those of the energy on the features."""
@@ -62,13 +77,95 @@ class Featured(Energy):
         """Whether the energy on the features is learnt from mini-batches."""
         return self.energy.stochastic
 
+    @property
+    def batches_because(self) -> str | None:  # type: ignore[override]
+        """Why the energy on the features needs mini-batches."""
+        return self.energy.batches_because
+
+    @property
+    def threads(self) -> bool:  # type: ignore[override]
+        """Whether the energy on the features may be computed in several threads."""
+        return self.energy.threads
+
+    @property
+    def two_templates(self) -> bool:  # type: ignore[override]
+        """Whether the energy on the features has a template for each of two answers."""
+        return self.energy.two_templates
+
+    @property
+    def needs_every_answer(self) -> bool:  # type: ignore[override]
+        """Whether the energy on the features is prepared for answers that it has seen."""
+        return self.energy.needs_every_answer
+
+    @property
+    def difference(self) -> Callable[[Params, Any], Array] | None:  # type: ignore[override]
+        """F'(φ(x), 1) − F'(φ(x), 0), where F' has a short way to it."""
+        of_features = self.energy.difference
+        if of_features is None:
+            return None
+        return lambda params, X: of_features(params, self.transformed(X))
+
+    def transformed(self, X: Any) -> Any:
+        """φ(x) of some rows, as an array or CSR in the dtype of X, whatever φ returns.
+
+        Parameters
+        ----------
+        X : ndarray or CSR of shape (n, d)
+
+        Returns
+        -------
+        ndarray or CSR of shape (n, p)
+        """
+        features = self.transformer.transform(X)
+        if sparse.issparse(features):
+            return features.tocsr().astype(X.dtype, copy=False)
+        return np.asarray(features, dtype=X.dtype)
+
+    def prepared(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Energy:
+        """Return the features as they are, and F' prepared for them."""
+        if type(self.energy).prepared is Energy.prepared:
+            return self  # no need for the features of all rows
+        features = self.transformed(X)
+        return self._with(self.energy.prepared(features, y, weight, n_answers, rng))
+
+    def _with(self, energy: Energy) -> Featured:
+        return self if energy is self.energy else type(self)(self.transformer, energy)
+
+    def resumed(self) -> Energy:
+        """Return the features as they are, and F' to go on with."""
+        return self._with(self.energy.resumed())
+
+    def training(self, rng: np.random.RandomState) -> Energy:
+        """Return the features as they are, and F' as one step sees it."""
+        return self._with(self.energy.training(rng))
+
     def factored(self) -> tuple[Callable[[Any], Any], Energy]:
-        """φ and F'."""
-        return self.transformer.transform, self.energy
+        """φ and F', or φ' ∘ φ and F'' where F'(φ, y) = F''(φ'(φ), y) itself."""
+        further = self.energy.factored()
+        if further is None:
+            return self.transformed, self.energy
+        represent, inner = further
+        return lambda X: represent(self.transformed(X)), inner
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Return what F' has, and a share of the number of features."""
+        p = self._n_features_out
+        return max(self.energy.width(p, n_answers), p // FEATURE_SHARE)
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.transformer.get_feature_names_out())
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Shapes of F' on p features."""
-        return self.energy.shapes(len(self.transformer.get_feature_names_out()), n_answers)
+        return self.energy.shapes(self._n_features_out, n_answers)
 
     def start(
         self,
@@ -79,7 +176,7 @@ class Featured(Energy):
         rng: np.random.RandomState,
     ) -> Params:
         """Where F' starts on the features."""
-        return self.energy.start(self.transformer.transform(X), y, weight, n_answers, rng)
+        return self.energy.start(self.transformed(X), y, weight, n_answers, rng)
 
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies of F' at the features of the rows.
@@ -94,8 +191,12 @@ class Featured(Energy):
         -------
         Linearization
         """
-        return self.energy.linearize(params, self.transformer.transform(X), answers)
+        return self.energy.linearize(params, self.transformed(X), answers)
 
     def centered(self, params: Params) -> Params:
         """The gauge of F'."""
         return self.energy.centered(params)
+
+    def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
+        """Those of F', in the space of the features."""
+        return self.energy.fitted_attributes(params, n_answers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,18 @@ from scipy import sparse
 from sklearn.kernel_approximation import RBFSampler
 
 from sklearn_ebm._arrays import column_moments
-from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._params import Array, Index, Params, Shapes
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel_features import FourierFeatures, KernelFeatures, NystroemFeatures
 from sklearn_ebm.energies.linear import Linear
 
 APPROXIMATIONS = ("nystroem", "fourier")
+
+# Weights below so small a share of the largest one count as that much.
+LEAST_SHARE = 1e-290
 
 NOT_PREPARED = "A kernel has features, and parameters, once it is prepared for rows."
 
@@ -71,6 +77,7 @@ class Kernel(Energy):
 
     penalized = ("coef",)
     linear = True
+    two_templates = True
     examples = (
         {},
         {"n_components": 5, "gamma": 0.3, "approximation": "fourier", "fit_intercept": False},
@@ -95,7 +102,7 @@ class Kernel(Energy):
         weight: npt.NDArray[np.float64],
         n_answers: int,
         rng: np.random.RandomState,
-    ) -> Featured:
+    ) -> PreparedKernel:
         """Return the energy on features of these rows: draws landmarks or frequencies.
 
         Raises
@@ -116,21 +123,16 @@ class Kernel(Energy):
         else:
             landmarks = _landmarks(X, weight, self.n_components, rng)
             features = NystroemFeatures(landmarks, middle, scale)
-        return Featured(features, Linear(fit_intercept=self.fit_intercept))
+        return PreparedKernel(features, Linear(fit_intercept=self.fit_intercept))
 
     def _validate(self) -> None:
-        number = self.n_components
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"n_components={number!r} must be a whole number of at least 1.")
+        positive_integer("n_components", self.n_components)
         gamma = self.gamma
         positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
         if gamma != "scale" and not positive:
             raise ValueError(f"gamma={gamma!r} must be a positive finite number or 'scale'.")
         if self.approximation not in APPROXIMATIONS:
-            raise ValueError(
-                f"approximation={self.approximation!r} is not known. Known: "
-                f"{', '.join(APPROXIMATIONS)}."
-            )
+            raise ValueError(unknown_name("approximation", self.approximation, APPROXIMATIONS))
 
     def _scale(
         self, X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array
@@ -160,6 +162,17 @@ class Kernel(Energy):
         raise NotImplementedError(NOT_PREPARED)
 
 
+class PreparedKernel(Featured):
+    """A kernel energy with its features, as `Kernel.prepared` makes it."""
+
+    def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
+        """None: templates of features that were drawn say nothing by themselves.
+
+        Their number differs from fold to fold, too, where there are fewer rows than components.
+        """
+        return {}
+
+
 def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array) -> float:
     """Standard deviation of all entries of X, for numbers of any size; 1 where all are equal.
 
@@ -181,16 +194,51 @@ def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Arr
 def _landmarks(
     X: Any, weight: npt.NDArray[np.float64], n_landmarks: int, rng: np.random.RandomState
 ) -> Any:
-    """Distinct rows, drawn in proportion to their weights; all of them where there are no more."""
+    """Distinct rows, drawn in proportion to their weights; all of them where there are no more.
+
+    As long as there are rows left, repeated ones among those drawn are replaced by further draws:
+    of twice as many rows each time, so that all draws together cost what one of all rows would.
+    """
+    X = X.tocsr() if sparse.issparse(X) else X
     n_rows = X.shape[0]
-    if n_rows > n_landmarks:
-        chosen = rng.choice(n_rows, n_landmarks, replace=False, p=weight / weight.sum())
-        X = X[np.sort(chosen)]
+    if n_rows <= n_landmarks:
+        return _ordered(X, np.arange(n_rows))
+    # In units of the largest weight no sum overflows; the least ones stay above zero.
+    share = np.maximum(weight / weight.max(), LEAST_SHARE)
+    kept: Index = np.empty(0, dtype=np.intp)
+    n_drawn = 0
+    while len(kept) < n_landmarks and n_drawn < n_rows:
+        number = min(max(n_drawn, n_landmarks), n_rows - n_drawn)
+        drawn = rng.choice(n_rows, number, replace=False, p=share / share.sum())
+        share[drawn] = 0
+        n_drawn += number
+        kept = np.concatenate([kept, drawn])
+        kept = kept[_first_of_each(X[kept])]
+    return _ordered(X, np.sort(kept[:n_landmarks]))
+
+
+def _ordered(X: Any, chosen: Index) -> Any:
+    """The distinct ones among some rows: sorted, and of a sparse matrix in their order."""
     if not sparse.issparse(X):
-        return np.unique(X, axis=0)
-    X = X.tocsr()
+        return np.unique(X[chosen], axis=0)
+    rows = _canonical(X[chosen])
+    return rows[_first_of_each(rows)]
+
+
+def _canonical(X: Any) -> Any:
+    """A copy of sparse rows in which equal rows have equal arrays."""
+    X = X.copy()
     X.sum_duplicates()
     X.eliminate_zeros()
-    rows = (X[[number]] for number in range(X.shape[0]))
-    seen = {(row.indices.tobytes(), row.data.tobytes()): number for number, row in enumerate(rows)}
-    return X[sorted(seen.values())]
+    return X
+
+
+def _first_of_each(X: Any) -> Index:
+    """Numbers of the rows that no row before them equals."""
+    if not sparse.issparse(X):
+        return np.sort(np.unique(X, axis=0, return_index=True)[1])
+    X, seen = _canonical(X), dict[tuple[bytes, bytes], int]()
+    for number, (first, last) in enumerate(pairwise(X.indptr)):
+        row = X.indices[first:last].tobytes(), X.data[first:last].tobytes()
+        seen.setdefault(row, number)
+    return np.array(list(seen.values()), dtype=np.intp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,10 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def fit(self, X: Any, y: Any = None) -> KernelFeatures:
         """Nothing to learn: all is settled."""
         return self
+
+    def __sklearn_clone__(self) -> KernelFeatures:
+        """Return the same features: they are settled when they are made, and never fitted."""
+        return copy(self)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether `transform` can be called: always."""
@@ -109,11 +114,11 @@ class NystroemFeatures(KernelFeatures):
         ----------
         X : ndarray or CSR of shape (n, d)
         """
-        units, landmarks = self._units(X), self.units.astype(X.dtype, copy=False)
+        landmarks = self.units.astype(X.dtype, copy=False)
         result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         inverse = self.inverse.astype(X.dtype, copy=False)
         for rows in row_slices(X.shape[0], self._n_features_out // ROW_SHARE):
-            kernel = rbf_kernel(take_rows(units, rows), landmarks, gamma=1.0)
+            kernel = rbf_kernel(self._units(take_rows(X, rows)), landmarks, gamma=1.0)
             np.dot(kernel, inverse, out=result[rows])
         return result
 
@@ -149,7 +154,11 @@ class FourierFeatures(KernelFeatures):
         ----------
         X : ndarray or CSR of shape (n, d)
         """
-        return self.sampler.transform(self._units(X)).astype(X.dtype, copy=False)
+        result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        # The sampler works in float64: block by block, that is never large.
+        for rows in row_slices(X.shape[0], self._n_features_out // ROW_SHARE):
+            result[rows] = self.sampler.transform(self._units(take_rows(X, rows)))
+        return result
 
 
 def inv_triangular(matrix: Array) -> Array:

@@ -50,6 +50,7 @@ class Linear(Energy):
 
     penalized = ("coef",)
     linear = True
+    two_templates = True
     examples = ({}, {"fit_intercept": False})
 
     def __init__(self, fit_intercept: bool = True) -> None:

@@ -114,6 +114,15 @@ class MLP(Energy):
         return (*(f"hidden_{number}_weight" for number in range(len(self._sizes))), "output_weight")
 
     @property
+    def batches_because(self) -> str | None:  # type: ignore[override]
+        """Dropout, where there is any."""
+        return "its dropout draws units anew in each step" if self.dropout else None
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """The units of all hidden layers, before and after activation, and the energies."""
+        return 2 * sum(self._sizes) + n_answers
+
+    @property
     def _sizes(self) -> tuple[Any, ...]:
         sizes = self.hidden_layer_sizes
         return (sizes,) if isinstance(sizes, Integral) else tuple(sizes)

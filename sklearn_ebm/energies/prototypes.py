@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.base import clone
 from sklearn_ebm._arrays import blocks_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer, positive_number
 from sklearn_ebm.energies.anchors import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.metrics import METRICS, Metric
@@ -113,6 +113,17 @@ class Prototypes(Energy):
         self.beta = beta
         self.shared = shared
 
+    def __sklearn_clone__(self) -> Prototypes:
+        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
+        other: Prototypes = super().__sklearn_clone__()
+        other.anchors, other.root, other.origin = self.anchors, self.root, self.origin
+        other.n_answers = self.n_answers
+        return other
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """k·m: the latent energies."""
+        return n_answers * self.n_prototypes
+
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
         """All that is learnt: shifts from the start."""
@@ -150,20 +161,17 @@ class Prototypes(Energy):
         pool, n_pools = (np.zeros_like(y), 1) if self.shared else (y, n_answers)
         found = anchors_of(X, pool, weight, n_pools, self.n_prototypes)
         result: Prototypes = clone(self)
-        result.n_answers = n_answers
+        result.n_answers, result.root = n_answers, None
         result.anchors, result.origin = found.places, found.origin
         metric = self._metric()
         if metric.shapes(X.shape[1]):
-            result.root = metric.root(*scatter_within(X, pool, weight, found, metric.outer))
+            within, total, unit = scatter_within(X, pool, weight, found, metric.outer)
+            result.root = metric.root(within, total) / unit
         return result
 
     def _refuse_settings(self) -> None:
-        m, beta = self.n_prototypes, self.beta
-        if not isinstance(m, Integral) or isinstance(m, bool) or m < 1:
-            raise ValueError(f"n_prototypes={m!r} of Prototypes must be a positive integer.")
-        real = isinstance(beta, Real) and not isinstance(beta, bool)
-        if not real or not 0 < beta < np.inf:
-            raise ValueError(f"beta={beta!r} of Prototypes must be a positive finite number.")
+        positive_integer("n_prototypes", self.n_prototypes, of="Prototypes")
+        positive_number("beta", self.beta, of="Prototypes")
         if not isinstance(self.shared, bool | np.bool_):
             raise ValueError(f"shared={self.shared!r} of Prototypes must be True or False.")
         for kind, name, known in (

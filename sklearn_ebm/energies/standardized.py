@@ -63,6 +63,7 @@ class Standardized(Energy):
 
     penalized = ("coef",)
     linear = True
+    two_templates = True
 
     def __init__(self, mean: Array, deviation: Array, fit_intercept: bool) -> None:
         self.mean = mean

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+import os
+from copy import copy, deepcopy
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,20 @@ from scipy import sparse
 
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
+
+# Held while a module computes: parameters are put into the module for that time, it is in training
+# mode or not, and the random numbers of PyTorch are those of the process.
+_lock = RLock()
+
+
+def _new_lock() -> None:
+    """A forked child has none of the threads that hold the lock in its parent."""
+    global _lock
+    _lock = RLock()
+
+
+if os.name == "posix":
+    os.register_at_fork(after_in_child=_new_lock)
 
 
 class TorchModule(Energy):
@@ -21,6 +37,11 @@ class TorchModule(Energy):
     is. It is trained on mini-batches by `sklearn_ebm.solvers.Adam`, on the CPU, with dropout and
     batch normalisation in training mode, and predicts in evaluation mode. Parameters with two axes
     or more are penalised.
+
+    Learning also moves the buffers of the module, such as the running moments of batch
+    normalisation. They follow the last pass over the rows, also where early stopping goes back to
+    the parameters of an earlier one. Batches, and predictions, are not shared out among threads by
+    this package; PyTorch does that itself.
 
     Parameters
     ----------
@@ -36,9 +57,16 @@ class TorchModule(Energy):
     >>> energy = TorchModule(module)
     >>> energy.linearize({"weight": np.array([[2.0], [-1.0]])}, np.array([[3.0]])).energies
     array([[-6.,  3.]])
+
+    The module with what was learnt, to be used without this package, is
+    ``clf.energy_.trained(clf.params_)``:
+
+    >>> energy.trained({"weight": np.array([[2.0], [-1.0]])}).weight.tolist()
+    [[2.0], [-1.0]]
     """
 
     stochastic = True
+    threads = False
 
     def __init__(self, module: Any) -> None:
         self.module = module
@@ -47,6 +75,16 @@ class TorchModule(Energy):
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the parameters with two axes or more."""
         return tuple(name for name, part in self._trained().items() if part.ndim > 1)
+
+    @property
+    def batches_because(self) -> str | None:  # type: ignore[override]
+        """Dropout and batch normalisation, where the module has them."""
+        from torch import nn
+
+        kinds = nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm
+        parts = self.module.modules() if isinstance(self.module, nn.Module) else ()
+        names = sorted({type(part).__name__ for part in parts if isinstance(part, kinds)})
+        return f"its {' and '.join(names)} mean something in single steps only" if names else None
 
     def _trained(self) -> dict[str, Any]:
         return {name: part for name, part in self.module.named_parameters() if part.requires_grad}
@@ -72,20 +110,60 @@ class TorchModule(Energy):
 
         if not isinstance(self.module, torch.nn.Module):
             raise TypeError(f"module={self.module!r} must be an object of torch.nn.Module.")
-        module = deepcopy(self.module).to("cpu", _dtype_of(X)).eval()
-        with torch.no_grad():
+        if not self._trained():
+            raise ValueError(
+                "The module has no parameters to learn: all are frozen (requires_grad=False), or "
+                "there are none; call requires_grad_(True) on those that should learn."
+            )
+        other = self._with(deepcopy(self.module).to("cpu", _dtype_of(X)).eval())
+        with torch.no_grad(), _lock:
             try:
-                scores = module(_tensor(X[:1]))
-            except (RuntimeError, ValueError) as error:
+                scores = other.module(_tensor(X[:1]))
+            except (RuntimeError, ValueError, TypeError, IndexError) as error:
                 raise ValueError(
                     f"The module cannot take rows of {X.shape[1]} features: {error}"
                 ) from error
+        if not isinstance(scores, torch.Tensor):
+            raise ValueError(
+                f"The module returns a {type(scores).__name__} for rows (n, {X.shape[1]}); it must "
+                "return one tensor of scores (n, k), so wrap it in a module that does."
+            )
         if tuple(scores.shape) != (1, n_answers):
             raise ValueError(
                 f"The module gives an output of shape {tuple(scores.shape)} for one row, but there "
                 f"are {n_answers} classes; its last layer must have one output for each class."
             )
-        return TorchModule(module)
+        return other
+
+    def _with(self, module: Any) -> TorchModule:
+        other = copy(self)
+        other.module = module
+        return other
+
+    def resumed(self) -> TorchModule:
+        """Return the energy with a copy of the module, whose buffers will change."""
+        return self._with(deepcopy(self.module))
+
+    def trained(self, params: Params) -> Any:
+        """Return a copy of the module with learnt parameters loaded, in evaluation mode.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Such as the ``params_`` of a fitted classifier, whose ``energy_`` this is.
+
+        Returns
+        -------
+        torch.nn.Module
+        """
+        import torch
+
+        module = deepcopy(self.module).eval()
+        with torch.no_grad():
+            for name, part in module.named_parameters():
+                if name in params:
+                    part.copy_(torch.from_numpy(np.array(params[name])))
+        return module
 
     def training(self, rng: np.random.RandomState) -> Energy:
         """Return the energy in training mode, with a seed of its own."""
@@ -136,7 +214,7 @@ class TorchModule(Energy):
             name: part.to(dtype) if part.is_floating_point() else part
             for name, part in rest.items()
         }
-        with torch.enable_grad():
+        with torch.enable_grad(), _lock:
             scores = torch.func.functional_call(self.module, {**rest, **named}, (_tensor(X),))
 
         def pullback(slope: Array) -> Params:
@@ -163,13 +241,13 @@ class _Training(TorchModule):
         """Energies and pullback with dropout and the moments of the batch."""
         import torch
 
-        self.module.train()
-        try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed)
+        with _lock, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.module.train()
+            try:
                 return super().linearize(params, X)
-        finally:
-            self.module.eval()
+            finally:
+                self.module.eval()
 
 
 def _dtype_of(X: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer, positive_number
 from sklearn_ebm.solvers.adam_search import Search
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 
@@ -48,7 +49,7 @@ class Adam(Solver):
         η > 0 at the start: about how far each parameter moves in one step. Along the cosine it is
         half of that on average.
     batch_size : int, default=200
-        Rows of a batch.
+        Rows of a batch, at most: the sizes of all batches differ by one row at most.
     schedule : {"cosine", "plateau", "constant"}, default="cosine"
         ``"cosine"``: η falls along half a cosine to zero over `max_iter` passes, and that is the
         end. ``"plateau"``: a fifth of η once the objective has not fallen by `tol`, relative, for
@@ -61,7 +62,8 @@ class Adam(Solver):
         ε > 0.
     weight_decay : float or None, default=None
         With a number δ the penalty, and so ``C``, stays out of the gradient; instead, penalised
-        parameters are multiplied by 1 − ηδ before each step.
+        parameters are multiplied by 1 − ηδ before each step. The objective, its curve and all
+        decisions to stop are then without the penalty as well.
 
     References
     ----------
@@ -143,7 +145,7 @@ class Adam(Solver):
         search = Search(self, objective, start, max_iter, rng, memory)
         plateaus = PLATEAUS[self.schedule]
         zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
-        message, value = "max_iter was reached", np.inf
+        message, asked = "max_iter was reached", False
         converged = not plateaus and max_iter > 0
         while search.passes < max_iter:
             if not search.make_pass() or (search.passes == max_iter and not search.is_sound()):
@@ -152,37 +154,42 @@ class Adam(Solver):
             value = search.curve[-1]
             stale = 0 if value < best - tol * abs(best) or best == np.inf else stale + 1
             best = min(best, value)
-            if monitor is not None and monitor(
-                Progress(search.w.copy(), value, zero, np.inf, search.passes)
-            ):
-                converged, message = True, "whoever watches said so"
-                break
+            progress = Progress(search.w.copy(), value, zero, np.inf, search.passes)
+            asked = (monitor is not None and monitor(progress)) or asked
             if plateaus and stale >= PATIENCE:
                 stale, left = 0, left - 1
                 search.factor *= PLATEAU_FACTOR
-                if not left:
-                    converged, message = True, "the objective no longer falls"
-                    break
+            if not (asked or (plateaus and left <= 0)):
+                continue
+            if not search.is_sound():  # the last step was one too far
+                search.retreat()
+                continue
+            converged = True
+            message = "whoever watches said so" if asked else "the objective no longer falls"
+            break
         else:
             message = "the schedule has ended" if converged else message
+        if converged and not asked and search.has_risen(tol):
+            converged = False
+            message = (
+                "the objective ended above where it started, so steps are too long at "
+                f"learning_rate={self.learning_rate:g} of solver 'adam': lower it, or scale the "
+                "features (StandardScaler)"
+            )
         return search.result(converged, message)
 
     def _validate(self) -> None:
         """Raise ValueError, in one sentence, if a setting cannot be used."""
-        for name in ("learning_rate", "epsilon", "beta_1", "beta_2", "weight_decay"):
+        positive_number("learning_rate", self.learning_rate, of="Adam")
+        positive_number("epsilon", self.epsilon, of="Adam")
+        positive_integer("batch_size", self.batch_size, of="Adam")
+        for name, below in (("beta_1", 1.0), ("beta_2", 1.0), ("weight_decay", math.inf)):
             value = getattr(self, name)
             if name == "weight_decay" and value is None:
                 continue
             number = isinstance(value, Real) and not isinstance(value, bool)
-            below_one = name.startswith("beta")
-            least = 0.0 if below_one or name == "weight_decay" else math.ulp(0.0)
-            if not number or not least <= float(value) < (1 if below_one else math.inf):
-                kind = (
-                    "from 0 to below 1" if below_one else "0 or more" if not least else "positive"
-                )
+            if not number or not 0 <= float(value) < below:
+                kind = "from 0 to below 1" if below == 1 else "0 or more"
                 raise ValueError(f"{name}={value!r} of Adam must be a finite number, {kind}.")
-        size = self.batch_size
-        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"batch_size={size!r} of Adam must be a positive whole number.")
         if self.schedule not in SCHEDULES:
             raise ValueError(unknown_name("schedule", self.schedule, SCHEDULES))

@@ -63,6 +63,8 @@ class Search:
         rng: np.random.RandomState,
         memory: Any,
     ) -> None:
+        decoupled = solver.weight_decay is not None
+        objective = objective.unpenalized() if decoupled else objective
         self.solver, self.objective, self.rng = solver, objective, rng
         self.max_iter = max_iter
         self.w = start.astype(objective.dtype)
@@ -72,6 +74,7 @@ class Search:
         self.n_batches = -(-self.n_rows // self.batch_size)
         n_parts = self.batch_size * len(self.w) / PART_WORK
         n_parts = int(np.clip(n_parts, 1, min(MOST_PARTS, self.batch_size)))
+        n_parts = n_parts if objective.energy.threads else 1
         self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
         known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
         zero = Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0)
@@ -82,6 +85,8 @@ class Search:
         self.curve: list[float] = []
         self.reference: float | None = None
         self.value: float | None = None  # at the end, where it is known already
+        # A search that goes on starts from rows, and from a size of steps, that are not its own.
+        self.at_start = np.inf if known else objective.value(self.w)
         most = min(PIECE // self.w.itemsize, -(-len(self.w) // n_parts))
         pieces = _pieces(self._decay(), most)
         self.shares = [pieces[number::n_parts] for number in range(n_parts)]
@@ -95,21 +100,25 @@ class Search:
 
     def make_pass(self) -> bool:
         """One pass over the rows; False, and unfinished, if it explodes."""
-        n, size = self.n_rows, self.batch_size
+        n = self.n_rows
         order = self.rng.permutation(n) if self.n_batches > 1 else None
         total, self.value = 0.0, None
-        for first in range(0, n, size):
-            batch = range(first, min(first + size, n))
+        # Sizes differ by one row at most: a last batch of few rows would be a step in the dark.
+        bounds = [n * number // self.n_batches for number in range(self.n_batches + 1)]
+        for batch in (range(*ends) for ends in pairwise(bounds)):
             mean = self._evaluate(batch, order)
             if not self._is_sound(mean):
                 return False
-            if first == 0:
+            if batch.start == 0:
                 # Only now is it known that the parameters at the start of this pass are good.
                 self.before = self._snapshot()
             if not self.curve:
                 self.curve.append(mean * n + self.objective.penalty_at(self.w))
             total += mean * len(batch)
             self._step()
+        # Once g² overflows, v is infinite and the parameter never moves again.
+        if not np.isfinite(self.moments.second.max()):
+            return False
         self.curve.append(total + self.objective.penalty_at(self.w))
         self.passes += 1
         return True
@@ -189,6 +198,13 @@ class Search:
             self.value = self.objective.value(self.w)
             losses = self.value - self.objective.penalty_at(self.w)
         return self._is_sound(losses / self.n_rows)
+
+    def has_risen(self, tol: float) -> bool:
+        """Whether the objective at the end is above that at the start by more than a share."""
+        if self.value is None:
+            self.value = self.objective.value(self.w)
+        slack = max(tol, self.objective.noise) * abs(self.at_start)
+        return bool(self.value > self.at_start + slack)
 
     def _snapshot(self) -> tuple[Array, Moments, int, int]:
         return self.w.copy(), self.moments.astype(self.w.dtype), self.steps, self.passes
