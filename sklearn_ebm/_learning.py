@@ -191,15 +191,14 @@ def learn(
     watch: Watch | None = None,
     held_out: Rows | None = None,
 ) -> Learned:
-    """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
-
-    For two answers the penalty counts twice, so that C means the same as in scikit-learn's binary
-    estimators, which store one vector where an energy has two.
-    """
+    """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy."""
     automatic = solver is None
     solver = solver or default_solver(energy, loss)
     with Workers() as workers:
-        energy = energy.prepared(X, y, weight, n_answers, rng) if start is None else start.energy
+        if start is None:
+            energy = energy.prepared(X, y, weight, n_answers, rng)
+        else:
+            energy = start.energy.resumed()
         # What never moves is computed once: F(x, y) = F'(φ(x), y).
         represent, inner = energy.factored() or (None, energy)
         rows = _represented(X, represent, workers.map)
@@ -207,7 +206,7 @@ def learn(
         # In units of the mean weight, neither weights nor sums over rows leave the range of floats.
         unit = float(weight.mean())
         # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
-        penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C / unit
+        penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) / unit
         share = weight if unit == 1 else weight / unit
         objective = Objective(inner, loss, rows, y, share, n_answers, penalty, workers.map)
         conditioned: Any = inner.conditioned(rows, share) if solver.conditions else None
@@ -318,11 +317,12 @@ def learn_part(
         start = energy.start(X, y, weight, n_answers, rng)
         stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
     energy, params, memory, unit, seen, parts = stream
+    energy = energy.resumed()
     if solver is None or not (solver.stochastic or solver.online):
         solver = SOLVERS["averaged" if loss.online else "adam"]()
     total = seen + float(weight.sum())
     # A solver divides the penalty by the number of rows in this part.
-    penalty = 0.0 if loss.online else (2.0 if n_answers == 2 else 1.0) / C * len(weight) / total
+    penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) * len(weight) / total
     represent, inner = energy.factored() or (None, energy)
     rows = _represented(X, represent)
     objective = Objective(inner, loss, rows, y, weight / unit, n_answers, penalty)
@@ -335,6 +335,15 @@ def learn_part(
     found = objective.layout.unpack(result.w)
     params = {name: part.astype(X.dtype) for name, part in found.items()}
     return Stream(energy, params, result.memory, unit, total, parts + 1)
+
+
+def _penalty(energy: Energy, n_answers: int, C: float) -> float:
+    """λ. Where each of two answers has a template it counts twice.
+
+    So C means the same as in scikit-learn's binary estimators, which store one vector where such an
+    energy has two.
+    """
+    return (2.0 if n_answers == 2 and energy.two_templates else 1.0) / C
 
 
 def _not_finite(loss: Loss, X: Any) -> str:

@@ -56,13 +56,14 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
 
     with any of the losses of energy-based learning, intercepts unpenalised. It answers with
     argmin_y F(x, y), and its probabilities are the Gibbs law p(y | x) ∝ exp(−β F(x, y)), for every
-    loss. For two classes the penalty counts twice, so that ``C`` means what it means in
-    ``LogisticRegression`` and ``LinearSVC``.
+    loss. For two classes the penalty of a linear or kernel energy counts twice, so that ``C`` means
+    what it means in ``LogisticRegression``, ``LinearSVC`` and ``SVC``.
 
     Parameters
     ----------
     energy : str or Energy, default="linear"
-        What is learnt: ``"linear"``, ``"prototypes"``, or an object from `sklearn_ebm.energies`.
+        What is learnt: ``"linear"``, ``"kernel"``, ``"mlp"``, ``"prototypes"``, or an object from
+        `sklearn_ebm.energies`, also one of your own.
     loss : str or Loss, default="nll"
         What learning wants of the energies: ``"nll"``, ``"hinge"``, ``"log"``, ``"simple"``,
         ``"square_square"``, ``"square_exp"``, ``"perceptron"``, ``"mce"``, ``"mee"``, or an object

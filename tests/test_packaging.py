@@ -23,6 +23,7 @@ TOP_LEVEL = {
     "LICENSE",
     "README.md",
     "benchmarks",
+    "conftest.py",
     "docs",
     "pyproject.toml",
     "setup.cfg",
