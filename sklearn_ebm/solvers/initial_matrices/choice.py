@@ -14,7 +14,7 @@ from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix
 from sklearn_ebm.solvers.initial_matrices.coupled import Coupled, expected_cost
 from sklearn_ebm.solvers.initial_matrices.diagonal import Diagonal, Ruler
 from sklearn_ebm.solvers.initial_matrices.kronecker import Kronecker
-from sklearn_ebm.solvers.initial_matrices.low_rank import low_rank
+from sklearn_ebm.solvers.initial_matrices.low_rank import low_rank, squared_lengths
 
 # Largest number of parameters for which the whole Hessian is factorised.
 COUPLED_SIZE = 1000
@@ -95,6 +95,7 @@ class LargeModel(Model):
     def __init__(self, cheap: Callable[[Objective, Array], InitialMatrix]) -> None:
         self.cheap = cheap
         self.begun = False
+        self.lengths: Array | None = None
         self.patience = np.inf
 
     def at(
@@ -111,8 +112,12 @@ class LargeModel(Model):
         if not due:
             return None
         few = None
-        if self.begun and objective.loss.convex and (objective.penalty > 0).any():
-            few = low_rank(objective, w)
+        # At zero every row bends; from where some are decided already, the others say most.
+        tried = self.begun or (issparse(objective.X) and w.any())
+        if tried and objective.loss.convex and (objective.penalty > 0).any():
+            if self.lengths is None:
+                self.lengths = squared_lengths(objective)
+            few = low_rank(objective, w, self.lengths)
         self.begun = True
         self.patience = np.inf if few is None else few.cost
         return self.cheap(objective, w) if few is None else few
