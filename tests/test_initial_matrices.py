@@ -229,7 +229,10 @@ def test_the_choice_follows_size_and_sparsity(make, monkeypatch):
     monkeypatch.setattr(choice, "COUPLED_SIZE", 0)
     assert type(model_of(small, rng).at(0, 0, small, w)) is Kronecker
     thin, w = make(NLL(), as_sparse=True)
-    assert type(model_of(thin, rng).at(0, 0, thin, w)) is Diagonal
+    assert type(model_of(thin, rng).at(0, 0, thin, np.zeros_like(w))) is Diagonal
+    model = model_of(thin, rng)
+    assert type(model.at(0, 0, thin, w)) is LowRank  # some rows are decided there
+    assert model.at(5, 0, thin, w) is None
     assert sparse.issparse(thin.X)
 
     class Plain(NLL):

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 import numpy as np
+from scipy.linalg.blas import daxpy
 
 from sklearn_ebm._params import Array
 
@@ -56,12 +57,12 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
     >>> two_loop(np.array([8.0, 4.0]), pairs, lambda gradient: gradient)
     array([2., 1.])
     """
-    left = gradient.copy()
+    left = gradient.copy()  # daxpy adds in place, in one pass
     shares = []
     for moved, change, inverse in reversed(pairs):
         share = inverse * float(moved @ left)
         shares.append(share)
-        left -= share * change
+        left = daxpy(change, left, a=-share)
     result = initial(left)
     if pairs:
         _, change, inverse = pairs[-1]
@@ -69,5 +70,5 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
         if bent > 0:
             result = result / (inverse * bent)
     for (moved, change, inverse), share in zip(pairs, reversed(shares), strict=True):
-        result += (share - inverse * float(change @ result)) * moved
+        result = daxpy(moved, result, a=share - inverse * float(change @ result))
     return result

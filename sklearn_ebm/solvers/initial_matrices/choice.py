@@ -21,6 +21,7 @@ COUPLED_SIZE = 1000
 
 # Iterations at which cheap matrices are renewed.
 RENEWALS = (0, 5, 10, 20)
+LATE_RENEWALS = (0, 10, 20)
 
 # A matrix serves at least so many evaluations.
 FEWEST_STEPS = 3
@@ -97,6 +98,7 @@ class LargeModel(Model):
         self.begun = False
         self.lengths: Array | None = None
         self.patience = np.inf
+        self.close = False
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
@@ -108,7 +110,8 @@ class LargeModel(Model):
             last = RENEWALS[-1]
             doubled = iteration > last and iteration % last == 0
             doubled = doubled and (iteration // last).bit_count() == 1
-            due = iteration in RENEWALS or doubled
+            # What begins with the rows that bend is good for longer than a cheap matrix.
+            due = doubled or iteration in (LATE_RENEWALS if self.close else RENEWALS)
         if not due:
             return None
         few = None
@@ -119,6 +122,7 @@ class LargeModel(Model):
                 self.lengths = squared_lengths(objective)
             few = low_rank(objective, w, self.lengths)
         self.begun = True
+        self.close = few is not None and (self.close or iteration == 0)
         self.patience = np.inf if few is None else few.cost
         return self.cheap(objective, w) if few is None else few
 
