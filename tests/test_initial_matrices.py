@@ -292,3 +292,11 @@ def test_pairs_without_positive_curvature_are_forgotten():
     assert len(pairs) == 0
     pairs.add(step, 2 * step)
     assert len(pairs) == 1 and pairs[0][2] == 0.5
+
+
+def test_long_vectors_are_added_to_the_same_result(monkeypatch):
+    pairs, _, diagonal = quadratic_pairs(5)
+    gradient = np.random.RandomState(5).normal(size=6)
+    short = two_loop(gradient, pairs, lambda g: diagonal * g)
+    monkeypatch.setattr("sklearn_ebm.solvers.two_loop.LONG", 0)
+    np.testing.assert_allclose(two_loop(gradient, pairs, lambda g: diagonal * g), short, rtol=1e-12)

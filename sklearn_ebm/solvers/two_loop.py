@@ -10,6 +10,9 @@ from scipy.linalg.blas import daxpy
 
 from sklearn_ebm._params import Array
 
+# From so many numbers on, a product that is written down before it is added takes twice as long.
+LONG = 10_000
+
 
 class Pairs(deque[tuple[Array, Array, float]]):
     """The latest steps s and changes y of the gradient, each with 1/⟨s, y⟩."""
@@ -57,12 +60,12 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
     >>> two_loop(np.array([8.0, 4.0]), pairs, lambda gradient: gradient)
     array([2., 1.])
     """
-    left = gradient.copy()  # daxpy adds in place, in one pass
+    left = gradient.copy()
     shares = []
     for moved, change, inverse in reversed(pairs):
         share = inverse * float(moved @ left)
         shares.append(share)
-        left = daxpy(change, left, a=-share)
+        left = _plus(left, -share, change)
     result = initial(left)
     if pairs:
         _, change, inverse = pairs[-1]
@@ -70,5 +73,13 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
         if bent > 0:
             result = result / (inverse * bent)
     for (moved, change, inverse), share in zip(pairs, reversed(shares), strict=True):
-        result = daxpy(moved, result, a=share - inverse * float(change @ result))
+        result = _plus(result, share - inverse * float(change @ result), moved)
     return result
+
+
+def _plus(total: Array, factor: float, vector: Array) -> Array:
+    """Total + factor · vector, in place."""
+    if len(total) >= LONG:
+        return daxpy(vector, total, a=factor)
+    total += factor * vector
+    return total
