@@ -15,6 +15,7 @@ from sklearn_ebm._liblinear import Liblinear
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
+from sklearn_ebm._separating import separating_start
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import ENERGIES, Energy
@@ -242,7 +243,10 @@ def learn(
             def consult() -> Array:
                 return _consult(liblinear, path, conditioned)
 
-            if liblinear.starts:
+            separating = separating_start(objective, conditioned, C * unit)
+            if separating is not None:
+                w = separating
+            elif liblinear.starts:
                 w, near = consult(), True
             elif liblinear.suits:
                 path.rescue = lambda value: consult() if liblinear.rescues(value) else None

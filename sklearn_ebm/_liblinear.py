@@ -68,7 +68,7 @@ TILTS = 30
 LARGEST_TILT = 2.0
 BALANCED = 1e-13
 
-_lock = threading.Lock()
+lock = threading.Lock()
 
 
 class Start(NamedTuple):
@@ -150,7 +150,7 @@ class Liblinear:
             **self.settings,
         )  # fmt: skip
         # Its generator of random numbers is one for the process.
-        with _lock, warnings.catch_warnings():
+        with lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             machine.fit(self.marked, self.objective.y, sample_weight=self.objective.weight)
         return _start_of(machine, self.objective, self.unit, mark)

@@ -229,7 +229,10 @@ def test_the_choice_follows_size_and_sparsity(make, monkeypatch):
     monkeypatch.setattr(choice, "COUPLED_SIZE", 0)
     assert type(model_of(small, rng).at(0, 0, small, w)) is Kronecker
     thin, w = make(NLL(), as_sparse=True)
-    assert type(model_of(thin, rng).at(0, 0, thin, w)) is Diagonal
+    assert type(model_of(thin, rng).at(0, 0, thin, np.zeros_like(w))) is Diagonal
+    model = model_of(thin, rng)
+    assert type(model.at(0, 0, thin, w)) is LowRank  # some rows are decided there
+    assert model.at(5, 0, thin, w) is None
     assert sparse.issparse(thin.X)
 
     class Plain(NLL):
@@ -289,3 +292,11 @@ def test_pairs_without_positive_curvature_are_forgotten():
     assert len(pairs) == 0
     pairs.add(step, 2 * step)
     assert len(pairs) == 1 and pairs[0][2] == 0.5
+
+
+def test_long_vectors_are_added_to_the_same_result(monkeypatch):
+    pairs, _, diagonal = quadratic_pairs(5)
+    gradient = np.random.RandomState(5).normal(size=6)
+    short = two_loop(gradient, pairs, lambda g: diagonal * g)
+    monkeypatch.setattr("sklearn_ebm.solvers.two_loop.LONG", 0)
+    np.testing.assert_allclose(two_loop(gradient, pairs, lambda g: diagonal * g), short, rtol=1e-12)

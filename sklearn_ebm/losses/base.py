@@ -45,6 +45,9 @@ class Loss(BaseEstimator, ABC):
     online : bool
         Whether learning follows single rows and averages the steps, because the minimum of the
         penalised sum over rows is no use (perceptron).
+    separates : float or None
+        The unit of energies in which the loss is like a hinge loss with a margin of one, so that on
+        sparse rows learning starts from templates that separate; None where it is not.
     needs_nonnegative : str or None
         Why the loss needs energies that are never negative, as the end of a sentence; None if it
         does not.
@@ -62,6 +65,7 @@ class Loss(BaseEstimator, ABC):
     pinned: ClassVar[bool] = False
     shares_push: bool = False
     online: ClassVar[bool] = False
+    separates: float | None = None
     needs_nonnegative: ClassVar[str | None] = None
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     conjugate: Callable[[Array, Mask], Array] | None = None

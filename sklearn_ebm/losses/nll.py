@@ -45,6 +45,11 @@ class NLL(Loss):
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
+    @property
+    def separates(self) -> float:  # type: ignore[override]
+        """1/β: the energies at which odds become one-sided."""
+        return 1 / self.beta
+
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 − p(y) at the right answer, −p(y') elsewhere."""
         if energies.shape[1] == 2:

@@ -6,8 +6,12 @@ from collections import deque
 from collections.abc import Callable
 
 import numpy as np
+from scipy.linalg.blas import daxpy
 
 from sklearn_ebm._params import Array
+
+# From so many numbers on, a product that is written down before it is added takes twice as long.
+LONG = 10_000
 
 
 class Pairs(deque[tuple[Array, Array, float]]):
@@ -61,7 +65,7 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
     for moved, change, inverse in reversed(pairs):
         share = inverse * float(moved @ left)
         shares.append(share)
-        left -= share * change
+        left = _plus(left, -share, change)
     result = initial(left)
     if pairs:
         _, change, inverse = pairs[-1]
@@ -69,5 +73,13 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
         if bent > 0:
             result = result / (inverse * bent)
     for (moved, change, inverse), share in zip(pairs, reversed(shares), strict=True):
-        result += (share - inverse * float(change @ result)) * moved
+        result = _plus(result, share - inverse * float(change @ result), moved)
     return result
+
+
+def _plus(total: Array, factor: float, vector: Array) -> Array:
+    """Total + factor · vector, in place."""
+    if len(total) >= LONG:
+        return daxpy(vector, total, a=factor)
+    total += factor * vector
+    return total

@@ -47,11 +47,6 @@ def weighted_diagonals(objective: Objective, w: Array, block: Block) -> Array:
     return share
 
 
-def row_sizes(objective: Objective, w: Array, block: Block) -> Array:
-    """Weight times largest curvature of each row."""
-    return np.abs(weighted_diagonals(objective, w, block)).max(axis=1)
-
-
 def with_sums_of_columns(matrix: Array, diagonal: Array, n_templates: int) -> Array:
     """Σᵢ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on a sample of rows, scaled so that each column has the sum of all rows.
 

@@ -14,13 +14,14 @@ from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix
 from sklearn_ebm.solvers.initial_matrices.coupled import Coupled, expected_cost
 from sklearn_ebm.solvers.initial_matrices.diagonal import Diagonal, Ruler
 from sklearn_ebm.solvers.initial_matrices.kronecker import Kronecker
-from sklearn_ebm.solvers.initial_matrices.low_rank import low_rank
+from sklearn_ebm.solvers.initial_matrices.low_rank import low_rank, squared_lengths
 
 # Largest number of parameters for which the whole Hessian is factorised.
 COUPLED_SIZE = 1000
 
 # Iterations at which cheap matrices are renewed.
 RENEWALS = (0, 5, 10, 20)
+LATE_RENEWALS = (0, 10, 20)
 
 # A matrix serves at least so many evaluations.
 FEWEST_STEPS = 3
@@ -95,7 +96,9 @@ class LargeModel(Model):
     def __init__(self, cheap: Callable[[Objective, Array], InitialMatrix]) -> None:
         self.cheap = cheap
         self.begun = False
+        self.lengths: Array | None = None
         self.patience = np.inf
+        self.close = False
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
@@ -107,13 +110,19 @@ class LargeModel(Model):
             last = RENEWALS[-1]
             doubled = iteration > last and iteration % last == 0
             doubled = doubled and (iteration // last).bit_count() == 1
-            due = iteration in RENEWALS or doubled
+            # What begins with the rows that bend is good for longer than a cheap matrix.
+            due = doubled or iteration in (LATE_RENEWALS if self.close else RENEWALS)
         if not due:
             return None
         few = None
-        if self.begun and objective.loss.convex and (objective.penalty > 0).any():
-            few = low_rank(objective, w)
+        # At zero every row bends; from where some are decided already, the others say most.
+        tried = self.begun or (issparse(objective.X) and w.any())
+        if tried and objective.loss.convex and (objective.penalty > 0).any():
+            if self.lengths is None:
+                self.lengths = squared_lengths(objective)
+            few = low_rank(objective, w, self.lengths)
         self.begun = True
+        self.close = few is not None and (self.close or iteration == 0)
         self.patience = np.inf if few is None else few.cost
         return self.cheap(objective, w) if few is None else few
 

@@ -11,8 +11,11 @@ from scipy.sparse import issparse, vstack
 
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array, Index
-from sklearn_ebm.solvers.initial_matrices.base import InitialMatrix, bend_of, row_sizes
-from sklearn_ebm.solvers.initial_matrices.diagonal import hessian_diagonal
+from sklearn_ebm.solvers.initial_matrices.base import (
+    InitialMatrix,
+    bend_of,
+    weighted_diagonals,
+)
 
 # Most directions of curvature: their Gram matrix is factorised.
 MOST_DIRECTIONS = 2500
@@ -82,12 +85,21 @@ class LowRank(InitialMatrix):
         return (scaled - (self.rows.T @ back).T * self.inverse).ravel()
 
 
-def low_rank(objective: Objective, w: Array) -> LowRank | None:
-    """Return the matrix at some parameters; None where it would not help or not pay."""
+def low_rank(objective: Objective, w: Array, lengths: Array | None = None) -> LowRank | None:
+    """Return the matrix at some parameters; None where it would not help or not pay.
+
+    Parameters
+    ----------
+    objective : Objective
+    w : ndarray of shape (size,)
+    lengths : ndarray of shape (n,), optional
+        What `squared_lengths` returns, which is the same for all parameters.
+    """
     k = objective.n_templates
     penalty = objective.penalty.reshape(k, -1)[0]
-    inverse = np.where(penalty > 0, 1 / np.where(penalty > 0, penalty, 1.0), 0.0)
-    reach = _reach(objective, w, inverse)
+    inverse = _inverse(objective)
+    sizes, means = _curvatures(objective, w)
+    reach = sizes * (squared_lengths(objective) if lengths is None else lengths)
     used = np.flatnonzero(reach > FAINTEST)
     whole = len(used) <= MOST_DIRECTIONS
     if not whole:
@@ -108,7 +120,7 @@ def low_rank(objective: Objective, w: Array) -> LowRank | None:
     directions = vectors[owner, :, number] * np.sqrt(values[owner, number])[:, None]
     stiffness = penalty
     if not whole:
-        stiffness = penalty + _rest(objective, w, rows, owner, directions)
+        stiffness = penalty + _rest(objective, means, used, owner, directions)
     pull = np.square(directions).sum() / k
     free = penalty == 0
     stiffness = np.where(free, np.maximum(stiffness, FREE_SHARE * max(pull, 1e-300)), stiffness)
@@ -131,23 +143,47 @@ def _square(rows: Any) -> Any:
     return rows.multiply(rows) if issparse(rows) else np.square(rows)
 
 
-def _reach(objective: Objective, w: Array, inverse: Array) -> Array:
-    """Largest curvature of each row in units of the penalty, (n,)."""
+def _inverse(objective: Objective) -> Array:
+    """1/λ of the columns, (p,); 0 for intercepts."""
+    penalty = objective.penalty.reshape(objective.n_templates, -1)[0]
+    return np.where(penalty > 0, 1 / np.where(penalty > 0, penalty, 1.0), 0.0)
+
+
+def squared_lengths(objective: Objective) -> Array:
+    """Σⱼ φⱼ²/λⱼ of each row, (n,): its curvature in units of the penalty, for a loss of one."""
+    inverse = _inverse(objective)
 
     def of_block(block: Block) -> tuple[list[Array]]:
-        sizes = row_sizes(objective, w, block)
         square = _square(features_of(objective)(block.X))
-        return ([sizes * np.asarray(square @ inverse).ravel()],)
+        return ([np.asarray(square @ inverse).ravel()],)
 
     return np.concatenate(objective.sum_over_rows(of_block)[0])
 
 
-def _rest(objective: Objective, w: Array, rows: Any, owner: Index, directions: Array) -> Array:
+def _curvatures(objective: Objective, w: Array) -> tuple[Array, Array]:
+    """Weight times curvature of each row: the largest over answers, and the mean, (n,) both."""
+
+    def of_block(block: Block) -> tuple[list[Array], list[Array]]:
+        share = weighted_diagonals(objective, w, block)
+        return [np.abs(share).max(axis=1)], [share.mean(axis=1)]
+
+    largest, mean = objective.sum_over_rows(of_block)
+    return np.concatenate(largest), np.concatenate(mean)
+
+
+def _rest(
+    objective: Objective, means: Array, used: Index, owner: Index, directions: Array
+) -> Array:
     """Diagonal of the curvature that the directions leave out, the mean over answers, (p,)."""
-    k = directions.shape[1]
-    whole = hessian_diagonal(objective, w).reshape(k, -1).mean(axis=0)
-    held = np.bincount(owner, np.square(directions).mean(axis=1), minlength=rows.shape[0])
-    return REST_SHARE * np.maximum(whole - np.asarray(_square(rows).T @ held).ravel(), 0.0)
+    left = means.astype(np.float64)
+    left[used] -= np.bincount(owner, np.square(directions).mean(axis=1), minlength=len(used))
+
+    def of_block(block: Block) -> tuple[Array]:
+        diagonal = objective.energy.curvature_diagonal(block.X, left[block.rows, None])
+        assert diagonal is not None
+        return (np.concatenate([np.ravel(part) for part in diagonal.values()]),)
+
+    return REST_SHARE * np.maximum(objective.sum_over_rows(of_block)[0], 0.0)
 
 
 def _curvature_of(objective: Objective, w: Array, used: Index) -> tuple[Any, Array]:
