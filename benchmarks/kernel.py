@@ -1,7 +1,7 @@
 """Kernel energies beside SVC, with and without calibrated probabilities.
 
-Each contender chooses C from the same grid on the same 5,000 rows of the first fold's training rows,
-a quarter held out, by its own log-loss (SVC without probabilities: by accuracy), and is then timed
+Each contender chooses C from the same grid on the same 5,000 of the first fold's training rows, a
+quarter held out, by its own log-loss (SVC without probabilities: by accuracy), and is then timed
 and scored on every fold.
 """
 

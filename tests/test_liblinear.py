@@ -8,12 +8,13 @@ import pytest
 from scipy import sparse
 from scipy.optimize import minimize
 
-from sklearn_ebm import EBMClassifier, _liblinear, _path
+from sklearn_ebm import EBMClassifier, _path
 from sklearn_ebm._certificate import certify
-from sklearn_ebm._liblinear import Liblinear, tilted
 from sklearn_ebm._objective import Objective
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL, Hinge
+from sklearn_ebm.starts import liblinear as module
+from sklearn_ebm.starts.liblinear import Liblinear, tilted
 
 # LinearSVC of old versions counts its iterations from memory it never wrote, and warns at random.
 pytestmark = pytest.mark.filterwarnings(
@@ -38,8 +39,8 @@ def texts(n_rows=600, n_columns=3000, k=5, seed=0):
 @pytest.fixture
 def small(monkeypatch):
     """liblinear for problems of any size and as close as it gets, noisy or not."""
-    monkeypatch.setattr(_liblinear, "SIZE", 0)
-    monkeypatch.setattr(_liblinear, "SEPARABLE", np.inf)
+    monkeypatch.setattr(module, "SIZE", 0)
+    monkeypatch.setattr(module, "SEPARABLE", np.inf)
 
 
 # Tilting -----------------------------------------------------------------------------------------
@@ -186,8 +187,8 @@ def test_wide_sparse_rows_that_can_be_separated_end_certified(k, fit_intercept, 
 
 
 def test_a_start_that_does_not_close_the_gap_is_gone_on_from(monkeypatch):
-    monkeypatch.setattr(_liblinear, "ATTEMPTS", 1)
-    monkeypatch.setattr(_liblinear, "CONSTANT", 1e-3)  # intercepts are held back
+    monkeypatch.setattr(module, "ATTEMPTS", 1)
+    monkeypatch.setattr(module, "CONSTANT", 1e-3)  # intercepts are held back
     X, y = texts(n_rows=100, k=3)
     clf = EBMClassifier(loss="hinge", tol=1e-3).fit(X, y)
     assert clf.n_iter_ > 0 and clf.gap_ <= 1e-3
@@ -196,7 +197,7 @@ def test_a_start_that_does_not_close_the_gap_is_gone_on_from(monkeypatch):
 def test_close_fits_are_for_rows_that_can_be_separated():
     X, y = texts(n_rows=60, n_columns=500, k=3)
     objective = Objective(Linear(), Hinge(), X, y, np.ones(60), 3, 1.0)
-    for value, tolerance, attempts in ((0.05, 1e-6, 3), (0.5, _liblinear.NOISY_TOLERANCE, 1)):
+    for value, tolerance, attempts in ((0.05, 1e-6, 3), (0.5, module.NOISY_TOLERANCE, 1)):
         liblinear = Liblinear(objective, True, 1.0, 1e-6)
         assert liblinear.tighten(60 * value, 1.0, 1.0)  # a look is always followed by a fit
         assert (liblinear.tolerance, liblinear.attempts) == (tolerance, attempts)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_ebm import EBMClassifier, _learning, _separating
+from sklearn_ebm import EBMClassifier, _learning
 from sklearn_ebm._learning import _conditioned
 from sklearn_ebm._objective import Objective
-from sklearn_ebm._separating import SCALES, best_scale, separating_start
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import NLL, Hinge
+from sklearn_ebm.starts import separating as module
+from sklearn_ebm.starts.separating import SCALES, best_scale, separating_start
 
 
 def counts(n_rows=300, n_columns=600, k=4, seed=0):
@@ -36,7 +37,7 @@ def problem(X, y, loss=None, fit_intercept=True, weight=None):
 @pytest.mark.parametrize("k", [2, 4])
 @pytest.mark.parametrize("beta", [0.1, 1.0, 10.0])
 def test_the_start_is_far_below_zero_templates(k, beta, fit_intercept, monkeypatch):
-    monkeypatch.setattr(_separating, "SIZE", 0)
+    monkeypatch.setattr(module, "SIZE", 0)
     objective, conditioned = problem(*counts(k=k), NLL(beta=beta), fit_intercept)
     w = separating_start(objective, conditioned, 1.0)
     assert objective.value(w) < 0.75 * objective.value(np.zeros_like(w))
