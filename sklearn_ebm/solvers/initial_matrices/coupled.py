@@ -130,9 +130,12 @@ def _cost(objective: Objective, n_drawn: float) -> float:
     """What the matrix takes, in evaluations.
 
     The products UᵀU are about twice as fast for each of their n·N² operations as those of an
-    evaluation, 4 n N; finding the rows takes one forward pass.
+    evaluation, 4 n N; finding the rows takes one forward pass. With several templates U has to be
+    made first, and that takes as long again as the products.
     """
-    return 1.0 + n_drawn * (objective.layout.size + PASSES) / (8 * len(objective.y))
+    size = objective.layout.size + PASSES
+    made = 2 if objective.n_templates > 1 else 1
+    return made * (1.0 + n_drawn * size / (8 * len(objective.y)))
 
 
 def expected_cost(objective: Objective) -> float:
