@@ -30,12 +30,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 
 from sklearn_ebm._arrays import AnswerMask, blocks_of, correct_mask, ones, take_rows
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
+
+# Rows are rounded to float32 up to so many numbers (half of X is copied), and to this size: squares
+# of squares still fit.
+LARGEST_ROUNDED, LARGEST_ENTRY = 2**27, 1e8
 
 # Sums are taken over so many groups of blocks, whatever the number of threads, and then in order:
 # the rounding is the same on every machine with the same BLAS.
@@ -170,6 +175,22 @@ class Objective:
         other = copy(self)
         other.single = None
         other.dtype = np.dtype(np.float64)
+        return other
+
+    def rounded(self) -> Objective:
+        """Return the same sum on a copy of the rows in float32, where they fit; else itself.
+
+        For steps on batches, whose chance is far above rounding.
+        """
+        entries = self.X.data if issparse(self.X) else self.X
+        single = self.X.dtype == np.float32 or not self.energy.rounds
+        if single or entries.size > LARGEST_ROUNDED or not entries.size:
+            return self
+        if not max(abs(float(entries.min())), abs(float(entries.max()))) <= LARGEST_ENTRY:
+            return self
+        other = copy(self)
+        other.X = self.X.astype(np.float32)
+        other.dtype = other.X.dtype
         return other
 
     @property

@@ -176,7 +176,9 @@ def test_parts_of_a_batch_add_up(monkeypatch, batch_size):
     whole = run(Adam(batch_size=batch_size), objective, start, max_iter=3)
     monkeypatch.setattr("sklearn_ebm.solvers.adam_search.PART_WORK", 1.0)
     parts = run(Adam(batch_size=batch_size), objective, start, max_iter=3)
-    np.testing.assert_allclose(parts.w, whole.w, rtol=1e-9, atol=1e-12)
+    # Where batches are drawn, rows are in float32.
+    tol = 1e-9 if batch_size > 301 else 1e-4
+    np.testing.assert_allclose(parts.w, whole.w, rtol=tol, atol=1e-2 * tol)
 
 
 @pytest.mark.parametrize("loss", [NLL(), Hinge(), Simple()])
@@ -245,10 +247,10 @@ def test_settings_that_cannot_be_used_are_refused(settings):
 @pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning")
 def test_an_objective_that_rose_is_not_converged():
     objective, start = network()
-    wide = Adam(learning_rate=5.0, batch_size=20, schedule="constant")
+    wide = Adam(learning_rate=20.0, batch_size=20, schedule="constant")
     result = run(wide, objective, start, max_iter=100, tol=0.0)
     assert result.value > objective.value(start) and not result.converged
-    assert "learning_rate=5 of solver 'adam'" in result.message
+    assert "learning_rate=20 of solver 'adam'" in result.message
     assert "scale the features" in result.message
     with pytest.warns(ConvergenceWarning, match="lower it, or scale the features"):
         EBMClassifier(energy=MLP((6,)), solver=wide, max_iter=100, tol=1e-12).fit(
@@ -288,14 +290,35 @@ def test_with_decay_the_penalty_is_in_no_value():
 
 
 @pytest.mark.parametrize(("n_rows", "sizes"), [(201, {100, 101}), (400, {200}), (7, {7})])
-def test_sizes_of_batches_differ_by_one_row_at_most(n_rows, sizes):
+def test_sizes_of_batches_differ_by_one_row_at_most(monkeypatch, n_rows, sizes):
     objective, start = network(n_rows)
-    seen, on_batch = set(), objective.on_batch
+    seen, on_batch = set(), Objective.on_batch
 
-    def spied(params, rows, *more):
+    def spied(self, params, rows, *more):
         seen.add(len(range(n_rows)[rows]) if isinstance(rows, slice) else len(rows))
-        return on_batch(params, rows, *more)
+        return on_batch(self, params, rows, *more)
 
-    objective.on_batch = spied
+    monkeypatch.setattr(Objective, "on_batch", spied)
     run(Adam(), objective, start)
     assert seen == sizes
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype"), [(1.0, np.float32), (1e10, np.float64), (np.nan, np.float64)]
+)
+def test_rows_in_float64_are_rounded_where_they_fit(size, dtype):
+    objective, _ = network(300)
+    objective.X = objective.X * size
+    assert objective.rounded().dtype == objective.rounded().X.dtype == dtype
+    assert objective.X.dtype == np.float64
+
+
+def test_what_is_learnt_in_float32_comes_back_in_float64():
+    objective, start = network(300)
+    seen = []
+    found = run(
+        Adam(), objective, start, max_iter=3,
+        monitor=lambda progress: seen.append(progress.w.dtype) or False,
+    )  # fmt: skip
+    assert found.w.dtype == np.float64 and set(seen) == {np.dtype(np.float64)}
+    np.testing.assert_allclose(found.value, objective.value(found.w), rtol=1e-5)

@@ -61,6 +61,8 @@ class Energy(BaseEstimator, ABC):
     batches_because : str or None
         Why nothing but steps on mini-batches can learn it, as a clause that fits after "because";
         None where exact steps can, too.
+    rounds : bool
+        Whether steps on batches may see the rows in float32, whatever their dtype.
     threads : bool
         Whether its `linearize` may run in several threads at a time.
     two_templates : bool
@@ -83,6 +85,7 @@ class Energy(BaseEstimator, ABC):
     needs_every_answer: ClassVar[bool] = False
     batches_because: ClassVar[str | None] = None
     threads: ClassVar[bool] = True
+    rounds: ClassVar[bool] = True
     two_templates: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     difference: Callable[[Params, Any], Array] | None = None

@@ -67,6 +67,7 @@ class TorchModule(Energy):
 
     stochastic = True
     threads = False
+    rounds = False  # the module has a dtype of its own
 
     def __init__(self, module: Any) -> None:
         self.module = module

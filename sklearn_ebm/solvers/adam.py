@@ -36,7 +36,9 @@ class Adam(Solver):
 
     g is the gradient of the mean loss of the rows of a batch, with λ/n times the penalised
     parameters: that of the objective divided by n, so that ``C`` keeps its meaning. Rows come in an
-    order drawn anew for each pass; where one batch holds all of them, nothing is drawn.
+    order drawn anew for each pass; where one batch holds all of them, nothing is drawn. Rows in
+    float64 are rounded to float32 where batches are drawn: the chance in that is far larger, and
+    steps take half the time.
 
     An iteration is one pass over the rows. Where no `max_iter` is named there are 100 of them, more
     where that makes less than 2000 steps, and up to ten times as many for schedules that end when
@@ -154,7 +156,7 @@ class Adam(Solver):
             value = search.curve[-1]
             stale = 0 if value < best - tol * abs(best) or best == np.inf else stale + 1
             best = min(best, value)
-            progress = Progress(search.w.copy(), value, zero, np.inf, search.passes)
+            progress = Progress(search.w.astype(search.dtype), value, zero, np.inf, search.passes)
             asked = (monitor is not None and monitor(progress)) or asked
             if plateaus and stale >= PATIENCE:
                 stale, left = 0, left - 1

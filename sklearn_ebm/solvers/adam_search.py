@@ -65,6 +65,9 @@ class Search:
     ) -> None:
         decoupled = solver.weight_decay is not None
         objective = objective.unpenalized() if decoupled else objective
+        self.dtype = objective.dtype
+        if len(objective.y) > solver.batch_size:
+            objective = objective.rounded()
         self.solver, self.objective, self.rng = solver, objective, rng
         self.max_iter = max_iter
         self.w = start.astype(objective.dtype)
@@ -228,7 +231,7 @@ class Search:
         value = self.objective.value(self.w) if self.value is None else self.value
         curve = self.curve or [value]
         return Result(
-            self.w, value, self.passes, converged, message, curve,
+            self.w.astype(self.dtype), value, self.passes, converged, message, curve,
             n_evaluations=self.passes + 1, memory=self.moments,
         )  # fmt: skip
 
