@@ -28,8 +28,8 @@ CORES = 2
 TUNING_ROWS = 5000
 CS = (1.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 SETS = ("letter", "satimage", "mnist_t10k")
-# The certified gap at which a fit ends: closer ones change neither accuracy nor log-loss on held-out
-# rows for the better. The default, 1e-4, takes part once, with rows in float64.
+# The certified gap at which a fit ends: closer ones make neither accuracy nor log-loss on held-out
+# rows better. The default, 1e-4, takes part once, with rows in float64.
 TOLERANCE, DEFAULT = 0.1, 1e-4
 
 RIVAL, BOTH_CORES = "SVC, calibrated", "SVC, calibrated on both cores"
