@@ -6,6 +6,7 @@ gives an upper bound on the minimum, so the gap of a fit is at least what the be
 
 import time
 import warnings
+from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -295,9 +296,12 @@ def test_a_bound_that_is_too_high_would_be_found(loss, monkeypatch):
     monkeypatch.setattr(_path, "certify", boast)
     monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
     cases = (problem(seed) for seed in range(500))
-    case = next(case for case in cases if case.loss == loss and 0.01 < case.settings["C"] < 100)
-    case.settings["tol"] = 1e-2
-    clf = fit(case)[0]
-    f = Problem(case)
-    w = f.pack(clf)
-    assert (f(w)[0] - f.lowest(w)) / f(w)[0] > clf.gap_ * (1 + 1e-6) + 1e-9
+    suited = (case for case in cases if case.loss == loss and 0.01 < case.settings["C"] < 100)
+    found = []
+    for case in islice(suited, 5):  # some end so close that even this is not too much
+        case.settings["tol"] = 1e-2
+        clf = fit(case)[0]
+        f = Problem(case)
+        w = f.pack(clf)
+        found.append((f(w)[0] - f.lowest(w)) / f(w)[0] > clf.gap_ * (1 + 1e-6) + 1e-9)
+    assert any(found)
