@@ -14,13 +14,13 @@ from sklearn_ebm._arrays import row_slices, take_rows
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
+from sklearn_ebm._starts import Liblinear, separating_start
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Result, Solver
-from sklearn_ebm.starts import Liblinear, separating_start
 
 # A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
 # does not pay; above, half of X is too much to ask.

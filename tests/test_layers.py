@@ -18,7 +18,7 @@ LAYERS = (
     ("energies",),
     ("losses",),
     ("_objective",),
-    ("solvers", "_certificate", "starts"),
+    ("solvers", "_certificate", "_starts"),
     ("_watch",),
     ("_path", "_progress"),
     ("_learning", "_temperature"),

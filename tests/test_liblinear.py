@@ -11,10 +11,10 @@ from scipy.optimize import minimize
 from sklearn_ebm import EBMClassifier, _path
 from sklearn_ebm._certificate import certify
 from sklearn_ebm._objective import Objective
+from sklearn_ebm._starts import liblinear as module
+from sklearn_ebm._starts.liblinear import Liblinear, tilted
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL, Hinge
-from sklearn_ebm.starts import liblinear as module
-from sklearn_ebm.starts.liblinear import Liblinear, tilted
 
 # LinearSVC of old versions counts its iterations from memory it never wrote, and warns at random.
 pytestmark = pytest.mark.filterwarnings(

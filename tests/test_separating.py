@@ -7,11 +7,11 @@ from scipy import sparse
 from sklearn_ebm import EBMClassifier, _learning
 from sklearn_ebm._learning import _conditioned
 from sklearn_ebm._objective import Objective
+from sklearn_ebm._starts import separating as module
+from sklearn_ebm._starts.separating import SCALES, best_scale, separating_start
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import NLL, Hinge
-from sklearn_ebm.starts import separating as module
-from sklearn_ebm.starts.separating import SCALES, best_scale, separating_start
 
 
 def counts(n_rows=300, n_columns=600, k=4, seed=0):

@@ -24,7 +24,7 @@ from sklearn.svm import LinearSVC
 
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array, Params
-from sklearn_ebm.starts.liblinear import CONSTANT, SIZE, lock
+from sklearn_ebm._starts.liblinear import CONSTANT, SIZE, lock
 
 # The hinge loss leads closest with less than its own share of C: rows that are right by far then
 # still count, as they do in smooth losses.
