@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from numbers import Real
 from typing import Any
 
@@ -16,11 +17,12 @@ from sklearn_ebm._validation import row_weights
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
     """Return the number of each label's class; raise ValueError where there is another label."""
-    try:
-        answer = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-        unknown = classes[answer] != y
-    except TypeError:  # labels of another kind do not compare
-        answer, unknown = np.zeros(len(y), dtype=np.intp), np.ones(len(y), dtype=bool)
+    kinds = {array.dtype.kind in "US" for array in (y, classes) if array.dtype.kind != "O"}
+    answer, unknown = np.zeros(len(y), dtype=np.intp), np.ones(len(y), dtype=bool)
+    with suppress(TypeError):  # labels of another kind do not compare
+        if len(kinds) < 2:
+            answer = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+            unknown = classes[answer] != y
     if np.any(unknown):
         raise ValueError(
             f"{name} holds the label {y[unknown].tolist()[0]!r}, which is not one of the classes "

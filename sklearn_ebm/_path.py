@@ -145,7 +145,6 @@ class Path:
         self.bound = -np.inf
         self.smoothing = 0.0
         self.attempted = np.inf
-        self.spared = False
         self.closest, self.stale = np.inf, 0
         self.latest: deque[float] = deque(maxlen=SLOW_ITERATIONS)
         self.temperature = 0.0
@@ -346,8 +345,8 @@ class Path:
         if self.stale >= MOST_STALE and not self.closed:
             total.message = f"the bound has not come closer for {MOST_STALE} iterations"
             return True
-        uncertified = not np.isfinite(self.bound) and not self.spared
-        settled = uncertified and (
+        # Where there is a certificate, only it ends a path well.
+        settled = not self.certifiable and (
             self.smooth or self.uncertified_change <= self.tol * abs(total.value)
         )
         if self.closed or settled:
@@ -402,8 +401,8 @@ class Path:
         A bound is not looked for where smoothing costs more than a share of the value.
         """
         value, bound, self.smoothing = certify(self.objective, slopes_of, w, worth=worth)
-        self.spared = self.certifiable and self.smoothing > worth * abs(value)
-        self.total.n_evaluations += 1 if self.spared else CERTIFICATE_EVALUATIONS
+        spared = self.certifiable and self.smoothing > worth * abs(value)
+        self.total.n_evaluations += 1 if spared else CERTIFICATE_EVALUATIONS
         # A bound above the value that it bounds is rounding, and no bound.
         if bound <= value + FINEST * abs(value):
             self.bound = max(self.bound, bound)

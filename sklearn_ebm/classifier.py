@@ -140,7 +140,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     gap_ : float or None
         Certified bound on (f − min f)/f, computed in float64 before the parameters are rounded to
         the dtype of X. None without a convex loss that has a conjugate, a linear energy and a
-        penalty, and above 2,000 classes for losses of differences with ``contrast="all"``.
+        penalty, above 2,000 classes for losses of differences with ``contrast="all"``, after early
+        stopping, and, with a ConvergenceWarning, where rounding leaves no bound.
     loss_curve_ : ndarray of shape (n_points,)
         The objective after each iteration; along a temperature path, of the smooth stages.
     validation_loss_curve_ : ndarray of shape (n_points,)

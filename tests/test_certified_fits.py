@@ -253,9 +253,12 @@ def test_the_gap_of_random_fits_is_true(seeds, monkeypatch):
             wrong.append(f"{seed}: {type(error).__name__}: {error}\n    {problem(seed)}")
     assert not wrong, f"{len(wrong)} of {len(seeds)} seeds:\n" + "\n".join(wrong)
     # Gaps that say nothing, or that meet a minimum to rounding, are true but test nothing.
-    telling = [fit for fit in found if fit.gap < 0.5 and fit.true > 0.05 * fit.gap]
+    # A fit that warned may have none, where rounding left no bound.
+    gaps = [fit for fit in found if fit.gap is not None]
+    assert len(gaps) > 0.98 * len(seeds)
+    telling = [fit for fit in gaps if fit.gap < 0.5 and fit.true > 0.05 * fit.gap]
     assert len(telling) > 0.2 * len(seeds)
-    closed = [fit for fit in found if fit.gap <= fit.case.settings["tol"]]
+    closed = [fit for fit in gaps if fit.gap <= fit.case.settings["tol"]]
     assert len(closed) > 0.6 * len(seeds)
 
 
