@@ -238,7 +238,7 @@ def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str 
         X, answer, weight = X[used], answer[used], weight[used]
     if (answer == answer[0]).all():
         raise ValueError(
-            f"{what} holds one class only, {classes[answer[0]]!r} (rows of weight zero do not "
+            f"{what} holds one class only, {classes.tolist()[answer[0]]!r} (rows of weight zero do not "
             "count); a classifier needs rows of at least two classes."
         )
     return Rows(X, answer, weight)
