@@ -14,9 +14,10 @@ from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from sklearn_ebm._learning import Rows, refuse_unsuitable
+from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._suitability import refuse_unsuitable
 from sklearn_ebm._validation import positive_number, row_weights
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
@@ -238,8 +239,8 @@ def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str 
         X, answer, weight = X[used], answer[used], weight[used]
     if (answer == answer[0]).all():
         raise ValueError(
-            f"{what} holds one class only, {classes.tolist()[answer[0]]!r} (rows of weight zero do not "
-            "count); a classifier needs rows of at least two classes."
+            f"{what} holds one class only, {classes.tolist()[answer[0]]!r} (rows of weight zero do "
+            "not count); a classifier needs rows of at least two classes."
         )
     return Rows(X, answer, weight)
 

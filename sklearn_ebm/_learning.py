@@ -15,9 +15,10 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
 from sklearn_ebm._starts import Liblinear, separating_start
+from sklearn_ebm._suitability import default_solver
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
-from sklearn_ebm.energies import ENERGIES, Energy
+from sklearn_ebm.energies import Energy
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Result, Solver
@@ -104,74 +105,6 @@ class Learned:
     def fitted_attributes(self) -> dict[str, Array]:
         """Public attributes that the energy gives to the fitted estimator."""
         return self.energy.fitted_attributes(self.params, self.n_answers)
-
-
-def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:
-    """Raise ValueError, before any work, if the parts cannot learn together."""
-    energy_name, loss_name = ENERGIES.name_of(energy), LOSSES.name_of(loss)
-    if loss.needs_nonnegative and not energy.nonnegative:
-        raise ValueError(
-            f"loss {loss_name!r} cannot be minimised with energy {energy_name!r}: "
-            f"{loss.needs_nonnegative}, so it needs energies that are never negative, such as "
-            "distances to prototypes (energy='prototypes'). Losses for "
-            f"energy {energy_name!r}: {', '.join(suitable_losses(energy))}."
-        )
-    if loss.online and not energy.linear:
-        raise ValueError(
-            f"loss {loss_name!r} cannot be trained with energy {energy_name!r}: it averages its "
-            "steps, each of full length, and averages of the parameters of a network, or of "
-            "prototypes that fly apart, mean nothing; use loss='hinge' or 'nll', or "
-            "energy='linear' or 'kernel'."
-        )
-    if solver is None:
-        return
-    solver_name = SOLVERS.name_of(solver)
-    if loss.online != solver.online:
-        reason = (
-            "its penalised minimum is W = 0, so it is trained row by row"
-            if loss.online
-            else "that solver is for online rules such as the perceptron"
-        )
-        raise ValueError(
-            f"loss {loss_name!r} cannot be trained by solver {solver_name!r}: {reason}; "
-            "use solver='auto'."
-        )
-    if energy.batches_because and not solver.stochastic:
-        raise ValueError(
-            f"energy {energy_name!r} cannot be learnt by solver {solver_name!r}, because "
-            f"{energy.batches_because}; use solver='adam' or 'auto', which step on mini-batches."
-        )
-    if solver.needs_curvature and (loss.curvature is None or not energy.linear):
-        raise ValueError(
-            f"solver {solver_name!r} needs second derivatives, which loss {loss_name!r} with "
-            f"energy {energy_name!r} does not give; use solver='lbfgs' or 'auto'."
-        )
-
-
-def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
-    """Names of the registered losses that can be minimised with an energy.
-
-    Parameters
-    ----------
-    energy : str or Energy
-
-    Returns
-    -------
-    tuple of str
-    """
-    part = ENERGIES.resolve(energy)
-    return tuple(
-        name
-        for name, loss in LOSSES.items()
-        if (part.nonnegative or not loss.needs_nonnegative) and (part.linear or not loss.online)
-    )
-
-
-def default_solver(energy: Energy, loss: Loss) -> Solver:
-    """Return what ``solver="auto"`` means for an energy and a loss."""
-    if loss.online:
-        return SOLVERS["averaged"]()
-    return SOLVERS["adam" if energy.stochastic else "preconditioned"]()
 
 
 def learn(

@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import EBMClassifier, losses
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import LOSSES, Hinge, PairwiseLoss
 from sklearn_ebm.solvers import LBFGS

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import brier_score_loss
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, compare
 from sklearn_ebm.compare.columns import raw_column, typed_columns, why_useless
 from sklearn_ebm.compare.folds import (

@@ -6,7 +6,7 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, losses
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 
 # The checks fit tiny, badly scaled and constant data on purpose, with few iterations.
 pytestmark = [

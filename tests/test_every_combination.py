@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 from sklearn_ebm.energies import ENERGIES, MLP, Kernel, Prototypes
 from sklearn_ebm.losses import LOSSES
 

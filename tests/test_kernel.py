@@ -15,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVC
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 from sklearn_ebm.energies import MLP, Featured, Kernel, Linear, Prototypes
 from sklearn_ebm.energies.kernel import _landmarks
 

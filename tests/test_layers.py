@@ -19,6 +19,7 @@ LAYERS = (
     ("losses",),
     ("_objective",),
     ("solvers", "_certificate", "_starts"),
+    ("_suitability",),
     ("_watch",),
     ("_path", "_progress"),
     ("_learning", "_temperature"),

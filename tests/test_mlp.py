@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 from sklearn_ebm.energies import MLP
 from sklearn_ebm.energies.activations import ACTIVATIONS
 from sklearn_ebm.solvers import Adam

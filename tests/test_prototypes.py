@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 
 from sklearn_ebm import EBMClassifier, losses
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 from sklearn_ebm.energies import Prototypes
 from sklearn_ebm.energies.anchors import anchors_of, split_by_variance
 from sklearn_ebm.exceptions import CollapseWarning

@@ -10,7 +10,7 @@ from sklearn.svm import LinearSVC
 
 from sklearn_ebm import EBMClassifier, _path
 from sklearn_ebm._arrays import correct_mask
-from sklearn_ebm._learning import suitable_losses
+from sklearn_ebm._suitability import suitable_losses
 from sklearn_ebm.losses import LOSSES, Hinge
 
 CONVEX = [
