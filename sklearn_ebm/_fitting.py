@@ -222,8 +222,18 @@ def with_class_weight(
     """Row weights times the weights of their classes."""
     if class_weight is None:
         return weight
-    of_class = class_weights(class_weight, weight, y, classes, answer)
-    return row_weights(weight * of_class[answer], len(y), "class_weight times sample_weight")
+    return by_class(weight, class_weights(class_weight, weight, y, classes, answer), answer)
+
+
+def by_class(weight: Weights, of_class: Weights, answer: Index) -> Weights:
+    """Row weights times those of the classes, (k,), refused where the products cannot be used."""
+    return row_weights(weight * of_class[answer], len(answer), "class_weight times sample_weight")
+
+
+def counting_rows(X: Any, answer: Index, weight: Weights) -> Rows:
+    """Rows of positive weight; where that is all of them, no copy is made."""
+    used = weight > 0
+    return Rows(X, answer, weight) if used.all() else Rows(X[used], answer[used], weight[used])
 
 
 def _balanced_with(weight: Array) -> dict[str, Array]:
@@ -234,15 +244,14 @@ def _balanced_with(weight: Array) -> dict[str, Array]:
 
 def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str = "y") -> Rows:
     """Rows of positive weight, of two classes or more; raise ValueError where there is one."""
-    used = weight > 0
-    if not used.all():
-        X, answer, weight = X[used], answer[used], weight[used]
+    rows = counting_rows(X, answer, weight)
+    answer = rows.answer
     if (answer == answer[0]).all():
         raise ValueError(
             f"{what} holds one class only, {classes.tolist()[answer[0]]!r} (rows of weight zero do "
             "not count); a classifier needs rows of at least two classes."
         )
-    return Rows(X, answer, weight)
+    return rows
 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:

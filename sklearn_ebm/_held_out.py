@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
+from sklearn_ebm._fitting import counting_rows
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import row_weights
@@ -50,8 +51,7 @@ def given_rows(
         raise ValueError(f"X_val and y_val cannot be used: {error}") from error
     answer = known_answers(y, classes, "y_val")
     weight = row_weights(sample_weight, len(y), "sample_weight_val") * of_class[answer]
-    used = weight > 0
-    return Rows(X[used], answer[used], weight[used])
+    return counting_rows(X, answer, weight)
 
 
 def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Rows, Rows]:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import validate_data
 
-from sklearn_ebm._fitting import with_class_weight
+from sklearn_ebm._fitting import counting_rows, with_class_weight
 from sklearn_ebm._held_out import known_answers
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
@@ -54,5 +54,4 @@ def stream_rows(
     answer = known_answers(y, classes, "y")
     weight = row_weights(sample_weight, len(y))
     weight = with_class_weight(class_weight, weight, y, classes, answer)
-    used = weight > 0
-    return Rows(X[used], answer[used], weight[used])
+    return counting_rows(X, answer, weight)

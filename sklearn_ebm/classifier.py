@@ -18,13 +18,13 @@ from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_c
 from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
     TakesParts,
+    by_class,
     class_weights,
     encode,
     generator_and_seed,
     resolve_parts,
     unchanged_if_it_fails,
     used_rows,
-    with_class_weight,
 )
 from sklearn_ebm._held_out import given_rows, split_rows
 from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part
@@ -316,7 +316,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         loss.validate(len(classes))
         weight = row_weights(sample_weight, len(y))
         of_class = class_weights(self.class_weight, weight, y, classes, answer)
-        weight = with_class_weight(self.class_weight, weight, y, classes, answer)
+        if self.class_weight is not None:
+            weight = by_class(weight, of_class, answer)
         rows = used_rows(X, answer, weight, classes)
         rng, seed = generator_and_seed(self.random_state)
         held_out = given_rows(self, *validation, of_class, classes)

@@ -20,6 +20,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
+from sklearn_ebm._arrays import column_norms, ones
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 
@@ -115,13 +116,9 @@ class Liblinear:
             return
         settings, self.unit = known
         self.settings = {"C": C / self.unit, "fit_intercept": fit_intercept} | settings
-        entries = X.data if sparse.issparse(X) else np.ravel(X)
-        square = float(np.dot(entries.astype(np.float64), entries)) / X.shape[0]
+        square = mean_square(X)
         self.length = float(np.sqrt(square))
-        fits = len(entries) + X.shape[0] <= np.iinfo(np.int32).max
-        # It would not know classes that have no rows.
-        complete = len(np.unique(objective.y)) == objective.n_answers
-        self.suits = fits and complete and 0 < square * C / self.unit <= LENGTH
+        self.suits = is_taken(objective) and 0 < square * C / self.unit <= LENGTH
         self.starts = self.suits and sparse.issparse(X)
 
     def rescues(self, value: float) -> bool:
@@ -183,6 +180,22 @@ class Liblinear:
             self.constant *= (rest / room) ** CONSTANT_POWER
         hopeful = undone <= room or undone <= FALLEN * before
         return self.attempts > 0 and hopeful and self.constant <= LARGEST_CONSTANT
+
+
+def mean_square(X: Any) -> float:
+    """Mean of ‖x‖² over the rows, without a copy of dense ones."""
+    if sparse.issparse(X):
+        return float(np.dot(X.data.astype(np.float64, copy=False), X.data)) / X.shape[0]
+    norms = column_norms(X, ones(X.shape[0]))
+    return float(norms @ norms) / X.shape[0]
+
+
+def is_taken(objective: Objective) -> bool:
+    """Whether liblinear can take the rows: few enough numbers, and of every class."""
+    X = objective.X
+    entries = X.nnz if sparse.issparse(X) else X.size
+    fits = entries + X.shape[0] <= np.iinfo(np.int32).max
+    return fits and len(np.unique(objective.y)) == objective.n_answers
 
 
 def _marked(X: Any, mark: float) -> Any:

@@ -24,7 +24,7 @@ from sklearn.svm import LinearSVC
 
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array, Params
-from sklearn_ebm._starts.liblinear import CONSTANT, SIZE, lock
+from sklearn_ebm._starts.liblinear import CONSTANT, SIZE, is_taken, lock, mean_square
 
 # The hinge loss leads closest with less than its own share of C: rows that are right by far then
 # still count, as they do in smooth losses.
@@ -64,11 +64,8 @@ def separating_start(objective: Objective, conditioned: Any, C: float) -> Array 
     X, unit = objective.X, objective.loss.separates
     if unit is None or not sparse.issparse(X) or objective.layout.size < SIZE:
         return None
-    entries = X.data.astype(np.float64, copy=False)
-    square = float(entries @ entries) / X.shape[0]
-    fits = len(entries) + X.shape[0] <= np.iinfo(np.int32).max
-    complete = len(np.unique(objective.y)) == objective.n_answers
-    if not (fits and complete and 0 < square < np.inf and np.isfinite(C)):
+    square = mean_square(X)
+    if not (is_taken(objective) and 0 < square < np.inf and np.isfinite(C)):
         return None
     share = SHARE_OF_C * C / unit
     if objective.n_answers > 2:
