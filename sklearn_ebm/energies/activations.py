@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.special import expit, ndtr
+from scipy.special import ndtr
 
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import Registry
@@ -66,7 +66,11 @@ class SiLU:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value; z and σ(z) are kept."""
-        share = expit(z)
+        # σ(z) = (1 + tanh(z/2))/2 takes a fraction of the time of an exponential and a division.
+        share = np.multiply(z, 0.5)
+        np.tanh(share, out=share)
+        share *= 0.5
+        share += 0.5
         return z * share, (z, share)
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:

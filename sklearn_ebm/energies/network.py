@@ -32,6 +32,9 @@ Backward: TypeAlias = Callable[[Array, Params], Array]
 def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Backward]:
     """H W + b, and the way back; the rows themselves need no slopes.
 
+    Several networks, each with rows of its own, are one product: all shapes then have one more
+    axis in front.
+
     Parameters
     ----------
     params : dict
@@ -42,18 +45,18 @@ def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Bac
         Whether h are the rows themselves.
     """
     weight, bias = params[f"{name}_weight"], params.get(f"{name}_bias")
-    z = np.asarray(h @ weight) if sparse.issparse(h) else np.dot(h, weight)
+    z = np.asarray(h @ weight) if sparse.issparse(h) else np.matmul(h, weight)
     if bias is not None:
-        z += bias
+        z += bias[..., None, :]
 
     def backward(slope: Array, out: Params) -> Array:
         if sparse.issparse(h):
             out[f"{name}_weight"][...] = h.T @ slope
         else:
-            np.dot(h.T, slope, out=out[f"{name}_weight"])
+            np.matmul(h.swapaxes(-1, -2), slope, out=out[f"{name}_weight"])
         if bias is not None:
-            slope.sum(axis=0, out=out[f"{name}_bias"])
-        return slope if first else np.dot(slope, weight.T)
+            slope.sum(axis=-2, out=out[f"{name}_bias"])
+        return slope if first else np.matmul(slope, weight.swapaxes(-1, -2))
 
     return z, backward
 

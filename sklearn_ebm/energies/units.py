@@ -1,0 +1,92 @@
+"""Units in which columns and answers have mean 0 and deviation 1."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._arrays import column_moments
+from sklearn_ebm._params import Array
+
+# What is rounded to multiples of r has an error of deviation r/√12.
+ROUNDED = 1 / np.sqrt(12)
+
+# Rows further out than this, in deviations, are taken for rows at this distance: a network goes on
+# to infinity along straight lines, the data do not.
+FAR = 1e3
+
+
+class Units(NamedTuple):
+    """Where columns and answers have their origin, and what counts as one.
+
+    Attributes
+    ----------
+    origin, scale : ndarray of shape (d,)
+        Mean of each column, and one over its deviation; 0 for a constant column.
+    answer_origin, answer_unit : ndarray of shape (q,)
+        Mean and deviation of each answer; 1 for a constant answer.
+    resolution : ndarray of shape (q,)
+        Deviation of the rounding of each answer, in units: what is narrower is not known.
+    """
+
+    origin: Array
+    scale: Array
+    answer_origin: Array
+    answer_unit: Array
+    resolution: Array
+
+    def rows(self, X: Any) -> Array:
+        """Rows in units, in float64, up to a large distance from the origin."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            apart = np.subtract(X, self.origin, dtype=np.float64)
+            # Halves first: the difference of two large numbers may overflow.
+            lost = ~np.isfinite(apart)
+            if lost.any():
+                apart[lost] = np.inf * np.sign(np.broadcast_to(X, apart.shape)[lost])
+            apart *= self.scale
+        return np.clip(np.nan_to_num(apart, nan=0.0, posinf=FAR, neginf=-FAR), -FAR, FAR)
+
+    def answers(self, y: Array) -> Array:
+        """Answers of shape (..., q) in units."""
+        result: Array = (y - self.answer_origin) / self.answer_unit
+        return result
+
+    @property
+    def log_unit(self) -> float:
+        """Σ log of the units of the answers."""
+        return float(np.log(self.answer_unit).sum())
+
+
+def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
+    """Return the units that suit rows and answers.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    y : ndarray of shape (n, q)
+    weight : ndarray of shape (n,)
+
+    Examples
+    --------
+    Answers 0, 0, 4 and 4 have mean and deviation 2; they are multiples of 4, or 2 units:
+
+    >>> y = np.array([[0.0], [0.0], [4.0], [4.0]])
+    >>> units = units_of(np.zeros((4, 1)), y, np.ones(4))
+    >>> units.answer_origin, units.answer_unit, units.resolution.round(4)
+    (array([2.]), array([2.]), array([0.5774]))
+    """
+    origin, deviation = column_moments(X, weight, centred=True)
+    answer_origin, answer_unit = column_moments(y, weight, centred=True)
+    answer_unit = np.where(np.isfinite(answer_unit), answer_unit, 1.0)
+    gaps = np.array([_typical_gap(column) for column in y.T])
+    return Units(
+        origin, 1 / deviation, answer_origin, answer_unit, ROUNDED * gaps / answer_unit
+    )
+
+
+def _typical_gap(values: Array) -> float:
+    """The median distance between neighbouring distinct numbers; 0 for a single one."""
+    distinct = np.unique(values)
+    return float(np.median(np.diff(distinct))) if len(distinct) > 1 else 0.0

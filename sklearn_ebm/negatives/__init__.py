@@ -1,0 +1,16 @@
+"""Which wrong answers a loss sees where the answers cannot be listed."""
+
+from sklearn_ebm._registry import Registry
+from sklearn_ebm.negatives.base import Negatives
+from sklearn_ebm.negatives.pool import Pool
+
+#: Every source of wrong answers by its name.
+NEGATIVES: Registry[Negatives] = Registry(
+    "negatives",
+    Negatives,  # type: ignore[type-abstract]
+    {
+        "pool": Pool,
+    },
+)
+
+__all__ = ["NEGATIVES", "Negatives", "Pool"]

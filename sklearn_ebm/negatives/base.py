@@ -1,0 +1,43 @@
+"""The contract of negatives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._params import Array
+
+
+class Negatives(BaseEstimator, ABC):
+    """Draws wrong answers ȳ for right ones.
+
+    Attributes
+    ----------
+    examples : tuple of dict
+        Settings that the checks run at, one of them away from every default.
+    """
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
+    @abstractmethod
+    def after(self, right: Array, rng: np.random.Generator) -> Array:
+        """Right answers, and wrong ones drawn for each of them.
+
+        Parameters
+        ----------
+        right : ndarray of shape (..., 1, q)
+            In units of their deviation, around 0.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray of shape (..., m, q)
+            The right answer first.
+        """
+
+    @abstractmethod
+    def validate(self) -> None:
+        """Raise ValueError, in one sentence, if a setting cannot be used."""
