@@ -12,6 +12,8 @@ from sklearn_ebm.datasets.truth import Array, Random, Truth, checked
 _TURN = np.arccos(-1 / (0.6 * np.pi)) / (2 * np.pi)
 _EDGES = np.array([0.0, _TURN, 1 - _TURN, 1.0])
 _RISES = np.array([1.0, -1.0, 1.0])
+_TOP = _TURN + 0.3 * np.sin(2 * np.pi * _TURN)
+_HEIGHTS = np.array([0.0, _TOP, 1 - _TOP, 1.0])  # g at the edges, where 0 and 1 are exact
 
 # A piece of the line is integrated where it is within ten noise levels of x, or, where x is out of
 # reach, where the density is above e⁻⁵⁰ of its largest. 64 nodes are then less than one noise
@@ -72,9 +74,8 @@ class InverseSine(Truth):
 
     def _modes(self, X: Array) -> Array:
         x = np.clip(X[:, 0], 0, 1)  # beyond, the end of the line is the likeliest answer
-        ends = wave(_EDGES)
-        low = np.minimum(ends[:-1], ends[1:])
-        high = np.maximum(ends[:-1], ends[1:])
+        low = np.minimum(_HEIGHTS[:-1], _HEIGHTS[1:])
+        high = np.maximum(_HEIGHTS[:-1], _HEIGHTS[1:])
         reached = (x[:, None] >= low) & (x[:, None] <= high)
         return np.where(reached, _inverse(x), np.nan)
 
