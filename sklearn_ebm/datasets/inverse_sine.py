@@ -80,7 +80,7 @@ class InverseSine(Truth):
         return np.where(reached, _inverse(x), np.nan)
 
     def _sample(self, X: Array, rng: Random) -> Array:
-        # By rejection, which is exact; between one proposal in ten and all of them are taken.
+        # By rejection, which is exact: about ten proposals for a row, fifty for one out of reach.
         x = X[:, 0]
         start, length = self._windows(x)
         ends = length.cumsum(axis=1)

@@ -140,14 +140,14 @@ def make_horn(
 
     Examples
     --------
-    At x = 0 the half axes are 2 and 1.5. In the centre, far from the ring, log p(0) is close to
-    Laplace's value at the two nearest points, θ = ±π/2: with a² = 4, b² = 2.25, s² = 1/400,
-    log[e^{−b²/2s²} / (2πs²) · √(2/π) · s/√(a² − b²)] = −450 + 4.15298 − 3.50129:
+    At x = 0 the half axes are a = 2 and b = 1.5. In the centre, s = 1/20, the integral is
+    p(0) = e^{−b²/2s²} · e^{−κ} I₀(κ) / 2πs² with κ = (a² − b²)/4s² = 175, and e^{−κ} I₀(κ) is
+    (1 + 1/8κ)/√(2πκ) to five digits: log p(0) = −450 − 3.500615 + 4.153587.
 
     >>> from sklearn_ebm.datasets import make_horn
     >>> X, y, truth = make_horn(random_state=0, return_truth=True)
     >>> truth.log_density([[0.0]], [[0.0, 0.0]])
-    array([-449.348])
+    array([-449.347028])
     """
     n_samples, rng = checked(n_samples, random_state)
     return drawn(Horn(noise), rng.uniform(size=(n_samples, 1)), rng, return_truth)
