@@ -108,17 +108,26 @@ def test_density_in_the_plane_integrates_to_one(name, x, noise, reach):
     np.testing.assert_allclose(np.exp(log_density).sum() * area, 1, atol=1e-8)
 
 
+def agree(of_drawn, expected):
+    """A mean over independent draws is what is expected, up to chance."""
+    assert abs(np.mean(of_drawn) - expected) < 4 * np.std(of_drawn) / np.sqrt(len(of_drawn))
+
+
 @pytest.mark.parametrize("name", LINE)
 def test_answers_on_the_line_follow_the_density(name):
-    """P(answers below y | x) is uniform, whatever x."""
+    """P(answers below y | x) is uniform, whatever x, and log p(y | x) is what it is on average."""
     X, y, truth = ONE_TO_MANY[name](800, random_state=1, return_truth=True)
     low = LIMITS.get(name, USUAL)[0]
+    grid, areas = panels(*LIMITS.get(name, USUAL), 150)
+    density = density_on(truth, X, grid)
+    expected = special.xlogy(density, density) @ areas
     share, weights = panels(0, 1, 60)
     for answers in (y, truth.sample(X, 2)):
         below = answers[:, None] - low
         ranks = (density_on(truth, X, low + below * share) * below) @ weights
         assert stats.kstest(ranks, "uniform").pvalue > 1e-3
         assert stats.spearmanr(ranks, X[:, 0]).pvalue > 1e-3
+        agree(truth.log_density(X, answers) - expected, 0)
 
 
 @pytest.mark.parametrize(
@@ -130,13 +139,9 @@ def test_answers_in_the_plane_follow_the_density(name, x, noise, reach):
     probability = np.exp(logs) * area
     X = np.full((4000, 1), x)
     drawn = truth.sample(X, 0)
-    own = truth.log_density(X, drawn)
-
-    def agree(of_drawn, expected):
-        error = of_drawn.std() / np.sqrt(len(of_drawn))
-        assert abs(of_drawn.mean() - expected) < 4 * error
-
-    agree(own, probability @ logs)
+    agree(truth.log_density(X, drawn), probability @ logs)
+    for entry in (0, 1):
+        agree(drawn[:, entry], 0)
     for first, second in ((0, 0), (0, 1), (1, 1)):
         moment = probability @ (answers[:, first] * answers[:, second])
         agree(drawn[:, first] * drawn[:, second], moment)
@@ -151,8 +156,7 @@ def test_expected_density_of_the_horn():
     X, y, truth = datasets.make_horn(8000, random_state=0, return_truth=True)
     entropy = 0.5 * np.log(2 * np.pi * np.e * 0.05**2) + np.log(2 * np.pi) + 1 + np.log(1.75)
     assert entropy == pytest.approx(1.8207, abs=1e-4)
-    own = truth.log_density(X, y)
-    assert abs(own.mean() + entropy) < 4 * own.std() / np.sqrt(len(own))
+    agree(truth.log_density(X, y), -entropy)
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.05, 1.0, 30.0])
