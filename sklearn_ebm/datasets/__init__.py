@@ -2,12 +2,11 @@
 
 from typing import Any, Protocol
 
+from sklearn_ebm.datasets.controls import make_heteroscedastic, make_skewed
 from sklearn_ebm.datasets.inverse_sine import make_inverse_sine
 from sklearn_ebm.datasets.scalar_answers import (
     make_fork,
-    make_heteroscedastic,
     make_ring,
-    make_skewed,
     make_steps,
     make_two_branches,
 )

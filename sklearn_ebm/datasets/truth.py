@@ -186,3 +186,8 @@ def drawn(truth: Truth, X: Array, rng: Random, return_truth: bool) -> tuple[Any,
     """Return what a maker does: X, answers drawn from the truth, and the truth if asked for."""
     y = truth.sample(X, rng)
     return (X, y, truth) if return_truth else (X, y)
+
+
+def interval(n_samples: int, rng: Random, n_features: int = 1) -> Array:
+    """U(−1, 1) features."""
+    return rng.uniform(-1, 1, size=(n_samples, n_features))
