@@ -1,0 +1,56 @@
+"""Generated regression problems in which one input has many answers, and their exact laws."""
+
+from typing import Any, Protocol
+
+from sklearn_ebm.datasets.controls import make_heteroscedastic, make_skewed
+from sklearn_ebm.datasets.inverse_sine import make_inverse_sine
+from sklearn_ebm.datasets.scalar_answers import (
+    make_fork,
+    make_ring,
+    make_steps,
+    make_two_branches,
+)
+from sklearn_ebm.datasets.truth import Truth
+from sklearn_ebm.datasets.vector_answers import make_ellipse, make_horn
+
+
+class Maker(Protocol):
+    """What the makers have in common: a number of rows, the noise, the chance, and the truth."""
+
+    def __call__(
+        self,
+        n_samples: int = ...,
+        *,
+        noise: float = ...,
+        random_state: Any = ...,
+        return_truth: bool = ...,
+    ) -> tuple[Any, ...]: ...
+
+
+#: Every maker by the name of its problem; "heteroscedastic" and "skewed" are controls, with one
+#: branch.
+ONE_TO_MANY: dict[str, Maker] = {
+    "two_branches": make_two_branches,
+    "fork": make_fork,
+    "inverse_sine": make_inverse_sine,
+    "ring": make_ring,
+    "steps": make_steps,
+    "heteroscedastic": make_heteroscedastic,
+    "skewed": make_skewed,
+    "horn": make_horn,
+    "ellipse": make_ellipse,
+}
+
+__all__ = [
+    "ONE_TO_MANY",
+    "Truth",
+    "make_ellipse",
+    "make_fork",
+    "make_heteroscedastic",
+    "make_horn",
+    "make_inverse_sine",
+    "make_ring",
+    "make_skewed",
+    "make_steps",
+    "make_two_branches",
+]

@@ -1,0 +1,193 @@
+"""What a generated problem knows of itself: the exact law of the answers, given the features."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+from sklearn.utils import check_array, check_random_state
+
+from sklearn_ebm._validation import positive_integer, positive_number
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Random: TypeAlias = np.random.RandomState
+
+LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
+
+
+class Truth(ABC):
+    """The law p(y | x) that a problem was drawn from.
+
+    The makers return one where ``return_truth=True``. A truth holds its noise level and nothing of
+    the drawn rows: it answers for any features, and can be pickled.
+
+    Parameters
+    ----------
+    noise : float
+        Noise level, > 0, in the unit of y unless the maker says otherwise.
+
+    Attributes
+    ----------
+    noise : float
+    n_features : int
+        Columns of X.
+    n_outputs : int
+        Entries of an answer. With one, y has shape (n,), otherwise (n, n_outputs).
+    """
+
+    n_features: int = 1
+    n_outputs: int = 1
+
+    def __init__(self, noise: float) -> None:
+        self.noise = positive_number("noise", noise)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(noise={self.noise!r})"
+
+    def log_density(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """log p(y | x) of each row, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Features.
+        y : array-like of shape (n,) or (n, n_outputs)
+            One answer for each row.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Exact, or by quadrature to 1e-8; −inf outside the support.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit, or something is not finite.
+        """
+        features = self._features(X)
+        n = len(features)
+        expected = (n,) if self.n_outputs == 1 else (n, self.n_outputs)
+        answers: Array = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if answers.shape != expected:
+            raise ValueError(
+                f"y.shape == {answers.shape}, expected {expected}: one answer for each row."
+            )
+        return self._log_density(features, answers)
+
+    def modes(self, X: npt.ArrayLike) -> Array | None:
+        """Noise-free answers of each row, one for each branch.
+
+        Branches that are several noise levels apart are local maxima of p(y | x); closer ones may
+        share a maximum between them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n, b) or None
+            NaN where a row has fewer answers than b; None where they are a continuum.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit, or something is not finite.
+        """
+        return self._modes(self._features(X))
+
+    def sample(
+        self, X: npt.ArrayLike, random_state: int | np.random.RandomState | None = None
+    ) -> Array:
+        """Draw one answer from p(y | x) for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Features; repeat a row for several answers to it.
+        random_state : int, RandomState instance or None, default=None
+            Source of chance.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, n_outputs)
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit, or something is not finite.
+        """
+        return self._sample(self._features(X), check_random_state(random_state))
+
+    def _features(self, X: npt.ArrayLike) -> Array:
+        """Checked features."""
+        features: Array = check_array(X, dtype=np.float64, input_name="X")
+        if features.shape[1] != self.n_features:
+            raise ValueError(f"X.shape == {features.shape}, expected (n, {self.n_features}).")
+        return features
+
+    @abstractmethod
+    def _log_density(self, X: Array, y: Array) -> Array: ...
+
+    @abstractmethod
+    def _modes(self, X: Array) -> Array | None: ...
+
+    @abstractmethod
+    def _sample(self, X: Array, rng: Random) -> Array: ...
+
+
+class GaussianBranches(Truth):
+    """p(y | x) = Σ_b π_b(x) N(y; f_b(x), s_b(x)²): branches f_b with Gaussian noise.
+
+    A subclass gives `branches`, and `shares` and `widths` where they are not the usual ones.
+    """
+
+    @abstractmethod
+    def branches(self, X: Array) -> Array:
+        """Noise-free answers f_b(x) of shape (n, b), also of branches whose share is 0."""
+
+    def shares(self, X: Array) -> Array:
+        """Probabilities π_b(x) of the branches, (n, b); equal ones unless overridden."""
+        branches = self.branches(X)
+        return np.full(branches.shape, 1 / branches.shape[1])
+
+    def widths(self, X: Array) -> Array:
+        """Standard deviations s_b(x) of the noise, (n, b) or (n, 1); `noise` unless overridden."""
+        return np.full((len(X), 1), self.noise)
+
+    def _log_density(self, X: Array, y: Array) -> Array:
+        widths = self.widths(X)
+        exponents = -0.5 * ((y[:, None] - self.branches(X)) / widths) ** 2
+        exponents -= np.log(widths) + LOG_ROOT_2PI
+        return logsumexp(exponents, axis=1, b=self.shares(X))
+
+    def _modes(self, X: Array) -> Array:
+        return np.where(self.shares(X) > 0, self.branches(X), np.nan)
+
+    def _sample(self, X: Array, rng: Random) -> Array:
+        passed = rng.uniform(size=(len(X), 1)) >= self.shares(X).cumsum(axis=1)[:, :-1]
+        chosen = passed.sum(axis=1, keepdims=True)
+        branches = self.branches(X)
+        widths = np.broadcast_to(self.widths(X), branches.shape)
+        centre = np.take_along_axis(branches, chosen, axis=1)[:, 0]
+        return centre + np.take_along_axis(widths, chosen, axis=1)[:, 0] * rng.normal(size=len(X))
+
+
+def checked(n_samples: Any, random_state: Any) -> tuple[int, Random]:
+    """Check the settings that every maker has, except the noise, which its truth checks."""
+    return positive_integer("n_samples", n_samples), check_random_state(random_state)
+
+
+def drawn(truth: Truth, X: Array, rng: Random, return_truth: bool) -> tuple[Any, ...]:
+    """Return what a maker does: X, answers drawn from the truth, and the truth if asked for."""
+    y = truth.sample(X, rng)
+    return (X, y, truth) if return_truth else (X, y)
+
+
+def interval(n_samples: int, rng: Random, n_features: int = 1) -> Array:
+    """U(−1, 1) features."""
+    return rng.uniform(-1, 1, size=(n_samples, n_features))
