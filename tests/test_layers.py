@@ -15,6 +15,7 @@ LAYERS = (
     ("_arrays", "_registry", "_params", "_threads", "_validation", "exceptions"),
     ("_curvature", "_namespace"),
     ("inference",),
+    ("distributions",),
     ("energies",),
     ("losses",),
     ("_objective",),
