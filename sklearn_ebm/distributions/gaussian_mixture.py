@@ -13,11 +13,10 @@ from sklearn_ebm._params import Array
 from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.base import check_mixture_weights, finite_array
 from sklearn_ebm.distributions.blocks import tiles
+from sklearn_ebm.distributions.knots import march
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
-#: Knots of a component, in its standard deviations. A Gaussian has 1e-15 of its mass beyond 8.
-KNOTS = np.array([-8, -6, -4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 6, 8], dtype=float)
 #: A component with less weight gets no knots of its own.
 LEAST_WEIGHT = 1e-14
 
@@ -79,25 +78,30 @@ class GaussianMixture(ScalarDistribution):
         return self.weights.shape[1]
 
     def _standardised(self, rows: slice, y: Array) -> Array:
-        """(y − μ)/s of a tile, (rows, columns, K)."""
+        """(y − μ)/s of a tile, (K, rows, columns): sums over components then run along memory."""
         with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
-            z = y[:, :, None] - self.means[rows, None, :]
-            z /= self.scales[rows, None, :]
+            z = y - self.means[rows].T[:, :, None]
+            z /= self.scales[rows].T[:, :, None]
         return z
+
+    def _shares(self, rows: slice, z: Array) -> tuple[Array, Array, Array]:
+        """Densities w_k N(y; μ_k, s_k²) over the largest, their sum, and the log of the largest."""
+        share = np.square(z)
+        share *= -0.5
+        share += self._log_heights[rows].T[:, :, None]
+        highest = share.max(axis=0)
+        np.copyto(highest, 0.0, where=highest == -np.inf)
+        share -= highest
+        np.exp(share, out=share)
+        return share, share.sum(axis=0), highest
 
     def _logpdf(self, y: Array) -> Array:
         result = np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):
             z = self._standardised(rows, y[rows, columns])
             with np.errstate(over="ignore", divide="ignore"):
-                np.square(z, out=z)
-                z *= -0.5
-                z += self._log_heights[rows, None, :]
-                highest = z.max(axis=2, keepdims=True)
-                np.copyto(highest, 0.0, where=highest == -np.inf)
-                z -= highest
-                np.exp(z, out=z)
-                result[rows, columns] = np.log(z.sum(axis=2)) + highest[:, :, 0]
+                _, total, highest = self._shares(rows, z)
+                result[rows, columns] = np.log(total) + highest
         return result
 
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
@@ -106,18 +110,12 @@ class GaussianMixture(ScalarDistribution):
         for rows, columns in tiles(y.shape, self._depth):
             z = self._standardised(rows, y[rows, columns])
             with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                share = np.square(z)
-                share *= -0.5
-                share += self._log_heights[rows, None, :]
-                highest = share.max(axis=2, keepdims=True)
-                np.copyto(highest, 0.0, where=highest == -np.inf)
-                share -= highest
-                np.exp(share, out=share)
-                total = share.sum(axis=2)
-                height[rows, columns] = np.log(total) + highest[:, :, 0]
-                z /= self.scales[rows, None, :]
+                share, total, highest = self._shares(rows, z)
+                height[rows, columns] = np.log(total) + highest
+                z /= self.scales[rows].T[:, :, None]
                 np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
-                slope[rows, columns] = -np.einsum("rck,rck->rc", share, z) / total
+                z *= share
+                slope[rows, columns] = -z.sum(axis=0) / total
         return height, slope
 
     def _cdf(self, y: Array) -> Array:
@@ -145,7 +143,8 @@ class GaussianMixture(ScalarDistribution):
             if upper:
                 np.negative(z, out=z)
             ndtr(z, out=z)
-            result[rows, columns] = np.einsum("rck,rk->rc", z, self.weights[rows])
+            z *= self.weights[rows].T[:, :, None]
+            result[rows, columns] = z.sum(axis=0)
         # The weights sum to 1 up to rounding, and so does this.
         return np.minimum(result, 1.0, out=result)
 
@@ -154,9 +153,7 @@ class GaussianMixture(ScalarDistribution):
         counts = self.weights >= LEAST_WEIGHT
         # In place of a component that does not count, the heaviest one once more.
         source = np.where(counts, np.arange(self._depth), self.weights.argmax(axis=1)[:, None])
-        means, scales = self.means[row, source], self.scales[row, source]
-        knots = means[:, :, None] + scales[:, :, None] * KNOTS
-        return np.sort(knots.reshape(self.n_rows, -1), axis=1)
+        return march(self.means[row, source], self.scales[row, source])
 
     def mean(self) -> Array:
         """Σ w_k μ_k, of shape (n,)."""

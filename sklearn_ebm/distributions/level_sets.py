@@ -30,7 +30,9 @@ class LevelSets:
         self.density = density
         self.profile: Profile = profile_of(density)
 
-    def _crossings(self, log_level: Array, rows: Index) -> tuple[Index, Array, Mask, Mask]:
+    def _crossings(
+        self, log_level: Array, rows: Index, tolerance: float = 1e-13
+    ) -> tuple[Index, Array, Mask, Mask]:
         """Where log p of some rows crosses a level.
 
         Returns
@@ -48,11 +50,12 @@ class LevelSets:
             return self.density[row[index]]._logpdf(x[:, None])[:, 0] - level[index]
 
         at_low, at_high = heights[row, cells] - level, heights[row, cells + 1] - level
-        points = find_roots(over, nodes[row, cells], nodes[row, cells + 1], at_low, at_high)
+        low, high = nodes[row, cells], nodes[row, cells + 1]
+        points = find_roots(over, low, high, at_low, at_high, tolerance=tolerance)
         return which, points, above[which, cells + 1], above
 
     def mass(self, log_level: Array, rows: Index) -> Array:
-        """P(log p(Y) ≥ level) of some rows, exact up to rounding.
+        """P(log p(Y) ≥ level) of some rows, to 1e-10 of the mass of a cell.
 
         Parameters
         ----------
@@ -63,7 +66,7 @@ class LevelSets:
         -------
         ndarray of shape (j,)
         """
-        which, points, enters, above = self._crossings(log_level, rows)
+        which, points, enters, above = self._crossings(log_level, rows, tolerance=1e-10)
         below = self.density[rows[which]]._cdf(points[:, None])[:, 0]
         total = np.bincount(which, np.where(enters, -below, below), minlength=len(rows))
         # A set that holds the last node ends at infinity.
@@ -78,7 +81,7 @@ class LevelSets:
             return level - self.mass(log_level, index)
 
         at_low, at_high = missing(low, rows), missing(high, rows)
-        return find_roots(missing, low, high, at_low, at_high, enough=1e-10)
+        return find_roots(missing, low, high, at_low, at_high, enough=1e-9)
 
     def _enclose(self, level: float) -> tuple[Array, Array]:
         """Heights of nodes between which the threshold lies, from the masses of the cells.

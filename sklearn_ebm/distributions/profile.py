@@ -12,6 +12,9 @@ from sklearn_ebm.distributions.roots import find_roots
 if TYPE_CHECKING:
     from sklearn_ebm.distributions.scalar import ScalarDistribution
 
+#: How often a doubtful cell is halved at most.
+HALVINGS = 3
+
 
 class Profile(NamedTuple):
     """Points between which log p is monotone, and its extrema.
@@ -40,8 +43,7 @@ def profile_of(density: ScalarDistribution) -> Profile:
     A cell holds an extremum where the slope of log p changes its sign. Beyond the knots there is no
     mass, so the density counts as rising before the first knot and as falling after the last one.
     """
-    knots = density._knots()
-    log_density, slope = density._logpdf_and_slope(knots)
+    knots, log_density, slope = _refined(density)
     rising = slope >= 0
     rising[:, 0], rising[:, -1] = True, False
     rows, cells = np.nonzero(rising[:, 1:] != rising[:, :-1])
@@ -65,6 +67,38 @@ def profile_of(density: ScalarDistribution) -> Profile:
         extrema[:, ::2],
         extrema[:, 1::2],
     )
+
+
+def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
+    """Knots, log p and its slope there, with cells halved that may hide two extrema.
+
+    Where log p rises at both ends of a cell, or falls at both, the cubic through these values and
+    slopes is monotone if the slopes add up to at most three times the mean slope; a parabola has
+    two times. Where they add up to more, log p may turn back on the way.
+    """
+    knots = density._knots()
+    log_density, slope = density._logpdf_and_slope(knots)
+    for _ in range(HALVINGS):
+        with np.errstate(invalid="ignore", over="ignore"):
+            ends = slope[:, 1:] + slope[:, :-1]
+            most = 3 * np.diff(log_density, axis=1) * np.sign(ends)
+            doubtful = slope[:, 1:] * slope[:, :-1] > 0
+            doubtful &= np.abs(ends) * np.diff(knots, axis=1) > most
+        rows, cells = np.nonzero(doubtful)
+        if not len(rows):
+            break
+        added = pad_rows(rows, (knots[rows, cells] + knots[rows, cells + 1]) / 2, len(knots))
+        added = np.where(np.isnan(added), knots[:, -1:], added)
+        new = (added, *density._logpdf_and_slope(added))
+        knots, log_density, slope = (
+            np.concatenate(pair, axis=1)
+            for pair in zip((knots, log_density, slope), new, strict=True)
+        )
+        order = np.argsort(knots, axis=1, kind="stable")
+        knots, log_density, slope = (
+            np.take_along_axis(array, order, axis=1) for array in (knots, log_density, slope)
+        )
+    return knots, log_density, slope
 
 
 def pad_rows(rows: Index, values: Array, n_rows: int, fill: float = np.nan) -> Array:

@@ -62,8 +62,9 @@ class ScalarDistribution(ConditionalDistribution):
 
     @property
     def _width(self) -> int:
-        """Numbers that evaluating a row at all of its knots takes."""
-        return self._depth * (self[:1]._knots().shape[1] if self.n_rows else 1)
+        """Numbers that working on a row at all of its knots takes, roughly."""
+        # The inner loops over components are tiled; what is left is a few arrays over the knots.
+        return 4 * (self._depth + self[:64]._knots().shape[1])
 
     def _columns(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
         """The answers as (n, m), and the shape of the result."""
