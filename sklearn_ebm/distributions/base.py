@@ -187,10 +187,7 @@ def probability(name: str, value: Any) -> float:
 def check_mixture_weights(weights: Any) -> npt.NDArray[np.float64]:
     """Weights (n, K) that sum to 1 in each row; ValueError if they are off by more than 1e-6."""
     array = np.array(weights, dtype=np.float64)
-    if array.ndim != 2 or 0 in array.shape[1:]:
-        raise ValueError(
-            f"weights.shape == {array.shape}, expected (n, K): one weight for each component."
-        )
+    matrix_shape("weights", array)
     if not (array >= 0).all():
         raise ValueError("weights has negative entries or NaN; they must be zero or positive.")
     total = array.sum(axis=1, keepdims=True)
@@ -207,4 +204,20 @@ def finite_array(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[n
         raise ValueError(f"{name}.shape == {array.shape}, expected {shape}.")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} contains NaN or infinity; it must be finite.")
+    return array
+
+
+def matrix_shape(name: str, value: npt.ArrayLike) -> tuple[int, int]:
+    """The shape (n, K) of an array, or ValueError."""
+    shape = np.shape(value)
+    if len(shape) != 2 or shape[1] == 0:
+        raise ValueError(f"{name}.shape == {shape}, expected (n, K): one for each component.")
+    return shape[0], shape[1]
+
+
+def require_positive_scales(scales: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Finite positive scales of that shape, or ValueError."""
+    array = finite_array("scales", scales, shape)
+    if not (array > 0).all():
+        raise ValueError("scales has entries that are not positive.")
     return array

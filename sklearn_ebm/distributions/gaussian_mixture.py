@@ -11,7 +11,11 @@ from sklearn.utils import check_random_state
 
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import positive_integer
-from sklearn_ebm.distributions.base import check_mixture_weights, finite_array
+from sklearn_ebm.distributions.base import (
+    check_mixture_weights,
+    finite_array,
+    require_positive_scales,
+)
 from sklearn_ebm.distributions.blocks import tiles
 from sklearn_ebm.distributions.knots import march
 from sklearn_ebm.distributions.scalar import ScalarDistribution
@@ -67,9 +71,7 @@ class GaussianMixture(ScalarDistribution):
     def __init__(self, weights: npt.ArrayLike, means: npt.ArrayLike, scales: npt.ArrayLike) -> None:
         self.weights = check_mixture_weights(weights)
         self.means = finite_array("means", means, self.weights.shape)
-        self.scales = finite_array("scales", scales, self.weights.shape)
-        if not (self.scales > 0).all():
-            raise ValueError("scales has entries that are not positive.")
+        self.scales = require_positive_scales(scales, self.weights.shape)
         with np.errstate(divide="ignore"):  # a weight of 0 has the height exp(−inf)
             self._log_heights = np.log(self.weights) - np.log(self.scales) - LOG_SQRT_2PI
 
