@@ -16,6 +16,7 @@ LAYERS = (
     ("datasets",),
     ("_curvature", "_namespace"),
     ("inference",),
+    ("distributions",),
     ("energies",),
     ("losses",),
     ("_objective",),

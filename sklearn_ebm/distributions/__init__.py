@@ -1,0 +1,20 @@
+"""Conditional densities: what a regressor says about the answer of each row."""
+
+from sklearn_ebm.distributions.base import ConditionalDistribution, Modes
+from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
+from sklearn_ebm.distributions.gaussian_mixture import GaussianMixture
+from sklearn_ebm.distributions.scalar import ScalarDistribution
+from sklearn_ebm.distributions.vector import Estimate, VectorDistribution, VectorRegion
+from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture
+
+__all__ = [
+    "ConditionalDistribution",
+    "Estimate",
+    "GaussianEnvelope",
+    "GaussianMixture",
+    "Modes",
+    "ScalarDistribution",
+    "VectorDistribution",
+    "VectorGaussianMixture",
+    "VectorRegion",
+]

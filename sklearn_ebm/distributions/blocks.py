@@ -1,0 +1,67 @@
+"""Rows, and columns where one row is wide, in pieces that bound the memory of a temporary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+#: Numbers in one temporary: 4 Mi, 32 MiB. Bounds memory.
+MOST_NUMBERS = 1 << 22
+#: Numbers in one temporary of an inner loop: 1 MiB, so that it stays in a cache.
+CACHED_NUMBERS = 1 << 17
+
+
+def row_blocks(n_rows: int, numbers_per_row: int, most: int = MOST_NUMBERS) -> Iterator[slice]:
+    """Slices of rows of which each takes at most `most` numbers, or one row.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows in all.
+    numbers_per_row : int
+        Numbers that the largest temporary holds for one row.
+    most : int, default=MOST_NUMBERS
+        Numbers that a temporary may hold.
+
+    Yields
+    ------
+    slice
+        The next rows.
+
+    Examples
+    --------
+    >>> list(row_blocks(5, 10, most=20))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = max(1, most // max(1, numbers_per_row))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def tiles(
+    shape: tuple[int, ...], depth: int, most: int = CACHED_NUMBERS
+) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of an array (n_rows, n_columns) whose entries take `depth` numbers each.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape of the array.
+    depth : int
+        Numbers that one entry takes.
+    most : int, default=CACHED_NUMBERS
+        Numbers that a temporary may hold.
+
+    Yields
+    ------
+    rows, columns : slice
+        The next tile.
+
+    Examples
+    --------
+    >>> list(tiles((1, 4), 10, most=20))
+    [(slice(0, 1, None), slice(0, 2, None)), (slice(0, 1, None), slice(2, 4, None))]
+    """
+    n_rows, n_columns = shape
+    for columns in row_blocks(n_columns, depth, most):
+        for rows in row_blocks(n_rows, (columns.stop - columns.start) * depth, most):
+            yield rows, columns

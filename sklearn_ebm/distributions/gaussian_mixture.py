@@ -1,0 +1,246 @@
+"""Mixtures of Gaussians over a scalar answer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+from sklearn.utils import check_random_state
+
+from sklearn_ebm._params import Array
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.distributions.base import (
+    check_mixture_weights,
+    finite_array,
+    require_positive_scales,
+)
+from sklearn_ebm.distributions.blocks import tiles
+from sklearn_ebm.distributions.knots import march
+from sklearn_ebm.distributions.scalar import ScalarDistribution
+
+LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+#: A component with less weight gets no knots of its own.
+LEAST_WEIGHT = 1e-14
+
+
+class GaussianMixture(ScalarDistribution):
+    r"""p(y) = Σ_k w_k N(y; μ_k, s_k²), in closed form wherever there is one.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n, K)
+        Probabilities of the components, summing to 1 in each row.
+    means : array-like of shape (n, K)
+        Means μ_k, in the unit of y.
+    scales : array-like of shape (n, K)
+        Standard deviations s_k > 0, in the unit of y.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a weight is negative, the weights of a row do not sum to 1 within
+        1e-6, or a scale is not positive and finite.
+
+    References
+    ----------
+    Bishop, "Mixture density networks", Aston University NCRG/94/004 (1994).
+    Grimit, Gneiting, Berrocal, Johnson, "The continuous ranked probability score for circular
+    variables and its application to mesoscale forecast ensemble verification", Quarterly Journal
+    of the Royal Meteorological Society 132 (2006) 2925-2942. :doi:`10.1256/qj.05.235`
+
+    Examples
+    --------
+    Two answers, ±3, are equally likely. The mean, 0, is none of them; the variance is 3² + 1:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.distributions import GaussianMixture
+    >>> density = GaussianMixture([[0.5, 0.5]], [[-3.0, 3.0]], [[1.0, 1.0]])
+    >>> density.mean(), density.var(), density.cdf(0.0)
+    (array([0.]), array([10.]), array([0.5]))
+    >>> density.modes().probabilities
+    array([[0.5, 0.5]])
+    >>> density.region(0.5).round(2)
+    array([[[-3.67, -2.33],
+            [ 2.33,  3.67]]])
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = ("weights", "means", "scales", "_log_heights")
+
+    def __init__(self, weights: npt.ArrayLike, means: npt.ArrayLike, scales: npt.ArrayLike) -> None:
+        self.weights = check_mixture_weights(weights)
+        self.means = finite_array("means", means, self.weights.shape)
+        self.scales = require_positive_scales(scales, self.weights.shape)
+        with np.errstate(divide="ignore"):  # a weight of 0 has the height exp(−inf)
+            self._log_heights = np.log(self.weights) - np.log(self.scales) - LOG_SQRT_2PI
+
+    @property
+    def _depth(self) -> int:  # type: ignore[override]
+        return self.weights.shape[1]
+
+    def _standardised(self, rows: slice, y: Array) -> Array:
+        """(y − μ)/s of a tile, (K, rows, columns): sums over components then run along memory."""
+        with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
+            z = y - self.means[rows].T[:, :, None]
+            z /= self.scales[rows].T[:, :, None]
+        return z
+
+    def _shares(self, rows: slice, z: Array) -> tuple[Array, Array, Array]:
+        """Densities w_k N(y; μ_k, s_k²) over the largest, their sum, and the log of the largest."""
+        share = np.square(z)
+        share *= -0.5
+        share += self._log_heights[rows].T[:, :, None]
+        highest = share.max(axis=0)
+        np.copyto(highest, 0.0, where=highest == -np.inf)
+        share -= highest
+        np.exp(share, out=share)
+        return share, share.sum(axis=0), highest
+
+    def _logpdf(self, y: Array) -> Array:
+        result = np.empty(y.shape)
+        for rows, columns in tiles(y.shape, self._depth):
+            z = self._standardised(rows, y[rows, columns])
+            with np.errstate(over="ignore", divide="ignore"):
+                _, total, highest = self._shares(rows, z)
+                result[rows, columns] = np.log(total) + highest
+        return result
+
+    def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
+        """log p, and d log p/dy = −Σ r_k z_k/s_k with the responsibilities r and z = (y − μ)/s."""
+        height, slope = np.empty(y.shape), np.empty(y.shape)
+        for rows, columns in tiles(y.shape, self._depth):
+            z = self._standardised(rows, y[rows, columns])
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                share, total, highest = self._shares(rows, z)
+                height[rows, columns] = np.log(total) + highest
+                z /= self.scales[rows].T[:, :, None]
+                np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
+                z *= share
+                slope[rows, columns] = -z.sum(axis=0) / total
+        return height, slope
+
+    def _cdf(self, y: Array) -> Array:
+        return self._tail(y, upper=False)
+
+    def sf(self, y: npt.ArrayLike) -> Array:
+        """1 − F(y), to full relative precision far above the density too.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        columns, shape = self._columns(y)
+        return self._tail(columns, upper=True).reshape(shape)
+
+    def _tail(self, y: Array, *, upper: bool) -> Array:
+        """Probability above or below y (n, m): sums of positive numbers, so nothing cancels."""
+        result = np.empty(y.shape)
+        for rows, columns in tiles(y.shape, self._depth):
+            z = self._standardised(rows, y[rows, columns])
+            if upper:
+                np.negative(z, out=z)
+            ndtr(z, out=z)
+            z *= self.weights[rows].T[:, :, None]
+            result[rows, columns] = z.sum(axis=0)
+        # The weights sum to 1 up to rounding, and so does this.
+        return np.minimum(result, 1.0, out=result)
+
+    def _knots(self) -> Array:
+        row = np.arange(self.n_rows)[:, None]
+        counts = self.weights >= LEAST_WEIGHT
+        # In place of a component that does not count, the heaviest one once more.
+        source = np.where(counts, np.arange(self._depth), self.weights.argmax(axis=1)[:, None])
+        return march(self.means[row, source], self.scales[row, source])
+
+    def mean(self) -> Array:
+        """Σ w_k μ_k, of shape (n,)."""
+        return np.einsum("nk,nk->n", self.weights, self.means)
+
+    def std(self) -> Array:
+        """Root of Σ w_k (s_k² + (μ_k − E y)²), of shape (n,), without overflow of the squares."""
+        away = self.means - self.mean()[:, None]
+        unit = np.maximum(np.abs(away), self.scales).max(axis=1, keepdims=True)
+        squares = (away / unit) ** 2 + (self.scales / unit) ** 2
+        return unit[:, 0] * np.sqrt(np.einsum("nk,nk->n", self.weights, squares))
+
+    def var(self) -> Array:
+        """Σ w_k (s_k² + (μ_k − E y)²), of shape (n,)."""
+        return self.std() ** 2
+
+    def crps(self, y: npt.ArrayLike) -> Array:
+        """Σ_k w_k A(y − μ_k, s_k) − ½ Σ_ij w_i w_j A(μ_i − μ_j, √(s_i² + s_j²)), in closed form.
+
+        A(m, s) = 2sφ(m/s) + m(2Φ(m/s) − 1) is E|m + sZ| of a standard Gaussian Z.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        columns, shape = self._columns(y)
+        scores = np.empty(columns.shape)
+        for rows, some in tiles(columns.shape, self._depth):
+            away = columns[rows, some, None] - self.means[rows, None, :]
+            distances = _mean_distance(away, self.scales[rows, None, :])
+            scores[rows, some] = np.einsum("rck,rk->rc", distances, self.weights[rows])
+        scores -= self._in_blocks(type(self)._half_spread, self._depth**2)[:, None]
+        return scores.reshape(shape)
+
+    def _half_spread(self) -> Array:
+        """½ E|Y − Y'| of two independent draws: pairs i < j once, and A(0, √2 s) = 2s/√π."""
+        i, j = np.triu_indices(self._depth, k=1)
+        between = _mean_distance(
+            self.means[:, i] - self.means[:, j], np.hypot(self.scales[:, i], self.scales[:, j])
+        )
+        result = np.einsum("np,np,np->n", between, self.weights[:, i], self.weights[:, j])
+        result += np.einsum("nk,nk->n", self.weights**2, self.scales) / np.sqrt(np.pi)
+        return result
+
+    def sample(self, size: int = 1, random_state: Any = None) -> Array:
+        """Draw answers: a component by its weight, then a Gaussian.
+
+        Parameters
+        ----------
+        size : int, default=1
+            How many for each row.
+        random_state : int, RandomState or None, default=None
+            What `check_random_state` of scikit-learn takes.
+
+        Returns
+        -------
+        ndarray of shape (n, size)
+        """
+        positive_integer("size", size)
+        rng = check_random_state(random_state)
+        uniform = rng.uniform(size=(self.n_rows, size))
+        component = choose_components(self.weights, uniform)
+        rows = np.arange(self.n_rows)[:, None]
+        noise = rng.standard_normal(size=(self.n_rows, size))
+        return self.means[rows, component] + self.scales[rows, component] * noise
+
+
+def choose_components(weights: Array, uniform: Array) -> npt.NDArray[np.intp]:
+    """Components (n, size) by the weights (n, K), from uniform numbers (n, size)."""
+    ends = np.cumsum(weights, axis=1)
+    # The last component with any weight takes what rounding leaves.
+    ends[ends >= ends[:, -1:]] = np.inf
+    chosen = np.zeros(uniform.shape, dtype=np.intp)
+    for k in range(weights.shape[1] - 1):
+        chosen += uniform >= ends[:, k, None]
+    return chosen
+
+
+def _mean_distance(away: Array, scale: Array) -> Array:
+    """A(m, s) = E|m + sZ| = 2sφ(m/s) + m(2Φ(m/s) − 1)."""
+    with np.errstate(over="ignore"):
+        z = away / scale
+        density = np.exp(-0.5 * np.square(z))
+    return scale * density * np.sqrt(2 / np.pi) + away * (2 * ndtr(z) - 1)

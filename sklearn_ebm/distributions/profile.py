@@ -1,0 +1,119 @@
+"""A scalar density as pieces on which it only rises or only falls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm.distributions.roots import find_roots
+
+if TYPE_CHECKING:
+    from sklearn_ebm.distributions.scalar import ScalarDistribution
+
+#: How often a doubtful cell is halved at most.
+HALVINGS = 3
+
+
+class Profile(NamedTuple):
+    """Points between which log p is monotone, and its extrema.
+
+    Attributes
+    ----------
+    nodes : ndarray of shape (n, g)
+        The knots of the density and its extrema, sorted.
+    log_density : ndarray of shape (n, g)
+        log p at the nodes.
+    peaks : ndarray of shape (n, r)
+        Local maxima from left to right, NaN-padded.
+    valleys : ndarray of shape (n, r − 1)
+        The minima between them, NaN-padded.
+    """
+
+    nodes: Array
+    log_density: Array
+    peaks: Array
+    valleys: Array
+
+
+def profile_of(density: ScalarDistribution) -> Profile:
+    """Find the extrema of each row and insert them between its knots.
+
+    A cell holds an extremum where the slope of log p changes its sign. Beyond the knots there is no
+    mass, so the density counts as rising before the first knot and as falling after the last one.
+    """
+    knots, log_density, slope = _refined(density)
+    rising = slope >= 0
+    rising[:, 0], rising[:, -1] = True, False
+    rows, cells = np.nonzero(rising[:, 1:] != rising[:, :-1])
+    at_low, at_high = slope[rows, cells], slope[rows, cells + 1]
+    # An end that rises or falls by decree is itself the extremum.
+    at_low[(cells == 0) & (at_low < 0)] = 0.0
+    at_high[(cells == knots.shape[1] - 2) & (at_high > 0)] = 0.0
+
+    def slope_at(x: Array, index: Index) -> Array:
+        return density[rows[index]]._logpdf_and_slope(x[:, None])[1][:, 0]
+
+    low, high = knots[rows, cells], knots[rows, cells + 1]
+    extrema = pad_rows(rows, find_roots(slope_at, low, high, at_low, at_high), len(knots))
+    inserted = np.where(np.isnan(extrema), knots[:, -1:], extrema)
+    nodes = np.concatenate([knots, inserted], axis=1)
+    heights = np.concatenate([log_density, density._logpdf(inserted)], axis=1)
+    order = np.argsort(nodes, axis=1, kind="stable")
+    return Profile(
+        np.take_along_axis(nodes, order, axis=1),
+        np.take_along_axis(heights, order, axis=1),
+        extrema[:, ::2],
+        extrema[:, 1::2],
+    )
+
+
+def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
+    """Knots, log p and its slope there, with cells halved that may hide two extrema.
+
+    Where log p rises at both ends of a cell, or falls at both, the cubic through these values and
+    slopes is monotone if the slopes add up to at most three times the mean slope; a parabola has
+    two times. Where they add up to more, log p may turn back on the way.
+    """
+    knots = density._knots()
+    log_density, slope = density._logpdf_and_slope(knots)
+    for _ in range(HALVINGS):
+        with np.errstate(invalid="ignore", over="ignore"):
+            ends = slope[:, 1:] + slope[:, :-1]
+            most = 3 * np.diff(log_density, axis=1) * np.sign(ends)
+            doubtful = slope[:, 1:] * slope[:, :-1] > 0
+            doubtful &= np.abs(ends) * np.diff(knots, axis=1) > most
+        rows, cells = np.nonzero(doubtful)
+        if not len(rows):
+            break
+        added = pad_rows(rows, (knots[rows, cells] + knots[rows, cells + 1]) / 2, len(knots))
+        added = np.where(np.isnan(added), knots[:, -1:], added)
+        new = (added, *density._logpdf_and_slope(added))
+        knots, log_density, slope = (
+            np.concatenate(pair, axis=1)
+            for pair in zip((knots, log_density, slope), new, strict=True)
+        )
+        order = np.argsort(knots, axis=1, kind="stable")
+        knots, log_density, slope = (
+            np.take_along_axis(array, order, axis=1) for array in (knots, log_density, slope)
+        )
+    return knots, log_density, slope
+
+
+def pad_rows(rows: Index, values: Array, n_rows: int, fill: float = np.nan) -> Array:
+    """Values that belong to sorted rows as an array (n_rows, most in one row), padded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pad_rows(np.array([0, 0, 2]), np.array([1.0, 2.0, 3.0]), 3)
+    array([[ 1.,  2.],
+           [nan, nan],
+           [ 3., nan]])
+    """
+    counts = np.bincount(rows, minlength=n_rows)
+    padded = np.full((n_rows, int(counts.max(initial=0))), fill)
+    first = np.cumsum(counts) - counts
+    padded[rows, np.arange(len(rows)) - first[rows]] = values
+    return padded

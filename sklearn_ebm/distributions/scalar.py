@@ -1,0 +1,377 @@
+"""Densities of one number: everything from log p, the distribution function, and some knots."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_random_state
+
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.distributions.base import ConditionalDistribution, Modes, join_rows, probability
+from sklearn_ebm.distributions.basins import basins_of
+from sklearn_ebm.distributions.blocks import row_blocks
+from sklearn_ebm.distributions.level_sets import LevelSets
+from sklearn_ebm.distributions.profile import profile_of
+from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature
+from sklearn_ebm.distributions.roots import find_roots
+
+
+class ScalarDistribution(ConditionalDistribution):
+    """p(y | x) of a scalar y, by numerics that work for any smooth density.
+
+    A subclass writes `_logpdf`, `_cdf` and `_knots`; `_logpdf_and_slope` and everything with a
+    closed form it may write as well.
+    """
+
+    #: Numbers that one evaluation at one answer takes.
+    _depth: int = 1
+
+    @abstractmethod
+    def _logpdf(self, y: Array) -> Array:
+        """log p at y (n, m), of shape (n, m)."""
+
+    @abstractmethod
+    def _cdf(self, y: Array) -> Array:
+        """P(Y ≤ y) at y (n, m), of shape (n, m)."""
+
+    @abstractmethod
+    def _knots(self) -> Array:
+        """Sorted points (n, g) that resolve the density.
+
+        Between two neighbours log p is smooth and has at most one extremum; beyond the first and
+        the last lies less than 1e-12 of the mass. A point may occur more than once.
+        """
+
+    def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
+        """log p and d log p / dy at y (n, m); here by central differences in the cell of y."""
+        knots = self._knots()
+        after = np.clip((knots[:, None, :] <= y[:, :, None]).sum(axis=2), 1, knots.shape[1] - 1)
+        width = np.take_along_axis(knots, after, axis=1)
+        width -= np.take_along_axis(knots, after - 1, axis=1)
+        step = np.maximum(1e-4 * width, 4 * np.spacing(np.abs(y)))
+        forth, back = y + step, y - step
+        return self._logpdf(y), (self._logpdf(forth) - self._logpdf(back)) / (forth - back)
+
+    def _support(self) -> tuple[Array, Array]:
+        """Ends of the support, (n,) each."""
+        return np.full(self.n_rows, -np.inf), np.full(self.n_rows, np.inf)
+
+    @property
+    def _width(self) -> int:
+        """Numbers that working on a row at all of its knots takes, roughly."""
+        # The inner loops over components are tiled; what is left is a few arrays over the knots.
+        return 4 * (self._depth + self[:64]._knots().shape[1])
+
+    def _columns(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
+        """The answers as (n, m), and the shape of the result."""
+        array = np.asarray(y, dtype=np.float64)
+        if array.ndim == 0:
+            array = np.full(self.n_rows, float(array))
+        if array.ndim not in (1, 2) or len(array) != self.n_rows:
+            raise ValueError(
+                f"y.shape == {array.shape}, expected ({self.n_rows},) for one answer of each row, "
+                f"({self.n_rows}, m) for m of each, or a scalar."
+            )
+        return array.reshape(self.n_rows, -1), array.shape
+
+    def logpdf(self, y: npt.ArrayLike) -> Array:
+        """log p(y | x), in nats.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+            One answer for each row, m candidates for each row, or one answer for all rows.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        columns, shape = self._columns(y)
+        return self._logpdf(columns).reshape(shape)
+
+    def cdf(self, y: npt.ArrayLike) -> Array:
+        """F(y) = P(Y ≤ y | x).
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        columns, shape = self._columns(y)
+        return self._cdf(columns).reshape(shape)
+
+    def ppf(self, q: npt.ArrayLike) -> Array:
+        """F⁻¹(q): the answer below which lies the part q of the probability.
+
+        Parameters
+        ----------
+        q : float or array-like of shape (m,)
+            Between 0 and 1; 0 and 1 give the ends of the support.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+
+        Raises
+        ------
+        ValueError
+            If q is not between 0 and 1, or has more than one axis.
+        """
+        wanted = np.asarray(q, dtype=np.float64)
+        if wanted.ndim > 1:
+            raise ValueError(f"q.shape == {wanted.shape}, expected a number or (m,).")
+        if not ((wanted >= 0) & (wanted <= 1)).all():
+            raise ValueError("q has entries outside [0, 1]; probabilities lie between 0 and 1.")
+        grid = np.broadcast_to(wanted.reshape(1, -1), (self.n_rows, wanted.size))
+        return self._ppf(grid).reshape(self.n_rows, *wanted.shape)
+
+    def _ppf(self, q: Array) -> Array:
+        """F⁻¹ at q (n, m), one set of probabilities for each row."""
+        width = max(self._width, self._depth * q.shape[1])
+        return self._in_blocks(type(self)._ppf_of_block, width, q)
+
+    def _ppf_of_block(self, q: Array) -> Array:
+        inside = np.where((q > 0) & (q < 1), q, 0.5)
+        low, high, at_low, at_high = self._cell_of_probability(inside)
+        rows = np.repeat(np.arange(self.n_rows), q.shape[1])
+        target = inside.ravel()
+
+        def excess(y: Array, index: Index) -> Array:
+            return self[rows[index]]._cdf(y[:, None])[:, 0] - target[index]
+
+        enough = 1e-12 * np.minimum(target, 1 - target)
+        result = find_roots(
+            excess, low.ravel(), high.ravel(), at_low.ravel(), at_high.ravel(), enough=enough
+        ).reshape(q.shape)
+        first, last = self._support()
+        result = np.where(q == 0, first[:, None], result)
+        return np.where(q == 1, last[:, None], result)
+
+    def _cell_of_probability(self, q: Array) -> tuple[Array, Array, Array, Array]:
+        """Neighbouring knots around F⁻¹(q), and F − q there, by bisection over the knots."""
+        inner = self._knots()
+        reach = 2 * (inner[:, -1:] - inner[:, :1])  # for the tails beyond the knots
+        knots = np.concatenate([inner[:, :1] - reach, inner, inner[:, -1:] + reach], axis=1)
+        first = np.zeros(q.shape, dtype=np.intp)
+        last = np.full(q.shape, knots.shape[1] - 1, dtype=np.intp)
+        at_first, at_last = -q, 1 - q
+        while (last - first).max(initial=0) > 1:
+            middle = (first + last) // 2
+            value = self._cdf(np.take_along_axis(knots, middle, axis=1)) - q
+            below = value < 0
+            first, last = np.where(below, middle, first), np.where(below, last, middle)
+            at_first, at_last = np.where(below, value, at_first), np.where(below, at_last, value)
+        low, high = (np.take_along_axis(knots, end, axis=1) for end in (first, last))
+        return low, high, at_first, at_last
+
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
+        """F⁻¹ at several probabilities, which never cross, not even by rounding.
+
+        Parameters
+        ----------
+        probabilities : array-like of shape (m,)
+            In any order.
+
+        Returns
+        -------
+        ndarray of shape (n, m)
+        """
+        wanted = np.asarray(probabilities, dtype=np.float64)
+        if wanted.ndim != 1:
+            raise ValueError(f"probabilities.shape == {wanted.shape}, expected (m,).")
+        order = np.argsort(wanted, kind="stable")
+        result = np.empty((self.n_rows, len(wanted)))
+        result[:, order] = np.maximum.accumulate(self.ppf(wanted[order]), axis=1)
+        return result
+
+    def median(self) -> Array:
+        """F⁻¹(1/2), of shape (n,)."""
+        return self.ppf(0.5)
+
+    def interval(self, level: float) -> Array:
+        """The central interval [F⁻¹((1 − level)/2), F⁻¹((1 + level)/2)].
+
+        Parameters
+        ----------
+        level : float
+            Its probability, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+        """
+        outside = (1 - probability("level", level)) / 2
+        return self.quantiles([outside, 1 - outside])
+
+    def region(self, level: float) -> Array:
+        """{y: p(y | x) ≥ τ} with probability `level`: the shortest set that has it.
+
+        Parameters
+        ----------
+        level : float
+            Its probability, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n, r, 2)
+            The intervals of each row from left to right, padded with NaN where a row has fewer
+            than r.
+
+        References
+        ----------
+        Hyndman, "Computing and Graphing Highest Density Regions", The American Statistician 50
+        (1996) 120-126. :doi:`10.1080/00031305.1996.10474359`
+        """
+        probability("level", level)
+        return self._in_blocks(lambda part: part._region_of_block(level), self._width)
+
+    def _region_of_block(self, level: float) -> Array:
+        sets = LevelSets(self)
+        # At a level near 0 rounding must not lift the threshold above the peak.
+        highest = sets.profile.log_density.max(axis=1)
+        return sets.intervals(np.minimum(sets.threshold(level), highest))
+
+    def region_threshold(self, level: float) -> Array:
+        """log τ of the region {y: p(y | x) ≥ τ} with probability `level`, of shape (n,)."""
+        probability("level", level)
+        return self._in_blocks(lambda part: LevelSets(part).threshold(level), self._width)
+
+    def density_rank(self, y: npt.ArrayLike) -> Array:
+        """P(p(Y | x) > p(y | x)): 0 at the mode, near 1 where the density is low.
+
+        y lies in ``region(level)`` where its rank is at most `level`. Of true answers under the
+        true density the rank is uniform between 0 and 1.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        columns, shape = self._columns(y)
+        width = max(self._width, columns.shape[1])
+        return self._in_blocks(type(self)._ranks_of_block, width, columns).reshape(shape)
+
+    def _ranks_of_block(self, y: Array) -> Array:
+        sets, rows = LevelSets(self), np.arange(self.n_rows)
+        heights = self._logpdf(y)
+        ranks = np.empty_like(y)
+        for column in range(y.shape[1]):
+            ranks[:, column] = sets.mass(heights[:, column], rows)
+        ranks[np.isnan(heights)] = np.nan
+        return ranks
+
+    def mode(self) -> Array:
+        """argmax_y p(y | x), the highest of all maxima, of shape (n,)."""
+        return self._in_blocks(type(self)._mode_of_block, self._width)
+
+    def _mode_of_block(self) -> Array:
+        profile = profile_of(self)
+        highest = profile.log_density.argmax(axis=1)
+        return np.take_along_axis(profile.nodes, highest[:, None], axis=1)[:, 0]
+
+    def modes(self, min_probability: float = 0.05) -> Modes:
+        """Local maxima of the density, each with the probability between the minima around it.
+
+        Parameters
+        ----------
+        min_probability : float, default=0.05
+            A maximum with less is merged with its neighbour across the higher minimum.
+
+        Returns
+        -------
+        Modes
+            Answers (n, r), NaN-padded, and probabilities (n, r), 0-padded, by falling probability.
+            Each row has at least one, and its probabilities sum to 1.
+        """
+        parts = [
+            basins_of(self[rows], min_probability) for rows in row_blocks(self.n_rows, self._width)
+        ]
+        if not parts:
+            return Modes(np.empty((0, 1)), np.empty((0, 1)))
+        answers = join_rows([part.answers for part in parts])
+        probabilities = join_rows([part.probabilities for part in parts])
+        return Modes(answers, np.where(np.isnan(answers), 0.0, probabilities))
+
+    def mean(self) -> Array:
+        """E[y | x] = ∫ y p(y) dy, of shape (n,)."""
+        return self._in_blocks(lambda part: part._moments()[0], self._width * POINTS_PER_CELL)
+
+    def var(self) -> Array:
+        """∫ (y − E y)² p(y) dy, of shape (n,)."""
+        return self._in_blocks(lambda part: part._moments()[1], self._width * POINTS_PER_CELL)
+
+    def _moments(self) -> tuple[Array, Array]:
+        points, weights = cell_quadrature(self._knots())
+        mass = weights * np.exp(self._logpdf(points))
+        centre = points[:, [points.shape[1] // 2]]
+        mean = centre[:, 0] + (mass * (points - centre)).sum(axis=1)
+        return mean, (mass * (points - mean[:, None]) ** 2).sum(axis=1)
+
+    def entropy(self) -> Array:
+        """−∫ p log p dy, in nats, of shape (n,)."""
+        return self._in_blocks(type(self)._entropy_of_block, self._width * POINTS_PER_CELL)
+
+    def _entropy_of_block(self) -> Array:
+        points, weights = cell_quadrature(self._knots())
+        height = self._logpdf(points)
+        density = np.exp(height)
+        # p log p is 0 where p is, however low log p.
+        return -(weights * density * np.where(density > 0, height, 0.0)).sum(axis=1)
+
+    def crps(self, y: npt.ArrayLike) -> Array:
+        """∫ (F(t) − 1[y ≤ t])² dt, in the unit of y: the score of a whole density; low is good.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+
+        References
+        ----------
+        Gneiting, Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", Journal of
+        the American Statistical Association 102 (2007) 359-378.
+        :doi:`10.1198/016214506000001437`
+        """
+        columns, shape = self._columns(y)
+        width = self._width * POINTS_PER_CELL
+        return self._in_blocks(type(self)._crps_of_block, width, columns).reshape(shape)
+
+    def _crps_of_block(self, y: Array) -> Array:
+        knots = self._knots()
+        scores = np.empty_like(y)
+        for column in range(y.shape[1]):
+            answer = y[:, [column]]
+            points, weights = cell_quadrature(np.sort(np.concatenate([knots, answer], axis=1)))
+            off = self._cdf(points) - (points >= answer)
+            scores[:, column] = (weights * off**2).sum(axis=1)
+        return scores
+
+    def sample(self, size: int = 1, random_state: Any = None) -> Array:
+        """Draw answers, F⁻¹ of uniform numbers.
+
+        Parameters
+        ----------
+        size : int, default=1
+            How many for each row.
+        random_state : int, RandomState or None, default=None
+            What `check_random_state` of scikit-learn takes.
+
+        Returns
+        -------
+        ndarray of shape (n, size)
+        """
+        positive_integer("size", size)
+        return self._ppf(check_random_state(random_state).uniform(size=(self.n_rows, size)))

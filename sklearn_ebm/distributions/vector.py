@@ -1,0 +1,254 @@
+"""Densities of several numbers: what log p and seeded samples give."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_random_state
+
+from sklearn_ebm._params import Array
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.distributions.base import ConditionalDistribution, probability
+
+#: Samples of each row in what is estimated from them.
+N_SAMPLES = 1000
+
+
+class Estimate(NamedTuple):
+    """A number for each row that was estimated from samples.
+
+    Attributes
+    ----------
+    value : ndarray of shape (n,)
+        The estimate.
+    standard_error : ndarray of shape (n,)
+        Its standard error, in the same unit.
+    """
+
+    value: Array
+    standard_error: Array
+
+
+class VectorRegion(NamedTuple):
+    """{y: log p(y | x) ≥ log τ} for each row.
+
+    Attributes
+    ----------
+    log_threshold : ndarray of shape (n,)
+        log τ, in nats.
+    density : VectorDistribution
+        The densities.
+    """
+
+    log_threshold: Array
+    density: VectorDistribution
+
+    def contains(self, y: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Whether answers lie in the region.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+
+        Returns
+        -------
+        ndarray of bool of shape (n,) or (n, m)
+        """
+        height = self.density.logpdf(y)
+        return height >= self.log_threshold.reshape(-1, *[1] * (height.ndim - 1))
+
+
+class VectorDistribution(ConditionalDistribution):
+    """p(y | x) of an answer of q numbers.
+
+    What has no closed form is estimated from samples that are the same whenever `random_state` is,
+    and that are made from the same random numbers in every row; so a row's estimate does not
+    depend on the rows beside it.
+    """
+
+    @property
+    @abstractmethod
+    def n_outputs(self) -> int:
+        """How many numbers an answer has: q."""
+
+    @abstractmethod
+    def _logpdf(self, y: Array) -> Array:
+        """log p at y (n, m, q), of shape (n, m)."""
+
+    @abstractmethod
+    def _draw(self, size: int, rng: np.random.RandomState, *, shared: bool) -> Array:
+        """Samples (n, size, q); from the same random numbers in every row if `shared`."""
+
+    def _candidates(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
+        """The answers as (n, m, q), and the shape of a result with one number for each answer."""
+        array = np.asarray(y, dtype=np.float64)
+        n, q = self.n_rows, self.n_outputs
+        if array.ndim not in (2, 3) or len(array) != n or array.shape[-1] != q:
+            raise ValueError(
+                f"y.shape == {array.shape}, expected ({n}, {q}) for one answer of each row, or "
+                f"({n}, m, {q}) for m of each."
+            )
+        shape = array.shape[:-1]
+        return array.reshape(n, -1 if n else shape[-1], q), shape
+
+    def logpdf(self, y: npt.ArrayLike) -> Array:
+        """log p(y | x), in nats.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+            One answer for each row, or m candidates for each row.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        answers, shape = self._candidates(y)
+        return self._logpdf(answers).reshape(shape)
+
+    def sample(self, size: int = 1, random_state: Any = None) -> Array:
+        """Draw answers.
+
+        Parameters
+        ----------
+        size : int, default=1
+            How many for each row.
+        random_state : int, RandomState or None, default=None
+            What `check_random_state` of scikit-learn takes.
+
+        Returns
+        -------
+        ndarray of shape (n, size, q)
+        """
+        positive_integer("size", size)
+        return self._draw(size, check_random_state(random_state), shared=False)
+
+    def _seeded(self, n_samples: int, random_state: Any) -> Array:
+        """Samples (n, n_samples, q) from the same random numbers in every row."""
+        positive_integer("n_samples", n_samples)
+        return self._draw(n_samples, check_random_state(random_state), shared=True)
+
+    def entropy(self, n_samples: int = N_SAMPLES, random_state: Any = 0) -> Array:
+        """−E log p, in nats, by seeded samples.
+
+        Parameters
+        ----------
+        n_samples : int, default=1000
+            For each row. The standard error is the deviation of log p, which is √(q/2) for one
+            Gaussian, over √n_samples: 0.03 nats for two outputs.
+        random_state : int, RandomState or None, default=0
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+
+        def block(part: VectorDistribution) -> Array:
+            return -part._logpdf(part._seeded(n_samples, random_state)).mean(axis=1)
+
+        return self._in_blocks(block, n_samples * self.n_outputs)
+
+    def energy_score(
+        self, y: npt.ArrayLike, n_samples: int = N_SAMPLES, random_state: Any = 0
+    ) -> Array:
+        """E‖Y − y‖ − ½ E‖Y − Y'‖, the CRPS of a vector, in the unit of y; low is good.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+        n_samples : int, default=1000
+            For each row. Both means are over seeded samples, the second one over pairs of them;
+            the standard error is at most the deviation of Y, √(trace of the covariance), over
+            √n_samples, and an average over rows has nearly that of one row: all share their random
+            numbers.
+        random_state : int, RandomState or None, default=0
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+
+        References
+        ----------
+        Gneiting, Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", Journal of
+        the American Statistical Association 102 (2007) 359-378.
+        :doi:`10.1198/016214506000001437`
+        """
+        answers, shape = self._candidates(y)
+
+        def block(part: VectorDistribution, some: Array) -> Array:
+            samples = part._seeded(n_samples, random_state)
+            # Shifts pair each sample with several others; all n² pairs would say little more.
+            shifts = sorted({1 + (n_samples - 1) * j // 8 for j in range(8)} - {n_samples})
+            apart = [
+                np.linalg.norm(samples - np.roll(samples, shift, axis=1), axis=2).mean(axis=1)
+                for shift in shifts
+            ]
+            spread = np.mean(apart, axis=0)
+            return np.stack(
+                [
+                    np.linalg.norm(samples - some[:, [column]], axis=2).mean(axis=1) - spread / 2
+                    for column in range(some.shape[1])
+                ],
+                axis=1,
+            )
+
+        return self._in_blocks(block, n_samples * self.n_outputs, answers).reshape(shape)
+
+    def region(
+        self, level: float, n_samples: int = N_SAMPLES, random_state: Any = 0
+    ) -> VectorRegion:
+        """{y: p(y | x) ≥ τ} with probability `level`, by seeded samples.
+
+        Parameters
+        ----------
+        level : float
+            Its probability, between 0 and 1.
+        n_samples : int, default=1000
+            For each row. The standard error of the probability is √(level (1 − level)/n_samples).
+        random_state : int, RandomState or None, default=0
+
+        Returns
+        -------
+        VectorRegion
+            Its `log_threshold` and its method `contains`. y is in it where
+            ``density_rank(y, n_samples, random_state)`` is at most `level`.
+        """
+        inside = int(np.floor(probability("level", level) * n_samples))
+
+        def block(part: VectorDistribution) -> Array:
+            heights = part._logpdf(part._seeded(n_samples, random_state))
+            return np.sort(heights, axis=1)[:, max(n_samples - 1 - inside, 0)]
+
+        return VectorRegion(self._in_blocks(block, n_samples * self.n_outputs), self)
+
+    def density_rank(
+        self, y: npt.ArrayLike, n_samples: int = N_SAMPLES, random_state: Any = 0
+    ) -> Array:
+        """P(p(Y | x) > p(y | x)): 0 at the mode, near 1 where the density is low.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+        n_samples : int, default=1000
+            For each row. The standard error of a rank r is √(r (1 − r)/n_samples).
+        random_state : int, RandomState or None, default=0
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        answers, shape = self._candidates(y)
+
+        def block(part: VectorDistribution, some: Array) -> Array:
+            heights = np.sort(part._logpdf(part._seeded(n_samples, random_state)), axis=1)
+            own = part._logpdf(some)
+            ranks = np.empty(own.shape)
+            for column in range(own.shape[1]):
+                ranks[:, column] = (heights > own[:, [column]]).mean(axis=1)
+            ranks[np.isnan(own)] = np.nan
+            return ranks
+
+        return self._in_blocks(block, n_samples * self.n_outputs, answers).reshape(shape)

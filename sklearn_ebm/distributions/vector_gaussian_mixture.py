@@ -1,0 +1,258 @@
+"""Mixtures of Gaussians over answers of several numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.distributions.ascent import climb, merge
+from sklearn_ebm.distributions.base import Modes, check_mixture_weights, join_rows
+from sklearn_ebm.distributions.blocks import row_blocks, tiles
+from sklearn_ebm.distributions.factors import check_factors, log_determinants, squared_distances
+from sklearn_ebm.distributions.gaussian_mixture import (
+    LOG_SQRT_2PI,
+    GaussianMixture,
+    choose_components,
+)
+from sklearn_ebm.distributions.vector import VectorDistribution
+
+#: Components from whose means `mode` climbs: those at whose means the density is highest.
+MOST_STARTS = 8
+
+
+class VectorGaussianMixture(VectorDistribution):
+    r"""p(y) = Σ_k w_k N(y; μ_k, L_k L_kᵀ) over answers of q numbers.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n, K)
+        Probabilities of the components, summing to 1 in each row.
+    means : array-like of shape (n, K, q)
+        Means μ_k, in the units of y.
+    factors : array-like of shape (n, K, q, q)
+        Lower Cholesky factors L_k of the covariances, in the units of y.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, the weights of a row do not sum to 1 within 1e-6, or a factor is
+        not lower triangular with a positive diagonal.
+
+    See Also
+    --------
+    GaussianMixture : the same over a scalar, with more in closed form.
+
+    References
+    ----------
+    Bishop, "Mixture density networks", Aston University NCRG/94/004 (1994).
+
+    Examples
+    --------
+    One Gaussian with L = [[2, 0], [1, 1]] has the covariance [[4, 2], [2, 2]]:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.distributions import VectorGaussianMixture
+    >>> factors = np.array([[[[2.0, 0.0], [1.0, 1.0]]]])
+    >>> density = VectorGaussianMixture([[1.0]], [[[0.0, 3.0]]], factors)
+    >>> density.covariance()
+    array([[[4., 2.],
+            [2., 2.]]])
+    >>> density.logpdf([[0.0, 3.0]]) + np.log(2 * np.pi * 2)
+    array([0.])
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = ("weights", "means", "factors", "_log_heights")
+
+    def __init__(
+        self, weights: npt.ArrayLike, means: npt.ArrayLike, factors: npt.ArrayLike
+    ) -> None:
+        self.weights = check_mixture_weights(weights)
+        shape = (self.weights.shape[0], self.weights.shape[1])
+        self.means, self.factors = check_factors(means, factors, shape)
+        with np.errstate(divide="ignore"):  # a weight of 0 has the height exp(−inf)
+            self._log_heights = np.log(self.weights) - log_determinants(self.factors)
+        self._log_heights -= self.n_outputs * LOG_SQRT_2PI
+
+    @property
+    def n_outputs(self) -> int:
+        """How many numbers an answer has: q."""
+        return self.means.shape[2]
+
+    @property
+    def _depth(self) -> int:
+        return self.means.shape[1] * self.n_outputs
+
+    def _log_components(self, rows: slice, y: Array) -> Array:
+        """log w_k N(y; μ_k, L_k L_kᵀ) of a tile, (K, rows, columns)."""
+        result = squared_distances(y, self.means[rows], self.factors[rows])
+        result *= -0.5
+        result += self._log_heights[rows].T[:, :, None]
+        return result
+
+    def _logpdf(self, y: Array) -> Array:
+        result = np.empty(y.shape[:2])
+        for rows, columns in tiles(y.shape[:2], self._depth):
+            logs = self._log_components(rows, y[rows, columns])
+            highest = logs.max(axis=0)
+            np.copyto(highest, 0.0, where=highest == -np.inf)
+            logs -= highest
+            with np.errstate(divide="ignore"):
+                result[rows, columns] = np.log(np.exp(logs, out=logs).sum(axis=0)) + highest
+        return result
+
+    def _responsibilities(self, y: Array) -> Array:
+        """P(component k | y) at y (n, m, q), of shape (n, m, K)."""
+        result = np.empty((*y.shape[:2], self.weights.shape[1]))
+        for rows, columns in tiles(y.shape[:2], self._depth):
+            logs = self._log_components(rows, y[rows, columns])
+            logs -= logs.max(axis=0)
+            np.exp(logs, out=logs)
+            logs /= logs.sum(axis=0)
+            result[rows, columns] = logs.transpose(1, 2, 0)
+        return result
+
+    def _draw(self, size: int, rng: np.random.RandomState, *, shared: bool) -> Array:
+        n_draws = 1 if shared else self.n_rows
+        uniform = rng.uniform(size=(n_draws, size))
+        noise = rng.standard_normal(size=(n_draws, size, self.n_outputs))
+
+        def block(part: VectorGaussianMixture, u: Array, z: Array) -> Array:
+            component = choose_components(part.weights, np.broadcast_to(u, (part.n_rows, size)))
+            row = np.arange(part.n_rows)[:, None]
+            turned = np.einsum(
+                "nsij,nsj->nsi",
+                part.factors[row, component],
+                np.broadcast_to(z, (part.n_rows, *z.shape[1:])),
+            )
+            return part.means[row, component] + turned
+
+        width = size * self.n_outputs**2
+        if shared:
+            return self._in_blocks(lambda part: block(part, uniform, noise), width)
+        return self._in_blocks(block, width, uniform, noise)
+
+    def marginal(self, output: int) -> GaussianMixture:
+        """The density of one output, whatever the others.
+
+        Parameters
+        ----------
+        output : int
+            Which.
+
+        Returns
+        -------
+        GaussianMixture
+            Its standard deviations are the norms of that row of the factors.
+        """
+        scales = np.linalg.norm(self.factors[:, :, output], axis=2)
+        return GaussianMixture(self.weights, self.means[:, :, output], scales)
+
+    def _of_outputs(self, method: Callable[[GaussianMixture, int], Array]) -> Array:
+        """A method of each marginal, along axis 1."""
+        return np.stack(
+            [method(self.marginal(output), output) for output in range(self.n_outputs)], axis=1
+        )
+
+    def mean(self) -> Array:
+        """Σ w_k μ_k, of shape (n, q)."""
+        return np.einsum("nk,nki->ni", self.weights, self.means)
+
+    def covariance(self) -> Array:
+        """Σ w_k (L_k L_kᵀ + (μ_k − E y)(μ_k − E y)ᵀ), of shape (n, q, q)."""
+        away = self.means - self.mean()[:, None]
+        within = np.einsum("nk,nkia,nkja->nij", self.weights, self.factors, self.factors)
+        return within + np.einsum("nk,nki,nkj->nij", self.weights, away, away)
+
+    def var(self) -> Array:
+        """Variance of each output, of shape (n, q)."""
+        return self._of_outputs(lambda marginal, _: marginal.var())
+
+    def std(self) -> Array:
+        """Standard deviation of each output, of shape (n, q)."""
+        return self._of_outputs(lambda marginal, _: marginal.std())
+
+    def median(self) -> Array:
+        """Median of each output, of shape (n, q)."""
+        return self._of_outputs(lambda marginal, _: marginal.median())
+
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
+        """Quantiles of each output.
+
+        Parameters
+        ----------
+        probabilities : array-like of shape (m,)
+
+        Returns
+        -------
+        ndarray of shape (n, q, m)
+        """
+        return self._of_outputs(lambda marginal, _: marginal.quantiles(probabilities))
+
+    def interval(self, level: float) -> Array:
+        """Central interval of each output, of shape (n, q, 2)."""
+        return self._of_outputs(lambda marginal, _: marginal.interval(level))
+
+    def crps(self, y: npt.ArrayLike) -> Array:
+        """The continuous ranked probability score of each output, in its unit.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+
+        Returns
+        -------
+        ndarray of the shape of y
+
+        See Also
+        --------
+        energy_score : one score for all outputs together.
+        """
+        answers, shape = self._candidates(y)
+        scores = self._of_outputs(lambda marginal, output: marginal.crps(answers[:, :, output]))
+        return np.moveaxis(scores, 1, 2).reshape(*shape, self.n_outputs)
+
+    def mode(self) -> Array:
+        """argmax_y p(y | x), of shape (n, q): the highest end of climbs from the highest means."""
+        return self._in_blocks(type(self)._mode_of_block, self._climb_width)
+
+    @property
+    def _climb_width(self) -> int:
+        return self.weights.shape[1] * self._depth
+
+    def _mode_of_block(self) -> Array:
+        row = np.arange(self.n_rows)[:, None]
+        starts = np.argsort(-self._logpdf(self.means), axis=1)[:, :MOST_STARTS]
+        points, _ = climb(self, self.means[row, starts])
+        return points[row[:, 0], self._logpdf(points).argmax(axis=1)]
+
+    def modes(self, min_probability: float = 0.05) -> Modes:
+        """Local maxima of the density that climbs from the means of all components reach.
+
+        Parameters
+        ----------
+        min_probability : float, default=0.05
+            A maximum with less is merged with the nearest one that has as much, or with the
+            likeliest one if none has.
+
+        Returns
+        -------
+        Modes
+            Answers (n, r, q), NaN-padded, and probabilities (n, r), 0-padded, by falling
+            probability. The probability of a maximum is the sum of the weights of the components
+            whose climbs end there, within a tenth of the local deviation.
+        """
+        parts = []
+        for rows in row_blocks(self.n_rows, self._climb_width):
+            part = self[rows]
+            points, metrics = climb(part, part.means)
+            heights = part._logpdf(points)
+            parts.append(merge(points, metrics, heights, part.weights, min_probability))
+        if not parts:
+            return Modes(np.empty((0, 1, self.n_outputs)), np.empty((0, 1)))
+        probabilities = join_rows([part.probabilities for part in parts])
+        answers = join_rows([part.answers for part in parts])
+        return Modes(answers, np.where(np.isnan(probabilities), 0.0, probabilities))
