@@ -37,6 +37,16 @@ def optional_positive_integer(name: str, value: Any) -> int | None:
     return None if value is None else positive_integer(name, value)
 
 
+def level(name: str, value: Any, automatic: float, *, of: str = "") -> float:
+    """Return a finite number that is not negative, or what ``"auto"`` stands for; else raise."""
+    if isinstance(value, str) and value == "auto":
+        return automatic
+    good = isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < np.inf
+    if not good:
+        raise ValueError(f"{_named(name, value, of)} must be 'auto' or a finite number, 0 or more.")
+    return float(value)
+
+
 def row_weights(
     sample_weight: Any, n_rows: int, name: str = "sample_weight"
 ) -> npt.NDArray[np.float64]:

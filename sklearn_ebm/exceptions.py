@@ -1,6 +1,6 @@
 """Warnings of this package."""
 
-__all__ = ["CollapseWarning"]
+__all__ = ["CollapseWarning", "FewAnswersWarning"]
 
 
 class CollapseWarning(UserWarning):
@@ -19,4 +19,25 @@ class CollapseWarning(UserWarning):
     ...     _ = EBMClassifier(fit_intercept=False).fit([[0.0], [0.0]], ["a", "b"])
     >>> caught[0].category.__name__
     'CollapseWarning'
+    """
+
+
+class FewAnswersWarning(UserWarning):
+    """The answers of a regression take few values, so that their likelihood has no upper bound.
+
+    A density may grow without limit at values that occur again and again. The scales of an energy
+    are therefore held above the resolution of the answers, and the likelihood says little about
+    the quality of the fit: compare by CRPS or squared error, or use a classifier.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> X, y = np.arange(40.0)[:, None], np.repeat([0.0, 1.0], 20)
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = LatentEBMRegressor(max_iter=1, random_state=0).fit(X, y)
+    >>> caught[0].category.__name__
+    'FewAnswersWarning'
     """

@@ -2,8 +2,10 @@
 
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.experts import Experts
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
+from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.linear import Linear
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
@@ -21,12 +23,24 @@ ENERGIES: Registry[Energy] = Registry(
     },
 )
 
+#: Every energy of continuous answers by its name.
+LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
+    "energy",
+    LatentEnergy,  # type: ignore[type-abstract]
+    {
+        "experts": Experts,
+    },
+)
+
 __all__ = [
     "ENERGIES",
+    "LATENT_ENERGIES",
     "MLP",
     "Energy",
+    "Experts",
     "Featured",
     "Kernel",
+    "LatentEnergy",
     "Linear",
     "Linearization",
     "Prototypes",

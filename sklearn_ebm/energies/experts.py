@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,35 +12,119 @@ from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import level, positive_integer
-from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.gaussians import Gaussians, Heads
-from sklearn_ebm.energies.laws import law_of_gaussians
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
+from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.units import Units, units_of
 
 COVARIANCES = ("diagonal", "full")
 
+# Noise on rows and answers while learning, and the narrowest expert, in deviations.
+INPUT_NOISE, ANSWER_NOISE, NARROWEST = 0.02, 0.01, float(np.exp(-5))
+
+# Learning: small batches for few rows, and about so many rows seen altogether.
+BATCHES, ROWS_PER_BATCH = (32, 256), 64
+PASSES, ROWS_SEEN = (40, 220), 60_000
+LEARNING_RATE = 4e-3
+
 
 class Experts(LatentEnergy):
+    r"""½ ‖(y − f_z(x))/σ_z(x)‖² + Σ log σ_z(x) − log π_z(x) + (q/2) log 2π.
+
+    .. code-block:: none
+
+        F(x, y) = −log Σ_z π_z(x) N(y; f_z(x), diag σ_z(x)²)        inference="marginal", β = 1
+        F(x, y) = min_z G(x, y, z)                                  inference="min"
+
+    The latent z ∈ {1..K} says which expert answers. π, f and σ are heads of one network
+    (``trunk="mlp"``) or linear in x (``"linear"``). At β = 1 the energy is normalised by
+    construction, so that the negative log-likelihood needs no partition function: this is the
+    mixture density network of Bishop. With the loss ``"energy"`` and ``inference="min"`` only the
+    best expert of each row is pulled, which is multiple-choice learning.
+
+    Several networks, the members, are learnt side by side, each on rows of its own, and averaged:
+    the member is one more latent variable. Energies are those of answers in units of their
+    deviation, so that margins mean the same for every data set.
+
+    Three things keep the likelihood from running away to spikes at the training answers: the
+    variance has a floor, the rows and answers are blurred while learning, and learning stops when
+    the likelihood of held-out rows no longer rises.
+
+    Parameters
+    ----------
+    n_latents : int, default=5
+        K, experts of each member.
+    trunk : {"mlp", "linear"}, default="mlp"
+        A network with hidden layers, or none.
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Units of each hidden layer; not used by ``trunk="linear"``.
+    activation : {"relu", "tanh", "silu", "gelu"}, default="silu"
+    covariance : {"diagonal", "full"}, default="diagonal"
+        Of several answers: independent given z, or not.
+    n_members : int, default=10
+        Networks that are averaged.
+    input_noise : float or "auto", default="auto"
+        Deviation of the noise on standardised columns while learning; "auto" is 0.02.
+    answer_noise : float or "auto", default="auto"
+        Deviation of the noise on standardised answers while learning; "auto" is 0.01.
+    min_scale : float or "auto", default="auto"
+        Least σ, in deviations of y. "auto" is the larger of e⁻⁵ and r/√12, where r is the typical
+        distance between neighbouring values of y: what is rounded is not known more precisely.
+
+    References
+    ----------
+    Jacobs, Jordan, Nowlan, Hinton, "Adaptive mixtures of local experts", Neural Computation 3
+    (1991) 79-87. :doi:`10.1162/neco.1991.3.1.79`
+
+    Bishop, "Mixture density networks", Aston University NCRG/94/004 (1994).
+
+    Guzmán-Rivera, Batra, Kohli, "Multiple choice learning", NeurIPS 25 (2012).
+
+    Lakshminarayanan, Pritzel, Blundell, "Simple and scalable predictive uncertainty estimation
+    using deep ensembles" (2017). :arxiv:`1612.01474`
+
+    Examples
+    --------
+    Two linear experts that say y = x and y = −x, with σ = 1 and π = ½. At x = 2 and y = 2 their
+    energies are (log 2π)/2 + log 2 = 1.6121 and 4²/2 more:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import Experts
+    >>> energy = Experts(n_latents=2, trunk="linear", n_members=1, min_scale=0.0)
+    >>> params = {
+    ...     "output_weight": np.array([[[0.0, 0.0, 1.0, -1.0, 0.0, 0.0]]]),
+    ...     "output_bias": np.zeros((1, 6)),
+    ... }
+    >>> energy.linearize(params, np.array([[2.0]]), np.array([[[2.0]]])).energies.round(4)
+    array([[[1.6121, 9.6121]]])
+    """
+
     normalized = True
-    examples = ({},)
+    examples = (
+        {"hidden_layer_sizes": (4,), "n_members": 2},
+        {
+            "n_latents": 2, "trunk": "mlp", "hidden_layer_sizes": (4, 3), "activation": "tanh",
+            "covariance": "full", "n_members": 3, "input_noise": 0.1, "answer_noise": 0.05,
+            "min_scale": 0.02,
+        },
+        {"n_latents": 1, "trunk": "linear", "n_members": 1},
+    )  # fmt: skip
 
     # What `prepared` settles.
     units: Units | None = None
     floor: Array | None = None
     noise = Noise()
-    _seed: int | None = None
 
     def __init__(
         self,
-        n_latents: int = 3,
+        n_latents: int = 5,
         trunk: str = "mlp",
         hidden_layer_sizes: Any = (128, 128),
         activation: str = "silu",
         covariance: str = "diagonal",
-        n_members: int = 5,
+        n_members: int = 10,
         input_noise: float | str = "auto",
         answer_noise: float | str = "auto",
         min_scale: float | str = "auto",
@@ -58,14 +141,22 @@ class Experts(LatentEnergy):
 
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
-        names = self._trunk().shapes(1, 1, 1)
-        return tuple(name for name in names if name.endswith("_weight"))
+        """The weights of all layers."""
+        return tuple(name for name in self._trunk().shapes(1, 1, 1) if name.endswith("_weight"))
 
     def _trunk(self) -> Trunk:
         return trunk_of(self.trunk, self.hidden_layer_sizes, self.activation)
 
     def _heads(self, n_outputs: int) -> Heads:
         return Heads(self.n_latents, n_outputs, self.covariance == "full" and n_outputs > 1)
+
+    def _floor(self, n_outputs: int) -> Array:
+        return np.zeros(n_outputs) if self.floor is None else self.floor
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Numbers that a row becomes: the units of all members, twice, and the heads."""
+        units = 2 * sum(self._trunk().sizes) + self._heads(n_answers).width
+        return self.n_members * units
 
     def prepared(
         self,
@@ -75,6 +166,13 @@ class Experts(LatentEnergy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Experts:
+        """Return the energy with its units, its noise and the floor of its scales.
+
+        Raises
+        ------
+        ValueError
+            If a setting cannot be used.
+        """
         positive_integer("n_latents", self.n_latents, of="Experts")
         positive_integer("n_members", self.n_members, of="Experts")
         self._trunk()
@@ -82,51 +180,48 @@ class Experts(LatentEnergy):
             raise ValueError(unknown_name("covariance", self.covariance, COVARIANCES))
         result: Experts = clone(self)
         result.units = units_of(X, y, weight)
-        sharp = sharpness(len(X))
         result.noise = Noise(
-            level("input_noise", self.input_noise, sharp[0], of="Experts"),
-            level("answer_noise", self.answer_noise, sharp[1], of="Experts"),
+            level("input_noise", self.input_noise, INPUT_NOISE, of="Experts"),
+            level("answer_noise", self.answer_noise, ANSWER_NOISE, of="Experts"),
         )
-        known = np.maximum(result.units.resolution, NARROWEST)
-        result.floor = (
-            known if self.min_scale == "auto"
-            else np.full(n_answers, level("min_scale", self.min_scale, 0.0, of="Experts"))
-        )
+        given = level("min_scale", self.min_scale, NARROWEST, of="Experts")
+        automatic = isinstance(self.min_scale, str)
+        known = result.units.resolution if automatic else np.zeros(n_answers)
+        result.floor = np.maximum(known, given)
         return result
 
-    def training(self, rng: np.random.RandomState) -> Experts:
-        other = copy(self)
-        other._seed = int(rng.randint(np.iinfo(np.int32).max))
+    def __sklearn_clone__(self) -> Experts:
+        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
+        other: Experts = super().__sklearn_clone__()
+        other.units, other.floor, other.noise = self.units, self.floor, self.noise
         return other
 
-    def draw(self) -> np.random.Generator:
-        return np.random.Generator(np.random.SFC64(self._seed))
-
-    def represented(self, X: Any) -> Array:
-        return self.units.rows(X)
-
-    def represented_answers(self, y: Array) -> Array:
-        return self.units.answers(y)
-
-    @property
-    def log_unit(self) -> float:
-        return self.units.log_unit
-
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Shape of each parameter, members first."""
         width = self._heads(n_answers).width
         return self._trunk().shapes(self.n_members, n_features, width)
 
-    def start(self, X, y, weight, n_answers, rng) -> Params:
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[Any],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """Random layers, and experts side by side over the range of the answers."""
         params = self._trunk().start(self.shapes(X.shape[1], n_answers), rng)
         params["output_bias"] = self._heads(n_answers).start_bias(self.n_members, rng)
         return params
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        n_members = len(params["output_bias"])
+        """Energies (M, n, m, K) of rows and answers in units; see `LatentEnergy`."""
         if self._seed is not None:
+            n_members = len(params["output_bias"])
             X, answers = self.noise.added(self._seed, n_members, X, answers)
+        n_outputs = answers.shape[-1]
         values, steps = self._trunk().forward(params, X)
-        experts = Gaussians(self._heads(answers.shape[-1]), values, self.floor)
+        experts = Gaussians(self._heads(n_outputs), values, self._floor(n_outputs))
         energies = experts.energies(answers)
 
         def pullback_into(slope: Array, out: Params) -> None:
@@ -141,17 +236,27 @@ class Experts(LatentEnergy):
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
-    def distribution(self, params, X, beta, *, minimum=False, members=None):
+    def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
+        """One parabola for each member and expert; see `LatentEnergy`."""
         if members is not None:
             params = {name: value[members] for name, value in params.items()}
+        assert self.units is not None
         n_outputs = len(self.units.answer_unit)
-        heads = self._heads(n_outputs)
-        parts = [Gaussians(heads, self._trunk().forward(params, self.represented(X[rows])[None])[0], self.floor)
-            for rows in row_slices(len(X), 256)]
-        join = lambda name: np.concatenate([getattr(part, name) for part in parts], axis=1).swapaxes(0, 1)
-        return join("log_prior"), join("means"), join("scales")
+        trunk, heads, floor = self._trunk(), self._heads(n_outputs), self._floor(n_outputs)
+        parts = []
+        for part in row_slices(len(X), self.width(X.shape[1], n_outputs)):
+            values = trunk.forward(params, self.units.rows(X[part])[None])[0]
+            experts = Gaussians(heads, values, floor)
+            parts.append((experts.levels(), experts.means, experts.factors()))
+        joined = (np.concatenate(part, axis=1).swapaxes(0, 1) for part in zip(*parts, strict=True))
+        # (n, M, K, ...) -> (n, M·K, ...): the member is one more latent variable.
+        return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
 
     def schedule(self, n_rows: int) -> Schedule:
-        raise NotImplementedError
-NARROWEST = float(np.exp(-5))
-def sharpness(n): return (0.0, 0.0)
+        """Batches of about n/64 rows, and fewer passes the more rows there are."""
+        batch = 2 ** int(np.log2(max(n_rows / ROWS_PER_BATCH, 1)))
+        return Schedule(
+            LEARNING_RATE,
+            int(np.clip(batch, *BATCHES)),
+            int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES)),
+        )

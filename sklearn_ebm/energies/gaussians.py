@@ -119,6 +119,20 @@ class Gaussians:
         matrix[..., rows, columns] = STEEPEST * self.bend
         return matrix
 
+    def factors(self) -> Array:
+        """Return (I + B)⁻¹ diag σ as (M, n, K, q, q): lower factors of the covariances."""
+        mixing = self.mixing()
+        if mixing is None:
+            return self.scales[..., None] * np.eye(self.heads.n_outputs)
+        return np.linalg.inv(mixing) * self.scales[..., None, :]
+
+    def levels(self) -> Array:
+        """G at y = μ, (M, n, K)."""
+        level: Array = np.log(self.scales).sum(axis=-1)
+        level += 0.5 * self.heads.n_outputs * LOG_2_PI
+        level -= self.log_prior
+        return level
+
     def energies(self, answers: Array) -> Array:
         """G of answers (M or 1, n, m, q), as (M, n, m, K)."""
         self.apart = answers[:, :, :, None, :] - self.means[:, :, None]
@@ -129,10 +143,7 @@ class Gaussians:
         self.unit = unit / self.scales[:, :, None]
         result = np.square(self.unit).sum(axis=-1)
         result *= 0.5
-        level = np.log(self.scales).sum(axis=-1)
-        level += 0.5 * self.heads.n_outputs * LOG_2_PI
-        level -= self.log_prior
-        result += level[:, :, None]
+        result += self.levels()[:, :, None]
         return result
 
     def slopes(self, slope: Array) -> Array:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.laws import Parabolas, gibbs_law
+from sklearn_ebm.energies.units import Units
 
 
 class Schedule(NamedTuple):
@@ -48,19 +50,28 @@ class LatentEnergy(Energy):
     normalized: ClassVar[bool] = False
     stochastic = True
     n_members: int
+    units: Units | None = None
 
-    @abstractmethod
+    # Set in the copies that `training` returns.
+    _seed: int | None = None
+
+    def training(self, rng: np.random.RandomState) -> LatentEnergy:
+        """Return a copy that adds noise, the same each time it sees so many rows."""
+        other = copy(self)
+        other._seed = int(rng.randint(np.iinfo(np.int32).max))
+        return other
+
+    def chance(self) -> np.random.Generator:
+        """Return the generator of what one training step draws; new and equal each time."""
+        return np.random.Generator(np.random.SFC64(self._seed))
+
     def represented(self, X: Any) -> Array:
-        """Return rows as the network sees them, (n, d)."""
+        """Return rows in units, (n, d); as they are where nothing is prepared."""
+        return np.asarray(X) if self.units is None else self.units.rows(X)
 
-    @abstractmethod
     def represented_answers(self, y: Array) -> Array:
         """Return answers of shape (..., q) in units."""
-
-    @property
-    @abstractmethod
-    def log_unit(self) -> float:
-        """Σ log of the unit of each answer: log p(y) is less than log p of y in units by it."""
+        return y if self.units is None else self.units.answers(y)
 
     @abstractmethod
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
@@ -97,8 +108,19 @@ class LatentEnergy(Energy):
         return Linearization(joint + joint.dtype.type(np.log(n_members)), pullback)
 
     @abstractmethod
+    def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
+        """The energies as parabolas in y, in units.
+
+        Parameters
+        ----------
+        params : dict
+        X : ndarray of shape (n, d)
+        members : sequence of int, default=None
+            Which members speak; all of them by default.
+        """
+
     def distribution(
-        self, params: Params, X: Any, beta: float, *, minimum: bool = False, members: Any = None
+        self, params: Params, X: Any, beta: float, *, minimum: bool = False
     ) -> ConditionalDistribution:
         """The Gibbs law of the answers, exp(−βF(x, y))/Z(x), in the units of y itself.
 
@@ -109,20 +131,10 @@ class LatentEnergy(Energy):
         beta : float
         minimum : bool, default=False
             Whether z is eliminated by its minimum instead of its free energy at β.
-        members : sequence of int, default=None
-            Which members speak; all of them by default.
         """
+        assert self.units is not None
+        return gibbs_law(self.parabolas(params, X), beta, self.units, minimum=minimum)
 
     @abstractmethod
     def schedule(self, n_rows: int) -> Schedule:
         """Return how it is learnt from so many rows where the user says nothing."""
-
-    def start(
-        self,
-        X: Any,
-        y: npt.NDArray[Any],
-        weight: npt.NDArray[np.float64],
-        n_answers: int,
-        rng: np.random.RandomState,
-    ) -> Params:
-        raise NotImplementedError

@@ -36,6 +36,11 @@ class Loss(BaseEstimator, ABC):
     ----------
     convex : bool
         Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
+    contrasts : bool
+        Whether ℓ looks at wrong answers at all.
+    integrates : bool
+        Whether ℓ needs the partition function, a sum or an integral over all answers, instead of
+        some wrong ones.
     pinned : bool
         Whether ℓ depends on the level of the energies. The others see only their differences.
     shares_push : bool
@@ -62,6 +67,8 @@ class Loss(BaseEstimator, ABC):
     """
 
     convex: ClassVar[bool] = False
+    contrasts: ClassVar[bool] = True
+    integrates: ClassVar[bool] = False
     pinned: ClassVar[bool] = False
     shares_push: bool = False
     online: ClassVar[bool] = False

@@ -25,6 +25,7 @@ class EnergyLoss(Loss):
     (array([2.]), array([[1., 0.]]))
     """
 
+    contrasts = False
     convex = True
     pinned = True
     needs_nonnegative = "it only pushes right answers down"

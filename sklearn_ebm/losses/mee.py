@@ -38,6 +38,7 @@ class MEE(Loss):
     (array([0.25]), array([[ 0.375, -0.375]]))
     """
 
+    integrates = True
     examples = ({}, {"beta": 2.0})
 
     def __init__(self, beta: float = 1.0) -> None:

@@ -38,6 +38,7 @@ class NLL(Loss):
     (array([0.143841]), array([[ 0.25, -0.25]]))
     """
 
+    integrates = True
     convex = True
     shares_push = True
     examples = ({}, {"beta": 2.0})

@@ -1,0 +1,290 @@
+"""From energies to continuous answers: densities, modes, quantiles, regions, samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._conformal import Conformal
+from sklearn_ebm._params import Array, Params
+from sklearn_ebm.distributions import ConditionalDistribution, Modes
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.inference import INFERENCES, Elimination
+
+
+class Densities:
+    """What a regressor says once its energies are learnt: a mixin.
+
+    Every method is inference: a function of the energies of each row.
+    """
+
+    energy_: LatentEnergy
+    params_: Params
+    beta_: float
+    n_outputs_: int
+    y_grid_: Array
+    inference: str
+    prediction: str
+    _conformal: Conformal | None
+    _flat: bool
+
+    def _rows(self, X: Any) -> Array:
+        check_is_fitted(self)
+        rows: Array = validate_data(
+            self, X, dtype=[np.float64, np.float32], reset=False  # type: ignore[arg-type]
+        )
+        return rows
+
+    def _elimination(self) -> Elimination:
+        takes = INFERENCES.accepts(self.inference, "beta")
+        return INFERENCES.resolve(self.inference, **({"beta": self.beta_} if takes else {}))
+
+    def _law(self, rows: Array) -> ConditionalDistribution:
+        minimum = not INFERENCES.accepts(self.inference, "beta")
+        return self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+
+    def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
+        """Answers as (n, m, q), and whether each row has a single one."""
+        answers, q = np.asarray(y, dtype=np.float64), self.n_outputs_
+        single = answers.ndim == (1 if q == 1 and self._flat else 2)
+        if q == 1 and self._flat and answers.ndim in (1, 2):
+            answers = answers.reshape(*answers.shape, 1)
+        if single:
+            answers = answers[:, None]
+        if answers.ndim != 3 or answers.shape[0] != n_rows or answers.shape[2] != q:
+            one = f"({n_rows},)" if self._flat else f"({n_rows}, {q})"
+            many = f"({n_rows}, m)" if self._flat else f"({n_rows}, m, {q})"
+            raise ValueError(
+                f"{name}.shape == {np.shape(y)}, expected {one} for one answer of each row, or "
+                f"{many} for m of each."
+            )
+        return answers, single
+
+    def latent_energies(self, X: Any, y: Any) -> Array:
+        """G(x, y, z) for every value of the latent variable; low is good.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+            One answer for each row, or m of each.
+
+        Returns
+        -------
+        ndarray of shape (n, z) or (n, m, z)
+            In nats at β = 1, of answers in units of their deviation in `fit`.
+        """
+        rows = self._rows(X)
+        answers, single = self._candidates(y, len(rows))
+        parts = [
+            self.energy_.linearize(self.params_, rows[part], answers[part]).energies
+            for part in self._blocks(rows, answers.shape[1])
+        ]
+        latent = np.concatenate(parts)
+        return latent[:, 0] if single else latent
+
+    def energies(self, X: Any, y: Any) -> Array:
+        """F(x, y), the latent variable eliminated; low is good.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        rows = self._rows(X)
+        answers, single = self._candidates(y, len(rows))
+        eliminate = self._elimination()
+        parts = [
+            eliminate(
+                self.energy_.linearize(self.params_, rows[part], answers[part]).energies
+            ).energies
+            for part in self._blocks(rows, answers.shape[1])
+        ]
+        free = np.concatenate(parts)
+        return free[:, 0] if single else free
+
+    def _blocks(self, rows: Array, n_candidates: int) -> Any:
+        width = self.energy_.width(rows.shape[1], self.n_outputs_)
+        return row_slices(len(rows), width * n_candidates)
+
+    def predict_distribution(self, X: Any) -> ConditionalDistribution:
+        """Return p(y | x) = exp(−βF(x, y))/Z(x), a density for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ConditionalDistribution
+            With pdf, logpdf, cdf, ppf, mean, var, std, mode, modes, median, interval, region,
+            sample, crps and entropy; see `sklearn_ebm.distributions`.
+        """
+        return self._law(self._rows(X))
+
+    def log_prob(self, X: Any, y: Any) -> Array:
+        """log p(y | x), in nats, in the units of y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        rows = self._rows(X)
+        answers, single = self._candidates(y, len(rows))
+        answers = answers[..., 0] if self.n_outputs_ == 1 else answers
+        return self._law(rows).logpdf(answers[:, 0] if single else answers)
+
+    def predict(self, X: Any) -> Array:
+        """Return the answer of lowest energy; or the mean, or the median of the density.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, q)
+        """
+        law = self._law(self._rows(X))
+        answer: Array = getattr(law, self.prediction)()
+        return answer if self._flat or self.n_outputs_ > 1 else answer[:, None]
+
+    def predict_modes(self, X: Any, min_probability: float = 0.05) -> Modes:
+        """Return all answers worth giving, with their probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        min_probability : float, default=0.05
+            A mode whose basin holds less is no answer of its own.
+
+        Returns
+        -------
+        Modes
+            ``answers`` of shape (n, r) or (n, r, q), by falling probability and padded with NaN,
+            and ``probabilities`` of shape (n, r), padded with 0.
+        """
+        return self._law(self._rows(X)).modes(min_probability)
+
+    def predict_proba(self, X: Any, y_candidates: Any = None) -> Array:
+        """Gibbs probabilities of candidate answers, exp(−βF(x, y))/Σ exp(−βF(x, y')).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y_candidates : array-like of shape (m,) or (n, m); (m, q) or (n, m, q), default=None
+            The same for all rows, or of each row; by default `y_grid_`.
+
+        Returns
+        -------
+        ndarray of shape (n, m)
+        """
+        rows = self._rows(X)
+        if y_candidates is None:
+            if self.n_outputs_ > 1:
+                raise ValueError(
+                    f"predict_proba needs y_candidates for {self.n_outputs_} answers: pass an "
+                    f"array of shape (m, {self.n_outputs_})."
+                )
+            y_candidates = self.y_grid_
+        answers = np.asarray(y_candidates, dtype=np.float64)
+        if answers.ndim == (1 if self.n_outputs_ == 1 else 2):
+            answers = np.broadcast_to(answers, (len(rows), *answers.shape))
+        if self.n_outputs_ == 1 and answers.ndim == 2:
+            answers = answers[..., None]
+        if answers.ndim != 3 or len(answers) != len(rows) or answers.shape[2] != self.n_outputs_:
+            shapes = "(m,) or (n, m)" if self.n_outputs_ == 1 else "(m, q) or (n, m, q)"
+            raise ValueError(f"y_candidates.shape == {np.shape(y_candidates)}, expected {shapes}.")
+        density = self._law(rows).logpdf(answers[..., 0] if self.n_outputs_ == 1 else answers)
+        odds = np.exp(density - density.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def predict_quantiles(self, X: Any, probabilities: npt.ArrayLike) -> Array:
+        """Quantiles of the answers; they never cross.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        probabilities : array-like of shape (m,)
+
+        Returns
+        -------
+        ndarray of shape (n, m) or (n, q, m)
+        """
+        return self._law(self._rows(X)).quantiles(probabilities)
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Array:
+        """Central intervals that hold the answer with a given probability.
+
+        With ``calibration="conformal"`` as many new answers as promised lie inside, whatever the
+        density is worth; without, as many as the density says.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        level : float, default=0.9
+
+        Returns
+        -------
+        ndarray of shape (n, 2) or (n, q, 2)
+            Infinite where calibration has too few rows for the level.
+        """
+        rows = self._rows(X)
+        law = self._law(rows)
+        if self._conformal is None:
+            return law.interval(level)
+        law.interval(level)[:0]  # refuses what is no level
+        levels = self._conformal.levels_of_intervals(level)
+        tails = [((1 - each) / 2, (1 + each) / 2) for each in levels]
+        if self.n_outputs_ == 1:
+            return law.quantiles(tails[0])
+        return np.stack(
+            [law.marginal(output).quantiles(ends) for output, ends in enumerate(tails)],  # type: ignore[attr-defined]
+            axis=1,
+        )
+
+    def predict_region(self, X: Any, level: float = 0.9) -> Any:
+        """The smallest set that holds the answer with a given probability, {y : F(x, y) ≤ τ(x)}.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        level : float, default=0.9
+
+        Returns
+        -------
+        ndarray of shape (n, r, 2), or VectorRegion for several answers
+            Disjoint intervals, padded with NaN.
+        """
+        law = self._law(self._rows(X))
+        if self._conformal is None:
+            return law.region(level)
+        return law.region(self._conformal.level_of_regions(level))
+
+    def sample(self, X: Any, size: int = 1, random_state: Any = None) -> Array:
+        """Draw answers from the density of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        size : int, default=1
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n, size) or (n, size, q)
+        """
+        return self._law(self._rows(X)).sample(size, random_state)

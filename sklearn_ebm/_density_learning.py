@@ -1,0 +1,232 @@
+"""From an energy of continuous answers and data to parameters: rows of each member, and the search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._density_objective import DensityObjective
+from sklearn_ebm._learning import Start
+from sklearn_ebm._params import Array, Index, Params
+from sklearn_ebm._threads import Workers
+from sklearn_ebm._watch import INTERRUPTED, Watch
+from sklearn_ebm.energies.latent import LatentEnergy, Schedule
+from sklearn_ebm.inference import Elimination
+from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.negatives import Negatives
+from sklearn_ebm.solvers import Result, Solver
+from sklearn_ebm.solvers.adam import Adam
+
+# What C = 1 means: each step of length η takes the part η · DECAY / (C n) of the weights.
+DECAY = 100.0
+
+
+class Answers(NamedTuple):
+    """What learning sees of the data: features, answers (n, q), weights."""
+
+    X: Array
+    y: Array
+    weight: npt.NDArray[np.float64]
+
+    def take(self, rows: Index) -> Answers:
+        """Return some of the rows."""
+        return Answers(*(part[rows] for part in self))
+
+
+class Parts(NamedTuple):
+    """What learns: energy, loss, elimination of z, wrong answers if the loss needs them, solver."""
+
+    energy: LatentEnergy
+    loss: Loss
+    latent: Elimination
+    negatives: Negatives | None
+    solver: Solver | None
+
+
+@dataclass
+class LearnedDensity:
+    """What learning hands to the estimator.
+
+    Attributes
+    ----------
+    energy : LatentEnergy
+        As it was prepared for the rows.
+    params : dict of str to ndarray
+    n_iter : int
+        Passes over the rows.
+    curve : ndarray
+        Mean loss after each pass.
+    held_out : ndarray of int of shape (M, h), or None
+        Rows that each member has not seen.
+    held_out_curve : list of float
+    converged : bool
+    message : str
+    """
+
+    energy: LatentEnergy
+    params: Params
+    n_iter: int
+    curve: Array
+    held_out: Index | None
+    held_out_curve: list[float]
+    converged: bool
+    message: str
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.message.startswith(INTERRUPTED)
+
+
+def learn_density(
+    parts: Parts,
+    rows: Answers,
+    *,
+    C: float,
+    tol: float,
+    max_iter: int | None,
+    start: Start | None,
+    rng: np.random.RandomState,
+    watch: Watch,
+    validation: Answers | None,
+    fraction: float | None,
+) -> LearnedDensity:
+    """Minimise the mean loss over the parameters of an energy.
+
+    Parameters
+    ----------
+    parts : Parts
+    rows : Answers
+        Of positive weight.
+    C : float
+        Inverse strength of the decay of the weights.
+    tol : float
+    max_iter : int or None
+        Passes; None for what the energy suggests.
+    start : Start or None
+        Where an earlier fit ended.
+    rng : RandomState
+    watch : Watch
+    validation : Answers or None
+        Rows that nobody learns from.
+    fraction : float or None
+        Share of the rows that each member leaves out, where there is no `validation`; None for
+        none.
+    """
+    X, y, weight = rows
+    n_rows, n_outputs = y.shape
+    weight = weight / weight.mean()
+    energy: LatentEnergy = (
+        parts.energy.prepared(X, y, weight, n_outputs, rng)  # type: ignore[assignment]
+        if start is None
+        else start.energy
+    )
+    kept, held_out = member_rows(n_rows, energy.n_members, fraction, rng)
+    schedule = energy.schedule(n_rows)
+    solver = parts.solver or _solver(schedule, C, n_rows)
+    with Workers() as workers:
+
+        def objective(data: Answers, weight: Array, places: Index) -> DensityObjective:
+            return DensityObjective(
+                energy, parts.loss, parts.latent, energy.represented(data.X),
+                energy.represented_answers(data.y), weight, places, parts.negatives, workers.map,
+            )  # fmt: skip
+
+        training = objective(rows, weight, kept)
+        if validation is not None:
+            every = np.arange(len(validation.y))[None]
+            share = validation.weight / validation.weight.mean()
+            watch.held_out = objective(validation, share, every).rounded()
+        elif held_out is not None:
+            watch.held_out = objective(rows, weight, held_out).rounded()
+        params = start.params if start else energy.start(X, y, weight, n_outputs, rng)
+        watch.energy, watch.params_of = energy, training.layout.unpack
+        w = training.layout.pack(params)
+        if start is not None:
+            watch.begin(w)
+        passes = max_iter or schedule.passes
+        result = _search(solver, training.rounded(), w, tol, passes, rng, watch)
+    if not np.isfinite(result.w).all():
+        raise ValueError(
+            f"Learning with loss {LOSSES.name_of(parts.loss)!r} ended in energies that are not "
+            "finite; scale features and answers, or lower the learning_rate of the solver."
+        )
+    kind = np.float32 if X.dtype == np.float32 else np.float64
+    return LearnedDensity(
+        energy=energy,
+        params={name: part.astype(kind) for name, part in training.layout.unpack(result.w).items()},
+        n_iter=result.n_iter,
+        curve=np.asarray(result.curve) / kept.shape[1],
+        held_out=held_out,
+        held_out_curve=watch.curve,
+        converged=result.converged,
+        message=result.message,
+    )
+
+
+def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
+    """Adam with the steps that suit the energy, and weights that decay by 1/C."""
+    decay = min(DECAY / (C * n_rows), 1.0)
+    return Adam(
+        learning_rate=schedule.learning_rate, batch_size=schedule.batch_size, weight_decay=decay
+    )
+
+
+def member_rows(
+    n_rows: int, n_members: int, fraction: float | None, rng: np.random.RandomState
+) -> tuple[Index, Index | None]:
+    """Rows that each member learns from, and those that it leaves out.
+
+    The parts left out are neighbours on a circle of shuffled rows: they do not overlap as long as
+    there are enough rows for all members.
+
+    Returns
+    -------
+    kept : ndarray of int of shape (M, r)
+        In an order of its own for each member.
+    held_out : ndarray of int of shape (M, h), or None
+
+    Examples
+    --------
+    >>> kept, held_out = member_rows(6, 3, 0.3, np.random.RandomState(0))
+    >>> kept.shape, sorted(held_out.ravel().tolist())
+    ((3, 4), [0, 1, 2, 3, 4, 5])
+    """
+    order = rng.permutation(n_rows)
+    if fraction is None:
+        return np.stack([rng.permutation(n_rows) for _ in range(n_members)]), None
+    n_out = int(np.clip(np.ceil(fraction * n_rows), 1, n_rows - 1))
+    turned = [np.roll(order, -member * n_out) for member in range(n_members)]
+    kept = np.stack([rng.permutation(circle[n_out:]) for circle in turned])
+    return kept, np.stack([circle[:n_out] for circle in turned])
+
+
+def _search(
+    solver: Solver,
+    objective: DensityObjective,
+    w: Array,
+    tol: float,
+    passes: int,
+    rng: np.random.RandomState,
+    watch: Watch,
+) -> Result:
+    """The solver's answer, or the best one for rows held out, or where it was interrupted."""
+    try:
+        result = solver.minimize(
+            objective, w, tol=tol, max_iter=passes, rng=rng, monitor=watch  # type: ignore[arg-type]
+        )
+    except KeyboardInterrupt:
+        kept = watch.interrupted()
+        if kept is None:
+            raise
+        result = kept
+    if watch.message is not None:
+        result.message = watch.message
+    if watch.patience is not None and watch.best is not None:
+        result.w = watch.best
+        # The best of a schedule that was followed to where it no longer helps.
+        result.converged = result.converged or watch.stopped
+    return result

@@ -1,0 +1,111 @@
+"""Objects for the parts of a regressor, and refusals of what cannot learn together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm._density_learning import Parts
+from sklearn_ebm._fitting import losses_with_margin, takes_margin
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_number
+from sklearn_ebm.energies import LATENT_ENERGIES
+from sklearn_ebm.inference import INFERENCES
+from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.negatives import NEGATIVES
+from sklearn_ebm.solvers import SOLVERS
+
+
+def resolve_density_parts(
+    energy: Any, loss: Any, inference: Any, negatives: Any, solver: Any,
+    *, n_latents: Any, margin: Any, beta: Any,
+) -> Parts:  # fmt: skip
+    """Objects for the parts; refuses clashes before any work."""
+    if isinstance(beta, str):
+        if beta != "auto":
+            raise ValueError(f"beta={beta!r} must be a positive number or 'auto'.")
+    else:
+        positive_number("beta", beta)
+    settings = {}
+    if n_latents is not None:
+        if not isinstance(energy, str):
+            raise ValueError(
+                f"n_latents={n_latents!r} and the object energy={energy!r} both set the latent "
+                "values; leave n_latents=None and set it in the object (energy__n_latents)."
+            )
+        settings["n_latents"] = n_latents
+    chosen_energy = LATENT_ENERGIES.resolve(energy, **settings)
+    chosen_loss = _loss(loss, margin)
+    if not isinstance(inference, str) or inference not in INFERENCES:
+        raise ValueError(unknown_name("inference", inference, INFERENCES.names))
+    # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learnt
+    # at β = 1, where its energies are normalised.
+    learns_at = 1.0 if isinstance(beta, str) or not chosen_loss.contrasts else float(beta)
+    learns_at = 1.0 if chosen_loss.integrates else learns_at
+    takes = INFERENCES.accepts(inference, "beta")
+    latent = INFERENCES.resolve(inference, **({"beta": learns_at} if takes else {}))
+    samples = chosen_loss.contrasts and not chosen_loss.integrates
+    pool = NEGATIVES.resolve(negatives)
+    pool.validate()
+    _refuse(chosen_energy, chosen_loss)
+    automatic = isinstance(solver, str) and solver == "auto"
+    if isinstance(solver, str) and not automatic and solver not in SOLVERS:
+        raise ValueError(unknown_name("solver", solver, ("auto", *SOLVERS.names)))
+    chosen_solver = None if automatic else SOLVERS.resolve(solver)
+    if chosen_solver is not None and not chosen_solver.stochastic:
+        raise ValueError(
+            f"solver {SOLVERS.name_of(chosen_solver)!r} cannot learn a density: noise and wrong "
+            "answers are drawn anew in each step; use solver='adam' or 'auto'."
+        )
+    return Parts(chosen_energy, chosen_loss, latent, pool if samples else None, chosen_solver)
+
+
+def _loss(loss: Any, margin: Any) -> Loss:
+    settings: dict[str, Any] = {}
+    if margin is not None:
+        if not isinstance(loss, str):
+            raise ValueError(
+                f"margin={margin!r} and the object loss={loss!r} both set the "
+                "margin; leave margin=None and set it in the object (loss__margin)."
+            )
+        if loss in LOSSES and not takes_margin(loss):
+            raise ValueError(
+                f"loss {loss!r} has no margin; leave margin=None or use one of: "
+                f"{', '.join(losses_with_margin())}."
+            )
+        settings["margin"] = margin
+    chosen = LOSSES.resolve(loss, **settings)
+    if np.ndim(getattr(chosen, "margin", 0.0)) > 0:
+        raise ValueError(
+            f"margin of {LOSSES.name_of(chosen)!r} is an array of pairs of classes, but answers "
+            "are numbers here; pass one number."
+        )
+    chosen.validate(2)
+    return chosen
+
+
+def _refuse(energy: Any, loss: Loss) -> None:
+    """Raise ValueError where a loss cannot be minimised with continuous answers."""
+    name, energy_name = LOSSES.name_of(loss), type(energy).__name__
+    if loss.online or (loss.needs_nonnegative and loss.contrasts):
+        reason = loss.needs_nonnegative or "its penalised minimum is a flat surface"
+        raise ValueError(
+            f"loss {name!r} cannot be minimised with energy {energy_name}: {reason}; use 'nll', "
+            "'hinge', 'log', 'simple' or 'square_square'."
+        )
+    if loss.integrates and getattr(loss, "beta", 1.0) != 1.0:
+        raise ValueError(
+            f"loss {name!r} has beta={loss.beta!r}, but energies of answers are normalised at "  # type: ignore[attr-defined]
+            "β = 1; use the name, and set beta= of the regressor for the densities."
+        )
+    if name == "mee":
+        raise ValueError(
+            "loss 'mee' counts errors, and every continuous answer is one; use 'nll'."
+        )
+    if not energy.normalized and (loss.integrates or not loss.contrasts):
+        raise ValueError(
+            f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "
+            "by construction: energies would fall without end; use 'hinge', 'log', 'simple' or "
+            "'square_square'."
+        )

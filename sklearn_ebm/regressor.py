@@ -1,0 +1,370 @@
+"""One input, many answers: the estimator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from sklearn.base import RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
+from sklearn_ebm._conformal import Conformal, conformal_of
+from sklearn_ebm._densities import Densities
+from sklearn_ebm._density_learning import Answers, LearnedDensity, Parts, learn_density
+from sklearn_ebm._density_parts import resolve_density_parts
+from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
+from sklearn_ebm._learning import Start
+from sklearn_ebm._params import Array
+from sklearn_ebm._progress import ProgressLine
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import (
+    optional_positive_integer,
+    positive_integer,
+    positive_number,
+    row_weights,
+)
+from sklearn_ebm._watch import Watch
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.laws import gibbs_law
+from sklearn_ebm.exceptions import FewAnswersWarning
+from sklearn_ebm.inference import INFERENCES
+from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.negatives import Negatives
+from sklearn_ebm.solvers import Solver
+
+PREDICTIONS = ("mode", "mean", "median")
+CALIBRATIONS = (None, "conformal")
+
+# Answers with fewer values than this, and than a tenth of the rows, are few.
+FEW_VALUES, FEW_SHARE = 30, 0.1
+
+# Held-out rows of each member that choose β, at most, and the range in which it lies.
+ROWS_FOR_BETA, BETA_RANGE = 500, (0.05, 20.0)
+
+# Answers of `y_grid_`.
+GRID = 101
+
+
+class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesParts):  # type: ignore[misc]
+    def __init__(
+        self,
+        energy: str | LatentEnergy = "experts",
+        loss: str | Loss = "nll",
+        *,
+        n_latents: int | None = None,
+        inference: str = "marginal",
+        beta: float | str = 1.0,
+        prediction: str = "mode",
+        margin: float | None = None,
+        negatives: str | Negatives = "pool",
+        C: float = 1.0,
+        calibration: str | None = None,
+        solver: str | Solver = "auto",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.energy = energy
+        self.loss = loss
+        self.n_latents = n_latents
+        self.inference = inference
+        self.beta = beta
+        self.prediction = prediction
+        self.margin = margin
+        self.negatives = negatives
+        self.C = C
+        self.calibration = calibration
+        self.solver = solver
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        """Dense rows; one answer or several."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> LatentEBMRegressor:
+        """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
+
+        Ctrl-C after the first pass ends learning with what was learnt so far, and a warning.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows; float32 stays float32, anything else becomes float64.
+        y : array-like of shape (n,) or (n, q)
+            Answers.
+        sample_weight : array-like of shape (n,), default=None
+            Weights ≥ 0; 0 is the same as leaving the row out.
+        X_val : array-like of shape (m, d), default=None
+            Rows that are not learnt from. Their loss is recorded after each pass; with
+            ``early_stopping=True`` it decides when to stop, and members leave out no others. With
+            ``beta="auto"`` they choose β.
+        y_val : array-like of shape (m,) or (m, q), default=None
+            Their answers.
+        sample_weight_val : array-like of shape (m,), default=None
+            Their weights.
+
+        Returns
+        -------
+        LatentEBMRegressor
+            Itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights cannot be used; the message says what to do.
+        """
+        with unchanged_if_it_fails(self):
+            return self._watched_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    # Inside of what restores the state, so that callbacks end their work first.
+    @with_callbacks
+    def _watched_fit(
+        self, X: Any, y: Any, sample_weight: Any, validation: Any
+    ) -> LatentEBMRegressor:
+        parts = resolve_density_parts(
+            self.energy, self.loss, self.inference, self.negatives, self.solver,
+            n_latents=self.n_latents, margin=self.margin, beta=self.beta,
+        )  # fmt: skip
+        settings = self._settings()
+        known_features = getattr(self, "n_features_in_", None)
+        given_y = y
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+        )
+        flat = y.ndim == 1
+        rows = _answers(X, y, sample_weight)
+        rng, seed = generator_and_seed(self.random_state)
+        held_out = self._given_rows(*validation, rows.y.shape[1])
+        rows, calibrating = self._calibrating(rows, seed)
+        self._refuse_too_few(rows, held_out)
+        start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
+        fraction = float(self.validation_fraction)
+        leaves_out = self.early_stopping and held_out is None
+        until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
+
+        def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
+            return {
+                "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
+                "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
+                "_conformal": None, "_asked_energy": repr(parts.energy),
+                "y_grid_": _grid(rows.y, flat),
+            }  # fmt: skip
+
+        task = FitTask(self, X, given_y, sample_weight, state)
+        with self._watch(task, parts) as watch:
+            learned = learn_density(
+                parts, rows, start=start, rng=np.random.RandomState(seed), watch=watch,
+                validation=held_out, fraction=fraction if leaves_out else None, **settings,
+            )  # fmt: skip
+        beta = self._chosen_beta(learned, rows, held_out)
+        self.__dict__.update(state(Start(learned.energy, learned.params), beta))
+        self._store(learned)
+        if calibrating is not None:
+            self._conformal: Conformal | None = conformal_of(
+                self._law(calibrating.X), calibrating.y
+            )
+        task.end()
+        self._warn(learned, rows)
+        return self
+
+    def _settings(self) -> dict[str, Any]:
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(unknown_name("prediction", self.prediction, PREDICTIONS))
+        if self.calibration not in CALIBRATIONS:
+            raise ValueError(
+                f"calibration={self.calibration!r} is not known. Known: None, 'conformal'."
+            )
+        positive_integer("n_iter_no_change", self.n_iter_no_change)
+        fraction = positive_number("validation_fraction", self.validation_fraction)
+        if fraction >= 1:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction!r} must be a number between 0 and "
+                "1."
+            )
+        return {
+            "C": positive_number("C", self.C, infinite=True),
+            "tol": positive_number("tol", self.tol),
+            "max_iter": optional_positive_integer("max_iter", self.max_iter),
+        }
+
+    def _given_rows(self, X: Any, y: Any, sample_weight: Any, n_outputs: int) -> Answers | None:
+        """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
+        try:
+            X, y = validate_data(
+                self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True,
+                reset=False,
+            )  # fmt: skip
+        except ValueError as error:
+            raise ValueError(f"X_val and y_val cannot be used: {error}") from error
+        rows = _answers(X, y, sample_weight, "sample_weight_val")
+        if rows.y.shape[1] != n_outputs:
+            raise ValueError(
+                f"y_val has {rows.y.shape[1]} answers for each row, but y has {n_outputs}."
+            )
+        return rows
+
+    def _calibrating(self, rows: Answers, seed: int) -> tuple[Answers, Answers | None]:
+        """Rows to learn from, and those that no member ever sees."""
+        if self.calibration is None:
+            return rows, None
+        n_rows = len(rows.y)
+        if not (rows.weight == rows.weight[0]).all():
+            raise ValueError(
+                "calibration='conformal' promises coverage for rows that are exchangeable, but "
+                "sample_weight makes some count more; use calibration=None, or leave the weights "
+                "out."
+            )
+        n_out = int(np.ceil(float(self.validation_fraction) * n_rows))
+        if n_rows - n_out < 2:
+            raise ValueError(
+                f"calibration='conformal' with validation_fraction={self.validation_fraction:g} "
+                f"leaves {n_rows - n_out} of {n_rows} rows to learn from; lower it, or use "
+                "calibration=None."
+            )
+        kept, out = train_test_split(np.arange(n_rows), test_size=n_out, random_state=seed)
+        return rows.take(np.sort(kept)), rows.take(np.sort(out))
+
+    def _refuse_too_few(self, rows: Answers, held_out: Answers | None) -> None:
+        if len(rows.y) < 2 and self.early_stopping and held_out is None:
+            raise ValueError(
+                f"early_stopping=True holds out rows, but there is n_samples={len(rows.y)} of "
+                "positive weight; pass X_val and y_val, or use early_stopping=False."
+            )
+
+    def _start(self, energy: LatentEnergy, same_width: bool, n_outputs: int) -> Start | None:
+        """Where the fit before ended, where a warm start is asked for and it fits."""
+        if not self.warm_start or "params_" not in vars(self):
+            return None
+        if not same_width or self.n_outputs_ != n_outputs or repr(energy) != self._asked_energy:
+            return None
+        return Start(self.energy_, self.params_)
+
+    @contextmanager
+    def _watch(self, task: FitTask, parts: Parts) -> Iterator[Watch]:
+        """Who looks on: callbacks, the progress line, and held-out rows that may end learning."""
+        patience = self.n_iter_no_change if self.early_stopping else None
+        with ExitStack() as stack:
+            onlookers = task.onlookers
+            if self.verbose:
+                name = f"{type(parts.energy).__name__.lower()}, {LOSSES.name_of(parts.loss)}"
+                onlookers = (*onlookers, stack.enter_context(ProgressLine(name)))
+            yield Watch(onlookers, patience, outlives_interrupts=True)
+
+    def _chosen_beta(
+        self, learned: LearnedDensity, rows: Answers, validation: Answers | None
+    ) -> float:
+        """The β of the density: as given, or of largest likelihood of rows not learnt from."""
+        if not isinstance(self.beta, str):
+            return float(self.beta)
+        energy, params = learned.energy, learned.params
+        pieces: list[tuple[Answers, Any]] = []
+        if validation is not None:
+            pieces = [(validation, None)]
+        elif learned.held_out is not None:
+            pieces = [
+                (rows.take(places[:ROWS_FOR_BETA]), [member])
+                for member, places in enumerate(learned.held_out)
+            ]
+        else:
+            raise ValueError(
+                "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
+                "early_stopping=True, or pass a number."
+            )
+        known = [(some, energy.parabolas(params, some.X, members)) for some, members in pieces]
+        assert energy.units is not None
+        minimum = not INFERENCES.accepts(self.inference, "beta")
+
+        def cost(log_beta: float) -> float:
+            total = 0.0
+            for some, parabolas in known:
+                law = gibbs_law(parabolas, np.exp(log_beta), energy.units, minimum=minimum)
+                answers = some.y[:, 0] if some.y.shape[1] == 1 else some.y
+                total -= float(some.weight @ law.logpdf(answers))
+            return total
+
+        found = minimize_scalar(
+            cost, bounds=np.log(BETA_RANGE), method="bounded", options={"xatol": 0.01}
+        )
+        return float(np.exp(found.x))
+
+    def _store(self, learned: LearnedDensity) -> None:
+        """The attributes that say how learning went."""
+        self.loss_curve_ = learned.curve
+        self.n_iter_ = learned.n_iter
+        self.__dict__.pop("validation_loss_curve_", None)
+        if learned.held_out_curve:
+            self.validation_loss_curve_ = np.array(learned.held_out_curve)
+
+    def _warn(self, learned: LearnedDensity, rows: Answers) -> None:
+        n_values = min(len(np.unique(column)) for column in rows.y.T)
+        if self.loss_.integrates and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
+            warnings.warn(
+                f"y takes {n_values} different values in {len(rows.y)} rows: the likelihood of a "
+                "density is unbounded there, and was kept finite by a floor under its scales. "
+                "Compare by CRPS or squared error, or use EBMClassifier.",
+                FewAnswersWarning,
+                stacklevel=3 + FRAMES,
+            )
+        if not learned.converged:
+            way_out = "Raise max_iter or lower the learning_rate of the solver"
+            if learned.interrupted:
+                way_out = "The estimator holds what was learnt so far; warm_start=True goes on"
+            warnings.warn(
+                f"Learning stopped after {learned.n_iter} passes: {learned.message}. {way_out}.",
+                ConvergenceWarning,
+                stacklevel=3 + FRAMES,
+            )
+
+
+def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Answers:
+    """Rows of positive weight, with answers as (n, q) in float64."""
+    weight = row_weights(sample_weight, len(y), name)
+    y = y.reshape(len(y), -1).astype(np.float64)
+    used = weight > 0
+    rows = Answers(X, y, weight)
+    return rows if used.all() else rows.take(np.flatnonzero(used))
+
+
+def _grid(y: Array, flat: bool) -> Array | None:
+    """Answers at equal steps of probability; None for several outputs."""
+    if y.shape[1] > 1:
+        return None
+    return np.unique(np.quantile(y[:, 0], np.linspace(0, 1, GRID)))
