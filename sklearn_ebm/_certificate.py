@@ -25,7 +25,7 @@ from sklearn_ebm._arrays import correct_mask, right_index
 from sklearn_ebm._objective import Block, Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.base import Mask
+from sklearn_ebm.losses.right import Mask
 
 Pullback: TypeAlias = Callable[[Array], Params]
 

@@ -15,6 +15,9 @@ class Curvature(NamedTuple):
     Every loss of this package has this form, with at most two outer products: n·m numbers for each
     instead of n·m².
 
+    Losses fill it with arrays of the library that they are given; the methods, which are for the
+    solvers, work on NumPy's alone.
+
     Attributes
     ----------
     diagonal : ndarray of shape (n, m)

@@ -20,7 +20,7 @@ from sklearn_ebm.checks.base import (
     run_checks,
 )
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.base import Mask
+from sklearn_ebm.losses.right import Mask
 
 # A kink shows as a change of the slope, relative to it, between points 1e-12 apart.
 JUMP = 1e-3

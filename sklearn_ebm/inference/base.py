@@ -15,9 +15,9 @@ class Eliminated(NamedTuple):
 
     Attributes
     ----------
-    energies : ndarray of shape (...)
+    energies : array of shape (...)
         The energy without the variable, in the units of the energies.
-    weights : ndarray of shape (..., k)
+    weights : array of shape (..., k)
         dF/dE: how much each value of the variable counts. Non-negative, summing to 1.
     """
 
@@ -34,8 +34,9 @@ class Elimination(BaseEstimator, ABC):
 
         Parameters
         ----------
-        energies : ndarray of shape (..., k)
-            Energies; +inf marks a value that is not available.
+        energies : array of shape (..., k)
+            Energies; +inf marks a value that is not available. Of NumPy, or of another library
+            that follows the Array API standard, and then so is what is returned.
 
         Returns
         -------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from sklearn_ebm._namespace import device_of, namespace_of, numpy_namespace
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference.base import Eliminated, Elimination
 
@@ -34,7 +37,7 @@ class Minimum(Elimination):
 
         Parameters
         ----------
-        energies : ndarray of shape (..., k)
+        energies : array of shape (..., k)
             Energies; +inf marks a value that is not available.
 
         Returns
@@ -42,7 +45,17 @@ class Minimum(Elimination):
         Eliminated
             Energies of shape (...) and weights of shape (..., k).
         """
-        best = np.expand_dims(energies.argmin(axis=-1), -1)
-        weights = np.zeros_like(energies)
-        np.put_along_axis(weights, best, 1.0, axis=-1)
-        return Eliminated(np.take_along_axis(energies, best, axis=-1)[..., 0], weights)
+        xp = namespace_of(energies)
+        best = xp.argmin(energies, axis=-1, keepdims=True)
+        lowest = xp.take_along_axis(energies, best, axis=-1)[..., 0]
+        return Eliminated(lowest, _one_at(xp, best, energies))
+
+
+def _one_at(xp: Any, place: Any, like: Array) -> Array:
+    """1 at a place (..., 1) on the last axis, 0 elsewhere; shape, dtype and order of `like`."""
+    if xp is numpy_namespace:
+        weights = np.zeros_like(like)
+        np.put_along_axis(weights, place, 1.0, axis=-1)
+        return weights
+    places = xp.arange(like.shape[-1], dtype=place.dtype, device=device_of(xp, like))
+    return xp.astype(places == place, like.dtype)

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache, partial
+from typing import Any
+
 import numpy as np
 
+from sklearn_ebm._namespace import (
+    constant,
+    in_dtype,
+    namespace_of,
+    numpy_namespace,
+    over_last,
+    overwriting,
+    side_by_side,
+    smallest_normal,
+)
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference.base import Eliminated, Elimination
+
+
+def _floor(xp: Any, like: Array) -> tuple[Any, Any]:
+    """The least exponent that is told from −∞, and its exponential, for arrays like another."""
+    if xp is numpy_namespace:
+        return _floor_of_numpy(like.dtype)
+    floor = constant(xp, 0.9 * math.log(smallest_normal(xp, like.dtype)), like.dtype, like)
+    return floor, xp.exp(floor)
+
+
+@lru_cache(maxsize=8)
+def _floor_of_numpy(dtype: Any) -> tuple[Any, Any]:
+    """The same as numbers of NumPy, which may be kept: they belong to no device and no graph."""
+    floor = dtype.type(0.9 * math.log(smallest_normal(numpy_namespace, dtype)))
+    return floor, np.exp(floor)
 
 
 class SoftMinimum(Elimination):
@@ -47,7 +76,7 @@ class SoftMinimum(Elimination):
 
         Parameters
         ----------
-        energies : ndarray of shape (..., k)
+        energies : array of shape (..., k)
             Energies; +inf marks a value that is not available.
 
         Returns
@@ -55,27 +84,35 @@ class SoftMinimum(Elimination):
         Eliminated
             Energies of shape (...) and weights of shape (..., k).
         """
+        xp = namespace_of(energies)
         if energies.shape[-1] == 2:
-            odds, weights = self._of_two(energies)
-            return Eliminated(energies.min(axis=-1) - np.log1p(odds) / self.beta, weights)
+            odds, weights = self._of_two(xp, energies)
+            below = overwriting(xp, "log1p", odds)
+            if self.beta != 1:
+                below /= self.beta
+            return Eliminated(over_last(xp, "min", energies) - below, weights)
         lowest, weights, total = self.unnormalised(energies)
         weights *= 1 / total
-        return Eliminated((lowest - np.log(total) / self.beta)[..., 0], weights)
+        below = overwriting(xp, "log", total)
+        if self.beta != 1:
+            below /= self.beta
+        lowest -= below
+        return Eliminated(lowest[..., 0], weights)
 
     def weights(self, energies: Array) -> Array:
         """Return the Gibbs law alone, without the free energy.
 
         Parameters
         ----------
-        energies : ndarray of shape (..., k)
+        energies : array of shape (..., k)
             Energies; +inf marks a value that is not available.
 
         Returns
         -------
-        ndarray of shape (..., k)
+        array of shape (..., k)
         """
         if energies.shape[-1] == 2:
-            return self._of_two(energies)[1]
+            return self._of_two(namespace_of(energies), energies)[1]
         _, weights, total = self.unnormalised(energies)
         weights *= 1 / total
         return weights
@@ -85,27 +122,28 @@ class SoftMinimum(Elimination):
 
         Parameters
         ----------
-        energies : ndarray of shape (..., k)
+        energies : array of shape (..., k)
 
         Returns
         -------
-        lowest, weights, total : ndarray of shape (..., 1), (..., k) and (..., 1)
+        lowest, weights, total : array of shape (..., 1), (..., k) and (..., 1)
         """
-        lowest = energies.min(axis=-1, keepdims=True)
-        weights = lowest - energies  # the largest exponent is then 0: no overflow
+        xp = namespace_of(energies)
+        lowest = over_last(xp, "min", energies, keepdims=True)
+        weights: Array = lowest - energies  # the largest exponent is then 0: no overflow
         if self.beta == 1:
-            np.exp(weights, out=weights)
+            weights = overwriting(xp, "exp", weights)
         else:
             # At a low temperature most exponents are far below any that counts. Denormal numbers
             # are slow: cut off before them, and taken off again, so that nothing stays nothing.
-            floor = weights.dtype.type(0.9 * np.log(np.finfo(weights.dtype).tiny))
+            floor, nothing = _floor(xp, weights)
             weights *= self.beta
-            np.maximum(weights, floor, out=weights)
-            np.exp(weights, out=weights)
-            weights -= np.exp(floor)
-        return lowest, weights, weights.sum(axis=-1, keepdims=True)
+            weights = overwriting(xp, "maximum", weights, floor)
+            weights = overwriting(xp, "exp", weights)
+            weights -= nothing
+        return lowest, weights, over_last(xp, "sum", weights, keepdims=True)
 
-    def _of_two(self, energies: Array) -> tuple[Array, Array]:
+    def _of_two(self, xp: Any, energies: Array) -> tuple[Array, Array]:
         """Odds of the higher of two energies against the lower, and the weights of both.
 
         Each weight is e^{min(βd, 0)} / (1 + e^{−β|d|}) with the difference d to the other energy:
@@ -115,9 +153,12 @@ class SoftMinimum(Elimination):
         apart = energies[..., 1] - energies[..., 0]
         if self.beta != 1:
             apart *= self.beta
-        odds = np.exp(-np.abs(apart))
-        total = odds + 1
-        weights = np.empty_like(energies)
-        np.divide(np.maximum(odds, apart >= 0), total, out=weights[..., 0])
-        np.divide(np.maximum(odds, apart <= 0), total, out=weights[..., 1])
-        return odds, weights
+        odds = overwriting(xp, "exp", overwriting(xp, "negative", xp.abs(apart)))
+        total = odds + 1.0
+
+        def weight(lower: Any, **out: Any) -> Array:
+            numerator = overwriting(xp, "maximum", in_dtype(xp, lower, odds.dtype), odds)
+            return xp.divide(numerator, total, **out)
+
+        first, second = partial(weight, apart >= 0.0), partial(weight, apart <= 0.0)
+        return odds, side_by_side(xp, energies, first, second)

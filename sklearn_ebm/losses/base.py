@@ -5,24 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._arrays import right_index
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._params import Array
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
-Index: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
-
-
-def split_right(energies: Array, correct: Mask) -> tuple[Index, Array]:
-    """Return the index of the right answer of each row, and its energy (n,)."""
-    index = right_index(correct)
-    return index, energies[index]
+from sklearn_ebm.losses.right import Mask
 
 
 class Loss(BaseEstimator, ABC):
@@ -31,6 +21,11 @@ class Loss(BaseEstimator, ABC):
     A loss never sees x, the parameters, row weights or the penalty. ``__init__`` only stores.
     Subclass `PairwiseLoss` instead where the loss compares the right answer with one wrong answer
     at a time: most do, and one method is then enough.
+
+    The losses of this package take arrays of any library that follows the Array API standard, such
+    as tensors of torch, and return arrays of the same library, dtype and device. They return the
+    slope themselves, so tensors must not ask for gradients: steps in place would break their graph.
+    A loss of your own needs NumPy only, as learning hands it NumPy's arrays.
 
     Attributes
     ----------
@@ -61,7 +56,8 @@ class Loss(BaseEstimator, ABC):
         slopes that the loss, smoothed or not, can return. It gives the duality gap.
     curvature : callable or None
         ``(energies, correct) -> Curvature``: second derivatives, row by row. It makes learning
-        faster by far; without it, only gradients are used.
+        faster by far; without it, only gradients are used. Of other libraries' arrays it returns
+        such arrays, but the methods of `Curvature` work on NumPy's alone, as the solvers do.
     examples : tuple of dict
         Settings that the checks run at, one of them away from every default.
     """
@@ -84,15 +80,15 @@ class Loss(BaseEstimator, ABC):
 
         Parameters
         ----------
-        energies : ndarray of shape (n, m)
+        energies : array of shape (n, m)
             Energies of m answers.
-        correct : ndarray of bool of shape (n, m)
-            True at the one right answer of each row.
+        correct : array of bool of shape (n, m)
+            True at the one right answer of each row. Of the library of the energies.
 
         Returns
         -------
-        value : ndarray of shape (n,)
-        slope : ndarray of shape (n, m)
+        value : array of shape (n,)
+        slope : array of shape (n, m)
             dℓ/dF, in the dtype of the energies: a new array, which the caller may work in.
         """
 

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import at_least, in_dtype, namespace_of, over_last
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
-from sklearn_ebm.losses.base import Index, Mask, split_right
+from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class Pairs(Protocol):
@@ -60,24 +61,22 @@ class Hardest(Contrast):
 
     def _eliminate(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
-    ) -> tuple[Index, Array, Array, Array]:
-        index, right = split_right(energies, correct)
+    ) -> tuple[RightAnswers, Array, Array, Array]:
+        answers = RightAnswers(namespace_of(energies, correct), correct)
         offending = energies - loss.margins(correct, energies.dtype)
-        offending[index] = np.inf
+        offending = answers.put(offending, np.inf)
         hard_or_soft: Elimination = SoftMinimum(1 / temperature) if temperature else Minimum()
         lowest, weights = hard_or_soft(offending)
-        return index, right, lowest, weights
+        return answers, answers.take(energies), lowest, weights
 
     def value_and_slope(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m)."""
-        index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
+        answers, right, lowest, slope = self._eliminate(loss, energies, correct, temperature)
         value, slope_right, slope_offending = loss.pair(right, lowest, temperature)
-        slope = weights
-        slope *= np.asarray(slope_offending, dtype=slope.dtype)[:, None]
-        slope[index] = slope_right
-        return value, slope
+        slope *= in_dtype(answers.xp, slope_offending, slope.dtype)[:, None]
+        return value, answers.put(slope, slope_right)
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
@@ -89,24 +88,25 @@ class Hardest(Contrast):
         diagonal, one product c (π + r e)(π + r e)ᵀ with r = φ_ro/c holds all of it. Where c is too
         small for that, φ_ro ((e + π)(e + π)ᵀ − e eᵀ − ππᵀ) takes the place of the mixed term.
         """
-        index, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
+        answers, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
+        xp = answers.xp
         _, _, slope_offending = loss.pair(right, lowest, temperature)
         both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)
-        bend = -slope_offending / temperature if temperature else np.zeros_like(right)
+        bend = -slope_offending / temperature if temperature else xp.zeros_like(right)
         both = both_offending - bend
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            ratio = np.where(mixed == 0, 0, mixed / both)
-            level = max(float(np.abs(both_right).max(initial=0.0)), float(bend.max(initial=0.0)))
+            ratio = xp.where(mixed == 0, 0, mixed / both)
+            level = max(_largest(xp, xp.abs(both_right)), _largest(xp, bend))
             top = LARGEST_RATIO * max(level, 1 / temperature if temperature else 0.0)
-            apart = np.where(np.abs(mixed * ratio) <= top, 0, mixed)
-        ratio[apart != 0] = 0
-        diagonal = bend[:, None] * weights
-        diagonal[index] = both_right - (mixed - apart) * ratio - apart
-        tilted, joint = weights.copy(order="K"), weights.copy(order="K")
-        tilted[index], joint[index] = ratio, 1
-        outer = _outer(both, tilted)
-        if apart.any():
-            outer += _outer(apart, joint) + _outer(-apart, weights)
+            apart = xp.where(xp.abs(mixed * ratio) <= top, 0, mixed)
+        ratio = xp.where(apart != 0, 0, ratio)
+        own = both_right - (mixed - apart) * ratio - apart
+        diagonal = answers.put(bend[:, None] * weights, own)
+        # The weights are 0 at the right answers: e, in one multiple or another, is put there.
+        outer = _outer(xp, both, weights := answers.put(weights, ratio))
+        if _largest(xp, xp.abs(apart)) != 0:
+            outer += _outer(xp, apart, weights := answers.put(weights, 1))
+            outer += _outer(xp, -apart, answers.put(weights, 0))
         return Curvature(diagonal, tuple(outer))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
@@ -115,35 +115,33 @@ class Hardest(Contrast):
         At the supremum all offending energies are equal, so only the total push counts:
         ℓ*(g) = Σ_ȳ m_yȳ g_ȳ + φ*(g_y, Σ_ȳ g_ȳ).
         """
-        _, right = split_right(slope, correct)
-        wrong = np.where(correct, 0, slope)
-        shift = (wrong * loss.margins(correct, slope.dtype)).sum(axis=1)
-        return shift + loss.pair_conjugate(right, wrong.sum(axis=1))
+        xp = namespace_of(slope, correct)
+        right = RightAnswers(xp, correct).take(slope)
+        wrong = xp.where(correct, 0, slope)
+        shift = over_last(xp, "sum", wrong * loss.margins(correct, slope.dtype))
+        return shift + loss.pair_conjugate(right, over_last(xp, "sum", wrong))
 
 
 class All(Contrast):
     """ℓ = Σ_ȳ φ(F(y), o_ȳ): the sum over all wrong answers, term by term."""
 
-    def _pairs(self, loss: Pairs, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        _, right = split_right(energies, correct)
-        offending = energies - loss.margins(correct, energies.dtype)
-        wrong = offending[~correct].reshape(len(right), energies.shape[1] - 1)
-        return np.broadcast_to(right[:, None], wrong.shape), wrong
-
-    def _join(self, right: Array, wrong: Array, correct: Mask) -> Array:
-        result = np.empty(correct.shape, dtype=wrong.dtype, order="F")
-        result[~correct] = wrong.ravel()
-        result[correct] = right
-        return result
+    def _pairs(
+        self, loss: Pairs, energies: Array, correct: Mask
+    ) -> tuple[RightAnswers, Array, Array]:
+        answers = RightAnswers(namespace_of(energies, correct), correct)
+        wrong = answers.others(energies - loss.margins(correct, energies.dtype))
+        right = answers.take(energies)[:, None]
+        return answers, answers.xp.broadcast_to(right, wrong.shape), wrong
 
     def value_and_slope(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m)."""
-        right, wrong = self._pairs(loss, energies, correct)
+        answers, right, wrong = self._pairs(loss, energies, correct)
+        xp = answers.xp
         value, slope_right, slope_offending = loss.pair(right, wrong, temperature)
-        slope = self._join(slope_right.sum(axis=1), slope_offending, correct)
-        return value.sum(axis=1), slope.astype(energies.dtype, copy=False)
+        slope = answers.join(over_last(xp, "sum", slope_right), slope_offending)
+        return over_last(xp, "sum", value), in_dtype(xp, slope, energies.dtype)
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
@@ -153,13 +151,12 @@ class All(Contrast):
         Their matrix is an arrow: a diagonal, and a row and a column v at the right answer. That is
         e vᵀ + v eᵀ = (e + v)(e + v)ᵀ − e eᵀ − v vᵀ, and e eᵀ is diagonal.
         """
-        right, wrong = self._pairs(loss, energies, correct)
+        answers, right, wrong = self._pairs(loss, energies, correct)
+        xp = answers.xp
         both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)
-        zero = np.zeros(len(right), dtype=wrong.dtype)
-        arrow = self._join(zero, mixed, correct)
-        diagonal = self._join(both_right.sum(axis=1) - 1, both_offending, correct)
-        joint = arrow.copy(order="K")
-        joint[correct] = 1
+        diagonal = answers.join(over_last(xp, "sum", both_right) - 1, both_offending)
+        arrow = answers.join(xp.zeros_like(right[:, 0]), mixed)
+        joint = answers.put(xp.asarray(arrow, copy=True), 1)
         return Curvature(diagonal, ((1.0, joint), (-1.0, arrow)))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
@@ -169,19 +166,27 @@ class All(Contrast):
         out over the pairs. A loss of differences has g_y = −g_ȳ in each pair; for a pinned one the
         terms in F(y) are equal, so equal shares are best.
         """
-        right, wrong = slope[correct], slope[~correct].reshape(len(slope), -1)
-        share = np.repeat(right[:, None] / wrong.shape[1], wrong.shape[1], axis=1)
+        xp = namespace_of(slope, correct)
+        answers = RightAnswers(xp, correct)
+        right, wrong = answers.take(slope), answers.others(slope)
+        share = xp.broadcast_to(right[:, None] / wrong.shape[1], wrong.shape)
         pairs = loss.pair_conjugate(share if loss.pinned else -wrong, wrong)
-        margins = np.broadcast_to(loss.margins(correct, slope.dtype), slope.shape)
-        return (pairs + wrong * margins[~correct].reshape(wrong.shape)).sum(axis=1)
+        margins = loss.margins(correct, slope.dtype)
+        shift = wrong * (margins if isinstance(margins, float) else answers.others(margins))
+        return over_last(xp, "sum", pairs + shift)
 
 
-def _outer(factor: Array, vector: Array) -> list[tuple[float, Array]]:
+def _largest(xp: Any, array: Array) -> float:
+    """The largest of numbers (n,), or 0 if none is positive."""
+    return max(float(over_last(xp, "max", array)), 0.0) if array.shape[0] else 0.0
+
+
+def _outer(xp: Any, factor: Array, vector: Array) -> list[tuple[float, Array]]:
     """Terms of Σ fᵢ vᵢvᵢᵀ with factors of either sign taken into the vectors; none if all are 0."""
     terms = []
     for sign in (1.0, -1.0):
-        size = np.sqrt(np.maximum(sign * factor, 0))
-        if size.any():
+        size = xp.sqrt(at_least(xp, sign * factor, 0.0))
+        if _largest(xp, size) != 0:
             terms.append((sign, size[:, None] * vector))
     return terms
 

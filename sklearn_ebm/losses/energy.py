@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sklearn_ebm._namespace import in_dtype, namespace_of
 from sklearn_ebm._params import Array
-from sklearn_ebm.losses.base import Loss, Mask, split_right
+from sklearn_ebm.losses.base import Loss
+from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class EnergyLoss(Loss):
@@ -32,4 +34,5 @@ class EnergyLoss(Loss):
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 at y."""
-        return split_right(energies, correct)[1], correct.astype(energies.dtype)
+        xp = namespace_of(energies, correct)
+        return RightAnswers(xp, correct).take(energies), in_dtype(xp, correct, energies.dtype)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses.kinks import positive_part, positive_part_curvature
 from sklearn_ebm.losses.pairwise import PairwiseLoss
@@ -67,7 +68,7 @@ class Hinge(PairwiseLoss):
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = 0 for slopes (a, −a) with 0 ≤ a ≤ 1."""
-        return np.zeros_like(slope_right)
+        return namespace_of(slope_right).zeros_like(slope_right)
 
     def liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
         """Return the settings of ``LinearSVC`` for one margin against the most offending answer."""

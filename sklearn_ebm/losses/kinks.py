@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import expit
-
+from sklearn_ebm._namespace import at_least, in_dtype, namespace_of, overwriting
 from sklearn_ebm._params import Array
+from sklearn_ebm.losses.special import sigmoid_and_odds
 
 
 def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
@@ -16,13 +15,13 @@ def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    u : ndarray
+    u : array
     temperature : float, default=0.0
         In the units of `u`.
 
     Returns
     -------
-    value, slope : ndarray
+    value, slope : array
         Of the shape and dtype of `u`.
 
     Examples
@@ -34,20 +33,21 @@ def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
     >>> positive_part(np.array([0.0]), temperature=2.0)[0].round(4)  # 2 log 2
     array([1.3863])
     """
+    xp = namespace_of(u)
     if temperature == 0.0:
-        return np.maximum(u, 0), (u >= 0).astype(u.dtype)
+        return at_least(xp, u, 0.0), in_dtype(xp, u >= 0.0, u.dtype)
     # [u]⁺ + T log(1 + e^{-|u|/T}): the exponent is never positive, so nothing overflows.
-    odds = np.abs(u)
-    odds *= -1 / temperature
-    np.exp(odds, out=odds)
-    slope = np.exp(np.minimum(u, 0) / temperature)  # 1, or the odds: no choice by a mask
-    slope /= 1 + odds
-    return np.maximum(u, 0) + temperature * np.log1p(odds), slope
+    slope, odds = sigmoid_and_odds(u, temperature)
+    value = overwriting(xp, "log1p", odds)
+    if temperature != 1:
+        value *= temperature
+    value += at_least(xp, u, 0.0)
+    return value, slope
 
 
 def positive_part_curvature(u: Array, temperature: float = 0.0) -> Array:
     """Second derivative of `positive_part`: σ(1 − σ)/T, and 0 away from the kink at T = 0."""
     if temperature == 0.0:
-        return np.zeros_like(u)
-    slope = expit(u / temperature)
+        return namespace_of(u).zeros_like(u)
+    slope, _ = sigmoid_and_odds(u, temperature)
     return slope * (1 - slope) / temperature

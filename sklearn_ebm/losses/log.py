@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import expit, xlogy
-
+from sklearn_ebm._namespace import at_least, at_most, namespace_of
 from sklearn_ebm._params import Array
+from sklearn_ebm.losses.kinks import positive_part, positive_part_curvature
 from sklearn_ebm.losses.pairwise import PairwiseLoss
+from sklearn_ebm.losses.special import xlogy
 
 
 class Log(PairwiseLoss):
@@ -44,20 +44,18 @@ class Log(PairwiseLoss):
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
         """log(1 + e^{F(y) − o}) and its slopes; it has no kink."""
-        difference = right - offending
-        slope = expit(difference)
-        value = np.maximum(difference, 0) + np.log1p(np.exp(-np.abs(difference)))
+        value, slope = positive_part(right - offending, temperature=1.0)
         return value, slope, -slope
 
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: σ(1 − σ), with signs."""
-        slope = expit(right - offending)
-        bend = slope * (1 - slope)
+        bend = positive_part_curvature(right - offending, temperature=1.0)
         return bend, -bend, bend
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = a log a + (1 − a) log(1 − a) for slopes (a, −a)."""
-        push = np.clip(-slope_offending, 0, 1)
+        xp = namespace_of(slope_offending)
+        push = at_most(xp, at_least(xp, -slope_offending, 0.0), 1.0)
         return xlogy(push, push) + xlogy(1 - push, 1 - push)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from sklearn_ebm._namespace import at_least, at_most, namespace_of, smallest_normal
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses.base import require_positive
 from sklearn_ebm.losses.kinks import positive_part
@@ -54,20 +57,21 @@ class LVQ2(PairwiseLoss):
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
         """The clipped ratio and its slopes; F(ȳ) = 0 counts as the smallest positive number."""
-        wrong = np.maximum(offending, 16 * np.finfo(offending.dtype).tiny)
+        xp = namespace_of(right, offending)
+        wrong = at_least(xp, offending, 16 * smallest_normal(xp, offending.dtype))
         with np.errstate(over="ignore", invalid="ignore"):
             ratio = (right - wrong) / (self.delta * wrong)
             # Far above the ceiling nothing changes any more: no difference of huge numbers there.
-            ratio = np.minimum(ratio, 2 * self.ceiling + 100 * temperature)
+            ratio = at_most(xp, ratio, 2 * self.ceiling + 100 * temperature)
             # min(M, [u]⁺) = [u]⁺ − [u − M]⁺; at u = M the inner side is taken, so it is active.
             low, slope_low = positive_part(ratio, temperature)
             high, slope_high = positive_part(ratio - self.ceiling, temperature)
             at_ceiling = (ratio == self.ceiling) & (temperature == 0)
-            slope = slope_low - np.where(at_ceiling, 0, slope_high)
-            pull = np.where(slope == 0, 0, slope / (self.delta * wrong))
-            push = np.where(slope == 0, 0, -pull * (right / wrong))
+            slope = slope_low - xp.where(at_ceiling, 0, slope_high)
+            pull = xp.where(slope == 0, 0, slope / (self.delta * wrong))
+            push = xp.where(slope == 0, 0, -pull * (right / wrong))
         # The soft ceiling lies below the hard one by at most T log 2.
-        return low - high + temperature * float(np.log(2)), pull, push
+        return low - high + temperature * math.log(2), pull, push
 
     def validate(self, n_answers: int) -> None:
         """Raise ValueError unless δ and M are positive."""

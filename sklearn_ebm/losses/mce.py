@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from scipy.special import expit
-
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses.base import Loss
 from sklearn_ebm.losses.log import Log
 from sklearn_ebm.losses.pairwise import PairwiseLoss
+from sklearn_ebm.losses.special import sigmoid
 
 
 class MCE(PairwiseLoss):
@@ -47,7 +46,7 @@ class MCE(PairwiseLoss):
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
         """σ(F(y) − o) and its slopes; it has no kink."""
-        value = expit(right - offending)
+        value = sigmoid(right - offending)
         slope = value * (1 - value)
         return value, slope, -slope
 
@@ -55,7 +54,7 @@ class MCE(PairwiseLoss):
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: σ(1 − σ)(1 − 2σ), with signs."""
-        value = expit(right - offending)
+        value = sigmoid(right - offending)
         bend = value * (1 - value) * (1 - 2 * value)
         return bend, -bend, bend
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import in_dtype, namespace_of
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import SoftMinimum
-from sklearn_ebm.losses.base import Loss, Mask, require_positive, split_right
+from sklearn_ebm.losses.base import Loss, require_positive
 from sklearn_ebm.losses.nll import NLL
+from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class MEE(Loss):
@@ -47,18 +47,25 @@ class MEE(Loss):
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): β p(y) (e_y − p)."""
         _, probability = SoftMinimum(self.beta)(energies)
-        right = split_right(probability, correct)[1]
-        return 1 - right, self.beta * right[:, None] * (correct - probability)
+        right, apart = self._right_and_apart(probability, correct)
+        return 1 - right, self.beta * right[:, None] * apart
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
         """Second derivatives β² p(y) (diag p − p pᵀ − (e_y − p)(e_y − p)ᵀ)."""
-        _, probability = SoftMinimum(self.beta)(energies)
-        right = split_right(probability, correct)[1][:, None]
-        root = self.beta * np.sqrt(right)
+        probability = SoftMinimum(self.beta).weights(energies)
+        right, apart = self._right_and_apart(probability, correct)
+        right = right[:, None]
+        root = self.beta * namespace_of(right).sqrt(right)
         return Curvature(
             self.beta**2 * right * probability,
-            ((-1.0, root * probability), (-1.0, root * (correct - probability))),
+            ((-1.0, root * probability), (-1.0, root * apart)),
         )
+
+    def _right_and_apart(self, probability: Array, correct: Mask) -> tuple[Array, Array]:
+        """p(y), (n,), and e_y − p, (n, m)."""
+        xp = namespace_of(probability, correct)
+        right = RightAnswers(xp, correct).take(probability)
+        return right, in_dtype(xp, correct, probability.dtype) - probability
 
     def surrogate(self) -> Loss:
         """Return the convex loss whose minimum training starts from."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from sklearn_ebm._arrays import right_index
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import (
+    at_least,
+    in_dtype,
+    namespace_of,
+    over_last,
+    overwriting,
+    with_negative,
+)
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import SoftMinimum
-from sklearn_ebm.losses.base import Loss, Mask, require_positive, split_right
+from sklearn_ebm.losses.base import Loss, require_positive
+from sklearn_ebm.losses.kinks import positive_part
+from sklearn_ebm.losses.right import Mask, RightAnswers
+from sklearn_ebm.losses.special import xlogy
 
 
 class NLL(Loss):
@@ -55,65 +63,56 @@ class NLL(Loss):
         """Value (n,) and slope (n, m): 1 − p(y) at the right answer, −p(y') elsewhere."""
         if energies.shape[1] == 2:
             return self._of_two(energies, correct)
-        index, right = split_right(energies, correct)
+        xp = namespace_of(energies, correct)
+        answers = RightAnswers(xp, correct)
+        right = answers.take(energies)
         lowest, slope, total = SoftMinimum(self.beta).unnormalised(energies)
         slope *= -1 / total  # sign and normalisation in one pass
-        slope[index] += 1
-        return right - lowest[:, 0] + np.log(total[:, 0]) / self.beta, slope
+        value = overwriting(xp, "log", total)[:, 0]
+        if self.beta != 1:
+            value /= self.beta
+        value += right - lowest[:, 0]
+        return value, answers.add(slope, 1)
 
     def _of_two(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Of two answers: (1/β) log(1 + e^{βu}) with u = F(y) − F(ȳ), and ± σ(βu)."""
         # Signs and exponents instead of choices by a mask, which cost several times as much.
-        sign = np.asarray(correct)[:, 0].astype(energies.dtype)
+        xp = namespace_of(energies, correct)
+        sign = in_dtype(xp, correct[:, 0], energies.dtype)
         sign *= 2
         sign -= 1
         apart = energies[:, 0] - energies[:, 1]
         apart *= sign
         if self.beta != 1:
             apart *= self.beta
-        odds = np.abs(apart)
-        np.negative(odds, out=odds)
-        np.exp(odds, out=odds)  # no exponent is positive
-        slope = np.maximum(odds, apart >= 0)  # e^{min(βu, 0)}
-        slope /= odds + 1
-        value = np.maximum(apart, 0) + np.log1p(odds)
+        value, slope = positive_part(apart, temperature=1.0)
         if self.beta != 1:
             value /= self.beta
-        result = np.empty_like(energies)
-        np.multiply(slope, sign, out=result[:, 0])
-        np.negative(result[:, 0], out=result[:, 1])
-        return value, result
+        return value, with_negative(xp, energies, "multiply", slope, sign)
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
         """Second derivatives β (diag p − p pᵀ); of two answers β p₀p₁ [[1, −1], [−1, 1]]."""
         if energies.shape[1] == 2:
-            odds = energies[:, 0] - energies[:, 1]
-            np.abs(odds, out=odds)
+            xp = namespace_of(energies)
+            odds = overwriting(xp, "abs", energies[:, 0] - energies[:, 1])
             odds *= -self.beta
-            np.exp(odds, out=odds)
-            root = np.sqrt(self.beta * odds)  # p₀p₁ = odds/(1 + odds)²
-            root /= odds + 1
-            vector = np.empty_like(energies)
-            vector[:, 0] = root
-            np.negative(root, out=vector[:, 1])
-            return Curvature(np.zeros_like(energies), ((1.0, vector),))
+            odds = overwriting(xp, "exp", odds)
+            root = xp.sqrt(self.beta * odds)  # p₀p₁ = odds/(1 + odds)²
+            vector = with_negative(xp, energies, "divide", root, odds + 1)
+            return Curvature(xp.zeros_like(energies), ((1.0, vector),))
         probability = SoftMinimum(self.beta).weights(energies)
         return Curvature(self.beta * probability, ((-self.beta, probability),))
 
     def conjugate(self, slope: Array, correct: Mask) -> Array:
         """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""
+        xp = namespace_of(slope, correct)
         if slope.shape[1] == 2:
-            wrong = np.abs(slope[:, 0])  # p(ȳ), whichever of the two is right
-            entropy = wrong * np.log(np.maximum(wrong, np.finfo(wrong.dtype).tiny))
+            wrong = xp.abs(slope[:, 0])  # p(ȳ), whichever of the two is right
             right = 1 - wrong
-            entropy += right * np.log(np.maximum(right, np.finfo(wrong.dtype).tiny))
-            return entropy / self.beta
-        probability = np.negative(slope)
-        probability[right_index(correct)] += 1
-        # p log p is 0 at p = 0, and so is p log(tiny): one logarithm and no branches.
-        entropy = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny))
-        entropy *= np.maximum(probability, 0, out=probability)
-        return entropy.sum(axis=1) / self.beta
+            return (xlogy(wrong, wrong) + xlogy(right, right)) / self.beta
+        probability = RightAnswers(xp, correct).add(-slope, 1)
+        probability = at_least(xp, probability, 0.0)
+        return over_last(xp, "sum", xlogy(probability, probability)) / self.beta
 
     def validate(self, n_answers: int) -> None:
         """Raise ValueError unless β is positive."""

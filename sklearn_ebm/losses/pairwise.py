@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_ebm._arrays import right_index
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import constant, namespace_of
 from sklearn_ebm._params import Array
-from sklearn_ebm.losses.base import Loss, Mask
+from sklearn_ebm.losses.base import Loss
 from sklearn_ebm.losses.contrast import CONTRASTS, Contrast
+from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class PairwiseLoss(Loss):
@@ -49,9 +50,9 @@ class PairwiseLoss(Loss):
 
         Parameters
         ----------
-        right : ndarray
+        right : array
             F(y), the energy of the right answer.
-        offending : ndarray
+        offending : array
             o = F(ȳ) − m, the energy of a wrong answer less its margin. φ must not rise with it.
         temperature : float
             0 for the loss itself. Pass it on to `positive_part` where the loss has a kink, so that
@@ -59,7 +60,7 @@ class PairwiseLoss(Loss):
 
         Returns
         -------
-        value, slope_right, slope_offending : ndarray
+        value, slope_right, slope_offending : array
         """
 
     @property
@@ -107,10 +108,12 @@ class PairwiseLoss(Loss):
         return SmoothedPairwise(self, temperature)
 
     def margins(self, correct: Mask, dtype: Any) -> Any:
-        """Return m: a scalar, or (n, m) where pairs of classes have margins of their own."""
+        """Return m: a number, or (n, m) where pairs of classes have margins of their own."""
         if np.ndim(self.margin) == 0:
-            return self.margin
-        return np.asarray(self.margin, dtype=dtype)[right_index(correct)[1]]
+            return float(self.margin)
+        xp = namespace_of(correct)
+        table = constant(xp, self.margin, dtype, like=correct)
+        return RightAnswers(xp, correct).rows_of(table)
 
     def validate(self, n_answers: int) -> None:
         """Raise ValueError if margin or contrast are out of range for k answers."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sklearn_ebm._namespace import in_dtype, namespace_of
 from sklearn_ebm._params import Array
 from sklearn_ebm.inference import Minimum
-from sklearn_ebm.losses.base import Loss, Mask, split_right
+from sklearn_ebm.losses.base import Loss
 from sklearn_ebm.losses.nll import NLL
+from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class Perceptron(Loss):
@@ -33,8 +35,10 @@ class Perceptron(Loss):
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 at y and −1 at ŷ where they differ, else 0."""
+        xp = namespace_of(energies, correct)
         lowest, weights = Minimum()(energies)
-        return split_right(energies, correct)[1] - lowest, correct - weights
+        value = RightAnswers(xp, correct).take(energies) - lowest
+        return value, in_dtype(xp, correct, energies.dtype) - weights
 
     def is_smooth(self, n_answers: int) -> bool:
         """It is not: the slope jumps where the lowest answer changes."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses.kinks import positive_part, positive_part_curvature
 from sklearn_ebm.losses.pairwise import PairwiseLoss
@@ -60,10 +59,10 @@ class Simple(PairwiseLoss):
         """Second derivatives; zero but for the soft kinks."""
         return (
             positive_part_curvature(right, temperature),
-            np.zeros_like(right),
+            namespace_of(right).zeros_like(right),
             positive_part_curvature(-offending, temperature),
         )
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = 0 for slopes in [0, 1] and [−1, 0]."""
-        return np.zeros_like(slope_right)
+        return namespace_of(slope_right).zeros_like(slope_right)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import xlogy
-
+from sklearn_ebm._namespace import at_least, namespace_of
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses.base import require_positive
 from sklearn_ebm.losses.pairwise import PairwiseLoss
+from sklearn_ebm.losses.special import xlogy
 
 
 class SquareExp(PairwiseLoss):
@@ -51,18 +50,19 @@ class SquareExp(PairwiseLoss):
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
         """F(y)² + γ e^{−F(ȳ)} and its slopes; it has no kink."""
-        push = self.gamma * np.exp(-offending)
+        push = self.gamma * namespace_of(offending).exp(-offending)
         return right**2 + push, 2 * right, -push
 
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: 2 and γ e^{−F(ȳ)}."""
-        return np.full_like(right, 2), np.zeros_like(right), self.gamma * np.exp(-offending)
+        xp = namespace_of(right, offending)
+        return xp.full_like(right, 2), xp.zeros_like(right), self.gamma * xp.exp(-offending)
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = p²/4 + a log(a/γ) − a for slopes p and −a ≤ 0."""
-        push = np.maximum(-slope_offending, 0)
+        push = at_least(namespace_of(slope_offending), -slope_offending, 0.0)
         return slope_right**2 / 4 + xlogy(push, push / self.gamma) - push
 
     def validate(self, n_answers: int) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from sklearn_ebm._namespace import at_least, in_dtype, namespace_of
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
@@ -49,17 +48,19 @@ class SquareSquare(PairwiseLoss):
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
         """([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m; no kink."""
-        low, high = np.maximum(right, 0), np.maximum(-offending, 0)
+        xp = namespace_of(right, offending)
+        low, high = at_least(xp, right, 0.0), at_least(xp, -offending, 0.0)
         return low**2 + high**2, 2 * low, -2 * high
 
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
         """Second derivatives: 2 on the active sides."""
+        xp = namespace_of(right, offending)
         return (
-            2 * (right > 0).astype(right.dtype),
-            np.zeros_like(right),
-            2 * (offending < 0).astype(right.dtype),
+            2 * in_dtype(xp, right > 0, right.dtype),
+            xp.zeros_like(right),
+            2 * in_dtype(xp, offending < 0, right.dtype),
         )
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
