@@ -12,8 +12,10 @@ from scipy import sparse
 
 from sklearn_ebm._arrays import blocks_of, column_moments, row_slices, scaled_rows, take_rows
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.steps import as_in, floating
 from sklearn_ebm.energies.templates import (
     template_energies,
     template_gradient,
@@ -26,6 +28,9 @@ LARGEST_SQUARE = 1e280
 
 # Largest rounding, relative to a deviation, that a folded mean may leave in a column.
 CANCELLATION = 1e-9
+
+# Rounding of floats by their size in bytes.
+EPSILON = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps)}
 
 
 class Standardized(Energy):
@@ -93,28 +98,26 @@ class Standardized(Energy):
 
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, pullback and pushforward."""
-        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
-        folded = self.mean
-        if self._cancels(rows.dtype):
-            rows, folded = rows - self.mean.astype(rows.dtype), np.zeros_like(self.mean)
+        xp = namespace_of(X)
+        rows, folded = floating(xp, X), self.mean
+        if self._cancels(4 if rows.dtype == xp.float32 else 8):
+            rows, folded = rows - as_in(xp, self.mean, rows), np.zeros_like(self.mean)
 
         def pullback(slope: Array) -> Params:
             gradient = template_gradient(slope, rows)
+            deviation = as_in(xp, self.deviation, gradient, xp.float64)
             if not self.fit_intercept:
-                return {"coef": gradient / self.deviation}
-            constant = -slope.sum(axis=0)
+                return {"coef": gradient / deviation}
+            constant = -xp.sum(slope, axis=0)[:, None]
             if folded.any():
-                gradient = gradient - constant[:, None] * folded
-            result = np.empty((slope.shape[1], len(self.deviation) + 1))
-            np.divide(gradient, self.deviation, out=result[:, :-1])
-            result[:, -1] = constant
-            return {"coef": result}
+                gradient = gradient - constant * as_in(xp, folded, gradient, xp.float64)
+            return {"coef": xp.concat([gradient / deviation, constant], axis=1)}
 
         def pushforward(direction: Params) -> Array:
             plain = self._plain(direction, folded)
             energies = template_energies(plain["coef"], rows)
             if self.fit_intercept:
-                energies -= plain["intercept"].astype(rows.dtype, copy=False)
+                energies -= as_in(xp, plain["intercept"], rows)
             return energies
 
         return Linearization(pushforward(params), pullback, pushforward)
@@ -132,18 +135,21 @@ class Standardized(Energy):
         return self._plain(params, self.mean)
 
     def _plain(self, params: Params, mean: Array) -> Params:
-        coef = params["coef"]
+        xp, coef = namespace_of(params["coef"]), params["coef"]
+        deviation, mean = (
+            as_in(xp, moment, coef, xp.float64) for moment in (self.deviation, mean)
+        )
         if not self.fit_intercept:
-            return {"coef": coef / self.deviation}
-        plain = coef[:, :-1] / self.deviation
+            return {"coef": coef / deviation}
+        plain = coef[:, :-1] / deviation
         return {"coef": plain, "intercept": coef[:, -1] - plain @ mean}
 
-    def _cancels(self, dtype: Any) -> bool:
+    def _cancels(self, itemsize: int) -> bool:
         """Whether a mean so much larger than the deviation must be taken off the rows themselves.
 
         Folded into the templates it would leave a difference of large numbers in the energies.
         """
-        return self._farthest * float(np.finfo(dtype).eps) > CANCELLATION
+        return self._farthest * EPSILON[itemsize] > CANCELLATION
 
     @cached_property
     def _farthest(self) -> float:
