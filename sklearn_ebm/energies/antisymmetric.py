@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._namespace import namespace_of
+from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.steps import opposites
 

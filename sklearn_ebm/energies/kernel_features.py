@@ -81,21 +81,21 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X : array or CSR of shape (n, d)
         of_units : callable
             Rows in units of the kernel, and where NumPy may write the features of them, if it
-            likes -> features.
+            likes -> features, which are rounded to the dtype of X.
         """
         xp = namespace_of(X)
         blocks = list(row_slices(X.shape[0], self._n_features_out // ROW_SHARE)) or [slice(0)]
         if xp is not numpy_namespace:
-            result: Array = xp.concat(
-                [of_units(self._units(take_rows(X, rows)), None) for rows in blocks], axis=0
-            )
-            return result
+            parts = (of_units(self._units(take_rows(X, rows)), None) for rows in blocks)
+            joined: Array = xp.concat([as_in(xp, part, X) for part in parts], axis=0)
+            return joined
         result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         for rows in blocks:
             place = result[rows]
             features = of_units(self._units(take_rows(X, rows)), place)
             if features is not place:
                 place[...] = features
+            del features  # or that of the next block would come on top of it
         return result
 
 
@@ -199,7 +199,7 @@ class FourierFeatures(KernelFeatures):
             angles += offsets
             features = overwriting(xp, "cos", angles)
             features *= float(np.sqrt(2 / self._n_features_out))
-            return as_in(xp, features, X)
+            return features
 
         return self._in_blocks(X, of_units)
 

@@ -136,9 +136,7 @@ class Standardized(Energy):
 
     def _plain(self, params: Params, mean: Array) -> Params:
         xp, coef = namespace_of(params["coef"]), params["coef"]
-        deviation, mean = (
-            as_in(xp, moment, coef, xp.float64) for moment in (self.deviation, mean)
-        )
+        deviation, mean = (as_in(xp, moment, coef, xp.float64) for moment in (self.deviation, mean))
         if not self.fit_intercept:
             return {"coef": coef / deviation}
         plain = coef[:, :-1] / deviation
