@@ -158,9 +158,8 @@ class Energy(BaseEstimator, ABC):
 
         Rows and parameters may be arrays of any library that follows the Array API standard, as
         tensors of PyTorch do: the namespace of X has the functions to use, and the result is of its
-        library, on its device. What `prepared` settled is in NumPy and moved there. An energy that
-        works on NumPy's arrays alone is no less of one; then nothing but NumPy can be learnt from
-        or predicted for. Sparse rows are always SciPy's.
+        library, on its device. What `prepared` settled is in NumPy and moved there. An energy
+        that is written for NumPy alone does for arrays of NumPy. Sparse rows are always SciPy's.
 
         Parameters
         ----------

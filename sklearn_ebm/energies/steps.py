@@ -124,7 +124,7 @@ def not_below_zero(xp: Any, array: Array) -> Array:
     """max(a, 0), in the memory of the array where the library can."""
     if xp is numpy_namespace:
         return np.maximum(array, 0, out=array)
-    result: Array = xp.clip(array, min=0)
+    result: Array = xp.maximum(array, xp.zeros_like(array))
     return result
 
 
