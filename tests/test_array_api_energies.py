@@ -251,6 +251,7 @@ def test_standardized_and_antisymmetric(fit_intercept, mean, dtype, library):
         for wide in (True, False):
             params = {"coef": rng.normal(size=shape).astype(np.float64 if wide else dtype)}
             compare(made, params, X, library, dtype)
+        assert_same(made.features(library.of(X)), made.features(X), library, dtype)
 
 
 # Functions of one number --------------------------------------------------------------------------

@@ -233,7 +233,7 @@ class Prototypes(Energy):
                 slope = pull.xp.sum(slope, axis=1, keepdims=True)
             return pull.back(slope[:, :, None] * share)
 
-        energies = pull.xp.repeat(free, self.n_answers, axis=1) if pools == 1 else free
+        energies = pull.xp.concat([free] * self.n_answers, axis=1) if pools == 1 else free
         return Linearization(energies, pullback)
 
     def latent_energies(self, params: Params, X: Any) -> Array:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from sklearn_ebm._arrays import blocks_of, column_moments, row_slices, scaled_rows, take_rows
 from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._namespace import namespace_of
+from sklearn_ebm._namespace import namespace_of, numpy_namespace
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.steps import as_in, floating
@@ -205,13 +205,19 @@ class Standardized(Energy):
 
     def features(self, X: Any, dtype: Any = None) -> Any:
         """φ(x) of some rows: dense, or CSR for CSR."""
+        xp = namespace_of(X)
         if not self.fit_intercept and not self.mean.any() and (self.deviation == 1).all():
-            return X.astype(dtype or X.dtype, copy=False)
+            return as_in(xp, X, X, dtype)
         if sparse.issparse(X):
             rows = X.multiply(1 / self.deviation).tocsr()
             if self.fit_intercept:
                 rows = sparse.hstack([rows, np.ones((X.shape[0], 1))], format="csr")
             return rows.astype(dtype or X.dtype, copy=False)
+        if xp is not numpy_namespace:
+            wide = as_in(xp, X, X, xp.float64)
+            wide = (wide - as_in(xp, self.mean, wide)) * as_in(xp, 1 / self.deviation, wide)
+            constant = [xp.ones_like(wide[:, :1])] * self.fit_intercept
+            return as_in(xp, xp.concat([wide, *constant], axis=1), X, dtype)
         rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=dtype or X.dtype)
         rows[:, : X.shape[1]] = scaled_rows(X, self.mean, 1 / self.deviation)
         if self.fit_intercept:
