@@ -216,7 +216,7 @@ class Standardized(Energy):
         if xp is not numpy_namespace:
             wide = as_in(xp, X, X, xp.float64)
             wide = (wide - as_in(xp, self.mean, wide)) * as_in(xp, 1 / self.deviation, wide)
-            constant = [xp.ones_like(wide[:, :1])] * self.fit_intercept
+            constant = [xp.ones_like(wide[:, :1])] * int(self.fit_intercept)
             return as_in(xp, xp.concat([wide, *constant], axis=1), X, dtype)
         rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=dtype or X.dtype)
         rows[:, : X.shape[1]] = scaled_rows(X, self.mean, 1 / self.deviation)
