@@ -14,7 +14,7 @@ from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.standardized import Standardized
-from sklearn_ebm.energies.steps import as_in, floating
+from sklearn_ebm.energies.steps import as_in, column_sums, floating
 from sklearn_ebm.energies.templates import (
     template_energies,
     template_gradient,
@@ -100,7 +100,7 @@ class Linear(Energy):
         def pullback(slope: Array) -> Params:
             gradient: Params = {"coef": template_gradient(slope, rows)}
             if self.fit_intercept:
-                gradient["intercept"] = -xp.sum(slope, axis=0)
+                gradient["intercept"] = -column_sums(xp, slope)
             return gradient
 
         def pushforward(direction: Params) -> Array:

@@ -23,7 +23,7 @@ from scipy import sparse
 from sklearn_ebm._namespace import namespace_of, overwriting
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm.energies.activations import Activation
-from sklearn_ebm.energies.steps import as_in, dots, product, put
+from sklearn_ebm.energies.steps import as_in, column_sums, dots, product, put
 
 # Keeps the deviation of the units of a row from zero.
 EPSILON = 1e-5
@@ -57,7 +57,7 @@ def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Bac
             gradient = product(xp, h.T, slope, out.get(f"{name}_weight"))
         put(out, f"{name}_weight", gradient)
         if bias is not None:
-            put(out, f"{name}_bias", xp.sum(slope, axis=0))
+            put(out, f"{name}_bias", column_sums(xp, slope))
         return slope if first else product(xp, slope, weight.T)
 
     return z, backward
@@ -79,7 +79,7 @@ def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]
 
     def backward(slope: Array, out: Params) -> Array:
         put(out, f"{name}_gain", dots(xp, slope, unit, axis=0))
-        put(out, f"{name}_shift", xp.sum(slope, axis=0))
+        put(out, f"{name}_shift", column_sums(xp, slope))
         slope *= gain
         along = dots(xp, slope, unit, axis=1)[:, None] / slope.shape[1]
         slope -= xp.mean(slope, axis=1, keepdims=True)

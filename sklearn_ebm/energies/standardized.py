@@ -15,7 +15,7 @@ from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._namespace import namespace_of, numpy_namespace
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
-from sklearn_ebm.energies.steps import as_in, floating
+from sklearn_ebm.energies.steps import as_in, column_sums, floating
 from sklearn_ebm.energies.templates import (
     template_energies,
     template_gradient,
@@ -108,7 +108,7 @@ class Standardized(Energy):
             deviation = as_in(xp, self.deviation, gradient, xp.float64)
             if not self.fit_intercept:
                 return {"coef": gradient / deviation}
-            constant = -xp.sum(slope, axis=0)[:, None]
+            constant = -column_sums(xp, slope)[:, None]
             if folded.any():
                 gradient = gradient - constant * as_in(xp, folded, gradient, xp.float64)
             return {"coef": xp.concat([gradient / deviation, constant], axis=1)}
