@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm.energies.metrics import Metric
-from sklearn_ebm.energies.steps import dots, not_below_zero
+from sklearn_ebm.energies.steps import as_in, dots, not_below_zero
 
 # Differences of sums below so many units of their rounding are nothing.
 ROUNDING = 64
@@ -47,11 +47,10 @@ class Pull:
         self.rows = rows
         self.root = root
         self.xp = xp = namespace_of(rows.plain)
-        dtype = rows.plain.dtype
         flat = xp.reshape(places, (-1, places.shape[-1]))
         turned = metric.transform(flat, root)  # in float64, then rounded once
-        self.places, self.turned = xp.astype(flat, dtype), xp.astype(turned, dtype)
-        lengths = xp.astype(dots(xp, turned, turned, axis=1), dtype)
+        self.places, self.turned = as_in(xp, flat, rows.plain), as_in(xp, turned, rows.plain)
+        lengths = as_in(xp, dots(xp, turned, turned, axis=1), rows.plain)
         energies: Array = -2 * self.turned @ rows.turned.T
         energies += _lengths(rows.turned)
         energies += lengths[:, None]
