@@ -171,7 +171,7 @@ def test_the_pullback_is_the_transpose_of_the_derivative(name, number, n_answers
 
 @every_dtype
 @pytest.mark.parametrize("number", range(len(ENERGIES["prototypes"].examples)))
-def test_latent_energies_and_responsibilities(number, dtype, library):
+def test_latent_energies(number, dtype, library):
     energy, X, params = case("prototypes", number, 3)
     params, X = of_dtype(params, dtype), X.astype(dtype)
     theirs, rows = {name: library.of(value) for name, value in params.items()}, library.of(X)
