@@ -7,14 +7,14 @@ import array_api_strict
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.special import expit, ndtr
+from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm.checks.energies import energy_cases
 from sklearn_ebm.energies import ENERGIES, MLP, Featured, Kernel, Linear
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.energies.standardized import Standardized
-from sklearn_ebm.energies.steps import logistic, normal_share
+from sklearn_ebm.energies.steps import normal_share
 
 # float32 through the inverse root of a kernel, and through layers, loses some digits.
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}
@@ -269,14 +269,6 @@ def test_the_normal_distribution_function(dtype, library):
     rounding = np.finfo(dtype).eps * (8 + 2 * Z**2)
     assert (np.abs(found - expected)[kept] <= (rounding * expected)[kept]).all()
     assert (found[~kept] < 2 * np.finfo(dtype).tiny).all()
-
-
-@every_dtype
-def test_the_logistic_function(dtype, library):
-    z = np.concatenate([Z, [-1e4, 1e4, -80.0, 80.0]]).astype(dtype)
-    found = library.numpy(logistic(library.xp, library.of(z)))
-    assert found.dtype == dtype
-    np.testing.assert_allclose(found, expit(z), rtol=8 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("turned", [lambda a: a[::-1], np.asfortranarray, np.broadcast_to])

@@ -14,7 +14,6 @@ from sklearn_ebm._namespace import namespace_of, overwriting
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.energies.steps import (
-    logistic,
     normal_share,
     not_below_zero,
     one_minus,
@@ -73,7 +72,10 @@ class SiLU:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value; z and σ(z) are kept."""
-        share = logistic(namespace_of(z), z)
+        # σ(z) = (1 + tanh(z/2))/2 takes a fraction of the time of an exponential and a division.
+        share = overwriting(namespace_of(z), "tanh", z * 0.5)
+        share *= 0.5
+        share += 0.5
         return z * share, (z, share)
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:

@@ -35,6 +35,9 @@ Backward: TypeAlias = Callable[[Array, Params], Array]
 def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Backward]:
     """H W + b, and the way back; the rows themselves need no slopes.
 
+    Several networks, each with rows of its own, are one product: all shapes then have one more
+    axis in front.
+
     Parameters
     ----------
     params : dict
@@ -48,17 +51,17 @@ def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Bac
     xp = namespace_of(h)
     z = np.asarray(h @ weight) if sparse.issparse(h) else product(xp, h, weight)
     if bias is not None:
-        z += bias
+        z += bias[..., None, :]
 
     def backward(slope: Array, out: Params) -> Array:
         if sparse.issparse(h):
             gradient = h.T @ slope
         else:
-            gradient = product(xp, h.T, slope, out.get(f"{name}_weight"))
+            gradient = product(xp, xp.matrix_transpose(h), slope, out.get(f"{name}_weight"))
         put(out, f"{name}_weight", gradient)
         if bias is not None:
             put(out, f"{name}_bias", column_sums(xp, slope))
-        return slope if first else product(xp, slope, weight.T)
+        return slope if first else product(xp, slope, xp.matrix_transpose(weight))
 
     return z, backward
 

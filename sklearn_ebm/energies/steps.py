@@ -11,7 +11,7 @@ from typing import Any
 
 import array_api_compat
 import numpy as np
-from scipy.special import erfcx, expit, ndtr
+from scipy.special import erfcx, ndtr
 
 from sklearn_ebm._namespace import numpy_namespace
 from sklearn_ebm._params import Array, Params
@@ -81,13 +81,17 @@ def opposites(xp: Any, values: Array) -> Array:
 
 def product(xp: Any, one: Any, other: Any, out: Array | None = None) -> Array:
     """One @ other; NumPy writes it into `out` where that is given."""
-    result: Array = np.dot(one, other, out=out) if xp is numpy_namespace else one @ other
+    result: Array = np.matmul(one, other, out=out) if xp is numpy_namespace else one @ other
     return result
 
 
 def column_sums(xp: Any, array: Array) -> Array:
-    """Sum of each column; the function around NumPy's reduction takes longer than few rows do."""
-    result: Array = np.add.reduce(array, axis=0) if xp is numpy_namespace else xp.sum(array, axis=0)
+    """Sum of each column of matrices (..., n, p).
+
+    The function around NumPy's reduction takes longer than few rows do.
+    """
+    reduce = np.add.reduce if xp is numpy_namespace else xp.sum
+    result: Array = reduce(array, axis=-2)
     return result
 
 
@@ -143,17 +147,6 @@ def times_mask(xp: Any, array: Array, mask: Any) -> Array:
     """The array where the mask holds, 0 elsewhere; in its memory where the library can."""
     array *= mask if xp is numpy_namespace else xp.astype(mask, array.dtype)
     return array
-
-
-def logistic(xp: Any, z: Array) -> Array:
-    """1/(1 + e⁻ᶻ), without overflow."""
-    result: Array
-    if xp is numpy_namespace:
-        result = expit(z)
-        return result
-    odds = xp.exp(-xp.abs(z))
-    result = xp.where(z >= 0, xp.ones_like(z), odds) / (1 + odds)
-    return result
 
 
 def normal_share(xp: Any, z: Array) -> Array:
