@@ -126,7 +126,9 @@ def sparse_rows(X: Any, rows: slice) -> Any:
 
 def take_rows(X: Any, rows: slice) -> Any:
     """Rows of an array or a CSR matrix, without a copy."""
-    return sparse_rows(X, rows) if sparse.issparse(X) and X.format == "csr" else X[rows]
+    if sparse.issparse(X):
+        return sparse_rows(X, rows) if X.format == "csr" else X[rows]
+    return X[rows, ...]
 
 
 def scaled_rows(X: Any, origin: Any, scale: Any) -> npt.NDArray[np.float64]:

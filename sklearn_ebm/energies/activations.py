@@ -1,7 +1,7 @@
 """What a unit of a network makes of its input, and the derivative of that.
 
-Each activation works in place where that saves time: it may overwrite its input, and what it keeps
-for the way back is its output where the derivative follows from that.
+Each activation works in place where that saves time and the library can: it may overwrite its
+input, and what it keeps for the way back is its output where the derivative follows from that.
 """
 
 from __future__ import annotations
@@ -9,10 +9,16 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.special import ndtr
 
+from sklearn_ebm._namespace import namespace_of, overwriting
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import Registry
+from sklearn_ebm.energies.steps import (
+    normal_share,
+    not_below_zero,
+    one_minus,
+    times_mask,
+)
 
 
 class Activation(Protocol):
@@ -23,8 +29,8 @@ class Activation(Protocol):
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value at z, which may be overwritten, and what `backward` needs."""
 
-    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
-        """Multiply slopes by the derivative, in place."""
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
+        """Slopes times the derivative, in place where the library can."""
 
 
 class ReLU:
@@ -34,12 +40,12 @@ class ReLU:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value in place; it also says which units are on."""
-        np.maximum(z, 0, out=z)
+        z = not_below_zero(namespace_of(z), z)
         return z, (z,)
 
-    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
-        """Multiply slopes by [z > 0]."""
-        slope *= kept[0] > 0
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
+        """Slopes times [z > 0]."""
+        return times_mask(namespace_of(slope), slope, kept[0] > 0)
 
 
 class Tanh:
@@ -49,14 +55,14 @@ class Tanh:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value in place; the derivative follows from it."""
-        np.tanh(z, out=z)
+        z = overwriting(namespace_of(z), "tanh", z)
         return z, (z,)
 
-    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
-        """Multiply slopes by 1 − h²."""
-        derivative = np.square(kept[0])
-        np.subtract(1, derivative, out=derivative)
-        slope *= derivative
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
+        """Slopes times 1 − h²."""
+        xp = namespace_of(slope)
+        slope *= one_minus(xp, xp.square(kept[0]))
+        return slope
 
 
 class SiLU:
@@ -67,20 +73,20 @@ class SiLU:
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value; z and σ(z) are kept."""
         # σ(z) = (1 + tanh(z/2))/2 takes a fraction of the time of an exponential and a division.
-        share = np.multiply(z, 0.5)
-        np.tanh(share, out=share)
+        share = overwriting(namespace_of(z), "tanh", z * 0.5)
         share *= 0.5
         share += 0.5
         return z * share, (z, share)
 
-    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
-        """Multiply slopes by σ (1 + z (1 − σ))."""
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
+        """Slopes times σ (1 + z (1 − σ))."""
         z, share = kept
-        derivative = np.subtract(1, share)
+        derivative = 1 - share
         derivative *= z
         derivative += 1
         derivative *= share
         slope *= derivative
+        return slope
 
 
 class GELU:
@@ -90,19 +96,21 @@ class GELU:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value; z and Φ(z) are kept."""
-        share = ndtr(z)
+        share = normal_share(namespace_of(z), z)
         return z * share, (z, share)
 
-    def backward(self, slope: Array, kept: tuple[Array, ...]) -> None:
-        """Multiply slopes by Φ(z) + z φ(z)."""
+    def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
+        """Slopes times Φ(z) + z φ(z)."""
         z, share = kept
-        derivative = np.square(z)
+        xp = namespace_of(z)
+        derivative = xp.square(z)
         derivative *= -0.5
-        np.exp(derivative, out=derivative)
+        derivative = overwriting(xp, "exp", derivative)
         derivative *= 1 / float(np.sqrt(2 * np.pi))
         derivative *= z
         derivative += share
         slope *= derivative
+        return slope
 
 
 #: Every activation by its name.

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.steps import opposites
 
 
 class Antisymmetric(Energy):
@@ -152,7 +154,4 @@ class Antisymmetric(Energy):
 
 def _both(energy: Array) -> Array:
     """The energies of both answers, (n, 2), side by side in memory (Fortran order)."""
-    energies = np.empty((2, len(energy)), dtype=energy.dtype)
-    np.negative(energy[:, 0], out=energies[0])
-    energies[1] = energy[:, 0]
-    return energies.T
+    return opposites(namespace_of(energy), energy[:, 0])

@@ -17,9 +17,12 @@ from sklearn_ebm._params import Array, Params, Shapes
 class Linearization(NamedTuple):
     """Energies of some rows, and how they answer to the parameters.
 
+    All arrays, those that go in and those that come out, are of the library of the rows, and on
+    their device.
+
     Attributes
     ----------
-    energies : ndarray of shape (n, m) or (n, m, z)
+    energies : array of shape (n, m) or (n, m, z)
         Energies of m answers (and z latent values); low where x and y fit.
     pullback : callable
         dE (same shape as energies) -> gradient by parameter, summed over the rows.
@@ -52,7 +55,7 @@ class Energy(BaseEstimator, ABC):
         Whether F is linear in the parameters. A convex loss then has a duality gap.
     difference : callable or None
         ``(params, X) -> F(x, 1) − F(x, 0)`` for two answers, (n,), where that takes less work than
-        both energies.
+        both energies; of the library of X, as `linearize`.
     stochastic : bool
         Whether ``solver="auto"`` learns it from mini-batches: for energies with many parameters and
         many minima, where single steps on few rows go further than exact ones on all.
@@ -151,7 +154,26 @@ class Energy(BaseEstimator, ABC):
 
     @abstractmethod
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
-        """Energies of all classes (``answers=None``) or of given answers, and their derivatives."""
+        """Energies of all classes (``answers=None``) or of given answers, and their derivatives.
+
+        Rows and parameters may be arrays of any library that follows the Array API standard, as
+        tensors of PyTorch do: the namespace of X has the functions to use, and the result is of its
+        library, on its device. What `prepared` settled is in NumPy and moved there. An energy
+        that is written for NumPy alone does for arrays of NumPy. Sparse rows are always SciPy's.
+
+        Parameters
+        ----------
+        params : dict
+            Arrays of the library of X, as in `shapes`, in float64 or the dtype of X.
+        X : array or CSR of shape (n, d)
+        answers : None
+            Given answers are for energies of answers that are no classes.
+
+        Returns
+        -------
+        Linearization
+            Energies in the dtype of X.
+        """
 
     def n_templates(self, n_answers: int) -> int:
         """Return how many templates meet the features: one for each answer, unless tied."""

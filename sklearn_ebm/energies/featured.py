@@ -11,8 +11,10 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import clone
 
+from sklearn_ebm._namespace import namespace_of, numpy_namespace
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.steps import as_in
 
 # Features exist for one block of rows at a time, and go through few operations: a block may have
 # more of them than it has energies.
@@ -110,16 +112,20 @@ class Featured(Energy):
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
 
         Returns
         -------
-        ndarray or CSR of shape (n, p)
+        array or CSR of shape (n, p)
+            Of the library of X.
         """
         features = self.transformer.transform(X)
         if sparse.issparse(features):
             return features.tocsr().astype(X.dtype, copy=False)
-        return np.asarray(features, dtype=X.dtype)
+        xp = namespace_of(X)
+        if xp is numpy_namespace:
+            return np.asarray(features, dtype=X.dtype)
+        return as_in(xp, features, X)
 
     def prepared(
         self,
@@ -184,7 +190,8 @@ class Featured(Energy):
         Parameters
         ----------
         params : dict
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
+            Of any library that the transformer takes.
         answers : None
 
         Returns

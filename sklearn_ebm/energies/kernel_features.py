@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -14,7 +15,9 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import rbf_kernel
 
 from sklearn_ebm._arrays import row_slices, take_rows
+from sklearn_ebm._namespace import namespace_of, numpy_namespace, overwriting
 from sklearn_ebm._params import Array
+from sklearn_ebm.energies.steps import as_in, dots, not_below_zero, product
 
 # Added to the diagonal of the kernel of the landmarks, relative to its trace, so that it has a
 # triangular factor whose inverse rounding does not spoil.
@@ -55,14 +58,45 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return True
 
     def _units(self, X: Any) -> Any:
-        scale = X.dtype.type(self.scale)
+        xp = namespace_of(X)
+        scale = as_in(xp, np.float64(self.scale), X)
         if self.centre is None:
             return X * scale
         if sparse.issparse(X):
             X = X.toarray()
-        units = X - self.centre.astype(X.dtype, copy=False)
+        units = X - as_in(xp, self.centre, X)
         units *= scale
         return units
+
+    @property
+    def _n_features_out(self) -> int:
+        """p."""
+        raise NotImplementedError
+
+    def _in_blocks(self, X: Any, of_units: Callable[[Any, Array | None], Array]) -> Array:
+        """Features (n, p) in the dtype of X, for blocks of rows at a time.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (n, d)
+        of_units : callable
+            Rows in units of the kernel, and where NumPy may write the features of them, if it
+            likes -> features, which are rounded to the dtype of X.
+        """
+        xp = namespace_of(X)
+        blocks = list(row_slices(X.shape[0], self._n_features_out // ROW_SHARE)) or [slice(0)]
+        if xp is not numpy_namespace:
+            parts = (of_units(self._units(take_rows(X, rows)), None) for rows in blocks)
+            joined: Array = xp.concat([as_in(xp, part, X) for part in parts], axis=0)
+            return joined
+        result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        for rows in blocks:
+            place = result[rows]
+            features = of_units(self._units(take_rows(X, rows)), place)
+            if features is not place:
+                place[...] = features
+            del features  # or that of the next block would come on top of it
+        return result
 
 
 class NystroemFeatures(KernelFeatures):
@@ -112,15 +146,16 @@ class NystroemFeatures(KernelFeatures):
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
         """
-        landmarks = self.units.astype(X.dtype, copy=False)
-        result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        inverse = self.inverse.astype(X.dtype, copy=False)
-        for rows in row_slices(X.shape[0], self._n_features_out // ROW_SHARE):
-            kernel = rbf_kernel(self._units(take_rows(X, rows)), landmarks, gamma=1.0)
-            np.dot(kernel, inverse, out=result[rows])
-        return result
+        xp = namespace_of(X)
+        landmarks = self.units
+        if sparse.issparse(landmarks) and xp is not numpy_namespace:
+            landmarks = landmarks.toarray()
+        landmarks, inverse = as_in(xp, landmarks, X), as_in(xp, self.inverse, X)
+        return self._in_blocks(
+            X, lambda units, out: product(xp, _gaussian(xp, units, landmarks), inverse, out)
+        )
 
 
 class FourierFeatures(KernelFeatures):
@@ -152,13 +187,36 @@ class FourierFeatures(KernelFeatures):
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
         """
-        result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        # The sampler works in float64: block by block, that is never large.
-        for rows in row_slices(X.shape[0], self._n_features_out // ROW_SHARE):
-            result[rows] = self.sampler.transform(self._units(take_rows(X, rows)))
-        return result
+        # As the sampler does, in float64: block by block, that is never large.
+        xp = namespace_of(X)
+        frequencies = as_in(xp, self.sampler.random_weights_, X, xp.float64)
+        offsets = as_in(xp, self.sampler.random_offset_, X, xp.float64)
+
+        def of_units(units: Any, out: Array | None) -> Array:
+            angles = as_in(xp, units, X, xp.float64) @ frequencies
+            angles += offsets
+            features = overwriting(xp, "cos", angles)
+            features *= float(np.sqrt(2 / self._n_features_out))
+            return features
+
+        return self._in_blocks(X, of_units)
+
+
+def _gaussian(xp: Any, rows: Any, landmarks: Any) -> Array:
+    """Return exp(−‖x − l‖²) for all rows and landmarks, in the dtype of the rows."""
+    kernel: Array
+    if xp is numpy_namespace:
+        kernel = rbf_kernel(rows, landmarks, gamma=1.0)
+        return kernel
+    # As scikit-learn has them: squares in float64, then rounded.
+    one, other = (as_in(xp, points, rows, xp.float64) for points in (rows, landmarks))
+    square = -2 * one @ other.T
+    square += dots(xp, one, one, axis=1)[:, None]
+    square += dots(xp, other, other, axis=1)
+    kernel = xp.exp(-as_in(xp, not_below_zero(xp, square), rows))
+    return kernel
 
 
 def inv_triangular(matrix: Array) -> Array:

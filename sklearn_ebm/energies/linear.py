@@ -10,9 +10,11 @@ from scipy import sparse
 
 from sklearn_ebm._arrays import column_norms
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.standardized import Standardized
+from sklearn_ebm.energies.steps import as_in, column_sums, floating
 from sklearn_ebm.energies.templates import (
     template_energies,
     template_gradient,
@@ -82,7 +84,7 @@ class Linear(Energy):
         ----------
         params : dict
             ``coef`` (k, d) and, with an intercept, ``intercept`` (k,).
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
             Rows.
         answers : None
             A linear energy scores all classes.
@@ -92,18 +94,19 @@ class Linear(Energy):
         Linearization
             The energies lie in memory answer by answer (Fortran order).
         """
-        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+        xp = namespace_of(X)
+        rows = floating(xp, X)
 
         def pullback(slope: Array) -> Params:
             gradient: Params = {"coef": template_gradient(slope, rows)}
             if self.fit_intercept:
-                gradient["intercept"] = -slope.sum(axis=0)
+                gradient["intercept"] = -column_sums(xp, slope)
             return gradient
 
         def pushforward(direction: Params) -> Array:
             energies = template_energies(direction["coef"], rows)
             if self.fit_intercept:
-                energies -= direction["intercept"].astype(rows.dtype, copy=False)
+                energies -= as_in(xp, direction["intercept"], rows)
             return energies
 
         return Linearization(pushforward(params), pullback, pushforward)
@@ -114,19 +117,20 @@ class Linear(Energy):
         Parameters
         ----------
         params : dict
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
 
         Returns
         -------
-        ndarray of shape (n,)
+        array of shape (n,)
         """
         if type(self).linearize is not Linear.linearize:
             energies = self.linearize(params, X).energies
             return energies[:, 1] - energies[:, 0]
-        template = params["coef"][:1] - params["coef"][1:]
-        result = X @ template[0].astype(X.dtype, copy=False)
+        xp = namespace_of(X)
+        template = params["coef"][0, :] - params["coef"][1, :]
+        result = X @ as_in(xp, template, X)
         if self.fit_intercept:
-            result += X.dtype.type(params["intercept"][0] - params["intercept"][1])
+            result += as_in(xp, params["intercept"][0] - params["intercept"][1], X)
         return result
 
     def curvature_scale(

@@ -9,8 +9,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Shapes
 from sklearn_ebm._registry import Registry
+from sklearn_ebm.energies.steps import as_in
 
 # So much of the scatter within the cells is replaced by that of all rows: the start of a learnt
 # metric then has an inverse, also where prototypes sit on the rows themselves.
@@ -113,7 +115,7 @@ class Diagonal(Metric):
 
     def transform(self, rows: Any, root: Array) -> Any:
         """ω ∘ x for each row."""
-        root = root.astype(rows.dtype, copy=False)
+        root = as_in(namespace_of(rows), root, rows)
         return rows.multiply(root).tocsr() if sparse.issparse(rows) else rows * root
 
     def back(self, rows: Any, root: Array) -> Any:
@@ -153,11 +155,11 @@ class Full(Metric):
 
     def transform(self, rows: Any, root: Array) -> Any:
         """XΩᵀ."""
-        return rows @ root.astype(rows.dtype, copy=False).T
+        return rows @ as_in(namespace_of(rows), root, rows).T
 
     def back(self, rows: Any, root: Array) -> Any:
         """VΩ."""
-        return rows @ root.astype(rows.dtype, copy=False)
+        return rows @ as_in(namespace_of(rows), root, rows)
 
     def outer(self, one: Any, other: Any, share: Array) -> Array:
         """Σᵢ shareᵢ oneᵢ otherᵢᵀ."""

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.energies.activations import ACTIVATIONS
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.network import Backward, activated, dense, dropped, normalization
+from sklearn_ebm.energies.steps import as_in, floating, negative
 
 
 class MLP(Energy):
@@ -202,7 +204,7 @@ class MLP(Energy):
         ----------
         params : dict
             As in `shapes`.
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
             Rows.
         answers : None
             A network scores all classes.
@@ -212,22 +214,22 @@ class MLP(Energy):
         Linearization
             The energies lie in memory answer by answer (Fortran order).
         """
-        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
-        dtype = rows.dtype
-        local = {name: value.astype(dtype, copy=False) for name, value in params.items()}
+        xp = namespace_of(X)
+        rows = floating(xp, X)
+        local = {name: as_in(xp, value, rows) for name, value in params.items()}
         scores, steps = self._forward(local, rows)
 
         def pullback_into(slope: Array, out: Params) -> None:
-            back = np.negative(slope, dtype=dtype, order="C")
+            back = negative(xp, slope, rows, order="C")
             for step in reversed(steps):
                 back = step(back, out)
 
         def pullback(slope: Array) -> Params:
-            out: Params = {name: np.empty(np.shape(value), dtype) for name, value in params.items()}
+            out: Params = {}
             pullback_into(slope, out)
-            return out
+            return {name: out[name] for name in params}
 
-        energies = np.negative(scores, order="F")
+        energies = negative(xp, scores, rows, order="F")
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def _forward(self, params: Params, rows: Any) -> tuple[Array, list[Backward]]:

@@ -7,8 +7,9 @@
     h = activation(z)
     h = h · mask / (1 − dropout)                 while training
 
-Each step returns its value and a closure that takes the slopes back: it writes the gradient of its
-parameters where it is told to and returns the slopes in its input.
+Each step returns its value and a closure that takes the slopes back: it puts the gradient of its
+parameters where it is told to, into arrays that are there or new ones, and returns the slopes in
+its input. Slopes are worked on in place.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from sklearn_ebm._namespace import namespace_of, overwriting
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm.energies.activations import Activation
+from sklearn_ebm.energies.steps import as_in, column_sums, dots, product, put
 
 # Keeps the deviation of the units of a row from zero.
 EPSILON = 1e-5
@@ -40,23 +43,25 @@ def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Bac
     params : dict
         ``{name}_weight`` (p, q) and perhaps ``{name}_bias`` (q,), in the dtype of h.
     name : str
-    h : ndarray or sparse matrix of shape (n, p)
+    h : array or sparse matrix of shape (n, p)
     first : bool
         Whether h are the rows themselves.
     """
     weight, bias = params[f"{name}_weight"], params.get(f"{name}_bias")
-    z = np.asarray(h @ weight) if sparse.issparse(h) else np.matmul(h, weight)
+    xp = namespace_of(h)
+    z = np.asarray(h @ weight) if sparse.issparse(h) else product(xp, h, weight)
     if bias is not None:
         z += bias[..., None, :]
 
     def backward(slope: Array, out: Params) -> Array:
         if sparse.issparse(h):
-            out[f"{name}_weight"][...] = h.T @ slope
+            gradient = h.T @ slope
         else:
-            np.matmul(h.swapaxes(-1, -2), slope, out=out[f"{name}_weight"])
+            gradient = product(xp, xp.matrix_transpose(h), slope, out.get(f"{name}_weight"))
+        put(out, f"{name}_weight", gradient)
         if bias is not None:
-            slope.sum(axis=-2, out=out[f"{name}_bias"])
-        return slope if first else np.matmul(slope, weight.swapaxes(-1, -2))
+            put(out, f"{name}_bias", column_sums(xp, slope))
+        return slope if first else product(xp, slope, xp.matrix_transpose(weight))
 
     return z, backward
 
@@ -67,20 +72,20 @@ def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]
     With u = (z − mean)/s and g = slope · gain, the slope in z is (g − mean(g) − u mean(g u))/s.
     """
     gain, shift = params[f"{name}_gain"], params[f"{name}_shift"]
-    z -= z.mean(axis=1, keepdims=True)
-    inverse = np.square(z).mean(axis=1, keepdims=True)
+    xp = namespace_of(z)
+    z -= xp.mean(z, axis=1, keepdims=True)
+    inverse = xp.mean(xp.square(z), axis=1, keepdims=True)
     inverse += EPSILON
-    np.sqrt(inverse, out=inverse)
-    np.reciprocal(inverse, out=inverse)
+    inverse = 1 / overwriting(xp, "sqrt", inverse)
     z *= inverse
     unit = z
 
     def backward(slope: Array, out: Params) -> Array:
-        np.einsum("ij,ij->j", slope, unit, out=out[f"{name}_gain"])
-        slope.sum(axis=0, out=out[f"{name}_shift"])
+        put(out, f"{name}_gain", dots(xp, slope, unit, axis=0))
+        put(out, f"{name}_shift", column_sums(xp, slope))
         slope *= gain
-        along = np.einsum("ij,ij->i", slope, unit)[:, None] / slope.shape[1]
-        slope -= slope.mean(axis=1, keepdims=True)
+        along = dots(xp, slope, unit, axis=1)[:, None] / slope.shape[1]
+        slope -= xp.mean(slope, axis=1, keepdims=True)
         slope -= unit * along
         slope *= inverse
         return slope
@@ -93,8 +98,7 @@ def activated(activation: Activation, z: Array) -> tuple[Array, Backward]:
     h, kept = activation.forward(z)
 
     def backward(slope: Array, out: Params) -> Array:
-        activation.backward(slope, kept)
-        return slope
+        return activation.backward(slope, kept)
 
     return h, backward
 
@@ -104,7 +108,8 @@ def dropped(draw: np.random.Generator, rate: float, h: Array) -> tuple[Array, Ba
 
     Srivastava et al. (2014); raising them while learning leaves nothing to do when predicting.
     """
-    mask = (draw.random(h.shape, dtype=np.float32) >= rate).astype(h.dtype)
+    # Drawn by NumPy, whatever the library: the same units for the same seed.
+    mask = as_in(namespace_of(h), draw.random(h.shape, dtype=np.float32) >= rate, h)
     mask *= 1 / (1 - rate)
 
     def backward(slope: Array, out: Params) -> Array:

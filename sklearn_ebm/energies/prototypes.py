@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from sklearn_ebm._arrays import blocks_of
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import positive_integer, positive_number
@@ -17,6 +18,7 @@ from sklearn_ebm.energies.anchors import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.metrics import METRICS, Metric
 from sklearn_ebm.energies.pull import Pull, Rows
+from sklearn_ebm.energies.steps import as_in, floating, not_below_zero
 from sklearn_ebm.inference import INFERENCES, Eliminated, Elimination
 
 
@@ -213,7 +215,7 @@ class Prototypes(Energy):
         ----------
         params : dict
             ``shift`` (k, m, d) and, of a learnt metric, ``metric_shift`` (d,) or (d, d).
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
             Rows.
         answers : None
             All classes are scored.
@@ -228,10 +230,10 @@ class Prototypes(Energy):
 
         def pullback(slope: Array) -> Params:
             if self.shared:
-                slope = slope.sum(axis=1, keepdims=True)
+                slope = pull.xp.sum(slope, axis=1, keepdims=True)
             return pull.back(slope[:, :, None] * share)
 
-        energies = np.repeat(free, self.n_answers, axis=1) if pools == 1 else free
+        energies = pull.xp.concat([free] * self.n_answers, axis=1) if pools == 1 else free
         return Linearization(energies, pullback)
 
     def latent_energies(self, params: Params, X: Any) -> Array:
@@ -240,11 +242,11 @@ class Prototypes(Energy):
         Parameters
         ----------
         params : dict
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
 
         Returns
         -------
-        ndarray of shape (n, k, m)
+        array of shape (n, k, m)
             Or (n, 1, m) of a shared pool.
         """
         return self._pull(params, X).energies
@@ -255,11 +257,11 @@ class Prototypes(Energy):
         Parameters
         ----------
         params : dict
-        X : ndarray or CSR of shape (n, d)
+        X : array or CSR of shape (n, d)
 
         Returns
         -------
-        ndarray of shape (n, k, m)
+        array of shape (n, k, m)
             Or (n, 1, m) of a shared pool.
         """
         return self._eliminated(self.latent_energies(params, X)).weights
@@ -269,27 +271,34 @@ class Prototypes(Energy):
         elimination = self._elimination()
         free, share = elimination(latent)
         alone = elimination(np.zeros(latent.shape[-1])).energies
-        return Eliminated(np.maximum(free - free.dtype.type(alone), 0), share)
+        return Eliminated(not_below_zero(namespace_of(free), free - float(alone)), share)
 
     def _pull(self, params: Params, X: Any) -> Pull:
-        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+        xp = namespace_of(X)
+        rows = floating(xp, X)
+        # Whatever the dtype of the rows, places and Ω are in float64 until all is added up.
+        params = {name: as_in(xp, value, rows, xp.float64) for name, value in params.items()}
         root, places, metric = self._root(params), self._places(params), self._metric()
         if sparse.issparse(rows) and root.ndim == 2:
             rows = rows.toarray()  # Ωx is dense anyway
         if self.origin is not None and not sparse.issparse(rows):
             # Squares of small differences are differences of squares: keep those small as well.
-            rows = rows - self.origin.astype(rows.dtype)
-            places = places - self.origin
+            rows = rows - as_in(xp, self.origin, rows)
+            places = places - as_in(xp, self.origin, places)
         return Pull(metric, Rows(rows, metric.transform(rows, root)), places, root)
 
     def _places(self, params: Params) -> Array:
-        shift = params["shift"].astype(np.float64, copy=False)
-        return shift if self.anchors is None else self.anchors + shift
+        xp, shift = namespace_of(params["shift"]), params["shift"]
+        shift = as_in(xp, shift, shift, xp.float64)
+        return shift if self.anchors is None else as_in(xp, self.anchors, shift) + shift
 
     def _root(self, params: Params) -> Array:
         identity = self._metric().identity(params["shift"].shape[-1])
         root = identity if self.root is None else self.root
-        return root + params["metric_shift"] if "metric_shift" in params else root
+        if "metric_shift" not in params:
+            return root
+        xp, shift = namespace_of(params["metric_shift"]), params["metric_shift"]
+        return as_in(xp, root, shift, xp.float64) + shift
 
     def curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm.energies.metrics import Metric
+from sklearn_ebm.energies.steps import as_in, dots, not_below_zero
 
 # Differences of sums below so many units of their rounding are nothing.
 ROUNDING = 64
@@ -28,14 +30,14 @@ class Pull:
     ----------
     metric : Metric
     rows : Rows
-    places : ndarray of shape (k, m, d)
+    places : array of shape (k, m, d)
         Prototypes, relative to the same origin as the rows.
-    root : ndarray
+    root : array
         Ω, in the form of the metric.
 
     Attributes
     ----------
-    energies : ndarray of shape (n, k, m)
+    energies : array of shape (n, k, m)
         One prototype after the other in memory, so that what reduces over the few prototypes of a
         class is vectorised over the many rows.
     """
@@ -44,31 +46,30 @@ class Pull:
         self.metric = metric
         self.rows = rows
         self.root = root
-        dtype = rows.plain.dtype
-        flat = places.reshape(-1, places.shape[-1])
+        self.xp = xp = namespace_of(rows.plain)
+        flat = xp.reshape(places, (-1, places.shape[-1]))
         turned = metric.transform(flat, root)  # in float64, then rounded once
-        self.places, self.turned = flat.astype(dtype), turned.astype(dtype)
-        lengths = np.einsum("ij,ij->i", turned, turned).astype(dtype)
+        self.places, self.turned = as_in(xp, flat, rows.plain), as_in(xp, turned, rows.plain)
+        lengths = as_in(xp, dots(xp, turned, turned, axis=1), rows.plain)
         energies: Array = -2 * self.turned @ rows.turned.T
         energies += _lengths(rows.turned)
         energies += lengths[:, None]
-        np.maximum(energies, 0, out=energies)
-        self.energies = energies.reshape(*places.shape[:2], -1).transpose(2, 0, 1)
+        energies = xp.reshape(not_below_zero(xp, energies), (*places.shape[:2], -1))
+        self.energies = xp.permute_dims(energies, (2, 0, 1))
 
     def back(self, slope: Array) -> Params:
         """Gradient of Σ slope · G, for slopes of shape (n, k, m)."""
+        xp, metric, plain, root = self.xp, self.metric, self.rows.plain, self.root
         shape = (*slope.shape[1:], self.places.shape[1])
-        slope = slope.transpose(1, 2, 0).reshape(len(self.places), -1)
-        metric, plain, root = self.metric, self.rows.plain, self.root
+        slope = xp.reshape(xp.permute_dims(slope, (1, 2, 0)), (self.places.shape[0], -1))
         # Σᵢ sᵢ xᵢ and Σᵢ sᵢ (xᵢ − c), prototype by prototype.
-        sums = _sums(slope, plain)
-        apart = sums - slope.sum(axis=1)[:, None] * self.places
-        apart = metric.transform(apart, root)
-        gradient: Params = {"shift": -2 * metric.back(apart, root).reshape(shape)}
+        sums, total = _sums(slope, plain), xp.sum(slope, axis=1)
+        apart = metric.transform(sums - total[:, None] * self.places, root)
+        gradient: Params = {"shift": -2 * xp.reshape(metric.back(apart, root), shape)}
         if metric.shapes(1):
             # Σ s Ω(x − c)(x − c)ᵀ, multiplied out.
-            each = np.ones(len(self.places), dtype=slope.dtype)
-            outer = metric.outer(self.rows.turned, plain, slope.sum(axis=0))
+            each = xp.ones_like(total)
+            outer = metric.outer(self.rows.turned, plain, xp.sum(slope, axis=0))
             outer -= metric.outer(self.turned, sums, each)
             outer -= metric.outer(apart, self.places, each)
             gradient["metric_shift"] = 2 * outer
@@ -109,7 +110,7 @@ def _lengths(rows: Any) -> Array:
     """‖x‖² of each row."""
     if sparse.issparse(rows):
         return np.asarray(rows.power(2).sum(axis=1)).ravel()
-    return np.einsum("ij,ij->i", rows, rows)
+    return dots(namespace_of(rows), rows, rows, axis=1)
 
 
 def _squares_apart(share: Array, rows: Any, places: Array) -> Array:

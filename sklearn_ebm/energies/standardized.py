@@ -12,8 +12,10 @@ from scipy import sparse
 
 from sklearn_ebm._arrays import blocks_of, column_moments, row_slices, scaled_rows, take_rows
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import namespace_of, numpy_namespace
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.steps import as_in, column_sums, floating
 from sklearn_ebm.energies.templates import (
     template_energies,
     template_gradient,
@@ -26,6 +28,9 @@ LARGEST_SQUARE = 1e280
 
 # Largest rounding, relative to a deviation, that a folded mean may leave in a column.
 CANCELLATION = 1e-9
+
+# Rounding of floats by their size in bytes.
+EPSILON = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps)}
 
 
 class Standardized(Energy):
@@ -93,28 +98,26 @@ class Standardized(Energy):
 
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, pullback and pushforward."""
-        rows = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
-        folded = self.mean
-        if self._cancels(rows.dtype):
-            rows, folded = rows - self.mean.astype(rows.dtype), np.zeros_like(self.mean)
+        xp = namespace_of(X)
+        rows, folded = floating(xp, X), self.mean
+        if self._cancels(4 if rows.dtype == xp.float32 else 8):
+            rows, folded = rows - as_in(xp, self.mean, rows), np.zeros_like(self.mean)
 
         def pullback(slope: Array) -> Params:
             gradient = template_gradient(slope, rows)
+            deviation = as_in(xp, self.deviation, gradient, xp.float64)
             if not self.fit_intercept:
-                return {"coef": gradient / self.deviation}
-            constant = -slope.sum(axis=0)
+                return {"coef": gradient / deviation}
+            constant = -column_sums(xp, slope)[:, None]
             if folded.any():
-                gradient = gradient - constant[:, None] * folded
-            result = np.empty((slope.shape[1], len(self.deviation) + 1))
-            np.divide(gradient, self.deviation, out=result[:, :-1])
-            result[:, -1] = constant
-            return {"coef": result}
+                gradient = gradient - constant * as_in(xp, folded, gradient, xp.float64)
+            return {"coef": xp.concat([gradient / deviation, constant], axis=1)}
 
         def pushforward(direction: Params) -> Array:
             plain = self._plain(direction, folded)
             energies = template_energies(plain["coef"], rows)
             if self.fit_intercept:
-                energies -= plain["intercept"].astype(rows.dtype, copy=False)
+                energies -= as_in(xp, plain["intercept"], rows)
             return energies
 
         return Linearization(pushforward(params), pullback, pushforward)
@@ -132,18 +135,19 @@ class Standardized(Energy):
         return self._plain(params, self.mean)
 
     def _plain(self, params: Params, mean: Array) -> Params:
-        coef = params["coef"]
+        xp, coef = namespace_of(params["coef"]), params["coef"]
+        deviation, mean = (as_in(xp, moment, coef, xp.float64) for moment in (self.deviation, mean))
         if not self.fit_intercept:
-            return {"coef": coef / self.deviation}
-        plain = coef[:, :-1] / self.deviation
+            return {"coef": coef / deviation}
+        plain = coef[:, :-1] / deviation
         return {"coef": plain, "intercept": coef[:, -1] - plain @ mean}
 
-    def _cancels(self, dtype: Any) -> bool:
+    def _cancels(self, itemsize: int) -> bool:
         """Whether a mean so much larger than the deviation must be taken off the rows themselves.
 
         Folded into the templates it would leave a difference of large numbers in the energies.
         """
-        return self._farthest * float(np.finfo(dtype).eps) > CANCELLATION
+        return self._farthest * EPSILON[itemsize] > CANCELLATION
 
     @cached_property
     def _farthest(self) -> float:
@@ -201,13 +205,19 @@ class Standardized(Energy):
 
     def features(self, X: Any, dtype: Any = None) -> Any:
         """φ(x) of some rows: dense, or CSR for CSR."""
+        xp = namespace_of(X)
         if not self.fit_intercept and not self.mean.any() and (self.deviation == 1).all():
-            return X.astype(dtype or X.dtype, copy=False)
+            return as_in(xp, X, X, dtype)
         if sparse.issparse(X):
             rows = X.multiply(1 / self.deviation).tocsr()
             if self.fit_intercept:
                 rows = sparse.hstack([rows, np.ones((X.shape[0], 1))], format="csr")
             return rows.astype(dtype or X.dtype, copy=False)
+        if xp is not numpy_namespace:
+            wide = as_in(xp, X, X, xp.float64)
+            wide = (wide - as_in(xp, self.mean, wide)) * as_in(xp, 1 / self.deviation, wide)
+            constant = [xp.ones_like(wide[:, :1])] * int(self.fit_intercept)
+            return as_in(xp, xp.concat([wide, *constant], axis=1), X, dtype)
         rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=dtype or X.dtype)
         rows[:, : X.shape[1]] = scaled_rows(X, self.mean, 1 / self.deviation)
         if self.fit_intercept:

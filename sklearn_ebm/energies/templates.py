@@ -13,7 +13,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._namespace import namespace_of, numpy_namespace, overwriting
 from sklearn_ebm._params import Array
+from sklearn_ebm.energies.steps import as_in
 
 # Up to so many answers, products of a matrix with vectors are faster than with a thin matrix.
 MATRIX_VECTOR_ANSWERS = 2
@@ -32,10 +34,11 @@ def template_energies(templates: Array, rows: Any) -> Array:
     >>> template_energies(np.array([[1.0, 2.0], [0.0, -1.0]]), np.array([[3.0, 1.0]]))
     array([[-5.,  1.]])
     """
-    negative = -templates.astype(rows.dtype, copy=False)
+    xp = namespace_of(rows)
+    negative = -as_in(xp, templates, rows)
     if sparse.issparse(rows):
         return np.asfortranarray(rows @ negative.T)
-    if len(negative) > MATRIX_VECTOR_ANSWERS:
+    if xp is not numpy_namespace or len(negative) > MATRIX_VECTOR_ANSWERS:
         return (negative @ rows.T).T
     energies = np.empty((len(negative), rows.shape[0]), dtype=rows.dtype)
     for template, line in zip(negative, energies, strict=True):
@@ -52,14 +55,15 @@ def template_gradient(slope: Array, rows: Any) -> Array:
     array([[-1.5, -0.5],
            [ 1.5,  0.5]])
     """
-    slope = slope.astype(rows.dtype, copy=False)
+    xp = namespace_of(rows)
+    slope = as_in(xp, slope, rows)
     if sparse.issparse(rows):
         return -np.asarray(rows.T @ slope).T
-    if slope.shape[1] > MATRIX_VECTOR_ANSWERS:
+    if xp is not numpy_namespace or slope.shape[1] > MATRIX_VECTOR_ANSWERS:
         product = slope.T @ rows
     else:
         product = np.stack([rows.T @ pull for pull in slope.T])
-    return np.negative(product, out=product)
+    return overwriting(xp, "negative", product)
 
 
 def template_normal_matrix(
