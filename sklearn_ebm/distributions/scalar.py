@@ -76,7 +76,7 @@ class ScalarDistribution(ConditionalDistribution):
                 f"y.shape == {array.shape}, expected ({self.n_rows},) for one answer of each row, "
                 f"({self.n_rows}, m) for m of each, or a scalar."
             )
-        return array.reshape(self.n_rows, -1), array.shape
+        return array if array.ndim == 2 else array[:, None], array.shape
 
     def logpdf(self, y: npt.ArrayLike) -> Array:
         """log p(y | x), in nats.
