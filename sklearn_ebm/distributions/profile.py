@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TINY = np.finfo(np.float64).tiny
 #: How often a doubtful cell is halved at most.
-HALVINGS = 3
+HALVINGS = 6
 
 
 class Profile(NamedTuple):
