@@ -517,6 +517,13 @@ def test_levels_lie_between_0_and_1(make, level):
             getattr(density, name)(level)
 
 
+@ANY
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "much", None])
+def test_least_probabilities_lie_between_0_and_1(make, wrong):
+    with pytest.raises(ValueError, match="min_probability="):
+        make(n=2).modes(wrong)
+
+
 def test_wrong_arguments_raise():
     density = mixture(n=2)
     for q in (-0.1, [0.5, 1.1], np.nan):

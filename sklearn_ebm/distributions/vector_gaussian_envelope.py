@@ -10,7 +10,14 @@ import numpy.typing as npt
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.ascent import merge
-from sklearn_ebm.distributions.base import Modes, finite_array, join_rows, matrix_shape, probability
+from sklearn_ebm.distributions.base import (
+    Modes,
+    finite_array,
+    join_rows,
+    matrix_shape,
+    probability,
+    share,
+)
 from sklearn_ebm.distributions.blocks import row_blocks, tiles
 from sklearn_ebm.distributions.factors import check_factors, log_determinants, precisions
 from sklearn_ebm.distributions.gaussian_mixture import LOG_SQRT_2PI
@@ -103,12 +110,12 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         def block(part: VectorGaussianEnvelope) -> Array:
             samples = part.mixture._seeded(part.n_samples, part.random_state)
-            share = np.exp(part._log_bumps(samples)[0] - part.mixture._logpdf(samples))
-            return np.stack([share.mean(axis=1), share.std(axis=1)], axis=1)
+            part_of_sum = np.exp(part._log_bumps(samples)[0] - part.mixture._logpdf(samples))
+            return np.stack([part_of_sum.mean(axis=1), part_of_sum.std(axis=1)], axis=1)
 
-        share, deviation = self._in_blocks(block, self._width).T
-        self._log_share = np.log(share)
-        self._share_error = deviation / share / np.sqrt(self.n_samples)
+        mean, deviation = self._in_blocks(block, self._width).T
+        self._log_share = np.log(mean)
+        self._share_error = deviation / mean / np.sqrt(self.n_samples)
 
     @property
     def n_outputs(self) -> int:
@@ -151,8 +158,8 @@ class VectorGaussianEnvelope(VectorDistribution):
             part = self[rows]
             proposed = part.mixture._draw(size, rng, shared=shared)
             uniform = rng.uniform(size=(1 if shared else len(rows), size))
-            share = np.exp(part._log_bumps(proposed)[0] - part.mixture._logpdf(proposed))
-            accepted = uniform < share
+            chance = np.exp(part._log_bumps(proposed)[0] - part.mixture._logpdf(proposed))
+            accepted = uniform < chance
             place = filled[rows, None] + np.cumsum(accepted, axis=1) - 1
             row, column = np.nonzero(accepted & (place < size))
             samples[rows[row], place[row, column]] = proposed[row, column]
@@ -252,10 +259,8 @@ class VectorGaussianEnvelope(VectorDistribution):
             highest bump is its own, or one that is covered at its mean by a chain of bumps that
             leads to it.
         """
-        parts = [
-            self[rows]._modes_of_block(min_probability)
-            for rows in row_blocks(self.n_rows, self._width)
-        ]
+        least = share("min_probability", min_probability)
+        parts = [self[rows]._modes_of_block(least) for rows in row_blocks(self.n_rows, self._width)]
         if not parts:
             return Modes(np.empty((0, 1, self.n_outputs)), np.empty((0, 1)))
         probabilities = join_rows([part.probabilities for part in parts])
