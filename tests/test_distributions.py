@@ -20,6 +20,7 @@ from sklearn_ebm.distributions import (
 from sklearn_ebm.distributions.envelope_segments import upper_envelope
 from sklearn_ebm.distributions.level_sets import LevelSets
 from sklearn_ebm.distributions.profile import profile_of
+from sklearn_ebm.distributions.quadrature import cell_quadrature
 from sklearn_ebm.distributions.roots import find_roots
 
 LEVELS = [0.02, 0.5, 0.9, 0.999]
@@ -357,6 +358,20 @@ def test_envelope_segments_have_the_winners(K):
     ours = np.take_along_axis(values, winners[:, :, None], axis=2)[:, :, 0]
     real = np.diff(low, axis=1) > 1e-9
     np.testing.assert_allclose(ours[real], values.max(axis=2)[real], atol=1e-9)
+
+
+def test_a_spike_is_not_left_for_rounding():
+    # One unit in the last place of y moves this spike's parabola by 1e-9 where it comes up.
+    heights = np.log([[0.002, 0.18]])
+    means, scales = np.array([[-0.2029237, 4.87329088]]), np.array([[2.2, 3.4e-6]])
+    edges, winners = upper_envelope(heights, means, scales)
+    np.testing.assert_array_equal(winners, [[0, 1, 0]])
+    for edge in edges[0, 1:3]:
+        values = heights - ((edge - means) / scales) ** 2 / 2
+        assert abs(values[0, 0] - values[0, 1]) < 1e-8
+    density = GaussianEnvelope(heights, means, scales)
+    points, weights = cell_quadrature(density._knots())
+    np.testing.assert_allclose((weights * density.pdf(points)).sum(), 1, atol=1e-9)
 
 
 def test_dominated_bumps_change_nothing():

@@ -92,12 +92,15 @@ def _first_to_overtake(
         candidates = mean + scale * upward
     candidates[~(candidates > x[:, None])] = np.inf
     # Three parabolas through one point: one that is above already may have no root to the right.
+    # It must be above by more than the rounding of x, which a narrow parabola magnifies.
     values = _values(x, heights, means, scales)
+    with np.errstate(over="ignore"):
+        steepness = np.abs(x[:, None] - means) / scales / scales
     now = values[rows, winner, None]
-    above = values - now > 1e-11 * (1 + np.abs(now))
-    candidates = np.where(
-        above, np.where(values == values.max(axis=1)[:, None], x[:, None], np.inf), candidates
-    )
+    rounding = 8 * np.spacing(np.abs(x))[:, None] * (steepness + steepness[rows, winner, None])
+    above = values - now > 1e-11 * (1 + np.abs(now)) + rounding
+    at_once = np.where(values == values.max(axis=1)[:, None], x[:, None], np.inf)
+    candidates = np.where(above, at_once, candidates)
     candidates[rows, winner] = np.inf
     overtaker = candidates.argmin(axis=1)
     return candidates[rows, overtaker], overtaker
