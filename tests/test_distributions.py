@@ -374,6 +374,13 @@ def test_a_spike_is_not_left_for_rounding():
     np.testing.assert_allclose((weights * density.pdf(points)).sum(), 1, atol=1e-9)
 
 
+def test_bumps_of_nearly_equal_scales_do_not_cross_at_the_end_of_numbers():
+    density = GaussianEnvelope([[0.0, 1e-300]], [[0.0, 1e-300]], [[1.0, np.nextafter(1.0, 2.0)]])
+    np.testing.assert_allclose(density.log_partition(), np.log(np.sqrt(2 * np.pi)))
+    far = GaussianEnvelope([[0.0, -1.0]], [[0.0, 1e-250]], [[1.0, 1.0]])
+    np.testing.assert_allclose(far.cdf(0.0), 0.5)
+
+
 def test_dominated_bumps_change_nothing():
     one = GaussianEnvelope([[0.0]], [[1.0]], [[2.0]])
     two = GaussianEnvelope([[0.0, -5.0]], [[1.0, 1.2]], [[2.0, 0.1]])
