@@ -5,6 +5,7 @@ from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.gaussian_mixture import GaussianMixture
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.vector import Estimate, VectorDistribution, VectorRegion
+from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
 from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Modes",
     "ScalarDistribution",
     "VectorDistribution",
+    "VectorGaussianEnvelope",
     "VectorGaussianMixture",
     "VectorRegion",
 ]

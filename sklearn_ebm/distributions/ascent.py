@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.base import Modes
@@ -68,7 +67,9 @@ def _step(density: VectorGaussianMixture, points: Array, precision: Array) -> tu
     share = density._responsibilities(points)
     away = density.means[:, None] - points[:, :, None]
     pulls = np.einsum("nkij,nskj->nski", precision, away)
-    metric = (share @ precision.reshape(n_rows, -1, q * q)).reshape(n_rows, n_points, q, q)
+    metric = (share @ precision.reshape(n_rows, precision.shape[1], q * q)).reshape(
+        n_rows, n_points, q, q
+    )
     slope = np.einsum("nsk,nski->nsi", share, pulls)
     step = np.linalg.solve(metric, slope[..., None])[..., 0]
     # −d² log p = Σ r P − Σ r P(μ−y)(μ−y)ᵀP + slope slopeᵀ.
@@ -108,7 +109,7 @@ def merge(
     -------
     Modes
     """
-    n_rows, n_points, q = points.shape
+    n_rows, n_points, _ = points.shape
     order = np.argsort(-heights, axis=1, kind="stable")
     row = np.arange(n_rows)[:, None]
     points, metrics, weights = points[row, order], metrics[row, order], weights[row, order]
@@ -143,7 +144,8 @@ def _distances(points: Array, centre: Array, metric: Array) -> Array:
     return np.einsum("nki,nij,nkj->nk", away, metric, away)
 
 
-def _collect(owner: Index, weights: Array) -> npt.NDArray[np.float64]:
+def _collect(owner: Index, weights: Array) -> Array:
     """Weights summed over the points that share an owner, (n, K)."""
     flat = owner + np.arange(len(owner))[:, None] * owner.shape[1]
-    return np.bincount(flat.ravel(), weights.ravel(), owner.size).reshape(owner.shape)
+    sums: Array = np.bincount(flat.ravel(), weights.ravel(), owner.size).astype(np.float64)
+    return sums.reshape(owner.shape)

@@ -184,6 +184,13 @@ def probability(name: str, value: Any) -> float:
     return float(value)
 
 
+def share(name: str, value: Any) -> float:
+    """Return a number from 0 to 1, or raise ValueError."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
+        raise ValueError(f"{name}={value!r} must be a number from 0 to 1.")
+    return float(value)
+
+
 def check_mixture_weights(weights: Any) -> npt.NDArray[np.float64]:
     """Weights (n, K) that sum to 1 in each row; ValueError if they are off by more than 1e-6."""
     array = np.array(weights, dtype=np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ebm._params import Array, Index
 
-#: Standard deviations left of the outermost bump at which the walk begins.
+#: Standard deviations from the outermost bumps at which the walk begins and ends.
 FAR = 40.0
 
 
@@ -90,14 +90,19 @@ def _first_to_overtake(
         one, other = pivot / open_up, (2 * higher - shift**2) / pivot
         upward = np.where(open_up >= 0, np.fmax(one, other), np.fmin(one, other))
         candidates = mean + scale * upward
-    candidates[~(candidates > x[:, None])] = np.inf
+    # Nearly equal parabolas may cross where no number is left of either: nothing changes there.
+    last = (means + FAR * scales).max(axis=1, keepdims=True)
+    candidates[~((candidates > x[:, None]) & (candidates < last))] = np.inf
     # Three parabolas through one point: one that is above already may have no root to the right.
+    # It must be above by more than the rounding of x, which a narrow parabola magnifies.
     values = _values(x, heights, means, scales)
+    with np.errstate(over="ignore"):
+        steepness = np.abs(x[:, None] - means) / scales / scales
     now = values[rows, winner, None]
-    above = values - now > 1e-11 * (1 + np.abs(now))
-    candidates = np.where(
-        above, np.where(values == values.max(axis=1)[:, None], x[:, None], np.inf), candidates
-    )
+    rounding = 8 * np.spacing(np.abs(x))[:, None] * (steepness + steepness[rows, winner, None])
+    above = values - now > 1e-11 * (1 + np.abs(now)) + rounding
+    at_once = np.where(values == values.max(axis=1)[:, None], x[:, None], np.inf)
+    candidates = np.where(above, at_once, candidates)
     candidates[rows, winner] = np.inf
     overtaker = candidates.argmin(axis=1)
     return candidates[rows, overtaker], overtaker

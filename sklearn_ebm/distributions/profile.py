@@ -12,8 +12,9 @@ from sklearn_ebm.distributions.roots import find_roots
 if TYPE_CHECKING:
     from sklearn_ebm.distributions.scalar import ScalarDistribution
 
+TINY = np.finfo(np.float64).tiny
 #: How often a doubtful cell is halved at most.
-HALVINGS = 3
+HALVINGS = 6
 
 
 class Profile(NamedTuple):
@@ -48,6 +49,8 @@ def profile_of(density: ScalarDistribution) -> Profile:
     rising[:, 0], rising[:, -1] = True, False
     rows, cells = np.nonzero(rising[:, 1:] != rising[:, :-1])
     at_low, at_high = slope[rows, cells], slope[rows, cells + 1]
+    # A slope of 0 counts as rising: where it jumps, the extremum need not be at the zero.
+    at_low[at_low == 0], at_high[at_high == 0] = TINY, TINY
     # An end that rises or falls by decree is itself the extremum.
     at_low[(cells == 0) & (at_low < 0)] = 0.0
     at_high[(cells == knots.shape[1] - 2) & (at_high > 0)] = 0.0

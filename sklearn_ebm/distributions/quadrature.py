@@ -44,5 +44,5 @@ def cell_quadrature(knots: Array, n_points: int = POINTS_PER_CELL) -> tuple[Arra
     """
     unit, share = _rule(n_points)
     width = np.diff(knots, axis=1)[:, :, None]
-    shape = (len(knots), -1)
+    shape = (len(knots), (knots.shape[1] - 1) * n_points)
     return (knots[:, :-1, None] + width * unit).reshape(shape), (width * share).reshape(shape)

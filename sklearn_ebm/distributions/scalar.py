@@ -11,9 +11,15 @@ from sklearn.utils import check_random_state
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._validation import positive_integer
-from sklearn_ebm.distributions.base import ConditionalDistribution, Modes, join_rows, probability
+from sklearn_ebm.distributions.base import (
+    ConditionalDistribution,
+    Modes,
+    join_rows,
+    probability,
+    share,
+)
 from sklearn_ebm.distributions.basins import basins_of
-from sklearn_ebm.distributions.blocks import row_blocks
+from sklearn_ebm.distributions.blocks import row_blocks, tiles
 from sklearn_ebm.distributions.level_sets import LevelSets
 from sklearn_ebm.distributions.profile import profile_of
 from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature
@@ -23,8 +29,8 @@ from sklearn_ebm.distributions.roots import find_roots
 class ScalarDistribution(ConditionalDistribution):
     """p(y | x) of a scalar y, by numerics that work for any smooth density.
 
-    A subclass writes `_logpdf`, `_cdf` and `_knots`; `_logpdf_and_slope` and everything with a
-    closed form it may write as well.
+    A subclass writes `_logpdf`, `_cdf` and `_knots`, and names its arrays with one entry for each
+    row in `_fields`; `_logpdf_and_slope` and everything with a closed form it may write as well.
     """
 
     #: Numbers that one evaluation at one answer takes.
@@ -49,7 +55,10 @@ class ScalarDistribution(ConditionalDistribution):
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p and d log p / dy at y (n, m); here by central differences in the cell of y."""
         knots = self._knots()
-        after = np.clip((knots[:, None, :] <= y[:, :, None]).sum(axis=2), 1, knots.shape[1] - 1)
+        after = np.empty(y.shape, dtype=np.intp)
+        for rows, columns in tiles(y.shape, knots.shape[1]):
+            after[rows, columns] = (knots[rows].T[:, :, None] <= y[rows, columns]).sum(axis=0)
+        after = np.clip(after, 1, knots.shape[1] - 1)
         width = np.take_along_axis(knots, after, axis=1)
         width -= np.take_along_axis(knots, after - 1, axis=1)
         step = np.maximum(1e-4 * width, 4 * np.spacing(np.abs(y)))
@@ -76,7 +85,7 @@ class ScalarDistribution(ConditionalDistribution):
                 f"y.shape == {array.shape}, expected ({self.n_rows},) for one answer of each row, "
                 f"({self.n_rows}, m) for m of each, or a scalar."
             )
-        return array.reshape(self.n_rows, -1), array.shape
+        return array if array.ndim == 2 else array[:, None], array.shape
 
     def logpdf(self, y: npt.ArrayLike) -> Array:
         """log p(y | x), in nats.
@@ -293,9 +302,8 @@ class ScalarDistribution(ConditionalDistribution):
             Answers (n, r), NaN-padded, and probabilities (n, r), 0-padded, by falling probability.
             Each row has at least one, and its probabilities sum to 1.
         """
-        parts = [
-            basins_of(self[rows], min_probability) for rows in row_blocks(self.n_rows, self._width)
-        ]
+        least = share("min_probability", min_probability)
+        parts = [basins_of(self[rows], least) for rows in row_blocks(self.n_rows, self._width)]
         if not parts:
             return Modes(np.empty((0, 1)), np.empty((0, 1)))
         answers = join_rows([part.answers for part in parts])

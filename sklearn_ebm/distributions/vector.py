@@ -58,7 +58,8 @@ class VectorRegion(NamedTuple):
         ndarray of bool of shape (n,) or (n, m)
         """
         height = self.density.logpdf(y)
-        return height >= self.log_threshold.reshape(-1, *[1] * (height.ndim - 1))
+        threshold = self.log_threshold if height.ndim == 1 else self.log_threshold[:, None]
+        return height >= threshold
 
 
 class VectorDistribution(ConditionalDistribution):
@@ -92,7 +93,7 @@ class VectorDistribution(ConditionalDistribution):
                 f"({n}, m, {q}) for m of each."
             )
         shape = array.shape[:-1]
-        return array.reshape(n, -1 if n else shape[-1], q), shape
+        return array if array.ndim == 3 else array[:, None], shape
 
     def logpdf(self, y: npt.ArrayLike) -> Array:
         """log p(y | x), in nats.
@@ -186,7 +187,7 @@ class VectorDistribution(ConditionalDistribution):
                 np.linalg.norm(samples - np.roll(samples, shift, axis=1), axis=2).mean(axis=1)
                 for shift in shifts
             ]
-            spread = np.mean(apart, axis=0)
+            spread = np.mean(apart, axis=0) if apart else np.zeros(part.n_rows)
             return np.stack(
                 [
                     np.linalg.norm(samples - some[:, [column]], axis=2).mean(axis=1) - spread / 2
@@ -216,7 +217,8 @@ class VectorDistribution(ConditionalDistribution):
             Its `log_threshold` and its method `contains`. y is in it where
             ``density_rank(y, n_samples, random_state)`` is at most `level`.
         """
-        inside = int(np.floor(probability("level", level) * n_samples))
+        # How many samples may lie above the threshold; level·n_samples is rarely a whole number.
+        inside = int(np.floor(probability("level", level) * n_samples + 1e-9))
 
         def block(part: VectorDistribution) -> Array:
             heights = part._logpdf(part._seeded(n_samples, random_state))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._params import Array
 from sklearn_ebm.distributions.ascent import climb, merge
-from sklearn_ebm.distributions.base import Modes, check_mixture_weights, join_rows
+from sklearn_ebm.distributions.base import Modes, check_mixture_weights, join_rows, share
 from sklearn_ebm.distributions.blocks import row_blocks, tiles
 from sklearn_ebm.distributions.factors import check_factors, log_determinants, squared_distances
 from sklearn_ebm.distributions.gaussian_mixture import (
@@ -245,12 +245,13 @@ class VectorGaussianMixture(VectorDistribution):
             probability. The probability of a maximum is the sum of the weights of the components
             whose climbs end there, within a tenth of the local deviation.
         """
+        least = share("min_probability", min_probability)
         parts = []
         for rows in row_blocks(self.n_rows, self._climb_width):
             part = self[rows]
             points, metrics = climb(part, part.means)
             heights = part._logpdf(points)
-            parts.append(merge(points, metrics, heights, part.weights, min_probability))
+            parts.append(merge(points, metrics, heights, part.weights, least))
         if not parts:
             return Modes(np.empty((0, 1, self.n_outputs)), np.empty((0, 1)))
         probabilities = join_rows([part.probabilities for part in parts])

@@ -1,0 +1,282 @@
+"""The upper envelope of Gaussian bumps over answers of several numbers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.distributions.ascent import merge
+from sklearn_ebm.distributions.base import (
+    Modes,
+    finite_array,
+    join_rows,
+    matrix_shape,
+    probability,
+    share,
+)
+from sklearn_ebm.distributions.blocks import row_blocks, tiles
+from sklearn_ebm.distributions.factors import check_factors, log_determinants, precisions
+from sklearn_ebm.distributions.gaussian_mixture import LOG_SQRT_2PI
+from sklearn_ebm.distributions.vector import N_SAMPLES, Estimate, VectorDistribution
+from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture
+
+
+class VectorGaussianEnvelope(VectorDistribution):
+    r"""p(y) = max_k exp(h_k − ‖L_k⁻¹(y − μ_k)‖²/2) / Z over answers of q numbers.
+
+    The Gibbs density of a minimum over K values of a latent variable whose energies are quadratic
+    in y. The sum of the bumps instead of their maximum is a mixture of Gaussians with a known
+    integral; Z is that integral times E[max/sum] under the mixture, which lies between 1/K and 1
+    and is estimated from seeded samples. Samples of p itself are those of the mixture, each
+    accepted with probability max/sum.
+
+    Parameters
+    ----------
+    log_heights : array-like of shape (n, K)
+        Heights h_k of the bumps, in nats; only their differences matter.
+    means : array-like of shape (n, K, q)
+        Where the bumps are, μ_k, in the units of y.
+    factors : array-like of shape (n, K, q, q)
+        Lower triangular L_k with a positive diagonal, in the units of y.
+    n_samples : int, default=1000
+        Samples for each row, for Z and whatever else has no closed form.
+    random_state : int, default=0
+        Their seed. All rows use the same random numbers.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, an entry is not finite, or a factor is not lower triangular with
+        a positive diagonal.
+
+    See Also
+    --------
+    GaussianEnvelope : the same over a scalar, in closed form.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007), section 1.3. :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    Two bumps in the same place are one bump, and Z = 2π is exact, whatever the samples:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.distributions import VectorGaussianEnvelope
+    >>> density = VectorGaussianEnvelope(
+    ...     np.zeros((1, 2)), np.zeros((1, 2, 2)), np.tile(np.eye(2), (1, 2, 1, 1))
+    ... )
+    >>> value, standard_error = density.log_partition()
+    >>> np.exp(value).round(4), standard_error.round(4)
+    (array([6.2832]), array([0.]))
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = (
+        "log_heights", "mixture", "_log_total", "_log_share", "_share_error"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        log_heights: npt.ArrayLike,
+        means: npt.ArrayLike,
+        factors: npt.ArrayLike,
+        n_samples: int = N_SAMPLES,
+        random_state: int = 0,
+    ) -> None:
+        shape = matrix_shape("log_heights", log_heights)
+        self.log_heights = finite_array("log_heights", log_heights, shape)
+        centres, lower = check_factors(means, factors, shape)
+        self.n_samples = positive_integer("n_samples", n_samples)
+        self.random_state = random_state
+        masses = self.log_heights + log_determinants(lower) + centres.shape[2] * LOG_SQRT_2PI
+        highest = masses.max(axis=1, keepdims=True)
+        masses = np.exp(masses - highest)
+        total = masses.sum(axis=1, keepdims=True)
+        #: The mixture of the bumps, from which samples are drawn.
+        self.mixture = VectorGaussianMixture(masses / total, centres, lower)
+        self._log_total = (highest + np.log(total))[:, 0]
+        # Until E[max/sum] is known, 1.
+        self._log_share = np.zeros(shape[0])
+        self._share_error = np.zeros(shape[0])
+        self._estimate_share()
+
+    def _estimate_share(self) -> None:
+        """E[max/sum] under the mixture, and the standard error of its logarithm."""
+
+        def block(part: VectorGaussianEnvelope) -> Array:
+            samples = part.mixture._seeded(part.n_samples, part.random_state)
+            part_of_sum = np.exp(part._log_bumps(samples)[0] - part.mixture._logpdf(samples))
+            return np.stack([part_of_sum.mean(axis=1), part_of_sum.std(axis=1)], axis=1)
+
+        mean, deviation = self._in_blocks(block, self._width).T
+        self._log_share = np.log(mean)
+        self._share_error = deviation / mean / np.sqrt(self.n_samples)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many numbers an answer has: q."""
+        return self.mixture.n_outputs
+
+    @property
+    def _width(self) -> int:
+        return self.n_samples * self.n_outputs
+
+    def _log_bumps(self, y: Array) -> tuple[Array, Index]:
+        """Log of the highest weighted Gaussian of the mixture at y (n, m, q), and which it is."""
+        height = np.empty(y.shape[:2])
+        which = np.empty(y.shape[:2], dtype=np.intp)
+        for rows, columns in tiles(y.shape[:2], self.mixture._depth):
+            logs = self.mixture._log_components(rows, y[rows, columns])
+            height[rows, columns] = logs.max(axis=0)
+            which[rows, columns] = logs.argmax(axis=0)
+        return height, which
+
+    def _logpdf(self, y: Array) -> Array:
+        return self._log_bumps(y)[0] - self._log_share[:, None]
+
+    def log_partition(self) -> Estimate:
+        """log Z = log ∫ max_k exp(h_k − ‖L_k⁻¹(y − μ_k)‖²/2) dy.
+
+        Returns
+        -------
+        Estimate
+            Value and standard error, (n,) each, in nats. With one bump the error is 0.
+        """
+        return Estimate(self._log_total + self._log_share, self._share_error.copy())
+
+    def _draw(self, size: int, rng: np.random.RandomState, *, shared: bool) -> Array:
+        """Draw from the mixture until `size` samples of each row are accepted."""
+        samples = np.empty((self.n_rows, size, self.n_outputs))
+        filled = np.zeros(self.n_rows, dtype=np.intp)
+        rows = np.arange(self.n_rows)
+        while len(rows):
+            part = self[rows]
+            proposed = part.mixture._draw(size, rng, shared=shared)
+            uniform = rng.uniform(size=(1 if shared else len(rows), size))
+            chance = np.exp(part._log_bumps(proposed)[0] - part.mixture._logpdf(proposed))
+            accepted = uniform < chance
+            place = filled[rows, None] + np.cumsum(accepted, axis=1) - 1
+            row, column = np.nonzero(accepted & (place < size))
+            samples[rows[row], place[row, column]] = proposed[row, column]
+            filled[rows] += accepted.sum(axis=1)
+            rows = rows[filled[rows] < size]
+        return samples
+
+    def _of_samples(self, function: Any) -> Array:
+        """A function of seeded samples (n, n_samples, q), block by block."""
+        return self._in_blocks(
+            lambda part: function(part._seeded(part.n_samples, part.random_state)), self._width
+        )
+
+    def mean(self) -> Array:
+        """E[y | x] of seeded samples, (n, q); the standard error is std()/√n_samples."""
+        return self._of_samples(lambda samples: samples.mean(axis=1))
+
+    def var(self) -> Array:
+        """Variance of each output over seeded samples, of shape (n, q)."""
+        return self._of_samples(lambda samples: samples.var(axis=1))
+
+    def median(self) -> Array:
+        """Median of each output over seeded samples, of shape (n, q)."""
+        return self.quantiles([0.5])[:, :, 0]
+
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
+        """Quantiles of each output over seeded samples.
+
+        Parameters
+        ----------
+        probabilities : array-like of shape (m,)
+            Between 0 and 1; 0 and 1 give −inf and inf, the ends of the support.
+
+        Returns
+        -------
+        ndarray of shape (n, q, m)
+        """
+        wanted = np.asarray(probabilities, dtype=np.float64)
+        if wanted.ndim != 1 or not ((wanted >= 0) & (wanted <= 1)).all():
+            raise ValueError("probabilities must be of shape (m,) and lie between 0 and 1.")
+        result = self._of_samples(
+            lambda samples: np.moveaxis(np.quantile(samples, wanted, axis=1), 0, 2)
+        )
+        result[:, :, wanted == 0] = -np.inf
+        result[:, :, wanted == 1] = np.inf
+        return result
+
+    def interval(self, level: float) -> Array:
+        """Central interval of each output over seeded samples, of shape (n, q, 2)."""
+        outside = (1 - probability("level", level)) / 2
+        return self.quantiles([outside, 1 - outside])
+
+    def crps(self, y: npt.ArrayLike) -> Array:
+        """E|Y − y| − ½ E|Y − Y'| of each output over seeded samples, in its unit.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+
+        Returns
+        -------
+        ndarray of the shape of y
+        """
+        answers, shape = self._candidates(y)
+
+        def block(part: VectorGaussianEnvelope, some: Array) -> Array:
+            samples = np.sort(part._seeded(part.n_samples, part.random_state), axis=1)
+            # Σ_ij |y_i − y_j| = 2 Σ_i (2i − n − 1) y_i of sorted numbers; of n(n − 1) pairs.
+            n = samples.shape[1]
+            ranks = 2 * np.arange(1, n + 1) - n - 1
+            spread = np.einsum("s,nsq->nq", ranks, samples) / (n * max(n - 1, 1))
+            scores = np.empty(some.shape)
+            for column in range(some.shape[1]):
+                scores[:, column] = np.abs(samples - some[:, [column]]).mean(axis=1) - spread
+            return scores
+
+        return self._in_blocks(block, self._width, answers).reshape(*shape, self.n_outputs)
+
+    def mode(self) -> Array:
+        """The mean of the highest bump, of shape (n, q): no other bump is higher there."""
+        return self.mixture.means[np.arange(self.n_rows), self.log_heights.argmax(axis=1)]
+
+    def modes(self, min_probability: float = 0.05) -> Modes:
+        """Means of the bumps that are the highest at their own mean: all local maxima there are.
+
+        Parameters
+        ----------
+        min_probability : float, default=0.05
+            A maximum with less is merged with the nearest one that has as much, or with the
+            likeliest one if none has.
+
+        Returns
+        -------
+        Modes
+            Answers (n, r, q), NaN-padded, and probabilities (n, r), 0-padded, by falling
+            probability. The probability of a maximum is the part of seeded samples at which the
+            highest bump is its own, or one that is covered at its mean by a chain of bumps that
+            leads to it.
+        """
+        least = share("min_probability", min_probability)
+        parts = [self[rows]._modes_of_block(least) for rows in row_blocks(self.n_rows, self._width)]
+        if not parts:
+            return Modes(np.empty((0, 1, self.n_outputs)), np.empty((0, 1)))
+        probabilities = join_rows([part.probabilities for part in parts])
+        answers = join_rows([part.answers for part in parts])
+        return Modes(answers, np.where(np.isnan(probabilities), 0.0, probabilities))
+
+    def _modes_of_block(self, min_probability: float) -> Modes:
+        row = np.arange(self.n_rows)[:, None]
+        n_bumps = self.log_heights.shape[1]
+        _, winners = self._log_bumps(self._seeded(self.n_samples, self.random_state))
+        flat = (winners + n_bumps * row).ravel()
+        counts = np.bincount(flat, minlength=n_bumps * self.n_rows)
+        shares = counts.reshape(self.n_rows, n_bumps) / self.n_samples
+        # From each mean to that of the highest bump there; the height rises, so it ends.
+        _, end = self._log_bumps(self.mixture.means)
+        for _ in range(n_bumps):
+            end = end[row, end]
+        points, metrics = self.mixture.means[row, end], precisions(self.mixture.factors)[row, end]
+        return merge(points, metrics, self.log_heights[row, end], shares, min_probability)
