@@ -69,7 +69,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         solver: str | Solver = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 20,
+        n_iter_no_change: int = 40,
         max_iter: int | None = None,
         tol: float = 1e-4,
         warm_start: bool = False,

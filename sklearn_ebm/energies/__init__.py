@@ -2,6 +2,7 @@
 
 from sklearn_ebm._registry import Registry
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.decoder import Decoder
 from sklearn_ebm.energies.experts import Experts
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
@@ -29,6 +30,7 @@ LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     LatentEnergy,  # type: ignore[type-abstract]
     {
         "experts": Experts,
+        "decoder": Decoder,
     },
 )
 
@@ -36,6 +38,7 @@ __all__ = [
     "ENERGIES",
     "LATENT_ENERGIES",
     "MLP",
+    "Decoder",
     "Energy",
     "Experts",
     "Featured",

@@ -19,6 +19,7 @@ from sklearn_ebm.distributions import (
     ConditionalDistribution,
     GaussianEnvelope,
     GaussianMixture,
+    VectorGaussianEnvelope,
 
     VectorGaussianMixture,
 )

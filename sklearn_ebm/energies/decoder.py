@@ -1,0 +1,232 @@
+"""A decoder: answers on a curve or a surface, with a continuous latent variable along it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import level, positive_integer
+from sklearn_ebm.energies.activations import ACTIVATIONS
+from sklearn_ebm.energies.base import Linearization
+from sklearn_ebm.energies.gaussians import WIDEST
+from sklearn_ebm.energies.latent import LatentEnergy, Schedule
+from sklearn_ebm.energies.latent_spaces import LATENT_SPACES, LatentSpace
+from sklearn_ebm.energies.laws import Parabolas
+from sklearn_ebm.energies.network import Backward, activated, dense
+from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
+from sklearn_ebm.energies.units import Units, units_of
+from sklearn_ebm.energies.windows import Windows
+
+# The narrowest noise that is learnt, where it starts, and noise while learning, in deviations.
+NARROWEST, WIDE_START, INPUT_NOISE = float(np.exp(-6)), 0.5, 0.0
+
+LEARNING_RATE, BATCH, PASSES, ROWS_SEEN = 4e-3, 64, (40, 400), 240_000
+
+
+class Decoder(LatentEnergy):
+    normalized = True
+    examples = (
+        {"n_latents": 5, "hidden_layer_sizes": (4,), "n_members": 2},
+        {
+            "latent": "square", "n_latents": 3, "hidden_layer_sizes": (4, 3),
+            "activation": "tanh", "n_members": 1, "noise": 0.3, "input_noise": 0.1,
+        },
+        {"latent": "interval", "n_latents": 4, "hidden_layer_sizes": (3,), "n_members": 1},
+        {"latent": "gaussian", "n_latents": 6, "hidden_layer_sizes": (3,), "n_members": 1},
+    )  # fmt: skip
+
+    # What `prepared` settles.
+    units: Units | None = None
+    row_noise = 0.0
+    floor = NARROWEST
+
+    def __init__(
+        self,
+        latent: str = "circle",
+        n_latents: int | None = None,
+        hidden_layer_sizes: Any = (64, 64),
+        activation: str = "silu",
+        n_members: int = 2,
+        noise: float | str = "auto",
+        input_noise: float | str = "auto",
+    ) -> None:
+        self.latent = latent
+        self.n_latents = n_latents
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.n_members = n_members
+        self.noise = noise
+        self.input_noise = input_noise
+
+    @property
+    def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The weights of all layers."""
+        return tuple(name for name in self.shapes(1, 1) if name.endswith("_weight"))
+
+    def _trunk(self) -> Trunk:
+        return trunk_of("mlp", self.hidden_layer_sizes, self.activation)
+
+    def _space(self) -> LatentSpace:
+        make, size = LATENT_SPACES[self.latent]
+        return make(size if self.n_latents is None else self.n_latents)
+
+    @property
+    def _learns_noise(self) -> bool:
+        return isinstance(self.noise, str)
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Numbers that a row becomes: the units of all members at all latent values, twice."""
+        units = 2 * sum(self._trunk().sizes) + 8 * n_answers
+        return self.n_members * len(self._space().features) * units
+
+    def prepared(
+        self,
+        X: Any,
+        y: npt.NDArray[Any],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Decoder:
+        """Return the energy with its units.
+
+        Raises
+        ------
+        ValueError
+            If a setting cannot be used.
+        """
+        positive_integer("n_members", self.n_members, of="Decoder")
+        if self.latent not in LATENT_SPACES:
+            raise ValueError(unknown_name("latent", self.latent, tuple(LATENT_SPACES)))
+        if self.n_latents is not None and positive_integer("n_latents", self.n_latents) < 3:
+            raise ValueError(
+                f"n_latents={self.n_latents!r} of Decoder must be 3 or more: points along each "
+                "axis of the grid of latent values."
+            )
+        self._trunk()
+        result: Decoder = clone(self)
+        result.units = units_of(X, y, weight)
+        result.row_noise = level("input_noise", self.input_noise, INPUT_NOISE, of="Decoder")
+        given = level("noise", self.noise, NARROWEST, of="Decoder")
+        if given == 0:
+            raise ValueError("noise=0 of Decoder must be 'auto' or a positive number.")
+        result.floor = given
+        if self._learns_noise:
+            result.floor = float(max(NARROWEST, result.units.resolution.min()))
+        return result
+
+    def __sklearn_clone__(self) -> Decoder:
+        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
+        other: Decoder = super().__sklearn_clone__()
+        other.units, other.row_noise, other.floor = self.units, self.row_noise, self.floor
+        return other
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Shape of each parameter, members first."""
+        trunk = self._trunk()
+        shapes = dict(trunk.shapes(self.n_members, n_features, n_answers))
+        n_coordinates = self._space().features.shape[1]
+        latent = {"latent_weight": (self.n_members, n_coordinates, trunk.sizes[0])}
+        noise = {"log_noise": (self.n_members, n_answers)} if self._learns_noise else {}
+        return latent | shapes | noise
+
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[Any],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """Random layers, and noise as wide as half of the answers."""
+        shapes = dict(self.shapes(X.shape[1], n_answers))
+        noise = shapes.pop("log_noise", None)
+        params = self._trunk().start(shapes, rng)
+        if noise is not None:
+            params["log_noise"] = np.full(noise, np.log(WIDE_START))
+        return params
+
+    def _scales(self, params: Params) -> tuple[Array, Array]:
+        """σ of the noise (M, q), and the share of its variance that is learnt."""
+        if not self._learns_noise:
+            shape = (len(params["output_bias"]), params["output_bias"].shape[1])
+            kind = params["output_bias"].dtype
+            return np.full(shape, self.floor, dtype=kind), np.zeros(shape, dtype=kind)
+        variance = np.exp(2 * np.minimum(params["log_noise"], WIDEST))
+        total = variance + variance.dtype.type(self.floor) ** 2
+        return np.sqrt(total), variance / total * (params["log_noise"] < WIDEST)
+
+    def _decoded(self, params: Params, rows: Array) -> tuple[Array, list[Backward]]:
+        """The decoder's answers (M, n, z, q), and the ways back."""
+        trunk, space = self._trunk(), self._space()
+        features = space.features.astype(rows.dtype)
+        n_members, n_rows, n_latents = len(params["output_bias"]), rows.shape[1], len(features)
+        activation = ACTIVATIONS[trunk.activation]()
+        of_rows, back_to_rows = dense(params, "hidden_0", rows, first=True)
+        of_latents = features @ params["latent_weight"]
+        z = of_rows[:, :, None, :] + of_latents[:, None]
+        z = z.reshape(n_members, -1, z.shape[-1])
+
+        def back_to_inputs(slope: Array, out: Params) -> Array:
+            apart = slope.reshape(n_members, n_rows, n_latents, -1)
+            np.matmul(features.T, apart.sum(axis=1), out=out["latent_weight"])
+            return back_to_rows(apart.sum(axis=2), out)
+
+        h, back = activated(activation, z)
+        steps: list[Backward] = [back_to_inputs, back]
+        for number in range(1, len(trunk.sizes)):
+            z, back = dense(params, f"hidden_{number}", h, first=False)
+            steps.append(back)
+            h, back = activated(activation, z)
+            steps.append(back)
+        answers, back = dense(params, "output", h, first=False)
+        return answers.reshape(n_members, n_rows, n_latents, -1), [*steps, back]
+
+    def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
+        """Energies (M, n, m, z) of rows and answers in units; see `LatentEnergy`."""
+        if self._seed is not None:
+            noise = Noise(self.row_noise, 0.0)
+            X, answers = noise.added(self._seed, len(params["output_bias"]), X, answers)
+        decoded, steps = self._decoded(params, X)
+        scales, share = self._scales(params)
+        windows = Windows(self._space(), decoded, scales)
+        energies = windows.energies(answers)
+
+        def pullback_into(slope: Array, out: Params) -> None:
+            back, in_scales = windows.slopes(slope)
+            if self._learns_noise:
+                np.multiply(in_scales, share, out=out["log_noise"])
+            back = back.reshape(back.shape[0], -1, back.shape[-1])
+            for step in reversed(steps):
+                back = step(back, out)
+
+        def pullback(slope: Array) -> Params:
+            out: Params = {name: np.empty_like(value) for name, value in params.items()}
+            pullback_into(slope, out)
+            return out
+
+        return Linearization(energies, pullback, pullback_into=pullback_into)
+
+    def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
+        """One parabola for each member and window; see `LatentEnergy`."""
+        if members is not None:
+            params = {name: value[members] for name, value in params.items()}
+        assert self.units is not None
+        space, parts = self._space(), []
+        for part in row_slices(len(X), self.width(X.shape[1], len(self.units.answer_unit))):
+            decoded, _ = self._decoded(params, self.units.rows(X[part])[None])
+            windows = Windows(space, decoded, self._scales(params)[0])
+            parts.append((windows.levels(), windows.means, windows.factors()))
+        joined = (np.concatenate(part, axis=1).swapaxes(0, 1) for part in zip(*parts, strict=True))
+        return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
+
+    def schedule(self, n_rows: int) -> Schedule:
+        """Small batches, and many passes: a curve unfolds slowly."""
+        return Schedule(
+            LEARNING_RATE, BATCH, int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES))
+        )
