@@ -35,7 +35,10 @@ class Densities:
     def _rows(self, X: Any) -> Array:
         check_is_fitted(self)
         rows: Array = validate_data(
-            self, X, dtype=[np.float64, np.float32], reset=False  # type: ignore[arg-type]
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            reset=False,
         )
         return rows
 

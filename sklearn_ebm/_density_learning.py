@@ -1,9 +1,9 @@
-"""From an energy of continuous answers and data to parameters: rows of each member, and the search."""
+"""From an energy of continuous answers and data to parameters: rows of members, and the search."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from sklearn_ebm.negatives import Negatives
 from sklearn_ebm.solvers import Result, Solver
 from sklearn_ebm.solvers.adam import Adam
 
-# What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for more
-# rows than these, by the square of their number. Found on training rows of seven data sets.
+# What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
+# more rows than these, by the square of their number. Found on training rows of seven data sets.
 DECAY, FEW_ROWS = 0.1, 8_000
 
 
@@ -34,7 +34,7 @@ class Answers(NamedTuple):
 
     def take(self, rows: Index) -> Answers:
         """Return some of the rows."""
-        return Answers(*(part[rows] for part in self))
+        return Answers(self.X[rows], self.y[rows], self.weight[rows])
 
 
 class Parts(NamedTuple):
@@ -120,17 +120,16 @@ def learn_density(
     X, y, weight = rows
     n_rows, n_outputs = y.shape
     weight = weight / weight.mean()
-    energy: LatentEnergy = (
-        parts.energy.prepared(X, y, weight, n_outputs, rng)  # type: ignore[assignment]
-        if start is None
-        else start.energy
-    )
+    answers: Any = y  # energies of classes take whole numbers in its place
+    energy: Any = start.energy if start else None
+    if energy is None:
+        energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
     kept, held_out = member_rows(n_rows, energy.n_members, fraction, rng)
     schedule = energy.schedule(n_rows)
     solver = parts.solver or _solver(schedule, C, n_rows)
     with Workers() as workers:
 
-        def objective(data: Answers, weight: Array, places: Index) -> DensityObjective:
+        def objective(data: Answers, weight: Any, places: Index) -> DensityObjective:
             return DensityObjective(
                 energy, parts.loss, parts.latent, energy.represented(data.X),
                 energy.represented_answers(data.y), weight, places, parts.negatives, workers.map,
@@ -143,7 +142,7 @@ def learn_density(
             watch.held_out = objective(validation, share, every).rounded()
         elif held_out is not None:
             watch.held_out = objective(rows, weight, held_out).rounded()
-        params = start.params if start else energy.start(X, y, weight, n_outputs, rng)
+        params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
         watch.energy, watch.params_of = energy, training.layout.unpack
         w = training.layout.pack(params)
         if start is not None:
@@ -207,7 +206,7 @@ def member_rows(
 
 def _search(
     solver: Solver,
-    objective: DensityObjective,
+    objective: Any,
     w: Array,
     tol: float,
     passes: int,
@@ -217,7 +216,12 @@ def _search(
     """The solver's answer, or the best one for rows held out, or where it was interrupted."""
     try:
         result = solver.minimize(
-            objective, w, tol=tol, max_iter=passes, rng=rng, monitor=watch  # type: ignore[arg-type]
+            objective,
+            w,
+            tol=tol,
+            max_iter=passes,
+            rng=rng,
+            monitor=watch,
         )
     except KeyboardInterrupt:
         kept = watch.interrupted()

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._objective import Gradient
 from sklearn_ebm._params import Array, Index, ParameterLayout, Params
 from sklearn_ebm.energies.latent import LatentEnergy
@@ -108,9 +107,7 @@ class DensityObjective:
         right = self.answers[rows][:, :, None, :]
         return right if self.negatives is None else self.negatives.after(right, rng)
 
-    def _losses(
-        self, line: Any, weight: Array
-    ) -> tuple[float, Array]:
+    def _losses(self, line: Any, weight: Array) -> tuple[float, Array]:
         """Weighted sum of the losses of all members, and slopes in G."""
         free, share = self.latent(line.energies)
         energies = free.reshape(-1, free.shape[-1])

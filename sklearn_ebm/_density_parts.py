@@ -96,13 +96,11 @@ def _refuse(energy: Any, loss: Loss) -> None:
         )
     if loss.integrates and getattr(loss, "beta", 1.0) != 1.0:
         raise ValueError(
-            f"loss {name!r} has beta={loss.beta!r}, but energies of answers are normalised at "  # type: ignore[attr-defined]
+            f"loss {name!r} has beta={loss.beta!r}, but energies of answers are normalised at "
             "β = 1; use the name, and set beta= of the regressor for the densities."
         )
     if name == "mee":
-        raise ValueError(
-            "loss 'mee' counts errors, and every continuous answer is one; use 'nll'."
-        )
+        raise ValueError("loss 'mee' counts errors, and every continuous answer is one; use 'nll'.")
     if not energy.normalized and (loss.integrates or not loss.contrasts):
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "

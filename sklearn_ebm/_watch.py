@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._params import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.solvers import Progress, Result
 
@@ -20,6 +20,16 @@ INTERRUPTED = "it was interrupted"
 
 # Seconds within which a second Ctrl-C means all that is running, such as a whole grid search.
 IMPATIENT = 2.0
+
+
+class HeldOut(Protocol):
+    """A sum of losses over rows that learning does not see; such as an `Objective`."""
+
+    layout: ParameterLayout
+    weight: npt.NDArray[np.float64]
+
+    def value(self, w: Array) -> float:
+        """Return the sum at some parameters."""
 
 
 class Iteration(NamedTuple):
@@ -69,7 +79,7 @@ class Watch:
         What is learnt; whoever learns sets it, and the two below.
     params_of : callable
         The solver's vector -> the parameters of the energy.
-    held_out : Objective or None
+    held_out : HeldOut or None
         The sum over held-out rows, without a penalty.
     curve : list of float
         Mean loss of the held-out rows after each iteration.
@@ -91,7 +101,7 @@ class Watch:
         self.onlookers = onlookers
         self.patience = patience
         self.outlives_interrupts = outlives_interrupts
-        self.held_out: Objective | None = None
+        self.held_out: HeldOut | None = None
         self.energy: Energy
         self.params_of: Callable[[Array], Params]
         self.number = 0

@@ -52,7 +52,138 @@ ROWS_FOR_BETA, BETA_RANGE = 500, (0.05, 20.0)
 GRID = 101
 
 
-class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesParts):  # type: ignore[misc]
+class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesParts):
+    r"""One input, many answers: conditional densities from an energy with a latent variable.
+
+    .. code-block:: none
+
+        F(x, y)  = −(1/β) log Σ_z exp(−β G(x, y, z))     inference="marginal"
+                 = min_z G(x, y, z)                      inference="min"
+        p(y | x) = exp(−β F(x, y)) / ∫ exp(−β F(x, y')) dy'
+
+    The latent z says which of several answers is meant, or where on a curve of answers one lies.
+    Once it is eliminated, the Gibbs law of the free energy is a density over all answers, with
+    several modes where there are several answers.
+
+    Parameters
+    ----------
+    energy : {"experts", "decoder"} or LatentEnergy, default="experts"
+        G, by name or as an object: `sklearn_ebm.energies.Experts`, `sklearn_ebm.energies.Decoder`.
+    loss : str or Loss, default="nll"
+        ``"nll"``: the likelihood. ``"energy"``: pushes down only, safe because energies are
+        normalised by construction; with ``inference="min"`` it pulls the best latent value of each
+        row and no other. ``"simple"``, ``"hinge"``, ``"log"``, ``"square_square"`` and other losses
+        on pairs: against wrong answers drawn at random, `negatives`; the density is then what the
+        margin made of it, and ``beta="auto"`` gives it its scale.
+    n_latents : int or None, default=None
+        Latent values of an energy given by name: experts, or points along each axis of the grid of
+        a decoder. None is the energy's own default.
+    inference : {"marginal", "min"}, default="marginal"
+        How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learnt
+        by its upper bound F, in which only the best latent value counts.
+    beta : float or "auto", default=1.0
+        Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
+        at which rows that were not learnt from are most likely. The likelihood is learnt at β = 1,
+        where energies are normalised; other losses see the free energy at β.
+    prediction : {"mode", "mean", "median"}, default="mode"
+        What `predict` returns: the answer of lowest energy, that of least squared error, or of
+        least absolute error.
+    margin : float or None, default=None
+        m of a loss given by name, in units of the energy; None is the loss's own default.
+    negatives : {"pool"} or Negatives, default="pool"
+        Where wrong answers come from, for losses that need them: `sklearn_ebm.negatives.Pool`.
+    C : float, default=1.0
+        Inverse strength of the decay of the weights.
+    calibration : {None, "conformal"}, default=None
+        "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
+        says, and makes `predict_interval` and `predict_region` hold as many new answers as they
+        promise, for any data whose rows are exchangeable.
+    solver : {"auto", "adam"} or Solver, default="auto"
+        "auto" is Adam with the batches and the rate that suit the energy.
+    early_stopping : bool, default=True
+        Whether each member leaves out rows of its own and learning keeps the parameters at which
+        those were most likely.
+    validation_fraction : float, default=0.1
+        Share of the rows that each member leaves out.
+    n_iter_no_change : int, default=40
+        Passes without a lower held-out loss after which learning ends.
+    max_iter : int or None, default=None
+        Passes over the rows; None is what suits the energy and the number of rows.
+    tol : float, default=1e-4
+        For solvers that end by themselves.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the fit before.
+    random_state : int, RandomState or None, default=None
+        Start, noise, batches, and which rows are left out; None is 0.
+    n_jobs : int or None, default=None
+        Not used: learning uses as many threads as BLAS may.
+    verbose : int, default=0
+        Whether a line shows the progress.
+
+    Attributes
+    ----------
+    energy_ : LatentEnergy
+        The energy as it was prepared for the rows.
+    params_ : dict of str to ndarray
+        What was learnt.
+    loss_ : Loss
+        The loss as it was used.
+    beta_ : float
+        β of the densities.
+    n_outputs_ : int
+        q, answers of each row.
+    y_grid_ : ndarray or None
+        Answers at equal steps of probability, the candidates of `predict_proba`; None for q > 1.
+    loss_curve_ : ndarray
+        Mean loss in each pass.
+    validation_loss_curve_ : ndarray
+        Mean loss of held-out rows after each pass, where there are any.
+    n_iter_ : int
+        Passes over the rows.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, when all are strings.
+
+    Warns
+    -----
+    FewAnswersWarning
+        Where y takes few values, so that its likelihood is unbounded.
+    ConvergenceWarning
+        After a fit that was interrupted or whose steps were too long.
+
+    See Also
+    --------
+    EBMClassifier : The same idea for answers that can be listed.
+    sklearn_ebm.distributions : The densities.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Bishop, "Mixture density networks", Aston University NCRG/94/004 (1994).
+
+    Examples
+    --------
+    Every x has two answers, x + 1 and x − 1, and noise of deviation 0.1:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, size=(400, 1))
+    >>> y = X[:, 0] + rng.choice([-1.0, 1.0], size=400) + 0.1 * rng.normal(size=400)
+    >>> reg = LatentEBMRegressor(n_latents=2, max_iter=100, random_state=0).fit(X, y)
+    >>> modes = reg.predict_modes([[0.5]])
+    >>> np.sort(modes.answers).round(1), modes.probabilities.round(1)
+    (array([[-0.5,  1.5]]), array([[0.5, 0.5]]))
+    """
+
+    _doc_link_module = "sklearn_ebm"
+    _doc_link_template = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/sklearn_ebm.{estimator_name}.html"
+
+    _asked_energy: str
+
     def __init__(
         self,
         energy: str | LatentEnergy = "experts",
@@ -167,8 +298,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         )
         flat = y.ndim == 1
         rows = _answers(X, y, sample_weight)
-        rng, seed = generator_and_seed(self.random_state)
-        held_out = self._given_rows(*validation, rows.y.shape[1])
+        seed = generator_and_seed(self.random_state)[1]
+        held_out = self._given_rows(validation, rows.y.shape[1])
         rows, calibrating = self._calibrating(rows, seed)
         self._refuse_too_few(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
@@ -221,8 +352,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             "max_iter": optional_positive_integer("max_iter", self.max_iter),
         }
 
-    def _given_rows(self, X: Any, y: Any, sample_weight: Any, n_outputs: int) -> Answers | None:
+    def _given_rows(self, given: tuple[Any, Any, Any], n_outputs: int) -> Answers | None:
         """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
+        X, y, sample_weight = given
         if X is None and y is None and sample_weight is None:
             return None
         if X is None or y is None:
@@ -309,13 +441,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "early_stopping=True, or pass a number."
             )
         known = [(some, energy.parabolas(params, some.X, members)) for some, members in pieces]
-        assert energy.units is not None
+        units = energy.units
+        assert units is not None
         minimum = not INFERENCES.accepts(self.inference, "beta")
 
         def cost(log_beta: float) -> float:
             total = 0.0
             for some, parabolas in known:
-                law = gibbs_law(parabolas, np.exp(log_beta), energy.units, minimum=minimum)
+                law = gibbs_law(parabolas, float(np.exp(log_beta)), units, minimum=minimum)
                 answers = some.y[:, 0] if some.y.shape[1] == 1 else some.y
                 total -= float(some.weight @ law.logpdf(answers))
             return total

@@ -30,6 +30,62 @@ LEARNING_RATE, BATCH, PASSES, ROWS_SEEN = 4e-3, 64, (40, 400), 240_000
 
 
 class Decoder(LatentEnergy):
+    r"""½ ‖(y − Dec(x, z))/σ‖² + Σ log σ + (q/2) log 2π, with z on a curve or a surface.
+
+    .. code-block:: none
+
+        F(x, y) = −log ∫ N(y; Dec(x, z), diag σ²) p(z) dz           inference="marginal", β = 1
+        F(x, y) = min_z G(x, y, z)                                  inference="min"
+
+    The answers to one x fill a curve or a surface: a circle of latent angles becomes the ellipse of
+    a horn's cross-section. Dec is a network of x and z, σ the noise around its answers, 1/(2σ²) the
+    β of the energy ‖y − Dec(x, z)‖².
+
+    The integral is a sum over a grid. In the window of a grid point the decoder is taken as
+    straight, so that y is normal there with the covariance of the noise plus that of half a step
+    along the curve; the windows overlap to a smooth ribbon however thin the noise is, the density
+    is normalised by construction, and everything about it has a closed form.
+
+    Parameters
+    ----------
+    latent : {"circle", "interval", "square", "gaussian"}, default="circle"
+        The space of z: angles; numbers or pairs of numbers, uniform; or a standard normal number.
+    n_latents : int or None, default=None
+        Points along each axis of the grid; None is 64 for a circle, 48 for an interval or a normal
+        number, 12 for each side of a square.
+    hidden_layer_sizes : int or sequence of int, default=(64, 64)
+        Units of each hidden layer.
+    activation : {"relu", "tanh", "silu", "gelu"}, default="silu"
+    n_members : int, default=2
+        Decoders that are averaged.
+    noise : float or "auto", default="auto"
+        σ, in deviations of y. "auto" learns it, one for each answer.
+    input_noise : float or "auto", default="auto"
+        Deviation of the noise on standardised columns while learning; "auto" is 0.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007), for latent variables. :doi:`10.7551/mitpress/7443.003.0014`
+
+    Bishop, Svensén, Williams, "GTM: the generative topographic mapping", Neural Computation 10
+    (1998) 215-234, for a grid of latent values under a decoder. :doi:`10.1162/089976698300017953`
+
+    Examples
+    --------
+    Three angles, and a decoder that says 0 whatever they are: at y = 2 and with σ = 1 the energy of
+    each is 2²/2 + (log 2π)/2 + log 3 = 4.0176:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import Decoder
+    >>> energy = Decoder(n_latents=3, hidden_layer_sizes=(1,), n_members=1, noise=1.0)
+    >>> energy = energy.prepared(np.zeros((2, 1)), np.array([[-1.0], [1.0]]), np.ones(2), 1, None)
+    >>> shapes = energy.shapes(1, 1)
+    >>> params = {name: np.zeros(shape) for name, shape in shapes.items()}
+    >>> energy.linearize(params, np.zeros((1, 1)), np.array([[[2.0]]])).energies.round(4)
+    array([[[4.0176, 4.0176, 4.0176]]])
+    """
+
     normalized = True
     examples = (
         {"n_latents": 5, "hidden_layer_sizes": (4,), "n_members": 2},
@@ -169,7 +225,7 @@ class Decoder(LatentEnergy):
         activation = ACTIVATIONS[trunk.activation]()
         of_rows, back_to_rows = dense(params, "hidden_0", rows, first=True)
         of_latents = features @ params["latent_weight"]
-        z = of_rows[:, :, None, :] + of_latents[:, None]
+        z: Array = of_rows[:, :, None, :] + of_latents[:, None]
         z = z.reshape(n_members, -1, z.shape[-1])
 
         def back_to_inputs(slope: Array, out: Params) -> Array:
@@ -227,6 +283,4 @@ class Decoder(LatentEnergy):
 
     def schedule(self, n_rows: int) -> Schedule:
         """Small batches, and many passes: a curve unfolds slowly."""
-        return Schedule(
-            LEARNING_RATE, BATCH, int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES))
-        )
+        return Schedule(LEARNING_RATE, BATCH, int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES)))

@@ -124,7 +124,7 @@ class Gaussians:
         mixing = self.mixing()
         if mixing is None:
             return self.scales[..., None] * np.eye(self.heads.n_outputs)
-        return np.linalg.inv(mixing) * self.scales[..., None, :]
+        return np.tril(np.linalg.inv(mixing)) * self.scales[..., None, :]
 
     def levels(self) -> Array:
         """G at y = μ, (M, n, K)."""

@@ -20,7 +20,6 @@ from sklearn_ebm.distributions import (
     GaussianEnvelope,
     GaussianMixture,
     VectorGaussianEnvelope,
-
     VectorGaussianMixture,
 )
 from sklearn_ebm.energies.units import Units

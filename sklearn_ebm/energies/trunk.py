@@ -110,9 +110,7 @@ class Noise(NamedTuple):
     rows: float = 0.0
     answers: float = 0.0
 
-    def added(
-        self, seed: int, n_members: int, X: Array, answers: Array
-    ) -> tuple[Array, Array]:
+    def added(self, seed: int, n_members: int, X: Array, answers: Array) -> tuple[Array, Array]:
         """Return rows (M, n, d) and answers (M, n, m, q) with noise of their own."""
         draw = np.random.Generator(np.random.SFC64(seed))
         return (

@@ -81,9 +81,7 @@ def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
     answer_origin, answer_unit = column_moments(y, weight, centred=True)
     answer_unit = np.where(np.isfinite(answer_unit), answer_unit, 1.0)
     gaps = np.array([_typical_gap(column) for column in y.T])
-    return Units(
-        origin, 1 / deviation, answer_origin, answer_unit, ROUNDED * gaps / answer_unit
-    )
+    return Units(origin, 1 / deviation, answer_origin, answer_unit, ROUNDED * gaps / answer_unit)
 
 
 def _typical_gap(values: Array) -> float:

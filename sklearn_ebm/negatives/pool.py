@@ -37,7 +37,9 @@ class Pool(Negatives):
     --------
     >>> import numpy as np
     >>> from sklearn_ebm.negatives import Pool
-    >>> answers = Pool(n_candidates=100, epsilon=0.5).after(np.zeros((1, 1)), np.random.default_rng(0))
+    >>> answers = Pool(n_candidates=100, epsilon=0.5).after(
+    ...     np.zeros((1, 1)), np.random.default_rng(0)
+    ... )
     >>> answers.shape, float(np.abs(answers[1:]).min()), bool(np.abs(answers).max() <= 3)
     ((101, 1), 0.5, True)
     """
