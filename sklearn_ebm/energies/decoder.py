@@ -16,7 +16,12 @@ from sklearn_ebm.energies.activations import ACTIVATIONS
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.gaussians import WIDEST
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.energies.latent_spaces import LATENT_SPACES, LatentSpace
+from sklearn_ebm.energies.latent_spaces import (
+    LATENT_SPACES,
+    POINTS,
+    LatentSpace,
+    gaussian_points,
+)
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.network import Backward, activated, dense
 from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
@@ -52,7 +57,9 @@ class Decoder(LatentEnergy):
         The space of z: angles; numbers or pairs of numbers, uniform; or a standard normal number.
     n_latents : int or None, default=None
         Points along each axis of the grid; None is 64 for a circle, 48 for an interval or a normal
-        number, 12 for each side of a square.
+        number, 12 for each side of a square. Of a normal vector all of its points, 128.
+    n_dimensions : int, default=1
+        Dimensions of ``latent="gaussian"``. From two on, points are scattered and not on a grid.
     hidden_layer_sizes : int or sequence of int, default=(64, 64)
         Units of each hidden layer.
     activation : {"relu", "tanh", "silu", "gelu"}, default="silu"
@@ -95,6 +102,10 @@ class Decoder(LatentEnergy):
         },
         {"latent": "interval", "n_latents": 4, "hidden_layer_sizes": (3,), "n_members": 1},
         {"latent": "gaussian", "n_latents": 6, "hidden_layer_sizes": (3,), "n_members": 1},
+        {
+            "latent": "gaussian", "n_latents": 7, "n_dimensions": 3, "hidden_layer_sizes": (3,),
+            "activation": "tanh", "n_members": 1, "noise": 0.5, "input_noise": 0.1,
+        },
     )  # fmt: skip
 
     # What `prepared` settles.
@@ -106,6 +117,7 @@ class Decoder(LatentEnergy):
         self,
         latent: str = "circle",
         n_latents: int | None = None,
+        n_dimensions: int = 1,
         hidden_layer_sizes: Any = (64, 64),
         activation: str = "silu",
         n_members: int = 2,
@@ -114,6 +126,7 @@ class Decoder(LatentEnergy):
     ) -> None:
         self.latent = latent
         self.n_latents = n_latents
+        self.n_dimensions = n_dimensions
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.n_members = n_members
@@ -129,8 +142,10 @@ class Decoder(LatentEnergy):
         return trunk_of("mlp", self.hidden_layer_sizes, self.activation)
 
     def _space(self) -> LatentSpace:
+        if self.n_dimensions > 1:
+            return gaussian_points(self.n_latents or POINTS, self.n_dimensions)
         make, size = LATENT_SPACES[self.latent]
-        return make(size if self.n_latents is None else self.n_latents)
+        return make(self.n_latents or size)
 
     @property
     def _learns_noise(self) -> bool:
@@ -163,6 +178,11 @@ class Decoder(LatentEnergy):
             raise ValueError(
                 f"n_latents={self.n_latents!r} of Decoder must be 3 or more: points along each "
                 "axis of the grid of latent values."
+            )
+        if positive_integer("n_dimensions", self.n_dimensions) > 1 and self.latent != "gaussian":
+            raise ValueError(
+                f"n_dimensions={self.n_dimensions!r} of Decoder is for latent='gaussian' only; a "
+                f"{self.latent} has the dimensions that it has."
             )
         self._trunk()
         result: Decoder = clone(self)

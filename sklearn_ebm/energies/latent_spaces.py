@@ -1,18 +1,20 @@
-"""Spaces of a continuous latent variable, as grids over which it is eliminated.
+"""Spaces of a continuous latent variable, as windows over which it is eliminated.
 
-The integral over z is a sum over windows of the grid. In each window the decoder is taken to be
-straight and z to be normal around a grid point, with half a step as deviation: neighbouring windows
-then add up to a constant within 2 %. For a window with tangents A, one column for each axis and as
-long as half a step, y is normal around the decoder's answer with the covariance of the noise plus
-A Aᵀ.
+The integral over z is a sum over windows around the points of a grid. In each window the decoder is
+taken to be straight and z to be normal around a grid point, with half a step as deviation:
+neighbouring windows then add up to a constant within 2 %. For a window with tangents A, one column
+for each axis and as long as half a step, y is normal around the decoder's answer with the
+covariance of the noise plus A Aᵀ.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import ndtri
+from scipy.stats import qmc
 
 from sklearn_ebm._params import Array
 
@@ -68,76 +70,134 @@ def _at(axis: int, number: int) -> Any:
     return (..., number, *(slice(None),) * (-axis - 1))
 
 
-@dataclass(frozen=True)
-class LatentSpace:
-    """A grid of latent values.
+class LatentSpace(Protocol):
+    """Latent values, and the windows around them.
 
     Attributes
     ----------
-    features : ndarray of shape (z, c)
-        What the decoder sees of each value.
+    features : ndarray of shape (points, c)
+        What the decoder sees: of the latent values, and perhaps of points beside them.
     log_prior : ndarray of shape (z,)
-    axes : tuple of Axis
-        The grid is their product; none for scattered points, which have no windows.
+        Of each window.
     """
+
+    @property
+    def features(self) -> Array: ...
+
+    @property
+    def log_prior(self) -> Array: ...
+
+    def windows(self, answers: Array) -> tuple[Array, Array]:
+        """Middles (..., z, q) and tangents (..., z, q, p), from answers (..., points, q)."""
+
+    def pullback(self, in_middles: Array, in_tangents: Array) -> Array:
+        """Slopes in the answers, from slopes in middles and tangents."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A product of axes; see `LatentSpace`."""
 
     features: Array
     log_prior: Array
     axes: tuple[Axis, ...]
 
-    def tangents(self, answers: Array) -> Array:
-        """A of each window, (..., z, q, p), from the decoder's answers (..., z, q)."""
+    def windows(self, answers: Array) -> tuple[Array, Array]:
+        """The answers themselves, and half a step along each axis."""
         grid = answers.reshape(*answers.shape[:-2], *(axis.size for axis in self.axes), -1)
         n = len(self.axes)
         parts = [axis.tangents(grid, number - n - 1) for number, axis in enumerate(self.axes)]
-        return np.stack([part.reshape(answers.shape) for part in parts], axis=-1)
+        return answers, np.stack([part.reshape(answers.shape) for part in parts], axis=-1)
 
-    def pullback(self, slope: Array) -> Array:
-        """Slopes in the decoder's answers, from slopes in A."""
-        shape, n = slope.shape[:-1], len(self.axes)
+    def pullback(self, in_middles: Array, in_tangents: Array) -> Array:
+        """Slopes in the answers."""
+        shape, n = in_middles.shape, len(self.axes)
         sizes = [axis.size for axis in self.axes]
-        total = np.zeros(shape, dtype=slope.dtype)
+        total = in_middles.copy()
         for number, axis in enumerate(self.axes):
-            part = np.ascontiguousarray(slope[..., number])
+            part = np.ascontiguousarray(in_tangents[..., number])
             grid = part.reshape(*shape[:-2], *sizes, shape[-1])
             total += axis.pullback(grid, number - n - 1).reshape(shape)
         return total
 
 
-def circle(size: int) -> LatentSpace:
+@dataclass(frozen=True)
+class Scattered:
+    """Points of a standard normal law in p dimensions, too many for a grid; see `LatentSpace`.
+
+    A window is as wide as h = m^(−1/(p+4)) for m points, which are drawn in by √(1 − h²), so that
+    all windows together have the variance of the law. Along each coordinate a point at the distance
+    h stands beside each of them, to which the tangent goes.
+    """
+
+    features: Array
+    log_prior: Array
+
+    def windows(self, answers: Array) -> tuple[Array, Array]:
+        """The answers at the points, and what the points beside them add."""
+        points = answers.reshape(*answers.shape[:-2], -1, len(self.log_prior), answers.shape[-1])
+        middles = points[..., 0, :, :]
+        tangents = points[..., 1:, :, :] - points[..., :1, :, :]
+        return middles, np.moveaxis(tangents, -3, -1)
+
+    def pullback(self, in_middles: Array, in_tangents: Array) -> Array:
+        """Slopes in the answers."""
+        beside = np.moveaxis(in_tangents, -1, -3)
+        middles = in_middles - in_tangents.sum(axis=-1)
+        both = np.concatenate([middles[..., None, :, :], beside], axis=-3)
+        return both.reshape(*in_middles.shape[:-2], -1, in_middles.shape[-1])
+
+
+def circle(size: int) -> Grid:
     """Angles at equal distances; the decoder sees cosine and sine."""
     angle = 2 * np.pi * np.arange(size) / size
     features = np.column_stack([np.cos(angle), np.sin(angle)]) * np.sqrt(2)
-    return LatentSpace(features, np.full(size, -np.log(size)), (Axis(size, closed=True),))
+    return Grid(features, np.full(size, -np.log(size)), (Axis(size, closed=True),))
 
 
-def interval(size: int) -> LatentSpace:
-    """Numbers of deviation 1, at equal distances."""
+def interval(size: int) -> Grid:
+    """Uniform numbers of deviation 1, at equal distances."""
     values = (np.arange(size) + 0.5) / size * 2 - 1
     features = values[:, None] * np.sqrt(3)
-    return LatentSpace(features, np.full(size, -np.log(size)), (Axis(size, closed=False),))
+    return Grid(features, np.full(size, -np.log(size)), (Axis(size, closed=False),))
 
 
-def square(size: int) -> LatentSpace:
+def square(size: int) -> Grid:
     """Pairs of such numbers; `size` points along each side."""
     side = interval(size)
     first, second = np.meshgrid(side.features[:, 0], side.features[:, 0], indexing="ij")
     features = np.column_stack([first.ravel(), second.ravel()])
-    return LatentSpace(features, np.full(size**2, -2 * np.log(size)), side.axes * 2)
+    return Grid(features, np.full(size**2, -2 * np.log(size)), side.axes * 2)
 
 
-def gaussian(size: int) -> LatentSpace:
+def gaussian(size: int) -> Grid:
     """A standard normal number, on a grid with the prior as weights."""
     values = np.linspace(-TAILS, TAILS, size)
     log_prior = -0.5 * values**2
     log_prior -= np.log(np.exp(log_prior).sum())
-    return LatentSpace(values[:, None], log_prior, (Axis(size, closed=False),))
+    return Grid(values[:, None], log_prior, (Axis(size, closed=False),))
 
 
-#: Every space by its name, with the points that its grid has by default along each axis.
+def gaussian_points(size: int, n_dimensions: int) -> Scattered:
+    """Points of a standard normal law in several dimensions, always the same ones."""
+    uniform = qmc.Halton(n_dimensions, scramble=True, seed=0).random(size)
+    points = ndtri(uniform)
+    points -= points.mean(axis=0)
+    points /= points.std(axis=0)
+    width = size ** (-1 / (n_dimensions + 4))
+    points *= np.sqrt(1 - width**2)
+    beside = points[None] + width * np.eye(n_dimensions)[:, None, :]
+    features = np.concatenate([points[None], beside]).reshape(-1, n_dimensions)
+    return Scattered(features, np.full(size, -np.log(size)))
+
+
+#: Every grid by its name, with the points along each axis that it has by default.
 LATENT_SPACES = {
     "circle": (circle, 64),
     "interval": (interval, 48),
     "square": (square, 12),
     "gaussian": (gaussian, 48),
 }
+
+# Scattered points, by default.
+POINTS = 128

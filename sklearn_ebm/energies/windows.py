@@ -25,7 +25,7 @@ class Windows:
     Parameters
     ----------
     space : LatentSpace
-    answers : ndarray of shape (M, n, z, q)
+    answers : ndarray of shape (M, n, points, q)
         The decoder's.
     scales : ndarray of shape (M, q)
         σ of the noise.
@@ -33,10 +33,9 @@ class Windows:
 
     def __init__(self, space: LatentSpace, answers: Array, scales: Array) -> None:
         self.space = space
-        self.means = answers
+        self.means, tangents = space.windows(answers)
         self.scales = scales[:, None, None, :]
-        self.tangents = space.tangents(answers)
-        self.tangents /= self.scales[..., None]
+        self.tangents = tangents / self.scales[..., None]
         product = np.einsum("anzqp,anzqr->anzpr", self.tangents, self.tangents, optimize=True)
         product[..., range(product.shape[-1]), range(product.shape[-1])] += 1
         self.inverse, self.determinant = _inverse(product)
@@ -75,9 +74,8 @@ class Windows:
         in_scales = total.sum(axis=(1, 2))[:, None] - (pull * self.apart).sum(axis=(1, 2, 3))
         in_scales -= (in_tangents * self.tangents).sum(axis=(1, 2, 4))
         in_tangents /= self.scales[..., None]
-        in_answers = self.space.pullback(in_tangents)
-        in_answers -= pull.sum(axis=2) / self.scales
-        return in_answers, in_scales
+        in_middles = -pull.sum(axis=2) / self.scales
+        return self.space.pullback(in_middles, in_tangents), in_scales
 
     def factors(self) -> Array:
         """Lower factors of the covariances of the windows, (M, n, z, q, q)."""
@@ -88,9 +86,11 @@ class Windows:
 
 
 def _inverse(matrix: Array) -> tuple[Array, Array]:
-    """Inverse and determinant of many matrices of one or two rows."""
+    """Inverse and determinant of many matrices; of one or two rows without a loop over them."""
     if matrix.shape[-1] == 1:
         return 1 / matrix, matrix[..., 0, 0]
+    if matrix.shape[-1] > 2:
+        return np.linalg.inv(matrix), np.linalg.det(matrix)
     a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
     determinant = a * d - b * b
     inverse = np.empty_like(matrix)
