@@ -82,10 +82,12 @@ class LatentSpace(Protocol):
     """
 
     @property
-    def features(self) -> Array: ...
+    def features(self) -> Array:
+        """What the decoder sees, (points, c)."""
 
     @property
-    def log_prior(self) -> Array: ...
+    def log_prior(self) -> Array:
+        """Of each window, (z,)."""
 
     def windows(self, answers: Array) -> tuple[Array, Array]:
         """Middles (..., z, q) and tangents (..., z, q, p), from answers (..., points, q)."""
