@@ -22,7 +22,7 @@ from sklearn_ebm.energies.units import Units, units_of
 COVARIANCES = ("diagonal", "full")
 
 # Noise on rows and answers while learning, and the narrowest expert, in deviations.
-INPUT_NOISE, ANSWER_NOISE, NARROWEST = 0.02, 0.01, float(np.exp(-5))
+INPUT_NOISE, ANSWER_NOISE, NARROWEST = 0.02, 0.002, float(np.exp(-7))
 
 # Learning: small batches for few rows, and about so many rows seen altogether.
 BATCHES, ROWS_PER_BATCH = (32, 256), 64
@@ -68,9 +68,9 @@ class Experts(LatentEnergy):
     input_noise : float or "auto", default="auto"
         Deviation of the noise on standardised columns while learning; "auto" is 0.02.
     answer_noise : float or "auto", default="auto"
-        Deviation of the noise on standardised answers while learning; "auto" is 0.01.
+        Deviation of the noise on standardised answers while learning; "auto" is 0.002.
     min_scale : float or "auto", default="auto"
-        Least σ, in deviations of y. "auto" is the larger of e⁻⁵ and r/√12, where r is the typical
+        Least σ, in deviations of y. "auto" is the larger of e⁻⁷ and r/√12, where r is the typical
         distance between neighbouring values of y: what is rounded is not known more precisely.
 
     References
