@@ -84,11 +84,16 @@ class Densities:
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
         parts = [
-            self.energy_.linearize(self.params_, rows[part], answers[part]).energies
+            self._latent_energies(rows[part], answers[part])
             for part in self._blocks(rows, answers.shape[1])
         ]
         latent = np.concatenate(parts)
         return latent[:, 0] if single else latent
+
+    def _latent_energies(self, rows: Array, answers: Array) -> Array:
+        """G of answers (n, m, q)."""
+        energy = self.energy_
+        return energy.known(self.params_, rows).energies(energy.represented_answers(answers))
 
     def energies(self, X: Any, y: Any) -> Array:
         """F(x, y), the latent variable eliminated; low is good.
@@ -106,9 +111,7 @@ class Densities:
         answers, single = self._candidates(y, len(rows))
         eliminate = self._elimination()
         parts = [
-            eliminate(
-                self.energy_.linearize(self.params_, rows[part], answers[part]).energies
-            ).energies
+            eliminate(self._latent_energies(rows[part], answers[part])).energies
             for part in self._blocks(rows, answers.shape[1])
         ]
         free = np.concatenate(parts)

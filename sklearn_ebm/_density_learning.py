@@ -13,8 +13,10 @@ from sklearn_ebm._learning import Start
 from sklearn_ebm._params import Array, Index, Params
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
+from sklearn_ebm._widths import Unseen, fitted_widths, likeliest_beta, sharper_together
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.inference import Elimination
+from sklearn_ebm.energies.laws import Widths
+from sklearn_ebm.inference import Elimination, Minimum
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import Negatives
 from sklearn_ebm.solvers import Result, Solver
@@ -23,6 +25,12 @@ from sklearn_ebm.solvers.adam import Adam
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.
 DECAY, FEW_ROWS = 0.1, 8_000
+
+# Members that leave out the same rows.
+GROUP = 2
+
+# Held-out rows that choose widths, at most, of each group.
+ROWS_FOR_WIDTHS = 500
 
 
 class Answers(NamedTuple):
@@ -46,6 +54,62 @@ class Parts(NamedTuple):
     negatives: Negatives | None
     solver: Solver | None
 
+    @property
+    def minimum(self) -> bool:
+        """Whether z is eliminated by its minimum."""
+        return isinstance(self.latent, Minimum)
+
+
+class Held(NamedTuple):
+    """Rows that learning, or some members, have not seen.
+
+    Attributes
+    ----------
+    rows : Answers
+        Of which members leave out some.
+    left_out : ndarray of int of shape (M, h), or None
+        Which ones each member leaves out.
+    validation : Answers or None
+        Rows that nobody learns from.
+    """
+
+    rows: Answers
+    left_out: Index | None
+    validation: Answers | None
+
+
+def unseen_rows(energy: LatentEnergy, params: Params, held: Held, group: int) -> list[Unseen]:
+    """Rows that nobody has seen, with all members; or those that groups of members left out."""
+    if held.validation is not None:
+        some = held.validation
+        return [Unseen(energy.known(params, some.X), some.y, some.weight)]
+    if held.left_out is None:
+        return []
+    pieces = []
+    for first in range(0, energy.n_members - group + 1, group):
+        some = held.rows.take(held.left_out[first, :ROWS_FOR_WIDTHS])
+        members = [*range(first, first + group)]
+        pieces.append(Unseen(energy.known(params, some.X, members), some.y, some.weight))
+    return pieces
+
+
+def _widened(energy: LatentEnergy, params: Params, held: Held, *, minimum: bool) -> LatentEnergy:
+    """The energy with the widths that suit rows which it has not seen."""
+    units, group = energy.units, min(GROUP, energy.n_members)
+    assert units is not None
+    pieces, sharper = unseen_rows(energy, params, held, group), 1.0
+    if not pieces:
+        return energy
+    if minimum:
+        best = likeliest_beta(pieces, units, minimum=True)
+        return energy.widened(Widths.single(float(1 / np.sqrt(best))))
+    if held.validation is None and group > 1:
+        ones = unseen_rows(energy, params, held, 1)
+        sharper = sharper_together(
+            likeliest_beta(ones, units), likeliest_beta(pieces, units), energy.n_members
+        )
+    return energy.widened(fitted_widths(pieces, units, energy.narrowest, sharper))
+
 
 @dataclass
 class LearnedDensity:
@@ -60,8 +124,8 @@ class LearnedDensity:
         Passes over the rows.
     curve : ndarray
         Mean loss after each pass.
-    held_out : ndarray of int of shape (M, h), or None
-        Rows that each member has not seen.
+    unseen : Held
+        Rows that members have not seen.
     held_out_curve : list of float
     converged : bool
     message : str
@@ -71,7 +135,7 @@ class LearnedDensity:
     params: Params
     n_iter: int
     curve: Array
-    held_out: Index | None
+    unseen: Held
     held_out_curve: list[float]
     converged: bool
     message: str
@@ -121,7 +185,7 @@ def learn_density(
     n_rows, n_outputs = y.shape
     weight = weight / weight.mean()
     answers: Any = y  # energies of classes take whole numbers in its place
-    energy: Any = start.energy if start else None
+    energy: Any = start.energy.widened(None) if start else None
     if energy is None:
         energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
     kept, held_out = member_rows(n_rows, energy.n_members, fraction, rng)
@@ -155,12 +219,17 @@ def learn_density(
             "finite; scale features and answers, or lower the learning_rate of the solver."
         )
     kind = np.float32 if X.dtype == np.float32 else np.float64
+    found = training.layout.unpack(result.w)
+    params = {name: part.astype(kind) for name, part in found.items()}
+    unseen = Held(rows, held_out, validation)
+    if not parts.loss.contrasts or parts.loss.integrates:
+        energy = _widened(energy, params, unseen, minimum=parts.minimum)
     return LearnedDensity(
         energy=energy,
-        params={name: part.astype(kind) for name, part in training.layout.unpack(result.w).items()},
+        params=params,
         n_iter=result.n_iter,
         curve=np.asarray(result.curve) / kept.shape[1],
-        held_out=held_out,
+        unseen=unseen,
         held_out_curve=watch.curve,
         converged=result.converged,
         message=result.message,
@@ -180,8 +249,8 @@ def member_rows(
 ) -> tuple[Index, Index | None]:
     """Rows that each member learns from, and those that it leaves out.
 
-    The parts left out are neighbours on a circle of shuffled rows: they do not overlap as long as
-    there are enough rows for all members.
+    Two members leave out the same part, so that it says how good their average is. Parts are
+    neighbours on a circle of shuffled rows: they do not overlap as long as there are enough rows.
 
     Returns
     -------
@@ -191,15 +260,15 @@ def member_rows(
 
     Examples
     --------
-    >>> kept, held_out = member_rows(6, 3, 0.3, np.random.RandomState(0))
-    >>> kept.shape, sorted(held_out.ravel().tolist())
-    ((3, 4), [0, 1, 2, 3, 4, 5])
+    >>> kept, held_out = member_rows(6, 4, 0.3, np.random.RandomState(0))
+    >>> kept.shape, held_out.tolist()
+    ((4, 4), [[5, 2], [5, 2], [1, 3], [1, 3]])
     """
     order = rng.permutation(n_rows)
     if fraction is None:
         return np.stack([rng.permutation(n_rows) for _ in range(n_members)]), None
     n_out = int(np.clip(np.ceil(fraction * n_rows), 1, n_rows - 1))
-    turned = [np.roll(order, -member * n_out) for member in range(n_members)]
+    turned = [np.roll(order, -(member // GROUP) * n_out) for member in range(n_members)]
     kept = np.stack([rng.permutation(circle[n_out:]) for circle in turned])
     return kept, np.stack([circle[:n_out] for circle in turned])
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -17,7 +16,14 @@ from sklearn.utils.validation import validate_data
 from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
 from sklearn_ebm._conformal import Conformal, conformal_of
 from sklearn_ebm._densities import Densities
-from sklearn_ebm._density_learning import Answers, LearnedDensity, Parts, learn_density
+from sklearn_ebm._density_learning import (
+    GROUP,
+    Answers,
+    LearnedDensity,
+    Parts,
+    learn_density,
+    unseen_rows,
+)
 from sklearn_ebm._density_parts import resolve_density_parts
 from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
 from sklearn_ebm._learning import Start
@@ -31,10 +37,9 @@ from sklearn_ebm._validation import (
     row_weights,
 )
 from sklearn_ebm._watch import Watch
+from sklearn_ebm._widths import likeliest_beta
 from sklearn_ebm.energies.latent import LatentEnergy
-from sklearn_ebm.energies.laws import gibbs_law
 from sklearn_ebm.exceptions import FewAnswersWarning
-from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import Negatives
 from sklearn_ebm.solvers import Solver
@@ -44,9 +49,6 @@ CALIBRATIONS = (None, "conformal")
 
 # Answers with fewer values than this, and than a tenth of the rows, are few.
 FEW_VALUES, FEW_SHARE = 30, 0.1
-
-# Held-out rows of each member that choose β, at most, and the range in which it lies.
-ROWS_FOR_BETA, BETA_RANGE = 500, (0.05, 20.0)
 
 # Answers of `y_grid_`.
 GRID = 101
@@ -321,7 +323,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 parts, rows, start=start, rng=np.random.RandomState(seed), watch=watch,
                 validation=held_out, fraction=fraction if leaves_out else None, **settings,
             )  # fmt: skip
-        beta = self._chosen_beta(learned, rows, held_out)
+        beta = self._chosen_beta(learned, parts)
         self.__dict__.update(state(Start(learned.energy, learned.params), beta))
         self._store(learned)
         if calibrating is not None:
@@ -420,43 +422,19 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 onlookers = (*onlookers, stack.enter_context(ProgressLine(name)))
             yield Watch(onlookers, patience, outlives_interrupts=True)
 
-    def _chosen_beta(
-        self, learned: LearnedDensity, rows: Answers, validation: Answers | None
-    ) -> float:
+    def _chosen_beta(self, learned: LearnedDensity, parts: Parts) -> float:
         """The β of the density: as given, or of largest likelihood of rows not learnt from."""
         if not isinstance(self.beta, str):
             return float(self.beta)
-        energy, params = learned.energy, learned.params
-        pieces: list[tuple[Answers, Any]] = []
-        if validation is not None:
-            pieces = [(validation, None)]
-        elif learned.held_out is not None:
-            pieces = [
-                (rows.take(places[:ROWS_FOR_BETA]), [member])
-                for member, places in enumerate(learned.held_out)
-            ]
-        else:
+        energy = learned.energy
+        pieces = unseen_rows(energy, learned.params, learned.unseen, min(GROUP, energy.n_members))
+        if not pieces:
             raise ValueError(
                 "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
                 "early_stopping=True, or pass a number."
             )
-        known = [(some, energy.parabolas(params, some.X, members)) for some, members in pieces]
-        units = energy.units
-        assert units is not None
-        minimum = not INFERENCES.accepts(self.inference, "beta")
-
-        def cost(log_beta: float) -> float:
-            total = 0.0
-            for some, parabolas in known:
-                law = gibbs_law(parabolas, float(np.exp(log_beta)), units, minimum=minimum)
-                answers = some.y[:, 0] if some.y.shape[1] == 1 else some.y
-                total -= float(some.weight @ law.logpdf(answers))
-            return total
-
-        found = minimize_scalar(
-            cost, bounds=np.log(BETA_RANGE), method="bounded", options={"xatol": 0.01}
-        )
-        return float(np.exp(found.x))
+        assert energy.units is not None
+        return likeliest_beta(pieces, energy.units, minimum=parts.minimum)
 
     def _store(self, learned: LearnedDensity) -> None:
         """The attributes that say how learning went."""

@@ -29,7 +29,7 @@ LAYERS = (
     ("_learning", "_temperature"),
     ("_callbacks",),
     ("checks", "_collapse"),
-    ("_conformal",),
+    ("_conformal", "_widths"),
     ("_density_learning",),
     ("_fitting", "_answers", "_densities"),
     ("_density_parts",),

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import level, positive_integer
@@ -22,7 +21,6 @@ from sklearn_ebm.energies.latent_spaces import (
     LatentSpace,
     gaussian_points,
 )
-from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.network import Backward, activated, dense
 from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.units import Units, units_of
@@ -200,7 +198,14 @@ class Decoder(LatentEnergy):
         """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
         other: Decoder = super().__sklearn_clone__()
         other.units, other.row_noise, other.floor = self.units, self.row_noise, self.floor
+        other.widths = self.widths
         return other
+
+    @property
+    def narrowest(self) -> Array:
+        """The least scale of each answer, in units, (q,)."""
+        assert self.units is not None
+        return np.full(len(self.units.answer_unit), self.floor)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Shape of each parameter, members first."""
@@ -288,18 +293,10 @@ class Decoder(LatentEnergy):
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
-    def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
-        """One parabola for each member and window; see `LatentEnergy`."""
-        if members is not None:
-            params = {name: value[members] for name, value in params.items()}
-        assert self.units is not None
-        space, parts = self._space(), []
-        for part in row_slices(len(X), self.width(X.shape[1], len(self.units.answer_unit))):
-            decoded, _ = self._decoded(params, self.units.rows(X[part])[None])
-            windows = Windows(space, decoded, self._scales(params)[0])
-            parts.append((windows.levels(), windows.means, windows.factors()))
-        joined = (np.concatenate(part, axis=1).swapaxes(0, 1) for part in zip(*parts, strict=True))
-        return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
+    def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
+        """One parabola for each window; see `LatentEnergy`."""
+        windows = Windows(self._space(), self._decoded(params, X)[0], self._scales(params)[0])
+        return windows.levels(), windows.means, windows.factors()
 
     def schedule(self, n_rows: int) -> Schedule:
         """Small batches, and many passes: a curve unfolds slowly."""

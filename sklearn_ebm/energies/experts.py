@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import level, positive_integer
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.gaussians import Gaussians, Heads
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.units import Units, units_of
 
@@ -26,7 +24,8 @@ INPUT_NOISE, ANSWER_NOISE, NARROWEST = 0.02, 0.002, float(np.exp(-7))
 
 # Learning: small batches for few rows, and about so many rows seen altogether.
 BATCHES, ROWS_PER_BATCH = (32, 256), 64
-PASSES, ROWS_SEEN = (60, 400), 500_000
+PASSES, ROWS_SEEN = (40, 400), 500_000
+MEMBERS, MANY_ROWS = (5, 10), 20_000
 LEARNING_RATE = 4e-3
 
 
@@ -63,8 +62,8 @@ class Experts(LatentEnergy):
     activation : {"relu", "tanh", "silu", "gelu"}, default="silu"
     covariance : {"diagonal", "full"}, default="diagonal"
         Of several answers: independent given z, or not.
-    n_members : int, default=10
-        Networks that are averaged.
+    n_members : int or "auto", default="auto"
+        Networks that are averaged; "auto" is 10, and 5 for more than 20,000 rows.
     input_noise : float or "auto", default="auto"
         Deviation of the noise on standardised columns while learning; "auto" is 0.02.
     answer_noise : float or "auto", default="auto"
@@ -124,7 +123,7 @@ class Experts(LatentEnergy):
         hidden_layer_sizes: Any = (128, 128),
         activation: str = "silu",
         covariance: str = "diagonal",
-        n_members: int = 10,
+        n_members: Any = "auto",
         input_noise: float | str = "auto",
         answer_noise: float | str = "auto",
         min_scale: float | str = "auto",
@@ -174,19 +173,24 @@ class Experts(LatentEnergy):
             If a setting cannot be used.
         """
         positive_integer("n_latents", self.n_latents, of="Experts")
-        positive_integer("n_members", self.n_members, of="Experts")
         self._trunk()
         if self.covariance not in COVARIANCES:
             raise ValueError(unknown_name("covariance", self.covariance, COVARIANCES))
         result: Experts = clone(self)
+        few, many = MEMBERS
+        automatic = few if len(X) > MANY_ROWS else many
+        result.n_members = (
+            automatic if self.n_members == "auto"
+            else positive_integer("n_members", self.n_members, of="Experts")
+        )  # fmt: skip
         result.units = units_of(X, y, weight)
         result.noise = Noise(
             level("input_noise", self.input_noise, INPUT_NOISE, of="Experts"),
             level("answer_noise", self.answer_noise, ANSWER_NOISE, of="Experts"),
         )
         given = level("min_scale", self.min_scale, NARROWEST, of="Experts")
-        automatic = isinstance(self.min_scale, str)
-        known = result.units.resolution if automatic else np.zeros(n_answers)
+        rounded = isinstance(self.min_scale, str)
+        known = result.units.resolution if rounded else np.zeros(n_answers)
         result.floor = np.maximum(known, given)
         return result
 
@@ -194,7 +198,14 @@ class Experts(LatentEnergy):
         """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
         other: Experts = super().__sklearn_clone__()
         other.units, other.floor, other.noise = self.units, self.floor, self.noise
+        other.widths = self.widths
         return other
+
+    @property
+    def narrowest(self) -> Array:
+        """The least scale of each answer, in units, (q,)."""
+        assert self.floor is not None
+        return self.floor
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Shape of each parameter, members first."""
@@ -236,21 +247,12 @@ class Experts(LatentEnergy):
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
-    def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
-        """One parabola for each member and expert; see `LatentEnergy`."""
-        if members is not None:
-            params = {name: value[members] for name, value in params.items()}
-        assert self.units is not None
-        n_outputs = len(self.units.answer_unit)
-        trunk, heads, floor = self._trunk(), self._heads(n_outputs), self._floor(n_outputs)
-        parts = []
-        for part in row_slices(len(X), self.width(X.shape[1], n_outputs)):
-            values = trunk.forward(params, self.units.rows(X[part])[None])[0]
-            experts = Gaussians(heads, values, floor)
-            parts.append((experts.levels(), experts.means, experts.factors()))
-        joined = (np.concatenate(part, axis=1).swapaxes(0, 1) for part in zip(*parts, strict=True))
-        # (n, M, K, ...) -> (n, M·K, ...): the member is one more latent variable.
-        return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
+    def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
+        """One parabola for each expert; see `LatentEnergy`."""
+        assert self.floor is not None
+        heads = self._heads(len(self.floor))
+        experts = Gaussians(heads, self._trunk().forward(params, X)[0], self.floor)
+        return experts.levels(), experts.means, experts.factors()
 
     def schedule(self, n_rows: int) -> Schedule:
         """Batches of about n/64 rows, and fewer passes the more rows there are."""

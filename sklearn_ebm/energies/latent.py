@@ -8,10 +8,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Params
+from sklearn_ebm._threads import Workers
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies.base import Energy, Linearization
-from sklearn_ebm.energies.laws import Parabolas, gibbs_law
+from sklearn_ebm.energies.laws import Parabolas, Widths, gibbs_law
 from sklearn_ebm.energies.units import Units
 
 
@@ -45,12 +47,15 @@ class LatentEnergy(Energy):
         Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 whatever the parameters, for answers in units. Only
         then may the partition function be left out at β = 1.
     n_members : int
+    widths : Widths or None
+        A bank of widths, one more latent variable, that learning finds when all else is learnt.
     """
 
     normalized: ClassVar[bool] = False
     stochastic = True
-    n_members: int
+    n_members: Any
     units: Units | None = None
+    widths: Widths | None = None
 
     # Set in the copies that `training` returns.
     _seed: int | None = None
@@ -60,6 +65,17 @@ class LatentEnergy(Energy):
         other = copy(self)
         other._seed = int(rng.randint(np.iinfo(np.int32).max))
         return other
+
+    def widened(self, widths: Widths | None) -> LatentEnergy:
+        """Return a copy with a bank of widths."""
+        other = copy(self)
+        other.widths = widths
+        return other
+
+    @property
+    @abstractmethod
+    def narrowest(self) -> Array:
+        """The least scale of each answer, in units, (q,)."""
 
     def chance(self) -> np.random.Generator:
         """Return the generator of what one training step draws; new and equal each time."""
@@ -94,7 +110,8 @@ class LatentEnergy(Energy):
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies (n, m, M·z) of answers (n, m, q), with the members among the latent values.
 
-        Each member has the prior 1/M, so that log M is added to the energies.
+        Each member has the prior 1/M, so that log M is added to the energies. Widths are not among
+        the latent values: they are found when all else is learnt.
         """
         rows, candidates = self.represented(X), self.represented_answers(np.asarray(answers))
         line = self.linearize_members(params, rows[None], candidates[None])
@@ -108,8 +125,11 @@ class LatentEnergy(Energy):
         return Linearization(joint + joint.dtype.type(np.log(n_members)), pullback)
 
     @abstractmethod
+    def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
+        """Levels (M, n, z), means (M, n, z, q) and factors (M, n, z, q, q) of rows in units."""
+
     def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
-        """The energies as parabolas in y, in units.
+        """The energies as parabolas in y, in units; one for each member and latent value.
 
         Parameters
         ----------
@@ -118,6 +138,19 @@ class LatentEnergy(Energy):
         members : sequence of int, default=None
             Which members speak; all of them by default.
         """
+        if members is not None:
+            params = {name: value[members] for name, value in params.items()}
+        assert self.units is not None
+
+        def of_block(part: slice) -> tuple[Array, Array, Array]:
+            return self.parabolas_of_members(params, self.represented(X[part])[None])
+
+        width = self.width(X.shape[1], len(self.units.answer_unit))
+        with Workers() as workers:
+            parts = list(workers.map(of_block, row_slices(len(X), width)))
+        joined = (np.concatenate(part, axis=1).swapaxes(0, 1) for part in zip(*parts, strict=True))
+        # (n, M, z, ...) -> (n, M·z, ...): the member is one more latent variable.
+        return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
 
     def distribution(
         self, params: Params, X: Any, beta: float, *, minimum: bool = False
@@ -133,7 +166,12 @@ class LatentEnergy(Energy):
             Whether z is eliminated by its minimum instead of its free energy at β.
         """
         assert self.units is not None
-        return gibbs_law(self.parabolas(params, X), beta, self.units, minimum=minimum)
+        return gibbs_law(self.known(params, X), beta, self.units, minimum=minimum)
+
+    def known(self, params: Params, X: Any, members: Any = None) -> Parabolas:
+        """`parabolas` of all latent variables, the width included."""
+        parabolas = self.parabolas(params, X, members)
+        return parabolas if self.widths is None else parabolas.widened(self.widths, self.narrowest)
 
     @abstractmethod
     def schedule(self, n_rows: int) -> Schedule:
