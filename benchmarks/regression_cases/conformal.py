@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_ebm.datasets import ONE_TO_MANY
 
 from .data import FRESH, Split, part, random_test, real_names, split_at, stored, wanted
-from .fits import KINDS, fitted, inside_of, mean_and_error
+from .fits import KINDS, fitted, inside_of, mean_and_error, n_calibrating
 
 LEVEL, SPLITS, PASSES = 0.9, 100, 30
 REAL, GENERATED, GENERATED_ROWS = "concrete", "two_branches", 1_000
@@ -32,7 +32,7 @@ def one_set(name, options, report):
         inside = inside_of(model, split.X_test, split.y_test, (LEVEL,))
         for kind in KINDS:
             shares[kind].append(inside[kind, LEVEL].mean())
-        sizes.append(int(np.ceil(model.validation_fraction * len(split.y))))
+        sizes.append(n_calibrating(model, split))
         official = split.official
     if not sizes:
         return

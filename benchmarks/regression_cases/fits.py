@@ -30,6 +30,8 @@ class Scores:
     inside : dict
         Of "interval" or "region" and a level: whether the answer lies inside.
     model : LatentEBMRegressor
+    n_calibrating : int
+        Rows that choose the levels of conformal calibration, if it is asked for.
     """
 
     seconds: float
@@ -39,6 +41,7 @@ class Scores:
     pit: Any
     inside: Any
     model: Any
+    n_calibrating: int
 
     @property
     def rmse(self):
@@ -70,8 +73,13 @@ def scores_of(split, model, seconds):
     law, y = model.predict_distribution(split.X_test), split.y_test
     return Scores(
         seconds, -law.logpdf(y), (law.mean() - y) ** 2, law.crps(y), below(law, y),
-        inside_of(model, split.X_test, y), model,
+        inside_of(model, split.X_test, y), model, n_calibrating(model, split),
     )  # fmt: skip
+
+
+def n_calibrating(model, split):
+    """How many rows of a split choose the levels of conformal calibration."""
+    return int(np.ceil(model.validation_fraction * len(split.y)))
 
 
 def below(law, y):
