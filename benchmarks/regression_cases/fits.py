@@ -29,7 +29,8 @@ class Scores:
         P(Y ≤ y | x), of each answer.
     inside : dict
         Of "interval" or "region" and a level: whether the answer lies inside.
-    model : LatentEBMRegressor
+    model : LatentEBMRegressor or None
+        Kept for generated sets.
     n_calibrating : int
         Rows that choose the levels of conformal calibration, if it is asked for.
     """
@@ -73,7 +74,8 @@ def scores_of(split, model, seconds):
     law, y = model.predict_distribution(split.X_test), split.y_test
     return Scores(
         seconds, -law.logpdf(y), (law.mean() - y) ** 2, law.crps(y), below(law, y),
-        inside_of(model, split.X_test, y), model, n_calibrating(model, split),
+        inside_of(model, split.X_test, y), model if split.truth else None,
+        n_calibrating(model, split),
     )  # fmt: skip
 
 

@@ -40,11 +40,11 @@ def one_set(name, splits, options, report):
     if bounded:
         report.target(
             "likelihood", name, "NLL", nll[0], largest_nll(name), at_most=True,
-            official=official, note=f"± {nll[1]:.2g}",
+            official=official, note=f"± {nll[1]:.2g}, {len(splits)} splits",
         )  # fmt: skip
     report.target(
         "likelihood", name, "RMSE of the mean", rmse[0], published(RMSE, name), at_most=True,
-        official=official, note=f"± {rmse[1]:.2g}",
+        official=official, note=f"± {rmse[1]:.2g}, {len(splits)} splits",
     )  # fmt: skip
     report.target("likelihood", name, "CRPS", crps[0], at_most=True, note=f"± {crps[1]:.2g}")
 

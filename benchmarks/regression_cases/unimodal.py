@@ -12,12 +12,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Experts
 
-FOLDS = 5
+FOLDS, ROUNDS = 5, 100
 
 
 def boosted_mean(split, max_iter):
     """NLL of gradient boosting with the deviation of its errors under cross-validation."""
-    model = HistGradientBoostingRegressor(random_state=0)
+    model = HistGradientBoostingRegressor(max_iter=max_iter or ROUNDS, random_state=0)
     errors = split.y - cross_val_predict(model, split.X, split.y, cv=FOLDS)
     model.fit(split.X, split.y)
     return -norm.logpdf(split.y_test, model.predict(split.X_test), errors.std())
