@@ -33,16 +33,17 @@ def one_set(name, options, report):
         for kind in KINDS:
             shares[kind].append(inside[kind, LEVEL].mean())
         sizes.append(n_calibrating(model, split))
-        official = split.official
+        official = split.official and name in (REAL, GENERATED)
     if not sizes:
         return
+    official = official and len(sizes) == SPLITS
     expected = np.ceil((sizes[0] + 1) * LEVEL) / (sizes[0] + 1)
     print(f"{name}: {len(sizes)} splits, {sizes[0]} calibrating rows; expected without ties "
           f"{expected:.4f}")  # fmt: skip
     for kind in KINDS:
         mean, error = mean_and_error(shares[kind])
         report.target(
-            "conformal", name, f"{kind} {LEVEL:.0%}: mean coverage", mean, LEVEL - SURE * error,
+            "conformal", name, f"{kind} {LEVEL:.0%}: mean coverage", mean, round(LEVEL - SURE * error, 4),
             LEVEL, official=official, note=f"± {error:.2g}",
         )  # fmt: skip
 
@@ -60,5 +61,5 @@ def reseeded(name, options):
             return
         else:
             X, y, _ = found
-            split = split_at(name, seed, X, y, random_test(len(y), seed), name == REAL)
+            split = split_at(name, seed, X, y, random_test(len(y), seed))
         yield part(split) if options.quick else split

@@ -37,7 +37,8 @@ class Split:
     truth : Truth or None
         The exact law of a generated set.
     official : bool
-        Whether these are the rows that the targets speak of: not a stand-in, not a part.
+        Whether these are the rows that the targets speak of: not a stand-in, not a part
+        of the rows or of the splits.
     """
 
     name: str
@@ -114,11 +115,9 @@ def real_splits(name, options):
     X, y, tests = found
     if tests is None:
         tests = [random_test(len(y), seed) for seed in range(RANDOM_SPLITS)]
-    official = name != STAND_IN
-    return [
-        split_at(name, number, X, y, test, official)
-        for number, test in enumerate(tests[: options.splits])
-    ]
+    asked = tests[: options.splits]
+    official = name != STAND_IN and len(asked) == len(tests)
+    return [split_at(name, number, X, y, test, official) for number, test in enumerate(asked)]
 
 
 def random_test(n_rows, seed):

@@ -29,6 +29,7 @@ def speed(options, report):
     """How long do a fit, a gradient step and densities take, beside NGBoost and PyTorch?"""
     for name in real_names([PROTEIN], options):
         for split in splits_of(name, options)[:1]:
+            split.official = options.data is not None and not options.quick
             print(f"{name}: {len(split.y)} training rows")
             model = fits(split, options, report)
             steps(split, model, options, report)
