@@ -42,9 +42,10 @@ def one_set(name, options, report):
           f"{expected:.4f}")  # fmt: skip
     for kind in KINDS:
         mean, error = mean_and_error(shares[kind])
+        must = round(LEVEL - SURE * error, 4)
         report.target(
-            "conformal", name, f"{kind} {LEVEL:.0%}: mean coverage", mean, round(LEVEL - SURE * error, 4),
-            LEVEL, official=official, note=f"± {error:.2g}",
+            "conformal", name, f"{kind} {LEVEL:.0%}: mean coverage", mean, must, LEVEL,
+            official=official, note=f"± {error:.2g}",
         )  # fmt: skip
 
 
