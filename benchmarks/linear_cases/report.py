@@ -65,9 +65,11 @@ class Report:
         """All targets once more, in one table."""
         if not self.targets:
             return
-        print(f"\n{'case':12s}{'subject':16s}{'measure':58s}{'value':>8s}  must/aim      verdict")
+        width = max(16, *(len(row["subject"]) + 1 for row in self.targets))
+        subject = "subject".ljust(width)
+        print(f"\n{'case':12s}{subject}{'measure':58s}{'value':>8s}  must/aim      verdict")
         for row in self.targets:
-            print(f"{row['case']:12s}{row['subject']:16s}{target_line(row)}")
+            print(f"{row['case']:12s}{row['subject'].ljust(width)}{target_line(row)}")
 
     def write(self, path, settings):
         """All rows, the settings and the versions."""

@@ -1,0 +1,89 @@
+"""Are the densities of LatentEBMRegressor as good, as fast and as honest as they should be?
+
+It prints NLL, RMSE, CRPS, coverage and seconds of the estimator with default settings, those of
+rivals and of published tables, and for each figure what it must reach, what it aims for, and the
+verdict.
+
+    python benchmarks/regression.py --data ../shared/data
+    python benchmarks/regression.py --data ../shared/data --cases likelihood --sets yacht,concrete
+    python benchmarks/regression.py --data ../shared/data --cases speed --ngboost other/bin/python
+    python benchmarks/regression.py --quick
+"""
+
+import argparse
+import os
+import sys
+import time
+import warnings
+
+from linear_cases.report import Report, version
+from linear_cases.table import write_table
+from regression_cases.calibration import calibration
+from regression_cases.conformal import conformal
+from regression_cases.data import QUICK_SPLITS
+from regression_cases.likelihood import likelihood
+from regression_cases.one_to_many import one_to_many
+from regression_cases.speed import speed
+from threadpoolctl import threadpool_limits
+
+CASES = {case.__name__: case for case in (likelihood, one_to_many, speed, calibration, conformal)}
+NOT_WRITTEN = ("data", "json", "table", "ngboost", "fits")
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data", help="folder with regression/*.npz (default: diabetes of scikit-learn)")
+    add("--cases", default=",".join(CASES), help=f"with commas, of: {', '.join(CASES)}")
+    add("--sets", help="names, with commas: these only (default: all)")
+    add("--splits", type=int, help="of each set, at most (default: all that there are; 1 of a "
+        "generated set; 100 in the case conformal)")  # fmt: skip
+    add("--repeats", type=int, default=3, help="timed runs of each contender (default: 3)")
+    add("--cores", type=int, default=2, help="for every contender (default: 2)")
+    add("--ngboost", metavar="PYTHON", default=sys.executable, help="a Python that has NGBoost, "
+        "which may need an older scikit-learn (default: this one)")  # fmt: skip
+    add("--json", metavar="FILE", help="write all rows there, after each case")
+    add("--table", metavar="FILE", help="write the verdicts there as Markdown, after each case")
+    add("--quick", action="store_true", help="few rows, few passes; judges nothing")
+    options = parser.parse_args()
+    options.fits = {}
+    if options.quick:
+        options.repeats = min(options.repeats, 2)
+        options.splits = min(options.splits or QUICK_SPLITS, QUICK_SPLITS)
+    unknown = set(options.cases.split(",")) - set(CASES)
+    if unknown:
+        parser.error(f"unknown cases: {', '.join(sorted(unknown))}; known: {', '.join(CASES)}")
+    return options
+
+
+def keep_to_cores(count):
+    """Tie the process, and with it every thread pool of every contender, to a few cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def main():
+    """Run the cases, then print all targets in one table."""
+    options = parse()
+    keep_to_cores(options.cores)
+    warnings.simplefilter("ignore")  # convergence of fits that are cut short on purpose
+    report = Report()
+    settings = {name: value for name, value in vars(options).items() if name not in NOT_WRITTEN}
+    settings["torch"] = version("torch")
+    with threadpool_limits(options.cores):
+        for name in options.cases.split(","):
+            start = time.perf_counter()
+            print(f"\n=== {name}: {CASES[name].__doc__.splitlines()[0]}", flush=True)
+            CASES[name](options, report)
+            print(f"=== {name} took {time.perf_counter() - start:.0f} s", flush=True)
+            if options.json:
+                report.write(options.json, settings)
+            if options.table:
+                write_table(options.table, report.targets)
+    report.summary()
+
+
+if __name__ == "__main__":
+    main()
