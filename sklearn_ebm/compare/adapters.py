@@ -1,6 +1,6 @@
 """Regressors of scikit-learn and others, as laws of the answer: fit(X, y) and law(X)."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +20,7 @@ PROBABILITIES = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)
 LENGTHS_OF_THEIR_OWN = 20
 
 
-class LawAdapter(BaseEstimator):
+class LawAdapter(BaseEstimator, ABC):
     """What takes part in a comparison of densities."""
 
     @abstractmethod

@@ -10,6 +10,7 @@ from sklearn_ebm.compare.folds import Fold
 from sklearn_ebm.compare.quantile_law import NoDensityError
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.regressor import LatentEBMRegressor
 
 OF_LAWS = Scoreboard(
     {
@@ -30,7 +31,7 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
 
     Parameters
     ----------
-    estimator : estimator with `law` or `predict_distribution`
+    estimator : LatentEBMRegressor or LawAdapter
     fold : Fold
 
     Returns
@@ -61,6 +62,6 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
 
 
 def _law(estimator: Any, X: Any) -> ConditionalDistribution:
-    # The adapters say `law`; LatentEBMRegressor has it under its own name.
-    law = getattr(estimator, "law", None) or estimator.predict_distribution
-    return law(X)
+    if isinstance(estimator, LatentEBMRegressor):
+        return estimator.predict_distribution(X)
+    return estimator.law(X)

@@ -74,22 +74,23 @@ def read_target(column: RawColumn, task: str) -> Target:
     why = _why_a_quantity(present, distinct) if is_number and task == "auto" else ""
     left_out = int(missing.sum())
     rows = "1 row without a label was" if left_out == 1 else f"{left_out} rows without a label were"
-    notes = (f"{rows} left out.",) if left_out else ()
+    notes = [f"{rows} left out."] if left_out else []
+    classes: tuple[str, ...] = ()
     if task == "regression" or why:
-        labels, classes = _numbers(name, present, distinct), ()
+        labels = _numbers(name, present, distinct)
         if why:
-            notes += (
+            notes.append(
                 f'The target "{name}" was taken as a quantity, a regression, because {why}; the '
-                f'task "classification" takes its {len(distinct)} values as classes.',
+                f'task "classification" takes its {len(distinct)} values as classes.'
             )
     else:
         labels, classes = _classes(name, present)
         if is_number and task == "auto" and len(distinct) > _FEW_CLASSES:
-            notes += (
+            notes.append(
                 f'The target "{name}" was taken as {len(distinct)} classes, because its numbers '
-                'are whole and few; the task "regression" takes it as a quantity.',
+                'are whole and few; the task "regression" takes it as a quantity.'
             )
-    return Target(~missing, labels, classes, notes)
+    return Target(~missing, labels, classes, tuple(notes))
 
 
 def _why_a_quantity(values: np.ndarray, distinct: np.ndarray) -> str:
