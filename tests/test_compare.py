@@ -516,8 +516,8 @@ WORDS = pandas.DataFrame({"comment": [f"text number {j}" for j in range(30)], "n
         ),
         ((WORDS, [0, 1] * 15), {}, 'Column "comment" looks like free text: 30 of its 30 values'),
         (
-            (WORDS, np.linspace(0, 1, 30)),
-            {"task": "classification", "drop": ["comment"]},
+            (np.arange(60.0).reshape(30, 2) ** 2, np.linspace(0, 1, 30)),
+            {"task": "classification"},
             "Classes with fewer rows than the 5 folds",
         ),
         ((WORDS, pandas.date_range("2024", periods=30)), {}, "is a date"),

@@ -1,5 +1,6 @@
 """Regressors of scikit-learn and others, as laws of the answer: fit(X, y) and law(X)."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -124,9 +125,13 @@ class GaussianProcess(LawAdapter):
         n_columns = X.shape[1]
         lengths = np.ones(n_columns) if n_columns <= LENGTHS_OF_THEIR_OWN else 1.0
         kernel = ConstantKernel() * RBF(lengths, (1e-2, 1e3)) + WhiteKernel(0.1)
-        self.regressor_ = GaussianProcessRegressor(
+        regressor = GaussianProcessRegressor(
             kernel, normalize_y=True, random_state=self.random_state
-        ).fit(X, y)
+        )
+        with warnings.catch_warnings():
+            # So it should be for a column that does not count.
+            warnings.filterwarnings("ignore", ".*length_scale is close to the specified upper")
+            self.regressor_ = regressor.fit(X, y)
         return self
 
     def law(self, X: Any) -> GaussianMixture:

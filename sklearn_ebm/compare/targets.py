@@ -105,11 +105,10 @@ def _why_a_quantity(values: np.ndarray, distinct: np.ndarray) -> str:
 
 
 def _numbers(name: str, values: np.ndarray, distinct: np.ndarray) -> np.ndarray:
-    if values.dtype.kind not in "iuf":
-        example = f' it holds "{values[0]}", which is no number' if len(values) else " it is empty"
+    if len(distinct) and values.dtype.kind not in "iuf":
         raise DataError(
-            f'The target "{name}" cannot be taken as a quantity:{example}; use the task '
-            '"classification", or a numeric column.'
+            f'The target "{name}" cannot be taken as a quantity: it holds "{values[0]}", which is '
+            'no number; use the task "classification", or a numeric column.'
         )
     if len(distinct) < 2:
         only = f'one value only, "{distinct[0]}"' if len(distinct) else "no values"
