@@ -135,22 +135,23 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
             pairs += [Pair(name, BEST_LOSS) for name in ENERGIES if name != "linear"]
         return pairs
     energies, losses = list(energies), None if losses is None else list(losses)
-    check_parts(energies, losses, ENERGIES.names, suitable_losses)
-    return [
-        Pair(energy, loss)
-        for energy in energies
-        for loss in (suitable_losses(energy) if losses is None else losses)
-        if not isinstance(loss, str) or loss in suitable_losses(energy)
-    ]
+    return suitable_pairs(energies, losses, ENERGIES.names, suitable_losses)
 
 
-def check_parts(
+def suitable_pairs(
     energies: Sequence[Any],
     losses: Sequence[Any] | None,
     known: Iterable[str],
     suitable_to: Callable[[Any], Sequence[str]],
-) -> None:
-    """Raise DataError for an unknown name, or that of a loss that suits none of the energies."""
+) -> list[Pair]:
+    """Return each energy with those of the losses, or of all for None, that suit it.
+
+    Raises
+    ------
+    DataError
+        If the name of an energy is not `known`, that of a loss is unknown, or a loss suits none of
+        the energies.
+    """
     for name in energies:
         if isinstance(name, str):
             _check_known(name, known, "energy")
@@ -163,6 +164,12 @@ def check_parts(
             )
         if isinstance(loss, str):
             _check_known(loss, suitable, "loss")
+    return [
+        Pair(energy, loss)
+        for energy in energies
+        for loss in (suitable_to(energy) if losses is None else losses)
+        if not isinstance(loss, str) or loss in suitable_to(energy)
+    ]
 
 
 def known_baselines(

@@ -16,8 +16,8 @@ OF_LAWS = Scoreboard(
     {
         "nll": Score("NLL", 3),
         "crps": Score("CRPS", 3),
-        "coverage_50": Score("in 50 %", 3),
-        "coverage_90": Score("in 90 %", 3),
+        "coverage_50": Score("cover 50 %", 3),
+        "coverage_90": Score("cover 90 %", 3),
         "rmse": Score("RMSE", 3),
         "fit_seconds": Score("fit s", 2),
     },

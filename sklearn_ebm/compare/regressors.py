@@ -16,7 +16,7 @@ from sklearn_ebm.compare.adapters import (
     NaturalGradientBoosting,
     Quantiles,
 )
-from sklearn_ebm.compare.contenders import Contender, Pair, Setting, check_parts, spoken
+from sklearn_ebm.compare.contenders import Contender, Pair, Setting, spoken, suitable_pairs
 from sklearn_ebm.compare.folds import prepare_dense, prepare_for_trees
 from sklearn_ebm.energies import Decoder, Experts
 from sklearn_ebm.losses import LOSSES
@@ -29,7 +29,8 @@ ENERGIES: dict[str, dict[str, Any]] = {
     "linear": {"energy": Experts(trunk="linear")},
     "decoder": {"energy": Decoder(latent="interval")},
 }
-# The likelihood for every energy; and the one loss of wrong answers whose densities are as good.
+# The likelihood for every energy; and the loss of wrong answers that makes the best densities: those
+# of "hinge" and "log" are far from calibrated, whatever β, and have tails without end.
 BEST_LOSS, BEST_CONTRAST = "nll", "simple"
 
 QUANTILES_NOTE = f"{len(PROBABILITIES)} quantiles, which give no density and hence no NLL."
@@ -81,13 +82,7 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
         return [*pairs, Pair("experts", BEST_CONTRAST)]
     energies = ["experts"] if energies is None else list(energies)
     losses = [BEST_LOSS] if losses is None else list(losses)
-    check_parts(energies, losses, ENERGIES, suitable_losses)
-    return [
-        Pair(energy, loss)
-        for energy in energies
-        for loss in losses
-        if not isinstance(loss, str) or loss in suitable_losses(energy)
-    ]
+    return suitable_pairs(energies, losses, ENERGIES, suitable_losses)
 
 
 def _hist_gradient_boosting(setting: Setting) -> Contender:
