@@ -29,8 +29,8 @@ ENERGIES: dict[str, dict[str, Any]] = {
     "linear": {"energy": Experts(trunk="linear")},
     "decoder": {"energy": Decoder(latent="interval")},
 }
-# The likelihood for every energy; and the loss of wrong answers that makes the best densities: those
-# of "hinge" and "log" are far from calibrated, whatever β, and have tails without end.
+# The likelihood for every energy; and the loss of wrong answers that makes sensible densities: on
+# the concrete data those of "hinge" and "log" have a CRPS of 80 and more, that of "simple" is 3.
 BEST_LOSS, BEST_CONTRAST = "nll", "simple"
 
 QUANTILES_NOTE = f"{len(PROBABILITIES)} quantiles, which give no density and hence no NLL."
