@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Sequence
 from shutil import get_terminal_size
 
 from sklearn_ebm import __version__
-from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row
-from sklearn_ebm.compare.contenders import BASELINES, known_baselines, known_pairs
+from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, regressors
+from sklearn_ebm.compare.contenders import BASELINES
 from sklearn_ebm.compare.files import read_frame
-from sklearn_ebm.compare.folds import SCORES
+from sklearn_ebm.compare.targets import TASKS
+from sklearn_ebm.compare.tasks import check_names
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
 
@@ -36,6 +37,8 @@ examples:
       two losses of the linear energy only
   {_PROGRAM} compare adult.csv --target income --energies kernel,mlp --losses nll,hinge
       four combinations, and the baselines
+  {_PROGRAM} compare concrete.csv --target compressive_strength_mpa
+      a numeric target: conditional densities, by likelihood, CRPS, coverage and error
   {_PROGRAM} compare big.parquet --target label --max-rows 20000 --out results/big
       on a sample, saved as results/big.csv and results/big.json
 
@@ -46,6 +49,11 @@ Compare the energies and losses of EBMClassifier with scikit-learn's LogisticReg
 (calibrated), SGDClassifier, MLPClassifier and HistGradientBoostingClassifier, on the same folds of
 a table: accuracy, log-loss, Brier score, calibration error, time to fit and to predict. The table
 is ranked by log-loss.
+
+A numeric target is a regression: energies and losses of LatentEBMRegressor beside Ridge,
+QuantileRegressor, GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost (where it is
+installed), each with a law of the answer: negative log-likelihood (NLL), CRPS, coverage of
+intervals, error of the mean, time to fit. The table is ranked by NLL.
 """
 
 
@@ -118,9 +126,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         compare.error("DATA needs --target COLUMN, the name of the column to predict")
     if arguments.data is None and (arguments.target is not None or arguments.drop):
         compare.error("--target and --drop need DATA, the table that has the column")
+    task = arguments.task
+    if arguments.data is None and task == "auto":
+        task = "classification"
     try:
-        known_pairs(arguments.energies, arguments.losses)
-        known_baselines(arguments.baselines)
+        check_names(task, arguments.energies, arguments.losses, arguments.baselines)
     except DataError as error:
         compare.error(str(error))
     if arguments.losses == [] and arguments.baselines == []:
@@ -135,9 +145,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         nargs="?",
         help="a table with a header: CSV (.csv or .tsv, also as .gz, .bz2, .xz or .zip) or Parquet "
-        "(.parquet, .pq); default: scikit-learn's breast cancer data",
+        "(.parquet, .pq); default: scikit-learn's breast cancer data, or its diabetes data with "
+        "--task regression",
     )
     add("-t", "--target", metavar="COLUMN", help="the column to predict; goes with DATA")
+    add(
+        "--task",
+        choices=TASKS,
+        default="auto",
+        help="whether the target is classes or a quantity; default: auto, which takes numbers with "
+        "fractions as a quantity, and whole ones of which there are many for so few rows",
+    )
     add(
         "--drop",
         metavar="COLUMN",
@@ -150,19 +168,25 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[,NAME...]",
         type=_names,
         help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all losses that suit "
-        "it; default: linear, and where no losses are named every other one with nll",
+        "it; default: linear, and where no losses are named every other one with nll. For a "
+        f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: all, or "
+        "experts where losses are named",
     )
     add(
         "--losses",
         metavar="NAME[,NAME...]",
         type=_names,
-        help=f"losses of EBMClassifier, or none; default: all that suit, of {', '.join(LOSSES)}",
+        help=f"losses of EBMClassifier, or none; default: all that suit, of {', '.join(LOSSES)}. "
+        f"For a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll, "
+        "and simple for experts",
     )
     add(
         "--baselines",
         metavar="NAME[,NAME...]",
         type=_names,
-        help=f"classifiers to compare with, or none; default: {', '.join(BASELINES)}",
+        help=f"classifiers to compare with, or none; default: {', '.join(BASELINES)}. For a "
+        f"regression, of {', '.join(regressors.BASELINES)}; default: those that are installed "
+        "and not too slow for so many rows",
     )
     add("--cv", metavar="N", type=_at_least(2), default=5, help="number of folds; default: 5")
     add(
@@ -179,7 +203,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--max-rows",
         metavar="N",
         type=_at_least(1),
-        help="compare on about N rows, drawn at random class by class; default: all rows",
+        help="compare on about N rows, drawn at random, class by class where there are classes; "
+        "default: all rows",
     )
     add(
         "-o",
@@ -217,6 +242,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     comparison = Comparison(
         frame,
         arguments.target,
+        task=arguments.task,
         energies=arguments.energies,
         losses=arguments.losses,
         baselines=arguments.baselines,
@@ -290,9 +316,10 @@ def _watched(comparison: Comparison, quiet: bool) -> Generator[Row, None, None]:
 def _lines(comparison: Comparison) -> Generator[Row, None, None]:
     n_models = len(comparison.contenders)
     width = max(len(contender.model) for contender in comparison.contenders)
+    scores = comparison.task.scoreboard.scores
     print(comparison.table.about["title"], file=sys.stderr)
     for number, row in enumerate(comparison.run(), 1):
-        cells = "  ".join(f"{name} {row.cell(key)}" for key, (name, _) in SCORES.items())
+        cells = "  ".join(f"{name} {row.cell(key)}" for key, (name, _) in scores.items())
         text = cells if row.folds else f"failed: {row.error}"
         place = f"[{number:{len(str(n_models))}}/{n_models}]"
         print(f"{place} {row.model:{width}}  {text}", file=sys.stderr, flush=True)
@@ -307,14 +334,16 @@ def _live(comparison: Comparison) -> Generator[Row, None, None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
+    scores = comparison.task.scoreboard.scores
+
     def leaderboard() -> Table:
         title = comparison.table.about["title"]
         shown = Table(title=title, title_justify="left", box=None, header_style="bold")
         shown.add_column("model", no_wrap=True)
-        for heading, _ in SCORES.values():
+        for heading, _ in scores.values():
             shown.add_column(heading, justify="right", no_wrap=True)
         for row in comparison.table.ranked():
-            shown.add_row(row.model, *(row.cell(score) for score in SCORES))
+            shown.add_row(row.model, *(row.cell(score) for score in scores))
         return shown
 
     def watch() -> Generator[Row, None, None]:

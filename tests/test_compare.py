@@ -515,8 +515,11 @@ WORDS = pandas.DataFrame({"comment": [f"text number {j}" for j in range(30)], "n
             'Column "height" holds infinite values; replace',
         ),
         ((WORDS, [0, 1] * 15), {}, 'Column "comment" looks like free text: 30 of its 30 values'),
-        ((WORDS, np.linspace(0, 1, 30)), {}, "is a quantity, with 30 different values"),
-        ((WORDS, np.arange(30)), {}, "continuous answers does not exist yet"),
+        (
+            (np.arange(60.0).reshape(30, 2) ** 2, np.linspace(0, 1, 30)),
+            {"task": "classification"},
+            "Classes with fewer rows than the 5 folds",
+        ),
         ((WORDS, pandas.date_range("2024", periods=30)), {}, "is a date"),
         ((np.ones(3), [1, 2, 1]), {}, "X has 1 dimension(s)"),
         ((scipy.sparse.eye(4, format="csr"), "y"), {}, 'sparse matrix has no column "y"'),

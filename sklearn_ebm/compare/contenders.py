@@ -38,11 +38,12 @@ EARLY_STOPPING_ROWS = 10_000
 
 
 class Contender(NamedTuple):
-    """An estimator in the comparison, and how its data is prepared."""
+    """An estimator in the comparison, how its data is prepared, and what to know about it."""
 
     model: str
     estimator: Any
     prepare: Callable[..., Fold] = prepare
+    note: str = ""
 
 
 def _logistic_regression(setting: Setting) -> Contender:
@@ -97,11 +98,14 @@ class Pair(NamedTuple):
     @property
     def model(self) -> str:
         """What the table calls it."""
-        loss = self.loss if isinstance(self.loss, str) else repr(self.loss)
         if self.energy == "linear":
-            return f"EBM {loss}"
-        energy = self.energy if isinstance(self.energy, str) else repr(self.energy)
-        return f"EBM {energy} {loss}"
+            return f"EBM {spoken(self.loss)}"
+        return f"EBM {spoken(self.energy)} {spoken(self.loss)}"
+
+
+def spoken(part: Any) -> str:
+    """Return the name of a part, or how an object is written."""
+    return part if isinstance(part, str) else " ".join(repr(part).split())
 
 
 def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) -> list[Pair]:
@@ -131,32 +135,47 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
             pairs += [Pair(name, BEST_LOSS) for name in ENERGIES if name != "linear"]
         return pairs
     energies, losses = list(energies), None if losses is None else list(losses)
+    return suitable_pairs(energies, losses, ENERGIES.names, suitable_losses)
+
+
+def suitable_pairs(
+    energies: Sequence[Any],
+    losses: Sequence[Any] | None,
+    known: Iterable[str],
+    suitable_to: Callable[[Any], Sequence[str]],
+) -> list[Pair]:
+    """Return each energy with those of the losses, or of all for None, that suit it.
+
+    Raises
+    ------
+    DataError
+        If the name of an energy is not `known`, that of a loss is unknown, or a loss suits none of
+        the energies.
+    """
     for name in energies:
         if isinstance(name, str):
-            _check_known(name, ENERGIES.names, "energy")
-    for name in losses or ():
-        _check_suits(name, energies)
+            _check_known(name, known, "energy")
+    suitable = list(dict.fromkeys(name for each in energies for name in suitable_to(each)))
+    of = "a linear energy" if energies == ["linear"] else "these energies"
+    for loss in losses or ():
+        if isinstance(loss, str) and loss in LOSSES.names and loss not in suitable:
+            raise DataError(
+                f'The loss "{loss}" does not suit {of}; use one of {", ".join(suitable)}.'
+            )
+        if isinstance(loss, str):
+            _check_known(loss, suitable, "loss")
     return [
         Pair(energy, loss)
         for energy in energies
-        for loss in (suitable_losses(energy) if losses is None else losses)
-        if not isinstance(loss, str) or loss in suitable_losses(energy)
+        for loss in (suitable_to(energy) if losses is None else losses)
+        if not isinstance(loss, str) or loss in suitable_to(energy)
     ]
 
 
-def _check_suits(loss: Any, energies: Sequence[Any]) -> None:
-    """Raise DataError for the name of a loss that is unknown, or suits none of the energies."""
-    if not isinstance(loss, str):
-        return
-    suitable = list(dict.fromkeys(name for each in energies for name in suitable_losses(each)))
-    if loss in LOSSES.names and loss not in suitable:
-        of = "a linear energy" if energies == ["linear"] else "these energies"
-        raise DataError(f'The loss "{loss}" does not suit {of}; use one of {", ".join(suitable)}.')
-    _check_known(loss, suitable, "loss")
-
-
-def known_baselines(baselines: Iterable[str] | Mapping[str, Any] | None) -> Any:
-    """Return the baselines to compare, their names checked: all of `BASELINES` for None.
+def known_baselines(
+    baselines: Iterable[str] | Mapping[str, Any] | None, known: Iterable[str] = BASELINES
+) -> Any:
+    """Return the baselines to compare, their names checked: for None all that are known.
 
     Raises
     ------
@@ -164,10 +183,10 @@ def known_baselines(baselines: Iterable[str] | Mapping[str, Any] | None) -> Any:
         If a name is unknown.
     """
     if baselines is None or isinstance(baselines, Mapping):
-        return list(BASELINES) if baselines is None else baselines
+        return list(known) if baselines is None else baselines
     baselines = list(baselines)
     for name in baselines:
-        _check_known(name, BASELINES, "baseline")
+        _check_known(name, known, "baseline")
     return baselines
 
 

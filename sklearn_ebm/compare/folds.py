@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.compare.tables import Table
 
 # A category with fewer training rows than this shares one column with the other rare ones.
@@ -28,22 +30,47 @@ _PREDICT_REPEATS = 5
 
 # The scores of a contender in the order of the table: key in the files, heading, digits.
 SCORES = {
-    "accuracy": ("accuracy", 3),
-    "log_loss": ("log-loss", 4),
-    "brier": ("Brier", 3),
-    "ece": ("ECE", 3),
-    "fit_seconds": ("fit s", 3),
-    "predict_microseconds": ("predict µs", 2),
+    "accuracy": Score("accuracy", 3),
+    "log_loss": Score("log-loss", 4),
+    "brier": Score("Brier", 3),
+    "ece": Score("ECE", 3),
+    "fit_seconds": Score("fit s", 3),
+    "predict_microseconds": Score("predict µs", 2),
 }
+OF_CLASSES = Scoreboard(SCORES, ranked_by=("log_loss",))
+
+
+def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
+    """Fit a classifier on a fold's training part and score it on its test part."""
+    start = time.perf_counter()
+    estimator.fit(fold.X_train, fold.y_train)
+    fit_seconds = time.perf_counter() - start
+    probabilities = np.asarray(estimator.predict_proba(fold.X_test), dtype=np.float64)
+    predicted = estimator.predict(fold.X_test)
+    seconds: list[float] = []
+    while len(seconds) < _PREDICT_REPEATS and sum(seconds) < _PREDICT_SECONDS:
+        start = time.perf_counter()
+        estimator.predict(fold.X_test)
+        seconds.append(time.perf_counter() - start)
+    y = fold.y_test
+    return {
+        "accuracy": float(np.mean(predicted == y)),
+        "log_loss": float(log_loss(y, probabilities, labels=np.arange(probabilities.shape[1]))),
+        "brier": brier(probabilities, y),
+        "ece": expected_calibration_error(probabilities, y),
+        "fit_seconds": fit_seconds,
+        "predict_microseconds": 1e6 * float(np.median(seconds)) / len(y),
+    }
 
 
 class Fold(NamedTuple):
-    """The rows of one fold, prepared: training part first, test part second."""
+    """The rows of one fold, prepared: training part first, test part second; how it is scored."""
 
     X_train: Any
     X_test: Any
     y_train: np.ndarray
     y_test: np.ndarray
+    score: Callable[[Any, "Fold"], dict[str, float]] = class_scores
 
 
 class Outcome(NamedTuple):
@@ -99,6 +126,23 @@ def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
     return Fold(X_train, X_test, table.labels[train], table.labels[test])
 
 
+def prepare_dense(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
+    """Prepare as `prepare` does, for those that take no sparse rows.
+
+    Parameters, returns and what is raised are those of `prepare_for_trees`.
+    """
+    fold = prepare(table, train, test)
+    return fold._replace(X_train=_dense(fold.X_train), X_test=_dense(fold.X_test))
+
+
+def _dense(numbers: Any) -> np.ndarray:
+    if not scipy.sparse.issparse(numbers):
+        return numbers
+    if numbers.shape[0] * numbers.shape[1] > _DENSE_LIMIT:
+        raise MemoryError("It takes dense arrays only, and this sparse data is too large.")
+    return numbers.toarray()
+
+
 def prepare_for_trees(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
     """Leave numbers as they are, NaN included, and code the categories: how trees are used.
 
@@ -109,11 +153,7 @@ def prepare_for_trees(table: Table, train: np.ndarray, test: np.ndarray) -> Fold
     MemoryError
         If sparse data would take too much memory as a dense array.
     """
-    numbers = table.numbers
-    if scipy.sparse.issparse(numbers):
-        if numbers.shape[0] * numbers.shape[1] > _DENSE_LIMIT:
-            raise MemoryError("It takes dense arrays only, and this sparse data is too large.")
-        numbers = numbers.toarray()
+    numbers = _dense(table.numbers)
     if not table.category_names:
         return Fold(numbers[train], numbers[test], table.labels[train], table.labels[test])
     encoder = OrdinalEncoder(
@@ -136,7 +176,7 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
 
     Parameters
     ----------
-    estimator : classifier with `predict_proba`
+    estimator : classifier with `predict_proba`; for a quantity, what `law_scores` takes
     fold : Fold
 
     Returns
@@ -149,7 +189,7 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            scores, error = _scores(clone(estimator), fold), ""
+            scores, error = fold.score(clone(estimator), fold), ""
         except Exception as failure:  # whatever a contender does must not end the others' run
             scores, error = None, f"{type(failure).__name__}: {_one_line(failure)}"
     kinds = dict.fromkeys(f"{each.category.__name__}: {_one_line(each.message)}" for each in caught)
@@ -159,28 +199,6 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
 def _one_line(message: Any) -> str:
     line = (str(message).strip().splitlines() or ["no message"])[0]
     return line if len(line) <= 160 else line[:157] + "..."
-
-
-def _scores(estimator: Any, fold: Fold) -> dict[str, float]:
-    start = time.perf_counter()
-    estimator.fit(fold.X_train, fold.y_train)
-    fit_seconds = time.perf_counter() - start
-    probabilities = np.asarray(estimator.predict_proba(fold.X_test), dtype=np.float64)
-    predicted = estimator.predict(fold.X_test)
-    seconds: list[float] = []
-    while len(seconds) < _PREDICT_REPEATS and sum(seconds) < _PREDICT_SECONDS:
-        start = time.perf_counter()
-        estimator.predict(fold.X_test)
-        seconds.append(time.perf_counter() - start)
-    y = fold.y_test
-    return {
-        "accuracy": float(np.mean(predicted == y)),
-        "log_loss": float(log_loss(y, probabilities, labels=np.arange(probabilities.shape[1]))),
-        "brier": brier(probabilities, y),
-        "ece": expected_calibration_error(probabilities, y),
-        "fit_seconds": fit_seconds,
-        "predict_microseconds": 1e6 * float(np.median(seconds)) / len(y),
-    }
 
 
 def brier(probabilities: np.ndarray, y: np.ndarray) -> float:

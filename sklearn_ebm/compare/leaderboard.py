@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from sklearn_ebm.compare.folds import SCORES
-
-RANKED_BY = "log_loss"
+from sklearn_ebm.compare.folds import OF_CLASSES
+from sklearn_ebm.compare.scoreboard import Scoreboard
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,14 @@ class Row:
     settings : str
         The estimator as it was run, in full.
     folds : tuple of dict
-        The scores of every fold, by the names of `SCORES`; empty if the contender failed.
+        The scores of every fold, by the names in `scoreboard`; empty if the contender failed. A
+        score that the contender cannot have is not there.
     warnings : tuple of str
         What it warned of while fitting, and in how many folds.
     error : str
         Why it failed, in one sentence; empty if it did not.
+    scoreboard : Scoreboard
+        Which scores there are, and how they are shown.
 
     Examples
     --------
@@ -44,28 +46,47 @@ class Row:
     folds: tuple[dict[str, float], ...] = ()
     warnings: tuple[str, ...] = ()
     error: str = ""
+    scoreboard: Scoreboard = OF_CLASSES
+
+    def _values(self, score: str) -> list[float]:
+        return [fold[score] for fold in self.folds if score in fold]
 
     def mean(self, score: str) -> float:
-        """Return the mean of a score over the folds, NaN if the contender failed."""
-        return statistics.fmean(fold[score] for fold in self.folds) if self.folds else math.nan
+        """Return the mean of a score over the folds, NaN if the contender has none."""
+        values = self._values(score)
+        return statistics.fmean(values) if values else math.nan
 
     def sd(self, score: str) -> float:
         """Return the sample standard deviation of a score over the folds."""
-        if len(self.folds) < 2:
-            return math.nan
-        return statistics.stdev(fold[score] for fold in self.folds)
+        values = self._values(score)
+        return statistics.stdev(values) if len(values) > 1 else math.nan
+
+    def se(self, score: str) -> float:
+        """Return the standard error of the mean over the folds, as if these were independent."""
+        return self.sd(score) / math.sqrt(len(self._values(score)) or math.nan)
+
+    def spread(self, score: str) -> float:
+        """Return what follows ±: `sd` or `se`, as the scoreboard has it."""
+        return self.sd(score) if self.scoreboard.spread == "sd" else self.se(score)
 
     def cell(self, score: str) -> str:
-        """Return a score as it stands in the printed table: mean ± sd."""
+        """Return a score as it stands in the printed table: mean ± spread."""
         if not self.folds:
-            return "failed" if score == RANKED_BY else ""
-        digits = SCORES[score][1]
-        return f"{self.mean(score):.{digits}f} ± {self.sd(score):.{digits}f}"
+            return "failed" if score == self.scoreboard.ranked_by[0] else ""
+        if math.isnan(self.mean(score)):
+            return "–"
+        digits = self.scoreboard.scores[score].digits
+        return f"{self.mean(score):.{digits}f} ± {self.spread(score):.{digits}f}"
+
+    def rank(self) -> tuple[Any, ...]:
+        """Return what sorts the row among the others; those that failed come last."""
+        means = {score: self.mean(score) for score in self.scoreboard.ranked_by}
+        return not self.folds, *self.scoreboard.rank_of(means)
 
 
 @dataclass
 class ComparisonTable:
-    """Contenders under the same cross-validation, ranked by log-loss.
+    """Contenders under the same cross-validation, ranked by log-loss, or NLL of numbers.
 
     Attributes
     ----------
@@ -73,10 +94,12 @@ class ComparisonTable:
         In the order in which they finished.
     about : dict
         What was compared on what, and how: the data, the folds, the preparation, the versions.
+    scoreboard : Scoreboard
+        Which scores there are, and which one ranks the rows.
 
     Examples
     --------
-    >>> scores = dict.fromkeys(SCORES, 0.25)
+    >>> scores = dict.fromkeys(OF_CLASSES.scores, 0.25)
     >>> table = ComparisonTable([Row("a", "A()", (scores, scores)), Row("b", "B()", error="No.")])
     >>> [row.model for row in table.ranked()]
     ['a', 'b']
@@ -86,10 +109,15 @@ class ComparisonTable:
 
     rows: list[Row] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
+    scoreboard: Scoreboard = OF_CLASSES
+
+    @property
+    def _headings(self) -> list[str]:
+        return ["", "model", *(score.heading for score in self.scoreboard.scores.values())]
 
     def ranked(self) -> list[Row]:
-        """Return the rows by rising log-loss, those that failed last."""
-        return sorted(self.rows, key=lambda row: (not row.folds, row.mean(RANKED_BY)))
+        """Return the rows by the score that ranks them, the best first, those that failed last."""
+        return sorted(self.rows, key=Row.rank)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the ranked rows as flat dictionaries, one value per cell."""
@@ -99,8 +127,11 @@ class ComparisonTable:
                 "model": row.model,
                 **{
                     f"{score}_{name}": value if math.isfinite(value) else None
-                    for score in SCORES
-                    for name, value in [("mean", row.mean(score)), ("sd", row.sd(score))]
+                    for score in self.scoreboard.scores
+                    for name, value in [
+                        ("mean", row.mean(score)),
+                        (self.scoreboard.spread, row.spread(score)),
+                    ]
                 },
                 "warnings": "; ".join(row.warnings),
                 "error": row.error,
@@ -111,7 +142,9 @@ class ComparisonTable:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the ranked rows, one line each, as CSV."""
-        columns = ["rank", "model", *(f"{score}_{part}" for score in SCORES for part in _PARTS)]
+        parts = ("mean", self.scoreboard.spread)
+        scores = [f"{score}_{part}" for score in self.scoreboard.scores for part in parts]
+        columns = ["rank", "model", *scores]
         columns += ["warnings", "error", "settings"]
 
         def write(file: TextIO) -> None:
@@ -156,10 +189,10 @@ class ComparisonTable:
         return notes
 
     def __str__(self) -> str:
-        cells = [["", "model", *(heading for heading, _ in SCORES.values())]]
+        cells = [self._headings]
         for rank, row in enumerate(self.ranked(), 1):
             place = str(rank) if row.folds else "-"
-            cells.append([place, row.model, *(row.cell(score) for score in SCORES)])
+            cells.append([place, row.model, *(row.cell(score) for score in self.scoreboard.scores)])
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = []
         for line in cells:
@@ -171,18 +204,14 @@ class ComparisonTable:
         return "\n".join([*title, *lines, *(f"note: {note}" for note in self.notes())])
 
     def _repr_html_(self) -> str:
-        headings = ["", "model", *(heading for heading, _ in SCORES.values())]
-        lines = [[f"<th>{heading}</th>" for heading in headings]]
+        lines = [[f"<th>{heading}</th>" for heading in self._headings]]
         for rank, row in enumerate(self.ranked(), 1):
-            texts = [str(rank), row.model, *(row.cell(score) for score in SCORES)]
+            texts = [str(rank), row.model, *(row.cell(score) for score in self.scoreboard.scores)]
             lines.append([f"<td>{html.escape(text)}</td>" for text in texts])
         body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
         title = html.escape(self.about.get("title", ""))
         return f"<table><caption>{title}</caption>{body}</table><ul>{notes}</ul>"
-
-
-_PARTS = ("mean", "sd")
 
 
 def _replace_file(path: str | os.PathLike[str], write: Callable[[TextIO], Any]) -> None:

@@ -1,4 +1,4 @@
-"""From a data frame or arrays to numbers, categories and classes."""
+"""From a data frame or arrays to numbers, categories and a target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,16 +18,12 @@ from sklearn_ebm.compare.columns import (
     typed_columns,
     why_useless,
 )
-
-# Above this many distinct numbers a target is looked at as a possible quantity.
-_MANY_CLASSES = 20
-# Which rows have a label, the labels as positions, the classes and the notes.
-_Labels = tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]
+from sklearn_ebm.compare.targets import Target, read_target
 
 
 @dataclass(frozen=True)
 class Table:
-    """The typed columns of a data set and its classes.
+    """The typed columns of a data set and its target.
 
     Attributes
     ----------
@@ -38,9 +34,11 @@ class Table:
     number_names, category_names : tuple of str
         Names of the columns of `numbers` and `categories`.
     labels : ndarray of shape (n,), int
-        Position of each row's class in `classes`.
+        Position of each row's class in `classes`; the target itself, float, if it is a quantity.
     classes : tuple of str
-        The classes, as text.
+        The classes, as text; none if the target is a quantity.
+    target_name : str
+        Name of the target.
     notes : tuple of str
         What was left out of the data, and why.
     source : str
@@ -53,6 +51,7 @@ class Table:
     category_names: tuple[str, ...]
     labels: np.ndarray
     classes: tuple[str, ...]
+    target_name: str = "y"
     notes: tuple[str, ...] = ()
     source: str = "data in memory"
 
@@ -67,7 +66,7 @@ class Table:
         return np.bincount(self.labels, minlength=len(self.classes))
 
     def sample(self, max_rows: int, at_least: int, seed: int) -> "Table":
-        """Return about `max_rows` rows, drawn class by class.
+        """Return about `max_rows` rows, drawn class by class where there are classes.
 
         Every class keeps its share of the rows, and a rare one at least `at_least` rows, so that
         it still reaches every fold.
@@ -76,12 +75,16 @@ class Table:
         if max_rows >= n_rows:
             return self
         rng = np.random.default_rng(seed)
-        rows = []
-        for label, count in enumerate(self.class_counts):
-            size = min(count, max(at_least, count * max_rows // n_rows))
-            rows.append(rng.permutation(np.flatnonzero(self.labels == label))[:size])
-        chosen = np.sort(np.concatenate(rows))
-        note = f"{len(chosen)} of {n_rows} rows were drawn at random, class by class."
+        if self.classes:
+            rows = []
+            for label, count in enumerate(self.class_counts):
+                size = min(count, max(at_least, count * max_rows // n_rows))
+                rows.append(rng.permutation(np.flatnonzero(self.labels == label))[:size])
+            chosen = np.sort(np.concatenate(rows))
+        else:
+            chosen = np.sort(rng.permutation(n_rows)[:max_rows])
+        how = ", class by class" if self.classes else ""
+        note = f"{len(chosen)} of {n_rows} rows were drawn at random{how}."
         return replace(
             self,
             numbers=self.numbers[chosen],
@@ -92,9 +95,14 @@ class Table:
 
 
 def make_table(
-    X: Any, y: Any, *, drop: Sequence[str] = (), source: str = "data in memory"
+    X: Any,
+    y: Any,
+    *,
+    task: str = "classification",
+    drop: Sequence[str] = (),
+    source: str = "data in memory",
 ) -> Table:
-    r"""Type the columns of X, turn y into classes, and leave out what cannot help.
+    r"""Type the columns of X, turn y into classes or numbers, and leave out what cannot help.
 
     Parameters
     ----------
@@ -102,6 +110,8 @@ def make_table(
         The features; with the name of a column as `y`, the features and the target.
     y : array-like of shape (n,) or str
         The labels, of any type, or the name of the target column of the data frame `X`.
+    task : {"auto", "classification", "regression"}
+        Whether `y` is classes or numbers; "auto" decides by its values.
     drop : sequence of str
         Names of columns to leave out.
     source : str
@@ -114,8 +124,8 @@ def make_table(
     Raises
     ------
     DataError
-        If a column is not there, is free text or holds infinite values; if `y` is not a set of
-        classes; or if no usable column is left.
+        If a column is not there, is free text or holds infinite values; if `y` does not suit the
+        task; or if no usable column is left.
 
     Examples
     --------
@@ -129,7 +139,7 @@ def make_table(
     if scipy.sparse.issparse(X):
         if isinstance(y, str):
             raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
-        return _sparse_table(X.tocsr(), _labels(raw_column(y, "y")), drop, source)
+        return _sparse_table(X.tocsr(), read_target(raw_column(y, "y"), task), drop, source)
     columns = raw_columns(X)
     if isinstance(y, str):
         target = columns.pop(_position(y, columns, "target column"))
@@ -139,7 +149,7 @@ def make_table(
         columns.pop(_position(name, columns, "column to drop"))
     if any(len(column.values) != len(target.values) for column in columns):
         raise _unequal(len(columns[0].values), len(target.values))
-    labelled, labels, classes, notes = _labels(target)
+    labelled, labels, classes, notes = read_target(target, task)
     typed: list[Column] = []
     useless: dict[str, list[str]] = {}
     for column in (settled(column.take(labelled)) for column in columns):
@@ -160,6 +170,7 @@ def make_table(
         category_names=tuple(column.name for column in categories),
         labels=labels,
         classes=classes,
+        target_name=target.name,
         notes=notes,
         source=source,
     )
@@ -170,7 +181,7 @@ def _stack(columns: list[Column], n_rows: int, dtype: type) -> np.ndarray:
     return np.column_stack([empty, *(column.values for column in columns)]).astype(dtype)
 
 
-def _sparse_table(X: Any, target: _Labels, drop: Sequence[str], source: str) -> Table:
+def _sparse_table(X: Any, target: Target, drop: Sequence[str], source: str) -> Table:
     if drop:
         raise DataError("A sparse matrix has no named columns to drop; leave them out of X.")
     labelled, labels, classes, notes = target
@@ -203,49 +214,3 @@ def _position(name: str, columns: list[RawColumn], role: str) -> int:
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     hint = closest(name, names) or f"the columns are {shown}."
     raise DataError(f'There is no {role} "{name}"; {hint}')
-
-
-def _labels(target: RawColumn) -> _Labels:
-    """Return which rows have a label, the labels as positions, the classes and the notes."""
-    name, values, missing = target
-    if values.ndim == 2 and values.shape[1] == 1:
-        values, missing = values[:, 0], missing[:, 0]
-    if values.ndim != 1:
-        raise DataError("The labels have more than one column; give one label per row.")
-    present = values[~missing]
-    if present.dtype.kind == "O" and not all(isinstance(value, str) for value in present):
-        kinds = {type(value) for value in present}
-        # Numbers that came as objects stay numbers; a mixture has no order other than its text's.
-        present = present.astype(float if kinds <= {int, float} else str)
-    _refuse_quantity(name, present)
-    if present.dtype.kind == "f" and (present == np.clip(np.round(present), -(2**53), 2**53)).all():
-        present = present.astype(np.int64)  # pandas reads 0, 1 and an empty cell as floats
-    classes, labels = np.unique(present, return_inverse=True)
-    if len(classes) == 0:
-        raise DataError(f'The target "{name}" has no labels; a classifier needs at least two.')
-    if len(classes) == 1:
-        raise DataError(
-            f'The target "{name}" has one class only, "{classes[0]}"; a classifier needs at '
-            "least two."
-        )
-    left_out = int(missing.sum())
-    rows = "1 row without a label was" if left_out == 1 else f"{left_out} rows without a label were"
-    notes = (f"{rows} left out.",) if left_out else ()
-    return ~missing, labels, tuple(str(value) for value in classes.tolist()), notes
-
-
-def _refuse_quantity(name: str, values: np.ndarray) -> None:
-    if values.dtype.kind not in "iuf":
-        if values.dtype.kind in "Mm":
-            raise DataError(f'The target "{name}" is a date; a classifier needs classes.')
-        return
-    if np.isinf(values.astype(np.float64)).any():
-        raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
-    distinct = np.unique(values)
-    whole = bool((distinct == np.round(distinct)).all())
-    if len(distinct) > _MANY_CLASSES and (not whole or 5 * len(distinct) > len(values)):
-        raise DataError(
-            f'The target "{name}" is a quantity, with {len(distinct)} different values; compare '
-            "needs classes (a comparison for continuous answers does not exist yet), so cut it "
-            "into a few."
-        )

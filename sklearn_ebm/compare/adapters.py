@@ -1,0 +1,165 @@
+"""Regressors of scikit-learn and others, as laws of the answer: fit(X, y) and law(X)."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.model_selection import KFold, cross_val_predict
+
+from sklearn_ebm.compare.quantile_law import QuantileLaw
+from sklearn_ebm.distributions import ConditionalDistribution, GaussianMixture
+
+# Those of the intervals that are scored, every twentieth between them, and the tails.
+PROBABILITIES = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)
+# A kernel with a length for each column learns which columns count, but needs a matrix of all
+# pairs of rows for each of them.
+LENGTHS_OF_THEIR_OWN = 20
+
+
+class LawAdapter(BaseEstimator, ABC):
+    """What takes part in a comparison of densities."""
+
+    @abstractmethod
+    def fit(self, X: Any, y: np.ndarray) -> "LawAdapter":
+        """Learn from rows and their answers."""
+
+    @abstractmethod
+    def law(self, X: Any) -> ConditionalDistribution:
+        """Return the law of the answer of each row."""
+
+
+def gaussian(means: np.ndarray, deviations: Any) -> GaussianMixture:
+    """Return a Gaussian law for each row."""
+    means = np.asarray(means, dtype=np.float64)[:, None]
+    return GaussianMixture(np.ones_like(means), means, np.broadcast_to(deviations, means.shape))
+
+
+class GaussianResiduals(LawAdapter):
+    """A regressor and a Gaussian around what it says, with one deviation for all rows.
+
+    The deviation is that of residuals of rows left out of the fit, by cross-validation: those of
+    rows learnt from are too small, and those of a flexible regressor are nothing.
+
+    Parameters
+    ----------
+    regressor : regressor
+    cv : int, default=5
+        Folds; fewer if there are fewer rows.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> rows, answers = np.zeros((4, 1)), np.array([1.0, 3.0, 1.0, 3.0])
+    >>> law = GaussianResiduals(DummyRegressor()).fit(rows, answers).law([[0.0]])
+    >>> law.mean(), law.std().round(2)
+    (array([2.]), array([1.33]))
+    """
+
+    def __init__(self, regressor: Any, cv: int = 5) -> None:
+        self.regressor = regressor
+        self.cv = cv
+
+    def fit(self, X: Any, y: np.ndarray) -> "GaussianResiduals":
+        """Learn, and measure the residuals."""
+        folds = KFold(min(self.cv, len(y)), shuffle=True, random_state=0)
+        left_out = y - cross_val_predict(clone(self.regressor), X, y, cv=folds)
+        # A perfect fit has no residuals, but a Gaussian must have a deviation.
+        smallest = 1e-9 * max(float(np.std(y)), np.finfo(np.float64).tiny * 1e9)
+        self.deviation_ = max(float(np.sqrt(np.mean(left_out**2))), smallest)
+        self.regressor_ = clone(self.regressor).fit(X, y)
+        return self
+
+    def law(self, X: Any) -> GaussianMixture:
+        """Return N(prediction, deviation²)."""
+        return gaussian(self.regressor_.predict(X), self.deviation_)
+
+
+class Quantiles(LawAdapter):
+    """A regressor of one quantile, fitted for each of several.
+
+    Parameters
+    ----------
+    regressor : regressor with a parameter `quantile`
+    probabilities : sequence of float
+        Which quantiles, rising.
+    """
+
+    def __init__(self, regressor: Any, probabilities: Sequence[float] = PROBABILITIES) -> None:
+        self.regressor = regressor
+        self.probabilities = probabilities
+
+    def fit(self, X: Any, y: np.ndarray) -> "Quantiles":
+        """Learn each quantile on its own."""
+        self.regressors_ = [
+            clone(self.regressor).set_params(quantile=each).fit(X, y) for each in self.probabilities
+        ]
+        return self
+
+    def law(self, X: Any) -> QuantileLaw:
+        """Return the distribution function through the quantiles."""
+        values = np.column_stack([regressor.predict(X) for regressor in self.regressors_])
+        return QuantileLaw(self.probabilities, values)
+
+
+class GaussianProcess(LawAdapter):
+    """The predictive law of a Gaussian process, noise included.
+
+    The kernel is a constant times an RBF, with a length for each of up to 20 columns and one for
+    all of more, plus white noise.
+
+    Parameters
+    ----------
+    random_state : int
+    """
+
+    def __init__(self, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: np.ndarray) -> "GaussianProcess":
+        """Learn kernel and process on standardised answers."""
+        n_columns = X.shape[1]
+        lengths = np.ones(n_columns) if n_columns <= LENGTHS_OF_THEIR_OWN else 1.0
+        kernel = ConstantKernel() * RBF(lengths, (1e-2, 1e3)) + WhiteKernel(0.1)
+        regressor = GaussianProcessRegressor(
+            kernel, normalize_y=True, random_state=self.random_state
+        )
+        with warnings.catch_warnings():
+            # So it should be for a column that does not count.
+            warnings.filterwarnings("ignore", ".*length_scale is close to the specified upper")
+            self.regressor_ = regressor.fit(X, y)
+        return self
+
+    def law(self, X: Any) -> GaussianMixture:
+        """Return N(mean, deviation²) of a new answer."""
+        means, deviations = self.regressor_.predict(X, return_std=True)
+        return gaussian(means, deviations[:, None])
+
+
+class NaturalGradientBoosting(LawAdapter):
+    """NGBoost with a Gaussian law, as it is; it needs the package `ngboost`.
+
+    Parameters
+    ----------
+    random_state : int
+    """
+
+    def __init__(self, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: np.ndarray) -> "NaturalGradientBoosting":
+        """Learn by boosting the natural gradient of the likelihood."""
+        # Imported here: most do not have it.
+        from ngboost import NGBRegressor
+
+        self.regressor_ = NGBRegressor(verbose=False, random_state=self.random_state).fit(X, y)
+        return self
+
+    def law(self, X: Any) -> GaussianMixture:
+        """Return N(loc, scale²)."""
+        params = self.regressor_.pred_dist(X).params
+        return gaussian(params["loc"], params["scale"][:, None])

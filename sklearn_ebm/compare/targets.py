@@ -1,0 +1,130 @@
+"""The target of a table: classes or numbers, and how that is decided."""
+
+import decimal
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_ebm.compare.columns import DataError, RawColumn
+
+TASKS = ("auto", "classification", "regression")
+
+# More different whole numbers than this, with fewer rows each than that, are a quantity.
+_MANY_CLASSES, _ROWS_PER_CLASS = 20, 5
+# More different numbers than this are taken as classes with a note that says so.
+_FEW_CLASSES = 5
+
+
+class Target(NamedTuple):
+    """A target column, read.
+
+    Which rows have a label; the labels of these, as positions in `classes` or, where there are no
+    classes, as numbers; the classes as text; and what to know about all this.
+    """
+
+    labelled: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_target(column: RawColumn, task: str) -> Target:
+    """Turn a target column into classes or numbers.
+
+    Parameters
+    ----------
+    column : RawColumn
+    task : {"auto", "classification", "regression"}
+        "auto" takes numbers with fractions as numbers, as scikit-learn does, and whole ones where
+        they are many for the rows there are; all else is classes.
+
+    Raises
+    ------
+    DataError
+        If the labels cannot be used, or not for the task.
+
+    Examples
+    --------
+    >>> from sklearn_ebm.compare.columns import raw_column
+    >>> read_target(raw_column([1, 2, None, 1], "y"), "auto").classes
+    ('1', '2')
+    >>> read_target(raw_column([1.5, 2.0, None, 1.0], "y"), "auto").labels
+    array([1.5, 2. , 1. ])
+    """
+    if task not in TASKS:
+        raise DataError(f'There is no task "{task}". Known are {", ".join(TASKS)}.')
+    name, values, missing = column
+    if values.ndim == 2 and values.shape[1] == 1:
+        values, missing = values[:, 0], missing[:, 0]
+    if values.ndim != 1:
+        raise DataError("The labels have more than one column; give one label per row.")
+    present = values[~missing]
+    if present.dtype.kind == "O" and not all(isinstance(value, str) for value in present):
+        kinds = {type(value) for value in present}
+        # Numbers that came as objects stay numbers; a mixture has no order other than its text's.
+        present = present.astype(float if kinds <= {int, float, decimal.Decimal} else str)
+    if present.dtype.kind in "Mm":
+        raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
+    is_number = present.dtype.kind in "iuf"
+    if is_number and np.isinf(present.astype(np.float64)).any():
+        raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
+    distinct = np.unique(present)
+    why = _why_a_quantity(present, distinct) if is_number and task == "auto" else ""
+    left_out = int(missing.sum())
+    rows = "1 row without a label was" if left_out == 1 else f"{left_out} rows without a label were"
+    notes = [f"{rows} left out."] if left_out else []
+    classes: tuple[str, ...] = ()
+    if task == "regression" or why:
+        labels = _numbers(name, present, distinct)
+        if why:
+            notes.append(
+                f'The target "{name}" was taken as a quantity, a regression, because {why}; the '
+                f'task "classification" takes its {len(distinct)} values as classes.'
+            )
+    else:
+        labels, classes = _classes(name, present)
+        if is_number and task == "auto" and len(distinct) > _FEW_CLASSES:
+            notes.append(
+                f'The target "{name}" was taken as {len(distinct)} classes, because its numbers '
+                'are whole and few; the task "regression" takes it as a quantity.'
+            )
+    return Target(~missing, labels, classes, tuple(notes))
+
+
+def _why_a_quantity(values: np.ndarray, distinct: np.ndarray) -> str:
+    """Say why numbers are a quantity; an empty text if they are classes."""
+    with warnings.catch_warnings():  # of many classes: what to do then is decided below
+        warnings.simplefilter("ignore", UserWarning)
+        if len(values) and type_of_target(values) == "continuous":
+            return "its numbers have fractions"
+    if len(distinct) > _MANY_CLASSES and _ROWS_PER_CLASS * len(distinct) > len(values):
+        return f"it holds {len(distinct)} different numbers in {len(values)} rows"
+    return ""
+
+
+def _numbers(name: str, values: np.ndarray, distinct: np.ndarray) -> np.ndarray:
+    if len(distinct) and values.dtype.kind not in "iuf":
+        raise DataError(
+            f'The target "{name}" cannot be taken as a quantity: it holds "{values[0]}", which is '
+            'no number; use the task "classification", or a numeric column.'
+        )
+    if len(distinct) < 2:
+        only = f'one value only, "{distinct[0]}"' if len(distinct) else "no values"
+        raise DataError(f'The target "{name}" has {only}; a regression needs at least two.')
+    return values.astype(np.float64)
+
+
+def _classes(name: str, values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    if values.dtype.kind == "f" and (values == np.clip(np.round(values), -(2**53), 2**53)).all():
+        values = values.astype(np.int64)  # pandas reads 0, 1 and an empty cell as floats
+    classes, labels = np.unique(values, return_inverse=True)
+    if len(classes) == 0:
+        raise DataError(f'The target "{name}" has no labels; a classifier needs at least two.')
+    if len(classes) == 1:
+        raise DataError(
+            f'The target "{name}" has one class only, "{classes[0]}"; a classifier needs at '
+            "least two."
+        )
+    return labels, tuple(str(value) for value in classes.tolist())

@@ -1,0 +1,237 @@
+"""What differs between classes and quantities: who takes part, the folds, the scores."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from sklearn_ebm.compare import contenders as classifiers
+from sklearn_ebm.compare import regressors
+from sklearn_ebm.compare.columns import DataError
+from sklearn_ebm.compare.contenders import Contender, Pair, Setting, known_baselines
+from sklearn_ebm.compare.folds import ECE_BINS, MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
+from sklearn_ebm.compare.law_scores import OF_LAWS, law_scores
+from sklearn_ebm.compare.scoreboard import Scoreboard
+from sklearn_ebm.compare.tables import Table
+
+Baselines = Iterable[str] | Mapping[str, Any] | None
+
+_NUMBERS = (
+    "numbers: median for a missing value, an indicator column, standardised; text and "
+    f"booleans: one-hot, categories with fewer than {MIN_FREQUENCY} training rows together; "
+    "dates: days, hour, month, day of the week; fitted on the training rows of each fold"
+)
+_TREES = (
+    "numbers as they are, missing values included; the categories as its own categorical features"
+)
+_FIT_SECONDS = "seconds of fit alone, on one thread, without preparing the data"
+
+
+class Task(ABC):
+    """Who takes part, on which folds, and with which scores.
+
+    Attributes
+    ----------
+    name : str
+        "classification" or "regression".
+    scoreboard : Scoreboard
+        The scores, and which one ranks.
+    score : callable
+        What `measure` applies to an estimator and a fold.
+    meanings : dict of str to str
+        What each score is.
+    spread : str
+        What follows ±.
+    trees : str
+        The model whose columns are prepared in another way.
+    known_pairs : callable
+        Returns energies and losses to compare, checked.
+    baselines : mapping of str to callable
+        Makers of the others, by name.
+    """
+
+    name: str
+    scoreboard: Scoreboard
+    score: Callable[[Any, Fold], dict[str, float]]
+    meanings: ClassVar[dict[str, str]]
+    spread: str
+    trees: str
+    known_pairs: Callable[[Iterable[Any] | None, Iterable[Any] | None], list[Pair]]
+    baselines: Mapping[str, Callable[[Setting], Contender]]
+
+    def known_baselines(self, baselines: Baselines) -> Any:
+        """Return the baselines to compare, their names checked; DataError for an unknown one."""
+        return known_baselines(baselines, self.baselines)
+
+    @abstractmethod
+    def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
+        """Raise DataError where there are too few rows for the folds."""
+
+    @abstractmethod
+    def contenders(
+        self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
+    ) -> tuple[list[Contender], list[str]]:
+        """Return who takes part, and notes on who does not."""
+
+    @abstractmethod
+    def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return training and test rows of each fold."""
+
+    @abstractmethod
+    def target(self, table: Table) -> str:
+        """Say what the target is, in a few words."""
+
+    @abstractmethod
+    def about_target(self, table: Table) -> dict[str, Any]:
+        """Return the same for the file."""
+
+    def how(self) -> dict[str, Any]:
+        """Return how scores are made and columns prepared, for the file."""
+        return {
+            "ranked_by": ", ".join(self.scoreboard.ranked_by),
+            "scores": self.meanings,
+            "spread": self.spread,
+            "preparation": {"all": _NUMBERS, self.trees: _TREES},
+        }
+
+
+class Classification(Task):
+    """Classes, their probabilities, and `EBMClassifier`."""
+
+    name = "classification"
+    scoreboard = OF_CLASSES
+    score = staticmethod(class_scores)
+    trees = "HistGradientBoostingClassifier"
+    known_pairs = staticmethod(classifiers.known_pairs)
+    baselines = classifiers.BASELINES
+    spread = "sd: sample standard deviation over the folds"
+    meanings: ClassVar[dict[str, str]] = {
+        "accuracy": "share of rows predicted right",
+        "log_loss": "mean of -log p(label), in nats",
+        "brier": "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2",
+        "ece": f"expected calibration error of the top class, {ECE_BINS} bins of equal width",
+        "fit_seconds": _FIT_SECONDS,
+        "predict_microseconds": "time of predict per row, on one thread, all test rows at once",
+    }
+
+    def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
+        """Raise DataError unless every class can be in every fold."""
+        counts = table.class_counts
+        rare = [f'"{name}" ({n})' for name, n in zip(table.classes, counts, strict=True) if n < cv]
+        if rare:
+            shown = ", ".join(rare[:3]) + (f" and {len(rare) - 3} more" if len(rare) > 3 else "")
+            fewer = f"use {counts.min()} folds or fewer (cv), or " if counts.min() > 1 else ""
+            raise DataError(
+                f"Classes with fewer rows than the {cv} folds: {shown}; {fewer}leave out or merge "
+                "these classes in the data first."
+            )
+        if max_rows is not None and max_rows < cv * len(counts):
+            raise DataError(
+                f"max_rows is {max_rows}; {cv} folds with {len(counts)} classes need at least "
+                f"{cv * len(counts)} rows."
+            )
+
+    def contenders(
+        self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
+    ) -> tuple[list[Contender], list[str]]:
+        """Return all that were asked for."""
+        smallest = int(table.class_counts.min())
+        # The rarest class of a training part still reaches every inner fold, if it can.
+        inner_folds = max(2, min(5, smallest - -(-smallest // cv)))
+        setting = _setting(table, seed, inner_folds)
+        return classifiers.contenders(pairs, self.known_baselines(baselines), setting), []
+
+    def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return folds with every class in its share."""
+        splitter = StratifiedKFold(cv, shuffle=True, random_state=seed)
+        return list(splitter.split(table.labels, table.labels))
+
+    def target(self, table: Table) -> str:
+        """Say how many classes there are."""
+        return f"{len(table.classes)} classes"
+
+    def about_target(self, table: Table) -> dict[str, Any]:
+        """Return the classes and their rows."""
+        return {"classes": dict(zip(table.classes, table.class_counts.tolist(), strict=True))}
+
+
+class Regression(Task):
+    """A quantity, its conditional law, and `LatentEBMRegressor`."""
+
+    name = "regression"
+    scoreboard = OF_LAWS
+    score = staticmethod(law_scores)
+    trees = "HistGradientBoostingRegressor"
+    known_pairs = staticmethod(regressors.known_pairs)
+    baselines = regressors.BASELINES
+    spread = "se: sample standard deviation over the folds, over the root of their number"
+    meanings: ClassVar[dict[str, str]] = {
+        "nll": "mean of -log p(target), in nats, of a density in 1/(unit of the target)",
+        "crps": "mean continuous ranked probability score, in the unit of the target",
+        "coverage_50": "share of rows in the central interval of probability 0.5",
+        "coverage_90": "share of rows in the central interval of probability 0.9",
+        "rmse": "root of the mean squared error of the mean of the law",
+        "fit_seconds": _FIT_SECONDS,
+    }
+
+    def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
+        """Raise DataError unless each fold gets two rows, fewer than which have no spread."""
+        least, n_rows = 2 * cv, len(table.labels)
+        if n_rows < least:
+            raise DataError(f"{cv} folds need at least {least} rows; there are {n_rows}.")
+        if max_rows is not None and max_rows < least:
+            raise DataError(f"max_rows is {max_rows}; {cv} folds need at least {least} rows.")
+
+    def contenders(
+        self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
+    ) -> tuple[list[Contender], list[str]]:
+        """Return who was asked for, or all that are quick enough for so many rows."""
+        setting = _setting(table, seed, inner_folds=5)
+        notes: list[str] = []
+        if baselines is None:
+            baselines, notes = regressors.suggested_baselines(setting)
+        return regressors.contenders(pairs, self.known_baselines(baselines), setting), notes
+
+    def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return folds of shuffled rows."""
+        return list(KFold(cv, shuffle=True, random_state=seed).split(table.labels))
+
+    def target(self, table: Table) -> str:
+        """Say what is predicted, and its range."""
+        low, high = table.labels.min(), table.labels.max()
+        return f'a quantity, "{table.target_name}", from {low:g} to {high:g}'
+
+    def about_target(self, table: Table) -> dict[str, Any]:
+        """Return name and range."""
+        low, high = float(table.labels.min()), float(table.labels.max())
+        return {"target": {"name": table.target_name, "least": low, "greatest": high}}
+
+
+def _setting(table: Table, seed: int, inner_folds: int) -> Setting:
+    categorical = list(range(len(table.number_names), table.n_columns))
+    return Setting(seed, inner_folds, categorical, n_rows=len(table.labels))
+
+
+CLASSIFICATION, REGRESSION = Classification(), Regression()
+
+
+def check_names(
+    task: str, energies: list[str] | None, losses: list[str] | None, baselines: list[str] | None
+) -> None:
+    """Raise DataError for names that are known neither for classes nor for a quantity.
+
+    With "auto" it takes the data to know which of both it is.
+    """
+    errors = []
+    for known in (CLASSIFICATION, REGRESSION):
+        if task in ("auto", known.name):
+            try:
+                known.known_pairs(energies, losses)
+                known.known_baselines(baselines)
+                return
+            except DataError as error:
+                errors.append(error)
+    # The one that has a likely name is worth more.
+    raise min(errors, key=lambda error: "Did you mean" not in str(error))
