@@ -32,7 +32,7 @@ FACTORS = np.array([0.15, 0.25, 0.4, 0.65, 1.0, 1.4, 2.0, 3.5, 7.0])
 ROWS_BEFORE, LEAST_PRIOR, ROUNDS = 5.0, 0.005, 200
 
 # The range in which β is looked for, and how far; and the most that averaging sharpens.
-RANGE, PRECISION, SHARPEST = (0.1, 10.0), 0.01, 4.0
+RANGE, PRECISION, SHARPEST = (0.05, 100.0), 0.01, 4.0
 
 
 class Unseen(NamedTuple):

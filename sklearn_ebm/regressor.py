@@ -47,8 +47,8 @@ from sklearn_ebm.solvers import Solver
 PREDICTIONS = ("mode", "mean", "median")
 CALIBRATIONS = (None, "conformal")
 
-# Answers with fewer values than this, and than a tenth of the rows, are few.
-FEW_VALUES, FEW_SHARE = 30, 0.1
+# Answers with fewer values than this, and than a fifth of the rows, are few.
+FEW_VALUES, FEW_SHARE = 30, 0.2
 
 # Answers of `y_grid_`.
 GRID = 101

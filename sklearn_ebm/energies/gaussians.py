@@ -22,7 +22,7 @@ from sklearn_ebm._params import Array
 LOG_2_PI = float(np.log(2 * np.pi))
 
 # Logarithms of scales beyond this, in units, are held there; and entries of B.
-WIDEST = 8.0
+WIDEST = 2.0
 STEEPEST = 5.0
 
 
