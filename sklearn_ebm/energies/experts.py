@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import level, positive_integer
@@ -16,6 +17,7 @@ from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.gaussians import Gaussians, Heads
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 from sklearn_ebm.energies.laws import Parabolas
+from sklearn_ebm.energies.steps import as_in
 from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.units import Units, units_of
 
@@ -216,11 +218,13 @@ class Experts(LatentEnergy):
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
         """Energies (M, n, m, K) of rows and answers in units; see `LatentEnergy`."""
+        xp, n_outputs = namespace_of(X), answers.shape[-1]
+        answers = as_in(xp, answers, X)
         if self._seed is not None:
-            n_members = len(params["output_bias"])
+            n_members = params["output_bias"].shape[0]
             X, answers = self.noise.added(self._seed, n_members, X, answers)
-        n_outputs = answers.shape[-1]
-        values, steps = self._trunk().forward(params, X)
+        local = {name: as_in(xp, value, X) for name, value in params.items()}
+        values, steps = self._trunk().forward(local, X)
         experts = Gaussians(self._heads(n_outputs), values, self._floor(n_outputs))
         energies = experts.energies(answers)
 
@@ -230,9 +234,9 @@ class Experts(LatentEnergy):
                 back = step(back, out)
 
         def pullback(slope: Array) -> Params:
-            out: Params = {name: np.empty_like(value) for name, value in params.items()}
+            out: Params = {}
             pullback_into(slope, out)
-            return out
+            return {name: as_in(xp, out[name], X, value.dtype) for name, value in params.items()}
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
@@ -247,8 +251,8 @@ class Experts(LatentEnergy):
         for part in row_slices(len(X), self.width(X.shape[1], n_outputs)):
             values = trunk.forward(params, self.units.rows(X[part])[None])[0]
             experts = Gaussians(heads, values, floor)
-            parts.append((experts.levels(), experts.means, experts.factors()))
-        joined = (np.concatenate(part, axis=1).swapaxes(0, 1) for part in zip(*parts, strict=True))
+            parts.append(experts.parabolas())
+        joined = (np.concatenate(part) for part in zip(*parts, strict=True))
         # (n, M, K, ...) -> (n, M·K, ...): the member is one more latent variable.
         return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
 
