@@ -11,10 +11,14 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm.checks.energies import energy_cases
-from sklearn_ebm.energies import ENERGIES, MLP, Featured, Kernel, Linear
+from sklearn_ebm.energies import ENERGIES, LATENT_ENERGIES, MLP, Featured, Kernel, Linear
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
+from sklearn_ebm.energies.latent_spaces import latent_space
 from sklearn_ebm.energies.standardized import Standardized
 from sklearn_ebm.energies.steps import normal_share
+from sklearn_ebm.energies.units import FAR, Units
+from sklearn_ebm.energies.windows import Windows
+from sklearn_ebm.negatives import Pool
 
 # float32 through the inverse root of a kernel, and through layers, loses some digits.
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}
@@ -94,8 +98,18 @@ def compare(energy, params, X, library, dtype):
     """All that a linearization gives; slopes and directions at random. Inputs stay as they are."""
     theirs, rows = {name: library.of(value) for name, value in params.items()}, library.of(X)
     expected, line = energy.linearize(params, X), energy.linearize(theirs, rows)
+    compare_lines(line, expected, params, library, dtype)
+    if energy.difference is not None and line.energies.shape[1] == 2:
+        apart = energy.difference(theirs, rows)
+        assert_same(apart, energy.difference(params, X), library, dtype)
+    for name, value in params.items():
+        np.testing.assert_array_equal(library.numpy(theirs[name]), value)
+    np.testing.assert_array_equal(library.numpy(rows), X)
+
+
+def compare_lines(line, expected, params, library, dtype):
     assert_same(line.energies, expected.energies, library, dtype)
-    slope = random_like(expected.energies, 1, X.dtype)
+    slope = random_like(expected.energies, 1, expected.energies.dtype)
     pull = library.of(slope)
     into = {name: library.of(np.zeros_like(value)) for name, value in params.items()}
     gradients = [line.pullback(pull)]
@@ -110,12 +124,6 @@ def compare(energy, params, X, library, dtype):
         direction = {name: random_like(value, 2, value.dtype) for name, value in params.items()}
         along = line.pushforward({name: library.of(value) for name, value in direction.items()})
         assert_same(along, expected.pushforward(direction), library, dtype)
-    if energy.difference is not None and line.energies.shape[1] == 2:
-        apart = energy.difference(theirs, rows)
-        assert_same(apart, energy.difference(params, X), library, dtype)
-    for name, value in params.items():
-        np.testing.assert_array_equal(library.numpy(theirs[name]), value)
-    np.testing.assert_array_equal(library.numpy(rows), X)
     np.testing.assert_array_equal(library.numpy(pull), slope)
 
 
@@ -285,3 +293,150 @@ def test_the_units_left_out_are_those_of_numpy(library):
     params = energy.start(np.zeros((1, 3)), None, None, 2, np.random.RandomState(1))
     X = np.random.RandomState(2).normal(size=(9, 3))
     compare(energy, params, X, library, np.float64)
+
+
+# Continuous answers -------------------------------------------------------------------------------
+
+LATENT_EXAMPLES = [
+    pytest.param(name, number, id=f"{name}-{number}")
+    for name in LATENT_ENERGIES
+    for number in range(len(LATENT_ENERGIES[name].examples))
+]
+every_latent_energy = pytest.mark.parametrize(("name", "number"), LATENT_EXAMPLES)
+every_output = pytest.mark.parametrize("q", [1, 2])
+
+
+@cache
+def latent_case(name, number, q):
+    """A prepared energy, rows with a constant column, answers (n, 3, q), and parameters."""
+    rng = np.random.RandomState(q)
+    X, y = rng.normal(size=(9, 4)) * [0.0, 0.3, 1.0, 5.0], rng.normal(size=(9, 3, q)) * 2
+    energy = LATENT_ENERGIES[name](**LATENT_ENERGIES[name].examples[number])
+    energy = energy.prepared(X, y[:, 0], np.ones(9), q, rng)
+    shapes = energy.shapes(4, q)
+    return energy, X, y, {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+@every_dtype
+@every_output
+@every_latent_energy
+def test_energies_of_continuous_answers(name, number, q, dtype, library):
+    """In float64 whatever the dtype: columns come in any unit, and are taken to their own."""
+    energy, X, y, params = latent_case(name, number, q)
+    params, X, y = of_dtype(params, dtype), X.astype(dtype), y.astype(dtype)
+    theirs = {name: library.of(value) for name, value in params.items()}
+    rows, answers = library.of(X), library.of(y)
+    line, expected = energy.linearize(theirs, rows, answers), energy.linearize(params, X, y)
+    assert expected.energies.dtype == np.float64
+    compare_lines(line, expected, params, library, dtype)
+    for given, kept in ((rows, X), (answers, y), *((theirs[n], params[n]) for n in params)):
+        np.testing.assert_array_equal(library.numpy(given), kept)
+
+
+@every_dtype
+@every_output
+@pytest.mark.parametrize("own_rows", [True, False])
+@pytest.mark.parametrize("n_candidates", [1, 3])
+@every_latent_energy
+def test_one_step_of_learning(name, number, n_candidates, own_rows, q, dtype, library):
+    """With the noise of NumPy's generator; with rows for each member, or the same ones for all."""
+    energy, X, y, params = latent_case(name, number, q)
+    energy, params = energy.training(np.random.RandomState(0)), of_dtype(params, dtype)
+    places = np.arange(9)[None]
+    if own_rows:
+        places = np.random.RandomState(0).randint(9, size=(energy.n_members, 9))
+    X, y = energy.represented(X)[places], energy.represented_answers(y)[places][:, :, :n_candidates]
+    X, y = X.astype(dtype), y.astype(dtype)
+    theirs = {name: library.of(value) for name, value in params.items()}
+    rows, answers = library.of(X), library.of(y)
+    expected = energy.linearize_members(params, X, y)
+    assert expected.energies.dtype == dtype
+    compare_lines(energy.linearize_members(theirs, rows, answers), expected, params, library, dtype)
+    for given, kept in ((rows, X), (answers, y), *((theirs[n], params[n]) for n in params)):
+        np.testing.assert_array_equal(library.numpy(given), kept)
+    # Parameters and answers of NumPy, and in another dtype, go where the rows are.
+    wide = of_dtype(params, np.float64)
+    moved = energy.linearize_members(wide, rows, y.astype(np.float64)).energies
+    assert_same(moved, expected.energies, library, dtype)
+
+
+@every_output
+@every_latent_energy
+def test_the_pullback_of_one_step_is_the_transpose(name, number, q, library):
+    energy, X, y, params = latent_case(name, number, q)
+    energy = energy.training(np.random.RandomState(0))
+    rows = library.of(energy.represented(X)[None])
+    answers = library.of(energy.represented_answers(y)[None])
+    theirs = {name: library.of(value) for name, value in params.items()}
+    line, xp = energy.linearize_members(theirs, rows, answers), library.xp
+    slope = library.of(random_like(line.energies, 1))
+    gradient = line.pullback(slope)
+    direction = {name: library.of(random_like(value, 2)) for name, value in params.items()}
+    found = sum(float(xp.sum(gradient[name] * direction[name])) for name in params)
+    ends = [
+        energy.linearize_members(
+            {name: theirs[name] + step * direction[name] for name in params}, rows, answers
+        ).energies
+        for step in (1e-6, -1e-6)
+    ]
+    expected = float(xp.sum(slope * (ends[0] - ends[1]))) / 2e-6
+    assert abs(found - expected) < 1e-7 * (1 + float(xp.sum(xp.abs(slope * line.energies))))
+
+
+UNITS = Units(
+    np.array([1.0, -1e308]), np.array([0.5, 1e-306]), np.array([1.0]), np.array([2.0]), np.zeros(1)
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ([5, 0], [2.0, 100.0]),
+        ([-1e308, 1.7e308], [-FAR, FAR]),
+        ([np.inf, -np.inf], [FAR, -FAR]),
+        ([np.nan, np.nan], [0.0, 0.0]),
+    ],
+)
+def test_rows_in_units(row, expected, library):
+    """What is too large or infinite ends at a large distance; what is no number at the origin."""
+    for units in (UNITS, UNITS._replace(scale=np.zeros(2))):
+        X = np.array([row, [1, 2]])
+        found = units.rows(X)
+        expected = expected if units is UNITS else [0.0, 0.0]
+        np.testing.assert_allclose(found[0], expected)
+        assert_same(units.rows(library.of(X)), found, library, np.float64)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_answers_in_units(dtype, library):
+    y = np.array([[[3], [1]]], dtype=dtype)
+    assert_same(UNITS.answers(library.of(y)), np.array([[[1.0], [0.0]]]), library, np.float64)
+    np.testing.assert_array_equal(UNITS.answers(y), [[[1.0], [0.0]]])
+
+
+@every_output
+def test_windows_far_longer_than_the_noise_is_wide(q, library):
+    """Along both sides of a square, with tangents that are alike, in float32."""
+    space, rng = latent_space("square", 4, 1), np.random.RandomState(0)
+    answers = 1e5 * (space.features @ np.ones((2, q)) + 1e-3 * rng.normal(size=(16, q)))
+    answers, scales = answers[None, None].astype(np.float32), np.ones((1, q), np.float32)
+    windows = Windows(space, library.of(answers), library.of(scales))
+    energies = library.numpy(windows.energies(library.of(answers[:, :, :1])))
+    exact = Windows(space, answers.astype(np.float64), np.ones((1, q)))
+    assert np.isfinite(energies).all()
+    np.testing.assert_allclose(
+        energies[..., 0], exact.energies(answers[:, :, :1].astype(np.float64))[..., 0], rtol=0.5
+    )
+
+
+@every_dtype
+@every_output
+@pytest.mark.parametrize("number", range(len(Pool.examples)))
+def test_wrong_answers(number, q, dtype, library):
+    """The same as NumPy's for the same seed; one stands on the right answer, and is moved."""
+    pool = Pool(**Pool.examples[number])
+    right = np.random.RandomState(0).normal(size=(2, 3, 1, q)).astype(dtype)
+    given = library.of(right)
+    found = pool.after(given, np.random.default_rng(0))
+    assert_same(found, pool.after(right, np.random.default_rng(0)), library, dtype)
+    np.testing.assert_array_equal(library.numpy(given), right)

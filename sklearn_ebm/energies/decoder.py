@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
+from sklearn_ebm._namespace import at_most, namespace_of, overwriting
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import level, positive_integer
@@ -17,11 +18,11 @@ from sklearn_ebm.energies.gaussians import WIDEST
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 from sklearn_ebm.energies.latent_spaces import (
     LATENT_SPACES,
-    POINTS,
     LatentSpace,
-    gaussian_points,
+    latent_space,
 )
 from sklearn_ebm.energies.network import Backward, activated, dense
+from sklearn_ebm.energies.steps import as_in, column_sums, product, put, times_mask
 from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.units import Units, units_of
 from sklearn_ebm.energies.windows import Windows
@@ -140,10 +141,7 @@ class Decoder(LatentEnergy):
         return trunk_of("mlp", self.hidden_layer_sizes, self.activation)
 
     def _space(self) -> LatentSpace:
-        if self.n_dimensions > 1:
-            return gaussian_points(self.n_latents or POINTS, self.n_dimensions)
-        make, size = LATENT_SPACES[self.latent]
-        return make(self.n_latents or size)
+        return latent_space(self.latent, self.n_latents, self.n_dimensions)
 
     @property
     def _learns_noise(self) -> bool:
@@ -234,29 +232,34 @@ class Decoder(LatentEnergy):
 
     def _scales(self, params: Params) -> tuple[Array, Array]:
         """σ of the noise (M, q), and the share of its variance that is learnt."""
+        bias = params["output_bias"]
+        xp = namespace_of(bias)
         if not self._learns_noise:
-            shape = (len(params["output_bias"]), params["output_bias"].shape[1])
-            kind = params["output_bias"].dtype
-            return np.full(shape, self.floor, dtype=kind), np.zeros(shape, dtype=kind)
-        variance = np.exp(2 * np.minimum(params["log_noise"], WIDEST))
-        total = variance + variance.dtype.type(self.floor) ** 2
-        return np.sqrt(total), variance / total * (params["log_noise"] < WIDEST)
+            return xp.full_like(bias, self.floor), xp.zeros_like(bias)
+        variance = overwriting(xp, "exp", 2 * at_most(xp, params["log_noise"], WIDEST))
+        total = variance + float(self.floor) ** 2
+        share = times_mask(xp, variance / total, params["log_noise"] < WIDEST)
+        return overwriting(xp, "sqrt", total), share
 
     def _decoded(self, params: Params, rows: Array) -> tuple[Array, list[Backward]]:
         """The decoder's answers (M, n, z, q), and the ways back."""
         trunk, space = self._trunk(), self._space()
-        features = space.features.astype(rows.dtype)
-        n_members, n_rows, n_latents = len(params["output_bias"]), rows.shape[1], len(features)
+        xp = namespace_of(rows)
+        features = as_in(xp, space.features, rows)
+        n_members, n_rows = params["output_bias"].shape[0], rows.shape[1]
+        n_latents = features.shape[0]
         activation = ACTIVATIONS[trunk.activation]()
         of_rows, back_to_rows = dense(params, "hidden_0", rows, first=True)
         of_latents = features @ params["latent_weight"]
-        z: Array = of_rows[:, :, None, :] + of_latents[:, None]
-        z = z.reshape(n_members, -1, z.shape[-1])
+        z: Array = of_rows[:, :, None, :] + of_latents[:, None, :, :]
+        z = xp.reshape(z, (n_members, n_rows * n_latents, z.shape[-1]))
 
         def back_to_inputs(slope: Array, out: Params) -> Array:
-            apart = slope.reshape(n_members, n_rows, n_latents, -1)
-            np.matmul(features.T, apart.sum(axis=1), out=out["latent_weight"])
-            return back_to_rows(apart.sum(axis=2), out)
+            apart = xp.reshape(slope, (n_members, n_rows, n_latents, slope.shape[-1]))
+            turned = xp.matrix_transpose(features)
+            weight = product(xp, turned, xp.sum(apart, axis=1), out.get("latent_weight"))
+            put(out, "latent_weight", weight)
+            return back_to_rows(column_sums(xp, apart), out)
 
         h, back = activated(activation, z)
         steps: list[Backward] = [back_to_inputs, back]
@@ -266,37 +269,42 @@ class Decoder(LatentEnergy):
             h, back = activated(activation, z)
             steps.append(back)
         answers, back = dense(params, "output", h, first=False)
-        return answers.reshape(n_members, n_rows, n_latents, -1), [*steps, back]
+        shape = (n_members, n_rows, n_latents, answers.shape[-1])
+        return xp.reshape(answers, shape), [*steps, back]
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
         """Energies (M, n, m, z) of rows and answers in units; see `LatentEnergy`."""
+        xp = namespace_of(X)
+        answers = as_in(xp, answers, X)
         if self._seed is not None:
             noise = Noise(self.row_noise, 0.0)
-            X, answers = noise.added(self._seed, len(params["output_bias"]), X, answers)
-        decoded, steps = self._decoded(params, X)
-        scales, share = self._scales(params)
+            X, answers = noise.added(self._seed, params["output_bias"].shape[0], X, answers)
+        local = {name: as_in(xp, value, X) for name, value in params.items()}
+        decoded, steps = self._decoded(local, X)
+        scales, share = self._scales(local)
         windows = Windows(self._space(), decoded, scales)
         energies = windows.energies(answers)
 
         def pullback_into(slope: Array, out: Params) -> None:
             back, in_scales = windows.slopes(slope)
             if self._learns_noise:
-                np.multiply(in_scales, share, out=out["log_noise"])
-            back = back.reshape(back.shape[0], -1, back.shape[-1])
+                put(out, "log_noise", in_scales * share)
+            shape = (back.shape[0], back.shape[1] * back.shape[2], back.shape[3])
+            back = xp.reshape(back, shape)
             for step in reversed(steps):
                 back = step(back, out)
 
         def pullback(slope: Array) -> Params:
-            out: Params = {name: np.empty_like(value) for name, value in params.items()}
+            out: Params = {}
             pullback_into(slope, out)
-            return out
+            return {name: as_in(xp, out[name], X, value.dtype) for name, value in params.items()}
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
         """One parabola for each window; see `LatentEnergy`."""
-        windows = Windows(self._space(), self._decoded(params, X)[0], self._scales(params)[0])
-        return windows.levels(), windows.means, windows.factors()
+        decoded, _ = self._decoded(params, X)
+        return Windows(self._space(), decoded, self._scales(params)[0]).parabolas()
 
     def schedule(self, n_rows: int) -> Schedule:
         """Small batches, and many passes: a curve unfolds slowly."""

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import level, positive_integer
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.gaussians import Gaussians, Heads
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
+from sklearn_ebm.energies.steps import as_in
 from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.units import Units, units_of
 
@@ -227,11 +229,13 @@ class Experts(LatentEnergy):
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
         """Energies (M, n, m, K) of rows and answers in units; see `LatentEnergy`."""
+        xp, n_outputs = namespace_of(X), answers.shape[-1]
+        answers = as_in(xp, answers, X)
         if self._seed is not None:
-            n_members = len(params["output_bias"])
+            n_members = params["output_bias"].shape[0]
             X, answers = self.noise.added(self._seed, n_members, X, answers)
-        n_outputs = answers.shape[-1]
-        values, steps = self._trunk().forward(params, X)
+        local = {name: as_in(xp, value, X) for name, value in params.items()}
+        values, steps = self._trunk().forward(local, X)
         experts = Gaussians(self._heads(n_outputs), values, self._floor(n_outputs))
         energies = experts.energies(answers)
 
@@ -241,18 +245,17 @@ class Experts(LatentEnergy):
                 back = step(back, out)
 
         def pullback(slope: Array) -> Params:
-            out: Params = {name: np.empty_like(value) for name, value in params.items()}
+            out: Params = {}
             pullback_into(slope, out)
-            return out
+            return {name: as_in(xp, out[name], X, value.dtype) for name, value in params.items()}
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
         """One parabola for each expert; see `LatentEnergy`."""
         assert self.floor is not None
-        heads = self._heads(len(self.floor))
-        experts = Gaussians(heads, self._trunk().forward(params, X)[0], self.floor)
-        return experts.levels(), experts.means, experts.factors()
+        values, _ = self._trunk().forward(params, X)
+        return Gaussians(self._heads(len(self.floor)), values, self.floor).parabolas()
 
     def schedule(self, n_rows: int) -> Schedule:
         """Batches of about n/64 rows, and fewer passes the more rows there are."""

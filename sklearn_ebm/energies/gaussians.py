@@ -9,15 +9,21 @@ r"""Energies of Gaussian experts, and their slopes, from what the heads of a net
 
 The heads give a (K), μ (K q), s (K q) and, for a full covariance, the entries of B below the
 diagonal, each limited to ±`STEEPEST`, so that no direction is narrower than a share of the floor.
+
+Arrays have the experts and outputs, of which there are few, as first axes, and the rows last: one
+step of NumPy then does much at a time.
 """
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_ebm._namespace import at_most, namespace_of, overwriting
 from sklearn_ebm._params import Array
+from sklearn_ebm.energies.steps import as_in, in_plain_order, one_minus, summed, times_mask
 
 LOG_2_PI = float(np.log(2 * np.pi))
 
@@ -51,27 +57,44 @@ class Heads(NamedTuple):
         """K (1 + 2q + pairs)."""
         return self.n_experts * (1 + 2 * self.n_outputs + self.n_pairs)
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Row and column of the entries of B below the diagonal, row by row."""
+        places = range(self.n_outputs if self.full else 0)
+        return sorted((row, column) for column, row in combinations(places, 2))
+
     def split(self, values: Array) -> tuple[Array, Array, Array, Array]:
-        """Views of a (..., K), μ and s (..., K, q), and the pairs (..., K, p)."""
-        k, q, p = self.n_experts, self.n_outputs, self.n_pairs
-        bounds = np.cumsum([k, k * q, k * q])
-        logits, means, raw, pairs = np.split(values, bounds, axis=-1)
-        lead = values.shape[:-1]
+        """Parts a (K, ...), μ and s (K, q, ...), and the pairs (K, p, ...) of values (width, ...).
+
+        With NumPy they are views.
+        """
+        k, q, rest = self.n_experts, self.n_outputs, values.shape[1:]
+        xp = namespace_of(values)
+        first, second, last = k, k * (1 + q), k * (1 + 2 * q)
         return (
-            logits, means.reshape(*lead, k, q), raw.reshape(*lead, k, q),
-            pairs.reshape(*lead, k, p),
-        )  # fmt: skip
+            values[:first, ...],
+            xp.reshape(values[first:second, ...], (k, q, *rest)),
+            xp.reshape(values[second:last, ...], (k, q, *rest)),
+            xp.reshape(values[last:, ...], (k, self.n_pairs, *rest)),
+        )
+
+    def join(self, *parts: Array) -> Array:
+        """Values (width, ...) from such parts."""
+        xp = namespace_of(*parts)
+        rest = parts[0].shape[1:]
+        result: Array = xp.concat([xp.reshape(part, (-1, *rest)) for part in parts])
+        return result
 
     def start_bias(self, n_members: int, rng: np.random.RandomState) -> Array:
         """Heads before learning: experts side by side over the range of the answers."""
-        values = np.zeros((n_members, self.width))
+        values = np.zeros((self.width, n_members))
         _, means, raw, _ = self.split(values)
         spread = (np.arange(self.n_experts) + 0.5) / self.n_experts * 2 - 1
         for output in range(self.n_outputs):
             for member in range(n_members):
-                means[member, :, output] = rng.permutation(spread) if output else spread
+                means[:, output, member] = rng.permutation(spread) if output else spread
         raw[...] = np.log(0.7)
-        return values
+        return np.ascontiguousarray(values.T)
 
 
 class Gaussians:
@@ -80,90 +103,109 @@ class Gaussians:
     Parameters
     ----------
     heads : Heads
-    values : ndarray of shape (M, n, width)
+    values : array of shape (M, n, width)
         What the heads say.
     floor : ndarray of shape (q,)
         The narrowest scales.
 
     Attributes
     ----------
-    log_prior : ndarray of shape (M, n, K)
+    log_prior : array of shape (K, M, n)
         log π.
-    means, scales : ndarray of shape (M, n, K, q)
+    means, scales : array of shape (K, q, M, n)
         μ and σ.
     """
 
     def __init__(self, heads: Heads, values: Array, floor: Array) -> None:
         self.heads = heads
+        self.xp = xp = namespace_of(values)
+        values = in_plain_order(xp, xp.permute_dims(values, (2, 0, 1)))
         logits, self.means, raw, pairs = heads.split(values)
-        top = logits.max(axis=-1, keepdims=True)
-        shifted = logits - top
-        self.log_prior = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-        self.raw = raw
-        variance = np.exp(2 * np.minimum(raw, WIDEST))
-        self.share = variance.copy()  # of the variance that is learnt: ∂ log σ/∂s
-        variance += np.square(floor).astype(values.dtype)
-        self.share /= variance
-        self.share *= raw < WIDEST
-        self.scales = np.sqrt(variance, out=variance)
-        self.bend = np.tanh(pairs / STEEPEST) if heads.full else None
+        shifted = logits - xp.max(logits, axis=0)
+        self.prior = xp.exp(shifted)
+        total = summed(xp, self.prior, 0)
+        self.prior = self.prior / total
+        self.log_prior = shifted - xp.log(total)
+        variance = at_most(xp, raw, WIDEST) * 2
+        variance = overwriting(xp, "exp", variance)
+        total = variance + as_in(xp, np.square(floor)[:, None, None], values)
+        variance /= total
+        # Of the variance that is learnt: ∂ log σ/∂s.
+        self.share = times_mask(xp, variance, raw < WIDEST)
+        self.scales = overwriting(xp, "sqrt", total)
+        self.bend = xp.tanh(pairs / STEEPEST) if heads.full else None
 
-    def mixing(self) -> Array | None:
-        """I + B as (M, n, K, q, q); None for a diagonal covariance."""
+    def parabolas(self) -> tuple[Array, Array, Array]:
+        """Levels (n, M, K), middles (n, M, K, q) and factors (n, M, K, q, q); of NumPy."""
+        levels, means = self.levels().transpose(2, 1, 0), self.means.transpose(3, 2, 0, 1)
+        return levels, means, self._factors()
+
+    def _factors(self) -> Array:
+        """Return (I + B)⁻¹ diag σ: lower factors of the covariances."""
+        scales = self.scales.transpose(3, 2, 0, 1)
         if self.bend is None:
-            return None
-        q = self.heads.n_outputs
-        matrix = np.zeros((*self.bend.shape[:-1], q, q), dtype=self.bend.dtype)
-        matrix[..., range(q), range(q)] = 1
-        rows, columns = np.tril_indices(q, -1)
-        matrix[..., rows, columns] = STEEPEST * self.bend
-        return matrix
-
-    def factors(self) -> Array:
-        """Return (I + B)⁻¹ diag σ as (M, n, K, q, q): lower factors of the covariances."""
-        mixing = self.mixing()
-        if mixing is None:
-            return self.scales[..., None] * np.eye(self.heads.n_outputs)
-        return np.tril(np.linalg.inv(mixing)) * self.scales[..., None, :]
+            return scales[..., None] * np.eye(self.heads.n_outputs)
+        mixing = np.zeros((*scales.shape, self.heads.n_outputs), dtype=scales.dtype)
+        mixing += np.eye(self.heads.n_outputs, dtype=scales.dtype)
+        for place, (row, column) in enumerate(self.heads.pairs):
+            mixing[..., row, column] = STEEPEST * self.bend[:, place].transpose(2, 1, 0)
+        return np.tril(np.linalg.inv(mixing)) * scales[..., None, :]
 
     def levels(self) -> Array:
-        """G at y = μ, (M, n, K)."""
-        level: Array = np.log(self.scales).sum(axis=-1)
+        """G at y = μ, (K, M, n)."""
+        level = summed(self.xp, self.xp.log(self.scales), 1) - self.log_prior
         level += 0.5 * self.heads.n_outputs * LOG_2_PI
-        level -= self.log_prior
         return level
 
     def energies(self, answers: Array) -> Array:
         """G of answers (M or 1, n, m, q), as (M, n, m, K)."""
-        self.apart = answers[:, :, :, None, :] - self.means[:, :, None]
-        self.mixed = self.mixing()
-        unit = self.apart
-        if self.mixed is not None:
-            unit = np.einsum("anmkj,ankij->anmki", unit, self.mixed)
-        self.unit = unit / self.scales[:, :, None]
-        result = np.square(self.unit).sum(axis=-1)
+        xp = self.xp
+        answers = in_plain_order(xp, xp.permute_dims(answers, (3, 0, 1, 2)))
+        self.apart = answers - self.means[..., None]
+        self.unit = self._bent(self.apart) / self.scales[..., None]
+        result = summed(xp, xp.square(self.unit), 1)
         result *= 0.5
-        result += self.levels()[:, :, None]
-        return result
+        result += self.levels()[..., None]
+        return xp.permute_dims(result, (1, 2, 3, 0))
+
+    def _bent(self, apart: Array) -> Array:
+        """(I + B) e of e (K, q, M, n, m)."""
+        if self.bend is None:
+            return apart
+        result = [apart[:, output, ...] for output in range(self.heads.n_outputs)]
+        for place, (row, column) in enumerate(self.heads.pairs):
+            steep = STEEPEST * self.bend[:, place, ..., None]
+            result[row] = result[row] + steep * apart[:, column, ...]
+        return self.xp.stack(result, axis=1)
+
+    def _bent_back(self, slope: Array) -> Array:
+        """(I + B)ᵀ of slopes (K, q, M, n)."""
+        if self.bend is None:
+            return slope
+        result = [slope[:, output, ...] for output in range(self.heads.n_outputs)]
+        for place, (row, column) in enumerate(self.heads.pairs):
+            steep = STEEPEST * self.bend[:, place, ...]
+            result[column] = result[column] + steep * slope[:, row, ...]
+        return self.xp.stack(result, axis=1)
 
     def slopes(self, slope: Array) -> Array:
         """Slopes in what the heads say, (M, n, width), from slopes in G, (M, n, m, K)."""
-        result = np.empty((*slope.shape[:2], self.heads.width), dtype=slope.dtype)
-        logits, means, raw, pairs = self.heads.split(result)
-        total = slope.sum(axis=2)
-        np.multiply(np.exp(self.log_prior), total.sum(axis=-1, keepdims=True), out=logits)
-        logits -= total
-        pull = slope[..., None] * self.unit
-        raw[...] = total[..., None]
-        raw -= (pull * self.unit).sum(axis=2)
-        raw *= self.share
-        pull /= self.scales[:, :, None]
-        if self.mixed is None:
-            means[...] = -pull.sum(axis=2)
-            return result
-        means[...] = -np.einsum("anmki,ankij->ankj", pull, self.mixed)
-        rows, columns = np.tril_indices(self.heads.n_outputs, -1)
-        pairs[...] = (pull[..., rows] * self.apart[..., columns]).sum(axis=2)
-        assert self.bend is not None
-        pairs *= 1 - np.square(self.bend)
-        return result
+        xp = self.xp
+        slope = in_plain_order(xp, xp.permute_dims(slope, (3, 0, 1, 2)))
+        total = summed(xp, slope, -1)
+        in_logits = self.prior * summed(xp, total, 0)
+        in_logits -= total
+        pull = slope[:, None, ...] * self.unit
+        in_raw = total[:, None, ...] - summed(xp, pull * self.unit, -1)
+        in_raw *= self.share
+        pull /= self.scales[..., None]
+        parts = [in_logits, -self._bent_back(summed(xp, pull, -1)), in_raw]
+        if self.bend is not None:
+            in_pairs = [
+                summed(xp, pull[:, row, ...] * self.apart[:, column, ...], -1)
+                for row, column in self.heads.pairs
+            ]
+            stacked = xp.stack(in_pairs, axis=1)
+            stacked *= one_minus(xp, xp.square(self.bend))
+            parts.append(stacked)
+        return xp.permute_dims(self.heads.join(*parts), (1, 2, 0))

@@ -9,11 +9,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._threads import Workers
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.laws import Parabolas, Widths, gibbs_law
+from sklearn_ebm.energies.steps import in_plain_order
 from sklearn_ebm.energies.units import Units
 
 
@@ -83,7 +85,7 @@ class LatentEnergy(Energy):
 
     def represented(self, X: Any) -> Array:
         """Return rows in units, (n, d); as they are where nothing is prepared."""
-        return np.asarray(X) if self.units is None else self.units.rows(X)
+        return X if self.units is None else self.units.rows(X)
 
     def represented_answers(self, y: Array) -> Array:
         """Return answers of shape (..., q) in units."""
@@ -97,9 +99,9 @@ class LatentEnergy(Energy):
         ----------
         params : dict
             Each with the members as first axis.
-        X : ndarray of shape (M or 1, n, d)
+        X : array of shape (M or 1, n, d)
             As `represented` returns them.
-        answers : ndarray of shape (M or 1, n, m, q)
+        answers : array of shape (M or 1, n, m, q)
 
         Returns
         -------
@@ -111,22 +113,25 @@ class LatentEnergy(Energy):
         """Energies (n, m, M·z) of answers (n, m, q), with the members among the latent values.
 
         Each member has the prior 1/M, so that log M is added to the energies. Widths are not among
-        the latent values: they are found when all else is learnt.
+        the latent values: they are found when all else is learnt. All arrays may be of NumPy or of
+        another library that follows the Array API standard.
         """
-        rows, candidates = self.represented(X), self.represented_answers(np.asarray(answers))
-        line = self.linearize_members(params, rows[None], candidates[None])
+        xp = namespace_of(X)
+        rows, candidates = self.represented(X), self.represented_answers(answers)
+        line = self.linearize_members(params, rows[None, ...], candidates[None, ...])
         n_members, n, m, z = line.energies.shape
 
         def pullback(slope: Array) -> Params:
-            apart = slope.reshape(n, m, n_members, z)
-            return line.pullback(np.ascontiguousarray(apart.transpose(2, 0, 1, 3)))
+            apart = xp.reshape(slope, (n, m, n_members, z))
+            return line.pullback(in_plain_order(xp, xp.permute_dims(apart, (2, 0, 1, 3))))
 
-        joint = line.energies.transpose(1, 2, 0, 3).reshape(n, m, n_members * z)
-        return Linearization(joint + joint.dtype.type(np.log(n_members)), pullback)
+        joint = xp.permute_dims(line.energies, (1, 2, 0, 3))
+        joint = xp.reshape(joint, (n, m, n_members * z)) + float(np.log(n_members))
+        return Linearization(joint, pullback)
 
     @abstractmethod
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Levels (M, n, z), means (M, n, z, q) and factors (M, n, z, q, q) of rows in units."""
+        """Levels (n, M, z), means (n, M, z, q) and factors (n, M, z, q, q) of rows in units."""
 
     def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
         """The energies as parabolas in y, in units; one for each member and latent value.
@@ -148,7 +153,7 @@ class LatentEnergy(Energy):
         width = self.width(X.shape[1], len(self.units.answer_unit))
         with Workers() as workers:
             parts = list(workers.map(of_block, row_slices(len(X), width)))
-        joined = (np.concatenate(part, axis=1).swapaxes(0, 1) for part in zip(*parts, strict=True))
+        joined = (np.concatenate(part) for part in zip(*parts, strict=True))
         # (n, M, z, ...) -> (n, M·z, ...): the member is one more latent variable.
         return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
 

@@ -10,12 +10,14 @@ covariance of the noise plus A Aᵀ.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import qmc
 
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array
 
 # Deviation of a window, in steps of the grid.
@@ -41,33 +43,39 @@ class Axis:
     closed: bool
 
     def tangents(self, answers: Array, axis: int) -> Array:
-        """Half a step along the axis: differences of neighbours, one-sided at the ends."""
-        forth, back = np.roll(answers, -1, axis), np.roll(answers, 1, axis)
-        result = (forth - back) * (WINDOW / 2)
-        if not self.closed:
-            first, last = _at(axis, 0), _at(axis, -1)
-            result[first] = (answers[_at(axis, 1)] - answers[first]) * WINDOW
-            result[last] = (answers[last] - answers[_at(axis, -2)]) * WINDOW
+        """Half a step along the axis, counted from the end: differences of neighbours.
+
+        At an end, a straight line is continued by one point.
+        """
+        first, last = _at(answers, axis, 0, 1), _at(answers, axis, -1, None)
+        if self.closed:
+            before, after = last, first
+        else:
+            before = 2 * first - _at(answers, axis, 1, 2)
+            after = 2 * last - _at(answers, axis, -2, -1)
+        longer = namespace_of(answers).concat([before, answers, after], axis=axis)
+        result = _at(longer, axis, 2, None) - _at(longer, axis, 0, -2)
+        result *= WINDOW / 2
         return result
 
     def pullback(self, slope: Array, axis: int) -> Array:
         """Slopes in the answers, from slopes in the tangents."""
-        half = slope * (WINDOW / 2)
-        if not self.closed:
-            half[_at(axis, 0)] = 0
-            half[_at(axis, -1)] = 0
-        result = np.roll(half, 1, axis) - np.roll(half, -1, axis)
-        if not self.closed:
-            for end, neighbour, sign in ((0, 1, -1.0), (-1, -2, 1.0)):
-                whole = slope[_at(axis, end)] * (WINDOW * sign)
-                result[_at(axis, end)] += whole
-                result[_at(axis, neighbour)] -= whole
+        first, last = _at(slope, axis, 0, 1), _at(slope, axis, -1, None)
+        if self.closed:
+            parts = [last, slope, first]
+        else:
+            # Both neighbours of an end, on the line that is continued, move with it.
+            parts = [-2 * first, 2 * first, _at(slope, axis, 1, -1), 2 * last, -2 * last]
+        longer = namespace_of(slope).concat(parts, axis=axis)
+        result = _at(longer, axis, 0, -2) - _at(longer, axis, 2, None)
+        result *= WINDOW / 2
         return result
 
 
-def _at(axis: int, number: int) -> Any:
-    """Index of one place along an axis counted from the end."""
-    return (..., number, *(slice(None),) * (-axis - 1))
+def _at(array: Array, axis: int, first: int, last: int | None) -> Array:
+    """Places along an axis that is counted from the end."""
+    part: Array = array[(..., slice(first, last), *(slice(None),) * (-axis - 1))]
+    return part
 
 
 class LatentSpace(Protocol):
@@ -89,10 +97,10 @@ class LatentSpace(Protocol):
     def log_prior(self) -> Array:
         """Of each window, (z,)."""
 
-    def windows(self, answers: Array) -> tuple[Array, Array]:
-        """Middles (..., z, q) and tangents (..., z, q, p), from answers (..., points, q)."""
+    def windows(self, answers: Array) -> tuple[Array, list[Array]]:
+        """Middles (..., z) and tangents (..., z), one for each axis, from answers (..., points)."""
 
-    def pullback(self, in_middles: Array, in_tangents: Array) -> Array:
+    def pullback(self, in_middles: Array, in_tangents: list[Array]) -> Array:
         """Slopes in the answers, from slopes in middles and tangents."""
 
 
@@ -104,23 +112,28 @@ class Grid:
     log_prior: Array
     axes: tuple[Axis, ...]
 
-    def windows(self, answers: Array) -> tuple[Array, Array]:
+    def windows(self, answers: Array) -> tuple[Array, list[Array]]:
         """The answers themselves, and half a step along each axis."""
-        grid = answers.reshape(*answers.shape[:-2], *(axis.size for axis in self.axes), -1)
-        n = len(self.axes)
-        parts = [axis.tangents(grid, number - n - 1) for number, axis in enumerate(self.axes)]
-        return answers, np.stack([part.reshape(answers.shape) for part in parts], axis=-1)
+        xp, grid = namespace_of(answers), self._grid(answers)
+        parts = [axis.tangents(grid, place) for place, axis in self._placed()]
+        return answers, [xp.reshape(part, answers.shape) for part in parts]
 
-    def pullback(self, in_middles: Array, in_tangents: Array) -> Array:
+    def pullback(self, in_middles: Array, in_tangents: list[Array]) -> Array:
         """Slopes in the answers."""
-        shape, n = in_middles.shape, len(self.axes)
-        sizes = [axis.size for axis in self.axes]
-        total = in_middles.copy()
-        for number, axis in enumerate(self.axes):
-            part = np.ascontiguousarray(in_tangents[..., number])
-            grid = part.reshape(*shape[:-2], *sizes, shape[-1])
-            total += axis.pullback(grid, number - n - 1).reshape(shape)
+        xp, total = namespace_of(in_middles), in_middles
+        for (place, axis), slope in zip(self._placed(), in_tangents, strict=True):
+            total = total + xp.reshape(axis.pullback(self._grid(slope), place), total.shape)
         return total
+
+    def _placed(self) -> list[tuple[int, Axis]]:
+        """The axes, each with its place from the end."""
+        return [(place - len(self.axes), axis) for place, axis in enumerate(self.axes)]
+
+    def _grid(self, values: Array) -> Array:
+        """Values (..., points) on the grid."""
+        shape = (*values.shape[:-1], *(axis.size for axis in self.axes))
+        grid: Array = namespace_of(values).reshape(values, shape)
+        return grid
 
 
 @dataclass(frozen=True)
@@ -135,19 +148,19 @@ class Scattered:
     features: Array
     log_prior: Array
 
-    def windows(self, answers: Array) -> tuple[Array, Array]:
+    def windows(self, answers: Array) -> tuple[Array, list[Array]]:
         """The answers at the points, and what the points beside them add."""
-        points = answers.reshape(*answers.shape[:-2], -1, len(self.log_prior), answers.shape[-1])
-        middles = points[..., 0, :, :]
-        tangents = points[..., 1:, :, :] - points[..., :1, :, :]
-        return middles, np.moveaxis(tangents, -3, -1)
+        shape = (*answers.shape[:-1], -1, len(self.log_prior))
+        points = namespace_of(answers).reshape(answers, shape)
+        middles = points[..., 0, :]
+        return middles, [points[..., n, :] - middles for n in range(1, points.shape[-2])]
 
-    def pullback(self, in_middles: Array, in_tangents: Array) -> Array:
+    def pullback(self, in_middles: Array, in_tangents: list[Array]) -> Array:
         """Slopes in the answers."""
-        beside = np.moveaxis(in_tangents, -1, -3)
-        middles = in_middles - in_tangents.sum(axis=-1)
-        both = np.concatenate([middles[..., None, :, :], beside], axis=-3)
-        return both.reshape(*in_middles.shape[:-2], -1, in_middles.shape[-1])
+        result: Array = namespace_of(in_middles).concat(
+            [in_middles - sum(in_tangents), *in_tangents], axis=-1
+        )
+        return result
 
 
 def circle(size: int) -> Grid:
@@ -203,3 +216,12 @@ LATENT_SPACES = {
 
 # Scattered points, by default.
 POINTS = 128
+
+
+@lru_cache(maxsize=32)
+def latent_space(name: str, size: int | None, n_dimensions: int) -> LatentSpace:
+    """Return a grid by its name, or scattered points; always the same, which are not written to."""
+    if n_dimensions > 1:
+        return gaussian_points(size or POINTS, n_dimensions)
+    make, usual = LATENT_SPACES[name]
+    return make(size or usual)

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.energies.activations import ACTIVATIONS
 from sklearn_ebm.energies.network import Backward, activated, dense
+from sklearn_ebm.energies.steps import as_in
 
 TRUNKS = ("mlp", "linear")
 
@@ -122,8 +124,11 @@ class Noise(NamedTuple):
 def _with_noise(draw: np.random.Generator, level: float, n_members: int, values: Array) -> Array:
     if not level:
         return values
-    kind: Any = np.float32 if values.dtype == np.float32 else np.float64
-    noise = draw.standard_normal((n_members, *values.shape[1:]), dtype=kind)
-    noise *= level
+    xp = namespace_of(values)
+    kind: Any = np.float32 if values.dtype == xp.float32 else np.float64
+    # Drawn by NumPy, whatever the library: the same noise for the same seed.
+    drawn = draw.standard_normal((n_members, *values.shape[1:]), dtype=kind)
+    drawn *= level
+    noise = as_in(xp, drawn, values)
     noise += values
     return noise

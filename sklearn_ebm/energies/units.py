@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._arrays import column_moments
+from sklearn_ebm._namespace import at_least, at_most, namespace_of
 from sklearn_ebm._params import Array
+from sklearn_ebm.energies.steps import as_in
 
 # What is rounded to multiples of r has an error of deviation r/√12.
 ROUNDED = 1 / np.sqrt(12)
@@ -39,19 +41,27 @@ class Units(NamedTuple):
 
     def rows(self, X: Any) -> Array:
         """Rows in units, in float64, up to a large distance from the origin."""
+        xp = namespace_of(X)
+        rows = as_in(xp, X, X, xp.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            apart = np.subtract(X, self.origin, dtype=np.float64)
-            # Halves first: the difference of two large numbers may overflow.
-            lost = ~np.isfinite(apart)
-            if lost.any():
-                apart[lost] = np.inf * np.sign(np.broadcast_to(X, apart.shape)[lost])
-            apart *= self.scale
-        return np.clip(np.nan_to_num(apart, nan=0.0, posinf=FAR, neginf=-FAR), -FAR, FAR)
+            apart = rows - as_in(xp, self.origin, rows)
+            known = xp.isfinite(apart)
+            if not xp.all(known):
+                # The difference of two large numbers may overflow: it has the sign of the row.
+                apart = xp.where(known, apart, float(np.inf) * xp.sign(rows))
+            apart *= as_in(xp, self.scale, rows)
+        nowhere = xp.isnan(apart)
+        if xp.any(nowhere):
+            apart = xp.where(nowhere, xp.zeros_like(apart), apart)
+        return at_most(xp, at_least(xp, apart, -FAR), FAR)
 
     def answers(self, y: Array) -> Array:
         """Answers of shape (..., q) in units."""
-        result: Array = (y - self.answer_origin) / self.answer_unit
-        return result
+        xp = namespace_of(y)
+        values = as_in(xp, y, y, xp.float64)
+        values = values - as_in(xp, self.answer_origin, values)
+        values /= as_in(xp, self.answer_unit, values)
+        return values
 
     @property
     def log_unit(self) -> float:

@@ -8,15 +8,24 @@ r"""Energies of the windows of a decoder, and their slopes.
 
     v   = e − A M⁻¹a                 the slope in e
     A M⁻¹ − v (M⁻¹a)ᵀ                the slope in A
+
+Arrays have the answers, of which there are few, as first axis; A and a are lists of their columns.
 """
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 
+from sklearn_ebm._namespace import at_least, namespace_of
 from sklearn_ebm._params import Array
 from sklearn_ebm.energies.gaussians import LOG_2_PI
 from sklearn_ebm.energies.latent_spaces import LatentSpace
+from sklearn_ebm.energies.steps import as_in, in_plain_order, inner, summed
+
+#: Entries of many matrices, on and below the diagonal.
+Symmetric: TypeAlias = dict[tuple[int, int], Array]
 
 
 class Windows:
@@ -25,76 +34,114 @@ class Windows:
     Parameters
     ----------
     space : LatentSpace
-    answers : ndarray of shape (M, n, points, q)
+    answers : array of shape (M, n, points, q)
         The decoder's.
-    scales : ndarray of shape (M, q)
+    scales : array of shape (M, q)
         σ of the noise.
     """
 
     def __init__(self, space: LatentSpace, answers: Array, scales: Array) -> None:
         self.space = space
+        self.xp = xp = namespace_of(answers)
+        answers = in_plain_order(xp, xp.permute_dims(answers, (3, 0, 1, 2)))
         self.means, tangents = space.windows(answers)
-        self.scales = scales[:, None, None, :]
-        self.tangents = tangents / self.scales[..., None]
-        product = np.einsum("anzqp,anzqr->anzpr", self.tangents, self.tangents, optimize=True)
-        product[..., range(product.shape[-1]), range(product.shape[-1])] += 1
-        self.inverse, self.determinant = _inverse(product)
+        self.scales = xp.permute_dims(scales, (1, 0))[:, :, None, None]
+        self.tangents = [tangent / self.scales for tangent in tangents]
+        gram = {
+            (one, other): inner(self.tangents[one], self.tangents[other])
+            for one in range(len(tangents))
+            for other in range(one + 1)
+        }
+        for number in range(len(tangents)):
+            gram[number, number] += 1
+        self.inverse, self.log_determinant = _inverse(xp, gram, len(tangents))
 
     def levels(self) -> Array:
         """G at the decoder's answers, (M, n, z)."""
-        n_outputs = self.means.shape[-1]
-        level: Array = 0.5 * np.log(self.determinant)
-        level += np.log(self.scales).sum(axis=-1) + 0.5 * n_outputs * LOG_2_PI
-        level -= self.space.log_prior.astype(level.dtype)
+        xp, n_outputs = self.xp, self.means.shape[0]
+        level = 0.5 * self.log_determinant
+        level += xp.sum(xp.log(self.scales), axis=0) + 0.5 * n_outputs * LOG_2_PI
+        level -= as_in(xp, self.space.log_prior, level)
         return level
 
     def energies(self, answers: Array) -> Array:
         """G of answers (M or 1, n, m, q), as (M, n, m, z)."""
-        apart = answers[:, :, :, None, :] - self.means[:, :, None]
-        apart /= self.scales[:, :, None]
-        along = np.einsum("anzqp,anmzq->anmzp", self.tangents, apart)
-        self.along = np.einsum("anzpr,anmzr->anmzp", self.inverse, along)
-        self.across = apart - np.einsum("anzqp,anmzp->anmzq", self.tangents, self.along)
-        self.apart = apart
-        result = 0.5 * (np.square(apart).sum(axis=-1) - (along * self.along).sum(axis=-1))
-        return result + self.levels()[:, :, None]
+        xp = self.xp
+        answers = xp.permute_dims(answers, (3, 0, 1, 2))
+        apart = answers[..., None] - self.means[:, :, :, None, :]
+        apart /= self.scales[..., None]
+        along = [inner(tangent[:, :, :, None, :], apart) for tangent in self.tangents]
+        inverse = {place: part[:, :, None, :] for place, part in self.inverse.items()}
+        self.along = _product(inverse, along)
+        self.apart = across = apart
+        result = inner(apart, apart)
+        for tangent, part, solved in zip(self.tangents, along, self.along, strict=True):
+            across = across - tangent[:, :, :, None, :] * solved
+            result -= part * solved
+        self.across = across
+        result *= 0.5
+        result += self.levels()[:, :, None, :]
+        return result
 
     def slopes(self, slope: Array) -> tuple[Array, Array]:
-        """Slopes in the decoder's answers (M, n, z, q) and in log σ (M, q).
+        """Slopes in the decoder's answers (M, n, points, q) and in log σ (M, q).
 
         Parameters
         ----------
-        slope : ndarray of shape (M, n, m, z)
+        slope : array of shape (M, n, m, z)
         """
-        pull = slope[..., None] * self.across
-        total = slope.sum(axis=2)
-        in_tangents = np.einsum("anzqp,anzpr->anzqr", self.tangents, self.inverse)
-        in_tangents *= total[..., None, None]
-        in_tangents -= np.einsum("anmzq,anmzp->anzqp", pull, self.along)
-        in_scales = total.sum(axis=(1, 2))[:, None] - (pull * self.apart).sum(axis=(1, 2, 3))
-        in_scales -= (in_tangents * self.tangents).sum(axis=(1, 2, 4))
-        in_tangents /= self.scales[..., None]
-        in_middles = -pull.sum(axis=2) / self.scales
-        return self.space.pullback(in_middles, in_tangents), in_scales
+        xp = self.xp
+        pull = slope * self.across
+        total = summed(xp, slope, 2)
+        in_scales = xp.sum(total, axis=(1, 2)) - xp.sum(pull * self.apart, axis=(2, 3, 4))
+        in_tangents = _product(self.inverse, self.tangents)
+        for place, (tangent, along) in enumerate(zip(self.tangents, self.along, strict=True)):
+            part = in_tangents[place]
+            part *= total
+            part -= summed(xp, pull * along, 3)
+            in_scales -= xp.sum(part * tangent, axis=(2, 3))
+            part /= self.scales
+            in_tangents[place] = part
+        in_middles = -summed(xp, pull, 3) / self.scales
+        in_answers = self.space.pullback(in_middles, in_tangents)
+        return xp.permute_dims(in_answers, (1, 2, 3, 0)), xp.permute_dims(in_scales, (1, 0))
 
-    def factors(self) -> Array:
-        """Lower factors of the covariances of the windows, (M, n, z, q, q)."""
-        covariance = np.einsum("anzqp,anzrp->anzqr", self.tangents, self.tangents)
-        diagonal = range(covariance.shape[-1])
-        covariance[..., diagonal, diagonal] += 1
-        return np.linalg.cholesky(covariance) * self.scales[..., None]
+    def parabolas(self) -> tuple[Array, Array, Array]:
+        """Levels (n, M, z), middles (n, M, z, q) and factors (n, M, z, q, q); of NumPy."""
+        tangents = np.stack(self.tangents, axis=-1).transpose(2, 1, 3, 0, 4)
+        covariance = tangents @ tangents.swapaxes(-1, -2) + np.eye(len(self.means))
+        scales = self.scales.transpose(2, 1, 3, 0)[..., None]
+        factors = np.linalg.cholesky(covariance) * scales
+        return self.levels().swapaxes(0, 1), self.means.transpose(2, 1, 3, 0), factors
 
 
-def _inverse(matrix: Array) -> tuple[Array, Array]:
-    """Inverse and determinant of many matrices; of one or two rows without a loop over them."""
-    if matrix.shape[-1] == 1:
-        return 1 / matrix, matrix[..., 0, 0]
-    if matrix.shape[-1] > 2:
-        return np.linalg.inv(matrix), np.linalg.det(matrix)
-    a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
-    determinant = a * d - b * b
-    inverse = np.empty_like(matrix)
-    inverse[..., 0, 0], inverse[..., 1, 1] = d, a
-    inverse[..., 0, 1] = inverse[..., 1, 0] = -b
-    inverse /= determinant[..., None, None]
-    return inverse, determinant
+def _product(matrix: Symmetric, parts: list[Array]) -> list[Array]:
+    """Of symmetric matrices and vectors."""
+    result = list[Array]()
+    for row in range(len(parts)):
+        total: Array = matrix[row, 0] * parts[0]
+        for column in range(1, len(parts)):
+            total += matrix[max(row, column), min(row, column)] * parts[column]
+        result.append(total)
+    return result
+
+
+def _inverse(xp: Any, matrix: Symmetric, size: int) -> tuple[Symmetric, Array]:
+    """Inverse and log det of positive definite matrices, by the sweep operator (Goodnight 1979).
+
+    It is few steps, each for all matrices.
+    """
+    matrix, logs = dict(matrix), []
+    for k in range(size):
+        # No pivot of I + AᵀA is below 1, whatever rounding leaves of it where columns are alike.
+        pivot = at_least(xp, matrix[k, k], 1.0) if k else matrix[k, k]
+        logs.append(xp.log(pivot))
+        column = [matrix[max(k, i), min(k, i)] for i in range(size)]
+        for i in range(size):
+            for j in range(i + 1):
+                if k not in (i, j):
+                    matrix[i, j] = matrix[i, j] - column[i] * column[j] / pivot
+                elif i != j:
+                    matrix[i, j] = matrix[i, j] / pivot
+        matrix[k, k] = -1 / pivot
+    return {place: -part for place, part in matrix.items()}, sum(logs[1:], start=logs[0])

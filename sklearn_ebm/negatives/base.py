@@ -28,13 +28,14 @@ class Negatives(BaseEstimator, ABC):
 
         Parameters
         ----------
-        right : ndarray of shape (..., 1, q)
-            In units of their deviation, around 0.
+        right : array of shape (..., 1, q)
+            In units of their deviation, around 0. Of NumPy, or of another library that follows the
+            Array API standard, and then so is what is returned.
         rng : numpy.random.Generator
 
         Returns
         -------
-        ndarray of shape (..., m, q)
+        array of shape (..., m, q)
             The right answer first.
         """
 

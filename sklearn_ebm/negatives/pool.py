@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_ebm._namespace import at_least, namespace_of, overwriting, smallest_normal
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm.energies.steps import as_in, floating
 from sklearn_ebm.negatives.base import Negatives
 
 
@@ -53,16 +55,23 @@ class Pool(Negatives):
 
     def after(self, right: Array, rng: np.random.Generator) -> Array:
         """Right answers (..., 1, q), and wrong ones after them: (..., m, q)."""
-        kind: Any = np.float32 if right.dtype == np.float32 else np.float64
+        xp = namespace_of(right)
+        right = floating(xp, right)
+        kind: Any = np.float32 if right.dtype == xp.float32 else np.float64
         shape = (*right.shape[:-2], self.n_candidates, right.shape[-1])
-        wrong = rng.random(shape, dtype=kind)
-        wrong *= 2 * self.reach
-        wrong -= self.reach
+        # Drawn by NumPy, whatever the library: the same answers for the same seed.
+        drawn = rng.random(shape, dtype=kind)
+        drawn *= 2 * self.reach
+        drawn -= self.reach
+        wrong = as_in(xp, drawn, right)
         wrong -= right
-        distance = np.sqrt(np.square(wrong).sum(axis=-1, keepdims=True))
-        wrong *= np.maximum(1, kind(self.epsilon) / np.maximum(distance, np.finfo(kind).tiny))
+        distance = xp.sum(xp.square(wrong), axis=-1, keepdims=True)
+        distance = overwriting(xp, "sqrt", distance)
+        distance = at_least(xp, distance, smallest_normal(xp, right.dtype))
+        wrong *= at_least(xp, float(self.epsilon) / distance, 1.0)
         wrong += right
-        return np.concatenate([right, wrong], axis=-2)
+        result: Array = xp.concat([right, wrong], axis=-2)
+        return result
 
     def validate(self) -> None:
         """Raise ValueError unless all settings are positive."""
