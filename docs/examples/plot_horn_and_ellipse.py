@@ -13,7 +13,7 @@ that do not depend on y. The angle is not observed and is eliminated. So the sur
 # ---------------------------
 #
 # The answers to one `x` lie on an ellipse that widens (`make_horn`), or on one that turns
-# (`make_ellipse`). Colour is the energy, dots are new answers drawn from its Gibbs law, and the thin
+# (`make_ellipse`). Colour is the energy, dots are new answers drawn from its Gibbs law, and the
 # white line is the noise-free curve, which learning has never seen: only scattered answers, no two
 # of which belong to the same `x`.
 
@@ -42,17 +42,16 @@ def plane(half_width, size=161):
     return np.stack(np.meshgrid(side, side), axis=-1)
 
 
-levels = np.logspace(0, 4, 17)  # of 1 + the energy above its minimum
 angles = np.linspace(0, 2 * np.pi, 300)
 
 
-def draw(axis, half_width, surface):
+def draw(axis, half_width, surface, levels):
     """Draw a surface of energies over the square of answers, dark where it is low."""
     axis.set_aspect("equal")
     axis.set_xlabel("$y_1$", fontsize=13)
     return axis.contourf(
         *plane(half_width).transpose(2, 0, 1), 1 + surface - surface.min(), levels,
-        norm="log", cmap="cividis", extend="max",
+        norm="log", cmap="viridis", extend="max",
     )  # fmt: skip
 
 
@@ -71,7 +70,7 @@ for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]
         half_width = 1.35 * np.abs(curve(x, angles)).max()
         grid = plane(half_width)
         surface = model.energies([[x]], grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
-        filled = draw(axis, half_width, surface)
+        filled = draw(axis, half_width, surface, np.logspace(0, 4, 17))
         axis.plot(*curve(x, angles).T, c="white", linewidth=1)
         axis.scatter(
             *model.sample([[x]], 50, random_state=0)[0].T, s=24, c="#E69F00", edgecolors="black",
@@ -90,8 +89,8 @@ plt.show()
 # How z is eliminated has a temperature, :math:`F_\beta(x, y) = -\frac1\beta \log \sum_z
 # e^{-\beta G(x, y, z)}`, which for :math:`\beta \to \infty` is :math:`\min_z G(x, y, z)`. The
 # latent energies of one model give all of these surfaces. At a small β every angle has a say, also
-# those that lie far from y: the valley is flat and its middle is filled. The larger β, the more the
-# nearest angle decides; the last picture is ``inference="min"``.
+# one that is far from y: the middle is filled, and the surface is lowest where many angles crowd.
+# The larger β, the more the nearest angle decides alone; the last picture is ``inference="min"``.
 
 from sklearn_ebm.inference import Minimum, SoftMinimum
 
@@ -104,19 +103,20 @@ eliminations = {
     r"$\beta = 1$": SoftMinimum(beta=1.0),
     r"$\beta = \infty$, min": Minimum(),
 }
-figure, axes = plt.subplots(1, 5, figsize=(16, 3.7), layout="constrained")
+figure, axes = plt.subplot_mosaic("abe\ncde", figsize=(11.5, 6.6), layout="constrained")
 along = np.linspace(-half_width, half_width, len(grid))
-colours = plt.colormaps["cividis"]([0.85, 0.6, 0.3, 0.0])
-for axis, (name, eliminate), colour in zip(axes, eliminations.items(), colours, strict=False):
+colours = plt.colormaps["viridis"]([0.9, 0.65, 0.35, 0.0])
+for place, (name, eliminate), colour in zip("abcd", eliminations.items(), colours, strict=True):
+    axis = axes[place]
     surface = eliminate(latent).energies.reshape(grid.shape[:2])
-    draw(axis, half_width, surface)
+    draw(axis, half_width, surface, np.logspace(0, 2.5, 11))
     axis.plot(along, -along, "--", c="white", linewidth=1)
     axis.set_title(name, fontsize=15)
     section = np.diagonal(surface[:, ::-1]) - surface.min()
-    axes[4].plot(along, section[::-1], c=colour, linewidth=2.5, label=name)
-axes[0].set_ylabel("$y_2$", fontsize=13)
-axes[4].set(ylim=(0, 60), xlim=(-2, 2))
-axes[4].set_xlabel("$y_1$ along the dashed line", fontsize=13)
-axes[4].set_title("energy above its minimum", fontsize=14)
-axes[4].legend(fontsize=10, loc="upper right")
+    axes["e"].plot(along, section[::-1], c=colour, linewidth=2.5, label=name)
+    axis.set_ylabel("$y_2$", fontsize=13)
+axes["e"].set(ylim=(0, 100), xlim=(-1.8, 1.8))
+axes["e"].set_xlabel("$y_1$ along the dashed line", fontsize=13)
+axes["e"].set_title("energy above its minimum", fontsize=14)
+axes["e"].legend(fontsize=13, loc="upper center")
 plt.show()
