@@ -84,7 +84,14 @@ for axis, name in zip(axes, ("no cure", "default"), strict=True):
     density = models[name].predict_distribution(x).pdf(answers[None])[0]
     axis.fill_between(answers, exact, color="#CCCCCC", label="exact")
     axis.plot(answers, density, c="#D55E00" if name == "no cure" else "black", linewidth=2)
-    axis.plot(y[near], np.full(near.sum(), -0.05 * density.max()), "|", c="#0072B2", markersize=12, markeredgewidth=2)
+    axis.plot(
+        y[near],
+        np.full(near.sum(), -0.05 * density.max()),
+        "|",
+        c="#0072B2",
+        markersize=12,
+        markeredgewidth=2,
+    )
     axis.set_title(f"{name}, highest {density.max():.1f}", fontsize=14)
     axis.set_xlabel(f"y, at x = {x[0, 0]:.2f}", fontsize=13)
 axes[0].set_ylabel("density", fontsize=13)
