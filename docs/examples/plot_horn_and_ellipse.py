@@ -4,7 +4,8 @@ Answers on a curve
 
 The energy `Decoder` has a continuous latent variable: an angle :math:`z` that says where on a
 closed curve the answer lies,
-:math:`G(x, y, z) = \frac12 \|(y - \mathrm{Dec}(x, z))/\sigma\|^2` and terms that do not depend on y. The angle is not observed and is eliminated. So the surface
+:math:`G(x, y, z) = \frac12 \|(y - \mathrm{Dec}(x, z))/\sigma\|^2` and terms
+that do not depend on y. The angle is not observed and is eliminated. So the surface
 :math:`F(x, \cdot)` is a valley that has the form of the curve.
 """
 

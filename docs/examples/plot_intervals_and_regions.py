@@ -4,8 +4,8 @@ Intervals, regions and what they promise
 
 A density says how sure an answer is in two ways. ``predict_interval`` is the central interval, from
 one quantile to another. ``predict_region`` is the smallest set that holds as much,
-:math:`\{y : F(x, y) \le \tau(x)\}`, and may fall into several pieces. Where there are two answers, the interval spans
-the gap between them, in which there is nothing.
+:math:`\{y : F(x, y) \le \tau(x)\}`, and may fall into several pieces. Where
+there are two answers, the interval spans the gap between them, in which there is nothing.
 """
 
 # %%
