@@ -24,14 +24,16 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_fork, make_inverse_sine, make_ring, make_two_branches
+from sklearn_ebm.energies import Experts
 
+energy = Experts(hidden_layer_sizes=(64, 64), n_members=5)  # half of the default, for speed
 problems = [make_two_branches, make_fork, make_inverse_sine, make_ring]
 figure, axes = plt.subplots(4, 3, figsize=(11, 12.5), sharex="row", sharey="row")
 figure.set_layout_engine("constrained")
 for row, make in enumerate(problems):
     X, y, truth = make(800, random_state=0, return_truth=True)
     X_new, y_new = make(800, random_state=1)
-    model = LatentEBMRegressor(random_state=0).fit(X, y)
+    model = LatentEBMRegressor(energy, random_state=0).fit(X, y)
     mean = HistGradientBoostingRegressor(max_iter=50, min_samples_leaf=60, random_state=0)
     with threadpool_limits(1):  # so few rows are no work for several threads
         mean.fit(X, y)
