@@ -37,6 +37,7 @@ extlinks = {
 nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(sklearn|numpy|np|scipy|joblib|pandas|polars|matplotlib)\..*"),
+    (r"py:obj", r"_\w+"),  # private methods that a subclass writes have no page
 ]
 
 # -- Markdown -------------------------------------------------------------------------------------

@@ -1,0 +1,123 @@
+r"""
+Answers on a curve
+==================
+
+The energy `Decoder` has a continuous latent variable: an angle :math:`z` that says where on a
+closed curve the answer lies,
+:math:`G(x, y, z) = \frac12 \|(y - \mathrm{Dec}(x, z))/\sigma\|^2` and terms
+that do not depend on y. The angle is not observed and is eliminated. So the surface
+:math:`F(x, \cdot)` is a valley that has the form of the curve.
+"""
+
+# %%
+# The valley for three inputs
+# ---------------------------
+#
+# The answers to one `x` lie on an ellipse that widens (`make_horn`), or on one that turns
+# (`make_ellipse`). Colour is the energy, dots are new answers drawn from its Gibbs law, and the
+# white line is the noise-free curve, which learning has never seen: only scattered answers, no two
+# of which belong to the same `x`.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm.datasets import make_ellipse, make_horn
+from sklearn_ebm.energies import Decoder
+
+
+def horn(x, angle):
+    first, second = 1.5 * x + 2 * (1 - x), 2 * x + 1.5 * (1 - x)
+    return np.exp(2 * x) * np.column_stack([first * np.cos(angle), second * np.sin(angle)])
+
+
+def ellipse(x, angle):
+    turn = np.pi * x / 2
+    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return np.column_stack([2 * np.cos(angle), np.sin(angle)]) @ matrix.T
+
+
+def plane(half_width, size=161):
+    """A square grid of answers, as (size, size, 2)."""
+    side = np.linspace(-half_width, half_width, size)
+    return np.stack(np.meshgrid(side, side), axis=-1)
+
+
+angles = np.linspace(0, 2 * np.pi, 300)
+
+
+def draw(axis, half_width, surface, levels):
+    """Draw a surface of energies over the square of answers, dark where it is low."""
+    axis.set_aspect("equal")
+    axis.set_xlabel("$y_1$", fontsize=13)
+    return axis.contourf(
+        *plane(half_width).transpose(2, 0, 1), 1 + surface - surface.min(), levels,
+        norm="log", cmap="viridis", extend="max",
+    )  # fmt: skip
+
+
+models = {}
+figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), layout="constrained")
+for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]):
+    X, y, truth = make(800, random_state=0, return_truth=True)
+    X_new, y_new = make(1000, random_state=1)
+    energy = Decoder(hidden_layer_sizes=(32, 32), n_members=1)
+    model = LatentEBMRegressor(energy, max_iter=250, random_state=0).fit(X, y)
+    models[make] = model
+    learnt, exact = model.log_prob(X_new, y_new).mean(), truth.log_density(X_new, y_new).mean()
+    print(f"{make.__name__}: {learnt:.2f} nats a row, the exact density {exact:.2f}")
+
+    for axis, x in zip(axes[row], (0.1, 0.5, 0.9), strict=True):
+        half_width = 1.35 * np.abs(curve(x, angles)).max()
+        grid = plane(half_width)
+        surface = model.energies([[x]], grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
+        filled = draw(axis, half_width, surface, np.logspace(0, 4, 17))
+        axis.plot(*curve(x, angles).T, c="white", linewidth=1)
+        axis.scatter(
+            *model.sample([[x]], 50, random_state=0)[0].T, s=24, c="#E69F00", edgecolors="black",
+            linewidths=0.6,
+        )  # fmt: skip
+        axis.set_title(f"{make.__name__.removeprefix('make_')}, x = {x}", fontsize=14)
+    axes[row, 0].set_ylabel("$y_2$", fontsize=13)
+bar = figure.colorbar(filled, ax=axes, shrink=0.8, pad=0.01, ticks=[1, 10, 100, 1000, 10000])
+bar.set_label("1 + energy above its minimum, in nats", fontsize=13)
+plt.show()
+
+# %%
+# From a free energy to a minimum
+# -------------------------------
+#
+# How z is eliminated has a temperature, :math:`F_\beta(x, y) = -\frac1\beta \log \sum_z
+# e^{-\beta G(x, y, z)}`, which for :math:`\beta \to \infty` is :math:`\min_z G(x, y, z)`. The
+# latent energies of one model give all of these surfaces. At a small β every angle has a say, also
+# one that is far from y: the middle is filled, and the surface is lowest where many angles crowd.
+# The larger β, the more the nearest angle decides alone; the last picture is ``inference="min"``.
+
+from sklearn_ebm.inference import Minimum, SoftMinimum
+
+ring, x, half_width = models[make_ellipse], 0.5, 2.6
+grid = plane(half_width)
+latent = ring.latent_energies([[x]], grid.reshape(1, -1, 2))  # (1, answers, angles)
+eliminations = {
+    r"$\beta = 0.01$": SoftMinimum(beta=0.01),
+    r"$\beta = 0.1$": SoftMinimum(beta=0.1),
+    r"$\beta = 1$": SoftMinimum(beta=1.0),
+    r"$\beta = \infty$, min": Minimum(),
+}
+figure, axes = plt.subplot_mosaic("abe\ncde", figsize=(11.5, 6.6), layout="constrained")
+along = np.linspace(-half_width, half_width, len(grid))
+colours = plt.colormaps["viridis"]([0.9, 0.65, 0.35, 0.0])
+for place, (name, eliminate), colour in zip("abcd", eliminations.items(), colours, strict=True):
+    axis = axes[place]
+    surface = eliminate(latent).energies.reshape(grid.shape[:2])
+    draw(axis, half_width, surface, np.logspace(0, 2.5, 11))
+    axis.plot(along, -along, "--", c="white", linewidth=1)
+    axis.set_title(name, fontsize=15)
+    section = np.diagonal(surface[:, ::-1]) - surface.min()
+    axes["e"].plot(along, section[::-1], c=colour, linewidth=2.5, label=name)
+    axis.set_ylabel("$y_2$", fontsize=13)
+axes["e"].set(ylim=(0, 100), xlim=(-1.8, 1.8))
+axes["e"].set_xlabel("$y_1$ along the dashed line", fontsize=13)
+axes["e"].set_title("energy above its minimum", fontsize=14)
+axes["e"].legend(fontsize=13, loc="upper center")
+plt.show()

@@ -1,0 +1,78 @@
+r"""
+One input, many answers
+=======================
+
+Where one input has several answers, their mean is often none of them. `LatentEBMRegressor` learns
+an energy :math:`F(x, y)` that is low at each of the answers, and its Gibbs law is a density over
+all answers: as many humps as there are answers, where there are several.
+"""
+
+# %%
+# Densities, learnt and exact
+# ---------------------------
+#
+# Four of the generated problems of `sklearn_ebm.datasets`, 800 rows each. The left column shows the
+# rows and what a regression says that predicts the mean; the middle one the learnt density with its
+# modes, whose area is the probability of each; the right one the density that the rows were drawn
+# from. Each picture has the range of its problem, and dark is dense. Numbers are log-likelihoods of
+# new rows, in nats.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm.datasets import make_fork, make_inverse_sine, make_ring, make_two_branches
+from sklearn_ebm.energies import Experts
+
+energy = Experts(hidden_layer_sizes=(64, 64), n_members=5)  # half of the default, for speed
+problems = [make_two_branches, make_fork, make_inverse_sine, make_ring]
+figure, axes = plt.subplots(4, 3, figsize=(11, 12.5), sharex="row", sharey="row")
+figure.set_layout_engine("constrained")
+for row, make in enumerate(problems):
+    X, y, truth = make(800, random_state=0, return_truth=True)
+    X_new, y_new = make(800, random_state=1)
+    model = LatentEBMRegressor(energy, random_state=0).fit(X, y)
+    mean = HistGradientBoostingRegressor(max_iter=50, min_samples_leaf=60, random_state=0)
+    with threadpool_limits(1):  # so few rows are no work for several threads
+        mean.fit(X, y)
+
+    x = np.linspace(X.min(), X.max(), 160)[:, None]
+    pad = 0.12 * (y.max() - y.min())
+    answers = np.linspace(y.min() - pad, y.max() + pad, 240)
+    learnt = model.predict_distribution(x).pdf(np.tile(answers, (len(x), 1)))
+    every_x, every_y = np.repeat(x, len(answers), axis=0), np.tile(answers, len(x))
+    exact = np.exp(truth.log_density(every_x, every_y)).reshape(learnt.shape)
+
+    points, line, right = axes[row]
+    points.scatter(X[:, 0], y, s=7, c="#999999", linewidths=0)
+    points.plot(x, mean.predict(x), c="#0072B2", linewidth=2.5)
+    highest = np.quantile(exact, 0.99)
+    for axis, density in ((line, learnt), (right, exact)):
+        axis.pcolormesh(
+            x[:, 0], answers, density.T, cmap="magma_r", vmin=0, vmax=highest, rasterized=True
+        )
+    modes = model.predict_modes(x[4::8], min_probability=0.1)
+    places = np.broadcast_to(x[4::8], modes.answers.shape)
+    line.scatter(
+        places, modes.answers, s=70 * modes.probabilities, c="white", edgecolors="black",
+        linewidths=1.0,
+    )  # fmt: skip
+    for axis, log_likelihood in (
+        (line, model.log_prob(X_new, y_new)),
+        (right, truth.log_density(X_new, y_new)),
+    ):
+        axis.text(
+            0.03, 0.96, f"{log_likelihood.mean():.2f} nats", transform=axis.transAxes, fontsize=12,
+            va="top",
+        )  # fmt: skip
+    points.set_ylabel(f"{make.__name__.removeprefix('make_').replace('_', ' ')}\n\ny", fontsize=13)
+    points.set_ylim(answers[0], answers[-1])
+for axis, title in zip(
+    axes[0], ("rows, and a mean (line)", "learnt density, modes", "exact density"), strict=True
+):
+    axis.set_title(title, fontsize=14)
+for axis in axes[-1]:
+    axis.set_xlabel("x", fontsize=13)
+plt.show()
