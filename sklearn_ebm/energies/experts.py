@@ -26,7 +26,7 @@ INPUT_NOISE, ANSWER_NOISE, NARROWEST = 0.02, 0.002, float(np.exp(-7))
 
 # Learning: small batches for few rows, and about so many rows seen altogether.
 BATCHES, ROWS_PER_BATCH = (32, 256), 64
-PASSES, ROWS_SEEN = (40, 400), 500_000
+PASSES, ROWS_SEEN = (60, 400), 500_000
 MEMBERS, MANY_ROWS = (5, 10), 20_000
 LEARNING_RATE = 4e-3
 
