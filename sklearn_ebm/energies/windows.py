@@ -4,7 +4,7 @@ r"""Energies of the windows of a decoder, and their slopes.
 
     e, A in deviations σ of the noise
     M   = I + AᵀA,  a = Aᵀe
-    G   = ½ (‖e‖² − aᵀM⁻¹a) + ½ log det M + Σ log σ + (q/2) log 2π − log p(z)
+    G   = ½ (‖e − A M⁻¹a‖² + ‖M⁻¹a‖²) + ½ log det M + Σ log σ + (q/2) log 2π − log p(z)
 
     v   = e − A M⁻¹a                 the slope in e
     A M⁻¹ − v (M⁻¹a)ᵀ                the slope in A
@@ -57,7 +57,10 @@ class Windows:
         self.along = np.einsum("anzpr,anmzr->anmzp", self.inverse, along)
         self.across = apart - np.einsum("anzqp,anmzp->anmzq", self.tangents, self.along)
         self.apart = apart
-        result = 0.5 * (np.square(apart).sum(axis=-1) - (along * self.along).sum(axis=-1))
+        # The same as ‖e‖² − aᵀM⁻¹a, but a sum: nothing is lost, however thin the noise.
+        result = np.square(self.across).sum(axis=-1)
+        result += np.square(self.along).sum(axis=-1)
+        result *= 0.5
         return result + self.levels()[:, :, None]
 
     def slopes(self, slope: Array) -> tuple[Array, Array]:
@@ -92,7 +95,8 @@ def _inverse(matrix: Array) -> tuple[Array, Array]:
     if matrix.shape[-1] == 1:
         return 1 / matrix, matrix[..., 0, 0]
     a, b, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
-    determinant = a * d - b * b
+    # det(I + AᵀA) = 1 + ‖A‖² + det AᵀA, of which the last is lost where the columns are parallel.
+    determinant = a + d - 1 + np.maximum((a - 1) * (d - 1) - b * b, 0)
     inverse = np.empty_like(matrix)
     inverse[..., 0, 0], inverse[..., 1, 1] = d, a
     inverse[..., 0, 1] = inverse[..., 1, 0] = -b
