@@ -72,7 +72,5 @@ def conformal_of(density: ConditionalDistribution, y: Array) -> Conformal:
     if y.shape[1] == 1:
         below, rank = density.cdf(y[:, 0])[:, None], density.density_rank(y[:, 0])  # type: ignore[attr-defined]
     else:
-        marginals = [density.marginal(output) for output in range(y.shape[1])]  # type: ignore[attr-defined]
-        below = np.column_stack([law.cdf(y[:, j]) for j, law in enumerate(marginals)])
-        rank = density.density_rank(y)
+        below, rank = density.marginal_cdf(y), density.density_rank(y)  # type: ignore[attr-defined]
     return Conformal(np.sort(np.abs(2 * below - 1), axis=0), np.sort(rank)[:, None])

@@ -119,7 +119,7 @@ def learn_density(
     """
     X, y, weight = rows
     n_rows, n_outputs = y.shape
-    weight = weight / weight.mean()
+    weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
     energy: Any = start.energy if start else None
     if energy is None:
@@ -138,8 +138,7 @@ def learn_density(
         training = objective(rows, weight, kept)
         if validation is not None:
             every = np.arange(len(validation.y))[None]
-            share = validation.weight / validation.weight.mean()
-            watch.held_out = objective(validation, share, every).rounded()
+            watch.held_out = objective(validation, _shares(validation.weight), every).rounded()
         elif held_out is not None:
             watch.held_out = objective(rows, weight, held_out).rounded()
         params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
@@ -165,6 +164,12 @@ def learn_density(
         converged=result.converged,
         message=result.message,
     )
+
+
+def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weights in units of their mean, whatever their size."""
+    shares: npt.NDArray[np.float64] = weight / weight.max()
+    return shares / shares.mean()
 
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import minimize_scalar
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -16,7 +17,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
 from sklearn_ebm._conformal import Conformal, conformal_of
-from sklearn_ebm._densities import Densities
+from sklearn_ebm._densities import PREDICTIONS, Densities
 from sklearn_ebm._density_learning import Answers, LearnedDensity, Parts, learn_density
 from sklearn_ebm._density_parts import resolve_density_parts
 from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
@@ -30,7 +31,7 @@ from sklearn_ebm._validation import (
     positive_number,
     row_weights,
 )
-from sklearn_ebm._watch import Watch
+from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.laws import gibbs_law
 from sklearn_ebm.exceptions import FewAnswersWarning
@@ -39,7 +40,6 @@ from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import Negatives
 from sklearn_ebm.solvers import Solver
 
-PREDICTIONS = ("mode", "mean", "median")
 CALIBRATIONS = (None, "conformal")
 
 # Answers with fewer values than this, and than a tenth of the rows, are few.
@@ -50,6 +50,9 @@ ROWS_FOR_BETA, BETA_RANGE = 500, (0.05, 20.0)
 
 # Answers of `y_grid_`.
 GRID = 101
+
+# Squares of answers in units of some of them must be floats.
+LARGEST_ANSWER = 1e153
 
 
 class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesParts):
@@ -93,13 +96,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     negatives : {"pool"} or Negatives, default="pool"
         Where wrong answers come from, for losses that need them: `sklearn_ebm.negatives.Pool`.
     C : float, default=1.0
-        Inverse strength of the decay of the weights.
+        Inverse strength of the decay of the weights, for a solver given by name.
     calibration : {None, "conformal"}, default=None
         "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
         says, and makes `predict_interval` and `predict_region` hold as many new answers as they
         promise, for any data whose rows are exchangeable.
     solver : {"auto", "adam"} or Solver, default="auto"
-        "auto" is Adam with the batches and the rate that suit the energy.
+        "auto", the same as "adam", is Adam with the batches and the rate that suit the energy. An
+        object learns with settings of its own, among them its decay of the weights.
     early_stopping : bool, default=True
         Whether each member leaves out rows of its own and learning keeps the parameters at which
         those were most likely.
@@ -293,6 +297,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         settings = self._settings()
         known_features = getattr(self, "n_features_in_", None)
         given_y = y
+        _refuse_sparse("y", y)
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
@@ -301,7 +306,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         seed = generator_and_seed(self.random_state)[1]
         held_out = self._given_rows(validation, rows.y.shape[1])
         rows, calibrating = self._calibrating(rows, seed)
-        self._refuse_too_few(rows, held_out)
+        self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
         fraction = float(self.validation_fraction)
         leaves_out = self.early_stopping and held_out is None
@@ -312,7 +317,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "y_grid_": _grid(rows.y, flat),
+                "y_grid_": _grid(rows),
             }  # fmt: skip
 
         task = FitTask(self, X, given_y, sample_weight, state)
@@ -359,6 +364,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
+        _refuse_sparse("y_val", y)
         try:
             X, y = validate_data(
                 self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True,
@@ -394,7 +400,12 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         kept, out = train_test_split(np.arange(n_rows), test_size=n_out, random_state=seed)
         return rows.take(np.sort(kept)), rows.take(np.sort(out))
 
-    def _refuse_too_few(self, rows: Answers, held_out: Answers | None) -> None:
+    def _refuse_without_held_out(self, rows: Answers, held_out: Answers | None) -> None:
+        if isinstance(self.beta, str) and not self.early_stopping and held_out is None:
+            raise ValueError(
+                "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
+                "early_stopping=True, or pass a number."
+            )
         if len(rows.y) < 2 and self.early_stopping and held_out is None:
             raise ValueError(
                 f"early_stopping=True holds out rows, but there is n_samples={len(rows.y)} of "
@@ -430,16 +441,12 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         pieces: list[tuple[Answers, Any]] = []
         if validation is not None:
             pieces = [(validation, None)]
-        elif learned.held_out is not None:
+        else:
+            assert learned.held_out is not None
             pieces = [
                 (rows.take(places[:ROWS_FOR_BETA]), [member])
                 for member, places in enumerate(learned.held_out)
             ]
-        else:
-            raise ValueError(
-                "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
-                "early_stopping=True, or pass a number."
-            )
         known = [(some, energy.parabolas(params, some.X, members)) for some, members in pieces]
         units = energy.units
         assert units is not None
@@ -453,9 +460,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 total -= float(some.weight @ law.logpdf(answers))
             return total
 
-        found = minimize_scalar(
-            cost, bounds=np.log(BETA_RANGE), method="bounded", options={"xatol": 0.01}
-        )
+        try:
+            found = minimize_scalar(
+                cost, bounds=np.log(BETA_RANGE), method="bounded", options={"xatol": 0.01}
+            )
+        except KeyboardInterrupt:
+            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
+            learned.converged = False
+            return 1.0
         return float(np.exp(found.x))
 
     def _store(self, learned: LearnedDensity) -> None:
@@ -468,7 +480,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     def _warn(self, learned: LearnedDensity, rows: Answers) -> None:
         n_values = min(len(np.unique(column)) for column in rows.y.T)
-        if self.loss_.integrates and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
+        likelihood = self.loss_.integrates or not self.loss_.contrasts
+        if likelihood and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
             warnings.warn(
                 f"y takes {n_values} different values in {len(rows.y)} rows: the likelihood of a "
                 "density is unbounded there, and was kept finite by a floor under its scales. "
@@ -487,17 +500,34 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             )
 
 
+def _refuse_sparse(name: str, y: Any) -> None:
+    if sparse.issparse(y):
+        raise TypeError(f"{name} is sparse, but answers are dense numbers; use {name}.toarray().")
+
+
 def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Answers:
     """Rows of positive weight, with answers as (n, q) in float64."""
     weight = row_weights(sample_weight, len(y), name)
     y = y.reshape(len(y), -1).astype(np.float64)
     used = weight > 0
     rows = Answers(X, y, weight)
-    return rows if used.all() else rows.take(np.flatnonzero(used))
+    rows = rows if used.all() else rows.take(np.flatnonzero(used))
+    largest = np.abs(rows.y).max()
+    if largest > LARGEST_ANSWER:
+        raise ValueError(
+            f"y holds numbers of size {largest:.3g}, and squares of those beyond "
+            f"{LARGEST_ANSWER:g} are no floats; divide the answers by a number of their size."
+        )
+    return rows
 
 
-def _grid(y: Array, flat: bool) -> Array | None:
-    """Answers at equal steps of probability; None for several outputs."""
-    if y.shape[1] > 1:
+def _grid(rows: Answers) -> Array | None:
+    """Answers at equal steps of probability, weights honoured; None for several outputs."""
+    if rows.y.shape[1] > 1:
         return None
-    return np.unique(np.quantile(y[:, 0], np.linspace(0, 1, GRID)))
+    answers, place = np.unique(rows.y[:, 0], return_inverse=True)
+    share = np.cumsum(np.bincount(place, rows.weight / rows.weight.max()))
+    # A step may be a whole number of rows but for rounding.
+    steps = np.linspace(0, 1, GRID) * share[-1] * (1 - 1e-12)
+    grid: Array = answers[np.unique(np.searchsorted(share, steps))]
+    return grid
