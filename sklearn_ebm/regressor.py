@@ -139,7 +139,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     y_grid_ : ndarray or None
         Answers at equal steps of probability, the candidates of `predict_proba`; None for q > 1.
     loss_curve_ : ndarray
-        Mean loss in each pass.
+        Mean loss of the first batch, and in each pass.
     validation_loss_curve_ : ndarray
         Mean loss of held-out rows after each pass, where there are any.
     n_iter_ : int
@@ -487,7 +487,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "density is unbounded there, and was kept finite by a floor under its scales. "
                 "Compare by CRPS or squared error, or use EBMClassifier.",
                 FewAnswersWarning,
-                stacklevel=3 + FRAMES,
+                stacklevel=4 + FRAMES,
             )
         if not learned.converged:
             way_out = "Raise max_iter or lower the learning_rate of the solver"
@@ -496,7 +496,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             warnings.warn(
                 f"Learning stopped after {learned.n_iter} passes: {learned.message}. {way_out}.",
                 ConvergenceWarning,
-                stacklevel=3 + FRAMES,
+                stacklevel=4 + FRAMES,
             )
 
 
