@@ -9,6 +9,9 @@ import numpy as np
 from sklearn_ebm._params import Array
 from sklearn_ebm.distributions import ConditionalDistribution
 
+# Scores above this are as good as 1.
+CERTAIN = 1 - 1e-9
+
 
 class Conformal(NamedTuple):
     """Which level to ask of a density, so that as many answers lie inside as was promised.
@@ -57,7 +60,11 @@ class Conformal(NamedTuple):
 def _calibrated(scores: Array, level: float) -> float:
     # (m + 1) α may be a whole number but for rounding.
     rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
-    return 1.0 if rank > len(scores) else float(scores[max(rank, 1) - 1])
+    if rank > len(scores):
+        return 1.0
+    score = float(scores[max(rank, 1) - 1])
+    # Probabilities this near to 1 are rounded: the answer may lie anywhere further out.
+    return 1.0 if score > CERTAIN else score
 
 
 def conformal_of(density: ConditionalDistribution, y: Array) -> Conformal:

@@ -24,6 +24,9 @@ from sklearn_ebm.solvers.adam import Adam
 # more rows than these, by the square of their number. Found on training rows of seven data sets.
 DECAY, FEW_ROWS = 0.1, 8_000
 
+# A warm start is for rows whose mean and deviation are within this factor of those before.
+ANOTHER_SIZE = 30.0
+
 
 class Answers(NamedTuple):
     """What learning sees of the data: features, answers (n, q), weights."""
@@ -108,7 +111,7 @@ def learn_density(
     max_iter : int or None
         Passes; None for what the energy suggests.
     start : Start or None
-        Where an earlier fit ended.
+        Where an earlier fit ended; learning begins anew where that was of rows of another size.
     rng : RandomState
     watch : Watch
     validation : Answers or None
@@ -121,6 +124,8 @@ def learn_density(
     n_rows, n_outputs = y.shape
     weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
+    if start is not None and not _continues(start.energy, rows):
+        start = None
     energy: Any = start.energy if start else None
     if energy is None:
         energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
@@ -164,6 +169,17 @@ def learn_density(
         converged=result.converged,
         message=result.message,
     )
+
+
+def _continues(energy: Any, rows: Answers) -> bool:
+    """Whether rows are of the size of those that an energy was prepared for."""
+    for values in (energy.represented(rows.X), energy.represented_answers(rows.y)):
+        centre, spread = np.abs(values.mean(axis=0)), values.std(axis=0)
+        moved = centre + spread > ANOTHER_SIZE
+        shrunk = (spread > 0) & (spread < 1 / ANOTHER_SIZE)
+        if (moved | shrunk).any():
+            return False
+    return True
 
 
 def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

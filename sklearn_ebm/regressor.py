@@ -116,7 +116,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the fit before.
+        Whether `fit` goes on from the parameters of the fit before; not where rows are of quite
+        another size than those.
     random_state : int, RandomState or None, default=None
         Start, noise, batches, and which rows are left out; None is 0.
     n_jobs : int or None, default=None
@@ -394,7 +395,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if n_rows - n_out < 2:
             raise ValueError(
                 f"calibration='conformal' with validation_fraction={self.validation_fraction:g} "
-                f"leaves {n_rows - n_out} of {n_rows} rows to learn from; lower it, or use "
+                f"leaves {n_rows - n_out} of n_samples={n_rows} to learn from; lower it, or use "
                 "calibration=None."
             )
         kept, out = train_test_split(np.arange(n_rows), test_size=n_out, random_state=seed)

@@ -3,7 +3,8 @@
 Each of `check_loss`, `check_energy`, `check_latent_energy`, `check_elimination` and `check_solver`
 runs a list of small functions, one for each promise that the contract of the part makes. The first
 promise that is not kept raises an AssertionError of one sentence: the part, what must hold, and
-what was found. The lists are called ``LOSS_CHECKS``, ``ENERGY_CHECKS`` and so on, each in the module of its kind.
+what was found. The lists are called ``LOSS_CHECKS``, ``ENERGY_CHECKS`` and so on, each in the
+module of its kind.
 """
 
 from sklearn_ebm.checks.energies import check_energy

@@ -60,7 +60,11 @@ class Pool(Negatives):
         wrong -= self.reach
         wrong -= right
         distance = np.sqrt(np.square(wrong).sum(axis=-1, keepdims=True))
-        wrong *= np.maximum(1, kind(self.epsilon) / np.maximum(distance, np.finfo(kind).tiny))
+        lost = distance < np.sqrt(np.finfo(kind).tiny)  # on y itself: any direction is as good
+        if lost.any():
+            wrong[lost[..., 0], 0] = self.epsilon
+            distance[lost] = self.epsilon
+        wrong *= np.maximum(1, kind(self.epsilon) / distance)
         wrong += right
         return np.concatenate([right, wrong], axis=-2)
 
