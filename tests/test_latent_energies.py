@@ -239,7 +239,7 @@ REFUSED = [
     (Decoder(n_latents=2), "n_latents=2 of Decoder must be 3 or more"),
     (Decoder(n_latents=5.5), "n_latents=5.5 .*must be a whole number"),
     (Decoder(n_members=0), "n_members=0 of Decoder must be a whole number"),
-    (Decoder(noise=0), "noise=0 of Decoder must be 'auto' or a positive number"),
+    (Decoder(noise=0), "noise=0 of Decoder must be 'auto' or a number of at least 1e-09"),
     (Decoder(noise=-1), "noise=-1 of Decoder must be 'auto' or a finite number"),
     (Decoder(input_noise=np.inf), "input_noise=inf of Decoder must be"),
     (Decoder(activation="x"), "activation='x' is not known"),
