@@ -22,7 +22,7 @@ from sklearn_ebm.solvers.adam import Adam
 
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.
-DECAY, FEW_ROWS = 0.1, 8_000
+DECAY, FEW_ROWS, LARGEST_DECAY = 0.1, 8_000, 1e100
 
 # A warm start is for rows whose mean and deviation are within this factor of those before.
 ANOTHER_SIZE = 30.0
@@ -190,7 +190,7 @@ def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
     """Adam with the steps that suit the energy, and weights that decay by 1/C."""
-    decay = DECAY / C * min((FEW_ROWS / n_rows) ** 2, 1.0)
+    decay = min(DECAY / C, LARGEST_DECAY) * min((FEW_ROWS / n_rows) ** 2, 1.0)
     return Adam(
         learning_rate=schedule.learning_rate, batch_size=schedule.batch_size, weight_decay=decay
     )
