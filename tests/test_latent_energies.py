@@ -166,6 +166,18 @@ def test_noise_has_the_deviation_that_was_asked_for():
     assert not answers.any()
 
 
+@pytest.mark.parametrize(("name", "number"), [("experts", 0), ("experts", 1), ("decoder", 1)])
+def test_each_step_has_noise_of_its_own(name, number):
+    energy, X, candidates, params = case_of(name, number, 2)
+    rows = energy.represented(X)[None], energy.represented_answers(candidates)[None]
+    rng = np.random.RandomState(0)
+    copies = [energy.training(rng) for _ in range(2)]
+    one, other = (copy.linearize_members(params, *rows).energies for copy in copies)
+    assert (one != other).all()
+    assert copies[0].chance().random() != copies[1].chance().random()
+    assert copies[0].chance().random() == copies[0].chance().random()
+
+
 @pytest.mark.parametrize("name", LATENT_SPACES)
 def test_tangents_and_their_pullback_are_adjoint(name):
     space = LATENT_SPACES[name][0](4)

@@ -17,9 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import LatentEBMRegressor, _callbacks, _watch, losses
-from sklearn_ebm._density_learning import member_rows
+from sklearn_ebm._density_learning import Answers, learn_density, member_rows
 from sklearn_ebm._density_objective import DensityObjective
+from sklearn_ebm._density_parts import resolve_density_parts
 from sklearn_ebm.energies import Decoder, Experts, Linear
+from sklearn_ebm.energies.laws import gibbs_law
 from sklearn_ebm.exceptions import FewAnswersWarning
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.negatives import Pool
@@ -547,6 +549,88 @@ def test_member_rows_share_nothing():
     assert out is None and all(set(mine) == set(range(50)) for mine in kept)
     kept, out = member_rows(2, 3, 0.9, np.random.RandomState(0))
     assert kept.shape == out.shape == (3, 1)
+
+
+def learned_with(energy, inference, fraction, passes=6):
+    parts = resolve_density_parts(
+        ENERGIES[energy], "nll", inference, "pool", "auto", n_latents=None, margin=None, beta=1.0
+    )
+    rows = Answers(X, Y[:, None], np.random.default_rng(0).uniform(0.5, 2, 200))
+    learned = learn_density(
+        parts, rows, C=1.0, tol=1e-4, max_iter=passes, start=None,
+        rng=np.random.RandomState(0), watch=_watch.Watch(patience=passes), validation=None,
+        fraction=fraction,
+    )  # fmt: skip
+    return learned, rows
+
+
+def test_each_member_is_judged_by_the_rows_that_it_has_not_seen(energy, inference):
+    learned, rows = learned_with(energy, inference, 0.2)
+    out = learned.held_out
+    assert out.shape == (2, 40) and not set(out[0]) & set(out[1])
+    answers = learned.energy.represented_answers(rows.y)[out][:, :, None]
+    line = learned.energy.linearize_members(
+        learned.params, learned.energy.represented(X)[out], answers
+    )
+    latent = line.energies[:, :, 0]
+    free = latent.min(axis=-1) if inference == "min" else SoftMinimum()(latent).energies
+    weight = rows.weight[out]
+    assert min(learned.held_out_curve) == pytest.approx((weight * free).sum() / weight.sum(), 1e-4)
+
+
+def test_each_member_speaks_of_beta_by_the_rows_that_it_has_not_seen(inference):
+    learned, rows = learned_with("experts", inference, 0.2)
+    reg = regressor(beta="auto", inference=inference)
+    best = reg._chosen_beta(learned, rows, None)
+
+    def held_out(beta):
+        total = 0.0
+        for member, out in enumerate(learned.held_out):
+            parabolas = learned.energy.parabolas(learned.params, X[out], [member])
+            law = gibbs_law(parabolas, beta, learned.energy.units, minimum=inference == "min")
+            total += rows.weight[out] @ law.logpdf(Y[out])
+        return total
+
+    assert held_out(best) > max(held_out(0.95 * best), held_out(1.05 * best))
+
+
+def test_losses_of_wrong_answers_learn_at_beta():
+    known = {
+        beta: regressor(loss="hinge", beta=beta, max_iter=2).fit(X, Y).params_["output_weight"]
+        for beta in (1.0, 4.0, "auto")
+    }
+    assert (known[1.0] != known[4.0]).any()
+    np.testing.assert_array_equal(known[1.0], known["auto"])
+
+
+def test_the_objective_draws_the_same_wrong_answers_each_time(energy):
+    weight = np.ones(200)
+    objective, w = objective_of(ENERGIES[energy], losses.Hinge(), VECTOR, weight, negatives=Pool())
+    assert objective.value(w) == objective.value(w)
+
+
+def test_rows_given_to_be_held_out_leave_all_others_to_every_member(monkeypatch):
+    seen = []
+
+    def recording(n_rows, n_members, fraction, rng):
+        seen.append(fraction)
+        return member_rows(n_rows, n_members, fraction, rng)
+
+    monkeypatch.setattr("sklearn_ebm._density_learning.member_rows", recording)
+    regressor(max_iter=1).fit(X, Y, X_val=X, y_val=Y)
+    regressor(max_iter=1, validation_fraction=0.3).fit(X, Y)
+    regressor(max_iter=1, early_stopping=False).fit(X, Y)
+    assert seen == [None, 0.3, None]
+
+
+def test_without_early_stopping_held_out_rows_stop_nothing():
+    reg = regressor(early_stopping=False, n_iter_no_change=1, max_iter=25)
+    rng = np.random.default_rng(0)
+    reg.fit(
+        rng.normal(size=(20, 9)), rng.normal(size=20), X_val=rng.normal(size=(9, 9)), y_val=Y[:9]
+    )
+    assert reg.n_iter_ == 25
+    assert (np.diff(reg.validation_loss_curve_) > 0).any()
 
 
 @pytest.mark.parametrize("given", [False, True])
