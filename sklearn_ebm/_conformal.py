@@ -9,6 +9,9 @@ import numpy as np
 from sklearn_ebm._params import Array
 from sklearn_ebm.distributions import ConditionalDistribution
 
+# Scores above this are as good as 1.
+CERTAIN = 1 - 1e-9
+
 
 class Conformal(NamedTuple):
     """Which level to ask of a density, so that as many answers lie inside as was promised.
@@ -57,7 +60,11 @@ class Conformal(NamedTuple):
 def _calibrated(scores: Array, level: float) -> float:
     # (m + 1) α may be a whole number but for rounding.
     rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
-    return 1.0 if rank > len(scores) else float(scores[max(rank, 1) - 1])
+    if rank > len(scores):
+        return 1.0
+    score = float(scores[max(rank, 1) - 1])
+    # Probabilities this near to 1 are rounded: the answer may lie anywhere further out.
+    return 1.0 if score > CERTAIN else score
 
 
 def conformal_of(density: ConditionalDistribution, y: Array) -> Conformal:
@@ -72,7 +79,5 @@ def conformal_of(density: ConditionalDistribution, y: Array) -> Conformal:
     if y.shape[1] == 1:
         below, rank = density.cdf(y[:, 0])[:, None], density.density_rank(y[:, 0])  # type: ignore[attr-defined]
     else:
-        marginals = [density.marginal(output) for output in range(y.shape[1])]  # type: ignore[attr-defined]
-        below = np.column_stack([law.cdf(y[:, j]) for j, law in enumerate(marginals)])
-        rank = density.density_rank(y)
+        below, rank = density.marginal_cdf(y), density.density_rank(y)  # type: ignore[attr-defined]
     return Conformal(np.sort(np.abs(2 * below - 1), axis=0), np.sort(rank)[:, None])

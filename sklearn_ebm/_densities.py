@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._conformal import Conformal
 from sklearn_ebm._params import Array, Params
-from sklearn_ebm.distributions import ConditionalDistribution, Modes
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm.distributions import ConditionalDistribution, Modes, VectorRegion
+from sklearn_ebm.distributions.base import probability
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.inference import INFERENCES, Elimination
+
+PREDICTIONS = ("mode", "mean", "median")
 
 
 class Densities:
@@ -47,6 +52,8 @@ class Densities:
         return INFERENCES.resolve(self.inference, **({"beta": self.beta_} if takes else {}))
 
     def _law(self, rows: Array) -> ConditionalDistribution:
+        if self.inference not in INFERENCES:  # set after `fit`
+            raise ValueError(unknown_name("inference", self.inference, INFERENCES.names))
         minimum = not INFERENCES.accepts(self.inference, "beta")
         return self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
 
@@ -65,6 +72,7 @@ class Densities:
                 f"{name}.shape == {np.shape(y)}, expected {one} for one answer of each row, or "
                 f"{many} for m of each."
             )
+        _require_finite(name, answers)
         return answers, single
 
     def latent_energies(self, X: Any, y: Any) -> Array:
@@ -83,17 +91,8 @@ class Densities:
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
-        parts = [
-            self._latent_energies(rows[part], answers[part])
-            for part in self._blocks(rows, answers.shape[1])
-        ]
-        latent = np.concatenate(parts)
+        latent = np.concatenate(list(self._latent_energies(rows, answers)))
         return latent[:, 0] if single else latent
-
-    def _latent_energies(self, rows: Array, answers: Array) -> Array:
-        """G of answers (n, m, q)."""
-        energy = self.energy_
-        return energy.known(self.params_, rows).energies(energy.represented_answers(answers))
 
     def energies(self, X: Any, y: Any) -> Array:
         """F(x, y), the latent variable eliminated; low is good.
@@ -110,16 +109,18 @@ class Densities:
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
         eliminate = self._elimination()
-        parts = [
-            eliminate(self._latent_energies(rows[part], answers[part])).energies
-            for part in self._blocks(rows, answers.shape[1])
-        ]
+        parts = [eliminate(latent).energies for latent in self._latent_energies(rows, answers)]
         free = np.concatenate(parts)
         return free[:, 0] if single else free
 
-    def _blocks(self, rows: Array, n_candidates: int) -> Any:
+    def _latent_energies(self, rows: Array, answers: Array) -> Iterator[Array]:
+        """G of answers (n, m, q), by blocks of rows; the largest float for answers too far away."""
         width = self.energy_.width(rows.shape[1], self.n_outputs_)
-        return row_slices(len(rows), width * n_candidates)
+        for part in row_slices(len(rows), width * max(answers.shape[1], 1)):
+            units = self.energy_.represented_answers(answers[part])
+            with np.errstate(over="ignore"):
+                latent = self.energy_.known(self.params_, rows[part]).energies(units)
+            yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def predict_distribution(self, X: Any) -> ConditionalDistribution:
         """Return p(y | x) = exp(−βF(x, y))/Z(x), a density for each row.
@@ -164,6 +165,8 @@ class Densities:
         -------
         ndarray of shape (n,) or (n, q)
         """
+        if self.prediction not in PREDICTIONS:  # set after `fit`
+            raise ValueError(unknown_name("prediction", self.prediction, PREDICTIONS))
         law = self._law(self._rows(X))
         answer: Array = getattr(law, self.prediction)()
         return answer if self._flat or self.n_outputs_ > 1 else answer[:, None]
@@ -214,7 +217,12 @@ class Densities:
         if answers.ndim != 3 or len(answers) != len(rows) or answers.shape[2] != self.n_outputs_:
             shapes = "(m,) or (n, m)" if self.n_outputs_ == 1 else "(m, q) or (n, m, q)"
             raise ValueError(f"y_candidates.shape == {np.shape(y_candidates)}, expected {shapes}.")
+        if answers.shape[1] == 0:
+            raise ValueError("y_candidates is empty; predict_proba needs one candidate or more.")
+        _require_finite("y_candidates", answers)
         density = self._law(rows).logpdf(answers[..., 0] if self.n_outputs_ == 1 else answers)
+        # All candidates of a row may lie where the density is no float: then they are as good.
+        density = np.maximum(density, -np.finfo(float).max)
         odds = np.exp(density - density.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 
@@ -248,19 +256,16 @@ class Densities:
         ndarray of shape (n, 2) or (n, q, 2)
             Infinite where calibration has too few rows for the level.
         """
-        rows = self._rows(X)
-        law = self._law(rows)
+        law = self._law(self._rows(X))
         if self._conformal is None:
             return law.interval(level)
-        law.interval(level)[:0]  # refuses what is no level
-        levels = self._conformal.levels_of_intervals(level)
-        tails = [((1 - each) / 2, (1 + each) / 2) for each in levels]
+        levels = self._conformal.levels_of_intervals(probability("level", level))
+        tails = np.column_stack([(1 - levels) / 2, (1 + levels) / 2])
+        quantiles = law.quantiles(tails.ravel())
         if self.n_outputs_ == 1:
-            return law.quantiles(tails[0])
-        return np.stack(
-            [law.marginal(output).quantiles(ends) for output, ends in enumerate(tails)],  # type: ignore[attr-defined]
-            axis=1,
-        )
+            return quantiles
+        each = np.arange(self.n_outputs_)
+        return quantiles.reshape(len(quantiles), self.n_outputs_, -1, 2)[:, each, each]
 
     def predict_region(self, X: Any, level: float = 0.9) -> Any:
         """The smallest set that holds the answer with a given probability, {y : F(x, y) ≤ τ(x)}.
@@ -273,12 +278,18 @@ class Densities:
         Returns
         -------
         ndarray of shape (n, r, 2), or VectorRegion for several answers
-            Disjoint intervals, padded with NaN.
+            Disjoint intervals, padded with NaN. All answers where calibration has too few rows for
+            the level.
         """
         law = self._law(self._rows(X))
         if self._conformal is None:
             return law.region(level)
-        return law.region(self._conformal.level_of_regions(level))
+        calibrated = self._conformal.level_of_regions(probability("level", level))
+        if calibrated < 1:
+            return law.region(max(calibrated, np.finfo(float).tiny))
+        if self.n_outputs_ > 1:
+            return VectorRegion(np.full(len(law), -np.inf), law)  # type: ignore[arg-type]
+        return np.tile([-np.inf, np.inf], (len(law), 1, 1))
 
     def sample(self, X: Any, size: int = 1, random_state: Any = None) -> Array:
         """Draw answers from the density of each row.
@@ -294,3 +305,8 @@ class Densities:
         ndarray of shape (n, size) or (n, size, q)
         """
         return self._law(self._rows(X)).sample(size, random_state)
+
+
+def _require_finite(name: str, answers: Array) -> None:
+    if not np.isfinite(answers).all():
+        raise ValueError(f"{name} contains NaN or infinity; answers must be finite.")

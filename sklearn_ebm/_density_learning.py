@@ -24,7 +24,10 @@ from sklearn_ebm.solvers.adam import Adam
 
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.
-DECAY, FEW_ROWS = 0.1, 8_000
+DECAY, FEW_ROWS, LARGEST_DECAY = 0.1, 8_000, 1e100
+
+# A warm start is for rows whose mean and deviation are within this factor of those before.
+ANOTHER_SIZE = 30.0
 
 # Members that leave out the same rows.
 GROUP = 2
@@ -172,7 +175,7 @@ def learn_density(
     max_iter : int or None
         Passes; None for what the energy suggests.
     start : Start or None
-        Where an earlier fit ended.
+        Where an earlier fit ended; learning begins anew where that was of rows of another size.
     rng : RandomState
     watch : Watch
     validation : Answers or None
@@ -183,8 +186,10 @@ def learn_density(
     """
     X, y, weight = rows
     n_rows, n_outputs = y.shape
-    weight = weight / weight.mean()
+    weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
+    if start is not None and not _continues(start.energy, rows):
+        start = None
     energy: Any = start.energy.widened(None) if start else None
     if energy is None:
         energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
@@ -202,8 +207,7 @@ def learn_density(
         training = objective(rows, weight, kept)
         if validation is not None:
             every = np.arange(len(validation.y))[None]
-            share = validation.weight / validation.weight.mean()
-            watch.held_out = objective(validation, share, every).rounded()
+            watch.held_out = objective(validation, _shares(validation.weight), every).rounded()
         elif held_out is not None:
             watch.held_out = objective(rows, weight, held_out).rounded()
         params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
@@ -236,9 +240,26 @@ def learn_density(
     )
 
 
+def _continues(energy: Any, rows: Answers) -> bool:
+    """Whether rows are of the size of those that an energy was prepared for."""
+    for values in (energy.represented(rows.X), energy.represented_answers(rows.y)):
+        centre, spread = np.abs(values.mean(axis=0)), values.std(axis=0)
+        moved = centre + spread > ANOTHER_SIZE
+        shrunk = (spread > 0) & (spread < 1 / ANOTHER_SIZE)
+        if (moved | shrunk).any():
+            return False
+    return True
+
+
+def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Weights in units of their mean, whatever their size."""
+    shares: npt.NDArray[np.float64] = weight / weight.max()
+    return shares / shares.mean()
+
+
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
     """Adam with the steps that suit the energy, and weights that decay by 1/C."""
-    decay = DECAY / C * min((FEW_ROWS / n_rows) ** 2, 1.0)
+    decay = min(DECAY / C, LARGEST_DECAY) * min((FEW_ROWS / n_rows) ** 2, 1.0)
     return Adam(
         learning_rate=schedule.learning_rate, batch_size=schedule.batch_size, weight_decay=decay
     )

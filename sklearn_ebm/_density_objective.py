@@ -30,6 +30,9 @@ from sklearn_ebm.negatives import Negatives
 # Rows whose losses are computed at a time.
 BLOCK = 1_024
 
+# Answers further out than this, in deviations, have squares that are no float32.
+FARTHEST = 1e12
+
 
 class DensityObjective:
     """The sum over rows of a loss on energies of continuous answers.
@@ -94,7 +97,8 @@ class DensityObjective:
         if self.dtype == np.float32:
             return self
         other = copy(self)
-        other.X, other.answers = self.X.astype(np.float32), self.answers.astype(np.float32)
+        other.X = self.X.astype(np.float32)
+        other.answers = np.clip(self.answers, -FARTHEST, FARTHEST).astype(np.float32)
         other.dtype = other.X.dtype
         return other
 

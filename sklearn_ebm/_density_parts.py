@@ -49,16 +49,18 @@ def resolve_density_parts(
     pool = NEGATIVES.resolve(negatives)
     pool.validate()
     _refuse(chosen_energy, chosen_loss)
-    automatic = isinstance(solver, str) and solver == "auto"
-    if isinstance(solver, str) and not automatic and solver not in SOLVERS:
+    named = isinstance(solver, str)
+    if named and solver not in ("auto", *SOLVERS):
         raise ValueError(unknown_name("solver", solver, ("auto", *SOLVERS.names)))
-    chosen_solver = None if automatic else SOLVERS.resolve(solver)
-    if chosen_solver is not None and not chosen_solver.stochastic:
+    chosen_solver = SOLVERS.resolve("adam" if named and solver == "auto" else solver)
+    if not chosen_solver.stochastic:
         raise ValueError(
             f"solver {SOLVERS.name_of(chosen_solver)!r} cannot learn a density: noise and wrong "
             "answers are drawn anew in each step; use solver='adam' or 'auto'."
         )
-    return Parts(chosen_energy, chosen_loss, latent, pool if samples else None, chosen_solver)
+    # By name, it has the steps that suit the energy.
+    its_own = None if named else chosen_solver
+    return Parts(chosen_energy, chosen_loss, latent, pool if samples else None, its_own)
 
 
 def _loss(loss: Any, margin: Any) -> Loss:

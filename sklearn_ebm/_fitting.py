@@ -85,8 +85,10 @@ def _refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
     for key in params:
         part, _, setting = key.partition("__")
         owner = params.get(part, getattr(estimator, part, None))
-        if setting and part in ("energy", "loss", "solver") and isinstance(owner, str):
-            direct = f"set {setting!r} of the classifier itself, or " if part == "loss" else ""
+        parts = ("energy", "loss", "solver", "negatives")
+        if setting and part in parts and isinstance(owner, str):
+            own = setting in estimator.get_params(deep=False)
+            direct = f"set {setting!r} of the estimator itself, or " if own else ""
             raise ValueError(
                 f"{key} cannot be set while {part}={owner!r} is a name; {direct}"
                 f"pass an object as {part}= and tune it as {key}."

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -15,7 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
 from sklearn_ebm._conformal import Conformal, conformal_of
-from sklearn_ebm._densities import Densities
+from sklearn_ebm._densities import PREDICTIONS, Densities
 from sklearn_ebm._density_learning import (
     GROUP,
     Answers,
@@ -36,7 +37,7 @@ from sklearn_ebm._validation import (
     positive_number,
     row_weights,
 )
-from sklearn_ebm._watch import Watch
+from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm._widths import likeliest_beta
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.exceptions import FewAnswersWarning
@@ -44,7 +45,6 @@ from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import Negatives
 from sklearn_ebm.solvers import Solver
 
-PREDICTIONS = ("mode", "mean", "median")
 CALIBRATIONS = (None, "conformal")
 
 # Answers with fewer values than this, and than a fifth of the rows, are few.
@@ -52,6 +52,9 @@ FEW_VALUES, FEW_SHARE = 30, 0.2
 
 # Answers of `y_grid_`.
 GRID = 101
+
+# Squares of answers in units of some of them must be floats.
+LARGEST_ANSWER = 1e153
 
 
 class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesParts):
@@ -95,13 +98,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     negatives : {"pool"} or Negatives, default="pool"
         Where wrong answers come from, for losses that need them: `sklearn_ebm.negatives.Pool`.
     C : float, default=1.0
-        Inverse strength of the decay of the weights.
+        Inverse strength of the decay of the weights, for a solver given by name.
     calibration : {None, "conformal"}, default=None
         "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
         says, and makes `predict_interval` and `predict_region` hold as many new answers as they
         promise, for any data whose rows are exchangeable.
     solver : {"auto", "adam"} or Solver, default="auto"
-        "auto" is Adam with the batches and the rate that suit the energy.
+        "auto", the same as "adam", is Adam with the batches and the rate that suit the energy. An
+        object learns with settings of its own, among them its decay of the weights.
     early_stopping : bool, default=True
         Whether each member leaves out rows of its own and learning keeps the parameters at which
         those were most likely.
@@ -114,7 +118,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the fit before.
+        Whether `fit` goes on from the parameters of the fit before; not where rows are of quite
+        another size than those.
     random_state : int, RandomState or None, default=None
         Start, noise, batches, and which rows are left out; None is 0.
     n_jobs : int or None, default=None
@@ -137,7 +142,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     y_grid_ : ndarray or None
         Answers at equal steps of probability, the candidates of `predict_proba`; None for q > 1.
     loss_curve_ : ndarray
-        Mean loss in each pass.
+        Mean loss of the first batch, and in each pass.
     validation_loss_curve_ : ndarray
         Mean loss of held-out rows after each pass, where there are any.
     n_iter_ : int
@@ -295,6 +300,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         settings = self._settings()
         known_features = getattr(self, "n_features_in_", None)
         given_y = y
+        _refuse_sparse("y", y)
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
@@ -303,7 +309,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         seed = generator_and_seed(self.random_state)[1]
         held_out = self._given_rows(validation, rows.y.shape[1])
         rows, calibrating = self._calibrating(rows, seed)
-        self._refuse_too_few(rows, held_out)
+        self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
         fraction = float(self.validation_fraction)
         leaves_out = self.early_stopping and held_out is None
@@ -314,7 +320,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "y_grid_": _grid(rows.y, flat),
+                "y_grid_": _grid(rows),
             }  # fmt: skip
 
         task = FitTask(self, X, given_y, sample_weight, state)
@@ -361,6 +367,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
+        _refuse_sparse("y_val", y)
         try:
             X, y = validate_data(
                 self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True,
@@ -390,13 +397,18 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if n_rows - n_out < 2:
             raise ValueError(
                 f"calibration='conformal' with validation_fraction={self.validation_fraction:g} "
-                f"leaves {n_rows - n_out} of {n_rows} rows to learn from; lower it, or use "
+                f"leaves {n_rows - n_out} of n_samples={n_rows} to learn from; lower it, or use "
                 "calibration=None."
             )
         kept, out = train_test_split(np.arange(n_rows), test_size=n_out, random_state=seed)
         return rows.take(np.sort(kept)), rows.take(np.sort(out))
 
-    def _refuse_too_few(self, rows: Answers, held_out: Answers | None) -> None:
+    def _refuse_without_held_out(self, rows: Answers, held_out: Answers | None) -> None:
+        if isinstance(self.beta, str) and not self.early_stopping and held_out is None:
+            raise ValueError(
+                "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
+                "early_stopping=True, or pass a number."
+            )
         if len(rows.y) < 2 and self.early_stopping and held_out is None:
             raise ValueError(
                 f"early_stopping=True holds out rows, but there is n_samples={len(rows.y)} of "
@@ -428,13 +440,13 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return float(self.beta)
         energy = learned.energy
         pieces = unseen_rows(energy, learned.params, learned.unseen, min(GROUP, energy.n_members))
-        if not pieces:
-            raise ValueError(
-                "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
-                "early_stopping=True, or pass a number."
-            )
         assert energy.units is not None
-        return likeliest_beta(pieces, energy.units, minimum=parts.minimum)
+        try:
+            return likeliest_beta(pieces, energy.units, minimum=parts.minimum)
+        except KeyboardInterrupt:
+            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
+            learned.converged = False
+            return 1.0
 
     def _store(self, learned: LearnedDensity) -> None:
         """The attributes that say how learning went."""
@@ -446,13 +458,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     def _warn(self, learned: LearnedDensity, rows: Answers) -> None:
         n_values = min(len(np.unique(column)) for column in rows.y.T)
-        if self.loss_.integrates and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
+        likelihood = self.loss_.integrates or not self.loss_.contrasts
+        if likelihood and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
             warnings.warn(
                 f"y takes {n_values} different values in {len(rows.y)} rows: the likelihood of a "
                 "density is unbounded there, and was kept finite by a floor under its scales. "
                 "Compare by CRPS or squared error, or use EBMClassifier.",
                 FewAnswersWarning,
-                stacklevel=3 + FRAMES,
+                stacklevel=4 + FRAMES,
             )
         if not learned.converged:
             way_out = "Raise max_iter or lower the learning_rate of the solver"
@@ -461,8 +474,13 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             warnings.warn(
                 f"Learning stopped after {learned.n_iter} passes: {learned.message}. {way_out}.",
                 ConvergenceWarning,
-                stacklevel=3 + FRAMES,
+                stacklevel=4 + FRAMES,
             )
+
+
+def _refuse_sparse(name: str, y: Any) -> None:
+    if sparse.issparse(y):
+        raise TypeError(f"{name} is sparse, but answers are dense numbers; use {name}.toarray().")
 
 
 def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Answers:
@@ -471,11 +489,23 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
     y = y.reshape(len(y), -1).astype(np.float64)
     used = weight > 0
     rows = Answers(X, y, weight)
-    return rows if used.all() else rows.take(np.flatnonzero(used))
+    rows = rows if used.all() else rows.take(np.flatnonzero(used))
+    largest = np.abs(rows.y).max()
+    if largest > LARGEST_ANSWER:
+        raise ValueError(
+            f"y holds numbers of size {largest:.3g}, and squares of those beyond "
+            f"{LARGEST_ANSWER:g} are no floats; divide the answers by a number of their size."
+        )
+    return rows
 
 
-def _grid(y: Array, flat: bool) -> Array | None:
-    """Answers at equal steps of probability; None for several outputs."""
-    if y.shape[1] > 1:
+def _grid(rows: Answers) -> Array | None:
+    """Answers at equal steps of probability, weights honoured; None for several outputs."""
+    if rows.y.shape[1] > 1:
         return None
-    return np.unique(np.quantile(y[:, 0], np.linspace(0, 1, GRID)))
+    answers, place = np.unique(rows.y[:, 0], return_inverse=True)
+    share = np.cumsum(np.bincount(place, rows.weight / rows.weight.max()))
+    # A step may be a whole number of rows but for rounding.
+    steps = np.linspace(0, 1, GRID) * share[-1] * (1 - 1e-12)
+    grid: Array = answers[np.unique(np.searchsorted(share, steps))]
+    return grid

@@ -5,19 +5,30 @@ import inspect
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_ebm import EBMClassifier, EBMClassifierCV, losses
+from sklearn_ebm import EBMClassifier, EBMClassifierCV, LatentEBMRegressor, losses
 from sklearn_ebm._suitability import suitable_losses
+from sklearn_ebm.energies import Decoder, Experts
 
 # The checks fit tiny, badly scaled and constant data on purpose, with few iterations.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.FewAnswersWarning"),
 ]
 
 ONLINE = "each step depends on the rows before it, so a weight is not a repetition"
 FLAT = "not convex: energies agree to 1e-6, and the check asks for 1e-7 on a nearly flat minimum"
 
-# The one table of reasons: loss or energy -> check -> why it cannot hold.
+DRAWN = (
+    "not convex, and batches and left-out rows are drawn by position: weights are repetitions in "
+)
+DRAWN += "the objective (test_regressor.py), but not in the course of the steps"
+DENSITY = (
+    "its predict_proba is the Gibbs law over candidate answers that the estimator exists for, "
+)
+DENSITY += "which no regressor of scikit-learn has"
+
+# The one table of reasons: loss, energy or estimator -> check -> why it cannot hold.
 EXPECTED_FAILURES = {
     "perceptron": {
         "check_sample_weight_equivalence_on_dense_data": ONLINE,
@@ -27,6 +38,10 @@ EXPECTED_FAILURES = {
     "prototypes": {
         "check_class_weight_classifiers": "distances have no offset that a weight could move: the "
         "prototypes of a light class start among its rows, and stay nearest to them",
+    },
+    "LatentEBMRegressor": {
+        "check_sample_weight_equivalence_on_dense_data": DRAWN,
+        "check_regressors_no_decision_function": DENSITY,
     },
 }
 
@@ -50,6 +65,8 @@ ESTIMATORS = [
         for name in ("nll", "hinge", "square_square")
     ),
     EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
+    LatentEBMRegressor(Experts(n_latents=2, hidden_layer_sizes=(16,), n_members=2), max_iter=60),
+    LatentEBMRegressor(Decoder(n_latents=6, hidden_layer_sizes=(16,), n_members=1), max_iter=60),
     EBMClassifierCV(losses=("hinge",), margins=(0.5, 1.0), betas=(1.0, 2.0), Cs=(0.1, 1.0), cv=2),
 ]
 
@@ -64,6 +81,7 @@ STRICT = (
 def reasons(table, estimator):
     params = estimator.get_params(deep=False)
     names = [name for name in map(params.get, ("loss", "energy")) if isinstance(name, str)]
+    names.append(type(estimator).__name__)
     return {check: reason for name in names for check, reason in table.get(name, {}).items()}
 
 
@@ -83,4 +101,6 @@ def test_scikit_learn_check(estimator, check):
 
 
 def test_only_parts_that_have_a_reason_may_fail():
-    assert set(EXPECTED_FAILURES) | set(MAY_FAIL) <= {"mce", "mee", "perceptron", "prototypes"}
+    assert set(EXPECTED_FAILURES) | set(MAY_FAIL) <= {
+        "mce", "mee", "perceptron", "prototypes", "LatentEBMRegressor"
+    }  # fmt: skip

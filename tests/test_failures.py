@@ -360,7 +360,7 @@ def test_parameter_of_a_name():
     clf = EBMClassifier(loss="hinge")
     before = state(clf)
     message = (
-        "loss__margin cannot be set while loss='hinge' is a name; set 'margin' of the classifier "
+        "loss__margin cannot be set while loss='hinge' is a name; set 'margin' of the estimator "
         "itself, or pass an object as loss= and tune it as loss__margin."
     )
     with pytest.raises(ValueError, match="^" + message.replace(".", r"\.") + "$"):

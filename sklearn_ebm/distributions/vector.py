@@ -110,6 +110,10 @@ class VectorDistribution(ConditionalDistribution):
         answers, shape = self._candidates(y)
         return self._logpdf(answers).reshape(shape)
 
+    @abstractmethod
+    def marginal_cdf(self, y: npt.ArrayLike) -> Array:
+        """P(Y_j ≤ y_j | x) of each output j, whatever the others; the inverse of `quantiles`."""
+
     def sample(self, size: int = 1, random_state: Any = None) -> Array:
         """Draw answers.
 

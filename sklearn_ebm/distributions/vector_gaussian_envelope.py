@@ -207,6 +207,31 @@ class VectorGaussianEnvelope(VectorDistribution):
         result[:, :, wanted == 1] = np.inf
         return result
 
+    def marginal_cdf(self, y: npt.ArrayLike) -> Array:
+        """P(Y_j ≤ y_j | x) of each output j over seeded samples; the inverse of `quantiles`.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+
+        Returns
+        -------
+        ndarray of the shape of y
+        """
+        answers, shape = self._candidates(y)
+
+        def block(part: VectorGaussianEnvelope, some: Array) -> Array:
+            samples = np.sort(part._seeded(part.n_samples, part.random_state), axis=1)
+            below = np.linspace(0, 1, part.n_samples)
+            result = np.empty(some.shape)
+            for row, output in np.ndindex(part.n_rows, part.n_outputs):
+                result[row, :, output] = np.interp(
+                    some[row, :, output], samples[row, :, output], below
+                )
+            return result
+
+        return self._in_blocks(block, self._width, answers).reshape(*shape, self.n_outputs)
+
     def interval(self, level: float) -> Array:
         """Central interval of each output over seeded samples, of shape (n, q, 2)."""
         outside = (1 - probability("level", level)) / 2

@@ -192,6 +192,21 @@ class VectorGaussianMixture(VectorDistribution):
         """
         return self._of_outputs(lambda marginal, _: marginal.quantiles(probabilities))
 
+    def marginal_cdf(self, y: npt.ArrayLike) -> Array:
+        """P(Y_j ≤ y_j | x) of each output j, whatever the others; the inverse of `quantiles`.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, q) or (n, m, q)
+
+        Returns
+        -------
+        ndarray of the shape of y
+        """
+        answers, shape = self._candidates(y)
+        parts = [self.marginal(j).cdf(answers[..., j]) for j in range(self.n_outputs)]
+        return np.stack(parts, axis=-1).reshape(*shape, self.n_outputs)
+
     def interval(self, level: float) -> Array:
         """Central interval of each output, of shape (n, q, 2)."""
         return self._of_outputs(lambda marginal, _: marginal.interval(level))

@@ -30,6 +30,9 @@ from sklearn_ebm.energies.windows import Windows
 # The narrowest noise that is learnt, where it starts, and noise while learning, in deviations.
 NARROWEST, WIDE_START, INPUT_NOISE = float(np.exp(-6)), 0.5, 0.0
 
+# Distances in units of less noise have squares that are no float32.
+LEAST_NOISE = 1e-9
+
 LEARNING_RATE, BATCH, PASSES, ROWS_SEEN = 4e-3, 64, (40, 400), 240_000
 
 
@@ -185,8 +188,11 @@ class Decoder(LatentEnergy):
         result.units = units_of(X, y, weight)
         result.row_noise = level("input_noise", self.input_noise, INPUT_NOISE, of="Decoder")
         given = level("noise", self.noise, NARROWEST, of="Decoder")
-        if given == 0:
-            raise ValueError("noise=0 of Decoder must be 'auto' or a positive number.")
+        if given < LEAST_NOISE:
+            raise ValueError(
+                f"noise={self.noise!r} of Decoder must be 'auto' or a number of at least "
+                f"{LEAST_NOISE:g}, in deviations of the answers."
+            )
         result.floor = given
         if self._learns_noise:
             result.floor = float(max(NARROWEST, result.units.resolution.min()))

@@ -110,7 +110,11 @@ class Experts(LatentEnergy):
             "covariance": "full", "n_members": 3, "input_noise": 0.1, "answer_noise": 0.05,
             "min_scale": 0.02,
         },
-        {"n_latents": 1, "trunk": "linear", "n_members": 1},
+        {
+            "n_latents": 1, "trunk": "linear", "hidden_layer_sizes": 4, "activation": "relu",
+            "covariance": "full", "n_members": 1, "input_noise": 0.0, "answer_noise": 0.0,
+            "min_scale": 0.1,
+        },
     )  # fmt: skip
 
     # What `prepared` settles.

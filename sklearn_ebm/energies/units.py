@@ -19,6 +19,9 @@ ROUNDED = 1 / np.sqrt(12)
 # to infinity along straight lines, the data do not.
 FAR = 1e3
 
+# The unit of a constant answer, as a part of its size.
+ROUNDING = 1e-6
+
 
 class Units(NamedTuple):
     """Where columns and answers have their origin, and what counts as one.
@@ -28,7 +31,7 @@ class Units(NamedTuple):
     origin, scale : ndarray of shape (d,)
         Mean of each column, and one over its deviation; 0 for a constant column.
     answer_origin, answer_unit : ndarray of shape (q,)
-        Mean and deviation of each answer; 1 for a constant answer.
+        Mean and deviation of each answer; 1, or 1e-6 of its size, for a constant answer.
     resolution : ndarray of shape (q,)
         Deviation of the rounding of each answer, in units: what is narrower is not known.
     """
@@ -89,7 +92,9 @@ def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
     """
     origin, deviation = column_moments(X, weight, centred=True)
     answer_origin, answer_unit = column_moments(y, weight, centred=True)
-    answer_unit = np.where(np.isfinite(answer_unit), answer_unit, 1.0)
+    # That of a constant is well above its rounding, so that densities around it are resolved.
+    of_constant = np.maximum(1.0, ROUNDING * np.abs(answer_origin))
+    answer_unit = np.where(np.isfinite(answer_unit), answer_unit, of_constant)
     gaps = np.array([_typical_gap(column) for column in y.T])
     return Units(origin, 1 / deviation, answer_origin, answer_unit, ROUNDED * gaps / answer_unit)
 

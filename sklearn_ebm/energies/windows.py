@@ -4,7 +4,7 @@ r"""Energies of the windows of a decoder, and their slopes.
 
     e, A in deviations σ of the noise
     M   = I + AᵀA,  a = Aᵀe
-    G   = ½ (‖e‖² − aᵀM⁻¹a) + ½ log det M + Σ log σ + (q/2) log 2π − log p(z)
+    G   = ½ (‖e − A M⁻¹a‖² + ‖M⁻¹a‖²) + ½ log det M + Σ log σ + (q/2) log 2π − log p(z)
 
     v   = e − A M⁻¹a                 the slope in e
     A M⁻¹ − v (M⁻¹a)ᵀ                the slope in A
@@ -74,11 +74,13 @@ class Windows:
         inverse = {place: part[:, :, None, :] for place, part in self.inverse.items()}
         self.along = _product(inverse, along)
         self.apart = across = apart
-        result = inner(apart, apart)
-        for tangent, part, solved in zip(self.tangents, along, self.along, strict=True):
+        for tangent, solved in zip(self.tangents, self.along, strict=True):
             across = across - tangent[:, :, :, None, :] * solved
-            result -= part * solved
         self.across = across
+        # The same as ‖e‖² − aᵀM⁻¹a, but a sum: nothing is lost, however thin the noise.
+        result = inner(across, across)
+        for solved in self.along:
+            result += xp.square(solved)
         result *= 0.5
         result += self.levels()[:, :, None, :]
         return result

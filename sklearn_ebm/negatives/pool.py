@@ -67,7 +67,12 @@ class Pool(Negatives):
         wrong -= right
         distance = xp.sum(xp.square(wrong), axis=-1, keepdims=True)
         distance = overwriting(xp, "sqrt", distance)
-        distance = at_least(xp, distance, smallest_normal(xp, right.dtype))
+        # Drawn on y itself: any direction is as good.
+        lost = distance < float(smallest_normal(xp, right.dtype)) ** 0.5
+        aside = np.zeros(right.shape[-1], dtype=kind)
+        aside[0] = self.epsilon
+        wrong = xp.where(lost, as_in(xp, aside, right), wrong)
+        distance = xp.where(lost, xp.ones_like(distance) * float(self.epsilon), distance)
         wrong *= at_least(xp, float(self.epsilon) / distance, 1.0)
         wrong += right
         result: Array = xp.concat([right, wrong], axis=-2)
