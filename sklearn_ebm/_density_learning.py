@@ -226,7 +226,9 @@ def learn_density(
     found = training.layout.unpack(result.w)
     params = {name: part.astype(kind) for name, part in found.items()}
     unseen = Held(rows, held_out, validation)
-    if not parts.loss.contrasts or parts.loss.integrates:
+    # Rows that are watched and no more must not change what is learnt.
+    judged = held_out is not None or watch.patience is not None
+    if judged and (not parts.loss.contrasts or parts.loss.integrates):
         energy = _widened(energy, params, unseen, minimum=parts.minimum)
     return LearnedDensity(
         energy=energy,

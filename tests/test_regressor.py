@@ -17,9 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import LatentEBMRegressor, _callbacks, _watch, losses
-from sklearn_ebm._density_learning import Answers, learn_density, member_rows
+from sklearn_ebm._density_learning import Answers, learn_density, member_rows, unseen_rows
 from sklearn_ebm._density_objective import DensityObjective
 from sklearn_ebm._density_parts import resolve_density_parts
+from sklearn_ebm._widths import likeliest_beta
 from sklearn_ebm.energies import Decoder, Experts, Linear
 from sklearn_ebm.energies.laws import gibbs_law
 from sklearn_ebm.exceptions import FewAnswersWarning
@@ -88,7 +89,7 @@ def inference(request):
 def test_shapes_of_answers_of_one_number(fitted, energy, inference):
     reg = fitted(energy, inference)
     rows, y = X[:7], Y[:7]
-    z = 4 if energy == "experts" else 12
+    z = (4 if energy == "experts" else 12) * len(reg.energy_.widths.factors)
     many = np.linspace(-2, 2, 5) + np.zeros((7, 1))
     assert reg.predict(rows).shape == (7,)
     assert reg.energies(rows, y).shape == reg.log_prob(rows, y).shape == (7,)
@@ -542,7 +543,7 @@ def test_weights_choose_beta():
 def test_member_rows_share_nothing():
     kept, out = member_rows(50, 4, 0.1, np.random.RandomState(0))
     assert kept.shape == (4, 45) and out.shape == (4, 5)
-    assert len(np.unique(out)) == 20
+    assert len(np.unique(out)) == 10 and (out[::2] == out[1::2]).all()  # two members, one part
     for mine, others in zip(kept, out, strict=True):
         assert set(mine) | set(others) == set(range(50)) and not set(mine) & set(others)
     kept, out = member_rows(50, 4, None, np.random.RandomState(0))
@@ -566,8 +567,8 @@ def learned_with(energy, inference, fraction, passes=6):
 
 def test_each_member_is_judged_by_the_rows_that_it_has_not_seen(energy, inference):
     learned, rows = learned_with(energy, inference, 0.2)
-    out = learned.held_out
-    assert out.shape == (2, 40) and not set(out[0]) & set(out[1])
+    out = learned.unseen.left_out
+    assert out.shape == (2, 40) and set(out[0]) == set(out[1])
     answers = learned.energy.represented_answers(rows.y)[out][:, :, None]
     line = learned.energy.linearize_members(
         learned.params, learned.energy.represented(X)[out], answers
@@ -578,18 +579,17 @@ def test_each_member_is_judged_by_the_rows_that_it_has_not_seen(energy, inferenc
     assert min(learned.held_out_curve) == pytest.approx((weight * free).sum() / weight.sum(), 1e-4)
 
 
-def test_each_member_speaks_of_beta_by_the_rows_that_it_has_not_seen(inference):
+def test_each_pair_of_members_speaks_of_beta_by_the_rows_that_it_has_not_seen(inference):
     learned, rows = learned_with("experts", inference, 0.2)
-    reg = regressor(beta="auto", inference=inference)
-    best = reg._chosen_beta(learned, rows, None)
+    minimum = inference == "min"
+    pieces = unseen_rows(learned.energy, learned.params, learned.unseen, 2)
+    best = likeliest_beta(pieces, learned.energy.units, minimum=minimum)
 
     def held_out(beta):
-        total = 0.0
-        for member, out in enumerate(learned.held_out):
-            parabolas = learned.energy.parabolas(learned.params, X[out], [member])
-            law = gibbs_law(parabolas, beta, learned.energy.units, minimum=inference == "min")
-            total += rows.weight[out] @ law.logpdf(Y[out])
-        return total
+        out = learned.unseen.left_out[0]
+        parabolas = learned.energy.known(learned.params, X[out], [0, 1])
+        law = gibbs_law(parabolas, beta, learned.energy.units, minimum=minimum)
+        return rows.weight[out] @ law.logpdf(Y[out])
 
     assert held_out(best) > max(held_out(0.95 * best), held_out(1.05 * best))
 
@@ -761,7 +761,7 @@ def test_ctrl_c_before_anything_is_learnt(monkeypatch):
 
 
 def test_ctrl_c_while_beta_is_chosen(monkeypatch):
-    monkeypatch.setattr("sklearn_ebm.regressor.minimize_scalar", press_ctrl_c)
+    monkeypatch.setattr("sklearn_ebm.regressor.likeliest_beta", press_ctrl_c)
     reg = regressor(beta="auto", max_iter=3)
     with pytest.warns(ConvergenceWarning, match="before beta='auto' was chosen, so beta_ is 1"):
         reg.fit(X, Y)
@@ -864,7 +864,7 @@ def test_a_warm_start_goes_on(energy):
     kept = reg.energy_
     for _ in range(3):
         reg.fit(X, Y)
-    assert reg.energy_ is kept
+    assert reg.energy_.units is kept.units
     assert reg.log_prob(X, Y).mean() > first
     cold = regressor(energy, max_iter=10).fit(X, Y).fit(X, Y)
     assert cold.log_prob(X, Y).mean() == pytest.approx(first)

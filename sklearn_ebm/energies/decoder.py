@@ -185,6 +185,7 @@ class Decoder(LatentEnergy):
             )
         self._trunk()
         result: Decoder = clone(self)
+        result.widths = None
         result.units = units_of(X, y, weight)
         result.row_noise = level("input_noise", self.input_noise, INPUT_NOISE, of="Decoder")
         given = level("noise", self.noise, NARROWEST, of="Decoder")

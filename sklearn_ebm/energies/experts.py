@@ -183,6 +183,7 @@ class Experts(LatentEnergy):
         if self.covariance not in COVARIANCES:
             raise ValueError(unknown_name("covariance", self.covariance, COVARIANCES))
         result: Experts = clone(self)
+        result.widths = None
         few, many = MEMBERS
         automatic = few if len(X) > MANY_ROWS else many
         result.n_members = (
