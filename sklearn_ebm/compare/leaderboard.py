@@ -25,7 +25,7 @@ class Row:
     settings : str
         The estimator as it was run, in full.
     folds : tuple of dict
-        The scores of every fold, by the names in `scoreboard`; empty if the contender failed. A
+        The scores of every fold, by the names in ``scoreboard``; empty if the contender failed. A
         score that the contender cannot have is not there.
     warnings : tuple of str
         What it warned of while fitting, and in how many folds.

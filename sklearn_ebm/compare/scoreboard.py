@@ -13,7 +13,7 @@ class Score(NamedTuple):
     digits: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scoreboard:
     """The columns of a table and its order.
 
@@ -31,6 +31,9 @@ class Scoreboard:
     scores: Mapping[str, Score]
     ranked_by: tuple[str, ...]
     spread: str = "sd"
+
+    def __repr__(self) -> str:
+        return f"<scoreboard of {', '.join(self.scores)}>"
 
     @property
     def title(self) -> str:
