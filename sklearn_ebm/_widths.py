@@ -120,7 +120,9 @@ def fitted_widths(pieces: Sequence[Unseen], units: Units, floor: Array, sharper:
     weight = np.concatenate([piece.weight for piece in pieces])
     counted = ROWS_BEFORE * (FACTORS == 1)
     prior = np.full(len(FACTORS), 1 / len(FACTORS))
-    likelihood = np.exp(log_prob - log_prob.max(axis=0))
+    # A row that is beyond all widths speaks for none of them.
+    log_prob = np.maximum(log_prob, np.finfo(np.float64).min)
+    likelihood = np.exp(log_prob - log_prob.max(axis=0)) + np.finfo(np.float64).tiny
     for _ in range(ROUNDS):
         share = likelihood * prior[:, None]
         share *= weight / share.sum(axis=0)
