@@ -15,7 +15,6 @@ from sklearn_ebm._threads import Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm._widths import Unseen, fitted_widths, likeliest_beta, sharper_together
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.energies.laws import Widths
 from sklearn_ebm.inference import Elimination, Minimum
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import Negatives
@@ -96,16 +95,13 @@ def unseen_rows(energy: LatentEnergy, params: Params, held: Held, group: int) ->
     return pieces
 
 
-def _widened(energy: LatentEnergy, params: Params, held: Held, *, minimum: bool) -> LatentEnergy:
+def _widened(energy: LatentEnergy, params: Params, held: Held) -> LatentEnergy:
     """The energy with the widths that suit rows which it has not seen."""
     units, group = energy.units, min(GROUP, energy.n_members)
     assert units is not None
     pieces, sharper = unseen_rows(energy, params, held, group), 1.0
     if not pieces:
         return energy
-    if minimum:
-        best = likeliest_beta(pieces, units, minimum=True)
-        return energy.widened(Widths.single(float(1 / np.sqrt(best))))
     if held.validation is None and group > 1:
         ones = unseen_rows(energy, params, held, 1)
         sharper = sharper_together(
@@ -228,8 +224,9 @@ def learn_density(
     unseen = Held(rows, held_out, validation)
     # Rows that are watched and no more must not change what is learnt.
     judged = held_out is not None or watch.patience is not None
-    if judged and (not parts.loss.contrasts or parts.loss.integrates):
-        energy = _widened(energy, params, unseen, minimum=parts.minimum)
+    likelihood = parts.loss.integrates or not parts.loss.contrasts
+    if judged and likelihood and not parts.minimum:
+        energy = _widened(energy, params, unseen)
     return LearnedDensity(
         energy=energy,
         params=params,
