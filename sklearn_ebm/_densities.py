@@ -178,7 +178,8 @@ class Densities:
         ----------
         X : array-like of shape (n, d)
         min_probability : float, default=0.05
-            A mode whose basin holds less is no answer of its own.
+            A mode whose basin holds less is no answer of its own; nor is a ripple of the density of
+            one answer, see `sklearn_ebm.distributions.ScalarDistribution.modes`.
 
         Returns
         -------

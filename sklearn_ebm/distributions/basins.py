@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 
-def basins_of(density: ScalarDistribution, min_probability: float) -> Modes:
-    """Modes with the mass between neighbouring minima, small ones merged into a neighbour.
+def basins_of(density: ScalarDistribution, min_probability: float, min_depth: float) -> Modes:
+    """Modes with the mass between neighbouring minima, small and shallow ones merged.
 
     As long as a row has more than one basin and the lightest has less than `min_probability`, that
     one is merged with its neighbour across the higher of the two minima around it; the higher of
-    the two peaks stays.
+    the two peaks stays. Then the shallowest minimum goes as long as it is less than the share
+    `min_depth` below the lower of the peaks beside it.
     """
+    with np.errstate(divide="ignore"):
+        least_dip = -np.log1p(-min_depth)  # in log p
     profile = profile_of(density)
     peaks, valleys = profile.peaks, profile.valleys
     heights = _where_known(peaks, density._logpdf, -np.inf)
@@ -33,10 +36,14 @@ def basins_of(density: ScalarDistribution, min_probability: float) -> Modes:
     while peaks.shape[1] > 1:
         several = np.isfinite(peaks[:, 1])
         lightest = np.where(np.isnan(masses), np.inf, masses).min(axis=1)
-        rows = np.flatnonzero(several & (lightest < min_probability))
+        light = several & (lightest < min_probability)
+        dips = _dips(heights, walls)
+        rows = np.flatnonzero(light | (several & (dips.min(axis=1) < least_dip)))
         if not len(rows):
             break
-        wall = _wall_to_remove(masses[rows], walls[rows])
+        wall = np.where(
+            light[rows], _wall_to_remove(masses[rows], walls[rows]), dips[rows].argmin(axis=1)
+        )
         merged = _merge(wall, peaks[rows], heights[rows], masses[rows])
         peaks[rows, :-1], heights[rows, :-1], masses[rows, :-1] = merged
         peaks[rows, -1], heights[rows, -1], masses[rows, -1] = np.nan, -np.inf, np.nan
@@ -60,6 +67,12 @@ def _where_known(points: Array, function: object, otherwise: float) -> Array:
     known = np.isfinite(points)
     anywhere = np.where(known, points, 0.0)
     return np.where(known, function(anywhere), otherwise) if points.size else anywhere
+
+
+def _dips(heights: Array, walls: Array) -> Array:
+    """How far log p falls from the lower of two neighbouring peaks to the wall between them."""
+    lower = np.minimum(heights[:, :-1], heights[:, 1:])
+    return np.where(np.isfinite(lower), lower - np.where(np.isfinite(lower), walls, 0), np.inf)
 
 
 def _wall_to_remove(masses: Array, walls: Array) -> Index:

@@ -288,13 +288,16 @@ class ScalarDistribution(ConditionalDistribution):
         highest = profile.log_density.argmax(axis=1)
         return np.take_along_axis(profile.nodes, highest[:, None], axis=1)[:, 0]
 
-    def modes(self, min_probability: float = 0.05) -> Modes:
+    def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
         """Local maxima of the density, each with the probability between the minima around it.
 
         Parameters
         ----------
         min_probability : float, default=0.05
             A maximum with less is merged with its neighbour across the higher minimum.
+        min_depth : float, default=0.2
+            So is one between which and a neighbour the density falls by less than this share of the
+            lower of the two: a ripple. Two equal Gaussians need to be 2.7 deviations apart.
 
         Returns
         -------
@@ -303,7 +306,9 @@ class ScalarDistribution(ConditionalDistribution):
             Each row has at least one, and its probabilities sum to 1.
         """
         least = share("min_probability", min_probability)
-        parts = [basins_of(self[rows], least) for rows in row_blocks(self.n_rows, self._width)]
+        depth = share("min_depth", min_depth)
+        blocks = row_blocks(self.n_rows, self._width)
+        parts = [basins_of(self[rows], least, depth) for rows in blocks]
         if not parts:
             return Modes(np.empty((0, 1)), np.empty((0, 1)))
         answers = join_rows([part.answers for part in parts])
