@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from sklearn_ebm._density_objective import DensityObjective
 from sklearn_ebm._learning import Start
-from sklearn_ebm._params import Array, Index, Params
-from sklearn_ebm._threads import Workers
+from sklearn_ebm._params import Array, Index, ParameterLayout, Params
+from sklearn_ebm._threads import BlasThreads, Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm._widths import Unseen, fitted_widths, likeliest_beta, sharper_together
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
@@ -27,6 +27,9 @@ DECAY, FEW_ROWS, LARGEST_DECAY = 0.1, 8_000, 1e100
 
 # A warm start is for rows whose mean and deviation are within this factor of those before.
 ANOTHER_SIZE = 30.0
+
+# From so many multiplications in a step on, its products are worth the threads of BLAS.
+LARGE_BATCH = 1.5e7
 
 # Members that leave out the same rows.
 GROUP = 2
@@ -192,7 +195,9 @@ def learn_density(
     kept, held_out = member_rows(n_rows, energy.n_members, fraction, rng)
     schedule = energy.schedule(n_rows)
     solver = parts.solver or _solver(schedule, C, n_rows)
-    with Workers() as workers:
+    size = ParameterLayout(energy.shapes(X.shape[1], n_outputs)).size
+    large = schedule.batch_size * size >= LARGE_BATCH
+    with BlasThreads() if large else Workers() as workers:
 
         def objective(data: Answers, weight: Any, places: Index) -> DensityObjective:
             return DensityObjective(

@@ -55,6 +55,7 @@ class LatentEnergy(Energy):
 
     normalized: ClassVar[bool] = False
     stochastic = True
+    threads = False  # the members are one batched product: parts of a batch only make it smaller
     n_members: Any
     units: Units | None = None
     widths: Widths | None = None
