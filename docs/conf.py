@@ -23,8 +23,14 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-# fast_figures.md is a part of fast.md.
-exclude_patterns = ["_build", "_templates", "examples", "guide/fast_figures.md"]
+# Figures that are parts of another page.
+exclude_patterns = [
+    "_build",
+    "_templates",
+    "examples",
+    "guide/fast_figures.md",
+    "guide/regressor_figures.md",
+]
 templates_path = ["_templates"]
 default_role = "autolink"  # `Hinge` is a link where there is such a thing
 extlinks = {
