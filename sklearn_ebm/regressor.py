@@ -17,17 +17,11 @@ from sklearn.utils.validation import validate_data
 from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
 from sklearn_ebm._conformal import Conformal, conformal_of
 from sklearn_ebm._densities import PREDICTIONS, Densities
-from sklearn_ebm._density_learning import (
-    GROUP,
-    Answers,
-    LearnedDensity,
-    Parts,
-    learn_density,
-    unseen_rows,
-)
+from sklearn_ebm._density_learning import LearnedDensity, Parts, learn_density
 from sklearn_ebm._density_parts import resolve_density_parts
 from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
 from sklearn_ebm._learning import Start
+from sklearn_ebm._members import GROUP, Answers, unseen_rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._registry import unknown_name

@@ -30,6 +30,7 @@ LAYERS = (
     ("_callbacks",),
     ("checks", "_collapse"),
     ("_conformal", "_widths"),
+    ("_members",),
     ("_density_learning",),
     ("_fitting", "_answers", "_densities"),
     ("_density_parts",),

@@ -17,9 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import LatentEBMRegressor, _callbacks, _watch, losses
-from sklearn_ebm._density_learning import Answers, learn_density, member_rows, unseen_rows
+from sklearn_ebm._density_learning import learn_density
 from sklearn_ebm._density_objective import DensityObjective
 from sklearn_ebm._density_parts import resolve_density_parts
+from sklearn_ebm._members import Answers, member_rows, unseen_rows
 from sklearn_ebm._widths import likeliest_beta
 from sklearn_ebm.energies import Decoder, Experts, Linear
 from sklearn_ebm.energies.laws import gibbs_law
