@@ -42,6 +42,11 @@ class Parts(NamedTuple):
     solver: Solver | None
 
     @property
+    def likelihood(self) -> bool:
+        """Whether the energy is normalised and pushed down, and no wrong answers are drawn."""
+        return self.negatives is None
+
+    @property
     def minimum(self) -> bool:
         """Whether z is eliminated by its minimum."""
         return isinstance(self.latent, Minimum)
@@ -139,19 +144,19 @@ def learn_density(
                 energy.represented_answers(data.y), weight, places, parts.negatives, workers.map,
             )  # fmt: skip
 
-        training = objective(rows, weight, kept)
+        training = objective(rows, weight, kept).rounded()
         if validation is not None:
             every = np.arange(len(validation.y))[None]
             watch.held_out = objective(validation, _shares(validation.weight), every).rounded()
         elif held_out is not None:
-            watch.held_out = objective(rows, weight, held_out).rounded()
+            watch.held_out = training.on_rows(held_out)
         params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
         watch.energy, watch.params_of = energy, training.layout.unpack
         w = training.layout.pack(params)
         if start is not None:
             watch.begin(w)
         passes = max_iter or schedule.passes
-        result = _search(solver, training.rounded(), w, tol, passes, rng, watch)
+        result = _search(solver, training, w, tol, passes, rng, watch)
     if not np.isfinite(result.w).all():
         raise ValueError(
             f"Learning with loss {LOSSES.name_of(parts.loss)!r} ended in energies that are not "
@@ -163,8 +168,7 @@ def learn_density(
     unseen = Held(rows, held_out, validation)
     # Rows that are watched and no more must not change what is learnt.
     judged = held_out is not None or watch.patience is not None
-    likelihood = parts.loss.integrates or not parts.loss.contrasts
-    if judged and likelihood and not parts.minimum:
+    if judged and parts.likelihood and not parts.minimum:
         energy = widened(energy, params, unseen)
     return LearnedDensity(
         energy=energy,
@@ -214,14 +218,7 @@ def _search(
 ) -> Result:
     """The solver's answer, or the best one for rows held out, or where it was interrupted."""
     try:
-        result = solver.minimize(
-            objective,
-            w,
-            tol=tol,
-            max_iter=passes,
-            rng=rng,
-            monitor=watch,
-        )
+        result = solver.minimize(objective, w, tol=tol, max_iter=passes, rng=rng, monitor=watch)
     except KeyboardInterrupt:
         kept = watch.interrupted()
         if kept is None:

@@ -77,16 +77,25 @@ class DensityObjective:
         self.X = X
         self.answers = answers
         self.row_weight = weight
-        self.rows = rows
         self.negatives = negatives
         self.workers = workers
         self.layout = ParameterLayout(energy.shapes(X.shape[1], answers.shape[1]))
         self.penalized = self.layout.mask(energy.penalized)
         self.penalty = np.zeros(self.layout.size)
         self.dtype = X.dtype
+        self._take(rows)
+
+    def _take(self, rows: Index) -> None:
+        self.rows = rows
         # What the solvers count: one step sees one row of each member.
         self.y = rows[0]
-        self.weight = weight[rows].mean(axis=0)
+        self.weight = self.row_weight[rows].mean(axis=0)
+
+    def on_rows(self, rows: Index) -> DensityObjective:
+        """Return the same sum over other rows of the same data."""
+        other = copy(self)
+        other._take(rows)
+        return other
 
     def unpenalized(self) -> DensityObjective:
         """Return itself: there is no penalty, weights decay instead."""

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_ebm._density_learning import Parts
-from sklearn_ebm._fitting import losses_with_margin, takes_margin
+from sklearn_ebm._fitting import margin_of_loss, refuse_beta
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_number
 from sklearn_ebm.energies import LATENT_ENERGIES
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.losses import LOSSES, Loss
@@ -22,11 +21,7 @@ def resolve_density_parts(
     *, n_latents: Any, margin: Any, beta: Any,
 ) -> Parts:  # fmt: skip
     """Objects for the parts; refuses clashes before any work."""
-    if isinstance(beta, str):
-        if beta != "auto":
-            raise ValueError(f"beta={beta!r} must be a positive number or 'auto'.")
-    else:
-        positive_number("beta", beta)
+    refuse_beta(beta)
     settings = {}
     if n_latents is not None:
         if not isinstance(energy, str):
@@ -41,11 +36,10 @@ def resolve_density_parts(
         raise ValueError(unknown_name("inference", inference, INFERENCES.names))
     # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learnt
     # at β = 1, where its energies are normalised.
-    learns_at = 1.0 if isinstance(beta, str) or not chosen_loss.contrasts else float(beta)
-    learns_at = 1.0 if chosen_loss.integrates else learns_at
+    samples = chosen_loss.contrasts and not chosen_loss.integrates
+    learns_at = float(beta) if samples and not isinstance(beta, str) else 1.0
     takes = INFERENCES.accepts(inference, "beta")
     latent = INFERENCES.resolve(inference, **({"beta": learns_at} if takes else {}))
-    samples = chosen_loss.contrasts and not chosen_loss.integrates
     pool = NEGATIVES.resolve(negatives)
     pool.validate()
     _refuse(chosen_energy, chosen_loss)
@@ -64,20 +58,7 @@ def resolve_density_parts(
 
 
 def _loss(loss: Any, margin: Any) -> Loss:
-    settings: dict[str, Any] = {}
-    if margin is not None:
-        if not isinstance(loss, str):
-            raise ValueError(
-                f"margin={margin!r} and the object loss={loss!r} both set the "
-                "margin; leave margin=None and set it in the object (loss__margin)."
-            )
-        if loss in LOSSES and not takes_margin(loss):
-            raise ValueError(
-                f"loss {loss!r} has no margin; leave margin=None or use one of: "
-                f"{', '.join(losses_with_margin())}."
-            )
-        settings["margin"] = margin
-    chosen = LOSSES.resolve(loss, **settings)
+    chosen = LOSSES.resolve(loss, **margin_of_loss(loss, margin))
     if np.ndim(getattr(chosen, "margin", 0.0)) > 0:
         raise ValueError(
             f"margin of {LOSSES.name_of(chosen)!r} is an array of pairs of classes, but answers "

@@ -99,11 +99,7 @@ def resolve_parts(
     energy: Any, loss: Any, solver: Any, *, margin: Any, beta: Any, fit_intercept: Any
 ) -> Parts:
     """Objects for the three parts; refuses clashes before any work."""
-    if isinstance(beta, str):
-        if beta != "auto":
-            raise ValueError(f"beta={beta!r} must be a positive number or 'auto'.")
-    else:
-        positive_number("beta", beta)
+    refuse_beta(beta)
     chosen_loss = LOSSES.resolve(loss, **_settings_of_loss(loss, margin, beta))
     chosen_energy = ENERGIES.resolve(energy, **_settings_of_energy(energy, fit_intercept))
     automatic = isinstance(solver, str) and solver == "auto"
@@ -131,6 +127,22 @@ def _settings_of_energy(energy: Any, fit_intercept: Any) -> dict[str, Any]:
 
 def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:
     """Parameters of the classifier that belong to a loss given by name."""
+    settings = margin_of_loss(loss, margin)
+    if learns_at_beta(loss) and not isinstance(beta, str):
+        settings["beta"] = beta
+    return settings
+
+
+def refuse_beta(beta: Any) -> None:
+    """Raise ValueError unless β is a positive finite number or "auto"."""
+    if not isinstance(beta, str):
+        positive_number("beta", beta)
+    elif beta != "auto":
+        raise ValueError(f"beta={beta!r} must be a positive number or 'auto'.")
+
+
+def margin_of_loss(loss: Any, margin: Any) -> dict[str, Any]:
+    """Return the margin of an estimator as a parameter of its loss, which must be a name."""
     settings: dict[str, Any] = {}
     if margin is not None:
         if not isinstance(loss, str):
@@ -144,8 +156,6 @@ def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:
                 f"{', '.join(losses_with_margin())}."
             )
         settings["margin"] = margin
-    if learns_at_beta(loss) and not isinstance(beta, str):
-        settings["beta"] = beta
     return settings
 
 

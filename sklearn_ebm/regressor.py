@@ -331,7 +331,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 self._law(calibrating.X), calibrating.y
             )
         task.end()
-        self._warn(learned, rows)
+        self._warn(learned, rows, parts)
         return self
 
     def _settings(self) -> dict[str, Any]:
@@ -450,10 +450,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 
-    def _warn(self, learned: LearnedDensity, rows: Answers) -> None:
+    def _warn(self, learned: LearnedDensity, rows: Answers, parts: Parts) -> None:
         n_values = min(len(np.unique(column)) for column in rows.y.T)
-        likelihood = self.loss_.integrates or not self.loss_.contrasts
-        if likelihood and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
+        if parts.likelihood and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
             warnings.warn(
                 f"y takes {n_values} different values in {len(rows.y)} rows: the likelihood of a "
                 "density is unbounded there, and was kept finite by a floor under its scales. "

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from sklearn_ebm.compare import contenders as classifiers
-from sklearn_ebm.compare import regressors
+import sklearn_ebm.compare.contenders as classifiers
+import sklearn_ebm.compare.regressors as regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import Contender, Pair, Setting, known_baselines
 from sklearn_ebm.compare.folds import ECE_BINS, MIN_FREQUENCY, OF_CLASSES, Fold, class_scores

@@ -110,7 +110,7 @@ class Decoder(LatentEnergy):
         },
     )  # fmt: skip
 
-    # What `prepared` settles.
+    settled = ("units", "widths", "floor", "row_noise")
     units: Units | None = None
     row_noise = 0.0
     floor = NARROWEST
@@ -198,13 +198,6 @@ class Decoder(LatentEnergy):
         if self._learns_noise:
             result.floor = float(max(NARROWEST, result.units.resolution.min()))
         return result
-
-    def __sklearn_clone__(self) -> Decoder:
-        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
-        other: Decoder = super().__sklearn_clone__()
-        other.units, other.row_noise, other.floor = self.units, self.row_noise, self.floor
-        other.widths = self.widths
-        return other
 
     @property
     def narrowest(self) -> Array:

@@ -117,7 +117,7 @@ class Experts(LatentEnergy):
         },
     )  # fmt: skip
 
-    # What `prepared` settles.
+    settled = ("units", "widths", "floor", "noise")
     units: Units | None = None
     floor: Array | None = None
     noise = Noise()
@@ -200,13 +200,6 @@ class Experts(LatentEnergy):
         known = result.units.resolution if rounded else np.zeros(n_answers)
         result.floor = np.maximum(known, given)
         return result
-
-    def __sklearn_clone__(self) -> Experts:
-        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
-        other: Experts = super().__sklearn_clone__()
-        other.units, other.floor, other.noise = self.units, self.floor, self.noise
-        other.widths = self.widths
-        return other
 
     @property
     def narrowest(self) -> Array:

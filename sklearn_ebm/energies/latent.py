@@ -49,6 +49,8 @@ class LatentEnergy(Energy):
         Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 whatever the parameters, for answers in units. Only
         then may the partition function be left out at β = 1.
     n_members : int
+    settled : tuple of str
+        Names of what `prepared` settles, and clones keep.
     widths : Widths or None
         A bank of widths, one more latent variable, that learning finds when all else is learnt.
     """
@@ -59,9 +61,17 @@ class LatentEnergy(Energy):
     n_members: Any
     units: Units | None = None
     widths: Widths | None = None
+    settled: ClassVar[tuple[str, ...]] = ("units", "widths")
 
     # Set in the copies that `training` returns.
     _seed: int | None = None
+
+    def __sklearn_clone__(self) -> LatentEnergy:
+        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
+        other: LatentEnergy = super().__sklearn_clone__()
+        for name in self.settled:
+            setattr(other, name, getattr(self, name))
+        return other
 
     def training(self, rng: np.random.RandomState) -> LatentEnergy:
         """Return a copy that adds noise, the same each time it sees so many rows."""
