@@ -1,4 +1,4 @@
-"""The contract of an energy of continuous answers with a latent variable."""
+"""The contract of an energy of continuous answers that is learnt by its gradient."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._threads import Workers
-from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies.base import Energy, Linearization
-from sklearn_ebm.energies.laws import Parabolas, Widths, gibbs_law
+from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.laws import Parabolas, Widths
 from sklearn_ebm.energies.steps import in_plain_order
-from sklearn_ebm.energies.units import Units
 
 
 class Schedule(NamedTuple):
@@ -35,8 +34,8 @@ class Schedule(NamedTuple):
     passes: int
 
 
-class LatentEnergy(Energy):
-    """G_W(x, y, z) of answers y in R^q, low where x, y and some z fit together.
+class LatentEnergy(ConditionalEnergy, Energy):
+    """G_W(x, y, z) of answers y in R^q with parameters W that are learnt by gradients.
 
     Learning works in units in which columns and answers have deviation 1: `represented` and
     `represented_answers` go there, and energies are those of the answers in such units. Several
@@ -45,33 +44,19 @@ class LatentEnergy(Energy):
 
     Attributes
     ----------
-    normalized : bool
-        Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 whatever the parameters, for answers in units. Only
-        then may the partition function be left out at β = 1.
     n_members : int
-    settled : tuple of str
-        Names of what `prepared` settles, and clones keep.
     widths : Widths or None
         A bank of widths, one more latent variable, that learning finds when all else is learnt.
     """
 
-    normalized: ClassVar[bool] = False
     stochastic = True
     threads = False  # the members are one batched product: parts of a batch only make it smaller
     n_members: Any
-    units: Units | None = None
     widths: Widths | None = None
     settled: ClassVar[tuple[str, ...]] = ("units", "widths")
 
     # Set in the copies that `training` returns.
     _seed: int | None = None
-
-    def __sklearn_clone__(self) -> LatentEnergy:
-        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
-        other: LatentEnergy = super().__sklearn_clone__()
-        for name in self.settled:
-            setattr(other, name, getattr(self, name))
-        return other
 
     def training(self, rng: np.random.RandomState) -> LatentEnergy:
         """Return a copy that adds noise, the same each time it sees so many rows."""
@@ -85,22 +70,9 @@ class LatentEnergy(Energy):
         other.widths = widths
         return other
 
-    @property
-    @abstractmethod
-    def narrowest(self) -> Array:
-        """The least scale of each answer, in units, (q,)."""
-
     def chance(self) -> np.random.Generator:
         """Return the generator of what one training step draws; new and equal each time."""
         return np.random.Generator(np.random.SFC64(self._seed))
-
-    def represented(self, X: Any) -> Array:
-        """Return rows in units, (n, d); as they are where nothing is prepared."""
-        return X if self.units is None else self.units.rows(X)
-
-    def represented_answers(self, y: Array) -> Array:
-        """Return answers of shape (..., q) in units."""
-        return y if self.units is None else self.units.answers(y)
 
     @abstractmethod
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
@@ -167,22 +139,6 @@ class LatentEnergy(Energy):
         joined = (np.concatenate(part) for part in zip(*parts, strict=True))
         # (n, M, z, ...) -> (n, M·z, ...): the member is one more latent variable.
         return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
-
-    def distribution(
-        self, params: Params, X: Any, beta: float, *, minimum: bool = False
-    ) -> ConditionalDistribution:
-        """The Gibbs law of the answers, exp(−βF(x, y))/Z(x), in the units of y itself.
-
-        Parameters
-        ----------
-        params : dict
-        X : ndarray of shape (n, d)
-        beta : float
-        minimum : bool, default=False
-            Whether z is eliminated by its minimum instead of its free energy at β.
-        """
-        assert self.units is not None
-        return gibbs_law(self.known(params, X), beta, self.units, minimum=minimum)
 
     def known(self, params: Params, X: Any, members: Any = None) -> Parabolas:
         """`parabolas` of all latent variables, the width included."""

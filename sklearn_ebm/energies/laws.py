@@ -10,10 +10,13 @@ envelope of the bumps.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 
+from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array
 from sklearn_ebm.distributions import (
     ConditionalDistribution,
@@ -23,6 +26,8 @@ from sklearn_ebm.distributions import (
     VectorGaussianMixture,
 )
 from sklearn_ebm.energies.units import Units
+
+LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 class Widths(NamedTuple):
@@ -59,6 +64,71 @@ class Parabolas(NamedTuple):
     levels: Array
     means: Array
     factors: Array
+
+    @classmethod
+    def of_mixture(cls, weights: Array, means: Array, scales: Array) -> Parabolas:
+        """Return −log of the terms of Σ_z w_z N(y; μ_z, diag s_z²).
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n, z)
+            0 is a component that is not there.
+        means, scales : ndarray of shape (n, z, q)
+
+        Examples
+        --------
+        A Gaussian of deviation 1 has the energy (log 2π)/2 at its mean:
+
+        >>> one = np.ones((1, 1, 1))
+        >>> Parabolas.of_mixture(one[0], 0 * one, one).levels.round(4)
+        array([[0.9189]])
+        """
+        q = means.shape[-1]
+        with np.errstate(divide="ignore"):
+            levels = np.log(scales).sum(axis=-1) + q * LOG_SQRT_2PI - np.log(weights)
+        return cls(levels, means, scales[..., None] * np.eye(q))
+
+    @classmethod
+    def joined(cls, banks: Sequence[Parabolas], log_prior: Array) -> Parabolas:
+        """Return the latent values of all of them side by side, each with its prior."""
+        levels = [bank.levels - prior for bank, prior in zip(banks, log_prior, strict=True)]
+        return cls(
+            np.concatenate(levels, axis=1),
+            np.concatenate([bank.means for bank in banks], axis=1),
+            np.concatenate([bank.factors for bank in banks], axis=1),
+        )
+
+    @classmethod
+    def stacked(cls, blocks: Sequence[Parabolas]) -> Parabolas:
+        """Return the rows of all of them; where there are fewer latent values, absent ones."""
+        depth = max(block.levels.shape[1] for block in blocks)
+        return cls(
+            *map(np.concatenate, zip(*(block._padded(depth) for block in blocks), strict=True))
+        )
+
+    def _padded(self, depth: int) -> Parabolas:
+        n, z, q = self.means.shape
+        if z == depth:
+            return self
+        levels = np.full((n, depth - z), np.inf)
+        means = np.zeros((n, depth - z, q))
+        factors = np.broadcast_to(np.eye(q), (n, depth - z, q, q))
+        return Parabolas(
+            np.concatenate([self.levels, levels], axis=1),
+            np.concatenate([self.means, means], axis=1),
+            np.concatenate([self.factors, factors], axis=1),
+        )
+
+    def take(self, rows: Any) -> Parabolas:
+        """Return some of the rows."""
+        return Parabolas(self.levels[rows], self.means[rows], self.factors[rows])
+
+    def log_prob(self, y: Array) -> Array:
+        """log Σ_z exp(−G(y)) of one answer of each row, (n, q) -> (n,): of normalised energies."""
+        result = np.empty(len(y))
+        for rows in row_slices(len(y), self.levels.shape[1] * (1 + y.shape[1])):
+            result[rows] = logsumexp(-self.take(rows).energies(y[rows, None])[:, 0], axis=1)
+        return result
 
     def widened(self, widths: Widths, floor: Array) -> Parabolas:
         """Return these with the width as one more latent value, (n, z·w).

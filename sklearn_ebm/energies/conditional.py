@@ -1,0 +1,79 @@
+"""The contract of an energy of continuous answers with a latent variable."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._params import Array, Params
+from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.energies.laws import Parabolas, gibbs_law
+from sklearn_ebm.energies.units import Units
+
+
+class ConditionalEnergy(BaseEstimator, ABC):
+    """G(x, y, z) of answers y in R^q, low where x, y and some z fit together.
+
+    What inference needs, however it was learnt: by gradients (`LatentEnergy`) or by counting
+    (`BankEnergy`). For each z the energy is a parabola in y.
+
+    Attributes
+    ----------
+    normalized : bool
+        Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 whatever the parameters, for answers in units. Only
+        then may the partition function be left out at β = 1.
+    units : Units or None
+        Units in which columns and answers have deviation 1, once an energy is prepared.
+    settled : tuple of str
+        Names of what preparing settles, and clones keep.
+    """
+
+    normalized: ClassVar[bool] = False
+    settled: ClassVar[tuple[str, ...]] = ("units",)
+    units: Units | None = None
+
+    def __sklearn_clone__(self) -> ConditionalEnergy:
+        """Return a clone that keeps what is settled, which is part of the energy."""
+        other: ConditionalEnergy = super().__sklearn_clone__()
+        for name in self.settled:
+            setattr(other, name, getattr(self, name))
+        return other
+
+    @property
+    @abstractmethod
+    def narrowest(self) -> Array:
+        """The least scale of each answer, in units, (q,)."""
+
+    def represented(self, X: Any) -> Array:
+        """Return rows in units, (n, d); as they are where nothing is prepared."""
+        return X if self.units is None else self.units.rows(X)
+
+    def represented_answers(self, y: Array) -> Array:
+        """Return answers of shape (..., q) in units."""
+        return y if self.units is None else self.units.answers(y)
+
+    @abstractmethod
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Return how many numbers of each row inference needs; blocks keep them few."""
+
+    @abstractmethod
+    def known(self, params: Params, X: Any) -> Parabolas:
+        """Energies of rows (n, d) as parabolas in y, in units; one for each latent value."""
+
+    def distribution(
+        self, params: Params, X: Any, beta: float, *, minimum: bool = False
+    ) -> ConditionalDistribution:
+        """The Gibbs law of the answers, exp(−βF(x, y))/Z(x), in the units of y itself.
+
+        Parameters
+        ----------
+        params : dict
+        X : ndarray of shape (n, d)
+        beta : float
+        minimum : bool, default=False
+            Whether z is eliminated by its minimum instead of its free energy at β.
+        """
+        assert self.units is not None
+        return gibbs_law(self.known(params, X), beta, self.units, minimum=minimum)
