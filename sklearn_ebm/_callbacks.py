@@ -86,6 +86,17 @@ class FitTask:
             )
         )
 
+    def step(self, name: str) -> bool:
+        """Tell the callbacks of a piece of work that is done; whether one of them asks to stop."""
+        if self.context is None:
+            return False
+        task = self.context.subcontext(task_name=name)
+        task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        stop = task.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=dict, **self.data
+        )
+        return bool(stop)
+
     def end(self) -> None:
         """Tell the callbacks that the estimator is fitted."""
         if self.context is not None:

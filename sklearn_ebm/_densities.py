@@ -15,7 +15,7 @@ from sklearn_ebm._params import Array, Params
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.distributions import ConditionalDistribution, Modes, VectorRegion
 from sklearn_ebm.distributions.base import probability
-from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.inference import INFERENCES, Elimination
 
 PREDICTIONS = ("mode", "mean", "median")
@@ -27,7 +27,7 @@ class Densities:
     Every method is inference: a function of the energies of each row.
     """
 
-    energy_: LatentEnergy
+    energy_: ConditionalEnergy
     params_: Params
     beta_: float
     n_outputs_: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,10 +11,12 @@ import numpy.typing as npt
 
 from sklearn_ebm._density_objective import DensityObjective
 from sklearn_ebm._learning import Start
-from sklearn_ebm._members import Answers, Held, member_rows, widened
+from sklearn_ebm._members import GROUP, Answers, Division, Held, unseen_rows, widened
 from sklearn_ebm._params import Array, Index, ParameterLayout, Params
 from sklearn_ebm._threads import BlasThreads, Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
+from sklearn_ebm._widths import Unseen
+from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 from sklearn_ebm.inference import Elimination, Minimum
 from sklearn_ebm.losses import LOSSES, Loss
@@ -35,7 +38,7 @@ LARGE_BATCH = 1.5e7
 class Parts(NamedTuple):
     """What learns: energy, loss, elimination of z, wrong answers if the loss needs them, solver."""
 
-    energy: LatentEnergy
+    energy: ConditionalEnergy
     loss: Loss
     latent: Elimination
     negatives: Negatives | None
@@ -58,25 +61,28 @@ class LearnedDensity:
 
     Attributes
     ----------
-    energy : LatentEnergy
+    energy : ConditionalEnergy
         As it was prepared for the rows.
     params : dict of str to ndarray
     n_iter : int
         Passes over the rows.
     curve : ndarray
         Mean loss after each pass.
-    unseen : Held
+    unseen : callable
+        () -> rows that have not been learnt from, and their energies.
+    held : Held or None
         Rows that members have not seen.
     held_out_curve : list of float
     converged : bool
     message : str
     """
 
-    energy: LatentEnergy
+    energy: ConditionalEnergy
     params: Params
     n_iter: int
     curve: Array
-    unseen: Held
+    unseen: Callable[[], list[Unseen]]
+    held: Held | None
     held_out_curve: list[float]
     converged: bool
     message: str
@@ -98,7 +104,7 @@ def learn_density(
     rng: np.random.RandomState,
     watch: Watch,
     validation: Answers | None,
-    fraction: float | None,
+    divide: Division,
 ) -> LearnedDensity:
     """Minimise the mean loss over the parameters of an energy.
 
@@ -118,12 +124,13 @@ def learn_density(
     watch : Watch
     validation : Answers or None
         Rows that nobody learns from.
-    fraction : float or None
-        Share of the rows that each member leaves out, where there is no `validation`; None for
-        none.
+    divide : callable
+        (rows, members, generator) -> rows that each member learns from, and those that it leaves
+        out or None.
     """
     X, y, weight = rows
     n_rows, n_outputs = y.shape
+    assert isinstance(parts.energy, LatentEnergy)
     weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
     if start is not None and not _continues(start.energy, rows):
@@ -131,7 +138,7 @@ def learn_density(
     energy: Any = start.energy.widened(None) if start else None
     if energy is None:
         energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
-    kept, held_out = member_rows(n_rows, energy.n_members, fraction, rng)
+    kept, held_out = divide(n_rows, energy.n_members, rng)
     schedule = energy.schedule(n_rows)
     solver = parts.solver or _solver(schedule, C, n_rows)
     size = ParameterLayout(energy.shapes(X.shape[1], n_outputs)).size
@@ -165,17 +172,18 @@ def learn_density(
     kind = np.float32 if X.dtype == np.float32 else np.float64
     found = training.layout.unpack(result.w)
     params = {name: part.astype(kind) for name, part in found.items()}
-    unseen = Held(rows, held_out, validation)
+    held = Held(rows, held_out, validation)
     # Rows that are watched and no more must not change what is learnt.
     judged = held_out is not None or watch.patience is not None
     if judged and parts.likelihood and not parts.minimum:
-        energy = widened(energy, params, unseen)
+        energy = widened(energy, params, held)
     return LearnedDensity(
         energy=energy,
         params=params,
         n_iter=result.n_iter,
         curve=np.asarray(result.curve) / kept.shape[1],
-        unseen=unseen,
+        unseen=lambda: unseen_rows(energy, params, held, min(GROUP, energy.n_members)),
+        held=held,
         held_out_curve=watch.curve,
         converged=result.converged,
         message=result.message,

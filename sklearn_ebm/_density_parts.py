@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_ebm._density_learning import Parts
 from sklearn_ebm._fitting import margin_of_loss, refuse_beta
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm.energies import LATENT_ENERGIES
+from sklearn_ebm.energies import BANK_ENERGIES, CONDITIONAL_ENERGIES, BankEnergy, Blend
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import NEGATIVES
@@ -29,8 +29,13 @@ def resolve_density_parts(
                 f"n_latents={n_latents!r} and the object energy={energy!r} both set the latent "
                 "values; leave n_latents=None and set it in the object (energy__n_latents)."
             )
+        if energy in BANK_ENERGIES:
+            raise ValueError(
+                f"energy {energy!r} has no n_latents; leave n_latents=None, or use 'experts' or "
+                "'decoder'."
+            )
         settings["n_latents"] = n_latents
-    chosen_energy = LATENT_ENERGIES.resolve(energy, **settings)
+    chosen_energy = CONDITIONAL_ENERGIES.resolve(energy, **settings)
     chosen_loss = _loss(loss, margin)
     if not isinstance(inference, str) or inference not in INFERENCES:
         raise ValueError(unknown_name("inference", inference, INFERENCES.names))
@@ -52,6 +57,12 @@ def resolve_density_parts(
             f"solver {SOLVERS.name_of(chosen_solver)!r} cannot learn a density: noise and wrong "
             "answers are drawn anew in each step; use solver='adam' or 'auto'."
         )
+    counts = isinstance(chosen_energy, BankEnergy) and not isinstance(chosen_energy, Blend)
+    if counts and not named:
+        raise ValueError(
+            f"solver={solver!r} has nothing to do with energy {type(chosen_energy).__name__}, "
+            "which is learnt by counting; leave solver='auto'."
+        )
     # By name, it has the steps that suit the energy.
     its_own = None if named else chosen_solver
     return Parts(chosen_energy, chosen_loss, latent, pool if samples else None, its_own)
@@ -71,6 +82,11 @@ def _loss(loss: Any, margin: Any) -> Loss:
 def _refuse(energy: Any, loss: Loss) -> None:
     """Raise ValueError where a loss cannot be minimised with continuous answers."""
     name, energy_name = LOSSES.name_of(loss), type(energy).__name__
+    if isinstance(energy, BankEnergy) and not loss.integrates:
+        raise ValueError(
+            f"loss {name!r} cannot be minimised with energy {energy_name}, which is learnt by "
+            "counting: use 'nll', or an energy that is learnt by gradients, such as 'experts'."
+        )
     if loss.online or (loss.needs_nonnegative and loss.contrasts):
         reason = loss.needs_nonnegative or "its penalised minimum is a flat surface"
         raise ValueError(

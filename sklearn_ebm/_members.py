@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,12 @@ class Answers(NamedTuple):
         return Answers(self.X[rows], self.y[rows], self.weight[rows])
 
 
+#: (rows, members, generator) -> rows that each member learns from, and those that it leaves out.
+Division: TypeAlias = Callable[[int, int, np.random.RandomState], tuple[Index, Index | None]]
+
+
 def member_rows(
-    n_rows: int, n_members: int, fraction: float | None, rng: np.random.RandomState
+    n_rows: int, n_members: int, rng: np.random.RandomState, fraction: float | None
 ) -> tuple[Index, Index | None]:
     """Rows that each member learns from, and those that it leaves out.
 
@@ -46,7 +51,7 @@ def member_rows(
 
     Examples
     --------
-    >>> kept, held_out = member_rows(6, 4, 0.3, np.random.RandomState(0))
+    >>> kept, held_out = member_rows(6, 4, np.random.RandomState(0), 0.3)
     >>> kept.shape, held_out.tolist()
     ((4, 4), [[5, 2], [5, 2], [1, 3], [1, 3]])
     """
@@ -57,6 +62,27 @@ def member_rows(
     turned = [np.roll(order, -(member // GROUP) * n_out) for member in range(n_members)]
     kept = np.stack([rng.permutation(circle[n_out:]) for circle in turned])
     return kept, np.stack([circle[:n_out] for circle in turned])
+
+
+def fold_rows(
+    n_rows: int, n_members: int, rng: np.random.RandomState, of_row: Index
+) -> tuple[Index, Index]:
+    """Rows that each member learns from, where two members leave out each fold.
+
+    Folds that have fewer rows than the largest, and the rows beside folds that have more than the
+    smallest, are filled up with some of their own once more.
+
+    Examples
+    --------
+    >>> kept, held_out = fold_rows(3, 4, np.random.RandomState(0), np.array([0, 1, 0]))
+    >>> kept.shape, held_out.tolist()
+    ((4, 2), [[0, 2], [0, 2], [1, 1], [1, 1]])
+    """
+    folds = [np.flatnonzero(of_row == member // GROUP) for member in range(n_members)]
+    others = [np.flatnonzero(of_row != member // GROUP) for member in range(n_members)]
+    most_out, most_kept = max(map(len, folds)), max(map(len, others))
+    kept = [rng.permutation(np.resize(rng.permutation(rows), most_kept)) for rows in others]
+    return np.stack(kept), np.stack([np.resize(rows, most_out) for rows in folds])
 
 
 class Held(NamedTuple):
@@ -94,14 +120,21 @@ def unseen_rows(energy: LatentEnergy, params: Params, held: Held, group: int) ->
 
 def widened(energy: LatentEnergy, params: Params, held: Held) -> LatentEnergy:
     """The energy with the widths that suit rows which it has not seen."""
-    units, group = energy.units, min(GROUP, energy.n_members)
-    assert units is not None
-    pieces, sharper = unseen_rows(energy, params, held, group), 1.0
+    assert energy.units is not None
+    pieces = unseen_rows(energy, params, held, min(GROUP, energy.n_members))
     if not pieces:
         return energy
-    if held.validation is None and group > 1:
-        ones = unseen_rows(energy, params, held, 1)
-        sharper = sharper_together(
-            likeliest_beta(ones, units), likeliest_beta(pieces, units), energy.n_members
-        )
-    return energy.widened(fitted_widths(pieces, units, energy.narrowest, sharper))
+    sharper = sharper_than_groups(energy, params, held, pieces)
+    return energy.widened(fitted_widths(pieces, energy.units, energy.narrowest, sharper))
+
+
+def sharper_than_groups(
+    energy: LatentEnergy, params: Params, held: Held, pieces: Sequence[Unseen]
+) -> float:
+    """Return how many times sharper all members together should be than a group of them."""
+    assert energy.units is not None
+    if held.validation is not None or energy.n_members < GROUP:
+        return 1.0
+    ones = unseen_rows(energy, params, held, 1)
+    of_one, of_group = (likeliest_beta(some, energy.units) for some in (ones, pieces))
+    return sharper_together(of_one, of_group, energy.n_members)

@@ -102,6 +102,12 @@ class ProgressLine:
             self.line.show(self.text)
         return False
 
+    def note(self, text: str) -> None:
+        """Show what was done, and the seconds."""
+        self.drawn = time.perf_counter()
+        self.text = f"{self.name}: {text}, {self.drawn - self.began:.1f} s"
+        self.line.show(self.text)
+
     def close(self, *_: Any) -> None:
         """Leave the last line."""
         self.line.close(self.text)

@@ -17,11 +17,13 @@ from sklearn.utils.validation import validate_data
 from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
 from sklearn_ebm._conformal import Conformal, conformal_of
 from sklearn_ebm._densities import PREDICTIONS, Densities
-from sklearn_ebm._density_learning import LearnedDensity, Parts, learn_density
+from sklearn_ebm._density_learning import LearnedDensity, Parts
 from sklearn_ebm._density_parts import resolve_density_parts
+from sklearn_ebm._energy_learning import learn_energy
 from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
 from sklearn_ebm._learning import Start
-from sklearn_ebm._members import GROUP, Answers, unseen_rows
+from sklearn_ebm._member_tasks import MemberTasks
+from sklearn_ebm._members import Answers
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._registry import unknown_name
@@ -33,7 +35,9 @@ from sklearn_ebm._validation import (
 )
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm._widths import likeliest_beta
-from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.folds import Progress
 from sklearn_ebm.exceptions import FewAnswersWarning
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import Negatives
@@ -66,7 +70,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     Parameters
     ----------
-    energy : {"experts", "decoder"} or LatentEnergy, default="experts"
+    energy : {"experts", "decoder"} or ConditionalEnergy, default="experts"
         G, by name or as an object: `sklearn_ebm.energies.Experts`, `sklearn_ebm.energies.Decoder`.
     loss : str or Loss, default="nll"
         ``"nll"``: the likelihood. ``"energy"``: pushes down only, safe because energies are
@@ -123,7 +127,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     Attributes
     ----------
-    energy_ : LatentEnergy
+    energy_ : ConditionalEnergy
         The energy as it was prepared for the rows.
     params_ : dict of str to ndarray
         What was learnt.
@@ -187,7 +191,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     def __init__(
         self,
-        energy: str | LatentEnergy = "experts",
+        energy: str | ConditionalEnergy = "experts",
         loss: str | Loss = "nll",
         *,
         n_latents: int | None = None,
@@ -318,9 +322,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             }  # fmt: skip
 
         task = FitTask(self, X, given_y, sample_weight, state)
-        with self._watch(task, parts) as watch:
-            learned = learn_density(
-                parts, rows, start=start, rng=np.random.RandomState(seed), watch=watch,
+        with self._watch(task, parts) as (watch, progress):
+            learned = learn_energy(
+                parts, rows, start=start, seed=seed, watch=watch, progress=progress,
                 validation=held_out, fraction=fraction if leaves_out else None, **settings,
             )  # fmt: skip
         beta = self._chosen_beta(learned, parts)
@@ -409,34 +413,37 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "positive weight; pass X_val and y_val, or use early_stopping=False."
             )
 
-    def _start(self, energy: LatentEnergy, same_width: bool, n_outputs: int) -> Start | None:
+    def _start(self, energy: ConditionalEnergy, same_width: bool, n_outputs: int) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and it fits."""
         if not self.warm_start or "params_" not in vars(self):
+            return None
+        if isinstance(energy, BankEnergy):  # counts anew, whatever there was
             return None
         if not same_width or self.n_outputs_ != n_outputs or repr(energy) != self._asked_energy:
             return None
         return Start(self.energy_, self.params_)
 
     @contextmanager
-    def _watch(self, task: FitTask, parts: Parts) -> Iterator[Watch]:
+    def _watch(self, task: FitTask, parts: Parts) -> Iterator[tuple[Watch, Progress]]:
         """Who looks on: callbacks, the progress line, and held-out rows that may end learning."""
         patience = self.n_iter_no_change if self.early_stopping else None
         with ExitStack() as stack:
-            onlookers = task.onlookers
+            onlookers, line = task.onlookers, None
             if self.verbose:
                 name = f"{type(parts.energy).__name__.lower()}, {LOSSES.name_of(parts.loss)}"
-                onlookers = (*onlookers, stack.enter_context(ProgressLine(name)))
-            yield Watch(onlookers, patience, outlives_interrupts=True)
+                line = stack.enter_context(ProgressLine(name))
+                onlookers = (*onlookers, line)
+            watch = Watch(onlookers, patience, outlives_interrupts=True)
+            yield watch, MemberTasks(task, line)
 
     def _chosen_beta(self, learned: LearnedDensity, parts: Parts) -> float:
         """The β of the density: as given, or of largest likelihood of rows not learnt from."""
         if not isinstance(self.beta, str):
             return float(self.beta)
-        energy = learned.energy
-        pieces = unseen_rows(energy, learned.params, learned.unseen, min(GROUP, energy.n_members))
-        assert energy.units is not None
+        assert learned.energy.units is not None
         try:
-            return likeliest_beta(pieces, energy.units, minimum=parts.minimum)
+            pieces = learned.unseen()
+            return likeliest_beta(pieces, learned.energy.units, minimum=parts.minimum)
         except KeyboardInterrupt:
             learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
             learned.converged = False

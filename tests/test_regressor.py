@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas
@@ -20,7 +21,7 @@ from sklearn_ebm import LatentEBMRegressor, _callbacks, _watch, losses
 from sklearn_ebm._density_learning import learn_density
 from sklearn_ebm._density_objective import DensityObjective
 from sklearn_ebm._density_parts import resolve_density_parts
-from sklearn_ebm._members import Answers, member_rows, unseen_rows
+from sklearn_ebm._members import Answers, member_rows
 from sklearn_ebm._widths import likeliest_beta
 from sklearn_ebm.energies import Decoder, Experts, Linear
 from sklearn_ebm.energies.laws import gibbs_law
@@ -401,7 +402,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("parameters", "message"), REFUSED, ids=lambda value: str(value)[:40])
 def test_what_cannot_learn_is_refused_before_any_work(parameters, message, monkeypatch):
-    monkeypatch.setattr("sklearn_ebm.regressor.learn_density", None)  # nothing is learnt
+    monkeypatch.setattr("sklearn_ebm.regressor.learn_energy", None)  # nothing is learnt
     settings = {"energy": ENERGIES["experts"], **parameters}
     if parameters.get("n_latents") == 0 or parameters.get("n_latents") == 2:
         monkeypatch.undo()  # settings of an energy are refused where it is prepared
@@ -544,14 +545,14 @@ def test_weights_choose_beta():
 
 
 def test_member_rows_share_nothing():
-    kept, out = member_rows(50, 4, 0.1, np.random.RandomState(0))
+    kept, out = member_rows(50, 4, np.random.RandomState(0), 0.1)
     assert kept.shape == (4, 45) and out.shape == (4, 5)
     assert len(np.unique(out)) == 10 and (out[::2] == out[1::2]).all()  # two members, one part
     for mine, others in zip(kept, out, strict=True):
         assert set(mine) | set(others) == set(range(50)) and not set(mine) & set(others)
-    kept, out = member_rows(50, 4, None, np.random.RandomState(0))
+    kept, out = member_rows(50, 4, np.random.RandomState(0), None)
     assert out is None and all(set(mine) == set(range(50)) for mine in kept)
-    kept, out = member_rows(2, 3, 0.9, np.random.RandomState(0))
+    kept, out = member_rows(2, 3, np.random.RandomState(0), 0.9)
     assert kept.shape == out.shape == (3, 1)
 
 
@@ -563,14 +564,14 @@ def learned_with(energy, inference, fraction, passes=6):
     learned = learn_density(
         parts, rows, C=1.0, tol=1e-4, max_iter=passes, start=None,
         rng=np.random.RandomState(0), watch=_watch.Watch(patience=passes), validation=None,
-        fraction=fraction,
+        divide=partial(member_rows, fraction=fraction),
     )  # fmt: skip
     return learned, rows
 
 
 def test_each_member_is_judged_by_the_rows_that_it_has_not_seen(energy, inference):
     learned, rows = learned_with(energy, inference, 0.2)
-    out = learned.unseen.left_out
+    out = learned.held.left_out
     assert out.shape == (2, 40) and set(out[0]) == set(out[1])
     answers = learned.energy.represented_answers(rows.y)[out][:, :, None]
     line = learned.energy.linearize_members(
@@ -585,11 +586,11 @@ def test_each_member_is_judged_by_the_rows_that_it_has_not_seen(energy, inferenc
 def test_each_pair_of_members_speaks_of_beta_by_the_rows_that_it_has_not_seen(inference):
     learned, rows = learned_with("experts", inference, 0.2)
     minimum = inference == "min"
-    pieces = unseen_rows(learned.energy, learned.params, learned.unseen, 2)
+    pieces = learned.unseen()
     best = likeliest_beta(pieces, learned.energy.units, minimum=minimum)
 
     def held_out(beta):
-        out = learned.unseen.left_out[0]
+        out = learned.held.left_out[0]
         parabolas = learned.energy.known(learned.params, X[out], [0, 1])
         law = gibbs_law(parabolas, beta, learned.energy.units, minimum=minimum)
         return rows.weight[out] @ law.logpdf(Y[out])
@@ -615,11 +616,11 @@ def test_the_objective_draws_the_same_wrong_answers_each_time(energy):
 def test_rows_given_to_be_held_out_leave_all_others_to_every_member(monkeypatch):
     seen = []
 
-    def recording(n_rows, n_members, fraction, rng):
+    def recording(n_rows, n_members, rng, fraction):
         seen.append(fraction)
-        return member_rows(n_rows, n_members, fraction, rng)
+        return member_rows(n_rows, n_members, rng, fraction)
 
-    monkeypatch.setattr("sklearn_ebm._density_learning.member_rows", recording)
+    monkeypatch.setattr("sklearn_ebm._energy_learning.member_rows", recording)
     regressor(max_iter=1).fit(X, Y, X_val=X, y_val=Y)
     regressor(max_iter=1, validation_fraction=0.3).fit(X, Y)
     regressor(max_iter=1, early_stopping=False).fit(X, Y)
@@ -821,7 +822,7 @@ def test_a_request_to_stop_is_honoured(energy):
 def test_a_failure_ends_the_callbacks_and_leaves_the_estimator(monkeypatch):
     recorder = Recorder()
     reg = regressor().set_callbacks(recorder)
-    monkeypatch.setattr("sklearn_ebm.regressor.learn_density", press_ctrl_c)
+    monkeypatch.setattr("sklearn_ebm.regressor.learn_energy", press_ctrl_c)
     before = dict(vars(reg))
     with pytest.raises(KeyboardInterrupt):
         reg.fit(X, Y)

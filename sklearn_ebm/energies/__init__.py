@@ -1,7 +1,10 @@
 """Energies: what is learnt. Low where x and y fit."""
 
 from sklearn_ebm._registry import Registry
+from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.blend import Blend
+from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.decoder import Decoder
 from sklearn_ebm.energies.experts import Experts
 from sklearn_ebm.energies.featured import Featured
@@ -24,7 +27,7 @@ ENERGIES: Registry[Energy] = Registry(
     },
 )
 
-#: Every energy of continuous answers by its name.
+#: Every energy of continuous answers that is learnt by its gradient, by its name.
 LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     "energy",
     LatentEnergy,  # type: ignore[type-abstract]
@@ -34,10 +37,31 @@ LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     },
 )
 
+#: Every energy of continuous answers that is learnt by counting, by its name.
+BANK_ENERGIES: Registry[BankEnergy] = Registry(
+    "energy",
+    BankEnergy,  # type: ignore[type-abstract]
+    {
+        "blend": Blend,
+    },
+)
+
+#: Every energy of continuous answers by its name.
+CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
+    "energy",
+    ConditionalEnergy,  # type: ignore[type-abstract]
+    {**LATENT_ENERGIES, **BANK_ENERGIES},
+)
+
 __all__ = [
+    "BANK_ENERGIES",
+    "CONDITIONAL_ENERGIES",
     "ENERGIES",
     "LATENT_ENERGIES",
     "MLP",
+    "BankEnergy",
+    "Blend",
+    "ConditionalEnergy",
     "Decoder",
     "Energy",
     "Experts",

@@ -4,87 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._params import Array, Index, Params
+from sklearn_ebm._params import Array, Params
+from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
+from sklearn_ebm.energies.locations import Location
 
+# Rounds of expectation maximisation.
 ROUNDS = 300
-
-
-class UnitRows(NamedTuple):
-    """Rows to learn from, columns and answers in units.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n, d)
-    y : ndarray of shape (n, q)
-    weight : ndarray of shape (n,)
-        Of mean 1.
-    """
-
-    X: Array
-    y: Array
-    weight: npt.NDArray[np.float64]
-
-    def take(self, rows: Index) -> UnitRows:
-        """Return some of the rows."""
-        return UnitRows(self.X[rows], self.y[rows], self.weight[rows])
-
-
-class Folds(NamedTuple):
-    """Which rows are left out together, and which of them judge.
-
-    Attributes
-    ----------
-    of_row : ndarray of int of shape (n,)
-        The fold of each row, from 0 on. Rows with equal columns share one.
-    judged : ndarray of int of shape (m,)
-        Rows whose out-of-fold densities choose the prior; sorted.
-    """
-
-    of_row: Index
-    judged: Index
-
-    @property
-    def n_folds(self) -> int:
-        """How many folds there are."""
-        return int(self.of_row.max()) + 1
-
-    def judging(self) -> list[tuple[Index, Index, Index]]:
-        """For each fold with judges: its judges, their places in `judged`, and the other folds."""
-        of_judge = self.of_row[self.judged]
-        return [
-            (
-                self.judged[of_judge == fold],
-                np.flatnonzero(of_judge == fold),
-                np.flatnonzero(self.of_row != fold),
-            )
-            for fold in np.unique(of_judge)
-        ]
-
-
-class Located(NamedTuple):
-    """What a location says of rows.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (n, q)
-        Where the answers are expected, in units.
-    features : ndarray of shape (n, e)
-        What else it knows, as further columns: what each regressor says, how far they are apart.
-    """
-
-    mean: Array
-    features: Array
-
-    def take(self, rows: Any) -> Located:
-        """Return some of the rows."""
-        return Located(self.mean[rows], self.features[rows])
 
 
 class BankEnergy(ConditionalEnergy):
@@ -95,7 +28,8 @@ class BankEnergy(ConditionalEnergy):
         F(x, y) = −log Σ_b ρ_b Σ_z p_b(y, z | x)
 
     Each element b of the bank is a mixture of Gaussians of its own, counted from the rows. What is
-    learnt by the likelihood is the prior ρ, from densities of rows that were left out.
+    learnt by the likelihood is the prior ρ, from densities of rows that were left out. The last
+    elements are backgrounds: Gaussians about the mean of all answers, whose prior never vanishes.
 
     Attributes
     ----------
@@ -105,13 +39,21 @@ class BankEnergy(ConditionalEnergy):
         blend.
     location : Location or None
         As it was learnt; members of a blend are handed what that of the blend says.
+    backgrounds : Backgrounds or None
+        As they were learnt; members of a blend have none of their own.
+    floor : ndarray of shape (q,) or None
+        The least scale of each answer, in units.
+    companion : bool
+        Whether the location of a blend listens to its mean, ``mean(X)``, besides regressors.
     """
 
     normalized = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
-    settled = ("units", "location", "floor")
+    settled: ClassVar[tuple[str, ...]] = ("units", "location", "backgrounds", "floor")
+    companion: ClassVar[bool] = False
     base: Any = None
-    location: Any = None
+    location: Location | None = None
+    backgrounds: Backgrounds | None = None
     floor: Array | None = None
 
     @property
@@ -120,11 +62,11 @@ class BankEnergy(ConditionalEnergy):
         assert self.floor is not None
         return self.floor
 
-    def known(self, params: Params, X: Any) -> Parabolas:
-        """All elements, with the prior ``params["log_prior"]``, as one mixture of each row."""
-        rows = self.represented(X)
-        located = None if self.location is None else self.location(rows)
-        return Parabolas.joined(self.elements(rows, located), params["log_prior"])
+    @property
+    def least_log_density(self) -> float:
+        """What log p(y | x) is at least, in nats, for answers that the backgrounds reach."""
+        assert self.units is not None and self.backgrounds is not None
+        return self.backgrounds.least_log_density - self.units.log_unit
 
     def validate(self) -> None:
         """Raise ValueError if a setting cannot be used; the message says what to do."""
@@ -154,21 +96,44 @@ class BankEnergy(ConditionalEnergy):
         -------
         learnt : BankEnergy
         elements : list of Parabolas
-            One for each element of the bank, of ``len(folds.judged)`` rows.
+            One for each element of the bank, of ``len(folds.judged)`` rows; an empty list where
+            there are no judges.
         """
 
     @abstractmethod
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for rows in units."""
 
+    def learnt_alone(
+        self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState
+    ) -> tuple[Self, list[Parabolas]]:
+        """`learnt`, with a location of its own where it needs one."""
+        if self.base is None:
+            return self.learnt(rows, folds, None, floor, rng)
+        location, located = Location(self.base).learnt(rows, folds, rng)
+        other, elements = self.learnt(rows, folds, located, floor, rng)
+        other.location = location
+        return other, elements
+
+    def elements_alone(self, X: Array) -> list[Parabolas]:
+        """`elements`, with what its own location says."""
+        return self.elements(X, None if self.location is None else self.location(X))
+
+    def known(self, params: Params, X: Any) -> Parabolas:
+        """All elements, with the prior ``params["log_prior"]``, as one mixture of each row."""
+        assert self.backgrounds is not None
+        rows = self.represented(X)
+        elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
+        spoken = np.flatnonzero(np.isfinite(params["log_prior"]))
+        return Parabolas.joined([elements[b] for b in spoken], params["log_prior"][spoken])
+
 
 def most_likely_prior(
     log_density: Array,
     weight: npt.NDArray[np.float64],
-    counted: Array,
     least: Array,
     rounds: int = ROUNDS,
-) -> Array:
+) -> tuple[Array, Array]:
     """Return log ρ of a bank, by expectation maximisation on rows that were not learnt from.
 
     Parameters
@@ -176,11 +141,15 @@ def most_likely_prior(
     log_density : ndarray of shape (m, B)
         log p_b(y | x) of each row.
     weight : ndarray of shape (m,)
-    counted : ndarray of shape (B,)
-        Rows that speak for each element before any is seen.
     least : ndarray of shape (B,)
         What no prior goes below.
     rounds : int
+
+    Returns
+    -------
+    log_prior : ndarray of shape (B,)
+    curve : ndarray of shape (rounds,)
+        Mean negative log-likelihood before each round, in nats.
 
     Examples
     --------
@@ -188,22 +157,24 @@ def most_likely_prior(
     where 3/(1 + ρ₁) = 3/(4 − 3ρ₁), at ρ₁ = ¾:
 
     >>> log_density = np.log([[0.4, 0.2], [0.4, 0.2], [0.4, 0.2], [0.1, 0.4]])
-    >>> prior = most_likely_prior(log_density, np.ones(4), np.zeros(2), np.zeros(2))
-    >>> np.exp(prior).round(4)
+    >>> log_prior, _ = most_likely_prior(log_density, np.ones(4), np.zeros(2))
+    >>> np.exp(log_prior).round(4)
     array([0.75, 0.25])
     """
     # A row that is beyond all elements speaks for none of them.
     log_density = np.maximum(log_density, np.finfo(np.float64).min)
     highest = log_density.max(axis=1, keepdims=True)
     likelihood = np.exp(log_density - highest) + np.finfo(np.float64).tiny
-    prior = np.full(log_density.shape[1], 1 / log_density.shape[1])
-    for _ in range(rounds):
-        share = likelihood * prior
-        prior = (weight / share.sum(axis=1)) @ share + counted
+    weight = weight / weight.sum()
+    prior, curve = np.full(log_density.shape[1], 1 / log_density.shape[1]), np.empty(rounds)
+    for step in range(rounds):
+        total = likelihood @ prior
+        curve[step] = -float(weight @ (np.log(total) + highest[:, 0]))
+        prior = prior * ((weight / total) @ likelihood)
         prior /= prior.sum()
     prior = np.maximum(prior, least)
-    log_prior: Array = np.log(prior / prior.sum() + np.finfo(np.float64).tiny)
-    return log_prior
+    with np.errstate(divide="ignore"):
+        return np.log(prior / prior.sum()), curve
 
 
 def bank_of(elements: Sequence[Parabolas], y: Array) -> Array:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array
@@ -118,6 +118,20 @@ class Parabolas(NamedTuple):
             np.concatenate([self.means, means], axis=1),
             np.concatenate([self.factors, factors], axis=1),
         )
+
+    def in_units(self, units: Units) -> Parabolas:
+        """Return the same energies of answers that were in `units`, and are no longer."""
+        return Parabolas(
+            self.levels + units.log_unit,
+            self.means * units.answer_unit + units.answer_origin,
+            self.factors * units.answer_unit[:, None],
+        )
+
+    def mean(self) -> Array:
+        """E y of each row, (n, q), at β = 1."""
+        masses = np.log(np.diagonal(self.factors, axis1=-2, axis2=-1)).sum(axis=-1) - self.levels
+        shares = softmax(masses, axis=1)
+        return np.einsum("nz,nzq->nq", shares, self.means)
 
     def take(self, rows: Any) -> Parabolas:
         """Return some of the rows."""

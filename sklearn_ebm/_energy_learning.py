@@ -1,0 +1,71 @@
+"""From any energy of continuous answers and data to what predicts: by gradients or by counting."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from sklearn_ebm._bank_learning import learn_bank
+from sklearn_ebm._density_learning import LearnedDensity, Parts, learn_density
+from sklearn_ebm._learning import Start
+from sklearn_ebm._members import Answers, Division, member_rows
+from sklearn_ebm._watch import Watch
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.folds import Progress
+from sklearn_ebm.energies.latent import LatentEnergy
+
+
+def learn_energy(
+    parts: Parts,
+    rows: Answers,
+    *,
+    C: float,
+    tol: float,
+    max_iter: int | None,
+    start: Start | None,
+    seed: int,
+    watch: Watch,
+    progress: Progress,
+    validation: Answers | None,
+    fraction: float | None,
+) -> LearnedDensity:
+    """Learn an energy in the way that is its own.
+
+    Parameters
+    ----------
+    parts : Parts
+    rows : Answers
+        Of positive weight.
+    C, tol, max_iter, start, validation
+        What `learn_density` takes.
+    seed : int
+    watch : Watch
+        Follows learning by gradients.
+    progress : Progress
+        Follows learning by counting.
+    fraction : float or None
+        Share of the rows that each member leaves out that is learnt by gradients, where there is
+        no `validation`; None for none.
+    """
+    rng = np.random.RandomState(seed)
+    by_gradients = partial(learn_density, C=C, tol=tol, max_iter=max_iter)
+    if isinstance(parts.energy, LatentEnergy):
+        return by_gradients(
+            parts, rows, start=start, rng=rng, watch=watch, validation=validation,
+            divide=partial(member_rows, fraction=fraction),
+        )  # fmt: skip
+    assert isinstance(parts.energy, BankEnergy)
+
+    def member(
+        energy: LatentEnergy, rows: Answers, divide: Division, rng: np.random.RandomState
+    ) -> LearnedDensity:
+        return by_gradients(
+            parts._replace(energy=energy), rows, start=None, rng=rng,
+            watch=Watch((), watch.patience), validation=None, divide=divide,
+        )  # fmt: skip
+
+    learned, _ = learn_bank(
+        parts.energy, rows, rng=rng, progress=progress, gradients=member, validation=validation
+    )
+    return learned

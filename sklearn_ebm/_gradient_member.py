@@ -1,0 +1,123 @@
+"""An energy learnt by gradients, as one bank of a blend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_ebm._density_learning import LearnedDensity
+from sklearn_ebm._members import GROUP, Answers, Division, fold_rows, sharper_than_groups
+from sklearn_ebm._params import Array, Index, Params
+from sklearn_ebm._widths import FACTORS
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.laws import Parabolas, Widths
+
+#: Learns an energy from rows: (energy, rows, division, generator).
+LearnGradients: TypeAlias = Callable[
+    [LatentEnergy, Answers, Division, np.random.RandomState], LearnedDensity
+]
+
+
+class GradientMember(BankEnergy):
+    """An energy that is learnt in folds: two of its members leave out each of them.
+
+    So both say what they are worth on rows that they have not seen. Each width of a bank is one
+    element.
+
+    Parameters
+    ----------
+    energy : LatentEnergy
+    learn : callable
+        How it is learnt.
+
+    Attributes
+    ----------
+    params_ : dict of str to ndarray
+    sharper_ : float
+        How many times sharper all members together should be than two of them.
+    out_of_fold_mean : ndarray of shape (n, q)
+        Of the rows that were learnt from; only until the blend is learnt.
+    """
+
+    companion = True
+    settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "params_", "sharper_")
+    params_: Params
+    sharper_: float
+    out_of_fold_mean: Array
+
+    def __init__(self, energy: LatentEnergy, learn: LearnGradients | None = None) -> None:
+        self.energy = energy
+        self.learn = learn
+
+    def learnt(
+        self,
+        rows: UnitRows,
+        folds: Folds,
+        location: Located | None,
+        floor: Array,
+        rng: np.random.RandomState,
+    ) -> tuple[GradientMember, list[Parabolas]]:
+        """Learn the energy, and say what pairs of members know of the folds that they left out."""
+        assert self.learn is not None
+        energy = clone(self.energy)
+        if "n_members" not in energy.get_params():
+            raise ValueError(
+                f"energy {type(energy).__name__} has no parameter n_members, but a blend needs two "
+                "members for each fold of the rows; give it one, or use it alone."
+            )
+        energy.set_params(n_members=GROUP * folds.n_folds)
+
+        def divide(n_rows: int, n_members: int, rng: np.random.RandomState) -> tuple[Index, Index]:
+            return fold_rows(n_rows, n_members, rng, folds.of_row)
+
+        learned = self.learn(energy, Answers(*rows), divide, rng)
+        assert isinstance(learned.energy, LatentEnergy) and learned.held is not None
+        other = GradientMember(learned.energy.widened(None))
+        other.params_, other.floor = learned.params, np.maximum(floor, other.energy.narrowest)
+        pieces = learned.unseen()
+        other.sharper_ = sharper_than_groups(other.energy, other.params_, learned.held, pieces)
+        return other, other._out_of_fold(rows, folds)
+
+    def _out_of_fold(self, rows: UnitRows, folds: Folds) -> list[Parabolas]:
+        """Elements of the rows that judge, and the mean of all rows."""
+        self.out_of_fold_mean = np.empty_like(rows.y)
+        blocks, places = [], []
+        for fold in range(folds.n_folds):
+            left_out = np.flatnonzero(folds.of_row == fold)
+            pair = [*range(GROUP * fold, GROUP * (fold + 1))]
+            said = self._parabolas(rows.X[left_out], pair)
+            self.out_of_fold_mean[left_out] = said.mean()
+            judges = np.flatnonzero(np.isin(left_out, folds.judged, assume_unique=True))
+            blocks.append(said.take(judges))
+            places.append(left_out[judges])
+            folds.progress.ended("fold")
+        joined = Parabolas.stacked(blocks).take(np.argsort(np.concatenate(places)))
+        return self._widened(joined, 1.0)
+
+    def _parabolas(self, X: Array, members: list[int] | None = None) -> Parabolas:
+        """Energies of rows in units, in which its own units are little else than 1."""
+        units = self.energy.units
+        assert units is not None
+        return self.energy.parabolas(self.params_, X, members).in_units(units)
+
+    def _widened(self, parabolas: Parabolas, sharper: float) -> list[Parabolas]:
+        assert self.floor is not None
+        widths = [Widths.single(factor / np.sqrt(sharper)) for factor in FACTORS]
+        return [parabolas.widened(width, self.floor) for width in widths]
+
+    def mean(self, X: Array) -> Array:
+        """Means of rows in units, (n, q)."""
+        return self._parabolas(X).mean()
+
+    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
+        """One for each width."""
+        return self._widened(self._parabolas(X), self.sharper_)
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Return how many numbers of each row inference needs."""
+        return len(FACTORS) * self.energy.width(n_features, n_answers)

@@ -1,0 +1,137 @@
+"""Rows in units, their folds, and what a location says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._params import Array, Index
+
+# Folds where there are fewer rows than this, and where there are more.
+FEW_ROWS, FOLDS = 2_000, (10, 5)
+
+# With more rows than this, so many of one fold judge for all.
+MOST_JUDGES, JUDGES_OF_MANY = 6_000, 2_000
+
+
+class Progress:
+    """Is told how far learning is, and may cut it short; this one does nothing."""
+
+    def skips(self, member: str) -> bool:
+        """Whether a member is not to be learnt."""
+        return False
+
+    def ended(self, what: str) -> bool:
+        """Take note of a fold, location or member; whether to stop after the member."""
+        return False
+
+
+SILENT = Progress()
+
+
+class UnitRows(NamedTuple):
+    """Rows to learn from, columns and answers in units.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d)
+    y : ndarray of shape (n, q)
+    weight : ndarray of shape (n,)
+        Of mean 1.
+    """
+
+    X: Array
+    y: Array
+    weight: npt.NDArray[np.float64]
+
+    def take(self, rows: Index) -> UnitRows:
+        """Return some of the rows."""
+        return UnitRows(self.X[rows], self.y[rows], self.weight[rows])
+
+
+class Folds(NamedTuple):
+    """Which rows are left out together, and which of them judge.
+
+    Attributes
+    ----------
+    of_row : ndarray of int of shape (n,)
+        The fold of each row, from 0 on. Rows with equal columns share one.
+    judged : ndarray of int of shape (m,)
+        Rows whose out-of-fold densities choose the prior; sorted.
+    progress : Progress
+        Is told of each fold and member that is learnt.
+    """
+
+    of_row: Index
+    judged: Index
+    progress: Progress = SILENT
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        return int(self.of_row.max()) + 1
+
+    def judging(self) -> Iterator[tuple[Index, Index, Index]]:
+        """For each fold with judges: its judges, their places in `judged`, and the other folds."""
+        of_judge = self.of_row[self.judged]
+        for fold in np.unique(of_judge):
+            places = np.flatnonzero(of_judge == fold)
+            yield self.judged[places], places, np.flatnonzero(self.of_row != fold)
+            self.progress.ended("fold")
+
+
+class Located(NamedTuple):
+    """What a location says of rows.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n, q)
+        Where the answers are expected, in units.
+    features : ndarray of shape (n, e)
+        What else it knows, as further columns: what each regressor says, how far they are apart.
+    """
+
+    mean: Array
+    features: Array
+
+    def take(self, rows: Any) -> Located:
+        """Return some of the rows."""
+        return Located(self.mean[rows], self.features[rows])
+
+
+def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = Progress()) -> Folds:
+    """Divide rows into folds, those with equal columns together, and choose who judges.
+
+    Where all rows have equal columns, they are divided all the same.
+
+    Examples
+    --------
+    Rows 0 and 2 are equal; three folds are left:
+
+    >>> folds = folds_of(np.array([[1.0], [2.0], [1.0], [3.0]]), np.random.RandomState(0))
+    >>> folds.n_folds, bool(folds.of_row[0] == folds.of_row[2]), folds.judged
+    (3, True, array([0, 1, 2, 3]))
+    """
+    n_rows = len(X)
+    distinct, group = np.unique(X, axis=0, return_inverse=True)
+    n_groups, group = len(distinct), group.reshape(-1)
+    if n_groups == 1:
+        n_groups, group = n_rows, np.arange(n_rows)
+    n_folds = min(FOLDS[0] if n_rows < FEW_ROWS else FOLDS[1], n_groups)
+    order = rng.permutation(n_groups)
+    size = np.bincount(group, minlength=n_groups)[order]
+    # A group belongs to the fold in which its middle lies, with at least one group to each fold.
+    middle = (np.cumsum(size) - 0.5 * size) * n_folds / n_rows
+    _, fold_in_order = np.unique(middle.astype(np.intp), return_inverse=True)
+    of_group = np.empty(n_groups, dtype=np.intp)
+    of_group[order] = fold_in_order.reshape(-1)
+    of_row = of_group[group]
+    judged = np.arange(n_rows)
+    if n_rows > MOST_JUDGES:
+        first = np.flatnonzero(of_row == 0)
+        some = rng.permutation(len(first))[:JUDGES_OF_MANY]
+        judged = np.sort(first[some])
+    return Folds(of_row, judged, progress)
