@@ -8,6 +8,7 @@ from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.linear import Linear
+from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
 from sklearn_ebm.energies.torch_module import TorchModule
@@ -46,6 +47,7 @@ __all__ = [
     "LatentEnergy",
     "Linear",
     "Linearization",
+    "Memory",
     "Prototypes",
     "TorchModule",
 ]
