@@ -109,7 +109,7 @@ class BankEnergy(ConditionalEnergy):
 
     normalized = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
-    settled = ("units", "location", "floor")
+    settled: ClassVar[tuple[str, ...]] = ("units", "location", "floor")
     base: Any = None
     location: Any = None
     floor: Array | None = None

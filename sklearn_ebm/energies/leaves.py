@@ -60,7 +60,7 @@ class SharedLeaves(NamedTuple):
 
     @classmethod
     def of(cls, forest: Any, X: Array, weight: Array) -> SharedLeaves:
-        """Return the leaves of the rows X (n, d), which may be other rows than those it was fitted to.
+        """Return the leaves of the rows X (n, d), not only those it was fitted to.
 
         Parameters
         ----------

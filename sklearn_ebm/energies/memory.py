@@ -99,10 +99,22 @@ class Memory(BankEnergy):
 
     Examples
     --------
-    Rows with two answers each; between them nothing is likely.
+    Two rows with the answers −1 and 1. Near each of them its own answer speaks alone, so that the
+    deviation is 0 and h = c0 S = 0.5; the density there is N(0; 0, 0.5²) = 0.7979, and that of the
+    other answer e^(−2²/(2 · 0.5²)) = e^−8 of it:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Memory
+    >>> from sklearn_ebm.energies.banks import Folds, UnitRows
+    >>> rows = UnitRows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))
+    >>> energy = Memory(n_trees=3, min_leaf_size=1, bandwidths=((1.0, 0.5),))
+    >>> folds = Folds(np.array([0, 1]), np.array([0, 1]))
+    >>> learnt, _ = energy.learnt(rows, folds, None, np.zeros(1), np.random.RandomState(0))
+    >>> (element,) = learnt.elements(rows.X, None)
+    >>> np.exp(element.log_prob(rows.y)).round(4)
+    array([0.7979, 0.7979])
+    >>> element.log_prob(rows.y[::-1]) - element.log_prob(rows.y)
+    array([-8., -8.])
     """
 
     examples = ({"n_trees": 5}, {"n_trees": 5, "min_leaf_size": (2, 5), "max_features": 0.5})
@@ -223,7 +235,8 @@ class Memory(BankEnergy):
                 n_jobs=workers.n_threads,
             )
             even = (weight == weight[0]).all()
-            forest.fit(columns, np.squeeze(targets), None if even else weight)
+            single = targets.shape[1] == 1
+            forest.fit(columns, targets[:, 0] if single else targets, None if even else weight)
             return SharedLeaves.of(forest, columns, weight)
 
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
