@@ -40,15 +40,12 @@ class GradientMember(BankEnergy):
     params_ : dict of str to ndarray
     sharper_ : float
         How many times sharper all members together should be than two of them.
-    out_of_fold_mean : ndarray of shape (n, q)
-        Of the rows that were learnt from; only until the blend is learnt.
     """
 
     companion = True
     settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "params_", "sharper_")
     params_: Params
     sharper_: float
-    out_of_fold_mean: Array
 
     def __init__(self, energy: LatentEnergy, learn: LearnGradients | None = None) -> None:
         self.energy = energy
@@ -81,21 +78,22 @@ class GradientMember(BankEnergy):
         other.params_, other.floor = learned.params, np.maximum(floor, other.energy.narrowest)
         pieces = learned.unseen()
         other.sharper_ = sharper_than_groups(other.energy, other.params_, learned.held, pieces)
-        return other, other._out_of_fold(rows, folds)
+        return other, other._left_out(rows, folds)
 
-    def _out_of_fold(self, rows: UnitRows, folds: Folds) -> list[Parabolas]:
+    def _left_out(self, rows: UnitRows, folds: Folds) -> list[Parabolas]:
         """Elements of the rows that judge, and the mean of all rows."""
-        self.out_of_fold_mean = np.empty_like(rows.y)
+        mean, deviation = np.empty_like(rows.y), np.empty_like(rows.y)
         blocks, places = [], []
         for fold in range(folds.n_folds):
             left_out = np.flatnonzero(folds.of_row == fold)
             pair = [*range(GROUP * fold, GROUP * (fold + 1))]
             said = self._parabolas(rows.X[left_out], pair)
-            self.out_of_fold_mean[left_out] = said.mean()
+            mean[left_out], deviation[left_out] = said.moments()
             judges = np.flatnonzero(np.isin(left_out, folds.judged, assume_unique=True))
             blocks.append(said.take(judges))
             places.append(left_out[judges])
             folds.progress.ended("fold")
+        self.out_of_fold = mean, deviation
         joined = Parabolas.stacked(blocks).take(np.argsort(np.concatenate(places)))
         return self._widened(joined, 1.0)
 
@@ -110,9 +108,9 @@ class GradientMember(BankEnergy):
         widths = [Widths.single(factor / np.sqrt(sharper)) for factor in FACTORS]
         return [parabolas.widened(width, self.floor) for width in widths]
 
-    def mean(self, X: Array) -> Array:
-        """Means of rows in units, (n, q)."""
-        return self._parabolas(X).mean()
+    def opinion(self, X: Array) -> tuple[Array, Array]:
+        """Mean and deviation of rows in units, (n, q) each."""
+        return self._parabolas(X).moments()
 
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """One for each width."""

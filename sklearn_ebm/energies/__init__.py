@@ -11,6 +11,8 @@ from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.linear import Linear
+from sklearn_ebm.energies.memory import Memory
+from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
 from sklearn_ebm.energies.torch_module import TorchModule
@@ -42,6 +44,7 @@ BANK_ENERGIES: Registry[BankEnergy] = Registry(
     "energy",
     BankEnergy,  # type: ignore[type-abstract]
     {
+        "memory": Memory,
         "blend": Blend,
     },
 )
@@ -70,6 +73,8 @@ __all__ = [
     "LatentEnergy",
     "Linear",
     "Linearization",
+    "Memory",
+    "Memory",
     "Prototypes",
     "TorchModule",
 ]

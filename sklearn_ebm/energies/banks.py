@@ -44,13 +44,16 @@ class BankEnergy(ConditionalEnergy):
     floor : ndarray of shape (q,) or None
         The least scale of each answer, in units.
     companion : bool
-        Whether the location of a blend listens to its mean, ``mean(X)``, besides regressors.
+        Whether the location of a blend listens to its `opinion`, besides those of regressors.
+    out_of_fold : tuple of ndarray or None
+        That opinion of the rows that are learnt from, while a blend is learnt.
     """
 
     normalized = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     settled: ClassVar[tuple[str, ...]] = ("units", "location", "backgrounds", "floor")
     companion: ClassVar[bool] = False
+    out_of_fold: tuple[Array, Array] | None = None
     base: Any = None
     location: Location | None = None
     backgrounds: Backgrounds | None = None
@@ -103,6 +106,10 @@ class BankEnergy(ConditionalEnergy):
     @abstractmethod
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for rows in units."""
+
+    def opinion(self, X: Array) -> tuple[Array, Array]:
+        """Mean and deviation of rows in units, (n, q) each, of a companion."""
+        raise NotImplementedError
 
     def learnt_alone(
         self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState

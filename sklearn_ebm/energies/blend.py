@@ -9,11 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.locations import Location
+
+
+# What the last elements are called.
+BACKGROUNDS = "backgrounds"
 
 
 class Blend(BankEnergy):
@@ -38,7 +42,7 @@ class Blend(BankEnergy):
     members_ : tuple of (str, BankEnergy)
         Name, and the energy as it was learnt.
     sizes_ : tuple of int
-        How many elements each of them has.
+        How many elements each of them has; none where only the location listens to it.
     seconds_ : dict of str to float
         What learning the location and each of the members took.
     labels_ : list of (str, int)
@@ -72,13 +76,30 @@ class Blend(BankEnergy):
     def labels_(self) -> list[tuple[str, int]]:
         """Member and element of each entry of the prior."""
         assert self.backgrounds is not None
-        names = [name for name, _ in self.members_] + ["backgrounds"]
+        names = [name for name, _ in self.members_] + [BACKGROUNDS]
         sizes = [*self.sizes_, len(self.backgrounds.widths)]
         return [(name, b) for name, size in zip(names, sizes, strict=True) for b in range(size)]
 
-    def _listens(self) -> bool:
-        """Whether any member needs the location that all share."""
-        return any(_shares(energy) for _, energy in self.members_)
+    def restricted(self, log_prior: Array) -> tuple[Blend, Index]:
+        """Return a copy without what has no prior, and the places of the labels that stay.
+
+        A member of which no element is left goes, unless the location listens to it.
+        """
+        spoken = np.isfinite(log_prior)
+        names = np.array([name for name, _ in self.labels_])
+        heard = {name for name, _ in self.members_ if (names[spoken] == name).any()}
+        located = any(_shares(energy) for name, energy in self.members_ if name in heard)
+        other = copy(self)
+        kept = [
+            (member, size if member[0] in heard else 0)
+            for member, size in zip(self.members_, self.sizes_, strict=True)
+            if member[0] in heard or (located and member[1].companion)
+        ]
+        other.members_, other.sizes_ = (tuple(part) for part in zip(*kept, strict=True))
+        if not located:
+            other.location = None
+        stays = np.isin(names, [*heard, BACKGROUNDS])
+        return other, np.flatnonzero(stays)
 
     def learnt_alone(
         self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState
@@ -110,7 +131,7 @@ class Blend(BankEnergy):
                 continue
             if _shares(energy) and other.location is None:
                 start = time.perf_counter()
-                heard = [member.out_of_fold_mean for _, member, _ in done if member.companion]
+                heard = [member.out_of_fold for _, member, _ in done if member.companion]
                 other.location, location = Location(self.base).learnt(
                     rows, folds, np.random.RandomState(seeds[0]), heard
                 )
@@ -126,6 +147,8 @@ class Blend(BankEnergy):
             other.seconds_[name] = time.perf_counter() - start
             if folds.progress.ended(name):
                 break
+        for _, member, _ in done:
+            member.out_of_fold = None
         other.members_ = tuple((name, learnt) for name, learnt, _ in done)
         other.sizes_ = tuple(len(elements) for *_, elements in done)
         return other, [element for *_, elements in done for element in elements]
@@ -137,11 +160,12 @@ class Blend(BankEnergy):
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return the elements of all members; the location is its own."""
         if self.location is not None:
-            heard = [energy.mean(X) for _, energy in self.members_ if energy.companion]
+            heard = [energy.opinion(X) for _, energy in self.members_ if energy.companion]
             location = self.location(X, heard)
         return [
             element
-            for _, energy in self.members_
+            for (_, energy), size in zip(self.members_, self.sizes_, strict=True)
+            if size
             for element in (
                 energy.elements(X, location) if _shares(energy) else energy.elements_alone(X)
             )

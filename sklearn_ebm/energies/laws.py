@@ -127,11 +127,13 @@ class Parabolas(NamedTuple):
             self.factors * units.answer_unit[:, None],
         )
 
-    def mean(self) -> Array:
-        """E y of each row, (n, q), at β = 1."""
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and deviation of each answer at β = 1, (n, q) each."""
         masses = np.log(np.diagonal(self.factors, axis1=-2, axis2=-1)).sum(axis=-1) - self.levels
         shares = softmax(masses, axis=1)
-        return np.einsum("nz,nzq->nq", shares, self.means)
+        mean = np.einsum("nz,nzq->nq", shares, self.means)
+        spread = np.square(self.factors).sum(axis=-1) + (self.means - mean[:, None]) ** 2
+        return mean, np.sqrt(np.einsum("nz,nzq->nq", shares, spread))
 
     def take(self, rows: Any) -> Parabolas:
         """Return some of the rows."""

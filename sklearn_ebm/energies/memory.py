@@ -1,0 +1,352 @@
+"""A memory of answers: the latent variable is a stored row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.ensemble import ExtraTreesRegressor
+
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._threads import Workers
+from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm.energies.banks import BankEnergy, Folds, Located, UnitRows
+from sklearn_ebm.energies.cells import points_of
+from sklearn_ebm.energies.laws import Parabolas
+from sklearn_ebm.energies.leaves import Moments, SharedLeaves, moments_of, rows_of
+
+VALUES = ("auto", "answers", "residuals")
+
+#: Bandwidths (c, c0): c in local deviations of the values, c0 in deviations of all of them.
+BANDWIDTHS = ((0.05, 0.002), (0.12, 0.002), (0.12, 0.02), (0.3, 0.02), (0.6, 0.01), (1.2, 0.01))
+
+# Residuals beyond so many deviations are told apart no more by trees; sizes count for more.
+CLIPPED, SIZE_COUNTS = 4.0, 1.5
+
+# The deviation of values that are all equal, in units.
+LEAST_SPREAD = 1e-6
+
+
+class Store(NamedTuple):
+    """Stored rows of one forest.
+
+    Attributes
+    ----------
+    leaves : SharedLeaves
+    values : ndarray of shape (n, q)
+        Answers, or what they are away from where they were expected; a single one is sorted.
+    spread : ndarray of shape (q,)
+        Deviation of the values.
+    """
+
+    leaves: SharedLeaves
+    values: Array
+    spread: Array
+
+
+class Memory(BankEnergy):
+    r"""−log w_z(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
+
+    .. code-block:: none
+
+        p(y | x) = Σ_b ρ_b Σ_z w_z(x) N(y; y_z, diag h_b(x)²)
+        h_b(x)²  = (c_b sd(x))² + (c0_b S)²
+
+    The latent z is a stored training row. Its weight is that with which a forest of extremely
+    randomised trees would average its answer: rows that share leaves with x speak for x. sd(x) is
+    the deviation of the answers under these weights, S that of all of them. All bandwidths are
+    kept; which of them are likely is the prior ρ.
+
+    With a location (``base``) the stored rows may be residuals r_z: the kernel then sits at
+    m(x) + r_z, where m(x) is the location, and the trees see what the location knows as further
+    columns.
+
+    Parameters
+    ----------
+    n_trees : int, default=100
+        Trees of each forest.
+    min_leaf_size : int or sequence of int, default=2
+        Least rows of a leaf. Several are elements of the bank, with a forest each.
+    max_features : float, int or {"sqrt", "log2"}, default=1.0
+        Columns that a split is chosen from, as in scikit-learn's forests.
+    bandwidths : sequence of (float, float)
+        Pairs (c, c0), neither negative, and not both of them 0.
+    base : None, "auto", regressor, or list of them, default=None
+        The location; None has none.
+    values : {"auto", "answers", "residuals"}, default="auto"
+        What is stored. "auto" is residuals where there is a location.
+    cell : float, default=0.5
+        Stored values of a row that lie closer together than this share of its bandwidth are merged
+        into one component with their mean and variance: mean and variance of each element are
+        exact, and its total variation changes by less than 0.041 cell³.
+    dropped : float, default=0.01
+        Of several answers, the lightest rows that have no more weight together are left out, which
+        changes the total variation by no more than this.
+
+    References
+    ----------
+    Geurts, Ernst, Wehenkel, "Extremely randomized trees", Machine Learning 63 (2006) 3-42.
+    :doi:`10.1007/s10994-006-6226-1`
+
+    Meinshausen, "Quantile regression forests", Journal of Machine Learning Research 7 (2006)
+    983-999.
+
+    Hothorn, Zeileis, "Predictive distributional modeling using transformation forests", Journal of
+    Computational and Graphical Statistics 30 (2021) 1181-1196.
+    :doi:`10.1080/10618600.2021.1872581`
+
+    Examples
+    --------
+    Two rows with the answers −1 and 1. Near each of them its own answer speaks alone, so that the
+    deviation is 0 and h = c0 S = 0.5; the density there is N(0; 0, 0.5²) = 0.7979, and that of the
+    other answer e^(−2²/(2 · 0.5²)) = e^−8 of it:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import Memory
+    >>> from sklearn_ebm.energies.banks import Folds, UnitRows
+    >>> rows = UnitRows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))
+    >>> energy = Memory(n_trees=3, min_leaf_size=1, bandwidths=((1.0, 0.5),))
+    >>> folds = Folds(np.array([0, 1]), np.array([0, 1]))
+    >>> learnt, _ = energy.learnt(rows, folds, None, np.zeros(1), np.random.RandomState(0))
+    >>> (element,) = learnt.elements(rows.X, None)
+    >>> np.exp(element.log_prob(rows.y)).round(4)
+    array([0.7979, 0.7979])
+    >>> element.log_prob(rows.y[::-1]) - element.log_prob(rows.y)
+    array([-8., -8.])
+    """
+
+    examples = ({"n_trees": 5}, {"n_trees": 5, "min_leaf_size": (2, 5), "max_features": 0.5})
+    settled = (*BankEnergy.settled, "stores")
+    stores: tuple[Store, ...] = ()
+
+    def __init__(
+        self,
+        n_trees: int = 100,
+        min_leaf_size: Any = 2,
+        max_features: Any = 1.0,
+        bandwidths: Any = BANDWIDTHS,
+        base: Any = None,
+        values: str = "auto",
+        cell: float = 0.5,
+        dropped: float = 0.01,
+    ) -> None:
+        self.n_trees = n_trees
+        self.min_leaf_size = min_leaf_size
+        self.max_features = max_features
+        self.bandwidths = bandwidths
+        self.base = base
+        self.values = values
+        self.cell = cell
+        self.dropped = dropped
+
+    @property
+    def _leaf_sizes(self) -> tuple[int, ...]:
+        return tuple(int(size) for size in np.atleast_1d(self.min_leaf_size))
+
+    @property
+    def _residuals(self) -> bool:
+        return self.base is not None if self.values == "auto" else self.values == "residuals"
+
+    def validate(self) -> None:
+        """Raise ValueError if a setting cannot be used; the message says what to do."""
+        positive_integer("n_trees", self.n_trees, of="Memory")
+        for size in np.atleast_1d(self.min_leaf_size).tolist():
+            positive_integer("min_leaf_size", size, of="Memory")
+        if self.values not in VALUES:
+            raise ValueError(unknown_name("values", self.values, VALUES))
+        if self.values == "residuals" and self.base is None:
+            raise ValueError(
+                "values='residuals' of Memory needs a location: pass base='auto', or values='auto'."
+            )
+        positive_number("cell", self.cell, of="Memory")
+        pairs = np.asarray(self.bandwidths, dtype=np.float64)
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
+            raise ValueError(
+                f"bandwidths={self.bandwidths!r} of Memory must be pairs (c, c0), at least one."
+            )
+        if not np.isfinite(pairs).all() or (pairs < 0).any() or not pairs.any(axis=1).all():
+            raise ValueError(
+                f"bandwidths={self.bandwidths!r} of Memory must be finite and not negative, and "
+                "c and c0 not both 0."
+            )
+        if not 0 <= self.dropped < 1:
+            raise ValueError(f"dropped={self.dropped!r} of Memory must be at least 0 and below 1.")
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Return how many numbers of each row inference needs; blocks keep them few."""
+        n_elements = len(self._leaf_sizes) * len(self.bandwidths)
+        return n_elements * self.n_trees * n_answers * (1 + n_answers)
+
+    def learnt(
+        self,
+        rows: UnitRows,
+        folds: Folds,
+        location: Located | None,
+        floor: Array,
+        rng: np.random.RandomState,
+    ) -> tuple[Self, list[Parabolas]]:
+        """Return a copy that stores the rows, and out-of-fold elements of ``folds.judged``."""
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        blocks = []
+        order = []
+        for judges, places, others in folds.judging():
+            there = None if location is None else location.take(others)
+            fold = self._stored(rows.take(others), there, floor, seed)
+            there = None if location is None else location.take(judges)
+            blocks.append(fold.elements(rows.X[judges], there))
+            order.append(places)
+        back = np.argsort(np.concatenate(order))
+        elements = [Parabolas.stacked(part).take(back) for part in zip(*blocks, strict=True)]
+        return self._stored(rows, location, floor, seed), elements
+
+    def _stored(self, rows: UnitRows, location: Located | None, floor: Array, seed: int) -> Self:
+        """Return a copy that stores the rows."""
+        result = self.__sklearn_clone__()
+        result.floor = floor
+        columns = _columns(rows.X, location)
+        values = rows.y
+        if self._residuals:
+            assert location is not None
+            values = rows.y - location.mean
+        spread = _spread(values, rows.weight)
+        targets = _targets(values, spread) if self._residuals else values
+        order = np.argsort(values[:, 0], kind="stable")
+        columns, targets, weight = columns[order], targets[order], rows.weight[order]
+        leaves = [
+            self._leaves(columns, targets, weight, size, seed + k)
+            for k, size in enumerate(self._leaf_sizes)
+        ]
+        result.stores = tuple(Store(some, values[order], spread) for some in leaves)
+        return result
+
+    def _leaves(
+        self, columns: Array, targets: Array, weight: Array, size: int, seed: int
+    ) -> SharedLeaves:
+        with Workers() as workers:
+            forest = ExtraTreesRegressor(
+                self.n_trees,
+                # By weight, so that a row that counts twice is two rows. Just below the size:
+                # sums of weights are rounded.
+                min_weight_fraction_leaf=min(0.5, (size - 0.001) / len(columns)),
+                max_features=self.max_features,
+                random_state=seed % np.iinfo(np.int32).max,
+                n_jobs=workers.n_threads,
+            )
+            even = (weight == weight[0]).all()
+            single = targets.shape[1] == 1
+            forest.fit(columns, targets[:, 0] if single else targets, None if even else weight)
+            return SharedLeaves.of(forest, columns, weight)
+
+    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
+        """Return the densities of the bank for rows in units: of each leaf size all bandwidths."""
+        columns = _columns(X, location)
+        mean = location.mean if self._residuals and location is not None else None
+        result = []
+        for store in self.stores:
+            parts = []
+            for rows, weights in store.leaves.blocks(columns):
+                block = self._bank(weights, store)
+                parts.append(block if mean is None else _moved(block, mean[rows]))
+            result += [Parabolas.stacked(part) for part in zip(*parts, strict=True)]
+        return result
+
+    def _bank(self, weights: Any, store: Store) -> list[Parabolas]:
+        """Return the elements of one forest for rows with these weights."""
+        moments = moments_of(weights, store.values)
+        widths = self._widths(moments, store.spread)
+        if store.values.shape[1] == 1:
+            return list(self._scalar(weights, store.values[:, 0], moments, widths))
+        return list(self._vector(weights, store.values, widths))
+
+    def _widths(self, moments: Moments, spread: Array) -> list[Array]:
+        """h_b(x) of each element, (m, q) each."""
+        assert self.floor is not None
+        return [
+            np.maximum(np.hypot(c * moments.deviation, c0 * spread), self.floor)
+            for c, c0 in self.bandwidths
+        ]
+
+    def _scalar(
+        self, weights: Any, values: Array, moments: Moments, widths: list[Array]
+    ) -> Iterator[Parabolas]:
+        """Yield mixtures of cells: those of a wide kernel are made of those of the narrowest."""
+        narrowest = np.min(widths, axis=0)[:, 0]
+        origin = moments.mean[:, 0]
+        fine = points_of(weights, values).merged(origin, self.cell * narrowest)
+        for width in widths:
+            times = np.floor(width[:, 0] / narrowest * (1 + 1e-9))
+            weight, mean, variance = fine.merged(origin, self.cell * narrowest * times).dense()
+            scale = np.sqrt(variance + width**2)
+            yield Parabolas.of_mixture(weight, mean[..., None], scale[..., None])
+
+    def _vector(self, weights: Any, values: Array, widths: list[Array]) -> Iterator[Parabolas]:
+        """Yield mixtures of the heaviest stored rows."""
+        weight, stored = heaviest(weights, self.dropped)
+        means = values[stored]
+        for width in widths:
+            scales = np.broadcast_to(width[:, None], means.shape)
+            yield Parabolas.of_mixture(weight, means, scales)
+
+
+def heaviest(weights: Any, dropped: float) -> tuple[Array, Index]:
+    """Return the heaviest entries of each row, with at least 1 − dropped of its weight, and which.
+
+    Parameters
+    ----------
+    weights : CSR of shape (m, n)
+        Whose rows sum to 1.
+    dropped : float
+
+    Returns
+    -------
+    weight : ndarray of shape (m, most)
+        Rescaled to sum to 1; 0 where a row has fewer.
+    stored : ndarray of int of shape (m, most)
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> heaviest(sparse.csr_matrix([[0.4, 0.2, 0.4], [0.0, 1.0, 0.0]]), 0.25)
+    (array([[0.5, 0.5],
+           [1. , 0. ]]), array([[0, 2],
+           [1, 0]]))
+    """
+    row = rows_of(weights.indptr)
+    order = np.lexsort((weights.indices, -weights.data, row))
+    weight, stored = weights.data[order], weights.indices[order]
+    before = np.cumsum(weight) - weight
+    # What was added up before an entry, within its row: it stays if that is short of 1 − dropped.
+    before -= before[weights.indptr[:-1]][row]
+    kept = before < (1 - dropped) * (1 - 1e-12)
+    row, weight, stored = row[kept], weight[kept], stored[kept]
+    count = np.bincount(row, minlength=len(weights.indptr) - 1)
+    place = np.arange(len(row)) - (np.cumsum(count) - count)[row]
+    dense = np.zeros((len(count), count.max()))
+    which = np.zeros(dense.shape, dtype=np.intp)
+    dense[row, place] = weight
+    which[row, place] = stored
+    return dense / dense.sum(axis=1, keepdims=True), which
+
+
+def _columns(X: Array, location: Located | None) -> Array:
+    return X if location is None else np.hstack([X, location.features])
+
+
+def _spread(values: Array, weight: Array) -> Array:
+    """The deviation of each value, (q,)."""
+    mean = np.average(values, axis=0, weights=weight)
+    variance = np.average((values - mean) ** 2, axis=0, weights=weight)
+    return np.maximum(np.sqrt(variance), LEAST_SPREAD)
+
+
+def _targets(residuals: Array, spread: Array) -> Array:
+    """What trees for residuals are to tell apart: on which side, and how large."""
+    unit = residuals / spread
+    return np.hstack([np.clip(unit, -CLIPPED, CLIPPED), SIZE_COUNTS * np.abs(unit)])
+
+
+def _moved(bank: list[Parabolas], mean: Array) -> list[Parabolas]:
+    """Return the elements with their means moved by mean (m, q)."""
+    return [part._replace(means=part.means + mean[:, None]) for part in bank]
