@@ -98,10 +98,15 @@ class GradientMember(BankEnergy):
         return self._widened(joined, 1.0)
 
     def _parabolas(self, X: Array, members: list[int] | None = None) -> Parabolas:
-        """Energies of rows in units, in which its own units are little else than 1."""
+        """Energies of rows in units, in which its own units are little else than 1.
+
+        Members are latent values of equal prior, which those of the energy itself leave out.
+        """
         units = self.energy.units
         assert units is not None
-        return self.energy.parabolas(self.params_, X, members).in_units(units)
+        said = self.energy.parabolas(self.params_, X, members).in_units(units)
+        n_members = self.energy.n_members if members is None else len(members)
+        return said._replace(levels=said.levels + np.log(n_members))
 
     def _widened(self, parabolas: Parabolas, sharper: float) -> list[Parabolas]:
         assert self.floor is not None
