@@ -1,4 +1,4 @@
-"""From a bank of densities and data to its prior: folds, what each energy counts, and EM."""
+"""From a bank of densities and data to its prior: folds, what each energy counts, who judges."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from copy import copy
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._density_learning import LearnedDensity
 from sklearn_ebm._gradient_member import GradientMember, LearnGradients
 from sklearn_ebm._members import Answers
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Index
 from sklearn_ebm._widths import Unseen
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES
 from sklearn_ebm.energies.backgrounds import Backgrounds
-from sklearn_ebm.energies.banks import BankEnergy, bank_of, most_likely_prior
+from sklearn_ebm.energies.banks import BankEnergy, Judgement, bank_of
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Progress, UnitRows, folds_of
@@ -26,35 +25,71 @@ from sklearn_ebm.energies.units import units_of
 # No density is narrower than this, in deviations of y.
 NARROWEST = float(np.exp(-7))
 
-# An element with a smaller prior is left out.
-LEAST_PRIOR = 1e-5
+# Parts of rows that are not folds; each is judged by the prior of all others.
+GROUPS = 5
 
 
-class Judgement(NamedTuple):
-    """What rows that were not learnt from say of a bank.
+class Counted(NamedTuple):
+    """A bank that knows its rows, before its prior is found.
 
     Attributes
     ----------
-    log_density : ndarray of shape (m, B)
-        Of the answer of each row under each element, in units.
-    weight : ndarray of shape (m,)
-    least : ndarray of shape (B,)
-        What the prior of each element is at least.
+    energy : BankEnergy
+    elements : list of Parabolas
+        Of the rows that judge.
+    judging : UnitRows
+    groups : ndarray of int of shape (m,)
+        Rows that judge together: folds, or parts of equal size.
+    judgement : Judgement
     """
 
-    log_density: Array
-    weight: npt.NDArray[np.float64]
-    least: Array
+    energy: BankEnergy
+    elements: list[Parabolas]
+    judging: UnitRows
+    groups: Index
+    judgement: Judgement
 
-    def prior(self) -> tuple[Array, Array]:
-        """Return the most likely log prior, and the loss in each round."""
-        log_prior, curve = most_likely_prior(self.log_density, self.weight, self.least)
-        small = np.exp(log_prior) < np.maximum(LEAST_PRIOR, 0.5 * self.least)
-        log_prior[small & (self.least == 0)] = -np.inf
-        return log_prior - np.logaddexp.reduce(log_prior), curve
+    def concluded(self, places: Index | None = None) -> LearnedDensity:
+        """Find the prior, of some elements or all, and leave out what has none.
+
+        Parameters
+        ----------
+        places : ndarray of int, default=None
+            Elements of which the others are left out.
+        """
+        energy, judgement = copy(self.energy), self.judgement
+        some = np.arange(len(self.elements)) if places is None else places
+        log_prior = np.full(len(self.elements), -np.inf)
+        log_prior[some], curve = judgement.of(some).prior()
+        stays = np.arange(len(self.elements))
+        if isinstance(energy, Blend):
+            energy, stays = energy.restricted(log_prior)
+        log_prior = log_prior[stays]
+        energy.judgement = judgement.of(stays)
+        elements, judging, units = self.elements, self.judging, energy.units
+        spoken = np.flatnonzero(np.isfinite(log_prior))
+        assert units is not None
+
+        def unseen() -> list[Unseen]:
+            kept = [elements[place] for place in stays[spoken]]
+            joined = Parabolas.joined(kept, log_prior[spoken])
+            answers = judging.y * units.answer_unit + units.answer_origin
+            return [Unseen(joined, answers, judging.weight)]
+
+        return LearnedDensity(
+            energy=energy,
+            params={"log_prior": log_prior},
+            n_iter=len(curve),
+            curve=curve,
+            unseen=unseen,
+            held=None,
+            held_out_curve=[],
+            converged=True,
+            message="",
+        )
 
 
-def learn_bank(
+def count_bank(
     energy: BankEnergy,
     rows: Answers,
     *,
@@ -62,8 +97,8 @@ def learn_bank(
     progress: Progress,
     gradients: LearnGradients,
     validation: Answers | None,
-) -> tuple[LearnedDensity, Judgement]:
-    """Let an energy count what it needs of the rows, and find the prior of its elements.
+) -> Counted:
+    """Let an energy count what it needs of the rows, and let rows judge that it has not seen.
 
     Parameters
     ----------
@@ -77,53 +112,42 @@ def learn_bank(
         How members of a blend are learnt that need gradients.
     validation : Answers or None
         Rows that judge in place of rows that are left out.
+
+    Raises
+    ------
+    ValueError
+        If a setting cannot be used, or there are fewer rows than two.
     """
     energy.validate()
+    if len(rows.y) < 2:
+        raise ValueError(
+            f"energy {type(energy).__name__} leaves rows out to learn, but there is "
+            f"n_samples={len(rows.y)} of positive weight; pass two rows or more."
+        )
     units = units_of(rows.X, rows.y, rows.weight)
-    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight)
-    floor = np.maximum(units.resolution, NARROWEST)
+    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight / rows.weight.max())
+    in_units = in_units._replace(weight=in_units.weight / in_units.weight.mean())
     folds = folds_of(in_units.X, rng, progress)
-    judging = in_units.take(folds.judged)
+    judging, groups = in_units.take(folds.judged), folds.of_row[folds.judged]
     if validation is not None:
-        judging = UnitRows(units.rows(validation.X), units.answers(validation.y), validation.weight)
+        weight = validation.weight / validation.weight.max()
+        judging = UnitRows(units.rows(validation.X), units.answers(validation.y), weight)
         folds = folds._replace(judged=np.empty(0, dtype=np.intp))
-    ready = copy(energy)
-    if isinstance(ready, Blend):
-        ready = ready.of(members_of(ready, gradients))
-    learnt, elements = ready.learnt_alone(in_units, folds, floor, rng)
+    if validation is not None or (groups == groups[0]).all():
+        groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
+    if isinstance(energy, Blend):
+        energy = energy.of(members_of(energy, gradients))
+    floor = np.maximum(units.resolution, NARROWEST)
+    learnt, elements = energy.learnt_alone(in_units, folds, floor, rng)
     if validation is not None:
         elements = learnt.elements_alone(judging.X)
     learnt.units, learnt.floor = units, floor
     learnt.backgrounds = Backgrounds.around(in_units.y, len(judging.y))
-    elements = [*elements, *learnt.backgrounds.elements(len(judging.y))]
-    judgement = Judgement(
-        bank_of(elements, judging.y),
-        judging.weight,
-        np.repeat(
-            [0.0, learnt.backgrounds.least_prior],
-            [len(elements) - len(learnt.backgrounds.widths), len(learnt.backgrounds.widths)],
-        ),
-    )
-    log_prior, curve = judgement.prior()
-    spoken = np.flatnonzero(np.isfinite(log_prior))
-
-    def unseen() -> list[Unseen]:
-        joined = Parabolas.joined([elements[b] for b in spoken], log_prior[spoken])
-        answers = judging.y * units.answer_unit + units.answer_origin
-        return [Unseen(joined, answers, judging.weight)]
-
-    learned = LearnedDensity(
-        energy=learnt,
-        params={"log_prior": log_prior},
-        n_iter=len(curve),
-        curve=curve,
-        unseen=unseen,
-        held=None,
-        held_out_curve=[],
-        converged=True,
-        message="",
-    )
-    return learned, judgement
+    behind = learnt.backgrounds.elements(len(judging.y))
+    least = np.repeat([0.0, learnt.backgrounds.least_prior], [len(elements), len(behind)])
+    elements = [*elements, *behind]
+    judgement = Judgement(bank_of(elements, judging.y), judging.weight, least)
+    return Counted(learnt, elements, judging, groups, judgement)
 
 
 def members_of(blend: Blend, gradients: LearnGradients) -> list[tuple[str, BankEnergy]]:

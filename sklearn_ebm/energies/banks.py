@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logsumexp
 
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._params import Array, Index, Params
 from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
@@ -18,6 +19,47 @@ from sklearn_ebm.energies.locations import Location
 
 # Rounds of expectation maximisation.
 ROUNDS = 300
+
+# An element with a smaller prior is left out.
+LEAST_PRIOR = 1e-5
+
+
+class Judgement(NamedTuple):
+    """What rows that were not learnt from say of a bank.
+
+    Attributes
+    ----------
+    log_density : ndarray of shape (m, B)
+        Of the answer of each row under each element, in units.
+    weight : ndarray of shape (m,)
+    least : ndarray of shape (B,)
+        What the prior of each element is at least.
+    """
+
+    log_density: Array
+    weight: npt.NDArray[np.float64]
+    least: Array
+
+    def of(self, places: Index) -> Judgement:
+        """What they say of some of the elements."""
+        return Judgement(self.log_density[:, places], self.weight, self.least[places])
+
+    def held_out(self, places: Index, groups: Index) -> Array:
+        """log p(y | x) of each row under a prior of some elements, that of the other groups."""
+        part, result = self.of(places), np.empty(len(self.weight))
+        for group in np.unique(groups):
+            mine = groups == group
+            rest = Judgement(part.log_density[~mine], part.weight[~mine], part.least)
+            log_prior, _ = rest.prior() if len(rest.weight) else part.prior()
+            result[mine] = logsumexp(part.log_density[mine] + log_prior, axis=1)
+        return result
+
+    def prior(self) -> tuple[Array, Array]:
+        """Return the most likely log prior, and the loss in each round."""
+        log_prior, curve = most_likely_prior(self.log_density, self.weight, self.least)
+        small = np.exp(log_prior) < np.maximum(LEAST_PRIOR, 0.5 * self.least)
+        log_prior[small & (self.least == 0)] = -np.inf
+        return log_prior - np.logaddexp.reduce(log_prior), curve
 
 
 class BankEnergy(ConditionalEnergy):
@@ -41,6 +83,8 @@ class BankEnergy(ConditionalEnergy):
         As it was learnt; members of a blend are handed what that of the blend says.
     backgrounds : Backgrounds or None
         As they were learnt; members of a blend have none of their own.
+    judgement : Judgement or None
+        What rows that were not learnt from said of its elements.
     floor : ndarray of shape (q,) or None
         The least scale of each answer, in units.
     companion : bool
@@ -51,12 +95,15 @@ class BankEnergy(ConditionalEnergy):
 
     normalized = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
-    settled: ClassVar[tuple[str, ...]] = ("units", "location", "backgrounds", "floor")
+    settled: ClassVar[tuple[str, ...]] = (
+        "units", "location", "backgrounds", "judgement", "floor",
+    )  # fmt: skip
     companion: ClassVar[bool] = False
     out_of_fold: tuple[Array, Array] | None = None
     base: Any = None
     location: Location | None = None
     backgrounds: Backgrounds | None = None
+    judgement: Judgement | None = None
     floor: Array | None = None
 
     @property

@@ -1,0 +1,124 @@
+"""energy="auto": which energies suit the rows, what the time allows, and which does best."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm.energies import Blend, Experts, Memory
+from sklearn_ebm.energies.banks import Judgement
+from sklearn_ebm.energies.blend import BACKGROUNDS
+from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.folds import Progress
+
+# A blend must be better than its best member by so many nats to be worth what it costs.
+WORTH = 0.005
+
+
+class AutoReport(NamedTuple):
+    """What held-out rows said of each candidate.
+
+    Attributes
+    ----------
+    candidates : tuple of str
+        "blend", and its members by name, each with the backgrounds and a prior of its own.
+    held_out_nll : ndarray of shape (c,)
+        Mean −log p(y | x) of rows that neither energies nor priors were learnt from, in nats, in
+        the units of y.
+    standard_error : ndarray of shape (c,)
+        Of the difference from the blend.
+    share : ndarray of shape (c,)
+        Prior of each in the blend.
+    seconds : ndarray of shape (c,)
+        That learning it took, the location apart.
+    skipped : dict of str to str
+        Members that were not learnt, and why.
+    chosen : str
+        The candidate that is `energy_`.
+    reason : str
+        Why.
+    """
+
+    candidates: tuple[str, ...]
+    held_out_nll: Array
+    standard_error: Array
+    share: Array
+    seconds: Array
+    skipped: dict[str, str]
+    chosen: str
+    reason: str
+
+    def __str__(self) -> str:
+        header = f"{'candidate':<20} {'held-out NLL':>12} {'± (difference)':>14} {'share':>6} {'s':>7}"
+        rows = [
+            f"{name:<20} {nll:>12.4f} {error:>14.4f} {share:>6.2f} {seconds:>7.1f}"
+            for name, nll, error, share, seconds in zip(*self[:5], strict=True)
+        ]
+        skipped = [f"{name}: not learnt, {why}" for name, why in self.skipped.items()]
+        return "\n".join([header, *rows, *skipped, f"{self.chosen}: {self.reason}"])
+
+
+def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, ConditionalEnergy]]:
+    """Return the members of a blend that says nothing of them, those that cost least first."""
+    experts = {} if n_latents is None else {"n_latents": n_latents}
+    if n_outputs > 1:
+        experts["covariance"] = "full"
+    return [
+        ("memory", Memory()),
+        ("experts", Experts(**experts)),
+        ("located_memory", Memory(min_leaf_size=3, base="auto", values="answers")),
+        ("residual_memory", Memory(min_leaf_size=(5, 15), max_features=0.5, base="auto")),
+    ]
+
+
+def chosen_candidate(
+    blend: Blend, judgement: Judgement, groups: Index, skipped: dict[str, str]
+) -> tuple[str, AutoReport]:
+    """Judge the blend and each member by rows that chose neither energy nor prior.
+
+    Parameters
+    ----------
+    blend : Blend
+    judgement : Judgement
+    groups : ndarray of int of shape (m,)
+        Rows that judge together, such as folds.
+    skipped : dict of str to str
+        Members that were not learnt, and why.
+
+    Returns
+    -------
+    name : str
+        "blend", or that of a member.
+    report : AutoReport
+    """
+    assert blend.units is not None
+    names = np.array([name for name, _ in blend.labels_])
+    members = [name for name, _ in blend.members_]
+    everything = np.arange(len(names))
+    alone = [np.flatnonzero((names == name) | (names == BACKGROUNDS)) for name in members]
+    losses = [-judgement.held_out(places, groups) for places in [everything, *alone]]
+    weight = judgement.weight / judgement.weight.sum()
+    nll = np.array([weight @ loss for loss in losses])
+    apart = [loss - losses[0] for loss in losses]
+    error = np.array([np.sqrt((weight**2) @ (off - weight @ off) ** 2) for off in apart])
+    prior = np.exp(judgement.prior()[0])
+    shares = np.array([1.0] + [prior[names == name].sum() for name in members])
+    seconds = np.array([blend.seconds_[name] for name in members])
+    seconds = np.concatenate([[sum(blend.seconds_.values())], seconds])
+    best = 1 + int(np.argmin(nll[1:]))
+    gain = nll[best] - nll[0]
+    chosen = "blend" if gain > WORTH and len(members) > 1 else members[best - 1]
+    if len(members) == 1:
+        reason = "the only one that was learnt"
+    elif chosen == "blend":
+        reason = f"better than {members[best - 1]}, the best of its members, by {gain:.3f} nats"
+    else:
+        reason = f"the blend of all is no better by {WORTH:g} nats: the difference is {gain:.3f}"
+    report = AutoReport(
+        ("blend", *members), nll + blend.units.log_unit, error, shares, seconds, skipped, chosen,
+        reason,
+    )  # fmt: skip
+    return chosen, report
