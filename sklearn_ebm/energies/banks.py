@@ -77,14 +77,18 @@ class Located(NamedTuple):
         Where the answers are expected, in units.
     features : ndarray of shape (n, e)
         What else it knows, as further columns: what each regressor says, how far they are apart.
+    centres, deviations : ndarray of shape (n, k, q) or None
+        Mean and deviation of regressors that say how sure they are; None where none does.
     """
 
     mean: Array
     features: Array
+    centres: Array | None = None
+    deviations: Array | None = None
 
     def take(self, rows: Any) -> Located:
         """Return some of the rows."""
-        return Located(self.mean[rows], self.features[rows])
+        return Located(*(None if part is None else part[rows] for part in self))
 
 
 class BankEnergy(ConditionalEnergy):

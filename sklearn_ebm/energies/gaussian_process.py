@@ -1,0 +1,365 @@
+"""A Gaussian process that says what it would have said of rows that are left out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, optimize
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_array, check_random_state, check_X_y
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._params import Array, Index
+
+ROOT_5 = np.sqrt(5.0)
+
+# Deviation of a uniform column is its range/√12.
+OF_UNIT_DEVIATION = np.sqrt(12.0)
+
+# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the normal prior around it.
+AMPLITUDE = (0.0, 2.0)
+LENGTH = (1.0, 1.5)
+BEND = (0.0, 3.0)
+SLOPE = (-1.0, 2.0)
+NOISE = (-2.0, 3.0)
+
+# A bend that is as good as none.
+STRAIGHT = 1e-4
+
+# What is added to the diagonal beside the noise, as a part of it, where rounding asks for it.
+JITTER = 1e-10
+
+# How far from the centre of its prior a logarithm may go, in deviations.
+WIDEST = 3.0
+
+# Rows of less weight count for no more than noise.
+LEAST_WEIGHT = 1e-9
+
+
+class Curve(NamedTuple):
+    """Columns on a scale that is between logarithmic (t > 0), linear (0) and its mirror (t < 0).
+
+    .. code-block:: none
+
+        φ(x) = √12 log(1 + (exp(t) − 1) u)/t,    u = (x − lowest)/(highest − lowest)
+
+    Attributes
+    ----------
+    lowest, span : ndarray of shape (d,)
+        Least value and range of each column; a range of 1 for a constant column.
+    """
+
+    lowest: Array
+    span: Array
+
+    @classmethod
+    def of(cls, X: Array) -> Curve:
+        """Return the curve of the ranges of the columns."""
+        span = np.ptp(X, axis=0)
+        return cls(X.min(axis=0), np.where(span > 0, span, 1.0))
+
+    def __call__(self, X: Array, bend: Array) -> Array:
+        """φ(x) with the bend t of each column, straight outside of the ranges, (n, d).
+
+        Examples
+        --------
+        With t = log 4 the point at a third of the range lies at log 2/log 4, which is half of it:
+
+        >>> curve = Curve(np.zeros(1), np.ones(1))
+        >>> bent = curve(np.array([[0.0], [1 / 3], [1.0]]), np.log([4.0]))
+        >>> (bent / np.sqrt(12)).ravel().round(4)
+        array([0. , 0.5, 1. ])
+        """
+        bend = _away_from_zero(bend)
+        part, rise = (X - self.lowest) / self.span, np.expm1(bend)
+        within = np.clip(part, 0, 1)
+        slope = rise / (bend * (1 + rise * within))
+        bent = np.log1p(rise * within) / bend + slope * (part - within)
+        result: Array = OF_UNIT_DEVIATION * bent
+        return result
+
+    def slope(self, X: Array, bend: Array) -> Array:
+        """dφ/dt of rows within the ranges, (n, d)."""
+        bend = _away_from_zero(bend)
+        part, rise = (X - self.lowest) / self.span, np.expm1(bend)
+        rising = (1 + rise) * part / (1 + rise * part) - np.log1p(rise * part) / bend
+        result: Array = OF_UNIT_DEVIATION * rising / bend
+        return result
+
+
+def _away_from_zero(bend: Array) -> Array:
+    """Where t is too small to divide by, one that is as good as linear."""
+    return np.where(np.abs(bend) < STRAIGHT, STRAIGHT, bend)
+
+
+class Covariance(NamedTuple):
+    """k(x, x') = a² M(‖(φ − φ')/l‖) + b² ⟨φ, φ'⟩ + 1, with M of Matérn with ν = 5/2.
+
+    Attributes
+    ----------
+    amplitude : float
+        a.
+    length : ndarray of shape (d,)
+        l.
+    bend : ndarray of shape (d,)
+        t of the curve φ.
+    slope : float
+        b.
+    noise : float
+        Deviation σ of answers of weight 1 around the process.
+    """
+
+    amplitude: float
+    length: Array
+    bend: Array
+    slope: float
+    noise: float
+
+    @classmethod
+    def from_vector(cls, theta: Array) -> Covariance:
+        """Return what the vector that is searched stands for."""
+        d = (len(theta) - 3) // 2
+        amplitude, slope, noise = np.exp(theta[[0, -2, -1]])
+        length, bend = np.exp(theta[1 : 1 + d]), theta[1 + d : 1 + 2 * d]
+        return cls(float(amplitude), length, bend, float(slope), float(noise))
+
+    def between(self, left: Array, right: Array) -> Array:
+        """k of each pair of rows on their curves, (n, m)."""
+        distance = self.distances(left, right)
+        distance *= ROOT_5
+        result: Array = self.amplitude**2 * (1 + distance + distance**2 / 3) * np.exp(-distance)
+        result += self.slope**2 * (left @ right.T) + 1
+        return result
+
+    def distances(self, left: Array, right: Array) -> Array:
+        """‖(φ − φ')/l‖ of each pair, (n, m)."""
+        left, right = left / self.length, right / self.length
+        squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
+        result: Array = np.sqrt(np.maximum(squared, 0))
+        return result
+
+    def variance(self, rows: Array) -> Array:
+        """k(x, x), (n,)."""
+        result: Array = self.amplitude**2 + self.slope**2 * (rows**2).sum(axis=1) + 1
+        return result
+
+
+def _prior(d: int) -> tuple[Array, Array]:
+    """Centre and deviation of each logarithm that is searched."""
+    parts = [AMPLITUDE, *[LENGTH] * d, *[BEND] * d, SLOPE, NOISE]
+    centre, deviation = np.array(parts).T
+    centre[1 : 1 + d] += 0.5 * np.log(d)
+    return centre, deviation
+
+
+def _surprise(
+    theta: Array, X: Array, y: Array, weight: npt.NDArray[np.float64], curve: Curve
+) -> tuple[float, Array]:
+    """−log p(y, θ) and its slope; sums over pairs of rows are products of matrices."""
+    of = Covariance.from_vector(theta)
+    rows, turning = curve(X, of.bend), curve.slope(X, of.bend)
+    distance = ROOT_5 * of.distances(rows, rows)
+    decay = of.amplitude**2 * np.exp(-distance)
+    matern, linear = decay * (1 + distance + distance**2 / 3), of.slope**2 * (rows @ rows.T)
+    noise = of.noise**2 / weight
+    covariance = matern + linear + 1
+    covariance.flat[:: len(X) + 1] += noise
+    try:
+        factor = linalg.cholesky(covariance, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return np.inf, np.zeros_like(theta)
+    inverse, _ = linalg.lapack.dpotri(factor, lower=True)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    solved = inverse @ y
+    centre, deviation = _prior(X.shape[1])
+    value = 0.5 * y @ solved + np.log(np.diagonal(factor)).sum()
+    value += 0.5 * np.square((theta - centre) / deviation).sum()
+    # d value = ½ Σ pull · dK; with the differences of columns squared,
+    # Σ_ij A_ij (φ_i − φ_j)² = 2 Σ_i φ_i² Σ_j A_ij − 2 φ'Aφ.
+    pull = inverse - np.outer(solved, solved)
+    near = pull * decay * (1 + distance) * (5 / 3)
+    total, across = near.sum(axis=1), near @ rows
+    by_length = (total @ rows**2 - (rows * across).sum(axis=0)) / of.length**2
+    by_bend = -(total @ (rows * turning) - (turning * across).sum(axis=0)) / of.length**2
+    by_bend += of.slope**2 * (turning * (pull @ rows)).sum(axis=0)
+    gradient = np.concatenate(
+        [
+            [(pull * matern).sum()],
+            by_length,
+            by_bend,
+            [(pull * linear).sum(), np.diagonal(pull) @ noise],
+        ]
+    )
+    return float(value), gradient + (theta - centre) / deviation**2
+
+
+class GaussianProcess(RegressorMixin, BaseEstimator):
+    r"""y = f(x) + ε,  f a Gaussian process,  Var ε = σ²/w.
+
+    .. code-block:: none
+
+        k(x, x') = a² M(‖(φ(x) − φ(x'))/l‖) + b² ⟨φ(x), φ(x')⟩ + 1
+        M(r) = (1 + √5 r + 5r²/3) exp(−√5 r)
+
+    The scales a, l, b, σ and the bend of each column, from linear to logarithmic, maximise the
+    posterior of some of the rows; all rows are then conditioned on. What the process would have
+    said of a block B of rows without having seen them needs no further fit:
+
+    .. code-block:: none
+
+        y_B − (K⁻¹_BB)⁻¹ (K⁻¹y)_B,    covariance (K⁻¹_BB)⁻¹
+
+    Parameters
+    ----------
+    n_searched : int, default=700
+        How many rows choose the scales.
+    max_iter : int, default=60
+        Steps of L-BFGS.
+    floor : float, default=1e-3
+        Least σ, in units of the answers, which are expected to have mean 0 and deviation 1.
+    bent : bool, default=True
+        Whether bends are searched; they are 0 otherwise.
+    random_state : int, RandomState instance or None, default=None
+        Which rows choose the scales.
+
+    Attributes
+    ----------
+    covariance_ : Covariance
+    n_features_in_ : int
+
+    References
+    ----------
+    Rasmussen, C. E. and Williams, C. K. I. (2006). Gaussian Processes for Machine Learning. MIT
+    Press. Section 5.4.2. https://doi.org/10.7551/mitpress/3206.001.0001
+
+    Snoek, J., Swersky, K., Zemel, R. and Adams, R. (2014). Input warping for Bayesian optimization
+    of non-stationary functions. ICML. https://doi.org/10.48550/arXiv.1402.0929
+    """
+
+    def __init__(
+        self,
+        n_searched: int = 700,
+        max_iter: int = 60,
+        floor: float = 1e-3,
+        bent: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_searched = n_searched
+        self.max_iter = max_iter
+        self.floor = floor
+        self.bent = bent
+        self.random_state = random_state
+
+    def fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> GaussianProcess:
+        """Find the scales, and condition on all rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+        y : ndarray of shape (n,)
+        sample_weight : ndarray of shape (n,), optional
+
+        Returns
+        -------
+        self : GaussianProcess
+        """
+        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, float)
+        self.n_features_in_ = X.shape[1]
+        self.curve_ = Curve.of(X)
+        self.covariance_ = self._searched(X, y, np.maximum(weight, LEAST_WEIGHT))
+        return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
+
+    def _searched(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> Covariance:
+        """Return the scales of the largest posterior, by some of the rows."""
+        rng = check_random_state(self.random_state)
+        likely = rng.permutation(np.flatnonzero(weight > LEAST_WEIGHT))[: self.n_searched]
+        centre, deviation = _prior(X.shape[1])
+        bounds = np.column_stack([centre - WIDEST * deviation, centre + WIDEST * deviation])
+        bounds[-1] = np.log(self.floor), 1.0
+        if not self.bent:
+            bounds[1 + X.shape[1] : 1 + 2 * X.shape[1]] = 0
+        found = optimize.minimize(
+            _surprise,
+            np.clip(centre, *bounds.T),
+            args=(X[likely], y[likely], weight[likely], self.curve_),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": self.max_iter},
+        )
+        return Covariance.from_vector(found.x)
+
+    def condition(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> GaussianProcess:
+        """Condition on rows, with the scales as they are."""
+        of = self.covariance_
+        self.rows_ = self.curve_(X, of.bend)
+        covariance = of.between(self.rows_, self.rows_)
+        self.noise_ = of.noise**2 / weight
+        covariance.flat[:: len(X) + 1] += self.noise_ + JITTER * np.diagonal(covariance)
+        self.factor_ = linalg.cholesky(covariance, lower=True, check_finite=False)
+        self.solved_ = linalg.cho_solve((self.factor_, True), y, check_finite=False)
+        self.answers_ = np.array(y)
+        return self
+
+    def out_of_fold(self, of_row: Index) -> tuple[Array, Array]:
+        """Mean and deviation of each row, had its fold not been seen; the scales stay.
+
+        Parameters
+        ----------
+        of_row : ndarray of int of shape (n,)
+            The fold of each row.
+
+        Returns
+        -------
+        mean, deviation : ndarray of shape (n,)
+            The deviation is that of an answer of weight 1.
+        """
+        inverse, _ = linalg.lapack.dpotri(self.factor_, lower=True)
+        mean, variance = np.empty(len(of_row)), np.empty(len(of_row))
+        for fold in np.unique(of_row):
+            block = np.flatnonzero(of_row == fold)
+            # Only the lower triangle is filled in; blocks are sorted, so theirs lies within it.
+            factor = linalg.cho_factor(inverse[np.ix_(block, block)], lower=True)
+            mean[block] = self.answers_[block] - linalg.cho_solve(factor, self.solved_[block])
+            variance[block] = np.diagonal(linalg.cho_solve(factor, np.eye(len(block))))
+        of_function = np.maximum(variance - self.noise_, 0)
+        return mean, np.sqrt(of_function + self.covariance_.noise**2)
+
+    def forget(self) -> None:
+        """Drop what only `out_of_fold` needs."""
+        del self.answers_, self.noise_
+
+    def predict(
+        self, X: Array, return_std: bool = False
+    ) -> Array | tuple[Array, Array]:
+        """Mean of each row, and the deviation of an answer of weight 1.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+        return_std : bool, default=False
+
+        Returns
+        -------
+        mean : ndarray of shape (n,)
+        deviation : ndarray of shape (n,)
+            Where asked for.
+        """
+        check_is_fitted(self)
+        of = self.covariance_
+        rows = self.curve_(check_array(X, dtype=np.float64), of.bend)
+        mean, deviation = np.empty(len(rows)), np.empty(len(rows))
+        for block in row_slices(len(rows), len(self.rows_)):
+            between = of.between(self.rows_, rows[block])
+            mean[block] = self.solved_ @ between
+            if return_std:
+                half = linalg.solve_triangular(
+                    self.factor_, between, lower=True, overwrite_b=True, check_finite=False
+                )
+                left = of.variance(rows[block]) - np.square(half).sum(axis=0)
+                deviation[block] = np.sqrt(np.maximum(left, 0) + of.noise**2)
+        return (mean, deviation) if return_std else mean
