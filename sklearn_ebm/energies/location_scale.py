@@ -133,18 +133,80 @@ class LocationScale(BankEnergy):
     ) -> tuple[LocationScale, list[Parabolas]]:
         """Return a copy that knows the rows, and out-of-fold elements of ``folds.judged``."""
         assert location is not None
-        residual = rows.y - location.mean
+        judged, residual = folds.judged, rows.y - location.mean
         inputs = np.hstack([rows.X, location.features])
         least = SMALLEST_RESIDUAL * np.sqrt(np.average(residual**2, axis=0, weights=rows.weight))
         target = np.log(np.abs(residual) + np.maximum(least, floor) + np.finfo(float).tiny)
-        said = np.empty((len(folds.judged), rows.y.shape[1]))
-        forests = []
+        said = np.empty((len(judged), rows.y.shape[1]))
+        learnt = copy.copy(self)
+        learnt.floor, learnt.forests_ = floor, []
         for judges, places, others in folds.judging():
+            others = others[rows.weight[others] > 0]
             forest = self._forest(rng).fit(inputs[others], target[others], rows.weight[others])
             said[places] = forest.predict(inputs[judges]).reshape(len(judges), -1)
-            forests.append(forest)
-        learnt = copy.copy(self)
-        learnt.floor = floor
-        judged = rows.take(folds.judged)
-        learnt.scales_ = forests
-        return learnt, learnt._judging(said, location.take(folds.judged), judged, folds)
+            learnt.forests_.append(forest)
+        columns = _columns(said, location.take(judged))
+        learnt.centre_ = np.average(said, axis=0, weights=rows.weight[judged])
+        learnt.combined_ = _fitted(columns, residual[judged], rows.weight[judged])
+        combined = np.empty_like(said)
+        of_judge = folds.of_row[judged]
+        for held in _parts(of_judge):
+            others = np.setdiff1d(np.arange(len(judged)), held)
+            apart = _fitted(columns[others], residual[judged[others]], rows.weight[judged[others]])
+            combined[held] = _combined(apart, columns[held])
+        learnt.sizes_ = [
+            np.sqrt(np.average((residual[judged] * np.exp(-power * (said - learnt.centre_)))**2, axis=0, weights=rows.weight[judged]))
+            for power in POWERS
+        ]
+        return learnt, learnt._bank(said, combined, location.take(judged))
+
+    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
+        """Return one Gaussian of each row for each element of the bank."""
+        assert location is not None
+        inputs = np.hstack([X, location.features])
+        said = np.mean([forest.predict(inputs).reshape(len(X), -1) for forest in self.forests_], axis=0)
+        combined = _combined(self.combined_, _columns(said, location))
+        return self._bank(said, combined, location)
+
+    def _bank(self, said: Array, combined: Array, location: Located) -> list[Parabolas]:
+        families = [
+            (location.mean, size * np.exp(power * (said - self.centre_)))
+            for power, size in zip(POWERS, self.sizes_, strict=True)
+        ]
+        families.append((location.mean, np.exp(combined)))
+        if location.centres is not None:
+            families += list(zip(np.moveaxis(location.centres, 1, 0), np.moveaxis(location.deviations, 1, 0)))
+        self.families = len(families)
+        return [
+            Parabolas.of_mixture(np.ones((len(said), 1)), centre[:, None], np.maximum(factor * scale, self.floor)[:, None])
+            for centre, scale in families
+            for factor in FACTORS
+        ]
+
+    def _forest(self, rng: np.random.RandomState) -> ExtraTreesRegressor:
+        return ExtraTreesRegressor(
+            self.n_estimators,
+            min_samples_leaf=5,
+            max_features=0.5,
+            random_state=rng.randint(np.iinfo(np.int32).max),
+        )
+
+
+def _columns(said, location):
+    """(n, e, q)"""
+    columns = [said[:, None]]
+    if location.deviations is not None:
+        columns.append(np.log(location.deviations + 1e-6))
+    return np.concatenate(columns, axis=1)
+
+def _fitted(columns, residual, weight):
+    return [LogLinear.fitted(columns[:, :, k], residual[:, k], weight) for k in range(residual.shape[1])]
+
+def _combined(fits, columns):
+    return np.column_stack([fit(columns[:, :, k]) for k, fit in enumerate(fits)])
+
+def _parts(of_judge):
+    folds = np.unique(of_judge)
+    if len(folds) > 1:
+        return [np.flatnonzero(of_judge == fold) for fold in folds]
+    return [np.arange(len(of_judge))[k::5] for k in range(5)]
