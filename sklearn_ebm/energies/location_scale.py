@@ -142,7 +142,9 @@ class LocationScale(BankEnergy):
         learnt.floor, learnt.forests_ = floor, []
         for judges, places, others in folds.judging():
             others = others[rows.weight[others] > 0]
-            forest = self._forest(rng).fit(inputs[others], target[others], rows.weight[others])
+            forest = self._forest(rng).fit(
+                inputs[others], target[others].squeeze(), rows.weight[others]
+            )
             said[places] = forest.predict(inputs[judges]).reshape(len(judges), -1)
             learnt.forests_.append(forest)
         columns = _columns(said, location.take(judged))
