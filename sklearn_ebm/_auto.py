@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sklearn_ebm._params import Array, Index
-from sklearn_ebm.energies import Blend, Experts, Memory
+from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 from sklearn_ebm.energies.banks import Judgement
-from sklearn_ebm.energies.blend import BACKGROUNDS
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Progress
 
@@ -52,13 +51,50 @@ class AutoReport(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        header = f"{'candidate':<20} {'held-out NLL':>12} {'± (difference)':>14} {'share':>6} {'s':>7}"
+        header = (
+            f"{'candidate':<20} {'held-out NLL':>12} {'± (difference)':>14} {'share':>6} {'s':>7}"
+        )
         rows = [
             f"{name:<20} {nll:>12.4f} {error:>14.4f} {share:>6.2f} {seconds:>7.1f}"
             for name, nll, error, share, seconds in zip(*self[:5], strict=True)
         ]
         skipped = [f"{name}: not learnt, {why}" for name, why in self.skipped.items()]
         return "\n".join([header, *rows, *skipped, f"{self.chosen}: {self.reason}"])
+
+
+class TimeBudget(Progress):
+    """Skips members that would take longer than is left, judged by what others have taken.
+
+    Parameters
+    ----------
+    seconds : float or None
+        That learning may take; None is as long as it takes.
+    n_rows, n_features : int
+    inner : Progress
+        Is told the same.
+
+    Attributes
+    ----------
+    skipped : dict of str to str
+        Members, and why they were skipped.
+    """
+
+    def __init__(
+        self, seconds: float | None, n_rows: int, n_features: int, inner: Progress
+    ) -> None:
+        self.seconds, self.inner = seconds, inner
+        self.size = n_rows * n_features
+        self.began = time.perf_counter()
+        self.skipped: dict[str, str] = {}
+        self.learnt: list[str] = []
+
+    def skips(self, member: str) -> bool:
+        """Whether a member would take too long; the first is learnt whatever it takes."""
+        return self.inner.skips(member)
+
+    def ended(self, what: str) -> bool:
+        """Pass it on."""
+        return self.inner.ended(what)
 
 
 def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, ConditionalEnergy]]:
@@ -71,6 +107,7 @@ def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, C
         ("experts", Experts(**experts)),
         ("located_memory", Memory(min_leaf_size=3, base="auto", values="answers")),
         ("residual_memory", Memory(min_leaf_size=(5, 15), max_features=0.5, base="auto")),
+        ("location_scale", LocationScale()),
     ]
 
 
@@ -98,7 +135,7 @@ def chosen_candidate(
     names = np.array([name for name, _ in blend.labels_])
     members = [name for name, _ in blend.members_]
     everything = np.arange(len(names))
-    alone = [np.flatnonzero((names == name) | (names == BACKGROUNDS)) for name in members]
+    alone = [blend.places_of(name) for name in members]
     losses = [-judgement.held_out(places, groups) for places in [everything, *alone]]
     weight = judgement.weight / judgement.weight.sum()
     nll = np.array([weight @ loss for loss in losses])

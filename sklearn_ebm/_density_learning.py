@@ -36,13 +36,17 @@ LARGE_BATCH = 1.5e7
 
 
 class Parts(NamedTuple):
-    """What learns: energy, loss, elimination of z, wrong answers if the loss needs them, solver."""
+    """What learns: energy, loss, elimination of z, wrong answers if the loss needs them, solver.
+
+    ``n_latents`` is what the user says of energies that are chosen when the rows are known.
+    """
 
     energy: ConditionalEnergy
     loss: Loss
     latent: Elimination
     negatives: Negatives | None
     solver: Solver | None
+    n_latents: int | None = None
 
     @property
     def likelihood(self) -> bool:
@@ -75,6 +79,8 @@ class LearnedDensity:
     held_out_curve : list of float
     converged : bool
     message : str
+    report : AutoReport or None
+        How ``energy="auto"`` chose.
     """
 
     energy: ConditionalEnergy
@@ -86,6 +92,7 @@ class LearnedDensity:
     held_out_curve: list[float]
     converged: bool
     message: str
+    report: Any = None
 
     @property
     def interrupted(self) -> bool:

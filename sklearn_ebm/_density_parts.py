@@ -22,6 +22,15 @@ def resolve_density_parts(
 ) -> Parts:  # fmt: skip
     """Objects for the parts; refuses clashes before any work."""
     refuse_beta(beta)
+    chosen_loss = _loss(loss, margin)
+    if not isinstance(inference, str) or inference not in INFERENCES:
+        raise ValueError(unknown_name("inference", inference, INFERENCES.names))
+    blended = None
+    if isinstance(energy, str) and energy == "auto":
+        # A blend is learnt by its likelihood. All else is learnt by gradients.
+        blends = chosen_loss.integrates and INFERENCES.accepts(inference, "beta")
+        energy, blended = ("blend", n_latents) if blends else ("experts", None)
+        n_latents = None if blends else n_latents
     settings = {}
     if n_latents is not None:
         if not isinstance(energy, str):
@@ -36,9 +45,6 @@ def resolve_density_parts(
             )
         settings["n_latents"] = n_latents
     chosen_energy = CONDITIONAL_ENERGIES.resolve(energy, **settings)
-    chosen_loss = _loss(loss, margin)
-    if not isinstance(inference, str) or inference not in INFERENCES:
-        raise ValueError(unknown_name("inference", inference, INFERENCES.names))
     # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learnt
     # at β = 1, where its energies are normalised.
     samples = chosen_loss.contrasts and not chosen_loss.integrates
@@ -65,7 +71,8 @@ def resolve_density_parts(
         )
     # By name, it has the steps that suit the energy.
     its_own = None if named else chosen_solver
-    return Parts(chosen_energy, chosen_loss, latent, pool if samples else None, its_own)
+    wrong_answers = pool if samples else None
+    return Parts(chosen_energy, chosen_loss, latent, wrong_answers, its_own, blended)
 
 
 def _loss(loss: Any, margin: Any) -> Loss:

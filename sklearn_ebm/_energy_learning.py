@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from sklearn_ebm._bank_learning import learn_bank
+from sklearn_ebm._auto import TimeBudget, chosen_candidate, suitable_members
+from sklearn_ebm._bank_learning import count_bank
 from sklearn_ebm._density_learning import LearnedDensity, Parts, learn_density
 from sklearn_ebm._learning import Start
 from sklearn_ebm._members import Answers, Division, member_rows
 from sklearn_ebm._watch import Watch
 from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.folds import Progress
 from sklearn_ebm.energies.latent import LatentEnergy
 
@@ -29,6 +33,7 @@ def learn_energy(
     progress: Progress,
     validation: Answers | None,
     fraction: float | None,
+    time_budget: float | None,
 ) -> LearnedDensity:
     """Learn an energy in the way that is its own.
 
@@ -47,6 +52,8 @@ def learn_energy(
     fraction : float or None
         Share of the rows that each member leaves out that is learnt by gradients, where there is
         no `validation`; None for none.
+    time_budget : float or None
+        Seconds that an energy which is chosen by the rows may take.
     """
     rng = np.random.RandomState(seed)
     by_gradients = partial(learn_density, C=C, tol=tol, max_iter=max_iter)
@@ -65,7 +72,20 @@ def learn_energy(
             watch=Watch((), watch.patience), validation=None, divide=divide,
         )  # fmt: skip
 
-    learned, _ = learn_bank(
-        parts.energy, rows, rng=rng, progress=progress, gradients=member, validation=validation
+    energy = parts.energy
+    automatic = isinstance(energy, Blend) and energy.members == "auto"
+    if isinstance(energy, Blend) and automatic:
+        energy = copy(energy)
+        energy.members = suitable_members(rows.y.shape[1], parts.n_latents)
+    budget = TimeBudget(time_budget, *rows.X.shape, progress)
+    counted = count_bank(
+        energy, rows, rng=rng, progress=budget, gradients=member, validation=validation
     )
-    return learned
+    if not automatic:
+        return counted.concluded()
+    assert isinstance(counted.energy, Blend)
+    chosen, report = chosen_candidate(
+        counted.energy, counted.judgement, counted.groups, budget.skipped
+    )
+    places = counted.energy.places_of(chosen) if chosen != "blend" else None
+    return replace(counted.concluded(places), report=report)

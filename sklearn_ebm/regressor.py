@@ -70,8 +70,15 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     Parameters
     ----------
-    energy : {"experts", "decoder"} or ConditionalEnergy, default="experts"
-        G, by name or as an object: `sklearn_ebm.energies.Experts`, `sklearn_ebm.energies.Decoder`.
+    energy : str or ConditionalEnergy, default="auto"
+        G, by name or as an object. By gradients are learnt ``"experts"``
+        (`sklearn_ebm.energies.Experts`) and ``"decoder"`` (`sklearn_ebm.energies.Decoder`); by
+        counting ``"memory"`` (`sklearn_ebm.energies.Memory`), ``"location_scale"``
+        (`sklearn_ebm.energies.LocationScale`), and ``"blend"`` of any of them
+        (`sklearn_ebm.energies.Blend`), all with the loss ``"nll"``. ``"auto"`` learns those that
+        suit the rows and the `time_budget`, and keeps their blend or the best of them, whichever
+        held-out rows speak for: see `auto_report_`. With other losses, and with
+        ``inference="min"``, it is "experts".
     loss : str or Loss, default="nll"
         ``"nll"``: the likelihood. ``"energy"``: pushes down only, safe because energies are
         normalised by construction; with ``inference="min"`` it pulls the best latent value of each
@@ -113,6 +120,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         Passes without a lower held-out loss after which learning ends.
     max_iter : int or None, default=None
         Passes over the rows; None is what suits the energy and the number of rows.
+    time_budget : float or None, default=None
+        Seconds that ``energy="auto"`` may take, about; members that would take longer are left
+        out. What is learnt then depends on how fast the machine is.
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
@@ -131,6 +141,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         The energy as it was prepared for the rows.
     params_ : dict of str to ndarray
         What was learnt.
+    auto_report_ : AutoReport
+        What held-out rows said of each energy, where ``energy="auto"`` blends: printed, it is a
+        table.
     loss_ : Loss
         The loss as it was used.
     beta_ : float
@@ -191,7 +204,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     def __init__(
         self,
-        energy: str | ConditionalEnergy = "experts",
+        energy: str | ConditionalEnergy = "auto",
         loss: str | Loss = "nll",
         *,
         n_latents: int | None = None,
@@ -207,6 +220,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 40,
         max_iter: int | None = None,
+        time_budget: float | None = None,
         tol: float = 1e-4,
         warm_start: bool = False,
         random_state: Any = None,
@@ -228,6 +242,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.max_iter = max_iter
+        self.time_budget = time_budget
         self.tol = tol
         self.warm_start = warm_start
         self.random_state = random_state
@@ -356,6 +371,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             "C": positive_number("C", self.C, infinite=True),
             "tol": positive_number("tol", self.tol),
             "max_iter": optional_positive_integer("max_iter", self.max_iter),
+            "time_budget": self.time_budget and positive_number("time_budget", self.time_budget),
         }
 
     def _given_rows(self, given: tuple[Any, Any, Any], n_outputs: int) -> Answers | None:
@@ -453,7 +469,10 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         """The attributes that say how learning went."""
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
-        self.__dict__.pop("validation_loss_curve_", None)
+        for name in ("validation_loss_curve_", "auto_report_"):
+            self.__dict__.pop(name, None)
+        if learned.report is not None:
+            self.auto_report_ = learned.report
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 

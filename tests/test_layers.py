@@ -34,6 +34,7 @@ LAYERS = (
     ("_density_learning",),
     ("_gradient_member", "_member_tasks"),
     ("_bank_learning",),
+    ("_auto",),
     ("_energy_learning",),
     ("_fitting", "_answers", "_densities"),
     ("_density_parts",),

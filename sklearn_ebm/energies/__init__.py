@@ -11,7 +11,7 @@ from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.linear import Linear
-from sklearn_ebm.energies.memory import Memory
+from sklearn_ebm.energies.location_scale import LocationScale
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
@@ -45,6 +45,7 @@ BANK_ENERGIES: Registry[BankEnergy] = Registry(
     BankEnergy,  # type: ignore[type-abstract]
     {
         "memory": Memory,
+        "location_scale": LocationScale,
         "blend": Blend,
     },
 )
@@ -73,7 +74,7 @@ __all__ = [
     "LatentEnergy",
     "Linear",
     "Linearization",
-    "Memory",
+    "LocationScale",
     "Memory",
     "Prototypes",
     "TorchModule",

@@ -15,7 +15,6 @@ from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.locations import Location
 
-
 # What the last elements are called.
 BACKGROUNDS = "backgrounds"
 
@@ -79,6 +78,11 @@ class Blend(BankEnergy):
         names = [name for name, _ in self.members_] + [BACKGROUNDS]
         sizes = [*self.sizes_, len(self.backgrounds.widths)]
         return [(name, b) for name, size in zip(names, sizes, strict=True) for b in range(size)]
+
+    def places_of(self, member: str) -> Index:
+        """Places of the elements of a member in the prior, and of the backgrounds."""
+        names = np.array([name for name, _ in self.labels_])
+        return np.flatnonzero((names == member) | (names == BACKGROUNDS))
 
     def restricted(self, log_prior: Array) -> tuple[Blend, Index]:
         """Return a copy without what has no prior, and the places of the labels that stay.

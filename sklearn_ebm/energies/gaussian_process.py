@@ -14,14 +14,18 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Index
 
-ROOT_5 = np.sqrt(5.0)
+# The smoothness ν of each of the terms: a smooth one over long distances, which the linear term
+# does not follow, and two that are free to be short.
+SMOOTHNESS = (2.5, 2.5, 1.5)
 
 # Deviation of a uniform column is its range/√12.
 OF_UNIT_DEVIATION = np.sqrt(12.0)
 
-# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the normal prior around it.
-AMPLITUDE = (0.0, 2.0)
-LENGTH = (1.0, 1.5)
+# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the normal
+# prior around it. The terms start apart, as equal ones would stay equal.
+AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
+LENGTHS = (1.0, 0.3, 1.7)
+LENGTH_DEVIATION = 1.5
 BEND = (0.0, 3.0)
 SLOPE = (-1.0, 2.0)
 NOISE = (-2.0, 3.0)
@@ -96,13 +100,13 @@ def _away_from_zero(bend: Array) -> Array:
 
 
 class Covariance(NamedTuple):
-    """k(x, x') = a² M(‖(φ − φ')/l‖) + b² ⟨φ, φ'⟩ + 1, with M of Matérn with ν = 5/2.
+    """k(x, x') = Σ_m a_m² M_m(‖(φ − φ')/l_m‖) + b² ⟨φ, φ'⟩ + 1, with Matérn's M_m.
 
     Attributes
     ----------
-    amplitude : float
+    amplitude : ndarray of shape (k,)
         a.
-    length : ndarray of shape (d,)
+    length : ndarray of shape (k, d)
         l.
     bend : ndarray of shape (d,)
         t of the curve φ.
@@ -112,7 +116,7 @@ class Covariance(NamedTuple):
         Deviation σ of answers of weight 1 around the process.
     """
 
-    amplitude: float
+    amplitude: Array
     length: Array
     bend: Array
     slope: float
@@ -121,52 +125,83 @@ class Covariance(NamedTuple):
     @classmethod
     def from_vector(cls, theta: Array) -> Covariance:
         """Return what the vector that is searched stands for."""
-        d = (len(theta) - 3) // 2
-        amplitude, slope, noise = np.exp(theta[[0, -2, -1]])
-        length, bend = np.exp(theta[1 : 1 + d]), theta[1 + d : 1 + 2 * d]
-        return cls(float(amplitude), length, bend, float(slope), float(noise))
+        k = len(SMOOTHNESS)
+        d = (len(theta) - k - 2) // (k + 1)
+        amplitude, length, bend, others = np.split(theta, [k, k + k * d, k + k * d + d])
+        slope, noise = np.exp(others)
+        return cls(
+            np.exp(amplitude), np.exp(length.reshape(k, d)), bend, float(slope), float(noise)
+        )
 
     def between(self, left: Array, right: Array) -> Array:
         """k of each pair of rows on their curves, (n, m)."""
-        distance = self.distances(left, right)
-        distance *= ROOT_5
-        result: Array = self.amplitude**2 * (1 + distance + distance**2 / 3) * np.exp(-distance)
-        result += self.slope**2 * (left @ right.T) + 1
-        return result
-
-    def distances(self, left: Array, right: Array) -> Array:
-        """‖(φ − φ')/l‖ of each pair, (n, m)."""
-        left, right = left / self.length, right / self.length
-        squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
-        result: Array = np.sqrt(np.maximum(squared, 0))
+        result: Array = self.slope**2 * (left @ right.T) + 1
+        for amplitude, length, smoothness in zip(
+            self.amplitude, self.length, SMOOTHNESS, strict=True
+        ):
+            result += (
+                amplitude**2 * matern(_distances(left / length, right / length), smoothness)[0]
+            )
         return result
 
     def variance(self, rows: Array) -> Array:
         """k(x, x), (n,)."""
-        result: Array = self.amplitude**2 + self.slope**2 * (rows**2).sum(axis=1) + 1
+        result: Array = (self.amplitude**2).sum() + self.slope**2 * (rows**2).sum(axis=1) + 1
         return result
 
 
+def _distances(left: Array, right: Array) -> Array:
+    """Euclidean distances of all pairs, (n, m)."""
+    squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
+    result: Array = np.sqrt(np.maximum(squared, 0))
+    return result
+
+
+def matern(distance: Array, smoothness: float) -> tuple[Array, Array]:
+    """M(r) with ν = 3/2 or 5/2, and −dM/d(½r²).
+
+    Examples
+    --------
+    (1 + √3) exp(−√3) and 3 exp(−√3):
+
+    >>> value, fall = matern(np.array([1.0]), 1.5)
+    >>> value.round(4), fall.round(4)
+    (array([0.4834]), array([0.5307]))
+    """
+    scaled = np.sqrt(2 * smoothness) * distance
+    decay = np.exp(-scaled)
+    if smoothness == 1.5:
+        return decay * (1 + scaled), 3 * decay
+    return decay * (1 + scaled + scaled**2 / 3), decay * (1 + scaled) * (5 / 3)
+
+
 def _prior(d: int) -> tuple[Array, Array]:
-    """Centre and deviation of each logarithm that is searched."""
-    parts = [AMPLITUDE, *[LENGTH] * d, *[BEND] * d, SLOPE, NOISE]
+    """Centre and deviation of each number that is searched."""
+    typical = 0.5 * np.log(d)
+    lengths = [(typical + centre, LENGTH_DEVIATION) for centre in LENGTHS for _ in range(d)]
+    parts = [*AMPLITUDES, *lengths, *[BEND] * d, SLOPE, NOISE]
     centre, deviation = np.array(parts).T
-    centre[1 : 1 + d] += 0.5 * np.log(d)
     return centre, deviation
 
 
-def _surprise(
+def surprise(
     theta: Array, X: Array, y: Array, weight: npt.NDArray[np.float64], curve: Curve
 ) -> tuple[float, Array]:
-    """−log p(y, θ) and its slope; sums over pairs of rows are products of matrices."""
+    """−log p(y, θ) up to a constant, and its slope in θ.
+
+    Sums over pairs of rows of squared differences of columns are products of matrices,
+    Σ_ij A_ij (φ_i − φ_j)² = 2 Σ_i φ_i² Σ_j A_ij − 2 φ'Aφ, so that no array is larger than (n, n).
+    """
     of = Covariance.from_vector(theta)
     rows, turning = curve(X, of.bend), curve.slope(X, of.bend)
-    distance = ROOT_5 * of.distances(rows, rows)
-    decay = of.amplitude**2 * np.exp(-distance)
-    matern, linear = decay * (1 + distance + distance**2 / 3), of.slope**2 * (rows @ rows.T)
-    noise = of.noise**2 / weight
-    covariance = matern + linear + 1
-    covariance.flat[:: len(X) + 1] += noise
+    terms = [
+        [of.amplitude[m] ** 2 * part for part in matern(_distances(scaled, scaled), smoothness)]
+        for m, smoothness in enumerate(SMOOTHNESS)
+        for scaled in [rows / of.length[m]]
+    ]
+    linear, noise = of.slope**2 * (rows @ rows.T), of.noise**2 / weight
+    covariance = sum((value for value, _ in terms), linear + 1)
+    covariance.flat[:: len(X) + 1] += noise + JITTER * np.diagonal(covariance)
     try:
         factor = linalg.cholesky(covariance, lower=True, check_finite=False)
     except linalg.LinAlgError:
@@ -174,26 +209,23 @@ def _surprise(
     inverse, _ = linalg.lapack.dpotri(factor, lower=True)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     solved = inverse @ y
-    centre, deviation = _prior(X.shape[1])
-    value = 0.5 * y @ solved + np.log(np.diagonal(factor)).sum()
-    value += 0.5 * np.square((theta - centre) / deviation).sum()
-    # d value = ½ Σ pull · dK; with the differences of columns squared,
-    # Σ_ij A_ij (φ_i − φ_j)² = 2 Σ_i φ_i² Σ_j A_ij − 2 φ'Aφ.
+    apart, deviation = theta - _prior(X.shape[1])[0], _prior(X.shape[1])[1]
+    misfit = 0.5 * y @ solved + np.log(np.diagonal(factor)).sum()
+    value = misfit + 0.5 * np.square(apart / deviation).sum()
+    # The slope of the misfit is ½ Σ pull · dK.
     pull = inverse - np.outer(solved, solved)
-    near = pull * decay * (1 + distance) * (5 / 3)
-    total, across = near.sum(axis=1), near @ rows
-    by_length = (total @ rows**2 - (rows * across).sum(axis=0)) / of.length**2
-    by_bend = -(total @ (rows * turning) - (turning * across).sum(axis=0)) / of.length**2
-    by_bend += of.slope**2 * (turning * (pull @ rows)).sum(axis=0)
-    gradient = np.concatenate(
-        [
-            [(pull * matern).sum()],
-            by_length,
-            by_bend,
-            [(pull * linear).sum(), np.diagonal(pull) @ noise],
-        ]
-    )
-    return float(value), gradient + (theta - centre) / deviation**2
+    by_bend = of.slope**2 * (turning * (pull @ rows)).sum(axis=0)
+    by_length = np.empty_like(of.length)
+    for m, (_, fall) in enumerate(terms):
+        near = pull * fall
+        total, across = near.sum(axis=1), near @ rows
+        by_length[m] = (total @ rows**2 - (rows * across).sum(axis=0)) / of.length[m] ** 2
+        of_bend = total @ (rows * turning) - (turning * across).sum(axis=0)
+        by_bend -= of_bend / of.length[m] ** 2
+    by_amplitude = [np.vdot(pull, term) for term, _ in terms]
+    by_others = [np.vdot(pull, linear), np.diagonal(pull) @ noise]
+    gradient = np.concatenate([by_amplitude, by_length.ravel(), by_bend, by_others])
+    return float(value), gradient + apart / deviation**2
 
 
 class GaussianProcess(RegressorMixin, BaseEstimator):
@@ -201,10 +233,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
     .. code-block:: none
 
-        k(x, x') = a² M(‖(φ(x) − φ(x'))/l‖) + b² ⟨φ(x), φ(x')⟩ + 1
-        M(r) = (1 + √5 r + 5r²/3) exp(−√5 r)
+        k(x, x') = Σ_m a_m² M_m(‖(φ(x) − φ(x'))/l_m‖) + b² ⟨φ(x), φ(x')⟩ + 1
 
-    The scales a, l, b, σ and the bend of each column, from linear to logarithmic, maximise the
+    with Matérn's M, two of ν = 5/2 and one of ν = 3/2, and lengths l of each column. The scales a, l, b, σ and the bend of each column, from linear to logarithmic, maximise the
     posterior of some of the rows; all rows are then conditioned on. What the process would have
     said of a block B of rows without having seen them needs no further fit:
 
@@ -281,9 +312,9 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         bounds = np.column_stack([centre - WIDEST * deviation, centre + WIDEST * deviation])
         bounds[-1] = np.log(self.floor), 1.0
         if not self.bent:
-            bounds[1 + X.shape[1] : 1 + 2 * X.shape[1]] = 0
+            bounds[-2 - X.shape[1] : -2] = 0
         found = optimize.minimize(
-            _surprise,
+            surprise,
             np.clip(centre, *bounds.T),
             args=(X[likely], y[likely], weight[likely], self.curve_),
             jac=True,

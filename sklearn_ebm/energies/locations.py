@@ -195,7 +195,7 @@ def bases_of(base: Any, n: int, d: int) -> list[Any]:
 
 def _automatic(n: int, d: int) -> list[Any]:
     """Return what is fast enough for n rows of d columns, the slowest last."""
-    processes = [GaussianProcess(), GaussianProcess(bent=False)]
+    processes = [GaussianProcess(), GaussianProcess(n_searched=400, bent=False)]
     if n < LEAST_OF_BOOSTING:
         return [*processes, ExtraTreesRegressor(100)]
     if n < MOST_OF_EXACT_SPLITS:
