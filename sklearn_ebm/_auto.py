@@ -58,7 +58,7 @@ class AutoReport(NamedTuple):
             f"{name:<20} {nll:>12.4f} {error:>14.4f} {share:>6.2f} {seconds:>7.1f}"
             for name, nll, error, share, seconds in zip(*self[:5], strict=True)
         ]
-        skipped = [f"{name}: not learnt, {why}" for name, why in self.skipped.items()]
+        skipped = [f"{member}: not learnt, {why}" for member, why in self.skipped.items()]
         return "\n".join([header, *rows, *skipped, f"{self.chosen}: {self.reason}"])
 
 
@@ -69,7 +69,7 @@ class TimeBudget(Progress):
     ----------
     seconds : float or None
         That learning may take; None is as long as it takes.
-    n_rows, n_features : int
+    n_rows : int
     inner : Progress
         Is told the same.
 
@@ -79,32 +79,50 @@ class TimeBudget(Progress):
         Members, and why they were skipped.
     """
 
-    def __init__(
-        self, seconds: float | None, n_rows: int, n_features: int, inner: Progress
-    ) -> None:
+    def __init__(self, seconds: float | None, n_rows: int, inner: Progress) -> None:
         self.seconds, self.inner = seconds, inner
-        self.size = n_rows * n_features
+        self.n_rows = n_rows
         self.began = time.perf_counter()
         self.skipped: dict[str, str] = {}
-        self.learnt: list[str] = []
+        self.taken: dict[str, float] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since learning began."""
+        return time.perf_counter() - self.began
 
     def skips(self, member: str) -> bool:
         """Whether a member would take too long; the first is learnt whatever it takes."""
+        if self.seconds is not None and self.taken:
+            left, needed = self.seconds - self.elapsed, self._needed(member)
+            if needed > left:
+                why = f"it would take about {needed:.1f} s, and {max(left, 0):.1f} s are left"
+                self.skipped[member] = why
+                return True
         return self.inner.skips(member)
 
+    def _needed(self, member: str) -> float:
+        """Seconds that a member will take, from what those took that are learnt."""
+        typical = {name: cost(self.n_rows) for name, cost in COSTS.items()}
+        pace = sum(self.taken.values()) / sum(typical[name] for name in self.taken)
+        waits = LOCATION not in self.taken and member in LOCATED
+        return pace * (typical[member] + (typical[LOCATION] if waits else 0.0))
+
     def ended(self, what: str) -> bool:
-        """Pass it on."""
+        """Take note of what a member took, and pass it on."""
+        if what in COSTS:
+            self.taken[what] = self.elapsed - sum(self.taken.values())
         return self.inner.ended(what)
 
 
 def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, ConditionalEnergy]]:
     """Return the members of a blend that says nothing of them, those that cost least first."""
-    experts = {} if n_latents is None else {"n_latents": n_latents}
-    if n_outputs > 1:
-        experts["covariance"] = "full"
+    experts = Experts(covariance="full" if n_outputs > 1 else "diagonal")
+    if n_latents is not None:
+        experts.n_latents = n_latents
     return [
         ("memory", Memory()),
-        ("experts", Experts(**experts)),
+        ("experts", experts),
         ("located_memory", Memory(min_leaf_size=3, base="auto", values="answers")),
         ("residual_memory", Memory(min_leaf_size=(5, 15), max_features=0.5, base="auto")),
         ("location_scale", LocationScale()),
@@ -153,7 +171,7 @@ def chosen_candidate(
     elif chosen == "blend":
         reason = f"better than {members[best - 1]}, the best of its members, by {gain:.3f} nats"
     else:
-        reason = f"the blend of all is no better by {WORTH:g} nats: the difference is {gain:.3f}"
+        reason = f"a blend of all is not better by {WORTH:g} nats, but by {gain:.4f}"
     report = AutoReport(
         ("blend", *members), nll + blend.units.log_unit, error, shares, seconds, skipped, chosen,
         reason,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._arrays import row_slices
@@ -14,9 +16,12 @@ from sklearn_ebm._conformal import Conformal
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.distributions import ConditionalDistribution, Modes, VectorRegion
-from sklearn_ebm.distributions.base import probability
+from sklearn_ebm.distributions.base import join_rows, probability
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.inference import INFERENCES, Elimination
+
+# Rows whose laws are held at a time.
+LAWS_AT_A_TIME = 16_384
 
 PREDICTIONS = ("mode", "mean", "median")
 
@@ -56,6 +61,14 @@ class Densities:
             raise ValueError(unknown_name("inference", self.inference, INFERENCES.names))
         minimum = not INFERENCES.accepts(self.inference, "beta")
         return self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+
+    def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
+        """``method(law, *arrays)`` of blocks of rows, joined; laws of all rows may be too many."""
+        parts = []
+        for start in range(0, max(len(rows), 1), LAWS_AT_A_TIME):
+            part = slice(start, start + LAWS_AT_A_TIME)
+            parts.append(method(self._law(rows[part]), *(array[part] for array in arrays)))
+        return parts[0] if len(parts) == 1 else join_rows(parts)
 
     def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
         """Answers as (n, m, q), and whether each row has a single one."""
@@ -152,7 +165,8 @@ class Densities:
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
         answers = answers[..., 0] if self.n_outputs_ == 1 else answers
-        return self._law(rows).logpdf(answers[:, 0] if single else answers)
+        answers = answers[:, 0] if single else answers
+        return self._by_blocks(lambda law, y: law.logpdf(y), rows, answers)
 
     def predict(self, X: Any) -> Array:
         """Return the answer of lowest energy; or the mean, or the median of the density.
@@ -167,8 +181,7 @@ class Densities:
         """
         if self.prediction not in PREDICTIONS:  # set after `fit`
             raise ValueError(unknown_name("prediction", self.prediction, PREDICTIONS))
-        law = self._law(self._rows(X))
-        answer: Array = getattr(law, self.prediction)()
+        answer = self._by_blocks(methodcaller(self.prediction), self._rows(X))
         return answer if self._flat or self.n_outputs_ > 1 else answer[:, None]
 
     def predict_modes(self, X: Any, min_probability: float = 0.05) -> Modes:
@@ -221,7 +234,8 @@ class Densities:
         if answers.shape[1] == 0:
             raise ValueError("y_candidates is empty; predict_proba needs one candidate or more.")
         _require_finite("y_candidates", answers)
-        density = self._law(rows).logpdf(answers[..., 0] if self.n_outputs_ == 1 else answers)
+        answers = answers[..., 0] if self.n_outputs_ == 1 else answers
+        density = self._by_blocks(lambda law, y: law.logpdf(y), rows, answers)
         # All candidates of a row may lie where the density is no float: then they are as good.
         density = np.maximum(density, -np.finfo(float).max)
         odds = np.exp(density - density.max(axis=1, keepdims=True))
@@ -239,7 +253,7 @@ class Densities:
         -------
         ndarray of shape (n, m) or (n, q, m)
         """
-        return self._law(self._rows(X)).quantiles(probabilities)
+        return self._by_blocks(methodcaller("quantiles", probabilities), self._rows(X))
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Array:
         """Central intervals that hold the answer with a given probability.
@@ -257,12 +271,12 @@ class Densities:
         ndarray of shape (n, 2) or (n, q, 2)
             Infinite where calibration has too few rows for the level.
         """
-        law = self._law(self._rows(X))
+        rows = self._rows(X)
         if self._conformal is None:
-            return law.interval(level)
+            return self._by_blocks(methodcaller("interval", level), rows)
         levels = self._conformal.levels_of_intervals(probability("level", level))
         tails = np.column_stack([(1 - levels) / 2, (1 + levels) / 2])
-        quantiles = law.quantiles(tails.ravel())
+        quantiles = self._by_blocks(methodcaller("quantiles", tails.ravel()), rows)
         if self.n_outputs_ == 1:
             return quantiles
         each = np.arange(self.n_outputs_)
@@ -305,7 +319,8 @@ class Densities:
         -------
         ndarray of shape (n, size) or (n, size, q)
         """
-        return self._law(self._rows(X)).sample(size, random_state)
+        rng = check_random_state(random_state)
+        return self._by_blocks(methodcaller("sample", size, rng), self._rows(X))
 
 
 def _require_finite(name: str, answers: Array) -> None:

@@ -77,7 +77,7 @@ def learn_energy(
     if isinstance(energy, Blend) and automatic:
         energy = copy(energy)
         energy.members = suitable_members(rows.y.shape[1], parts.n_latents)
-    budget = TimeBudget(time_budget, *rows.X.shape, progress)
+    budget = TimeBudget(time_budget, len(rows.y), progress)
     counted = count_bank(
         energy, rows, rng=rng, progress=budget, gradients=member, validation=validation
     )

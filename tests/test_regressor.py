@@ -948,7 +948,7 @@ def test_grid_search(parameters, grid):
         ),
         (
             "energy__n_latents",
-            "energy='experts' is a name; set 'n_latents' of the estimator itself",
+            "energy='auto' is a name; set 'n_latents' of the estimator itself",
         ),
         (
             "energy__n_members",

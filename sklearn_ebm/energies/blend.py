@@ -135,7 +135,7 @@ class Blend(BankEnergy):
                 continue
             if _shares(energy) and other.location is None:
                 start = time.perf_counter()
-                heard = [member.out_of_fold for _, member, _ in done if member.companion]
+                heard = [member.out_of_fold for _, member, _ in done if member.out_of_fold]
                 other.location, location = Location(self.base).learnt(
                     rows, folds, np.random.RandomState(seeds[0]), heard
                 )
