@@ -9,18 +9,20 @@ import numpy.typing as npt
 from scipy.special import ndtr
 from sklearn.utils import check_random_state
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.base import (
     check_mixture_weights,
     finite_array,
     require_positive_scales,
 )
-from sklearn_ebm.distributions.blocks import tiles
+from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.knots import march
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+#: Beyond exp(±600) sums of densities are left to logarithms.
+LARGEST_LOG = 600.0
 #: A component with less weight gets no knots of its own.
 LEAST_WEIGHT = 1e-14
 
@@ -66,7 +68,7 @@ class GaussianMixture(ScalarDistribution):
             [ 2.33,  3.67]]])
     """
 
-    _fields: ClassVar[tuple[str, ...]] = ("weights", "means", "scales", "_log_heights")
+    _fields: ClassVar[tuple[str, ...]] = ("weights", "means", "scales", "_log_heights", "_extent")
 
     def __init__(self, weights: npt.ArrayLike, means: npt.ArrayLike, scales: npt.ArrayLike) -> None:
         self.weights = check_mixture_weights(weights)
@@ -74,50 +76,77 @@ class GaussianMixture(ScalarDistribution):
         self.scales = require_positive_scales(scales, self.weights.shape)
         with np.errstate(divide="ignore"):  # a weight of 0 has the height exp(−inf)
             self._log_heights = np.log(self.weights) - np.log(self.scales) - LOG_SQRT_2PI
+        # Components up to the last that has weight: those that pad a row cost nothing.
+        self._extent = self._depth - (self.weights[:, ::-1] > 0).argmax(axis=1)
 
     @property
     def _depth(self) -> int:  # type: ignore[override]
         return self.weights.shape[1]
 
-    def _standardised(self, rows: slice, y: Array) -> Array:
-        """(y − μ)/s of a tile, (K, rows, columns): sums over components then run along memory."""
-        with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
-            z = y - self.means[rows].T[:, :, None]
-            z /= self.scales[rows].T[:, :, None]
-        return z
+    def _of_components(self, rows: slice, *arrays: Array) -> list[Array]:
+        """Arrays (n, K) of a tile as (K', rows, 1): sums over components then run along memory."""
+        extent = int(self._extent[rows].max(initial=1))
+        return [array[rows, :extent].T[:, :, None] for array in arrays]
 
-    def _shares(self, rows: slice, z: Array) -> tuple[Array, Array, Array]:
-        """Densities w_k N(y; μ_k, s_k²) over the largest, their sum, and the log of the largest."""
+    def _standardised(self, rows: slice, y: Array) -> tuple[Array, Array]:
+        """(y − μ)/s of a tile, (K', rows, columns), and the scales s, (K', rows, 1)."""
+        means, scales = self._of_components(rows, self.means, self.scales)
+        with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
+            z = y - means
+            z /= scales
+        return z, scales
+
+    def _bumps(self, rows: slice, z: Array) -> Array:
+        """Densities w_k N(y; μ_k, s_k²), (K', rows, columns), as far as they have numbers."""
         share = np.square(z)
         share *= -0.5
-        share += self._log_heights[rows].T[:, :, None]
-        highest = share.max(axis=0)
-        np.copyto(highest, 0.0, where=highest == -np.inf)
-        share -= highest
-        np.exp(share, out=share)
-        return share, share.sum(axis=0), highest
+        share += self._of_components(rows, self._log_heights)[0]
+        return np.exp(share, out=share)
 
     def _logpdf(self, y: Array) -> Array:
         result = np.empty(y.shape)
-        for rows, columns in tiles(y.shape, self._depth):
-            z = self._standardised(rows, y[rows, columns])
-            with np.errstate(over="ignore", divide="ignore"):
-                _, total, highest = self._shares(rows, z)
-                result[rows, columns] = np.log(total) + highest
+        with np.errstate(over="ignore", divide="ignore"):
+            for rows, columns in tiles(y.shape, self._depth):
+                z, _ = self._standardised(rows, y[rows, columns])
+                result[rows, columns] = np.log(self._bumps(rows, z).sum(axis=0))
+        far = np.nonzero(~(np.abs(result) < LARGEST_LOG))
+        if len(far[0]):
+            result[far] = self._far(y, *far)[0]
         return result
 
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p, and d log p/dy = −Σ r_k z_k/s_k with the responsibilities r and z = (y − μ)/s."""
         height, slope = np.empty(y.shape), np.empty(y.shape)
-        for rows, columns in tiles(y.shape, self._depth):
-            z = self._standardised(rows, y[rows, columns])
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                share, total, highest = self._shares(rows, z)
-                height[rows, columns] = np.log(total) + highest
-                z /= self.scales[rows].T[:, :, None]
-                np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            for rows, columns in tiles(y.shape, self._depth):
+                z, scales = self._standardised(rows, y[rows, columns])
+                share = self._bumps(rows, z)
+                total = share.sum(axis=0)
+                height[rows, columns] = np.log(total)
+                z /= scales
                 z *= share
                 slope[rows, columns] = -z.sum(axis=0) / total
+        far = np.nonzero(~(np.abs(height) < LARGEST_LOG))
+        if len(far[0]):
+            height[far], slope[far] = self._far(y, *far)
+        return height, slope
+
+    def _far(self, y: Array, rows: Index, columns: Index) -> tuple[Array, Array]:
+        """log p and its slope at entries of y where p itself is no floating-point number."""
+        height, slope = np.empty(len(rows)), np.empty(len(rows))
+        for some in row_blocks(len(rows), self._depth, CACHED_NUMBERS):
+            row = rows[some]
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                z = (y[row, columns[some], None] - self.means[row]) / self.scales[row]
+                share = self._log_heights[row] - 0.5 * np.square(z)
+                highest = share.max(axis=1, keepdims=True)
+                np.copyto(highest, 0.0, where=highest == -np.inf)
+                share = np.exp(share - highest)
+                total = share.sum(axis=1)
+                height[some] = np.log(total) + highest[:, 0]
+                z /= self.scales[row]
+                np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
+                slope[some] = -(z * share).sum(axis=1) / total
         return height, slope
 
     def _cdf(self, y: Array) -> Array:
@@ -141,11 +170,11 @@ class GaussianMixture(ScalarDistribution):
         """Probability above or below y (n, m): sums of positive numbers, so nothing cancels."""
         result = np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):
-            z = self._standardised(rows, y[rows, columns])
+            z, _ = self._standardised(rows, y[rows, columns])
             if upper:
                 np.negative(z, out=z)
             ndtr(z, out=z)
-            z *= self.weights[rows].T[:, :, None]
+            z *= self._of_components(rows, self.weights)[0]
             result[rows, columns] = z.sum(axis=0)
         # The weights sum to 1 up to rounding, and so does this.
         return np.minimum(result, 1.0, out=result)
@@ -232,10 +261,18 @@ def choose_components(weights: Array, uniform: Array) -> npt.NDArray[np.intp]:
     ends = np.cumsum(weights, axis=1)
     # The last component with any weight takes what rounding leaves.
     ends[ends >= ends[:, -1:]] = np.inf
-    chosen = np.zeros(uniform.shape, dtype=np.intp)
-    for k in range(weights.shape[1] - 1):
-        chosen += uniform >= ends[:, k, None]
-    return chosen
+    first = np.zeros(uniform.shape, dtype=np.intp)
+    length = 1 << (weights.shape[1] - 1).bit_length()
+    flat = ends.ravel()
+    base = np.arange(0, ends.size, weights.shape[1])[:, None] - 1
+    # Bisection over the ends of all rows at once: how many of them are not above the number.
+    while length:
+        beyond = first + length
+        known = beyond <= weights.shape[1]
+        value = flat[base + np.where(known, beyond, 1)]
+        np.copyto(first, beyond, where=known & (value <= uniform))
+        length //= 2
+    return first
 
 
 def _mean_distance(away: Array, scale: Array) -> Array:
