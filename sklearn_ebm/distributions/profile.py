@@ -77,16 +77,20 @@ def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
 
     Where log p rises at both ends of a cell, or falls at both, the cubic through these values and
     slopes is monotone if the slopes add up to at most three times the mean slope; a parabola has
-    two times. Where they add up to more, log p may turn back on the way.
+    two times. Where they add up to more, log p may turn back on the way. A cell with an extremum
+    may hold three of them, which its ends do not tell: it is halved once.
     """
     knots = density._knots()
     log_density, slope = density._logpdf_and_slope(knots)
-    for _ in range(HALVINGS):
+    for halving in range(HALVINGS):
         with np.errstate(invalid="ignore", over="ignore"):
             ends = slope[:, 1:] + slope[:, :-1]
             most = 3 * np.diff(log_density, axis=1) * np.sign(ends)
-            doubtful = slope[:, 1:] * slope[:, :-1] > 0
+            together = slope[:, 1:] * slope[:, :-1]
+            doubtful = together > 0
             doubtful &= np.abs(ends) * np.diff(knots, axis=1) > most
+            if halving == 0:
+                doubtful |= together < 0
         rows, cells = np.nonzero(doubtful)
         if not len(rows):
             break
