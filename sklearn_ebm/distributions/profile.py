@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 TINY = np.finfo(np.float64).tiny
 #: How often a doubtful cell is halved at most.
 HALVINGS = 6
+#: The slopes at both ends of a cell, over the mean slope, that are above doubt.
+MOST_BENDING = 2.5
+#: Part of the slope at the ends of a cell that is as good as none.
+STEEPNESS_LEFT = 1e-11
 
 
 class Profile(NamedTuple):
@@ -26,6 +30,8 @@ class Profile(NamedTuple):
         The knots of the density and its extrema, sorted.
     log_density : ndarray of shape (n, g)
         log p at the nodes.
+    slope : ndarray of shape (n, g)
+        d log p / dy there; 0 at the extrema.
     peaks : ndarray of shape (n, r)
         Local maxima from left to right, NaN-padded.
     valleys : ndarray of shape (n, r − 1)
@@ -34,6 +40,7 @@ class Profile(NamedTuple):
 
     nodes: Array
     log_density: Array
+    slope: Array
     peaks: Array
     valleys: Array
 
@@ -56,20 +63,41 @@ def profile_of(density: ScalarDistribution) -> Profile:
     at_high[(cells == knots.shape[1] - 2) & (at_high > 0)] = 0.0
 
     def slope_at(x: Array, index: Index) -> Array:
-        return density[rows[index]]._logpdf_and_slope(x[:, None])[1][:, 0]
+        return density._of_pairs("_logpdf_and_slope", x, rows[index])[1]
 
     low, high = knots[rows, cells], knots[rows, cells + 1]
-    extrema = pad_rows(rows, find_roots(slope_at, low, high, at_low, at_high), len(knots))
+    rise = log_density[rows, cells + 1] - log_density[rows, cells]
+    found = find_roots(
+        slope_at, low, high, at_low, at_high,
+        enough=STEEPNESS_LEFT * np.minimum(np.abs(at_low), np.abs(at_high)),
+        start=low + (high - low) * _turn(rise, at_low * (high - low), at_high * (high - low)),
+    )  # fmt: skip
+    extrema = pad_rows(rows, found, len(knots))
     inserted = np.where(np.isnan(extrema), knots[:, -1:], extrema)
     nodes = np.concatenate([knots, inserted], axis=1)
     heights = np.concatenate([log_density, density._logpdf(inserted)], axis=1)
+    level = np.where(np.isnan(extrema), slope[:, -1:], 0.0)
+    slopes = np.concatenate([slope, level], axis=1)
     order = np.argsort(nodes, axis=1, kind="stable")
     return Profile(
         np.take_along_axis(nodes, order, axis=1),
         np.take_along_axis(heights, order, axis=1),
+        np.take_along_axis(slopes, order, axis=1),
         extrema[:, ::2],
         extrema[:, 1::2],
     )
+
+
+def _turn(rise: Array, at_low: Array, at_high: Array) -> Array:
+    """Where in a cell of length 1 the cubic through its ends, with slopes of two signs, turns."""
+    with np.errstate(all="ignore"):
+        square = 3 * (at_low + at_high - 2 * rise)
+        linear = 6 * rise - 4 * at_low - 2 * at_high
+        root = np.sqrt(np.maximum(linear**2 - 4 * square * at_low, 0.0))
+        pivot = -0.5 * (linear + np.copysign(root, linear))
+        one, other = pivot / square, at_low / pivot
+        turn = np.where((one >= 0) & (one <= 1), one, other)
+    return np.where((turn >= 0) & (turn <= 1), turn, 0.5)
 
 
 def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
@@ -77,7 +105,7 @@ def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
 
     Where log p rises at both ends of a cell, or falls at both, the cubic through these values and
     slopes is monotone if the slopes add up to at most three times the mean slope; a parabola has
-    two times. Where they add up to more, log p may turn back on the way. A cell with an extremum
+    two times. Where they add up to more than 2.5 times, log p may turn back on the way. A cell with an extremum
     may hold three of them, which its ends do not tell: it is halved once.
     """
     knots = density._knots()
@@ -85,7 +113,7 @@ def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
     for halving in range(HALVINGS):
         with np.errstate(invalid="ignore", over="ignore"):
             ends = slope[:, 1:] + slope[:, :-1]
-            most = 3 * np.diff(log_density, axis=1) * np.sign(ends)
+            most = MOST_BENDING * np.diff(log_density, axis=1) * np.sign(ends)
             together = slope[:, 1:] * slope[:, :-1]
             doubtful = together > 0
             doubtful &= np.abs(ends) * np.diff(knots, axis=1) > most

@@ -19,7 +19,7 @@ from sklearn_ebm.distributions.base import (
     share,
 )
 from sklearn_ebm.distributions.basins import basins_of
-from sklearn_ebm.distributions.blocks import row_blocks, tiles
+from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.level_sets import LevelSets
 from sklearn_ebm.distributions.profile import profile_of
 from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature
@@ -68,6 +68,15 @@ class ScalarDistribution(ConditionalDistribution):
     def _support(self) -> tuple[Array, Array]:
         """Ends of the support, (n,) each."""
         return np.full(self.n_rows, -np.inf), np.full(self.n_rows, np.inf)
+
+    def _of_pairs(self, method: str, y: Array, rows: Index) -> Array:
+        """A method at single answers y (j,) of rows (j,), in pieces that stay in a cache.
+
+        Of shape (j,), or (2, j) if the method returns two arrays.
+        """
+        pieces = list(row_blocks(len(y), self._depth, CACHED_NUMBERS // 4)) or [slice(0, 0)]
+        results = [getattr(self[rows[some]], method)(y[some, None]) for some in pieces]
+        return np.concatenate([np.asarray(result)[..., 0] for result in results], axis=-1)
 
     @property
     def _width(self) -> int:
@@ -153,7 +162,7 @@ class ScalarDistribution(ConditionalDistribution):
         target = inside.ravel()
 
         def excess(y: Array, index: Index) -> Array:
-            return self[rows[index]]._cdf(y[:, None])[:, 0] - target[index]
+            return self._of_pairs("_cdf", y, rows[index]) - target[index]
 
         enough = 1e-12 * np.minimum(target, 1 - target)
         result = find_roots(
