@@ -18,11 +18,16 @@ from sklearn_ebm.distributions.base import (
 )
 from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.knots import march
+from sklearn_ebm.distributions.quadrature import half_spread
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 #: Beyond exp(±600) sums of densities are left to logarithms.
 LARGEST_LOG = 600.0
+#: With more components, sums over pairs of them are left to quadrature.
+MOST_PAIRED = 48
+#: The widest cell of a quadrature with 8 points, at a bump, in its scales.
+FINEST_CELL = 2.0
 #: A component with less weight gets no knots of its own.
 LEAST_WEIGHT = 1e-14
 
@@ -179,12 +184,27 @@ class GaussianMixture(ScalarDistribution):
         # The weights sum to 1 up to rounding, and so does this.
         return np.minimum(result, 1.0, out=result)
 
+    def _row_order(self) -> Index | None:
+        least, most = int(self._extent.min(initial=0)), int(self._extent.max(initial=0))
+        return np.argsort(self._extent, kind="stable") if least < 0.9 * most else None
+
     def _knots(self) -> Array:
-        row = np.arange(self.n_rows)[:, None]
-        counts = self.weights >= LEAST_WEIGHT
-        # In place of a component that does not count, the heaviest one once more.
-        source = np.where(counts, np.arange(self._depth), self.weights.argmax(axis=1)[:, None])
-        return march(self.means[row, source], self.scales[row, source])
+        return march(*self._bumps_that_count())
+
+    def _cell_ends(self) -> Array:
+        return march(*self._bumps_that_count(), finest=FINEST_CELL)
+
+    def _bumps_that_count(self) -> tuple[Array, Array]:
+        """Means and scales; in place of a component without weight, the heaviest one once more."""
+        some = slice(0, int(self._extent.max(initial=1)))
+        weights = self.weights[:, some]
+        source = np.where(
+            weights >= LEAST_WEIGHT, np.arange(some.stop), weights.argmax(axis=1)[:, None]
+        )
+        means, scales = (
+            np.take_along_axis(a[:, some], source, axis=1) for a in (self.means, self.scales)
+        )
+        return means, scales
 
     def mean(self) -> Array:
         """Σ w_k μ_k, of shape (n,)."""
@@ -204,7 +224,8 @@ class GaussianMixture(ScalarDistribution):
     def crps(self, y: npt.ArrayLike) -> Array:
         """Σ_k w_k A(y − μ_k, s_k) − ½ Σ_ij w_i w_j A(μ_i − μ_j, √(s_i² + s_j²)), in closed form.
 
-        A(m, s) = 2sφ(m/s) + m(2Φ(m/s) − 1) is E|m + sZ| of a standard Gaussian Z.
+        A(m, s) = 2sφ(m/s) + m(2Φ(m/s) − 1) is E|m + sZ| of a standard Gaussian Z. With more than
+        48 components the second sum, which is ∫ F(1 − F), is a quadrature.
 
         Parameters
         ----------
@@ -220,11 +241,17 @@ class GaussianMixture(ScalarDistribution):
             away = columns[rows, some, None] - self.means[rows, None, :]
             distances = _mean_distance(away, self.scales[rows, None, :])
             scores[rows, some] = np.einsum("rck,rk->rc", distances, self.weights[rows])
-        scores -= self._in_blocks(type(self)._half_spread, self._depth**2)[:, None]
+        scores -= self._half_spread()[:, None]
         return scores.reshape(shape)
 
     def _half_spread(self) -> Array:
-        """½ E|Y − Y'| of two independent draws: pairs i < j once, and A(0, √2 s) = 2s/√π."""
+        """½ E|Y − Y'| of two independent draws."""
+        if self._depth <= MOST_PAIRED:
+            return self._in_blocks(type(self)._half_spread_of_pairs, self._depth**2)
+        return self._in_blocks(type(self)._half_spread_of_cells, self._width)
+
+    def _half_spread_of_pairs(self) -> Array:
+        """Pairs i < j once, and A(0, √2 s) = 2s/√π."""
         i, j = np.triu_indices(self._depth, k=1)
         between = _mean_distance(
             self.means[:, i] - self.means[:, j], np.hypot(self.scales[:, i], self.scales[:, j])
@@ -232,6 +259,10 @@ class GaussianMixture(ScalarDistribution):
         result = np.einsum("np,np,np->n", between, self.weights[:, i], self.weights[:, j])
         result += np.einsum("nk,nk->n", self.weights**2, self.scales) / np.sqrt(np.pi)
         return result
+
+    def _half_spread_of_cells(self) -> Array:
+        """∫ F(1 − F), with F from the integrals of p over the cells and from their starts on."""
+        return half_spread(*self._density_in_cells())
 
     def sample(self, size: int = 1, random_state: Any = None) -> Array:
         """Draw answers: a component by its weight, then a Gaussian.

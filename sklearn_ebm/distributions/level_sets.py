@@ -10,10 +10,16 @@ import numpy.typing as npt
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.profile import Profile, pad_rows, profile_of
+from sklearn_ebm.distributions.quadrature import unit_rule
 from sklearn_ebm.distributions.roots import find_roots, find_roots_by_slopes
 
 if TYPE_CHECKING:
     from sklearn_ebm.distributions.scalar import ScalarDistribution
+
+#: Points of the quadrature of a cubic's exponential.
+N_POINTS = 4
+#: No level that anybody asks for is lower, in log p over the highest.
+LOWEST = -1e4
 
 Mask = npt.NDArray[np.bool_]
 
@@ -50,9 +56,8 @@ class Crossed(NamedTuple):
 class LevelSets:
     """Level sets of the rows of a density, for as many thresholds as one likes.
 
-    Between two nodes log p is near a cubic, and the distribution function near a polynomial of
-    degree five, both known from the nodes. What they say is where the search for the exact answer
-    starts: the density itself is then asked two or three times.
+    Between two nodes log p is near a cubic, which the nodes tell. What the cubics say is where the
+    search for the exact answer starts: the density itself is then asked two or three times.
 
     Parameters
     ----------
@@ -65,9 +70,17 @@ class LevelSets:
         self.profile: Profile = profile_of(density)
 
     @cached_property
-    def cumulative(self) -> Array:
-        """The distribution function at the nodes."""
-        return self.density._cdf(self.profile.nodes)
+    def near_masses(self) -> Array:
+        """Masses of the cells (n, g − 1), nearly; they sum to 1."""
+        nodes, heights, slopes, *_ = self.profile
+        cubic = _cubic(nodes, heights, slopes)
+        masses = _integral(cubic, np.ones(cubic[0].shape), np.diff(nodes, axis=1))
+        return masses / masses.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def _near_cumulative(self) -> Array:
+        """The distribution function at the nodes, nearly."""
+        return np.cumsum(np.pad(self.near_masses, ((0, 0), (1, 0))), axis=1)
 
     def _crossed(self, log_level: Array, rows: Index) -> Crossed:
         above = self.profile.log_density[rows] >= log_level[:, None]
@@ -79,28 +92,29 @@ class LevelSets:
         nodes = self.profile.nodes
         return nodes[crossed.row, crossed.cell], nodes[crossed.row, crossed.cell + 1]
 
+    def _cubics(self, crossed: Crossed) -> tuple[Array, Array, Array, Array]:
+        """Coefficients of the cubic for log p in each cell."""
+        both = crossed.row[:, None], crossed.cell[:, None] + np.arange(2)
+        parts = (array[both] for array in self.profile[:3])
+        return tuple(c[:, 0] for c in _cubic(*parts))  # type: ignore[return-value]
+
     def _near_parts(self, crossed: Crossed, level: Array) -> tuple[Array, Array]:
         """Which part of its cell lies before each crossing, by the cubic, and the slope there."""
         low, high = self._ends(crossed)
-        width = high - low
-        _, heights, slopes, *_ = self.profile
-        row, cell = crossed.row, crossed.cell
-        first, last = heights[row, cell] - level, heights[row, cell + 1] - level
-        at_first, at_last = slopes[row, cell] * width, slopes[row, cell + 1] * width
-        rise = last - first
-        square, cube = 3 * rise - 2 * at_first - at_last, at_first + at_last - 2 * rise
+        first, linear, square, cube = self._cubics(crossed)
+        first = first - level
 
         def cubic(part: Array, i: Index) -> tuple[Array, Array]:
-            value = first[i] + part * (at_first[i] + part * (square[i] + part * cube[i]))
-            return value, at_first[i] + part * (2 * square[i] + 3 * part * cube[i])
+            value = first[i] + part * (linear[i] + part * (square[i] + part * cube[i]))
+            return value, linear[i] + part * (2 * square[i] + 3 * part * cube[i])
 
         with np.errstate(all="ignore"):
-            line = np.nan_to_num(-first / rise, nan=0.5)
-            zeros = np.zeros(len(row))
+            line = np.nan_to_num(-first / (linear + square + cube), nan=0.5)
+            zeros = np.zeros(len(first))
             part = find_roots_by_slopes(
-                cubic, zeros, zeros + 1, crossed.enters, line, tolerance=1e-9, max_iterations=40
+                cubic, zeros, zeros + 1, crossed.enters, line, tolerance=1e-6, max_iterations=20
             )
-            slope = cubic(part, np.arange(len(row)))[1] / width
+            slope = cubic(part, np.arange(len(first)))[1] / (high - low)
         return np.where(np.isfinite(part), part, 0.5), slope
 
     def _crossings(
@@ -143,25 +157,19 @@ class LevelSets:
             return total, -np.exp(log_level) * widths
 
     def _near_mass(self, log_level: Array, rows: Index) -> Array:
-        """The mass, by polynomials of degree five between the nodes."""
+        """The mass, by the cubics alone."""
         crossed = self._crossed(log_level, rows)
         part, _ = self._near_parts(crossed, log_level[crossed.which])
         row, cell = crossed.row, crossed.cell
         low, high = self._ends(crossed)
-        width = high - low
-        with np.errstate(all="ignore"):
-            ends = []
-            for node in (cell, cell + 1):
-                first = width * np.exp(self.profile.log_density[row, node])
-                second = width * first * self.profile.slope[row, node]
-                ends.append((self.cumulative[row, node], first, second))
-            below = np.clip(_quintic(part, *ends), ends[0][0], ends[1][0])
-        return crossed.total(np.where(np.isnan(below), ends[0][0], below))
+        mass = _integral(self._cubics(crossed), part, high - low)
+        below = self._near_cumulative[row, cell] + np.fmin(mass, self.near_masses[row, cell])
+        return crossed.total(below)
 
     def threshold(self, level: float) -> Array:
         """Log τ with P(p(Y) ≥ τ) = level, of shape (n,)."""
-        low, high = self._enclose(level)
-        rows = np.arange(len(low))
+        near_low, near_high = self._enclose(level)
+        rows = np.arange(len(near_low))
 
         def near_missing(log_level: Array, index: Index) -> Array:
             return level - self._near_mass(log_level, index)
@@ -170,18 +178,26 @@ class LevelSets:
             mass, slope = self._mass_and_slope(log_level, index)
             return level - mass, -slope
 
-        at_low, at_high = near_missing(low, rows), near_missing(high, rows)
-        start = find_roots(near_missing, low, high, at_low, at_high, enough=1e-9, tolerance=1e-9)
-        rising = np.ones(len(low), dtype=bool)
-        return find_roots_by_slopes(missing, low, high, rising, start, enough=1e-9)
+        at_low, at_high = near_missing(near_low, rows), near_missing(near_high, rows)
+        start = find_roots(
+            near_missing, near_low, near_high, at_low, at_high, enough=1e-5, tolerance=1e-6
+        )
+        # What is only near may be wrong: the search for the exact level is among all heights.
+        heights = self.profile.log_density
+        highest = heights.max(axis=1)
+        low = np.maximum(heights.min(axis=1), highest + LOWEST)
+        rising = np.ones(len(rows), dtype=bool)
+        return find_roots_by_slopes(
+            missing, low, highest, rising, start, enough=1e-9, tolerance=0.0, near_slopes=True
+        )
 
     def _enclose(self, level: float) -> tuple[Array, Array]:
-        """Heights of nodes between which the threshold lies, from the masses of the cells.
+        """Heights of nodes between which the threshold nearly lies, from the masses of the cells.
 
         Of the cells sorted by their lower ends, as many as hold the level lie above the first
         height; of those sorted by their upper ends, fewer than hold it reach above the second.
         """
-        heights, masses = self.profile.log_density, np.diff(self.cumulative, axis=1)
+        heights, masses = self.profile.log_density, self.near_masses
         ends = []
         for pick in (np.minimum, np.maximum):
             edge = pick(heights[:, 1:], heights[:, :-1])
@@ -209,16 +225,23 @@ class LevelSets:
         return np.stack(sides, axis=2)
 
 
-def _quintic(
-    part: Array, low: tuple[Array, Array, Array], high: tuple[Array, Array, Array]
-) -> Array:
-    """The polynomial of degree five on [0, 1] with these values and derivatives at its ends."""
-    rest = high[0] - low[0] - low[1] - low[2] / 2
-    slope = high[1] - low[1] - low[2]
-    bend = high[2] - low[2]
-    third = 10 * rest - 4 * slope + bend / 2
-    fourth = -15 * rest + 7 * slope - bend
-    fifth = 6 * rest - 3 * slope + bend / 2
-    return low[0] + part * (
-        low[1] + part * (low[2] / 2 + part * (third + part * (fourth + part * fifth)))
-    )
+def _cubic(nodes: Array, heights: Array, slopes: Array) -> tuple[Array, Array, Array, Array]:
+    """Coefficients of cubics on cells of length 1, with these heights and slopes at the nodes."""
+    width = np.diff(nodes, axis=1)
+    with np.errstate(all="ignore"):
+        first, last = slopes[:, :-1] * width, slopes[:, 1:] * width
+        rise = np.diff(heights, axis=1)
+        return heights[:, :-1], first, 3 * rise - 2 * first - last, first + last - 2 * rise
+
+
+def _integral(cubic: tuple[Array, Array, Array, Array], part: Array, width: Array) -> Array:
+    """∫ exp(cubic) over the first part of cells, by Gauss and Legendre; 0 where it is unknown."""
+    points, weights = unit_rule(N_POINTS)
+    first, linear, square, cube = cubic
+    total = np.zeros(part.shape)
+    with np.errstate(all="ignore"):
+        for point, weight in zip(points, weights, strict=True):
+            t = part * point
+            total += weight * np.exp(first + t * (linear + t * (square + t * cube)))
+        total *= part * width
+    return np.nan_to_num(total, nan=0.0, posinf=0.0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sklearn_ebm._params import Array, Index
+from sklearn_ebm.distributions.blocks import row_blocks
 from sklearn_ebm.distributions.roots import find_roots
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ TINY = np.finfo(np.float64).tiny
 HALVINGS = 6
 #: The slopes at both ends of a cell, over the mean slope, that are above doubt.
 MOST_BENDING = 2.5
+#: Rows that are worked on together.
+ROWS_TOGETHER = 32
 #: Part of the slope at the ends of a cell that is as good as none.
 STEEPNESS_LEFT = 1e-11
 
@@ -75,7 +79,7 @@ def profile_of(density: ScalarDistribution) -> Profile:
     extrema = pad_rows(rows, found, len(knots))
     inserted = np.where(np.isnan(extrema), knots[:, -1:], extrema)
     nodes = np.concatenate([knots, inserted], axis=1)
-    heights = np.concatenate([log_density, density._logpdf(inserted)], axis=1)
+    heights = np.concatenate([log_density, by_need(density, type(density)._logpdf, inserted)], axis=1)
     level = np.where(np.isnan(extrema), slope[:, -1:], 0.0)
     slopes = np.concatenate([slope, level], axis=1)
     order = np.argsort(nodes, axis=1, kind="stable")
@@ -109,7 +113,7 @@ def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
     may hold three of them, which its ends do not tell: it is halved once.
     """
     knots = density._knots()
-    log_density, slope = density._logpdf_and_slope(knots)
+    log_density, slope = by_need(density, type(density)._logpdf_and_slope, knots)
     for halving in range(HALVINGS):
         with np.errstate(invalid="ignore", over="ignore"):
             ends = slope[:, 1:] + slope[:, :-1]
@@ -124,7 +128,7 @@ def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
             break
         added = pad_rows(rows, (knots[rows, cells] + knots[rows, cells + 1]) / 2, len(knots))
         added = np.where(np.isnan(added), knots[:, -1:], added)
-        new = (added, *density._logpdf_and_slope(added))
+        new = (added, *by_need(density, type(density)._logpdf_and_slope, added))
         knots, log_density, slope = (
             np.concatenate(pair, axis=1)
             for pair in zip((knots, log_density, slope), new, strict=True)
@@ -134,6 +138,27 @@ def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
             np.take_along_axis(array, order, axis=1) for array in (knots, log_density, slope)
         )
     return knots, log_density, slope
+
+
+def by_need(density: ScalarDistribution, method: Callable[..., Any], points: Array) -> Array:
+    """A method at sorted points (n, g), of which the last of a row may be repeated.
+
+    Rows that need about as many points are worked on together, so that repetitions cost little. Of
+    shape (n, g), or (2, n, g) if the method returns two arrays.
+    """
+    n_rows, n_points = points.shape
+    needed = np.minimum((points < points[:, -1:]).sum(axis=1) + 1, n_points)
+    order = np.argsort(needed, kind="stable")
+    result: Array | None = None
+    for some in row_blocks(n_rows, 1, ROWS_TOGETHER):
+        rows = order[some]
+        most = int(needed[rows[-1]])
+        part = np.asarray(method(density[rows], points[rows, :most]))
+        if result is None:
+            result = np.empty((*part.shape[:-2], n_rows, n_points))
+        result[..., rows, :most] = part
+        result[..., rows, most:] = part[..., -1:]
+    return np.asarray(method(density, points)) if result is None else result
 
 
 def pad_rows(rows: Index, values: Array, n_rows: int, fill: float = np.nan) -> Array:

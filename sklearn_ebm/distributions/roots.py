@@ -126,6 +126,7 @@ def find_roots_by_slopes(
     *,
     tolerance: float = 1e-13,
     enough: float = 0.0,
+    near_slopes: bool = False,
     max_iterations: int = 120,
 ) -> Array:
     """Roots of monotone functions in [low, high], by Newton's method inside brackets.
@@ -148,6 +149,8 @@ def find_roots_by_slopes(
         Length of a step, as a part of the first bracket, that is the last.
     enough : float, default=0.0
         Size of a value that is as good as zero.
+    near_slopes : bool, default=False
+        Whether the slopes are only near: then a short step does not tell that a root is near.
     max_iterations : int, default=120
         Most steps.
 
@@ -181,11 +184,13 @@ def find_roots_by_slopes(
         with np.errstate(all="ignore"):
             new = x - value / slope
         inside = (new >= low[index]) & (new <= high[index])
+        resolution = narrow[index] + 2 * np.finfo(np.float64).eps * np.abs(x)
         slow = np.abs(value) > 0.5 * size[index]
+        if near_slopes:
+            slow |= np.abs(new - x) <= resolution
         new = np.where(inside & ~slow, new, 0.5 * (low[index] + high[index]))
         # A bisection lets the next step be Newton's again.
         size[index] = np.where(slow, np.inf, np.abs(value))
-        resolution = narrow[index] + 2 * np.finfo(np.float64).eps * np.abs(x)
         good = np.abs(value) <= enough
         done = good | (np.abs(new - x) <= resolution)
         roots[index] = np.where(good, x, new)

@@ -14,6 +14,7 @@ from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.base import (
     ConditionalDistribution,
     Modes,
+    in_place,
     join_rows,
     probability,
     share,
@@ -21,8 +22,8 @@ from sklearn_ebm.distributions.base import (
 from sklearn_ebm.distributions.basins import basins_of
 from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.level_sets import LevelSets
-from sklearn_ebm.distributions.profile import profile_of
-from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature
+from sklearn_ebm.distributions.profile import by_need, profile_of
+from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature, unit_rule
 from sklearn_ebm.distributions.roots import find_roots
 
 
@@ -51,6 +52,10 @@ class ScalarDistribution(ConditionalDistribution):
         Between two neighbours log p is smooth and has at most one extremum; beyond the first and
         the last lies less than 1e-12 of the mass. A point may occur more than once.
         """
+
+    def _cell_ends(self) -> Array:
+        """Sorted points (n, c) between which a quadrature with 8 points is exact enough."""
+        return self._knots()
 
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p and d log p / dy at y (n, m); here by central differences in the cell of y."""
@@ -81,8 +86,8 @@ class ScalarDistribution(ConditionalDistribution):
     @property
     def _width(self) -> int:
         """Numbers that working on a row at all of its knots takes, roughly."""
-        # The inner loops over components are tiled; what is left is a few arrays over the knots.
-        return 4 * (self._depth + self[:64]._knots().shape[1])
+        # A few arrays over the components and some dozens over the knots, which then fit a cache.
+        return 16 * (self._depth + self[:64]._knots().shape[1])
 
     def _columns(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
         """The answers as (n, m), and the shape of the result."""
@@ -316,13 +321,16 @@ class ScalarDistribution(ConditionalDistribution):
         """
         least = share("min_probability", min_probability)
         depth = share("min_depth", min_depth)
-        blocks = row_blocks(self.n_rows, self._width)
+        blocks, order = self._parts(self._width)
         parts = [basins_of(self[rows], least, depth) for rows in blocks]
         if not parts:
             return Modes(np.empty((0, 1)), np.empty((0, 1)))
         answers = join_rows([part.answers for part in parts])
         probabilities = join_rows([part.probabilities for part in parts])
-        return Modes(answers, np.where(np.isnan(answers), 0.0, probabilities))
+        probabilities = np.where(np.isnan(answers), 0.0, probabilities)
+        if order is not None:
+            answers, probabilities = in_place(answers, order), in_place(probabilities, order)
+        return Modes(answers, probabilities)
 
     def mean(self) -> Array:
         """E[y | x] = ∫ y p(y) dy, of shape (n,)."""
@@ -341,14 +349,20 @@ class ScalarDistribution(ConditionalDistribution):
 
     def entropy(self) -> Array:
         """−∫ p log p dy, in nats, of shape (n,)."""
-        return self._in_blocks(type(self)._entropy_of_block, self._width * POINTS_PER_CELL)
+        return self._in_blocks(type(self)._entropy_of_block, self._width)
 
     def _entropy_of_block(self) -> Array:
-        points, weights = cell_quadrature(self._knots())
-        height = self._logpdf(points)
-        density = np.exp(height)
+        density, width = self._density_in_cells()
         # p log p is 0 where p is, however low log p.
-        return -(weights * density * np.where(density > 0, height, 0.0)).sum(axis=1)
+        height = np.log(np.where(density > 0, density, 1.0))
+        return -((density * height) @ unit_rule(POINTS_PER_CELL)[1] * width).sum(axis=1)
+
+    def _density_in_cells(self) -> tuple[Array, Array]:
+        """p at the points of a quadrature, (n, c, 8), and the lengths of the cells, (n, c)."""
+        ends = self._cell_ends()
+        points, _ = cell_quadrature(ends)
+        density = np.exp(by_need(self, type(self)._logpdf, points))
+        return density.reshape(len(ends), ends.shape[1] - 1, POINTS_PER_CELL), np.diff(ends, axis=1)
 
     def crps(self, y: npt.ArrayLike) -> Array:
         """∫ (F(t) − 1[y ≤ t])² dt, in the unit of y: the score of a whole density; low is good.
