@@ -53,8 +53,11 @@ class ScalarDistribution(ConditionalDistribution):
         the last lies less than 1e-12 of the mass. A point may occur more than once.
         """
 
-    def _cell_ends(self) -> Array:
-        """Sorted points (n, c) between which a quadrature with 8 points is exact enough."""
+    def _cell_ends(self, finest: float = 2.0) -> Array:
+        """Sorted points (n, c) between which a quadrature with 8 points is exact enough.
+
+        A cell may take `finest` times the width of the bumps in it, if the density knows them.
+        """
         return self._knots()
 
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
@@ -357,9 +360,9 @@ class ScalarDistribution(ConditionalDistribution):
         height = np.log(np.where(density > 0, density, 1.0))
         return -((density * height) @ unit_rule(POINTS_PER_CELL)[1] * width).sum(axis=1)
 
-    def _density_in_cells(self) -> tuple[Array, Array]:
+    def _density_in_cells(self, finest: float = 2.0) -> tuple[Array, Array]:
         """p at the points of a quadrature, (n, c, 8), and the lengths of the cells, (n, c)."""
-        ends = self._cell_ends()
+        ends = self._cell_ends(finest)
         points, _ = cell_quadrature(ends)
         density = np.exp(by_need(self, type(self)._logpdf, points))
         return density.reshape(len(ends), ends.shape[1] - 1, POINTS_PER_CELL), np.diff(ends, axis=1)
