@@ -15,9 +15,9 @@ BLOCK_NUMBERS = 1 << 19
 #: Components of a row that others may be given to.
 N_COVERS = 8
 #: ∫|He_n φ| for n = 3, 4: what the third and the fourth derivative of a Gaussian integrate to.
-TOTAL = 1.5100131, 2.8005981
+TOTAL = 1.5100130, 2.8006003
 #: max |He_n φ| for n = 3, 4.
-HIGHEST = 0.5505888, 1.1968268
+HIGHEST = 0.5505878, 1.1968268
 
 
 class MergingBound(NamedTuple):
@@ -133,6 +133,11 @@ def reduced(
     weights, means, scales : ndarray of shape (n, K')
         Rows with fewer than K' components end with components of weight 0.
 
+    Raises
+    ------
+    ValueError
+        If `cell` or `scale_step` is not positive, or `dropped` or `factor` not between 0 and 1.
+
     References
     ----------
     Salmond, "Mixture reduction algorithms for target tracking in clutter", SPIE 1305 (1990)
@@ -150,21 +155,36 @@ def reduced(
     >>> w, m.round(12), (s**2).round(12)
     (array([[0.8, 0.2]]), array([[0., 0.]]), array([[ 1.01, 81.  ]]))
     """
+    _check_tolerances(cell=cell, scale_step=scale_step, dropped=dropped, factor=factor)
     n_rows, n_components = weights.shape
     if n_components <= enough or not n_rows:
         return weights, means, scales
     parts = []
     for rows in row_blocks(n_rows, n_components, BLOCK_NUMBERS):
         part = weights[rows], means[rows], scales[rows]
-        merged = _merged(*part, cell, scale_step, n_backgrounds)
-        parts.append(_given_away(*merged, dropped, factor, n_backgrounds))
+        fewer = merged(*part, cell=cell, scale_step=scale_step, n_alone=n_backgrounds)
+        parts.append(_given_away(*fewer, dropped, factor, n_backgrounds))
     return _joined(parts)
 
 
-def _merged(
-    weights: Array, means: Array, scales: Array, cell: float, scale_step: float, n_alone: int
+def _check_tolerances(**tolerances: float) -> None:
+    for name, value in tolerances.items():
+        most = np.inf if name in ("cell", "scale_step") else 1.0
+        if not 0 < value < most:
+            end = "positive and finite" if most > 1 else "between 0 and 1, both excluded"
+            raise ValueError(f"{name}={value!r} must be a number {end}.")
+
+
+def merged(
+    weights: Array,
+    means: Array,
+    scales: Array,
+    *,
+    cell: float,
+    scale_step: float,
+    n_alone: int = 0,
 ) -> tuple[Array, Array, Array]:
-    """One component for each cell, padded with weights of 0."""
+    """One component for each cell, but for the widest `n_alone`; padded with weights of 0."""
     n_rows, n_components = weights.shape
     keys = _cells(weights, means, scales, cell, scale_step, n_alone)
     bits = n_components.bit_length()
@@ -195,10 +215,9 @@ def _merged(
     mean *= weight
     total = np.add.reduceat(weight, starts)
     real = total > 0
-    total, starts = total[real], starts[real]
-    rows = starts // n_components
-    shift = np.add.reduceat(mean, np.flatnonzero(begins))[real] / total
-    square = np.add.reduceat(scale, np.flatnonzero(begins))[real] / total
+    total = total[real]
+    shift, square = (np.add.reduceat(a, starts)[real] / total for a in (mean, scale))
+    rows = starts[real] // n_components
     first_mean, first_scale = first_mean[real], first_scale[real]
     return _padded(
         rows,
@@ -221,11 +240,12 @@ def _cells(
     np.floor(class_, out=class_)
     lowest = np.where(live, means, np.inf).min(axis=1, keepdims=True)
     place = means - lowest
-    place /= cell * np.exp(class_ * step)
+    with np.errstate(over="ignore"):
+        place /= cell * np.exp(class_ * step)
     class_ -= class_.min(initial=np.inf, where=live)
     class_[~live] = 0
     n_classes = int(class_.max()) + 1
-    n_places = 1 << (62 - n_components.bit_length() - n_classes.bit_length())
+    n_places = 1 << max(62 - n_components.bit_length() - n_classes.bit_length(), 0)
     # So narrow that its place cannot be counted, or the widest: a component with its own cell.
     alone = ~(place < n_places)
     alone |= _widest(weights, scales, n_alone)
