@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,8 @@ import numpy.typing as npt
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.profile import Profile, pad_rows, profile_of
 from sklearn_ebm.distributions.quadrature import unit_rule
+from sklearn_ebm.distributions.resolved import ResolvedDensity
 from sklearn_ebm.distributions.roots import find_roots, find_roots_by_slopes
-
-if TYPE_CHECKING:
-    from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 #: Points of the quadrature of a cubic's exponential.
 N_POINTS = 4
@@ -61,11 +59,11 @@ class LevelSets:
 
     Parameters
     ----------
-    density : ScalarDistribution
+    density : ResolvedDensity
         The densities; their profile is worked out once.
     """
 
-    def __init__(self, density: ScalarDistribution) -> None:
+    def __init__(self, density: ResolvedDensity) -> None:
         self.density = density
         self.profile: Profile = profile_of(density)
 

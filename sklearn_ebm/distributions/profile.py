@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.blocks import row_blocks
+from sklearn_ebm.distributions.resolved import ResolvedDensity
 from sklearn_ebm.distributions.roots import find_roots
-
-if TYPE_CHECKING:
-    from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 TINY = np.finfo(np.float64).tiny
 #: How often a doubtful cell is halved at most.
@@ -49,7 +47,7 @@ class Profile(NamedTuple):
     valleys: Array
 
 
-def profile_of(density: ScalarDistribution) -> Profile:
+def profile_of(density: ResolvedDensity) -> Profile:
     """Find the extrema of each row and insert them between its knots.
 
     A cell holds an extremum where the slope of log p changes its sign. Beyond the knots there is no
@@ -79,7 +77,9 @@ def profile_of(density: ScalarDistribution) -> Profile:
     extrema = pad_rows(rows, found, len(knots))
     inserted = np.where(np.isnan(extrema), knots[:, -1:], extrema)
     nodes = np.concatenate([knots, inserted], axis=1)
-    heights = np.concatenate([log_density, by_need(density, type(density)._logpdf, inserted)], axis=1)
+    heights = np.concatenate(
+        [log_density, by_need(density, type(density)._logpdf, inserted)], axis=1
+    )
     level = np.where(np.isnan(extrema), slope[:, -1:], 0.0)
     slopes = np.concatenate([slope, level], axis=1)
     order = np.argsort(nodes, axis=1, kind="stable")
@@ -104,13 +104,13 @@ def _turn(rise: Array, at_low: Array, at_high: Array) -> Array:
     return np.where((turn >= 0) & (turn <= 1), turn, 0.5)
 
 
-def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
+def _refined(density: ResolvedDensity) -> tuple[Array, Array, Array]:
     """Knots, log p and its slope there, with cells halved that may hide two extrema.
 
     Where log p rises at both ends of a cell, or falls at both, the cubic through these values and
     slopes is monotone if the slopes add up to at most three times the mean slope; a parabola has
-    two times. Where they add up to more than 2.5 times, log p may turn back on the way. A cell with an extremum
-    may hold three of them, which its ends do not tell: it is halved once.
+    two times. Where they add up to more than 2.5 times, log p may turn back on the way. A cell with
+    an extremum may hold three of them, which its ends do not tell: it is halved once.
     """
     knots = density._knots()
     log_density, slope = by_need(density, type(density)._logpdf_and_slope, knots)
@@ -140,7 +140,7 @@ def _refined(density: ScalarDistribution) -> tuple[Array, Array, Array]:
     return knots, log_density, slope
 
 
-def by_need(density: ScalarDistribution, method: Callable[..., Any], points: Array) -> Array:
+def by_need(density: ResolvedDensity, method: Callable[..., Any], points: Array) -> Array:
     """A method at sorted points (n, g), of which the last of a row may be repeated.
 
     Rows that need about as many points are worked on together, so that repetitions cost little. Of

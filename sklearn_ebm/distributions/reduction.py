@@ -1,12 +1,13 @@
-"""Mixtures of Gaussians with fewer components, and how far they are from the ones that they replace."""
+"""Mixtures of Gaussians with fewer components, and how far they are from what they replace."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.blocks import row_blocks
 from sklearn_ebm.distributions.profile import pad_rows
 
@@ -48,10 +49,10 @@ def merging_bound(cell: float, scale_step: float) -> MergingBound:
     derivative of a Gaussian by its variance is half of its second derivative ∂². By Taylor's
     formula in w_j, and in u_j for the term of first order, moving all variances to v costs
     ½ Σ a w u ∂³ and ⅛ Σ a w² ∂⁴. Now the means: two laws with equal means and variances s², one on
-    the points u_j and one Gaussian, are smoothed by the same Gaussian, and differ by
-    ⅙ Σ a u³ ∂³ and ⅛ s⁴ ∂⁴. A derivative of order n is at most C_n t^−n, in the integral of its size
-    (C₃ = 1.510, C₄ = 2.801) or times 1/t at its highest (0.551, 1.197). On an interval of length
-    η t, Σ a |u|³ ≤ (η t)³/8 and s ≤ η t/2; likewise the deviation of w is at most ω t²/2.
+    the points u_j and one Gaussian, are smoothed by the same Gaussian, and differ by ⅙ Σ a u³ ∂³
+    and ⅛ s⁴ ∂⁴. A derivative of order n is at most C_n t^−n, in the integral of its size
+    (C₃ = 1.510, C₄ = 2.801), or C_n t^−(n+1) at its highest (0.551, 1.197). On an interval of
+    length η t, Σ a |u|³ ≤ (η t)³/8 and s ≤ η t/2; the deviation of w is at most ω t²/2.
 
     Parameters
     ----------
@@ -149,8 +150,11 @@ def reduced(
 
     >>> import numpy as np
     >>> w, m, s = reduced(
-    ...     np.array([[0.4, 0.4, 0.2]]), np.array([[-0.1, 0.1, 0.0]]), np.array([[1.0, 1.0, 9.0]]),
-    ...     n_backgrounds=1, enough=0,
+    ...     np.array([[0.4, 0.4, 0.2]]),
+    ...     np.array([[-0.1, 0.1, 0.0]]),
+    ...     np.array([[1.0, 1.0, 9.0]]),
+    ...     n_backgrounds=1,
+    ...     enough=0,
     ... )
     >>> w, m.round(12), (s**2).round(12)
     (array([[0.8, 0.2]]), array([[0., 0.]]), array([[ 1.01, 81.  ]]))
@@ -230,9 +234,9 @@ def merged(
 
 def _cells(
     weights: Array, means: Array, scales: Array, cell: float, scale_step: float, n_alone: int
-) -> Array:
+) -> Index:
     """A whole number for each component: the same for those of a row that share a cell."""
-    n_rows, n_components = weights.shape
+    n_components = weights.shape[1]
     live = weights > 0
     step = np.log1p(scale_step)
     class_ = np.log(scales)
@@ -258,7 +262,7 @@ def _cells(
     return keys
 
 
-def _widest(weights: Array, scales: Array, count: int) -> Array:
+def _widest(weights: Array, scales: Array, count: int) -> npt.NDArray[np.bool_]:
     """Which components are the widest ones of their row that have weight."""
     left = np.where(weights > 0, scales, 0.0)
     found = np.zeros(left.shape, dtype=bool)
@@ -302,13 +306,13 @@ def _given_away(
     result = np.where(gone, 0.0, weights)
     result[row, covers] += gained.reshape(n_rows, n_covers)
     rows, columns = np.nonzero(result > 0)
-    kept = (array[rows, columns] for array in (result, means, scales))
-    return _padded(rows, *kept, n_rows)
+    at = rows, columns
+    return _padded(rows, result[at], means[at], scales[at], n_rows)
 
 
 def _cheapest_cover(
-    weights: Array, means: Array, scales: Array, covers: Array
-) -> tuple[Array, Array]:
+    weights: Array, means: Array, scales: Array, covers: Index
+) -> tuple[Array, Index]:
     """The least w c/W of each component, and which of the covers (n, C) has it."""
     best = np.full(weights.shape, np.inf)
     cover = np.zeros(weights.shape, dtype=np.intp)
@@ -329,7 +333,7 @@ def _cheapest_cover(
 
 
 def _padded(
-    rows: Array, weights: Array, means: Array, scales: Array, n_rows: int
+    rows: Index, weights: Array, means: Array, scales: Array, n_rows: int
 ) -> tuple[Array, Array, Array]:
     """Components of sorted rows as arrays (n, K'); padding has weight 0 and is like the first."""
     result = [pad_rows(rows, values, n_rows) for values in (weights, means, scales)]
