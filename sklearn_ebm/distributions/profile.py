@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.blocks import row_blocks
@@ -47,6 +48,23 @@ class Profile(NamedTuple):
     valleys: Array
 
 
+class _Cells(NamedTuple):
+    """Cells in which the slope of log p changes its sign: where, and what is at their ends."""
+
+    rows: Index
+    cells: Index
+    low: Array
+    high: Array
+    rise: Array
+    at_low: Array
+    at_high: Array
+
+    def those(self, chosen: npt.NDArray[np.bool_]) -> _Cells:
+        """Some of them."""
+        rows, cells, *ends = self
+        return _Cells(rows[chosen], cells[chosen], *(array[chosen] for array in ends))
+
+
 def profile_of(density: ResolvedDensity) -> Profile:
     """Find the extrema of each row and insert them between its knots.
 
@@ -54,32 +72,11 @@ def profile_of(density: ResolvedDensity) -> Profile:
     mass, so the density counts as rising before the first knot and as falling after the last one.
     """
     knots, log_density, slope = _refined(density)
-    rising = slope >= 0
-    rising[:, 0], rising[:, -1] = True, False
-    rows, cells = np.nonzero(rising[:, 1:] != rising[:, :-1])
-    at_low, at_high = slope[rows, cells], slope[rows, cells + 1]
-    # A slope of 0 counts as rising: where it jumps, the extremum need not be at the zero.
-    at_low[at_low == 0], at_high[at_high == 0] = TINY, TINY
-    # An end that rises or falls by decree is itself the extremum.
-    at_low[(cells == 0) & (at_low < 0)] = 0.0
-    at_high[(cells == knots.shape[1] - 2) & (at_high > 0)] = 0.0
-
-    def slope_at(x: Array, index: Index) -> Array:
-        return density._of_pairs("_logpdf_and_slope", x, rows[index])[1]
-
-    low, high = knots[rows, cells], knots[rows, cells + 1]
-    rise = log_density[rows, cells + 1] - log_density[rows, cells]
-    found = find_roots(
-        slope_at, low, high, at_low, at_high,
-        enough=STEEPNESS_LEFT * np.minimum(np.abs(at_low), np.abs(at_high)),
-        start=low + (high - low) * _turn(rise, at_low * (high - low), at_high * (high - low)),
-    )  # fmt: skip
-    extrema = pad_rows(rows, found, len(knots))
+    turning = _turning(knots, log_density, slope)
+    extrema = pad_rows(turning.rows, _extrema(density, turning), len(knots))
     inserted = np.where(np.isnan(extrema), knots[:, -1:], extrema)
     nodes = np.concatenate([knots, inserted], axis=1)
-    heights = np.concatenate(
-        [log_density, by_need(density, type(density)._logpdf, inserted)], axis=1
-    )
+    heights = np.concatenate([log_density, by_need(density, type(density)._logpdf, inserted)], 1)
     level = np.where(np.isnan(extrema), slope[:, -1:], 0.0)
     slopes = np.concatenate([slope, level], axis=1)
     order = np.argsort(nodes, axis=1, kind="stable")
@@ -89,6 +86,68 @@ def profile_of(density: ResolvedDensity) -> Profile:
         np.take_along_axis(slopes, order, axis=1),
         extrema[:, ::2],
         extrema[:, 1::2],
+    )
+
+
+def highest_of(density: ResolvedDensity) -> Array:
+    """argmax_y p(y) of each row: the maximum of each cell is looked for only where it may win.
+
+    In a cell log p rises above neither end by more than the steeper of its slopes there would let
+    it, as far as log p is concave between; twice as much is allowed.
+    """
+    knots, log_density, slope = _refined(density)
+    best = log_density.argmax(axis=1)[:, None]
+    points, heights = (np.take_along_axis(a, best, axis=1)[:, 0] for a in (knots, log_density))
+    turning = _turning(knots, log_density, slope)
+    rows, cells = turning.rows, turning.cells
+    steepest = np.maximum(np.abs(turning.at_low), np.abs(turning.at_high))
+    most = np.maximum(log_density[rows, cells], log_density[rows, cells + 1])
+    most = most + 2 * steepest * (turning.high - turning.low)
+    # The first extremum of a row is a maximum, and so is every other one from there on.
+    first = np.cumsum(np.bincount(rows, minlength=len(knots)))
+    first = np.concatenate([[0], first[:-1]])
+    peaks = (np.arange(len(rows)) - first[rows]) % 2 == 0
+    turning = turning.those(peaks & (most >= heights[rows]))
+    found = _extrema(density, turning)
+    height = density._of_pairs("_logpdf", found, turning.rows)
+    # By rising height, so that the highest of a row is written last.
+    order = np.argsort(height, kind="stable")
+    order = order[height[order] >= heights[turning.rows[order]]]
+    points[turning.rows[order]] = found[order]
+    return points
+
+
+def _turning(knots: Array, log_density: Array, slope: Array) -> _Cells:
+    rising = slope >= 0
+    rising[:, 0], rising[:, -1] = True, False
+    rows, cells = np.nonzero(rising[:, 1:] != rising[:, :-1])
+    at_low, at_high = slope[rows, cells], slope[rows, cells + 1]
+    # A slope of 0 counts as rising: where it jumps, the extremum need not be at the zero.
+    at_low[at_low == 0], at_high[at_high == 0] = TINY, TINY
+    # An end that rises or falls by decree is itself the extremum.
+    at_low[(cells == 0) & (at_low < 0)] = 0.0
+    at_high[(cells == knots.shape[1] - 2) & (at_high > 0)] = 0.0
+    low, high = knots[rows, cells], knots[rows, cells + 1]
+    rise = log_density[rows, cells + 1] - log_density[rows, cells]
+    return _Cells(rows, cells, low, high, rise, at_low, at_high)
+
+
+def _extrema(density: ResolvedDensity, turning: _Cells) -> Array:
+    """Where the slope is 0 in each of the cells."""
+    rows, _, low, high, rise, at_low, at_high = turning
+
+    def slope_at(x: Array, index: Index) -> Array:
+        return density._of_pairs("_logpdf_and_slope", x, rows[index])[1]
+
+    width = high - low
+    return find_roots(
+        slope_at,
+        low,
+        high,
+        at_low,
+        at_high,
+        enough=STEEPNESS_LEFT * np.minimum(np.abs(at_low), np.abs(at_high)),
+        start=low + width * _turn(rise, at_low * width, at_high * width),
     )
 
 

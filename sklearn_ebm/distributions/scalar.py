@@ -22,7 +22,7 @@ from sklearn_ebm.distributions.base import (
 from sklearn_ebm.distributions.basins import basins_of
 from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.level_sets import LevelSets
-from sklearn_ebm.distributions.profile import by_need, profile_of
+from sklearn_ebm.distributions.profile import by_need, highest_of
 from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature, unit_rule
 from sklearn_ebm.distributions.roots import find_roots
 
@@ -298,12 +298,7 @@ class ScalarDistribution(ConditionalDistribution):
 
     def mode(self) -> Array:
         """argmax_y p(y | x), the highest of all maxima, of shape (n,)."""
-        return self._in_blocks(type(self)._mode_of_block, self._width)
-
-    def _mode_of_block(self) -> Array:
-        profile = profile_of(self)
-        highest = profile.log_density.argmax(axis=1)
-        return np.take_along_axis(profile.nodes, highest[:, None], axis=1)[:, 0]
+        return self._in_blocks(highest_of, self._width)
 
     def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
         """Local maxima of the density, each with the probability between the minima around it.
