@@ -1,6 +1,7 @@
 """The densities that a regressor returns: identities, brute force, and SciPy where it has them."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -18,10 +19,11 @@ from sklearn_ebm.distributions import (
     blocks,
 )
 from sklearn_ebm.distributions.envelope_segments import upper_envelope
+from sklearn_ebm.distributions.gaussian_mixture import choose_components
 from sklearn_ebm.distributions.level_sets import LevelSets
 from sklearn_ebm.distributions.profile import profile_of
 from sklearn_ebm.distributions.quadrature import cell_quadrature
-from sklearn_ebm.distributions.roots import find_roots
+from sklearn_ebm.distributions.roots import find_roots, find_roots_by_slopes
 
 LEVELS = [0.02, 0.5, 0.9, 0.999]
 
@@ -804,3 +806,163 @@ def test_random_densities(density, level):
     assert np.isfinite(answers[0, 0]) and (probabilities >= 0).all()
     np.testing.assert_allclose(density.density_rank(density.mode()), 0, atol=1e-6)
     assert (density.crps(y) >= 0).all()
+
+
+# Many components.
+
+
+def many(n=12, K=150, seed=0, sharpness=1.5):
+    """Components of many scales, a background, and padding behind it."""
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.full(K, 0.5), size=n)
+    means, scales = 2 * rng.normal(size=(n, K)), np.exp(sharpness * rng.normal(size=(n, K)) - 2)
+    weights[:, -1], means[:, -1], scales[:, -1] = 1e-3, 0, 10
+    weights[1::3, K // 2 :] = 0
+    weights[2::3, K // 3 :] = 0
+    return weights / weights.sum(axis=1, keepdims=True), means, scales
+
+
+def spiked(K, seed):
+    """Many components, and a spike of weight and scale 1/1000 at 0.7."""
+    weights, means, scales = many(n=4, K=K, seed=seed, sharpness=0.3)
+    weights, means, scales = (a.copy() for a in (weights, means, scales))
+    scales[:, :] = np.maximum(scales, 0.1)
+    weights[:, 0] = 0
+    weights /= weights.sum(axis=1, keepdims=True) / 0.999
+    weights[:, 0], means[:, 0], scales[:, 0] = 1e-3, 0.7, 1e-3
+    return GaussianMixture(weights, means, scales)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**31), K=st.integers(48, 120), sharpness=st.floats(0.0, 3.0))
+def test_sums_over_the_components_nearby_are_those_over_all(seed, K, sharpness):
+    density = GaussianMixture(*many(n=3, K=K, seed=seed, sharpness=sharpness))
+    y = np.sort(np.random.default_rng(seed).normal(size=(3, 90)) * [[1], [5], [500]], axis=1)
+    y[:, -3:] = y[:, [-3]]
+    height, slope = density._logpdf_and_slope(y)
+    rows, columns = np.indices(y.shape).reshape(2, -1)
+    exact = density._far(y, rows, columns)
+    np.testing.assert_allclose(height.ravel(), exact[0], rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(slope.ravel(), exact[1], rtol=1e-7, atol=1e-8)
+    shuffled = density._logpdf(y[:, ::-1])[:, ::-1]
+    np.testing.assert_allclose(height, shuffled, rtol=1e-10, atol=1e-10)
+
+
+def test_without_a_background_the_far_components_still_count():
+    """Between two clusters the density is 1e-4000, and its logarithm a number."""
+    means = np.concatenate([np.linspace(-1, 1, 30), np.linspace(199, 201, 30)])[None]
+    density = GaussianMixture(np.full((1, 60), 1 / 60), means, np.ones((1, 60)))
+    y = np.linspace(-20, 220, 100)[None]
+    z = y[:, :, None] - means[:, None]
+    expected = logsumexp(-0.5 * z**2, axis=2) - np.log(60 * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(density.logpdf(y), expected, rtol=1e-12)
+    assert density.modes(min_depth=0.5).answers.shape == (1, 2)
+    assert density.modes(0.0, 0.0).answers.shape == (1, 2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), sharpness=st.floats(0.0, 3.0))
+def test_crps_of_many_components_is_that_of_all_pairs(seed, sharpness):
+    density = GaussianMixture(*many(n=4, K=60, seed=seed, sharpness=sharpness))
+    pairs, cells = density._half_spread_of_pairs(), density._half_spread_of_cells()
+    np.testing.assert_allclose(cells, pairs, rtol=1e-8)
+    y = density.sample(2, random_state=0)
+    np.testing.assert_allclose(density.crps(y), Plain(density).crps(y), rtol=1e-7)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**31), K=st.sampled_from([20, 60, 200]))
+def test_a_narrow_spike_among_many_components_is_found(seed, K):
+    density = spiked(K, seed)
+    nearest = np.nanmin(np.abs(density.modes(0.0).answers - 0.7), axis=1)
+    assert (nearest < 1e-4).all()
+    heights = density.logpdf(density.mode())
+    assert (heights >= density.logpdf(0.7) - 1e-12).all()
+    assert (heights >= density.logpdf(fine_grid(density, 4001)).max(axis=1) - 1e-12).all()
+    for level in (0.05, 0.5):
+        region = density.region(level)
+        np.testing.assert_allclose(region_mass(density, region), level, atol=1e-8)
+        inside = density.logpdf(0.7) >= density.region_threshold(level)
+        np.testing.assert_array_equal(in_region(region, np.full(4, 0.7)), inside)
+    below = density.cdf(0.7)
+    for row in range(4):
+        np.testing.assert_allclose(density[row].ppf(below[row]), 0.7, atol=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**31), K=st.sampled_from([3, 12, 80]), sharpness=st.floats(0, 1.2))
+def test_extrema_are_those_of_a_fine_grid(seed, K, sharpness):
+    """Every maximum that a grid of 60,000 points shows, and that is no ripple, is one of ours."""
+    density = GaussianMixture(*many(n=3, K=K, seed=seed, sharpness=sharpness))
+    found = profile_of(density)
+    y = fine_grid(density, 60_001)
+    height = density.logpdf(y)
+    for row in range(3):
+        seen = np.sort(found.peaks[row][np.isfinite(found.peaks[row])])
+        inner = height[row, 1:-1]
+        tops = np.flatnonzero((inner > height[row, :-2]) & (inner > height[row, 2:])) + 1
+        tops = tops[height[row, tops] > height[row].max() - 30]
+        walls = np.minimum.reduceat(height[row], np.r_[0, tops])[1:]
+        deep = np.minimum(height[row, tops], np.r_[height[row, tops[1:]], np.inf]) - walls
+        clear = tops[(deep > 1e-3) & (np.r_[np.inf, deep[:-1]] > 1e-3)]
+        width = y[row, 1] - y[row, 0]
+        for top in y[row, clear]:
+            assert np.abs(seen - top).min() <= width
+
+
+def test_padding_changes_no_answer():
+    weights, means, scales = many()
+    padded = [np.concatenate([a, np.repeat(a[:, :1], 90, axis=1)], axis=1) for a in (means, scales)]
+    one = GaussianMixture(weights, means, scales)
+    other = GaussianMixture(np.pad(weights, ((0, 0), (0, 90))), *padded)
+    y = one.sample(3, random_state=0)
+    for name in METHODS:
+        np.testing.assert_allclose(
+            getattr(other, name)(), getattr(one, name)(), rtol=1e-9, atol=1e-9
+        )
+    for name in ANSWER_METHODS:
+        np.testing.assert_allclose(getattr(other, name)(y), getattr(one, name)(y), atol=1e-9)
+    np.testing.assert_array_equal(other.sample(5, random_state=1), one.sample(5, random_state=1))
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 7, 8, 9, 100])
+def test_components_are_chosen_by_their_weights(K):
+    rng = np.random.default_rng(K)
+    weights = rng.dirichlet(np.full(K, 0.3), size=5)
+    weights[0, -1] = 0
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+    weights[0] = np.eye(K)[0] if K == 1 else weights[0]
+    uniform = np.concatenate([rng.uniform(size=(5, 50)), [[0.0, 1 - 2**-53]] * 5], axis=1)
+    chosen = choose_components(weights, uniform)
+    ends = np.cumsum(weights, axis=1)
+    for row in range(5):
+        last = np.flatnonzero(weights[row])[-1]
+        expected = np.minimum(np.searchsorted(ends[row], uniform[row], side="right"), last)
+        np.testing.assert_array_equal(chosen[row], expected)
+
+
+def test_memory_of_many_components_is_bounded():
+    parts = many(n=400, K=300)
+    density = GaussianMixture(*parts)
+    y = density.sample(1, random_state=0)[:, 0]
+    tracemalloc.start()
+    for call in (density.modes, density.entropy, lambda: density.crps(y), density.median):
+        call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+
+
+@pytest.mark.parametrize("slope", [1e-3, -1.0, 0.0, np.nan, np.inf, None])
+def test_roots_by_slopes_that_may_be_wrong(slope):
+    squares = np.array([4.0, 9.0, 1e-6])
+
+    def function(x, index):
+        return x**2 - squares[index], 2 * x if slope is None else np.full(len(x), slope)
+
+    low, high, rising = np.zeros(3), np.full(3, 10.0), np.ones(3, dtype=bool)
+    for start in (low - 1, high):
+        roots = find_roots_by_slopes(
+            function, low, high, rising, start, near_slopes=slope is not None
+        )
+        np.testing.assert_allclose(roots, np.sqrt(squares), rtol=1e-6)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.blocks import row_blocks
 
 Same = TypeVar("Same", bound="ConditionalDistribution")
@@ -69,6 +69,16 @@ class ConditionalDistribution(ABC):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.n_rows} rows>"
 
+    def _row_order(self) -> Index | None:
+        """An order of the rows in which neighbours cost as much; None if all of them do."""
+        return None
+
+    def _parts(self: Same, numbers_per_row: int) -> tuple[list[Any], Index | None]:
+        """Blocks of rows, and the order in which they have the rows, None for their own one."""
+        blocks: list[Any] = list(row_blocks(self.n_rows, numbers_per_row))
+        order = self._row_order() if len(blocks) > 1 else None
+        return blocks if order is None else [order[rows] for rows in blocks], order
+
     def _in_blocks(
         self: Same,
         method: Callable[..., Array],
@@ -76,12 +86,13 @@ class ConditionalDistribution(ABC):
         *arrays: Array,
     ) -> Array:
         """Apply ``method(part, *arrays of the part)`` to blocks of rows, and join the results."""
-        blocks = list(row_blocks(self.n_rows, numbers_per_row))
+        blocks, order = self._parts(numbers_per_row)
         if len(blocks) <= 1:
             return method(self, *arrays)
-        return join_rows(
+        joined = join_rows(
             [method(self[rows], *(array[rows] for array in arrays)) for rows in blocks]
         )
+        return joined if order is None else in_place(joined, order)
 
     @abstractmethod
     def logpdf(self, y: npt.ArrayLike) -> Array:
@@ -162,6 +173,13 @@ class ConditionalDistribution(ABC):
     @abstractmethod
     def entropy(self) -> Array:
         """−∫ p log p, in nats."""
+
+
+def in_place(array: Array, order: Index) -> Array:
+    """Rows that came in some order, each where it belongs."""
+    result = np.empty_like(array)
+    result[order] = array
+    return result
 
 
 def join_rows(parts: list[Array]) -> Array:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.base import Modes
 from sklearn_ebm.distributions.profile import profile_of
-
-if TYPE_CHECKING:
-    from sklearn_ebm.distributions.scalar import ScalarDistribution
+from sklearn_ebm.distributions.resolved import ResolvedDensity
 
 
-def basins_of(density: ScalarDistribution, min_probability: float, min_depth: float) -> Modes:
+def basins_of(density: ResolvedDensity, min_probability: float, min_depth: float) -> Modes:
     """Modes with the mass between neighbouring minima, small and shallow ones merged.
 
     As long as a row has more than one basin and the lightest has less than `min_probability`, that

@@ -9,18 +9,31 @@ import numpy.typing as npt
 from scipy.special import ndtr
 from sklearn.utils import check_random_state
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.base import (
     check_mixture_weights,
     finite_array,
     require_positive_scales,
 )
-from sklearn_ebm.distributions.blocks import tiles
+from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.knots import march
+from sklearn_ebm.distributions.quadrature import half_spread
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+#: Densities that are larger, or smaller than 1 over it, are left to logarithms.
+LARGEST = 1e250
+#: From so many components and points of a row on, those far from each other are not paired.
+MANY = 48
+#: Neighbouring points, or twice as many, to all of which a component is near, or to none.
+TOGETHER = 32
+#: How far a component reaches, in scales.
+NEARBY = 12.0
+#: With more components, sums over pairs of them are left to quadrature.
+MOST_PAIRED = 48
+#: The widest cell at a bump, in its scales, for ∫ F(1 − F) to a relative error below 1e-8.
+FINEST_CELL = 2.4
 #: A component with less weight gets no knots of its own.
 LEAST_WEIGHT = 1e-14
 
@@ -66,7 +79,7 @@ class GaussianMixture(ScalarDistribution):
             [ 2.33,  3.67]]])
     """
 
-    _fields: ClassVar[tuple[str, ...]] = ("weights", "means", "scales", "_log_heights")
+    _fields: ClassVar[tuple[str, ...]] = ("weights", "means", "scales", "_log_heights", "_extent")
 
     def __init__(self, weights: npt.ArrayLike, means: npt.ArrayLike, scales: npt.ArrayLike) -> None:
         self.weights = check_mixture_weights(weights)
@@ -74,50 +87,113 @@ class GaussianMixture(ScalarDistribution):
         self.scales = require_positive_scales(scales, self.weights.shape)
         with np.errstate(divide="ignore"):  # a weight of 0 has the height exp(−inf)
             self._log_heights = np.log(self.weights) - np.log(self.scales) - LOG_SQRT_2PI
+        # Components up to the last that has weight: those that pad a row cost nothing.
+        self._extent = self._depth - (self.weights[:, ::-1] > 0).argmax(axis=1)
 
     @property
     def _depth(self) -> int:  # type: ignore[override]
         return self.weights.shape[1]
 
-    def _standardised(self, rows: slice, y: Array) -> Array:
-        """(y − μ)/s of a tile, (K, rows, columns): sums over components then run along memory."""
-        with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
-            z = y - self.means[rows].T[:, :, None]
-            z /= self.scales[rows].T[:, :, None]
-        return z
+    def _of_components(self, rows: slice, *arrays: Array) -> list[Array]:
+        """Arrays (n, K) of a tile as (K', rows, 1): sums over components then run along memory."""
+        extent = int(self._extent[rows].max(initial=1))
+        return [array[rows, :extent].T[:, :, None] for array in arrays]
 
-    def _shares(self, rows: slice, z: Array) -> tuple[Array, Array, Array]:
-        """Densities w_k N(y; μ_k, s_k²) over the largest, their sum, and the log of the largest."""
+    def _standardised(self, rows: slice, y: Array) -> tuple[Array, Array]:
+        """(y − μ)/s of a tile, (K', rows, columns), and the scales s, (K', rows, 1)."""
+        means, scales = self._of_components(rows, self.means, self.scales)
+        with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
+            z = y - means
+            z /= scales
+        return z, scales
+
+    def _bumps(self, rows: slice, z: Array) -> Array:
+        """Densities w_k N(y; μ_k, s_k²), (K', rows, columns), as far as they have numbers."""
         share = np.square(z)
         share *= -0.5
-        share += self._log_heights[rows].T[:, :, None]
-        highest = share.max(axis=0)
-        np.copyto(highest, 0.0, where=highest == -np.inf)
-        share -= highest
-        np.exp(share, out=share)
-        return share, share.sum(axis=0), highest
+        share += self._of_components(rows, self._log_heights)[0]
+        return np.exp(share, out=share)
 
     def _logpdf(self, y: Array) -> Array:
-        result = np.empty(y.shape)
-        for rows, columns in tiles(y.shape, self._depth):
-            z = self._standardised(rows, y[rows, columns])
-            with np.errstate(over="ignore", divide="ignore"):
-                _, total, highest = self._shares(rows, z)
-                result[rows, columns] = np.log(total) + highest
-        return result
+        return self._log_of_sums(y, with_slope=False)[0]
 
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p, and d log p/dy = −Σ r_k z_k/s_k with the responsibilities r and z = (y − μ)/s."""
-        height, slope = np.empty(y.shape), np.empty(y.shape)
+        height, slope = self._log_of_sums(y, with_slope=True)
+        return height, slope
+
+    def _log_of_sums(self, y: Array, *, with_slope: bool) -> tuple[Array, Array]:
+        total, slope = np.empty(y.shape), np.empty(y.shape if with_slope else (0, 0))
+        local = self._depth >= MANY and y.shape[1] >= MANY and bool((y[:, 1:] >= y[:, :-1]).all())
+        fill = self._sums_nearby if local else self._sums
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            least = fill(y, total, slope)
+            far = np.nonzero(~((total > least) & (total < LARGEST)))
+            if with_slope:
+                slope /= total
+            height = np.log(total)
+        if len(far[0]):
+            exact = self._far(y, *far)
+            height[far] = exact[0]
+            if with_slope:
+                slope[far] = exact[1]
+        return height, slope
+
+    def _sums(self, y: Array, total: Array, slope: Array) -> Array:
+        """Fill in p and, if it has room, its slope; return the least p that can be relied on."""
         for rows, columns in tiles(y.shape, self._depth):
-            z = self._standardised(rows, y[rows, columns])
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                share, total, highest = self._shares(rows, z)
-                height[rows, columns] = np.log(total) + highest
-                z /= self.scales[rows].T[:, :, None]
-                np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
+            z, scales = self._standardised(rows, y[rows, columns])
+            share = self._bumps(rows, z)
+            total[rows, columns] = share.sum(axis=0)
+            if slope.size:
+                z /= scales
                 z *= share
-                slope[rows, columns] = -z.sum(axis=0) / total
+                slope[rows, columns] = -z.sum(axis=0)
+        return np.full((len(y), 1), 1 / LARGEST)
+
+    def _sums_nearby(self, y: Array, total: Array, slope: Array) -> Array:
+        """The same at sorted y, with the components only that are within 12 scales of some of them.
+
+        What is left out has a density of at most Σ w_k/s_k exp(−12²/2)/√(2π).
+        """
+        reach = NEARBY * self.scales
+        begin, end = self.means - reach, self.means + reach
+        begin[self.weights == 0] = np.inf
+        negative = -0.5 / self.scales**2
+        together = min(max(TOGETHER, y.shape[1] // 12), 2 * TOGETHER)
+        for row in range(len(y)):
+            for start in range(0, y.shape[1], together):
+                columns = slice(start, start + together)
+                points = y[row, columns]
+                near = ((begin[row] <= points[-1]) & (end[row] >= points[0])).nonzero()[0]
+                away = points - self.means[row, near, None]
+                share = away * away
+                share *= negative[row, near, None]
+                share += self._log_heights[row, near, None]
+                np.exp(share, out=share)
+                total[row, columns] = share.sum(axis=0)
+                if slope.size:
+                    share *= away
+                    slope[row, columns] = 2 * negative[row, near] @ share
+        missing = np.exp(self._log_heights).sum(axis=1, keepdims=True) * np.exp(-0.5 * NEARBY**2)
+        return np.maximum(1e11 * missing, 1 / LARGEST)
+
+    def _far(self, y: Array, rows: Index, columns: Index) -> tuple[Array, Array]:
+        """log p and its slope at entries of y where p itself is no floating-point number."""
+        height, slope = np.empty(len(rows)), np.empty(len(rows))
+        for some in row_blocks(len(rows), self._depth, CACHED_NUMBERS):
+            row = rows[some]
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                z = (y[row, columns[some], None] - self.means[row]) / self.scales[row]
+                share = self._log_heights[row] - 0.5 * np.square(z)
+                highest = share.max(axis=1, keepdims=True)
+                np.copyto(highest, 0.0, where=highest == -np.inf)
+                share = np.exp(share - highest)
+                total = share.sum(axis=1)
+                height[some] = np.log(total) + highest[:, 0]
+                z /= self.scales[row]
+                np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
+                slope[some] = -(z * share).sum(axis=1) / total
         return height, slope
 
     def _cdf(self, y: Array) -> Array:
@@ -141,21 +217,36 @@ class GaussianMixture(ScalarDistribution):
         """Probability above or below y (n, m): sums of positive numbers, so nothing cancels."""
         result = np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):
-            z = self._standardised(rows, y[rows, columns])
+            z, _ = self._standardised(rows, y[rows, columns])
             if upper:
                 np.negative(z, out=z)
             ndtr(z, out=z)
-            z *= self.weights[rows].T[:, :, None]
+            z *= self._of_components(rows, self.weights)[0]
             result[rows, columns] = z.sum(axis=0)
         # The weights sum to 1 up to rounding, and so does this.
         return np.minimum(result, 1.0, out=result)
 
+    def _row_order(self) -> Index | None:
+        least, most = int(self._extent.min(initial=0)), int(self._extent.max(initial=0))
+        return np.argsort(self._extent, kind="stable") if least < 0.9 * most else None
+
     def _knots(self) -> Array:
-        row = np.arange(self.n_rows)[:, None]
-        counts = self.weights >= LEAST_WEIGHT
-        # In place of a component that does not count, the heaviest one once more.
-        source = np.where(counts, np.arange(self._depth), self.weights.argmax(axis=1)[:, None])
-        return march(self.means[row, source], self.scales[row, source])
+        return march(*self._bumps_that_count())
+
+    def _cell_ends(self, finest: float = 2.0) -> Array:
+        return march(*self._bumps_that_count(), finest=finest)
+
+    def _bumps_that_count(self) -> tuple[Array, Array]:
+        """Means and scales; in place of a component without weight, the heaviest one once more."""
+        some = slice(0, int(self._extent.max(initial=1)))
+        weights = self.weights[:, some]
+        source = np.where(
+            weights >= LEAST_WEIGHT, np.arange(some.stop), weights.argmax(axis=1)[:, None]
+        )
+        means, scales = (
+            np.take_along_axis(a[:, some], source, axis=1) for a in (self.means, self.scales)
+        )
+        return means, scales
 
     def mean(self) -> Array:
         """Σ w_k μ_k, of shape (n,)."""
@@ -175,7 +266,8 @@ class GaussianMixture(ScalarDistribution):
     def crps(self, y: npt.ArrayLike) -> Array:
         """Σ_k w_k A(y − μ_k, s_k) − ½ Σ_ij w_i w_j A(μ_i − μ_j, √(s_i² + s_j²)), in closed form.
 
-        A(m, s) = 2sφ(m/s) + m(2Φ(m/s) − 1) is E|m + sZ| of a standard Gaussian Z.
+        A(m, s) = 2sφ(m/s) + m(2Φ(m/s) − 1) is E|m + sZ| of a standard Gaussian Z. With more than
+        48 components the second sum, which is ∫ F(1 − F), is a quadrature.
 
         Parameters
         ----------
@@ -191,11 +283,17 @@ class GaussianMixture(ScalarDistribution):
             away = columns[rows, some, None] - self.means[rows, None, :]
             distances = _mean_distance(away, self.scales[rows, None, :])
             scores[rows, some] = np.einsum("rck,rk->rc", distances, self.weights[rows])
-        scores -= self._in_blocks(type(self)._half_spread, self._depth**2)[:, None]
+        scores -= self._half_spread()[:, None]
         return scores.reshape(shape)
 
     def _half_spread(self) -> Array:
-        """½ E|Y − Y'| of two independent draws: pairs i < j once, and A(0, √2 s) = 2s/√π."""
+        """½ E|Y − Y'| of two independent draws."""
+        if self._depth <= MOST_PAIRED:
+            return self._in_blocks(type(self)._half_spread_of_pairs, self._depth**2)
+        return self._in_blocks(type(self)._half_spread_of_cells, self._width)
+
+    def _half_spread_of_pairs(self) -> Array:
+        """Pairs i < j once, and A(0, √2 s) = 2s/√π."""
         i, j = np.triu_indices(self._depth, k=1)
         between = _mean_distance(
             self.means[:, i] - self.means[:, j], np.hypot(self.scales[:, i], self.scales[:, j])
@@ -203,6 +301,10 @@ class GaussianMixture(ScalarDistribution):
         result = np.einsum("np,np,np->n", between, self.weights[:, i], self.weights[:, j])
         result += np.einsum("nk,nk->n", self.weights**2, self.scales) / np.sqrt(np.pi)
         return result
+
+    def _half_spread_of_cells(self) -> Array:
+        """∫ F(1 − F), with F from the integrals of p over the cells and from their starts on."""
+        return half_spread(*self._density_in_cells(FINEST_CELL))
 
     def sample(self, size: int = 1, random_state: Any = None) -> Array:
         """Draw answers: a component by its weight, then a Gaussian.
@@ -232,10 +334,18 @@ def choose_components(weights: Array, uniform: Array) -> npt.NDArray[np.intp]:
     ends = np.cumsum(weights, axis=1)
     # The last component with any weight takes what rounding leaves.
     ends[ends >= ends[:, -1:]] = np.inf
-    chosen = np.zeros(uniform.shape, dtype=np.intp)
-    for k in range(weights.shape[1] - 1):
-        chosen += uniform >= ends[:, k, None]
-    return chosen
+    first = np.zeros(uniform.shape, dtype=np.intp)
+    length = 1 << (weights.shape[1] - 1).bit_length()
+    flat = ends.ravel()
+    base = np.arange(0, ends.size, weights.shape[1])[:, None] - 1
+    # Bisection over the ends of all rows at once: how many of them are not above the number.
+    while length:
+        beyond = first + length
+        known = beyond <= weights.shape[1]
+        value = flat[base + np.where(known, beyond, 1)]
+        np.copyto(first, beyond, where=known & (value <= uniform))
+        length //= 2
+    return first
 
 
 def _mean_distance(away: Array, scale: Array) -> Array:

@@ -13,8 +13,8 @@ POINTS_PER_CELL = 8
 
 
 @cache
-def _rule(n_points: int) -> tuple[Array, Array]:
-    """Points and weights on [0, 1]."""
+def unit_rule(n_points: int) -> tuple[Array, Array]:
+    """Points and weights of Gauss and Legendre on [0, 1]."""
     points, weights = np.polynomial.legendre.leggauss(n_points)
     return (points + 1) / 2, weights / 2
 
@@ -42,7 +42,55 @@ def cell_quadrature(knots: Array, n_points: int = POINTS_PER_CELL) -> tuple[Arra
     >>> (weights * points**3).sum(axis=1)
     array([4.])
     """
-    unit, share = _rule(n_points)
+    unit, share = unit_rule(n_points)
     width = np.diff(knots, axis=1)[:, :, None]
     shape = (len(knots), (knots.shape[1] - 1) * n_points)
     return (knots[:, :-1, None] + width * unit).reshape(shape), (width * share).reshape(shape)
+
+
+@cache
+def _partial_rule(n_points: int) -> Array:
+    """Weights (n, n) of the integrals from 0 to each point on [0, 1], exact below degree n."""
+    points, _ = unit_rule(n_points)
+    lagrange = np.polynomial.legendre.legvander(2 * points - 1, n_points - 1)
+    # ∫ P_k from −1 to t is (P_{k+1}(t) − P_{k−1}(t))/(2k + 1), and t runs twice as fast.
+    higher = np.polynomial.legendre.legvander(2 * points - 1, n_points)
+    integrals = np.empty((n_points, n_points))
+    integrals[:, 0] = points
+    for k in range(1, n_points):
+        integrals[:, k] = (higher[:, k + 1] - higher[:, k - 1]) / (2 * (2 * k + 1))
+    return np.linalg.solve(lagrange.T, integrals.T).T
+
+
+def half_spread(density: Array, width: Array) -> Array:
+    """½ E|Y − Y'| = ∫ F(1 − F) of independent draws, from a density at the points of cells.
+
+    Parameters
+    ----------
+    density : ndarray of shape (n, c, j)
+        At the j points of Gauss and Legendre in each of c cells that follow each other.
+    width : ndarray of shape (n, c)
+        Lengths of the cells.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    The uniform density on [0, 1], in two cells; ∫ t(1 − t) = 1/6:
+
+    >>> import numpy as np
+    >>> half_spread(np.ones((1, 2, 4)), np.full((1, 2), 0.5)).round(12)
+    array([0.16666667])
+    """
+    n_points = density.shape[2]
+    _, share = unit_rule(n_points)
+    masses = (density @ share) * width
+    below = np.cumsum(masses, axis=1) - masses
+    inside = (density @ _partial_rule(n_points).T) * width[:, :, None]
+    cumulative = below[:, :, None] + inside
+    # From above, too, so that neither tail is a difference.
+    above = masses.sum(axis=1)[:, None, None] - cumulative
+    spread: Array = ((cumulative * above) @ share * width).sum(axis=1)
+    return spread

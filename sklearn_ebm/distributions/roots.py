@@ -22,6 +22,7 @@ def find_roots(
     *,
     tolerance: float = 1e-13,
     enough: npt.ArrayLike = 0.0,
+    start: Array | None = None,
     max_iterations: int = 120,
 ) -> Array:
     """Roots x with f(x) = 0 in [low, high], by Chandrupatla's method.
@@ -42,6 +43,8 @@ def find_roots(
         Width of a bracket, as a part of the first one, that is narrow enough.
     enough : float or ndarray of shape (m,), default=0.0
         Size of a value that is as good as zero.
+    start : ndarray of shape (m,), optional
+        Where to look first, inside the brackets; by default in their middle.
     max_iterations : int, default=120
         Most steps; bisection alone would need about 50.
 
@@ -71,6 +74,8 @@ def find_roots(
     b, a, f_b, f_a = low[index], high[index], at_low[index], at_high[index]
     narrow = tolerance * np.abs(a - b)
     step = np.full(len(index), 0.5)
+    if start is not None:
+        step = np.clip((start[index] - a) / (b - a), 1e-3, 1 - 1e-3)
     for _ in range(max_iterations):
         if not len(index):
             break
@@ -106,3 +111,88 @@ def _next_step(points: tuple[Array, Array, Array], values: tuple[Array, Array, A
         step = f_a / (f_b - f_a) * f_c / (f_b - f_c)
         step += (c - a) / (b - a) * f_a / (f_c - f_a) * f_b / (f_c - f_b)
     return np.where(interpolates & np.isfinite(step), step, 0.5)
+
+
+#: Values and slopes at the points (j,), of the problems (j,).
+FunctionAndSlope = Callable[[Array, Index], tuple[Array, Array]]
+
+
+def find_roots_by_slopes(
+    function: FunctionAndSlope,
+    low: Array,
+    high: Array,
+    rising: npt.NDArray[np.bool_],
+    start: Array,
+    *,
+    tolerance: float = 1e-13,
+    enough: float = 0.0,
+    near_slopes: bool = False,
+    max_iterations: int = 120,
+) -> Array:
+    """Roots of monotone functions in [low, high], by Newton's method inside brackets.
+
+    A step that leaves its bracket, or follows one that did not halve the value, is a bisection: so
+    a slope that is wrong costs some steps and never the root. From a good start it takes two or
+    three values, where the ends of the brackets need not be known.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(x, index)``: the values and the slopes at x (j,), of the problems `index` (j,).
+    low, high : ndarray of shape (m,)
+        Brackets.
+    rising : ndarray of bool of shape (m,)
+        Whether the function rises with x.
+    start : ndarray of shape (m,)
+        Where to look first.
+    tolerance : float, default=1e-13
+        Length of a step, as a part of the first bracket, that is the last.
+    enough : float, default=0.0
+        Size of a value that is as good as zero.
+    near_slopes : bool, default=False
+        Whether the slopes are only near: then a short step does not tell that a root is near.
+    max_iterations : int, default=120
+        Most steps.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> squares = np.array([4.0, 9.0])
+    >>> low, high = np.zeros(2), np.full(2, 10.0)
+    >>> def function(x, index):
+    ...     return x**2 - squares[index], 2 * x
+    >>> find_roots_by_slopes(function, low, high, np.array([True, True]), high / 2)
+    array([2., 3.])
+    """
+    low, high = low.copy(), high.copy()
+    narrow = tolerance * (high - low)
+    roots = np.where((start >= low) & (start <= high), start, 0.5 * (low + high))
+    size = np.full(len(roots), np.inf)
+    index = np.arange(len(roots))
+    for _ in range(max_iterations):
+        if not len(index):
+            break
+        x = roots[index]
+        value, slope = function(x, index)
+        beyond = (value > 0) == rising[index]
+        high[index] = np.where(beyond, x, high[index])
+        low[index] = np.where(beyond, low[index], x)
+        with np.errstate(all="ignore"):
+            new = x - value / slope
+        inside = (new >= low[index]) & (new <= high[index])
+        resolution = narrow[index] + 2 * np.finfo(np.float64).eps * np.abs(x)
+        slow = np.abs(value) > 0.5 * size[index]
+        if near_slopes:
+            slow |= np.abs(new - x) <= resolution
+        new = np.where(inside & ~slow, new, 0.5 * (low[index] + high[index]))
+        # A bisection lets the next step be Newton's again.
+        size[index] = np.where(slow, np.inf, np.abs(value))
+        good = np.abs(value) <= enough
+        done = good | (np.abs(new - x) <= resolution)
+        roots[index] = np.where(good, x, new)
+        index = index[~done]
+    return roots

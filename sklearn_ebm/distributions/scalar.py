@@ -14,15 +14,16 @@ from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.base import (
     ConditionalDistribution,
     Modes,
+    in_place,
     join_rows,
     probability,
     share,
 )
 from sklearn_ebm.distributions.basins import basins_of
-from sklearn_ebm.distributions.blocks import row_blocks, tiles
+from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.level_sets import LevelSets
-from sklearn_ebm.distributions.profile import profile_of
-from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature
+from sklearn_ebm.distributions.profile import by_need, highest_of
+from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature, unit_rule
 from sklearn_ebm.distributions.roots import find_roots
 
 
@@ -52,6 +53,13 @@ class ScalarDistribution(ConditionalDistribution):
         the last lies less than 1e-12 of the mass. A point may occur more than once.
         """
 
+    def _cell_ends(self, finest: float = 2.0) -> Array:
+        """Sorted points (n, c) between which a quadrature with 8 points is exact enough.
+
+        A cell may take `finest` times the width of the bumps in it, if the density knows them.
+        """
+        return self._knots()
+
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p and d log p / dy at y (n, m); here by central differences in the cell of y."""
         knots = self._knots()
@@ -69,11 +77,20 @@ class ScalarDistribution(ConditionalDistribution):
         """Ends of the support, (n,) each."""
         return np.full(self.n_rows, -np.inf), np.full(self.n_rows, np.inf)
 
+    def _of_pairs(self, method: str, y: Array, rows: Index) -> Array:
+        """A method at single answers y (j,) of rows (j,), in pieces that stay in a cache.
+
+        Of shape (j,), or (2, j) if the method returns two arrays.
+        """
+        pieces = list(row_blocks(len(y), self._depth, CACHED_NUMBERS // 4)) or [slice(0, 0)]
+        results = [getattr(self[rows[some]], method)(y[some, None]) for some in pieces]
+        return np.concatenate([np.asarray(result)[..., 0] for result in results], axis=-1)
+
     @property
     def _width(self) -> int:
         """Numbers that working on a row at all of its knots takes, roughly."""
-        # The inner loops over components are tiled; what is left is a few arrays over the knots.
-        return 4 * (self._depth + self[:64]._knots().shape[1])
+        # A few arrays over the components and some dozens over the knots, which then fit a cache.
+        return 16 * (self._depth + self[:64]._knots().shape[1])
 
     def _columns(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
         """The answers as (n, m), and the shape of the result."""
@@ -153,7 +170,7 @@ class ScalarDistribution(ConditionalDistribution):
         target = inside.ravel()
 
         def excess(y: Array, index: Index) -> Array:
-            return self[rows[index]]._cdf(y[:, None])[:, 0] - target[index]
+            return self._of_pairs("_cdf", y, rows[index]) - target[index]
 
         enough = 1e-12 * np.minimum(target, 1 - target)
         result = find_roots(
@@ -281,12 +298,7 @@ class ScalarDistribution(ConditionalDistribution):
 
     def mode(self) -> Array:
         """argmax_y p(y | x), the highest of all maxima, of shape (n,)."""
-        return self._in_blocks(type(self)._mode_of_block, self._width)
-
-    def _mode_of_block(self) -> Array:
-        profile = profile_of(self)
-        highest = profile.log_density.argmax(axis=1)
-        return np.take_along_axis(profile.nodes, highest[:, None], axis=1)[:, 0]
+        return self._in_blocks(highest_of, self._width)
 
     def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
         """Local maxima of the density, each with the probability between the minima around it.
@@ -307,13 +319,16 @@ class ScalarDistribution(ConditionalDistribution):
         """
         least = share("min_probability", min_probability)
         depth = share("min_depth", min_depth)
-        blocks = row_blocks(self.n_rows, self._width)
+        blocks, order = self._parts(self._width)
         parts = [basins_of(self[rows], least, depth) for rows in blocks]
         if not parts:
             return Modes(np.empty((0, 1)), np.empty((0, 1)))
         answers = join_rows([part.answers for part in parts])
         probabilities = join_rows([part.probabilities for part in parts])
-        return Modes(answers, np.where(np.isnan(answers), 0.0, probabilities))
+        probabilities = np.where(np.isnan(answers), 0.0, probabilities)
+        if order is not None:
+            answers, probabilities = in_place(answers, order), in_place(probabilities, order)
+        return Modes(answers, probabilities)
 
     def mean(self) -> Array:
         """E[y | x] = ∫ y p(y) dy, of shape (n,)."""
@@ -332,14 +347,20 @@ class ScalarDistribution(ConditionalDistribution):
 
     def entropy(self) -> Array:
         """−∫ p log p dy, in nats, of shape (n,)."""
-        return self._in_blocks(type(self)._entropy_of_block, self._width * POINTS_PER_CELL)
+        return self._in_blocks(type(self)._entropy_of_block, self._width)
 
     def _entropy_of_block(self) -> Array:
-        points, weights = cell_quadrature(self._knots())
-        height = self._logpdf(points)
-        density = np.exp(height)
+        density, width = self._density_in_cells()
         # p log p is 0 where p is, however low log p.
-        return -(weights * density * np.where(density > 0, height, 0.0)).sum(axis=1)
+        height = np.log(np.where(density > 0, density, 1.0))
+        return -((density * height) @ unit_rule(POINTS_PER_CELL)[1] * width).sum(axis=1)
+
+    def _density_in_cells(self, finest: float = 2.0) -> tuple[Array, Array]:
+        """p at the points of a quadrature, (n, c, 8), and the lengths of the cells, (n, c)."""
+        ends = self._cell_ends(finest)
+        points, _ = cell_quadrature(ends)
+        density = np.exp(by_need(self, type(self)._logpdf, points))
+        return density.reshape(len(ends), ends.shape[1] - 1, POINTS_PER_CELL), np.diff(ends, axis=1)
 
     def crps(self, y: npt.ArrayLike) -> Array:
         """∫ (F(t) − 1[y ≤ t])² dt, in the unit of y: the score of a whole density; low is good.
