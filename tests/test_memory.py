@@ -296,3 +296,17 @@ def test_a_high_power_leaves_the_heaviest():
         for element in elements:
             assert np.isfinite(element.means).all()
             assert (np.isfinite(element.levels).sum(axis=1) >= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("q", "many", "sizes"), [(1, 10**6, (1, 2, 5)), (1, 80, (2,)), (2, 10**6, (2,))]
+)
+def test_leaf_sizes_by_rows_and_answers(q, many, sizes, monkeypatch):
+    monkeypatch.setattr("sklearn_ebm.energies.memory.MANY_ROWS", many)
+    learnt, _ = learn(Memory(n_trees=2), rows_of(q=q), folds=folds_of(80, n_folds=2))
+    forests = [store.leaves.forest for store in learnt.stores]
+    least = [
+        min(tree.tree_.n_node_samples[tree.tree_.children_left < 0].min() for tree in forest)
+        for forest in forests
+    ]
+    assert tuple(least) == sizes

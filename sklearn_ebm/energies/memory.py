@@ -22,15 +22,11 @@ VALUES = ("auto", "answers", "residuals")
 #: Bandwidths (c, c0): c in local deviations of the values, c0 in deviations of all of them.
 BANDWIDTHS = ((0.02, 0.001), (0.12, 0.002), (0.3, 0.02), (0.6, 0.01), (1.2, 0.01))
 
-# What "auto" stands for: least rows of a leaf for few and for many rows, without and with a
-# location, and columns that a split is chosen from. (Chosen by out-of-fold likelihoods.)
+# What "auto" stands for, chosen by out-of-fold likelihoods: least rows of a leaf, where there is
+# time and space for several sizes and where not, and columns that a split is chosen from, without
+# and with a location.
 MANY_ROWS = 20_000
-LEAF_SIZES = {
-    (False, False): (1, 2, 5),
-    (True, False): (2,),
-    (False, True): (2, 5),
-    (True, True): (5,),
-}
+SEVERAL_LEAF_SIZES, ONE_LEAF_SIZE = (1, 2, 5), (2,)
 COLUMNS, COLUMNS_LOCATED = 1.0, 0.5
 
 # Residuals beyond so many deviations are told apart no more by trees; sizes count for more.
@@ -64,17 +60,18 @@ class Store(NamedTuple):
 
 
 class Memory(BankEnergy):
-    r"""−log w_z(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
+    r"""−log w_bz(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
 
     .. code-block:: none
 
-        p(y | x) = Σ_b ρ_b Σ_z w_z(x) N(y; y_z, diag h_b(x)²)
+        p(y | x) = Σ_b ρ_b Σ_z w_bz(x) N(y; y_z, diag h_b(x)²)
         h_b(x)²  = (c_b sd(x))² + (c0_b S)²
 
     The latent z is a stored training row. Its weight is that with which a forest of extremely
     randomised trees would average its answer: rows that share leaves with x speak for x. sd(x) is
-    the deviation of the answers under these weights, S that of all of them. All bandwidths are
-    kept; which of them are likely is the prior ρ.
+    the deviation of the answers under these weights, S that of all of them. The elements b of the
+    bank are all combinations of a leaf size, a power of the weights and a bandwidth; which of them
+    are likely is the prior ρ.
 
     With a location (``base``) the stored rows may be residuals r_z: the kernel then sits at
     m(x) + r_z, where m(x) is the location, and the trees see what the location knows as further
@@ -86,7 +83,7 @@ class Memory(BankEnergy):
         Trees of each forest.
     min_leaf_size : int, sequence of int, or "auto", default="auto"
         Least rows of a leaf. Several are elements of the bank, with a forest each. "auto" is
-        (1, 2, 5), and 2 for 20,000 rows or more; with a location (2, 5), and 5.
+        (1, 2, 5); it is 2 for 20,000 rows or more, and for several answers.
     max_features : float, int, {"sqrt", "log2"} or "auto", default="auto"
         Columns that a split is chosen from, as in scikit-learn's forests; "auto" is all, and with a
         location half of them.
@@ -115,10 +112,6 @@ class Memory(BankEnergy):
 
     Meinshausen, "Quantile regression forests", Journal of Machine Learning Research 7 (2006)
     983-999.
-
-    Hothorn, Zeileis, "Predictive distributional modeling using transformation forests", Journal of
-    Computational and Graphical Statistics 30 (2021) 1181-1196.
-    :doi:`10.1080/10618600.2021.1872581`
 
     Examples
     --------
@@ -166,9 +159,10 @@ class Memory(BankEnergy):
         self.cell = cell
         self.dropped = dropped
 
-    def _leaf_sizes(self, n_rows: int) -> tuple[int, ...]:
+    def _leaf_sizes(self, n_rows: int, n_answers: int) -> tuple[int, ...]:
         if _is_auto(self.min_leaf_size):
-            return LEAF_SIZES[n_rows >= MANY_ROWS, self.base is not None]
+            several = n_rows < MANY_ROWS and n_answers == 1
+            return SEVERAL_LEAF_SIZES if several else ONE_LEAF_SIZE
         return tuple(int(size) for size in np.atleast_1d(self.min_leaf_size))
 
     @property
@@ -256,7 +250,7 @@ class Memory(BankEnergy):
         columns, targets, weight = columns[order], targets[order], rows.weight[order]
         leaves = [
             self._leaves(columns, targets, weight, size, seed + k)
-            for k, size in enumerate(self._leaf_sizes(len(columns)))
+            for k, size in enumerate(self._leaf_sizes(*values.shape))
         ]
         result.stores = tuple(Store(some, values[order], weight, spread) for some in leaves)
         return result
@@ -277,10 +271,13 @@ class Memory(BankEnergy):
             even = (weight == weight[0]).all()
             single = targets.shape[1] == 1
             forest.fit(columns, targets[:, 0] if single else targets, None if even else weight)
-            return SharedLeaves.of(forest, columns, weight)
+            result = SharedLeaves.of(forest, columns, weight)
+            # Threads take longer to begin than the leaves of a few new rows to find.
+            forest.set_params(n_jobs=None)
+            return result
 
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
-        """Return the densities of the bank for rows in units: of each leaf size all bandwidths."""
+        """Return the densities of the bank for rows in units: leaf sizes, powers, bandwidths."""
         columns = _columns(X, location)
         mean = location.mean if self._residuals and location is not None else None
         result = []
