@@ -310,3 +310,10 @@ def test_leaf_sizes_by_rows_and_answers(q, many, sizes, monkeypatch):
         for forest in forests
     ]
     assert tuple(least) == sizes
+
+
+@pytest.mark.parametrize(("most", "trees"), [(10**6, 100), (80 * 30, 30), (80, 20)])
+def test_fewer_trees_for_many_rows(most, trees, monkeypatch):
+    monkeypatch.setattr("sklearn_ebm.energies.memory.ROWS_IN_TREES", most)
+    learnt, _ = learn(Memory(min_leaf_size=10), rows_of(), folds=folds_of(80, n_folds=2))
+    assert learnt.stores[0].leaves.n_trees == trees

@@ -22,9 +22,10 @@ VALUES = ("auto", "answers", "residuals")
 #: Bandwidths (c, c0): c in local deviations of the values, c0 in deviations of all of them.
 BANDWIDTHS = ((0.02, 0.001), (0.12, 0.002), (0.3, 0.02), (0.6, 0.01), (1.2, 0.01))
 
-# What "auto" stands for, chosen by out-of-fold likelihoods: least rows of a leaf, where there is
-# time and space for several sizes and where not, and columns that a split is chosen from, without
-# and with a location.
+# What "auto" stands for, chosen by out-of-fold likelihoods: trees; least rows of a leaf, where
+# there is time and space for several sizes and where not; and columns that a split is chosen from,
+# without and with a location.
+TREES, FEWEST_TREES, ROWS_IN_TREES = 100, 20, 8_000_000
 MANY_ROWS = 20_000
 SEVERAL_LEAF_SIZES, ONE_LEAF_SIZE = (1, 2, 5), (2,)
 COLUMNS, COLUMNS_LOCATED = 1.0, 0.5
@@ -79,8 +80,9 @@ class Memory(BankEnergy):
 
     Parameters
     ----------
-    n_trees : int, default=100
-        Trees of each forest.
+    n_trees : int or "auto", default="auto"
+        Trees of each forest. "auto" is 100, and beyond 80,000 rows fewer, so that rows times trees
+        are 8 million; not fewer than 20. Time and space grow with that product.
     min_leaf_size : int, sequence of int, or "auto", default="auto"
         Least rows of a leaf. Several are elements of the bank, with a forest each. "auto" is
         (1, 2, 5); it is 2 for 20,000 rows or more, and for several answers.
@@ -139,7 +141,7 @@ class Memory(BankEnergy):
 
     def __init__(
         self,
-        n_trees: int = 100,
+        n_trees: int | str = "auto",
         min_leaf_size: Any = "auto",
         max_features: Any = "auto",
         powers: Any = (1.0, 2.0),
@@ -158,6 +160,11 @@ class Memory(BankEnergy):
         self.values = values
         self.cell = cell
         self.dropped = dropped
+
+    def _n_trees(self, n_rows: int) -> int:
+        if _is_auto(self.n_trees):
+            return max(FEWEST_TREES, min(TREES, ROWS_IN_TREES // n_rows))
+        return int(self.n_trees)
 
     def _leaf_sizes(self, n_rows: int, n_answers: int) -> tuple[int, ...]:
         if _is_auto(self.min_leaf_size):
@@ -181,7 +188,8 @@ class Memory(BankEnergy):
 
     def validate(self) -> None:
         """Raise ValueError if a setting cannot be used; the message says what to do."""
-        positive_integer("n_trees", self.n_trees, of="Memory")
+        if not _is_auto(self.n_trees):
+            positive_integer("n_trees", self.n_trees, of="Memory")
         if not _is_auto(self.min_leaf_size):
             for size in _several("min_leaf_size", self.min_leaf_size):
                 positive_integer("min_leaf_size", size, of="Memory")
@@ -211,7 +219,7 @@ class Memory(BankEnergy):
         """Return how many numbers of each row inference needs; blocks keep them few."""
         n_leaf_sizes = max(len(self.stores), 1)
         n_elements = n_leaf_sizes * len(self._powers) * len(self.bandwidths)
-        return n_elements * self.n_trees * n_answers * (1 + n_answers)
+        return n_elements * TREES * n_answers * (1 + n_answers)
 
     def learnt(
         self,
@@ -260,7 +268,7 @@ class Memory(BankEnergy):
     ) -> SharedLeaves:
         with Workers() as workers:
             forest = ExtraTreesRegressor(
-                self.n_trees,
+                self._n_trees(len(columns)),
                 # By weight, so that a row that counts twice is two rows. Just below the size:
                 # sums of weights are rounded.
                 min_weight_fraction_leaf=min(0.5, (size - 0.001) / len(columns)),
