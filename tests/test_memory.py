@@ -1,5 +1,6 @@
 """A memory of answers: mixtures over stored rows, out of fold where they judge."""
 
+import itertools
 import pickle
 
 import numpy as np
@@ -65,7 +66,7 @@ def same(some, others):
 
 ENERGIES = (
     Memory(**SMALL),
-    Memory(n_trees=4, min_leaf_size=(2, 5), bandwidths=((0.3, 0.02), (0.0, 0.1))),
+    Memory(n_trees=4, min_leaf_size=(2, 5), powers=1.5, bandwidths=((0.3, 0.02), (0.0, 0.1))),
     Memory(**SMALL, base="auto"),
     Memory(**SMALL, base="auto", values="answers"),
 )
@@ -79,7 +80,8 @@ def test_elements_are_densities(energy, q):
     energy.validate()
     new = rows_of(n=30, q=q, seed=3)
     for elements in (out_of_fold, at(learnt, new)):
-        assert len(elements) == len(energy.bandwidths) * np.size(energy.min_leaf_size)
+        n_leaf_sizes, n_powers = np.size(energy.min_leaf_size), np.size(energy.powers)
+        assert len(elements) == len(energy.bandwidths) * n_leaf_sizes * n_powers
         for element in elements:
             diagonal = np.diagonal(element.factors, axis1=-2, axis2=-1)
             assert (diagonal >= 0.01 * (1 - 1e-12)).all()
@@ -106,12 +108,14 @@ def test_elements_are_the_mixtures_over_stored_rows(base, cell):
     values = rows.y if base is None else rows.y - located_of(rows).mean
     (store,) = learnt.stores
     np.testing.assert_array_equal(store.values, np.sort(values, axis=0))
-    weights = store.leaves.weights(columns)
-    deviation = moments_of(weights, store.values).deviation
     step = 0.01
     grid = np.arange(-7, 7, step)
     merged = 0
-    for (c, c0), element in zip(energy.bandwidths, at(learnt, new), strict=True):
+    bank = itertools.product(energy.powers, energy.bandwidths)
+    for (power, (c, c0)), element in zip(bank, at(learnt, new), strict=True):
+        weights = store.leaves.weights(columns).power(power)
+        weights = sparse.csr_matrix(weights / weights.sum(axis=1))
+        deviation = moments_of(weights, store.values).deviation
         h = np.maximum(np.sqrt((c * deviation) ** 2 + (c0 * values.std()) ** 2), 0.04)
         means = np.broadcast_to(store.values[:, 0], weights.shape)
         means = means + (0 if base is None else located.mean)
@@ -268,6 +272,9 @@ def test_where_nothing_is_near_the_widest_speak():
     [
         ({"n_trees": 0}, "n_trees=0 of Memory must be a whole number"),
         ({"min_leaf_size": (2, 0)}, "min_leaf_size=0 of Memory"),
+        ({"min_leaf_size": "few"}, "min_leaf_size='few' of Memory"),
+        ({"min_leaf_size": ()}, "min_leaf_size=.* at least one"),
+        ({"powers": (1, -2)}, "powers=-2 of Memory"),
         ({"values": "residual"}, "Did you mean 'residuals'"),
         ({"values": "residuals"}, "needs a location: pass base='auto'"),
         ({"cell": 0.0}, "cell=0.0 of Memory must be a positive"),
@@ -281,3 +288,32 @@ def test_where_nothing_is_near_the_widest_speak():
 def test_settings_that_cannot_be_used(settings, words):
     with pytest.raises(ValueError, match=words):
         Memory(**settings).validate()
+
+
+def test_a_high_power_leaves_the_heaviest():
+    learnt, out_of_fold = learn(Memory(n_trees=20, min_leaf_size=3, powers=500.0), rows_of())
+    for elements in (out_of_fold, at(learnt, rows_of(n=20, seed=3))):
+        for element in elements:
+            assert np.isfinite(element.means).all()
+            assert (np.isfinite(element.levels).sum(axis=1) >= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("q", "many", "sizes"), [(1, 10**6, (1, 2, 5)), (1, 80, (2,)), (2, 10**6, (2,))]
+)
+def test_leaf_sizes_by_rows_and_answers(q, many, sizes, monkeypatch):
+    monkeypatch.setattr("sklearn_ebm.energies.memory.MANY_ROWS", many)
+    learnt, _ = learn(Memory(n_trees=2), rows_of(q=q), folds=folds_of(80, n_folds=2))
+    forests = [store.leaves.forest for store in learnt.stores]
+    least = [
+        min(tree.tree_.n_node_samples[tree.tree_.children_left < 0].min() for tree in forest)
+        for forest in forests
+    ]
+    assert tuple(least) == sizes
+
+
+@pytest.mark.parametrize(("most", "trees"), [(10**6, 100), (80 * 30, 30), (80, 20)])
+def test_fewer_trees_for_many_rows(most, trees, monkeypatch):
+    monkeypatch.setattr("sklearn_ebm.energies.memory.ROWS_IN_TREES", most)
+    learnt, _ = learn(Memory(min_leaf_size=10), rows_of(), folds=folds_of(80, n_folds=2))
+    assert learnt.stores[0].leaves.n_trees == trees

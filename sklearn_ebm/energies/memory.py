@@ -20,10 +20,21 @@ from sklearn_ebm.energies.leaves import Moments, SharedLeaves, moments_of, rows_
 VALUES = ("auto", "answers", "residuals")
 
 #: Bandwidths (c, c0): c in local deviations of the values, c0 in deviations of all of them.
-BANDWIDTHS = ((0.05, 0.002), (0.12, 0.002), (0.12, 0.02), (0.3, 0.02), (0.6, 0.01), (1.2, 0.01))
+BANDWIDTHS = ((0.02, 0.001), (0.12, 0.002), (0.3, 0.02), (0.6, 0.01), (1.2, 0.01))
+
+# What "auto" stands for, chosen by out-of-fold likelihoods: trees; least rows of a leaf, where
+# there is time and space for several sizes and where not; and columns that a split is chosen from,
+# without and with a location.
+TREES, FEWEST_TREES, ROWS_IN_TREES = 100, 20, 8_000_000
+MANY_ROWS = 20_000
+SEVERAL_LEAF_SIZES, ONE_LEAF_SIZE = (1, 2, 5), (2,)
+COLUMNS, COLUMNS_LOCATED = 1.0, 0.5
 
 # Residuals beyond so many deviations are told apart no more by trees; sizes count for more.
 CLIPPED, SIZE_COUNTS = 4.0, 1.5
+
+# What is left of a weight, of the heaviest of its row, after a high power.
+LEAST_SHARE = 1e-100
 
 # The deviation of values that are all equal, in units.
 LEAST_SPREAD = 1e-6
@@ -37,27 +48,31 @@ class Store(NamedTuple):
     leaves : SharedLeaves
     values : ndarray of shape (n, q)
         Answers, or what they are away from where they were expected; a single one is sorted.
+    counts : ndarray of shape (n,)
+        Weights of the rows.
     spread : ndarray of shape (q,)
         Deviation of the values.
     """
 
     leaves: SharedLeaves
     values: Array
+    counts: Array
     spread: Array
 
 
 class Memory(BankEnergy):
-    r"""−log w_z(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
+    r"""−log w_bz(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
 
     .. code-block:: none
 
-        p(y | x) = Σ_b ρ_b Σ_z w_z(x) N(y; y_z, diag h_b(x)²)
+        p(y | x) = Σ_b ρ_b Σ_z w_bz(x) N(y; y_z, diag h_b(x)²)
         h_b(x)²  = (c_b sd(x))² + (c0_b S)²
 
     The latent z is a stored training row. Its weight is that with which a forest of extremely
     randomised trees would average its answer: rows that share leaves with x speak for x. sd(x) is
-    the deviation of the answers under these weights, S that of all of them. All bandwidths are
-    kept; which of them are likely is the prior ρ.
+    the deviation of the answers under these weights, S that of all of them. The elements b of the
+    bank are all combinations of a leaf size, a power of the weights and a bandwidth; which of them
+    are likely is the prior ρ.
 
     With a location (``base``) the stored rows may be residuals r_z: the kernel then sits at
     m(x) + r_z, where m(x) is the location, and the trees see what the location knows as further
@@ -65,22 +80,29 @@ class Memory(BankEnergy):
 
     Parameters
     ----------
-    n_trees : int, default=100
-        Trees of each forest.
-    min_leaf_size : int or sequence of int, default=2
-        Least rows of a leaf. Several are elements of the bank, with a forest each.
-    max_features : float, int or {"sqrt", "log2"}, default=1.0
-        Columns that a split is chosen from, as in scikit-learn's forests.
+    n_trees : int or "auto", default="auto"
+        Trees of each forest. "auto" is 100, and beyond 80,000 rows fewer, so that rows times trees
+        are 8 million; not fewer than 20. Time and space grow with that product.
+    min_leaf_size : int, sequence of int, or "auto", default="auto"
+        Least rows of a leaf. Several are elements of the bank, with a forest each. "auto" is
+        (1, 2, 5); it is 2 for 20,000 rows or more, and for several answers.
+    max_features : float, int, {"sqrt", "log2"} or "auto", default="auto"
+        Columns that a split is chosen from, as in scikit-learn's forests; "auto" is all, and with a
+        location half of them.
+    powers : float or sequence of float, default=(1.0, 2.0)
+        Powers that the weights w are raised to, before they are rescaled to sum to 1; each is an
+        element of the bank. Those above 1 let few stored rows speak that share many leaves with x.
     bandwidths : sequence of (float, float)
         Pairs (c, c0), neither negative, and not both of them 0.
     base : None, "auto", regressor, or list of them, default=None
         The location; None has none.
     values : {"auto", "answers", "residuals"}, default="auto"
         What is stored. "auto" is residuals where there is a location.
-    cell : float, default=0.5
-        Stored values of a row that lie closer together than this share of its bandwidth are merged
-        into one component with their mean and variance: mean and variance of each element are
-        exact, and its total variation changes by less than 0.041 cell³.
+    cell : float, default=1.0
+        Values of one answer that lie in one cell, of this share of the bandwidth, are merged into
+        one component with their mean and variance: mean and variance of each element are exact,
+        and in total variation it changes by less than 0.041 cell³; by much less where many are
+        merged. Everything else is exact for the merged values.
     dropped : float, default=0.01
         Of several answers, the lightest rows that have no more weight together are left out, which
         changes the total variation by no more than this.
@@ -93,10 +115,6 @@ class Memory(BankEnergy):
     Meinshausen, "Quantile regression forests", Journal of Machine Learning Research 7 (2006)
     983-999.
 
-    Hothorn, Zeileis, "Predictive distributional modeling using transformation forests", Journal of
-    Computational and Graphical Statistics 30 (2021) 1181-1196.
-    :doi:`10.1080/10618600.2021.1872581`
-
     Examples
     --------
     Two rows with the answers −1 and 1. Near each of them its own answer speaks alone, so that the
@@ -107,7 +125,7 @@ class Memory(BankEnergy):
     >>> from sklearn_ebm.energies import Memory
     >>> from sklearn_ebm.energies.banks import Folds, UnitRows
     >>> rows = UnitRows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))
-    >>> energy = Memory(n_trees=3, min_leaf_size=1, bandwidths=((1.0, 0.5),))
+    >>> energy = Memory(n_trees=3, min_leaf_size=1, powers=1, bandwidths=((1.0, 0.5),))
     >>> folds = Folds(np.array([0, 1]), np.array([0, 1]))
     >>> learnt, _ = energy.learnt(rows, folds, None, np.zeros(1), np.random.RandomState(0))
     >>> (element,) = learnt.elements(rows.X, None)
@@ -123,27 +141,46 @@ class Memory(BankEnergy):
 
     def __init__(
         self,
-        n_trees: int = 100,
-        min_leaf_size: Any = 2,
-        max_features: Any = 1.0,
+        n_trees: int | str = "auto",
+        min_leaf_size: Any = "auto",
+        max_features: Any = "auto",
+        powers: Any = (1.0, 2.0),
         bandwidths: Any = BANDWIDTHS,
         base: Any = None,
         values: str = "auto",
-        cell: float = 0.5,
+        cell: float = 1.0,
         dropped: float = 0.01,
     ) -> None:
         self.n_trees = n_trees
         self.min_leaf_size = min_leaf_size
         self.max_features = max_features
+        self.powers = powers
         self.bandwidths = bandwidths
         self.base = base
         self.values = values
         self.cell = cell
         self.dropped = dropped
 
-    @property
-    def _leaf_sizes(self) -> tuple[int, ...]:
+    def _n_trees(self, n_rows: int) -> int:
+        if _is_auto(self.n_trees):
+            return max(FEWEST_TREES, min(TREES, ROWS_IN_TREES // n_rows))
+        return int(self.n_trees)
+
+    def _leaf_sizes(self, n_rows: int, n_answers: int) -> tuple[int, ...]:
+        if _is_auto(self.min_leaf_size):
+            several = n_rows < MANY_ROWS and n_answers == 1
+            return SEVERAL_LEAF_SIZES if several else ONE_LEAF_SIZE
         return tuple(int(size) for size in np.atleast_1d(self.min_leaf_size))
+
+    @property
+    def _powers(self) -> tuple[float, ...]:
+        return tuple(float(power) for power in np.atleast_1d(self.powers))
+
+    @property
+    def _max_features(self) -> Any:
+        if _is_auto(self.max_features):
+            return COLUMNS if self.base is None else COLUMNS_LOCATED
+        return self.max_features
 
     @property
     def _residuals(self) -> bool:
@@ -151,9 +188,13 @@ class Memory(BankEnergy):
 
     def validate(self) -> None:
         """Raise ValueError if a setting cannot be used; the message says what to do."""
-        positive_integer("n_trees", self.n_trees, of="Memory")
-        for size in np.atleast_1d(self.min_leaf_size).tolist():
-            positive_integer("min_leaf_size", size, of="Memory")
+        if not _is_auto(self.n_trees):
+            positive_integer("n_trees", self.n_trees, of="Memory")
+        if not _is_auto(self.min_leaf_size):
+            for size in _several("min_leaf_size", self.min_leaf_size):
+                positive_integer("min_leaf_size", size, of="Memory")
+        for power in _several("powers", self.powers):
+            positive_number("powers", power, of="Memory")
         if self.values not in VALUES:
             raise ValueError(unknown_name("values", self.values, VALUES))
         if self.values == "residuals" and self.base is None:
@@ -176,8 +217,9 @@ class Memory(BankEnergy):
 
     def width(self, n_features: int, n_answers: int) -> int:
         """Return how many numbers of each row inference needs; blocks keep them few."""
-        n_elements = len(self._leaf_sizes) * len(self.bandwidths)
-        return n_elements * self.n_trees * n_answers * (1 + n_answers)
+        n_leaf_sizes = max(len(self.stores), 1)
+        n_elements = n_leaf_sizes * len(self._powers) * len(self.bandwidths)
+        return n_elements * TREES * n_answers * (1 + n_answers)
 
     def learnt(
         self,
@@ -216,9 +258,9 @@ class Memory(BankEnergy):
         columns, targets, weight = columns[order], targets[order], rows.weight[order]
         leaves = [
             self._leaves(columns, targets, weight, size, seed + k)
-            for k, size in enumerate(self._leaf_sizes)
+            for k, size in enumerate(self._leaf_sizes(*values.shape))
         ]
-        result.stores = tuple(Store(some, values[order], spread) for some in leaves)
+        result.stores = tuple(Store(some, values[order], weight, spread) for some in leaves)
         return result
 
     def _leaves(
@@ -226,21 +268,24 @@ class Memory(BankEnergy):
     ) -> SharedLeaves:
         with Workers() as workers:
             forest = ExtraTreesRegressor(
-                self.n_trees,
+                self._n_trees(len(columns)),
                 # By weight, so that a row that counts twice is two rows. Just below the size:
                 # sums of weights are rounded.
                 min_weight_fraction_leaf=min(0.5, (size - 0.001) / len(columns)),
-                max_features=self.max_features,
+                max_features=self._max_features,
                 random_state=seed % np.iinfo(np.int32).max,
                 n_jobs=workers.n_threads,
             )
             even = (weight == weight[0]).all()
             single = targets.shape[1] == 1
             forest.fit(columns, targets[:, 0] if single else targets, None if even else weight)
-            return SharedLeaves.of(forest, columns, weight)
+            result = SharedLeaves.of(forest, columns, weight)
+            # Threads take longer to begin than the leaves of a few new rows to find.
+            forest.set_params(n_jobs=None)
+            return result
 
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
-        """Return the densities of the bank for rows in units: of each leaf size all bandwidths."""
+        """Return the densities of the bank for rows in units: leaf sizes, powers, bandwidths."""
         columns = _columns(X, location)
         mean = location.mean if self._residuals and location is not None else None
         result = []
@@ -254,11 +299,16 @@ class Memory(BankEnergy):
 
     def _bank(self, weights: Any, store: Store) -> list[Parabolas]:
         """Return the elements of one forest for rows with these weights."""
-        moments = moments_of(weights, store.values)
-        widths = self._widths(moments, store.spread)
-        if store.values.shape[1] == 1:
-            return list(self._scalar(weights, store.values[:, 0], moments, widths))
-        return list(self._vector(weights, store.values, widths))
+        result: list[Parabolas] = []
+        for power in self._powers:
+            some = sharpened(weights, power, store.counts)
+            moments = moments_of(some, store.values)
+            widths = self._widths(moments, store.spread)
+            if store.values.shape[1] == 1:
+                result += self._scalar(some, store.values[:, 0], moments, widths)
+            else:
+                result += self._vector(some, store.values, widths)
+        return result
 
     def _widths(self, moments: Moments, spread: Array) -> list[Array]:
         """h_b(x) of each element, (m, q) each."""
@@ -288,6 +338,46 @@ class Memory(BankEnergy):
         for width in widths:
             scales = np.broadcast_to(width[:, None], means.shape)
             yield Parabolas.of_mixture(weight, means, scales)
+
+
+def sharpened(weights: Any, power: float, counts: Array) -> Any:
+    """Return v (w/v)^power in rows that sum to 1 again, for CSR weights w and counts v of rows.
+
+    A stored row that counts twice is then as two rows, whatever the power.
+
+    Parameters
+    ----------
+    weights : CSR of shape (m, n)
+    power : float
+    counts : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> sharpened(sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.ones(3)).toarray()
+    array([[0.9, 0. , 0.1]])
+
+    The first counts for three: each of them has ¼, as the last has.
+
+    >>> sharpened(sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.array([3.0, 1.0, 1.0])).toarray()
+    array([[0.75, 0.  , 0.25]])
+    """
+    if power == 1:
+        return weights
+    count = counts[weights.indices]
+    data = weights.data / count
+    # The heaviest of a row is 1 first, and none vanishes altogether.
+    data /= np.repeat(*_by_row(np.maximum, data, weights.indptr))
+    data **= power
+    np.maximum(data, LEAST_SHARE, out=data)
+    data *= count
+    data /= np.repeat(*_by_row(np.add, data, weights.indptr))
+    return type(weights)((data, weights.indices, weights.indptr), shape=weights.shape)
+
+
+def _by_row(reduction: np.ufunc, data: Array, indptr: Index) -> tuple[Array, Index]:
+    """What a reduction makes of each row of CSR data, and how many entries that has."""
+    return reduction.reduceat(data, indptr[:-1]), np.diff(indptr)
 
 
 def heaviest(weights: Any, dropped: float) -> tuple[Array, Index]:
@@ -328,6 +418,18 @@ def heaviest(weights: Any, dropped: float) -> tuple[Array, Index]:
     dense[row, place] = weight
     which[row, place] = stored
     return dense / dense.sum(axis=1, keepdims=True), which
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _several(name: str, value: Any) -> list[Any]:
+    """Return a number as a list of one, or several as they are."""
+    values = np.atleast_1d(np.asarray(value, dtype=object)).tolist()
+    if not values:
+        raise ValueError(f"{name}={value!r} of Memory must have at least one entry.")
+    return values
 
 
 def _columns(X: Array, location: Located | None) -> Array:
