@@ -6,6 +6,8 @@ verdict.
 
     python benchmarks/regression.py --data ../shared/data
     python benchmarks/regression.py --data ../shared/data --cases likelihood --sets yacht,concrete
+    python benchmarks/regression.py --data ../shared/data --energies experts --cases likelihood
+    python benchmarks/regression.py --data ../shared/data --cases pareto --figures pictures
     python benchmarks/regression.py --data ../shared/data --cases speed --ngboost other/bin/python
     python benchmarks/regression.py --quick
 """
@@ -18,16 +20,25 @@ import warnings
 
 from linear_cases.report import Report, version
 from linear_cases.table import write_table
+from regression_cases.ablation import ablation
 from regression_cases.calibration import calibration
 from regression_cases.conformal import conformal
 from regression_cases.data import QUICK_SPLITS
+from regression_cases.energies import DEFAULT, known_energies
 from regression_cases.likelihood import likelihood
 from regression_cases.one_to_many import one_to_many
+from regression_cases.pareto import pareto
 from regression_cases.speed import speed
+from regression_cases.unused import unused
 from threadpoolctl import threadpool_limits
 
-CASES = {case.__name__: case for case in (likelihood, one_to_many, speed, calibration, conformal)}
-NOT_WRITTEN = ("data", "json", "table", "ngboost", "fits")
+CASES = {
+    case.__name__: case
+    for case in (
+        likelihood, ablation, pareto, unused, one_to_many, speed, calibration, conformal,
+    )
+}  # fmt: skip
+NOT_WRITTEN = ("data", "json", "table", "ngboost", "fits", "figures", "readme")
 
 
 def parse():
@@ -37,25 +48,36 @@ def parse():
     add = parser.add_argument
     add("--data", help="folder with regression/*.npz (default: diabetes of scikit-learn)")
     add("--cases", default=",".join(CASES), help=f"with commas, of: {', '.join(CASES)}")
+    add("--energies", default=DEFAULT, help=f"with commas, of: {', '.join(known_energies())} "
+        f"({DEFAULT} is what the estimator takes by itself); the first is judged beside the others "
+        "in the cases pareto and unused")  # fmt: skip
     add("--sets", help="names, with commas: these only (default: all)")
     add("--splits", type=int, help="of each set, at most (default: all that there are; 1 of a "
-        "generated set; 100 in the case conformal)")  # fmt: skip
+        "generated set; 3 in the cases ablation and pareto; 100 in conformal)")  # fmt: skip
     add("--repeats", type=int, default=3, help="timed runs of each contender (default: 3)")
     add("--cores", type=int, default=2, help="for every contender (default: 2)")
     add("--ngboost", metavar="PYTHON", default=sys.executable, help="a Python that has NGBoost, "
         "which may need an older scikit-learn (default: this one)")  # fmt: skip
     add("--json", metavar="FILE", help="write all rows there, after each case")
     add("--table", metavar="FILE", help="write the verdicts there as Markdown, after each case")
+    add("--figures", metavar="FOLDER", help="draw the case pareto there (matplotlib)")
+    add("--readme", action="store_true", help="print the tables of the case likelihood in Markdown")
     add("--quick", action="store_true", help="few rows, few passes; judges nothing")
     options = parser.parse_args()
     options.fits = {}
+    options.cases, options.energies = options.cases.split(","), options.energies.split(",")
     if options.quick:
         options.repeats = min(options.repeats, 2)
         options.splits = min(options.splits or QUICK_SPLITS, QUICK_SPLITS)
-    unknown = set(options.cases.split(",")) - set(CASES)
-    if unknown:
-        parser.error(f"unknown cases: {', '.join(sorted(unknown))}; known: {', '.join(CASES)}")
+    refuse_unknown(parser, "cases", options.cases, CASES)
+    refuse_unknown(parser, "energies", options.energies, known_energies())
     return options
+
+
+def refuse_unknown(parser, kind, names, known):
+    unknown = set(names) - set(known)
+    if unknown:
+        parser.error(f"unknown {kind}: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
 
 
 def keep_to_cores(count):
@@ -73,7 +95,7 @@ def main():
     settings = {name: value for name, value in vars(options).items() if name not in NOT_WRITTEN}
     settings["torch"] = version("torch")
     with threadpool_limits(options.cores):
-        for name in options.cases.split(","):
+        for name in options.cases:
             start = time.perf_counter()
             print(f"\n=== {name}: {CASES[name].__doc__.splitlines()[0]}", flush=True)
             CASES[name](options, report)

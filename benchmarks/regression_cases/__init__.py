@@ -4,12 +4,19 @@
 file              holds
 ================= ==================================================================
 data.py           splits of the sets, real and generated
+unused_sets.py    sets that nothing was chosen by
 published.py      what papers report on the same splits, and what ours must reach
+energies.py       who takes part, by the names of `--energies`
 fits.py           one fit on one split, and the scores of its densities
-likelihood.py     the case likelihood
-one_to_many.py    the case one_to_many, with unimodal.py, the rivals with one answer
+rivals.py         the same of others, with ngboost_fit.py, which runs in a process of
+                  its own
+likelihood.py     the case likelihood, with readme.py, its tables for the README
+ablation.py       the case ablation
+pareto.py         the case pareto, with pareto_figure.py, its pictures
+unused.py         the case unused
+one_to_many.py    the case one_to_many
 speed.py          the case speed, with torch_mixture.py, the network in PyTorch, and
-                  ngboost_fit.py, which runs in a process of its own
+                  memory_probe.py, a fit in a process of its own
 calibration.py    the case calibration
 conformal.py      the case conformal
 ================= ==================================================================

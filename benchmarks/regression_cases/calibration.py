@@ -3,7 +3,8 @@
 import numpy as np
 
 from .data import BRANCHED, PUBLISHED, SCALARS, VECTORS, real_names, splits_of, wanted
-from .fits import KINDS, LEVELS, scored
+from .energies import energies_for
+from .fits import KINDS, LEVELS, median_seconds, scored
 
 # Coverage may be off by this much.
 POINTS = 0.03
@@ -23,15 +24,15 @@ def calibration(options, report):
         if not splits:
             continue
         print(f"{name}: {len(splits)} splits of {len(splits[0].y_test)} test rows")
-        for contender, settings in (
-            ("default", {}),
-            ("conformal", {"calibration": "conformal"}),
-        ):
-            fits = [scored(split, options, **settings) for split in splits]
-            coverage(name, contender, splits, fits, report)
+        for energy in energies_for(name, options):
+            for calibrated in (None, "conformal"):
+                settings = {} if calibrated is None else {"calibration": calibrated}
+                fits = [scored(split, options, energy, **settings) for split in splits]
+                contender = energy if calibrated is None else f"{energy}, {calibrated}"
+                coverage(name, contender, calibrated, splits, fits, report)
 
 
-def coverage(name, contender, splits, fits, report):
+def coverage(name, contender, calibrated, splits, fits, report):
     """Shares of test answers inside, beside the levels; and P(Y ≤ y | x) in bins."""
     shares = {
         (kind, level): np.concatenate([fit.inside[kind, level].ravel() for fit in fits])
@@ -43,24 +44,23 @@ def coverage(name, contender, splits, fits, report):
     off = {key: abs(inside.mean() - key[1]) for key, inside in shares.items()}
     worst = kind, level = max(off, key=off.get)
     variance = level * (1 - level) / shares[worst].size
-    if contender == "default":
+    if calibrated is None:
         counts, deviation = uniformity(np.concatenate([fit.pit.ravel() for fit in fits]))
         columns["PIT off by"] = deviation
         print(f"  PIT, {BINS} bins over what is expected: {counts}")
     else:
         calibrating = sum(fit.n_calibrating for fit in fits)
         variance += level * (1 - level) / (calibrating + 2 * len(fits))
-    seconds = float(np.median([fit.seconds for fit in fits]))
-    report.run("calibration", name, contender, seconds, **columns)
+    report.run("calibration", name, contender, median_seconds(fits), **columns)
     report.target(
         "calibration", name, f"{contender}: coverage off by, at most", off[worst], POINTS,
         at_most=True, official=splits[0].official,
         note=f"{kind} {level:.0%}; ± {np.sqrt(variance):.2g}",
     )  # fmt: skip
-    if contender == "default":
+    if calibrated is None:
         report.target(
-            "calibration", name, "PIT: worst bin off by, in standard errors", deviation,
-            at_most=True, note=f"{sum(fit.pit.size for fit in fits)} answers",
+            "calibration", name, f"{contender}: PIT: worst bin off by, in standard errors",
+            deviation, at_most=True, note=f"{sum(fit.pit.size for fit in fits)} answers",
         )  # fmt: skip
 
 

@@ -50,11 +50,6 @@ class Split:
     truth: Any = None
     official: bool = True
 
-    @property
-    def energy(self):
-        """The energy that the set is judged with: "experts", and a decoder for curves."""
-        return "decoder" if self.name in VECTORS else "experts"
-
     def repeated(self):
         """Which test rows, with their answers, occur in the training rows as well."""
         known = {row.tobytes() for row in np.column_stack([self.X, self.y])}

@@ -2,17 +2,22 @@
 
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from linear_cases.clock import PAUSE
+from scipy.stats import kstest
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm.compare.quantile_law import NoDensityError
+
+from .energies import DEFAULT, energies_for, settings_of
 
 LEVELS = (0.5, 0.9)
 KINDS = ("interval", "region")
-QUICK_PASSES = 5
+QUICK = {"max_iter": 5, "time_budget": 0.5}
 
 
 @dataclass(eq=False)
@@ -24,15 +29,18 @@ class Scores:
     seconds : float
         Of the fit.
     nll, squared, crps : ndarray
-        −log p(y | x); squared errors of the mean; continuous ranked probability scores.
+        −log p(y | x), None for a law without density; squared errors of the mean; continuous
+        ranked probability scores.
     pit : ndarray
         P(Y ≤ y | x), of each answer.
     inside : dict
         Of "interval" or "region" and a level: whether the answer lies inside.
     model : LatentEBMRegressor or None
-        Kept for generated sets.
+        Kept for generated sets in the case one_to_many.
     n_calibrating : int
         Rows that choose the levels of conformal calibration, if it is asked for.
+    least : float or None
+        What the energy states that no log-density falls below, in nats.
     """
 
     seconds: float
@@ -41,42 +49,68 @@ class Scores:
     crps: Any
     pit: Any
     inside: Any
-    model: Any
-    n_calibrating: int
+    model: Any = None
+    n_calibrating: int = 0
+    least: Any = None
 
     @property
     def rmse(self):
         return float(np.sqrt(self.squared.mean()))
 
 
-def fitted(split, options, **settings):
-    """The estimator with default settings, and the seconds of its fit."""
-    if options.quick:
-        settings = {"max_iter": QUICK_PASSES} | settings
-    model = LatentEBMRegressor(split.energy, **settings)
+def fitted(split, options, energy=DEFAULT, **settings):
+    """The estimator with an energy and default settings, and the seconds of its fit."""
+    first = QUICK if options.quick else {}
+    model = LatentEBMRegressor(**first | settings_of(energy) | {"random_state": 0} | settings)
+    return model, seconds_of_fit(model, split)
+
+
+def seconds_of_fit(model, split):
     time.sleep(PAUSE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few answers; fits that are cut short on purpose
         start = time.perf_counter()
         model.fit(split.X, split.y)
-        return model, time.perf_counter() - start
+        return time.perf_counter() - start
 
 
-def scored(split, options, **settings):
+def scored(split, options, energy=DEFAULT, **settings):
     """Fit, and score on the test rows; the same fit is never made twice in one run."""
-    key = (split.name, split.number, *sorted(settings.items()))
+    key = (split.name, split.number, energy, *sorted(settings.items()))
     if key not in options.fits:
-        options.fits[key] = scores_of(split, *fitted(split, options, **settings))
+        # Regions take long, and one case only asks for them.
+        kinds = KINDS if "calibration" in options.cases else KINDS[:1]
+        model, seconds = fitted(split, options, energy, **settings)
+        scores = options.fits[key] = scores_of(split, model, seconds, kinds)
+        if keeps_model(split, energy, options):
+            scores.model = model
     return options.fits[key]
 
 
-def scores_of(split, model, seconds):
-    law, y = model.predict_distribution(split.X_test), split.y_test
-    return Scores(
-        seconds, -law.logpdf(y), (law.mean() - y) ** 2, law.crps(y), below(law, y),
-        inside_of(model, split.X_test, y), model if split.truth else None,
-        n_calibrating(model, split),
-    )  # fmt: skip
+def keeps_model(split, energy, options):
+    """Only where modes will be asked for, as a bank of densities takes much memory."""
+    asked = "one_to_many" in options.cases and energy in energies_for(split.name, options)
+    return asked and split.truth is not None
+
+
+def scores_of(split, model, seconds, kinds=KINDS[:1]):
+    scores = scores_of_law(model.predict_distribution(split.X_test), split.y_test, seconds)
+    scores.inside = inside_of(model, split.X_test, split.y_test, LEVELS, kinds)
+    scores.n_calibrating = n_calibrating(model, split)
+    scores.least = getattr(model.energy_, "least_log_density", None)
+    return scores
+
+
+def scores_of_law(law, y, seconds):
+    """Scores of the laws of some rows, whoever says them."""
+    nll, inside = None, {}
+    with suppress(NoDensityError):
+        nll = -law.logpdf(y)
+    if y.ndim == 1:
+        for level in LEVELS:
+            low, high = law.interval(level).T
+            inside["interval", level] = (low <= y) & (y <= high)
+    return Scores(seconds, nll, (law.mean() - y) ** 2, law.crps(y), below(law, y), inside)
 
 
 def n_calibrating(model, split):
@@ -92,19 +126,23 @@ def below(law, y):
     return np.column_stack([law.marginal(answer).cdf(y[:, answer]) for answer in answers])
 
 
-def inside_of(model, X, y, levels=LEVELS):
+def inside_of(model, X, y, levels=LEVELS, kinds=KINDS):
     """Whether answers lie in the intervals and in the regions of each level."""
-    inside = {}
-    for level in levels:
-        ends = model.predict_interval(X, level)
-        inside["interval", level] = (ends[..., 0] <= y) & (y <= ends[..., 1])
-        region = model.predict_region(X, level)
-        if y.ndim == 1:
-            held = (region[..., 0] <= y[:, None]) & (y[:, None] <= region[..., 1])
-            inside["region", level] = held.any(axis=1)
-        else:
-            inside["region", level] = region.contains(y)
-    return inside
+    held = {"interval": inside_interval, "region": inside_region}
+    return {(kind, level): held[kind](model, X, y, level) for level in levels for kind in kinds}
+
+
+def inside_interval(model, X, y, level):
+    ends = model.predict_interval(X, level)
+    return (ends[..., 0] <= y) & (y <= ends[..., 1])
+
+
+def inside_region(model, X, y, level):
+    region = model.predict_region(X, level)
+    if y.ndim > 1:
+        return region.contains(y)
+    held = (region[..., 0] <= y[:, None]) & (y[:, None] <= region[..., 1])
+    return held.any(axis=1)
 
 
 def mean_and_error(values):
@@ -112,3 +150,21 @@ def mean_and_error(values):
     values = np.asarray(values, dtype=float)
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
     return float(values.mean()), float(error)
+
+
+def median_seconds(fits):
+    return float(np.median([fit.seconds for fit in fits]))
+
+
+def coverage_off(fits):
+    """How far the share of answers inside is from each level of intervals, over all splits."""
+    return {
+        level: float(np.concatenate([fit.inside["interval", level] for fit in fits]).mean() - level)
+        for level in LEVELS
+    }
+
+
+def pit_off(fits):
+    """The largest deviation of the distribution of P(Y ≤ y | x) from the uniform one."""
+    values = np.concatenate([fit.pit.ravel() for fit in fits])
+    return float(kstest(values, "uniform").statistic)

@@ -3,8 +3,13 @@
 import numpy as np
 
 from .data import PUBLISHED, real_names, splits_of
-from .fits import mean_and_error, scored
-from .published import METHODS, NLL, RMSE, UNBOUNDED, largest_nll, published
+from .energies import of_energy, title
+from .fits import coverage_off, mean_and_error, median_seconds, pit_off, scored
+from .published import METHODS, NLL, RMSE, UNBOUNDED, Bar, bars_of, published
+from .readme import NEW_ROWS, readme_tables
+from .rivals import NGBOOST, QUANTILES, rivals_on
+
+CASE, NO_BAR = "likelihood", Bar()
 
 
 def likelihood(options, report):
@@ -16,55 +21,112 @@ def likelihood(options, report):
         n_rows = f"{len(splits[0].y)} training and {len(splits[0].y_test)} test rows"
         print(f"{name}: {n_rows}, {len(splits)} splits; mean ± standard error over splits")
         one_set(name, splits, options, report)
+    if options.readme:
+        print(f"\n{readme_tables(report.runs, options.energies)}")
 
 
 def one_set(name, splits, options, report):
-    fits = [scored(split, options) for split in splits]
-    bounded, official = name not in UNBOUNDED, splits[0].official
-    nll = mean_and_error([fit.nll.mean() for fit in fits])
-    rmse = mean_and_error([fit.rmse for fit in fits])
-    crps = mean_and_error([fit.crps.mean() for fit in fits])
-    figures = {"nll": nll} if bounded else {}
-    figures |= {"rmse": rmse, "crps": crps}
-    seconds = float(np.median([fit.seconds for fit in fits]))
-    report.run("likelihood", name, "LatentEBMRegressor", seconds, **with_errors(figures))
-    if not bounded:
+    """All contenders and what papers report, then the verdicts on each of our energies."""
+    rivals = rivals_on(splits, (NGBOOST, QUANTILES), options)
+    ours = {energy: [scored(split, options, energy) for split in splits]
+            for energy in options.energies}  # fmt: skip
+    for contender, fits in rivals.items():
+        line(name, contender, fits, report)
+    if name in UNBOUNDED:
         print("  NLL left out: y takes few values, so that the likelihood is unbounded")
-    if name.startswith("protein"):
-        without_repeated(name, splits, fits, report)
     for method in METHODS:
         theirs = {"nll": published(NLL, name, method), "rmse": published(RMSE, name, method)}
         theirs = {key: value for key, value in theirs.items() if value is not None}
         if theirs:
-            report.run("likelihood", name, f"published: {method}", None, **theirs)
-    if bounded:
+            report.run(CASE, name, f"published: {method}", None, **theirs)
+    for energy, fits in ours.items():
+        line(name, title(energy), fits, report)
+        judge(name, energy, splits, fits, rivals, report)
+
+
+def line(name, contender, fits, report):
+    """One contender's figures."""
+    columns = with_errors(figures_of(name, fits))
+    columns |= {f"cover {level:.0%}": level + off for level, off in coverage_off(fits).items()}
+    if name not in UNBOUNDED and fits[0].nll is not None:
+        columns["worst row"] = float(max(fit.nll.max() for fit in fits))
+    report.run(CASE, name, contender, median_seconds(fits), **columns, **{"PIT off": pit_off(fits)})
+
+
+def figures_of(name, fits, rows=None):
+    """Means over splits and their errors, of all test rows or of some of each split."""
+    rows = rows or [slice(None)] * len(fits)
+    pairs = list(zip(fits, rows, strict=True))
+    figures = {}
+    if name not in UNBOUNDED and fits[0].nll is not None:
+        figures["nll"] = mean_and_error([fit.nll[kept].mean() for fit, kept in pairs])
+    figures["rmse"] = mean_and_error([np.sqrt(fit.squared[kept].mean()) for fit, kept in pairs])
+    figures["crps"] = mean_and_error([fit.crps[kept].mean() for fit, kept in pairs])
+    return figures
+
+
+def judge(name, energy, splits, fits, rivals, report):
+    """The verdicts on one of our energies."""
+    bars, official = bars_of(energy), splits[0].official
+    figures = figures_of(name, fits)
+
+    def target(measure, value, bar=NO_BAR, note=""):
         report.target(
-            "likelihood", name, "NLL", nll[0], largest_nll(name), at_most=True,
-            official=official, note=f"± {nll[1]:.2g}, {len(splits)} splits",
+            CASE, name, of_energy(energy, measure), value, bar.must, bar.aim, at_most=True,
+            official=official or value is None, note=note,
         )  # fmt: skip
-    report.target(
-        "likelihood", name, "RMSE of the mean", rmse[0], published(RMSE, name), at_most=True,
-        official=official, note=f"± {rmse[1]:.2g}, {len(splits)} splits",
-    )  # fmt: skip
-    report.target("likelihood", name, "CRPS", crps[0], at_most=True, note=f"± {crps[1]:.2g}")
+
+    def mean(measure, figure, bar=NO_BAR):
+        target(measure, figure[0], bar, f"± {figure[1]:.2g}, {len(splits)} splits")
+
+    if "nll" in figures:
+        mean("NLL", figures["nll"], bars.nll.get(name, NO_BAR))
+    if name.startswith("protein"):
+        figure = without_repeated(name, energy, splits, fits, report)["nll"]
+        mean("NLL of test rows not met in training", figure, bars.nll_of_new_rows.get(name, NO_BAR))
+    mean("RMSE of the mean", figures["rmse"], bars.rmse.get(name, NO_BAR))
+    mean("CRPS", figures["crps"])
+    for rival in (NGBOOST, QUANTILES):
+        target(f"CRPS over that of {rival}", *crps_ratio(figures, name, rivals.get(rival), bars))
+    for level, off in coverage_off(fits).items():
+        chance = np.sqrt(level * (1 - level) / sum(len(split.y_test) for split in splits))
+        note = f"{level + off:.1%}; chance ± {chance:.1%}"
+        target(f"cover of {level:.0%} off by", abs(off), bars.coverage, note)
+    target("distribution of the PIT off by", pit_off(fits), note=noise_of_pit(fits))
+    below_bound(fits, target)
 
 
-def without_repeated(name, splits, fits, report):
+def crps_ratio(figures, name, rival_fits, bars):
+    """Our CRPS over a rival's, the bar, and a note; None where the rival was not measured."""
+    if rival_fits is None:
+        return None, bars.crps
+    theirs = figures_of(name, rival_fits)["crps"][0]
+    return figures["crps"][0] / theirs, bars.crps, f"theirs {theirs:.3g}"
+
+
+def noise_of_pit(fits):
+    """What chance alone would exceed once in twenty times, if rows were independent."""
+    n_answers = sum(fit.pit.size for fit in fits)
+    return f"chance: {1.36 / np.sqrt(n_answers):.2g}"
+
+
+def below_bound(fits, target):
+    """No held-out row may be less likely than the energy states, where it states something."""
+    if any(fit.least is None for fit in fits):
+        return
+    count = sum(int((-fit.nll < fit.least).sum()) for fit in fits)
+    least = min(fit.least for fit in fits)
+    target("test rows below the stated bound", count, Bar(0), f"bound {least:.3g} nats")
+
+
+def without_repeated(name, energy, splits, fits, report):
     """The same densities on the test rows that do not occur in the training rows."""
     new = [~split.repeated() for split in splits]
-    figures = {
-        "nll": [fit.nll[rows].mean() for fit, rows in zip(fits, new, strict=True)],
-        "rmse": [np.sqrt(fit.squared[rows].mean()) for fit, rows in zip(fits, new, strict=True)],
-        "crps": [fit.crps[rows].mean() for fit, rows in zip(fits, new, strict=True)],
-    }
-    figures = {key: mean_and_error(values) for key, values in figures.items()}
+    figures = figures_of(name, fits, new)
     share = 1 - np.mean([rows.mean() for rows in new])
-    contender = f"same, without {share:.1%} rows met in training"
-    report.run("likelihood", name, contender, None, **with_errors(figures))
-    report.target(
-        "likelihood", name, "NLL of test rows not met in training", figures["nll"][0],
-        at_most=True, note=f"± {figures['nll'][1]:.2g}",
-    )  # fmt: skip
+    print(f"  {share:.1%} of the test rows occur in the training rows")
+    report.run(CASE, name, f"{title(energy)}{NEW_ROWS}", None, **with_errors(figures))
+    return figures
 
 
 def with_errors(figures):

@@ -1,13 +1,11 @@
 """The case one_to_many: several answers to one input."""
 
-import time
-
 import numpy as np
-from linear_cases.clock import PAUSE
 
 from .data import BRANCHED, SCALARS, VECTORS, real_names, splits_of, wanted
-from .fits import QUICK_PASSES, mean_and_error, scored
-from .unimodal import RIVALS
+from .energies import ENSEMBLE, energies_for, of_energy, title
+from .fits import mean_and_error, median_seconds, scored
+from .rivals import BOOSTING, PROCESS, rivals_on
 
 GAP, GAP_AIM, VECTOR_GAP = 0.08, 0.04, 0.15
 MODES, MODE_ROWS = 0.95, 1_000
@@ -35,29 +33,39 @@ def generated(name, options, report):
     """The gap to the exact density, and the modes."""
     splits = splits_of(name, options)
     print(f"{name}: {len(splits[0].y)} training and {len(splits[0].y_test)} test rows")
+    for energy in energies_for(name, options):
+        judge(name, energy, splits, options, report)
+
+
+def judge(name, energy, splits, options, report):
     gaps, found = [], []
     for split in splits:
-        fit = scored(split, options)
-        exact = -split.truth.log_density(split.X_test, split.y_test).mean()
+        fit = scored(split, options, energy)
+        exact = exact_nll(split).mean()
         gaps.append(fit.nll.mean() - exact)
         figures = {"nll": float(fit.nll.mean()), "exact": float(exact)}
         if name in SCALARS:
             found.append(precision_and_recall(fit.model, split))
             figures |= dict(zip(("precision", "recall", "rows"), found[-1], strict=True))
-        contender = f"{split.energy}, split {split.number}"
+        contender = f"{energy}, split {split.number}"
         report.run("one_to_many", name, contender, fit.seconds, **figures)
     official, vector = splits[0].official, name in VECTORS
     report.target(
-        "one_to_many", name, "NLL above the exact one by", mean_and_error(gaps)[0],
-        VECTOR_GAP if vector else GAP, None if vector else GAP_AIM, at_most=True,
-        official=official,
+        "one_to_many", name, of_energy(energy, "NLL above the exact one by"),
+        mean_and_error(gaps)[0], VECTOR_GAP if vector else GAP, None if vector else GAP_AIM,
+        at_most=True, official=official,
     )  # fmt: skip
     for place, measure in enumerate(("precision", "recall") if found else ()):
         value = float(np.mean([figures[place] for figures in found]))
         report.target(
-            "one_to_many", name, f"modes: {measure}", value, MODES, official=official,
-            note=f"{found[0][2]} rows",
+            "one_to_many", name, of_energy(energy, f"modes: {measure}"), value, MODES,
+            official=official, note=f"{found[0][2]} rows",
         )  # fmt: skip
+
+
+def exact_nll(split):
+    """−log p(y | x) of the test rows under the law that they were drawn from."""
+    return -split.truth.log_density(split.X_test, split.y_test)
 
 
 def precision_and_recall(model, split):
@@ -116,25 +124,25 @@ def beside_unimodal(name, options, report):
     if not splits:
         return
     print(f"{name}: {len(splits[0].y)} training rows, {len(splits)} random splits")
-    losses = {"LatentEBMRegressor": []} | {rival: [] for rival in RIVALS}
-    seconds = {contender: [] for contender in losses}
-    for split in splits:
-        fit = scored(split, options)
-        losses["LatentEBMRegressor"].append(fit.nll.mean())
-        seconds["LatentEBMRegressor"].append(fit.seconds)
-        for rival, nll in RIVALS.items():
-            time.sleep(PAUSE)
-            start = time.perf_counter()
-            losses[rival].append(nll(split, QUICK_PASSES if options.quick else None).mean())
-            seconds[rival].append(time.perf_counter() - start)
-    for contender, values in losses.items():
-        mean, error = mean_and_error(values)
-        middle = float(np.median(seconds[contender]))
-        report.run("one_to_many", name, contender, middle, nll=mean, error=error)
-    ours = np.array(losses["LatentEBMRegressor"])
-    best = min(RIVALS, key=lambda rival: np.mean(losses[rival]))
-    difference = mean_and_error(ours - losses[best])
-    report.target(
-        "one_to_many", name, "NLL above the best unimodal one's by", difference[0], 0.0,
-        at_most=True, official=splits[0].official, note=f"{best}; ± {difference[1]:.2g}",
-    )  # fmt: skip
+    unimodal = rivals_on(splits, (BOOSTING, PROCESS), options)
+    unimodal[title(ENSEMBLE)] = [scored(split, options, ENSEMBLE) for split in splits]
+    for contender, fits in unimodal.items():
+        losses_on(name, contender, fits, report)
+    best = min(unimodal, key=lambda rival: np.mean([fit.nll.mean() for fit in unimodal[rival]]))
+    for energy in options.energies:
+        fits = [scored(split, options, energy) for split in splits]
+        losses_on(name, title(energy), fits, report)
+        mean, error = mean_and_error(
+            [fit.nll.mean() - rival.nll.mean() for fit, rival in zip(fits, unimodal[best],
+                                                                     strict=True)]
+        )  # fmt: skip
+        report.target(
+            "one_to_many", name, of_energy(energy, "NLL above the best unimodal one's by"), mean,
+            0.0, at_most=True, official=splits[0].official, note=f"{best}; ± {error:.2g}",
+        )  # fmt: skip
+
+
+def losses_on(name, contender, fits, report):
+    """Seconds and NLL of one contender."""
+    mean, error = mean_and_error([fit.nll.mean() for fit in fits])
+    report.run("one_to_many", name, contender, median_seconds(fits), nll=mean, error=error)

@@ -1,10 +1,11 @@
-"""The case speed: fits, gradient steps and densities against the clock."""
+"""The case speed: fits, gradient steps, densities and memory, against the clock and the scales."""
 
 import json
+import os
 import subprocess
+import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,75 +16,125 @@ from sklearn_ebm.solvers import Adam
 
 from . import torch_mixture
 from .data import real_names, splits_of
-from .fits import fitted, scores_of
+from .energies import DEFAULT, of_energy, title
+from .fits import fitted, median_seconds, scores_of, seconds_of_fit
+from .published import Bar
+from .rivals import NGBOOST, ROUNDS, ngboost
 
-PROTEIN = "protein-tertiary-structure"
-ROUNDS, QUICK_ROUNDS = 500, 5
+CASE, PROTEIN = "speed", "protein-tertiary-structure"
+SETS = ("concrete", "kin8nm", PROTEIN)
 PASSES = 2  # of one timing of gradient steps
 ROWS = 10_000
+COUNTING = "memory"  # timed besides what `--energies` names
 
-FIT, NGBOOST, STEP, LOG_PROB = 180.0, 3.0, 1.0, 0.2
+SECONDS = {
+    "experts": {PROTEIN: Bar(180.0)},
+    DEFAULT: {"concrete": Bar(60.0, 30.0), "kin8nm": Bar(240.0, 120.0),
+              PROTEIN: Bar(480.0, 240.0)},
+}  # fmt: skip
+NGBOOST_RATIO = {"experts": Bar(3.0), COUNTING: Bar(10.0)}
+LOG_PROB = {"experts": Bar(0.2), DEFAULT: Bar(3.0)}
+GIGABYTES = {DEFAULT: Bar(2.0)}
+STEP = Bar(1.0)
 
 
 def speed(options, report):
-    """How long do a fit, a gradient step and densities take, beside NGBoost and PyTorch?"""
-    for name in real_names([PROTEIN], options):
+    """How long do fits, gradient steps and densities take, and how much memory?"""
+    energies = list(options.energies)
+    if COUNTING not in energies:
+        energies.append(COUNTING)
+    for name in real_names(SETS, options):
         for split in splits_of(name, options)[:1]:
             split.official = options.data is not None and not options.quick
             print(f"{name}: {len(split.y)} training rows")
-            model = fits(split, options, report)
-            steps(split, model, options, report)
-            densities(split, model, options, report)
+            fits(split, energies, options, report)
+            if name == PROTEIN or options.data is None:
+                steps(split, options, report)
+                for energy in energies:
+                    memory(split, energy, options, report)
 
 
-def fits(split, options, report):
-    """Whole fits, ours and NGBoost's in turn."""
-    contenders = {"LatentEBMRegressor": [], "NGBoost": []}
-    for _ in range(options.repeats):
-        model, seconds = fitted(split, options)
-        scores = scores_of(split, model, seconds)
-        ours = {"seconds": seconds, "nll": float(scores.nll.mean()), "rmse": scores.rmse}
-        contenders["LatentEBMRegressor"].append(ours)
-        rival = ngboost(split, options)
-        if rival is not None:
-            contenders["NGBoost"].append(rival)
-    medians = {}
-    for contender, runs in contenders.items():
-        if runs:
-            seconds = medians[contender] = float(np.median([run.pop("seconds") for run in runs]))
-            report.run("speed", split.name, contender, seconds, **runs[0])
-    official, ours = split.official, medians["LatentEBMRegressor"]
+def judge(split, energy, measure, value, bars, report, at_most=True):
+    """A verdict on one energy; on others than those of the table there is none."""
+    bar = bars.get(DEFAULT if energy in ("auto", "blend") else energy, Bar())
     report.target(
-        "speed", split.name, "seconds of a fit", ours, FIT, at_most=True, official=official
-    )
-    measure = f"a fit, times faster than NGBoost, {ROUNDS} rounds"
-    ratio = medians["NGBoost"] / ours if "NGBoost" in medians else None
-    report.target("speed", split.name, measure, ratio, NGBOOST, official=official or ratio is None)
-    return model
+        CASE, split.name, of_energy(energy, measure), value, bar.must, bar.aim, at_most=at_most,
+        official=split.official or value is None,
+    )  # fmt: skip
 
 
-def ngboost(split, options):
-    """Seconds and scores of NGBoost; None where it is not installed."""
-    script = Path(__file__).with_name("ngboost_fit.py")
-    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+def fits(split, energies, options, report):
+    """Whole fits, ours and NGBoost's in turn, and the densities of the last of ours."""
+    seconds, models, rival = {energy: [] for energy in energies}, {}, []
+    with_rival = split.name == PROTEIN or options.data is None
+    for _ in range(options.repeats):
+        for energy in energies:
+            models[energy], spent = fitted(split, options, energy)
+            seconds[energy].append(spent)
+        rival += [ngboost(split, options)] if with_rival else []
+    measured = bool(rival) and None not in rival
+    if measured:
+        line(split, NGBOOST, median_seconds(rival), rival[0], report)
+    for energy in energies:
+        ours = float(np.median(seconds[energy]))
+        line(split, title(energy), ours, scores_of(split, models[energy], ours), report)
+        judge(split, energy, "seconds of a fit", ours, seconds_bars(split), report)
+        if with_rival:
+            ratio = median_seconds(rival) / ours if measured else None
+            measure = f"a fit, times faster than NGBoost, {ROUNDS} rounds"
+            judge(split, energy, measure, ratio, NGBOOST_RATIO, report, at_most=False)
+        densities(split, energy, models[energy], options, report)
+
+
+def line(split, contender, seconds, scores, report):
+    report.run(CASE, split.name, contender, seconds, nll=float(scores.nll.mean()),
+               rmse=scores.rmse)  # fmt: skip
+
+
+def seconds_bars(split):
+    """What fits on this set may take, by energy."""
+    return {energy: bars.get(split.name, Bar()) for energy, bars in SECONDS.items()}
+
+
+def densities(split, energy, model, options, report):
+    """`log_prob` of many rows."""
+    X, y = np.resize(split.X, (ROWS, split.X.shape[1])), np.resize(split.y, ROWS)
+    seconds = []
+    for _ in range(max(options.repeats, 5)):
+        time.sleep(PAUSE)
+        start = time.perf_counter()
+        model.log_prob(X, y)
+        seconds.append(time.perf_counter() - start)
+    measure = f"seconds of log_prob of {ROWS:,} rows"
+    judge(split, energy, measure, float(np.median(seconds)), LOG_PROB, report)
+
+
+def memory(split, energy, options, report):
+    """The largest size of a process that fits once and takes densities."""
+    found = probed(split, energy, options)
+    columns = {f"{step}_GB": size / 1e9 for step, size in found.items()}
+    report.run(CASE, split.name, f"{title(energy)}, memory", None, **columns)
+    peak = max(found.values()) / 1e9
+    judge(split, energy, "gigabytes of the process, at most", peak, GIGABYTES, report)
+
+
+def probed(split, energy, options):
+    """Bytes before the fit, after it, and after `log_prob`, as a process of its own tells."""
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.npz"
-        np.savez(rows, X=split.X, y=split.y, X_test=split.X_test, y_test=split.y_test)
-        time.sleep(PAUSE)
+        np.savez(rows, X=split.X, y=split.y)
+        command = [sys.executable, "-m", "regression_cases.memory_probe", str(rows), energy]
+        here = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         done = subprocess.run(
-            [options.ngboost, str(script), str(rows), str(rounds)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1])
-    reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    print(f"  NGBoost not measured: {reason} (--ngboost names a Python that has it)")
-    return None
+            [*command, str(ROWS)], env=here, capture_output=True, text=True, check=True
+        )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def steps(split, model, options, report):
-    """One gradient step: as many members and experts, the same layers, batches and noise."""
+def steps(split, options, report):
+    """One gradient step of experts: as many members, the same layers, batches and noise."""
     passes = 1 if options.quick else PASSES
+    model, _ = fitted(split, options, "experts", max_iter=1)
     energy = model.energy_
     rows, answers = energy.represented(split.X), energy.represented_answers(split.y[:, None])
     beside_torch = torch_mixture.torch_is_there(options.cores)
@@ -99,10 +150,10 @@ def steps(split, model, options, report):
             )
     medians = {contender: float(np.median(times)) for contender, times in seconds.items()}
     for contender, median in medians.items():
-        report.run("speed", split.name, f"{contender}, a gradient step", median)
+        report.run(CASE, split.name, f"{contender}, a gradient step", median)
     ratio = medians["PyTorch"] / medians["LatentEBMRegressor"] if beside_torch else None
     report.target(
-        "speed", split.name, "a gradient step, times faster than PyTorch", ratio, STEP,
+        CASE, split.name, "a gradient step, times faster than PyTorch", ratio, STEP.must,
         official=split.official or ratio is None,
     )  # fmt: skip
 
@@ -114,26 +165,8 @@ def seconds_of_steps(split, passes):
     )
     seconds = []
     for max_iter in (1, 1 + passes):
-        model = LatentEBMRegressor(solver=solver, early_stopping=False, max_iter=max_iter)
-        time.sleep(PAUSE)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            start = time.perf_counter()
-            model.fit(split.X, split.y)
-            seconds.append(time.perf_counter() - start)
+        model = LatentEBMRegressor(
+            "experts", solver=solver, early_stopping=False, max_iter=max_iter, random_state=0
+        )
+        seconds.append(seconds_of_fit(model, split))
     return (seconds[1] - seconds[0]) / (passes * -(-len(split.y) // torch_mixture.BATCH))
-
-
-def densities(split, model, options, report):
-    """`log_prob` of many rows."""
-    X, y = np.resize(split.X, (ROWS, split.X.shape[1])), np.resize(split.y, ROWS)
-    seconds = []
-    for _ in range(max(options.repeats, 5)):
-        time.sleep(PAUSE)
-        start = time.perf_counter()
-        model.log_prob(X, y)
-        seconds.append(time.perf_counter() - start)
-    report.target(
-        "speed", split.name, f"seconds of log_prob of {ROWS:,} rows", float(np.median(seconds)),
-        LOG_PROB, at_most=True, official=split.official,
-    )  # fmt: skip
