@@ -17,6 +17,21 @@ from sklearn_ebm.energies.folds import Progress
 WORTH = 0.005
 
 
+# What the location is called beside the members, and who waits for it.
+LOCATION = "location"
+LOCATED = ("located_memory", "residual_memory", "location_scale")
+
+# Seconds that each takes on two cores, about: an affine function of the rows.
+COSTS: dict[str, tuple[float, float]] = {
+    "memory": (1.0, 2e-4),
+    "experts": (6.0, 1e-3),
+    "location": (5.0, 1e-3),
+    "located_memory": (1.0, 3e-4),
+    "residual_memory": (1.0, 3e-4),
+    "location_scale": (0.5, 1e-4),
+}
+
+
 class AutoReport(NamedTuple):
     """What held-out rows said of each candidate.
 
@@ -103,7 +118,7 @@ class TimeBudget(Progress):
 
     def _needed(self, member: str) -> float:
         """Seconds that a member will take, from what those took that are learnt."""
-        typical = {name: cost(self.n_rows) for name, cost in COSTS.items()}
+        typical = {name: base + each * self.n_rows for name, (base, each) in COSTS.items()}
         pace = sum(self.taken.values()) / sum(typical[name] for name in self.taken)
         waits = LOCATION not in self.taken and member in LOCATED
         return pace * (typical[member] + (typical[LOCATION] if waits else 0.0))
@@ -123,8 +138,8 @@ def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, C
     return [
         ("memory", Memory()),
         ("experts", experts),
-        ("located_memory", Memory(min_leaf_size=3, base="auto", values="answers")),
-        ("residual_memory", Memory(min_leaf_size=(5, 15), max_features=0.5, base="auto")),
+        ("located_memory", Memory(base="auto", values="answers")),
+        ("residual_memory", Memory(base="auto")),
         ("location_scale", LocationScale()),
     ]
 

@@ -20,6 +20,9 @@ from sklearn_ebm.energies.locations import Location
 # Rounds of expectation maximisation.
 ROUNDS = 300
 
+# Rows whose elements are held at a time, before they are reduced.
+ROWS_AT_A_TIME = 2_048
+
 # An element with a smaller prior is left out.
 LEAST_PRIOR = 1e-5
 
@@ -174,12 +177,23 @@ class BankEnergy(ConditionalEnergy):
         return self.elements(X, None if self.location is None else self.location(X))
 
     def known(self, params: Params, X: Any) -> Parabolas:
-        """All elements, with the prior ``params["log_prior"]``, as one mixture of each row."""
+        """All elements, with the prior ``params["log_prior"]``, as one mixture of each row.
+
+        Mixtures of a scalar are reduced to a few hundred components; how little that changes is
+        said in `sklearn_ebm.distributions.reduction`.
+        """
+        rows, log_prior = self.represented(X), params["log_prior"]
+        blocks = [
+            self._known_block(log_prior, rows[start : start + ROWS_AT_A_TIME])
+            for start in range(0, max(len(rows), 1), ROWS_AT_A_TIME)
+        ]
+        return Parabolas.stacked(blocks)
+
+    def _known_block(self, log_prior: Array, rows: Array) -> Parabolas:
         assert self.backgrounds is not None
-        rows = self.represented(X)
         elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
-        spoken = np.flatnonzero(np.isfinite(params["log_prior"]))
-        return Parabolas.joined([elements[b] for b in spoken], params["log_prior"][spoken])
+        spoken = np.flatnonzero(np.isfinite(log_prior))
+        return Parabolas.joined([elements[b] for b in spoken], log_prior[spoken]).reduced()
 
 
 def most_likely_prior(

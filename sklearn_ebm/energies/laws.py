@@ -25,6 +25,7 @@ from sklearn_ebm.distributions import (
     VectorGaussianEnvelope,
     VectorGaussianMixture,
 )
+from sklearn_ebm.distributions.reduction import reduced
 from sklearn_ebm.energies.units import Units
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
@@ -134,6 +135,16 @@ class Parabolas(NamedTuple):
         mean = np.einsum("nz,nzq->nq", shares, self.means)
         spread = np.square(self.factors).sum(axis=-1) + (self.means - mean[:, None]) ** 2
         return mean, np.sqrt(np.einsum("nz,nzq->nq", shares, spread))
+
+    def reduced(self) -> Parabolas:
+        """Return nearly the same normalised mixtures, with fewer components, of scalar answers."""
+        if self.means.shape[-1] > 1:
+            return self
+        scales = self.factors[..., 0, 0]
+        weights = np.exp(np.log(scales) + LOG_SQRT_2PI - self.levels)
+        weights /= weights.sum(axis=1, keepdims=True)
+        weights, means, scales = reduced(weights, self.means[..., 0], scales)
+        return Parabolas.of_mixture(weights, means[..., None], scales[..., None])
 
     def take(self, rows: Any) -> Parabolas:
         """Return some of the rows."""
