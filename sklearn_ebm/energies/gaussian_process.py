@@ -26,6 +26,7 @@ OF_UNIT_DEVIATION = np.sqrt(12.0)
 AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
 LENGTHS = (1.0, 0.3, 1.7)
 LENGTH_DEVIATION = 1.5
+AROUND = 0.3
 BEND = (0.0, 3.0)
 SLOPE = (-1.0, 2.0)
 NOISE = (-2.0, 3.0)
@@ -313,7 +314,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             bounds[-2 - X.shape[1] : -2] = 0
         found = optimize.minimize(
             surprise,
-            np.clip(centre, *bounds.T),
+            np.clip(centre + AROUND * rng.normal(size=len(centre)), *bounds.T),
             args=(X[likely], y[likely], weight[likely], self.curve_),
             jac=True,
             method="L-BFGS-B",

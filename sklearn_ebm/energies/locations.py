@@ -26,11 +26,9 @@ from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.banks import Folds, Located, UnitRows
 from sklearn_ebm.energies.gaussian_process import GaussianProcess
 
-# A Gaussian process of n rows costs n³, and n² numbers of memory.
-MOST_OF_A_PROCESS = 2_500
-
-# Up to here trees whose splits are exact cost no more than those of histograms.
-MOST_OF_EXACT_SPLITS = 2_000
+# Up to here there are Gaussian processes, which cost n³ to learn and n² for each new row, and trees
+# whose splits are exact, which cost no more than those of histograms.
+FEW = 2_000
 
 # From here on trees are large: fewer of them fit into the memory.
 MANY = 20_000
@@ -195,10 +193,11 @@ def bases_of(base: Any, n: int, d: int) -> list[Any]:
 
 def _automatic(n: int, d: int) -> list[Any]:
     """Return what is fast enough for n rows of d columns, the slowest last."""
-    processes = [GaussianProcess(), GaussianProcess(n_searched=400, bent=False)]
+    # Two searches end at different scales; a straight one is calmer where rows are very few.
+    processes = [GaussianProcess(), GaussianProcess(), GaussianProcess(n_searched=400, bent=False)]
     if n < LEAST_OF_BOOSTING:
         return [*processes, ExtraTreesRegressor(100)]
-    if n < MOST_OF_EXACT_SPLITS:
+    if n < FEW:
         return [
             *processes,
             ExtraTreesRegressor(100),
@@ -212,9 +211,8 @@ def _automatic(n: int, d: int) -> list[Any]:
                 min_samples_leaf=3,
             ),
         ]
-    few = processes if n <= MOST_OF_A_PROCESS else []
     if n < MANY:
-        return [*few, ExtraTreesRegressor(50), _histogram(600, 0.07, 31)]
+        return [ExtraTreesRegressor(50), _histogram(500, 0.08, 31)]
     return [ExtraTreesRegressor(30, min_samples_leaf=2, max_features=0.5), _histogram(500, 0.1, 63)]
 
 
