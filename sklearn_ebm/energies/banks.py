@@ -88,7 +88,10 @@ class Located(NamedTuple):
 
     def take(self, rows: Any) -> Located:
         """Return some of the rows."""
-        return Located(*(None if part is None else part[rows] for part in self))
+        if self.centres is None or self.deviations is None:
+            return Located(self.mean[rows], self.features[rows])
+        parts = self.mean, self.features, self.centres, self.deviations
+        return Located(*(part[rows] for part in parts))
 
 
 class BankEnergy(ConditionalEnergy):
@@ -113,7 +116,7 @@ class BankEnergy(ConditionalEnergy):
 
     normalized = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
-    settled = ("units", "location", "floor")
+    settled: ClassVar[tuple[str, ...]] = ("units", "location", "floor")
     base: Any = None
     location: Any = None
     floor: Array | None = None

@@ -21,8 +21,9 @@ SMOOTHNESS = (2.5, 2.5, 1.5)
 # Deviation of a uniform column is its range/√12.
 OF_UNIT_DEVIATION = np.sqrt(12.0)
 
-# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the normal
-# prior around it. The terms start apart, as equal ones would stay equal.
+# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the
+# normal prior around it. The terms start apart, as equal ones would stay equal; and at random by a
+# part of a deviation, so that several processes end at several optima, which are better together.
 AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
 LENGTHS = (1.0, 0.3, 1.7)
 LENGTH_DEVIATION = 1.5
@@ -140,7 +141,9 @@ class Covariance(NamedTuple):
         for amplitude, length, smoothness in zip(
             self.amplitude, self.length, SMOOTHNESS, strict=True
         ):
-            result += amplitude**2 * matern(_distances(left / length, right / length), smoothness)[0]
+            result += (
+                amplitude**2 * matern(_distances(left / length, right / length), smoothness)[0]
+            )
         return result
 
     def variance(self, rows: Array) -> Array:
@@ -234,9 +237,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
         k(x, x') = Σ_m a_m² M_m(‖(φ(x) − φ(x'))/l_m‖) + b² ⟨φ(x), φ(x')⟩ + 1
 
-    with Matérn's M, two of ν = 5/2 and one of ν = 3/2, and lengths l of each column. The scales a, l, b, σ and the bend of each column, from linear to logarithmic, maximise the
-    posterior of some of the rows; all rows are then conditioned on. What the process would have
-    said of a block B of rows without having seen them needs no further fit:
+    with Matérn's M, two of ν = 5/2 and one of ν = 3/2, and lengths l of each column. The scales a,
+    l, b, σ and the bend of each column, from linear to logarithmic, maximise the posterior of some
+    of the rows; all rows are then conditioned on. What the process would have said of a block B of
+    rows without having seen them needs no further fit:
 
     .. code-block:: none
 
@@ -363,9 +367,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """Drop what only `out_of_fold` needs."""
         del self.answers_, self.noise_
 
-    def predict(
-        self, X: Array, return_std: bool = False
-    ) -> Array | tuple[Array, Array]:
+    def predict(self, X: Array, return_std: bool = False) -> Array | tuple[Array, Array]:
         """Mean of each row, and the deviation of an answer of weight 1.
 
         Parameters
