@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_array, check_random_state, check_X_y
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Index
@@ -300,9 +300,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         -------
         self : GaussianProcess
         """
-        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
-        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, float)
-        self.n_features_in_ = X.shape[1]
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         self.curve_ = Curve.of(X)
         self.covariance_ = self._searched(X, y, np.maximum(weight, LEAST_WEIGHT))
         return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
@@ -383,7 +382,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         of = self.covariance_
-        rows = self.curve_(check_array(X, dtype=np.float64), of.bend)
+        rows = self.curve_(validate_data(self, X, dtype=np.float64, reset=False), of.bend)
         mean, deviation = np.empty(len(rows)), np.empty(len(rows))
         for block in row_slices(len(rows), len(self.rows_)):
             between = of.between(self.rows_, rows[block])

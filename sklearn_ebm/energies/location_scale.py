@@ -212,12 +212,7 @@ class LocationScale(BankEnergy):
         rng: np.random.RandomState,
     ) -> tuple[list[ExtraTreesRegressor], Array]:
         """Trees of log |r| of each fold with judges, and what they say of these, (m, q)."""
-        residual = rows.y - location.mean
-        deviation = np.sqrt(np.average(residual**2, axis=0, weights=rows.weight))
-        least = np.maximum(SMALLEST_RESIDUAL * deviation, floor) + np.finfo(np.float64).tiny
-        target, q = np.log(np.abs(residual) + least), residual.shape[1]
-        if q == 1:
-            target = target[:, 0]
+        residual, q = rows.y - location.mean, rows.y.shape[1]
         inputs = np.hstack([rows.X, location.features])
         judging = folds.judging()
         states = [rng.randint(np.iinfo(np.int32).max) for _ in judging]
@@ -231,7 +226,8 @@ class LocationScale(BankEnergy):
                 max_features=0.5,
                 random_state=states[fold],
             )
-            forest.fit(inputs[others], target[others], rows.weight[others])
+            target = _log_sizes(residual[others], rows.weight[others], floor)
+            forest.fit(inputs[others], target, rows.weight[others])
             return forest, forest.predict(inputs[judges]).reshape(len(judges), q)
 
         said = np.empty((len(folds.judged), q))
@@ -265,6 +261,14 @@ class LocationScale(BankEnergy):
         """Scales no narrower than the floor, and so wide that they can still be told."""
         result: Array = np.clip(scale, np.maximum(self.narrowest, NARROWEST), WIDEST)
         return result
+
+
+def _log_sizes(residual: Array, weight: npt.NDArray[np.float64], floor: Array) -> Array:
+    """log |r| of each answer, for trees; as a vector where there is one answer."""
+    deviation = np.sqrt(np.average(residual**2, axis=0, weights=weight))
+    least = np.maximum(SMALLEST_RESIDUAL * deviation, np.maximum(floor, NARROWEST))
+    sizes: Array = np.log(np.abs(residual) + least)
+    return sizes[:, 0] if sizes.shape[1] == 1 else sizes
 
 
 def _opinions(said: Array, location: Located) -> Array:

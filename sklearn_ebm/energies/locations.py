@@ -181,7 +181,7 @@ def bases_of(base: Any, n: int, d: int) -> list[Any]:
         return _automatic(n, d)
     bases = list(base) if isinstance(base, list | tuple) else [base]
     for one in bases:
-        if isinstance(one, type) or not is_regressor(one):
+        if not isinstance(one, BaseEstimator) or not is_regressor(one):
             raise ValueError(
                 f"base is to hold regressors and has {one!r}; pass 'auto', a scikit-learn "
                 "regressor, or a list of them."
