@@ -168,7 +168,7 @@ def matern(distance: Array, smoothness: float) -> tuple[Array, Array]:
 
     >>> value, fall = matern(np.array([1.0]), 1.5)
     >>> value.round(4), fall.round(4)
-    (array([0.4834]), array([0.5307]))
+    (array([0.4834]), array([0.5308]))
     """
     scaled = np.sqrt(2 * smoothness) * distance
     decay = np.exp(-scaled)
@@ -262,6 +262,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     covariance_ : Covariance
+    n_iter_ : int
     n_features_in_ : int
 
     References
@@ -324,6 +325,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             bounds=bounds,
             options={"maxiter": self.max_iter},
         )
+        self.n_iter_ = max(found.nit, 1)
         return Covariance.from_vector(found.x)
 
     def condition(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> GaussianProcess:

@@ -26,9 +26,12 @@ from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.banks import Folds, Located, UnitRows
 from sklearn_ebm.energies.gaussian_process import GaussianProcess
 
-# Up to here there are Gaussian processes, which cost n³ to learn and n² for each new row, and trees
-# whose splits are exact, which cost no more than those of histograms.
+# Up to here there are three Gaussian processes, which cost n³ to learn and n² for each new row, and
+# trees whose splits are exact, which cost no more than those of histograms.
 FEW = 2_000
+
+# Up to here there is one process.
+MOST_OF_A_PROCESS = 4_000
 
 # From here on trees are large: fewer of them fit into the memory.
 MANY = 20_000
@@ -212,7 +215,8 @@ def _automatic(n: int, d: int) -> list[Any]:
             ),
         ]
     if n < MANY:
-        return [ExtraTreesRegressor(50), _histogram(500, 0.08, 31)]
+        process = [GaussianProcess()] if n <= MOST_OF_A_PROCESS else []
+        return [*process, ExtraTreesRegressor(50), _histogram(500, 0.08, 31)]
     return [
         ExtraTreesRegressor(20, min_samples_leaf=2, max_features=0.6),
         _histogram(300, 0.06, 511, max_features=0.3, min_samples_leaf=5),
