@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Index
@@ -302,7 +302,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self : GaussianProcess
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weight = np.ones(len(y)) if sample_weight is None else column_or_1d(sample_weight)
+        check_consistent_length(X, weight)
         self.curve_ = Curve.of(X)
         self.covariance_ = self._searched(X, y, np.maximum(weight, LEAST_WEIGHT))
         return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
