@@ -302,8 +302,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         self : GaussianProcess
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weight = np.ones(len(y)) if sample_weight is None else column_or_1d(sample_weight)
+        weight = (
+            np.ones(len(y))
+            if sample_weight is None
+            else column_or_1d(sample_weight, dtype=np.float64)
+        )
         check_consistent_length(X, weight)
+        if not weight.max() > LEAST_WEIGHT:
+            raise ValueError("All values of sample_weight are zero; pass a weight above 0.")
         self.curve_ = Curve.of(X)
         self.covariance_ = self._searched(X, y, np.maximum(weight, LEAST_WEIGHT))
         return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
