@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_array, check_random_state, check_X_y
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._params import Array, Index
@@ -21,11 +21,13 @@ SMOOTHNESS = (2.5, 2.5, 1.5)
 # Deviation of a uniform column is its range/√12.
 OF_UNIT_DEVIATION = np.sqrt(12.0)
 
-# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the normal
-# prior around it. The terms start apart, as equal ones would stay equal.
+# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the
+# normal prior around it. The terms start apart, as equal ones would stay equal; and at random by a
+# part of a deviation, so that several processes end at several optima, which are better together.
 AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
 LENGTHS = (1.0, 0.3, 1.7)
 LENGTH_DEVIATION = 1.5
+AROUND = 0.3
 BEND = (0.0, 3.0)
 SLOPE = (-1.0, 2.0)
 NOISE = (-2.0, 3.0)
@@ -166,7 +168,7 @@ def matern(distance: Array, smoothness: float) -> tuple[Array, Array]:
 
     >>> value, fall = matern(np.array([1.0]), 1.5)
     >>> value.round(4), fall.round(4)
-    (array([0.4834]), array([0.5307]))
+    (array([0.4834]), array([0.5308]))
     """
     scaled = np.sqrt(2 * smoothness) * distance
     decay = np.exp(-scaled)
@@ -235,9 +237,10 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
         k(x, x') = Σ_m a_m² M_m(‖(φ(x) − φ(x'))/l_m‖) + b² ⟨φ(x), φ(x')⟩ + 1
 
-    with Matérn's M, two of ν = 5/2 and one of ν = 3/2, and lengths l of each column. The scales a, l, b, σ and the bend of each column, from linear to logarithmic, maximise the
-    posterior of some of the rows; all rows are then conditioned on. What the process would have
-    said of a block B of rows without having seen them needs no further fit:
+    with Matérn's M, two of ν = 5/2 and one of ν = 3/2, and lengths l of each column. The scales a,
+    l, b, σ and the bend of each column, from linear to logarithmic, maximise the posterior of some
+    of the rows; all rows are then conditioned on. What the process would have said of a block B of
+    rows without having seen them needs no further fit:
 
     .. code-block:: none
 
@@ -259,6 +262,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     covariance_ : Covariance
+    n_iter_ : int
     n_features_in_ : int
 
     References
@@ -297,9 +301,15 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         -------
         self : GaussianProcess
         """
-        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
-        weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, float)
-        self.n_features_in_ = X.shape[1]
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        weight = (
+            np.ones(len(y))
+            if sample_weight is None
+            else column_or_1d(sample_weight, dtype=np.float64)
+        )
+        check_consistent_length(X, weight)
+        if not weight.max() > LEAST_WEIGHT:
+            raise ValueError("All values of sample_weight are zero; pass a weight above 0.")
         self.curve_ = Curve.of(X)
         self.covariance_ = self._searched(X, y, np.maximum(weight, LEAST_WEIGHT))
         return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
@@ -315,13 +325,14 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
             bounds[-2 - X.shape[1] : -2] = 0
         found = optimize.minimize(
             surprise,
-            np.clip(centre, *bounds.T),
+            np.clip(centre + AROUND * rng.normal(size=len(centre)), *bounds.T),
             args=(X[likely], y[likely], weight[likely], self.curve_),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
             options={"maxiter": self.max_iter},
         )
+        self.n_iter_ = max(found.nit, 1)
         return Covariance.from_vector(found.x)
 
     def condition(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> GaussianProcess:
@@ -380,7 +391,7 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         of = self.covariance_
-        rows = self.curve_(check_array(X, dtype=np.float64), of.bend)
+        rows = self.curve_(validate_data(self, X, dtype=np.float64, reset=False), of.bend)
         mean, deviation = np.empty(len(rows)), np.empty(len(rows))
         for block in row_slices(len(rows), len(self.rows_)):
             between = of.between(self.rows_, rows[block])

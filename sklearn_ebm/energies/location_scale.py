@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.banks import BankEnergy, Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
 
@@ -21,6 +23,15 @@ POWERS = (0.8, 1.3)
 
 # What is added to |r| before its logarithm is learnt, as a part of the deviation of r.
 SMALLEST_RESIDUAL = 0.05
+
+# Rows in a leaf of the trees of |r|, at least.
+LEAF = 5
+
+# Scales beyond these, in units, are taken for these.
+NARROWEST, WIDEST = 1e-6, 1e3
+
+# Into how many parts judges of a single fold are split.
+PARTS = 5
 
 # The precision of the normal prior of the slopes of log scales, in rows.
 RIDGE = 3.0
@@ -51,7 +62,7 @@ class LogLinear(NamedTuple):
 
         That is convex; slopes have a normal prior around equal shares that sum to 1.
         """
-        size = np.abs(residual) + np.finfo(np.float64).tiny
+        size = np.maximum(np.abs(residual), NARROWEST)
         centre = np.average(columns, axis=0, weights=weight)
         design = np.column_stack([np.ones(len(columns)), columns - centre])
         e = columns.shape[1]
@@ -90,12 +101,34 @@ def _laplace(
     return float(misfit + 0.5 * (coef - prior) @ precision @ (coef - prior))
 
 
+class Scales(NamedTuple):
+    """What was learnt of residuals.
+
+    Attributes
+    ----------
+    forests : list of ExtraTreesRegressor
+        log |r| of rows by those of the other folds.
+    centre : ndarray of shape (q,)
+        Mean of what they say.
+    sizes : ndarray of shape (powers, q)
+        Deviation of r/exp(power (log s − centre)).
+    combined : list of LogLinear
+        For each answer.
+    """
+
+    forests: list[ExtraTreesRegressor]
+    centre: Array
+    sizes: Array
+    combined: list[LogLinear]
+
+
 class LocationScale(BankEnergy):
     r"""p_{g,c}(y | x) = N(y; f(x), (c s(x)^g)²): a bump at the location, a bank of its widths.
 
     s(x) is learnt from the residuals of rows that were left out: by random trees, and by a
-    combination of what they and the location say of the uncertainty. Regressors of the location
-    that know their own deviation add bumps at their own means.
+    combination of what they and the regressors of the location say of the uncertainty. Regressors
+    that know their own deviation add bumps at their own means. An answer of q numbers has q scales,
+    and the bank is of factors that they share.
 
     Parameters
     ----------
@@ -111,15 +144,27 @@ class LocationScale(BankEnergy):
     """
 
     examples = ({}, {"n_estimators": 20})
-    settled = (*BankEnergy.settled, "scales_")
+    settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "scales")
+    scales: Scales | None = None
 
     def __init__(self, base: Any = "auto", n_estimators: int = 100) -> None:
         self.base = base
         self.n_estimators = n_estimators
 
+    def validate(self) -> None:
+        """Raise ValueError if a setting cannot be used; the message says what to do."""
+        if self.base is None:
+            raise ValueError(
+                "The energy 'location_scale' has base=None; it needs a location: pass 'auto', a "
+                "scikit-learn regressor, or a list of them."
+            )
+        if self.n_estimators < 1:
+            raise ValueError(f"n_estimators is {self.n_estimators}; pass 1 or more.")
+
     def width(self, n_features: int, n_answers: int) -> int:
         """Return how many numbers of each row inference needs."""
-        return 60 * (1 + n_answers)
+        processes = 0 if self.scales is None else len(self.scales.combined[0].centre) - 1
+        return len(FACTORS) * (len(POWERS) + 1 + processes) * (2 + n_answers) * n_answers
 
     def learnt(
         self,
@@ -131,101 +176,126 @@ class LocationScale(BankEnergy):
     ) -> tuple[LocationScale, list[Parabolas]]:
         """Return a copy that knows the rows, and out-of-fold elements of ``folds.judged``."""
         assert location is not None
-        judged, residual = folds.judged, rows.y - location.mean
-        inputs = np.hstack([rows.X, location.features])
-        least = SMALLEST_RESIDUAL * np.sqrt(np.average(residual**2, axis=0, weights=rows.weight))
-        target = np.log(np.abs(residual) + np.maximum(least, floor) + np.finfo(float).tiny)
-        said = np.empty((len(judged), rows.y.shape[1]))
-        learnt = copy.copy(self)
-        learnt.floor, learnt.forests_ = floor, []
-        for judges, places, others in folds.judging():
-            others = others[rows.weight[others] > 0]
-            forest = self._forest(rng).fit(
-                inputs[others], target[others].squeeze(), rows.weight[others]
-            )
-            said[places] = forest.predict(inputs[judges]).reshape(len(judges), -1)
-            learnt.forests_.append(forest)
-        columns = _columns(said, location.take(judged))
-        learnt.centre_ = np.average(said, axis=0, weights=rows.weight[judged])
-        learnt.combined_ = _fitted(columns, residual[judged], rows.weight[judged])
+        forests, said = self._forests(rows, folds, location, floor, rng)
+        judged, located = rows.take(folds.judged), location.take(folds.judged)
+        residual, opinions = judged.y - located.mean, _opinions(said, located)
+        centre = np.average(said, axis=0, weights=judged.weight)
+        unit = [residual * np.exp(-power * (said - centre)) for power in POWERS]
+        sizes = np.sqrt(np.average(np.square(unit), axis=1, weights=judged.weight))
         combined = np.empty_like(said)
-        of_judge = folds.of_row[judged]
-        for held in _parts(of_judge):
-            others = np.setdiff1d(np.arange(len(judged)), held)
-            apart = _fitted(columns[others], residual[judged[others]], rows.weight[judged[others]])
-            combined[held] = _combined(apart, columns[held])
-        learnt.sizes_ = [
-            np.sqrt(
-                np.average(
-                    (residual[judged] * np.exp(-power * (said - learnt.centre_))) ** 2,
-                    axis=0,
-                    weights=rows.weight[judged],
-                )
-            )
-            for power in POWERS
-        ]
-        return learnt, learnt._bank(said, combined, location.take(judged))
+        for held in _held_out(folds):
+            others = np.setdiff1d(np.arange(len(said)), held)
+            fits = _fitted(opinions[others], residual[others], judged.weight[others])
+            combined[held] = _combined(fits, opinions[held])
+        learnt = copy.copy(self)
+        learnt.floor = floor
+        fits = _fitted(opinions, residual, judged.weight)
+        learnt.scales = Scales(forests, centre, sizes, fits)
+        return learnt, learnt._bank(said, combined, located)
 
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return one Gaussian of each row for each element of the bank."""
-        assert location is not None
-        inputs = np.hstack([X, location.features])
-        said = np.mean(
-            [forest.predict(inputs).reshape(len(X), -1) for forest in self.forests_], axis=0
-        )
-        combined = _combined(self.combined_, _columns(said, location))
+        assert location is not None and self.scales is not None
+        inputs, q = np.hstack([X, location.features]), location.mean.shape[1]
+        with Workers() as workers:
+            each = workers.map(lambda forest: forest.predict(inputs), self.scales.forests)
+            said = np.mean(list(each), axis=0).reshape(-1, q)
+        combined = _combined(self.scales.combined, _opinions(said, location))
         return self._bank(said, combined, location)
 
+    def _forests(
+        self,
+        rows: UnitRows,
+        folds: Folds,
+        location: Located,
+        floor: Array,
+        rng: np.random.RandomState,
+    ) -> tuple[list[ExtraTreesRegressor], Array]:
+        """Trees of log |r| of each fold with judges, and what they say of these, (m, q)."""
+        residual, q = rows.y - location.mean, rows.y.shape[1]
+        inputs = np.hstack([rows.X, location.features])
+        judging = folds.judging()
+        states = [rng.randint(np.iinfo(np.int32).max) for _ in judging]
+
+        def fitted(fold: int) -> tuple[ExtraTreesRegressor, Array]:
+            judges, _, others = judging[fold]
+            others = others[rows.weight[others] > 0]
+            forest = ExtraTreesRegressor(
+                self.n_estimators,
+                min_samples_leaf=LEAF,
+                max_features=0.5,
+                random_state=states[fold],
+            )
+            target = _log_sizes(residual[others], rows.weight[others], floor)
+            forest.fit(inputs[others], target, rows.weight[others])
+            return forest, forest.predict(inputs[judges]).reshape(len(judges), q)
+
+        said = np.empty((len(folds.judged), q))
+        with Workers() as workers:
+            done = list(workers.map(fitted, range(len(judging))))
+        for (_, places, _), (_, of_fold) in zip(judging, done, strict=True):
+            said[places] = of_fold
+        return [forest for forest, _ in done], said
+
     def _bank(self, said: Array, combined: Array, location: Located) -> list[Parabolas]:
+        """Gaussians of each family and factor; the floor is theirs as well."""
+        assert self.scales is not None
         families = [
-            (location.mean, size * np.exp(power * (said - self.centre_)))
-            for power, size in zip(POWERS, self.sizes_, strict=True)
+            (location.mean, size * np.exp(power * (said - self.scales.centre)))
+            for power, size in zip(POWERS, self.scales.sizes, strict=True)
         ]
         families.append((location.mean, np.exp(combined)))
-        if location.centres is not None:
-            families += list(
-                zip(np.moveaxis(location.centres, 1, 0), np.moveaxis(location.deviations, 1, 0))
-            )
-        self.families = len(families)
+        if location.centres is not None and location.deviations is not None:
+            families += [
+                (location.centres[:, k], location.deviations[:, k])
+                for k in range(location.centres.shape[1])
+            ]
+        whole = np.ones((len(said), 1))
         return [
-            Parabolas.of_mixture(
-                np.ones((len(said), 1)),
-                centre[:, None],
-                np.maximum(factor * scale, self.floor)[:, None],
-            )
+            Parabolas.of_mixture(whole, centre[:, None], self._within(factor * scale)[:, None])
             for centre, scale in families
             for factor in FACTORS
         ]
 
-    def _forest(self, rng: np.random.RandomState) -> ExtraTreesRegressor:
-        return ExtraTreesRegressor(
-            self.n_estimators,
-            min_samples_leaf=5,
-            max_features=0.5,
-            random_state=rng.randint(np.iinfo(np.int32).max),
-        )
+    def _within(self, scale: Array) -> Array:
+        """Scales no narrower than the floor, and so wide that they can still be told."""
+        result: Array = np.clip(scale, np.maximum(self.narrowest, NARROWEST), WIDEST)
+        return result
 
 
-def _columns(said, location):
-    """(n, e, q)"""
-    columns = [said[:, None]]
+def _log_sizes(residual: Array, weight: npt.NDArray[np.float64], floor: Array) -> Array:
+    """log |r| of each answer, for trees; as a vector where there is one answer."""
+    deviation = np.sqrt(np.average(residual**2, axis=0, weights=weight))
+    least = np.maximum(SMALLEST_RESIDUAL * deviation, np.maximum(floor, NARROWEST))
+    sizes: Array = np.log(np.abs(residual) + least)
+    return sizes[:, 0] if sizes.shape[1] == 1 else sizes
+
+
+def _opinions(said: Array, location: Located) -> Array:
+    """Logarithms of scales from all who know one, (n, e, q)."""
+    opinions = [said[:, None]]
     if location.deviations is not None:
-        columns.append(np.log(location.deviations + 1e-6))
-    return np.concatenate(columns, axis=1)
+        opinions.append(np.log(np.maximum(location.deviations, NARROWEST)))
+    return np.concatenate(opinions, axis=1)
 
 
-def _fitted(columns, residual, weight):
+def _fitted(opinions: Array, residual: Array, weight: npt.NDArray[np.float64]) -> list[LogLinear]:
+    """The combination of each answer."""
     return [
-        LogLinear.fitted(columns[:, :, k], residual[:, k], weight) for k in range(residual.shape[1])
+        LogLinear.fitted(opinions[:, :, answer], residual[:, answer], weight)
+        for answer in range(residual.shape[1])
     ]
 
 
-def _combined(fits, columns):
-    return np.column_stack([fit(columns[:, :, k]) for k, fit in enumerate(fits)])
+def _combined(fits: Sequence[LogLinear], opinions: Array) -> Array:
+    """log s of each answer, (n, q)."""
+    return np.column_stack([fit(opinions[:, :, answer]) for answer, fit in enumerate(fits)])
 
 
-def _parts(of_judge):
-    folds = np.unique(of_judge)
-    if len(folds) > 1:
-        return [np.flatnonzero(of_judge == fold) for fold in folds]
-    return [np.arange(len(of_judge))[k::5] for k in range(5)]
+def _held_out(folds: Folds) -> list[Index]:
+    """Places of judges that are left out together: those of a fold, or a fifth of the only one."""
+    of_judge = folds.of_row[folds.judged]
+    present = np.unique(of_judge)
+    if len(present) > 1:
+        return [np.flatnonzero(of_judge == fold) for fold in present]
+    return [part for part in np.array_split(np.arange(len(of_judge)), PARTS) if len(part)]

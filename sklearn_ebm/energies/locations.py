@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,11 +26,12 @@ from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.gaussian_process import GaussianProcess
 
-# A Gaussian process of n rows costs n³, and n² numbers of memory.
-MOST_OF_A_PROCESS = 2_500
+# Up to here there are three Gaussian processes, which cost n³ to learn and n² for each new row, and
+# trees whose splits are exact, which cost no more than those of histograms.
+FEW = 2_000
 
-# Up to here trees whose splits are exact cost no more than those of histograms.
-MOST_OF_EXACT_SPLITS = 2_000
+# Up to here there is one process.
+MOST_OF_A_PROCESS = 4_000
 
 # From here on trees are large: fewer of them fit into the memory.
 MANY = 20_000
@@ -67,7 +68,7 @@ class Part(NamedTuple):
     Attributes
     ----------
     models : list of list of regressors
-        For each fold (a single list where the folds share one), one for each answer, or one for all.
+        For each fold, or once where the folds share them: one for each answer, or one for all.
     """
 
     models: list[list[Any]]
@@ -183,7 +184,7 @@ def bases_of(base: Any, n: int, d: int) -> list[Any]:
         return _automatic(n, d)
     bases = list(base) if isinstance(base, list | tuple) else [base]
     for one in bases:
-        if isinstance(one, type) or not is_regressor(one):
+        if not isinstance(one, BaseEstimator) or not is_regressor(one):
             raise ValueError(
                 f"base is to hold regressors and has {one!r}; pass 'auto', a scikit-learn "
                 "regressor, or a list of them."
@@ -195,10 +196,11 @@ def bases_of(base: Any, n: int, d: int) -> list[Any]:
 
 def _automatic(n: int, d: int) -> list[Any]:
     """Return what is fast enough for n rows of d columns, the slowest last."""
-    processes = [GaussianProcess(), GaussianProcess(n_searched=400, bent=False)]
+    # Two searches end at different scales; a straight one is calmer where rows are very few.
+    processes = [GaussianProcess(), GaussianProcess(), GaussianProcess(n_searched=400, bent=False)]
     if n < LEAST_OF_BOOSTING:
         return [*processes, ExtraTreesRegressor(100)]
-    if n < MOST_OF_EXACT_SPLITS:
+    if n < FEW:
         return [
             *processes,
             ExtraTreesRegressor(100),
@@ -212,22 +214,20 @@ def _automatic(n: int, d: int) -> list[Any]:
                 min_samples_leaf=3,
             ),
         ]
-    few = processes if n <= MOST_OF_A_PROCESS else []
     if n < MANY:
-        return [*few, ExtraTreesRegressor(50), _histogram(600, 0.07, 31)]
-    return [ExtraTreesRegressor(30, min_samples_leaf=2, max_features=0.5), _histogram(500, 0.1, 63)]
+        process = [GaussianProcess()] if n <= MOST_OF_A_PROCESS else []
+        return [*process, ExtraTreesRegressor(50), _histogram(500, 0.08, 31)]
+    return [
+        ExtraTreesRegressor(20, min_samples_leaf=2, max_features=0.6),
+        _histogram(300, 0.06, 511, max_features=0.3, min_samples_leaf=5),
+    ]
 
 
 def _histogram(rounds: int, rate: float, leaves: int, **settings: Any) -> Any:
     """Boosting on histograms that draws columns, and goes on to the end."""
+    fixed = {"max_features": 0.6, "l2_regularization": 1.0, "early_stopping": False}
     return HistGradientBoostingRegressor(
-        max_iter=rounds,
-        learning_rate=rate,
-        max_leaf_nodes=leaves,
-        max_features=0.6,
-        l2_regularization=1.0,
-        early_stopping=False,
-        **settings,
+        max_iter=rounds, learning_rate=rate, max_leaf_nodes=leaves, **(fixed | settings)
     )
 
 
@@ -296,13 +296,12 @@ def shares(predictions: Array, rows: UnitRows) -> Array:
 def _located(opinions: Sequence[Opinion], share: Array) -> Located:
     means = np.stack([said.mean for said in opinions], axis=1)
     spread = np.log(means.std(axis=1) + LEAST_SPREAD)
-    sure = [said for said in opinions if said.deviation is not None]
+    sure = [(said.mean, said.deviation) for said in opinions if said.deviation is not None]
     mean = np.einsum("njq,qj->nq", means, share)
     features = [means.reshape(len(means), -1), spread]
     if not sure:
         return Located(mean, np.hstack(features))
-    centres = np.stack([said.mean for said in sure], axis=1)
-    deviations = np.stack([said.deviation for said in sure], axis=1)
+    centres, deviations = (np.stack(part, axis=1) for part in zip(*sure, strict=True))
     features.append(np.log(deviations + LEAST_SPREAD).reshape(len(means), -1))
     return Located(mean, np.hstack(features), centres, deviations)
 
@@ -317,47 +316,42 @@ class _Fits:
     """The fits of one regressor: what there is to do, and what came of it."""
 
     def __init__(self, base: Any, rows: UnitRows, folds: Folds, rng: np.random.RandomState) -> None:
-        self.rows, self.folds = rows, folds
+        self.rows, self.folds, self.mean = rows, folds, np.zeros(rows.y.shape)
         q = rows.y.shape[1]
         together = q > 1 and get_tags(base).target_tags.multi_output
         answers: list[Any] = [slice(None)] if together else list(range(q))
-        process = isinstance(base, GaussianProcess)
         # A process says by itself what it would have said, so that all folds share one.
-        self.held = [None] if process else list(range(folds.n_folds))
-        self.part = Part([[None] * len(answers) for _ in self.held])
-        self.opinion = Opinion(np.zeros(rows.y.shape), np.zeros(rows.y.shape) if process else None)
+        process = isinstance(base, GaussianProcess)
+        self.deviation = np.zeros(rows.y.shape) if process else None
+        fit, places = (self._process, 1) if process else (self._of_fold, folds.n_folds)
+        self.part = Part([[None] * len(answers) for _ in range(places)])
         self.jobs = [
-            _Job(self, place, number, answer, with_states(base, rng))
-            for place in range(len(self.held))
+            partial(fit, place, number, answer, with_states(base, rng))
+            for place in range(places)
             for number, answer in enumerate(answers)
         ]
 
-    def fit(self, place: int, number: int, answer: Any, model: Any) -> None:
-        """Fit one model, and note what it says of the rows it has not seen."""
-        held, rows = self.held[place], self.rows
-        if held is None:
-            model.fit(rows.X, rows.y[:, answer], rows.weight)
-            said = model.out_of_fold(self.folds.of_row)
-            self.opinion.mean[:, answer], self.opinion.deviation[:, answer] = said
-            model.forget()
-        else:
-            seen = np.flatnonzero((self.folds.of_row != held) & (rows.weight > 0))
-            unseen = np.flatnonzero(self.folds.of_row == held)
-            _fit_rows(model, rows.take(seen), answer)
-            said = np.asarray(model.predict(rows.X[unseen]))
-            self.opinion.mean[unseen, answer] = said
+    @property
+    def opinion(self) -> Opinion:
+        """What the models say of rows that they have not seen."""
+        return Opinion(self.mean, self.deviation)
+
+    def _process(self, place: int, number: int, answer: int, model: GaussianProcess) -> None:
+        """Fit one process to all rows; what it says without those of a fold is known then."""
+        assert self.deviation is not None
+        model.fit(self.rows.X, self.rows.y[:, answer], self.rows.weight)
+        said = model.out_of_fold(self.folds.of_row)
+        self.mean[:, answer], self.deviation[:, answer] = said
+        model.forget()
         self.part.models[place][number] = model
 
-
-class _Job(NamedTuple):
-    fits: _Fits
-    place: int
-    number: int
-    answer: Any
-    model: Any
-
-    def __call__(self) -> None:
-        self.fits.fit(*self[1:])
+    def _of_fold(self, place: int, number: int, answer: Any, model: Any) -> None:
+        """Fit one model to the other folds, and note what it says of this one."""
+        unseen = self.folds.of_row == place
+        seen = np.flatnonzero(~unseen & (self.rows.weight > 0))
+        _fit_rows(model, self.rows.take(seen), answer)
+        self.mean[unseen, answer] = model.predict(self.rows.X[unseen])
+        self.part.models[place][number] = model
 
 
 @cache
