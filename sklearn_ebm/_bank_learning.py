@@ -132,7 +132,6 @@ def count_bank(
     if validation is not None:
         weight = validation.weight / validation.weight.max()
         judging = UnitRows(units.rows(validation.X), units.answers(validation.y), weight)
-        folds = folds._replace(judged=np.empty(0, dtype=np.intp))
     if validation is not None or (groups == groups[0]).all():
         groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
     if isinstance(energy, Blend):

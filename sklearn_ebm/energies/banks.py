@@ -149,8 +149,7 @@ class BankEnergy(ConditionalEnergy):
         -------
         learnt : BankEnergy
         elements : list of Parabolas
-            One for each element of the bank, of ``len(folds.judged)`` rows; an empty list where
-            there are no judges.
+            One for each element of the bank, of ``len(folds.judged)`` rows.
         """
 
     @abstractmethod

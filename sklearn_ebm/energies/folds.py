@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,13 +73,14 @@ class Folds(NamedTuple):
         """How many folds there are."""
         return int(self.of_row.max()) + 1
 
-    def judging(self) -> Iterator[tuple[Index, Index, Index]]:
+    def judging(self) -> list[tuple[Index, Index, Index]]:
         """For each fold with judges: its judges, their places in `judged`, and the other folds."""
         of_judge = self.of_row[self.judged]
-        for fold in np.unique(of_judge):
-            places = np.flatnonzero(of_judge == fold)
-            yield self.judged[places], places, np.flatnonzero(self.of_row != fold)
-            self.progress.ended("fold")
+        places = [np.flatnonzero(of_judge == fold) for fold in np.unique(of_judge)]
+        return [
+            (self.judged[mine], mine, np.flatnonzero(self.of_row != of_judge[mine[0]]))
+            for mine in places
+        ]
 
 
 class Located(NamedTuple):
@@ -103,10 +103,11 @@ class Located(NamedTuple):
 
     def take(self, rows: Any) -> Located:
         """Return some of the rows."""
-        return Located(*(None if part is None else part[rows] for part in self))
+        centres, deviations = (None if part is None else part[rows] for part in self[2:])
+        return Located(self.mean[rows], self.features[rows], centres, deviations)
 
 
-def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = Progress()) -> Folds:
+def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
     """Divide rows into folds, those with equal columns together, and choose who judges.
 
     Where all rows have equal columns, they are divided all the same.

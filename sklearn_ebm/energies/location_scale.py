@@ -12,7 +12,8 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._threads import Workers
-from sklearn_ebm.energies.banks import BankEnergy, Folds, Located, UnitRows
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
 
 # Widths of the bank, as multiples of a scale at which residuals have a square of 1 on average.

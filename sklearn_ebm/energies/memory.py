@@ -12,8 +12,9 @@ from sklearn_ebm._params import Array, Index
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._validation import positive_integer, positive_number
-from sklearn_ebm.energies.banks import BankEnergy, Folds, Located, UnitRows
+from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.cells import points_of
+from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.leaves import Moments, SharedLeaves, moments_of, rows_of
 
@@ -239,6 +240,7 @@ class Memory(BankEnergy):
             there = None if location is None else location.take(judges)
             blocks.append(fold.elements(rows.X[judges], there))
             order.append(places)
+            folds.progress.ended("fold")
         back = np.argsort(np.concatenate(order))
         elements = [Parabolas.stacked(part).take(back) for part in zip(*blocks, strict=True)]
         return self._stored(rows, location, floor, seed), elements
