@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from sklearn_ebm.energies.folds import Progress
 
 # A blend must be better than its best member by so many nats to be worth what it costs.
 WORTH = 0.005
+
+# What a member must bring to a blend to stay in it, in nats.
+WORTHLESS = 0.002
 
 
 # What the location is called beside the members, and who waits for it.
@@ -38,7 +42,8 @@ class AutoReport(NamedTuple):
     Attributes
     ----------
     candidates : tuple of str
-        "blend", and its members by name, each with the backgrounds and a prior of its own.
+        "blend", of the members that it is worse without, and each member by its name; all have
+        the backgrounds beside them, and a prior of their own.
     held_out_nll : ndarray of shape (c,)
         Mean −log p(y | x) of rows that neither energies nor priors were learnt from, in nats, in
         the units of y.
@@ -144,9 +149,33 @@ def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, C
     ]
 
 
+def needed(blend: Blend, judgement: Judgement) -> Index:
+    """Places of the members that a blend is worse without, and of the backgrounds.
+
+    One at a time, the member goes without which the rows that judge lose least, as long as that is
+    less than `WORTHLESS`.
+    """
+    members = [name for name, _ in blend.members_]
+
+    def places(kept: Sequence[str]) -> Index:
+        return np.unique(np.concatenate([blend.places_of(name) for name in kept]))
+
+    loss = judgement.loss(places(members))
+    while len(members) > 1:
+        without = {
+            name: judgement.loss(places([other for other in members if other != name]))
+            for name in members
+        }
+        least = min(without, key=lambda name: without[name])
+        if without[least] - loss > WORTHLESS:
+            break
+        members.remove(least)
+    return places(members)
+
+
 def chosen_candidate(
     blend: Blend, judgement: Judgement, groups: Index, skipped: dict[str, str]
-) -> tuple[str, AutoReport]:
+) -> tuple[Index, AutoReport]:
     """Judge the blend and each member by rows that chose neither energy nor prior.
 
     Parameters
@@ -160,21 +189,22 @@ def chosen_candidate(
 
     Returns
     -------
-    name : str
-        "blend", or that of a member.
+    places : ndarray of int
+        Of the elements of what was chosen.
     report : AutoReport
     """
     assert blend.units is not None
     names = np.array([name for name, _ in blend.labels_])
     members = [name for name, _ in blend.members_]
-    everything = np.arange(len(names))
+    everything = needed(blend, judgement)
     alone = [blend.places_of(name) for name in members]
     losses = [-judgement.held_out(places, groups) for places in [everything, *alone]]
     weight = judgement.weight / judgement.weight.sum()
     nll = np.array([weight @ loss for loss in losses])
     apart = [loss - losses[0] for loss in losses]
     error = np.array([np.sqrt((weight**2) @ (off - weight @ off) ** 2) for off in apart])
-    prior = np.exp(judgement.prior()[0])
+    prior = np.zeros(len(names))
+    prior[everything] = np.exp(judgement.of(everything).prior()[0])
     shares = np.array([1.0] + [prior[names == name].sum() for name in members])
     seconds = np.array([blend.seconds_[name] for name in members])
     seconds = np.concatenate([[sum(blend.seconds_.values())], seconds])
@@ -191,4 +221,5 @@ def chosen_candidate(
         ("blend", *members), nll + blend.units.log_unit, error, shares, seconds, skipped, chosen,
         reason,
     )  # fmt: skip
-    return chosen, report
+    places = everything if chosen == "blend" else blend.places_of(chosen)
+    return places, report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -57,22 +56,21 @@ class Counted(NamedTuple):
         places : ndarray of int, default=None
             Elements of which the others are left out.
         """
-        energy, judgement = copy(self.energy), self.judgement
+        energy, judgement = self.energy, self.judgement
         some = np.arange(len(self.elements)) if places is None else places
         log_prior = np.full(len(self.elements), -np.inf)
         log_prior[some], curve = judgement.of(some).prior()
-        stays = np.arange(len(self.elements))
-        if isinstance(energy, Blend):
-            energy, stays = energy.restricted(log_prior)
+        stays = np.flatnonzero(np.isfinite(log_prior))
         log_prior = log_prior[stays]
+        assert energy.backgrounds is not None
+        n_elements = len(self.elements) - len(energy.backgrounds.widths)
+        energy = energy.restricted(stays[stays < n_elements])
         energy.judgement = judgement.of(stays)
         elements, judging, units = self.elements, self.judging, energy.units
-        spoken = np.flatnonzero(np.isfinite(log_prior))
         assert units is not None
 
         def unseen() -> list[Unseen]:
-            kept = [elements[place] for place in stays[spoken]]
-            joined = Parabolas.joined(kept, log_prior[spoken])
+            joined = Parabolas.joined([elements[place] for place in stays], log_prior)
             answers = judging.y * units.answer_unit + units.answer_origin
             return [Unseen(joined, answers, judging.weight)]
 

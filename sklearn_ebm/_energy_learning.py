@@ -84,8 +84,7 @@ def learn_energy(
     if not automatic:
         return counted.concluded()
     assert isinstance(counted.energy, Blend)
-    chosen, report = chosen_candidate(
+    places, report = chosen_candidate(
         counted.energy, counted.judgement, counted.groups, budget.skipped
     )
-    places = counted.energy.places_of(chosen) if chosen != "blend" else None
     return replace(counted.concluded(places), report=report)

@@ -110,8 +110,11 @@ class GradientMember(BankEnergy):
 
     def _widened(self, parabolas: Parabolas, sharper: float) -> list[Parabolas]:
         assert self.floor is not None
-        widths = [Widths.single(factor / np.sqrt(sharper)) for factor in FACTORS]
-        return [parabolas.widened(width, self.floor) for width in widths]
+        return [
+            parabolas.widened(Widths.single(factor / np.sqrt(sharper)), self.floor)
+            for element, factor in enumerate(FACTORS)
+            if self.speaks(element)
+        ]
 
     def opinion(self, X: Array) -> tuple[Array, Array]:
         """Mean and deviation of rows in units, (n, q) each."""

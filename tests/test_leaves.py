@@ -12,6 +12,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn_ebm.energies import leaves as leaves_module
 from sklearn_ebm.energies.cells import Cells, points_of, total_variation_bound
 from sklearn_ebm.energies.leaves import SharedLeaves, moments_of
+from sklearn_ebm.energies.trees import Trees
 
 
 def problem(n=60, d=3, seed=0):
@@ -25,7 +26,7 @@ def shared(forest=None, weighted=True, **settings):
     weight = weight if weighted else np.ones(len(y))
     forest = ExtraTreesRegressor(7, min_samples_leaf=3) if forest is None else forest
     forest.set_params(random_state=1).fit(X, y, weight)
-    return SharedLeaves.of(forest, X, weight), X, y, weight
+    return SharedLeaves.of(forest, X, weight), X, y, weight, forest
 
 
 def by_loops(forest, X, weight, new):
@@ -47,11 +48,29 @@ def by_loops(forest, X, weight, new):
     ],
 )
 def test_weights_are_those_of_a_loop_over_trees(forest):
-    leaves, X, _, weight = shared(forest)
+    leaves, X, _, weight, forest = shared(forest)
     new = problem(seed=5)[0]
     np.testing.assert_allclose(
-        leaves.weights(new).toarray(), by_loops(leaves.forest, X, weight, new), atol=1e-14
+        leaves.weights(new).toarray(), by_loops(forest, X, weight, new), atol=1e-14
     )
+
+
+@pytest.mark.parametrize("n_rows", [1, 60, 700])
+@pytest.mark.parametrize("settings", [{}, {"max_leaf_nodes": 9}, {"max_depth": 1}])
+def test_leaves_are_those_that_the_forest_finds(n_rows, settings, monkeypatch):
+    monkeypatch.setattr("sklearn_ebm.energies.trees.PAIRS", 200)
+    X, y, _ = problem()
+    forest = RandomForestRegressor(7, random_state=0, **settings).fit(X, y)
+    trees = Trees.of(forest)
+    rng = np.random.default_rng(1)
+    # Rows at thresholds too, as float32 next to float64 has them.
+    new = rng.normal(size=(n_rows, X.shape[1]))
+    for column in range(X.shape[1]):
+        known = trees.threshold[trees.column == column]
+        if len(known):
+            at = rng.integers(2, size=n_rows) == 0
+            new[at, column] = rng.choice(known, size=at.sum())
+    np.testing.assert_array_equal(trees.leaves(new), forest.apply(new) + trees.roots)
 
 
 @pytest.mark.parametrize("rows_of_pairs", [1, 40, 10**9])
@@ -69,11 +88,11 @@ def test_blocks_are_the_weights_with_sorted_indices(monkeypatch, rows_of_pairs):
 
 
 def test_weights_sum_to_one_and_average_as_the_forest_does():
-    leaves, _, y, _ = shared()
+    leaves, _, y, _, forest = shared()
     new = problem(seed=5)[0]
     weights = leaves.weights(new)
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-13)
-    np.testing.assert_allclose(weights @ y, leaves.forest.predict(new), atol=1e-12)
+    np.testing.assert_allclose(weights @ y, forest.predict(new), atol=1e-12)
 
 
 def test_a_heavy_row_counts_as_two():
@@ -89,8 +108,8 @@ def test_a_heavy_row_counts_as_two():
 
 
 def test_pairs_are_what_a_product_takes():
-    leaves, X, *_ = shared()
-    sizes = [np.bincount(tree.apply(X.astype(np.float32))) for tree in leaves.forest.estimators_]
+    leaves, X, *_, forest = shared()
+    sizes = [np.bincount(tree.apply(X.astype(np.float32))) for tree in forest.estimators_]
     pairs = sum(float(size @ size) for size in sizes)
     assert leaves.pairs_per_row == pytest.approx(pairs / len(X))
 
@@ -108,7 +127,7 @@ def test_no_row_is_stored():
 
 
 def test_moments():
-    leaves, _, y, _ = shared()
+    leaves, _, y, _, forest = shared()
     values = np.column_stack([y, 1e6 + y**2])
     weights = leaves.weights(problem(seed=5)[0])
     dense = weights.toarray()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -23,8 +24,11 @@ ROUNDS = 300
 # Rows whose elements are held at a time, before they are reduced.
 ROWS_AT_A_TIME = 2_048
 
+# After so many rounds, elements whose prior is as good as 0 are no longer counted.
+ROUNDS_BETWEEN, VANISHED = 25, 1e-7
+
 # An element with a smaller prior is left out.
-LEAST_PRIOR = 1e-5
+LEAST_PRIOR = 1e-3
 
 
 class Judgement(NamedTuple):
@@ -60,9 +64,18 @@ class Judgement(NamedTuple):
     def prior(self) -> tuple[Array, Array]:
         """Return the most likely log prior, and the loss in each round."""
         log_prior, curve = most_likely_prior(self.log_density, self.weight, self.least)
-        small = np.exp(log_prior) < np.maximum(LEAST_PRIOR, 0.5 * self.least)
-        log_prior[small & (self.least == 0)] = -np.inf
-        return log_prior - np.logaddexp.reduce(log_prior), curve
+        small = (np.exp(log_prior) < LEAST_PRIOR) & (self.least == 0)
+        if small.any() and not small.all():
+            kept = np.flatnonzero(~small)
+            log_prior[small] = -np.inf
+            log_prior[kept], curve = most_likely_prior(
+                self.log_density[:, kept], self.weight, self.least[kept]
+            )
+        return log_prior, curve
+
+    def loss(self, places: Index) -> float:
+        """Mean −log p(y | x) of the rows under the most likely prior of some elements."""
+        return float(self.of(places).prior()[1][-1])
 
 
 class BankEnergy(ConditionalEnergy):
@@ -86,6 +99,8 @@ class BankEnergy(ConditionalEnergy):
         As it was learnt; members of a blend are handed what that of the blend says.
     backgrounds : Backgrounds or None
         As they were learnt; members of a blend have none of their own.
+    spoken : ndarray of int or None
+        Numbers of the elements that it still gives; None for all.
     judgement : Judgement or None
         What rows that were not learnt from said of its elements.
     floor : ndarray of shape (q,) or None
@@ -99,7 +114,7 @@ class BankEnergy(ConditionalEnergy):
     normalized = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     settled: ClassVar[tuple[str, ...]] = (
-        "units", "location", "backgrounds", "judgement", "floor",
+        "units", "location", "backgrounds", "judgement", "spoken", "floor",
     )  # fmt: skip
     companion: ClassVar[bool] = False
     out_of_fold: tuple[Array, Array] | None = None
@@ -107,6 +122,7 @@ class BankEnergy(ConditionalEnergy):
     location: Location | None = None
     backgrounds: Backgrounds | None = None
     judgement: Judgement | None = None
+    spoken: Index | None = None
     floor: Array | None = None
 
     @property
@@ -154,7 +170,20 @@ class BankEnergy(ConditionalEnergy):
 
     @abstractmethod
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
-        """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for rows in units."""
+        """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for rows in units.
+
+        Only those that it `speaks` for, by rising numbers.
+        """
+
+    def speaks(self, element: int) -> bool:
+        """Whether it still gives an element."""
+        return self.spoken is None or element in self.spoken
+
+    def restricted(self, places: Index) -> Self:
+        """Return a copy that gives some of its elements only, by their places among them."""
+        other = copy(self)
+        other.spoken = places if self.spoken is None else self.spoken[places]
+        return other
 
     def opinion(self, X: Array) -> tuple[Array, Array]:
         """Mean and deviation of rows in units, (n, q) each, of a companion."""
@@ -191,8 +220,7 @@ class BankEnergy(ConditionalEnergy):
     def _known_block(self, log_prior: Array, rows: Array) -> Parabolas:
         assert self.backgrounds is not None
         elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
-        spoken = np.flatnonzero(np.isfinite(log_prior))
-        return Parabolas.joined([elements[b] for b in spoken], log_prior[spoken]).reduced()
+        return Parabolas.joined(elements, log_prior).reduced()
 
 
 def most_likely_prior(
@@ -230,18 +258,24 @@ def most_likely_prior(
     """
     # A row that is beyond all elements speaks for none of them.
     log_density = np.maximum(log_density, np.finfo(np.float64).min)
-    highest = log_density.max(axis=1, keepdims=True)
-    likelihood = np.exp(log_density - highest) + np.finfo(np.float64).tiny
+    highest = log_density.max(axis=1)
+    likelihood = np.exp(log_density - highest[:, None]) + np.finfo(np.float64).tiny
     weight = weight / weight.sum()
-    prior, curve = np.full(log_density.shape[1], 1 / log_density.shape[1]), np.empty(rounds)
+    active = np.arange(log_density.shape[1])
+    prior, curve = np.full(len(active), 1 / len(active)), np.empty(rounds)
     for step in range(rounds):
+        if step % ROUNDS_BETWEEN == ROUNDS_BETWEEN - 1:
+            alive = (prior > VANISHED) | (least[active] > 0)
+            active, prior, likelihood = active[alive], prior[alive], likelihood[:, alive]
         total = likelihood @ prior
-        curve[step] = -float(weight @ (np.log(total) + highest[:, 0]))
+        curve[step] = -float(weight @ (np.log(total) + highest))
         prior = prior * ((weight / total) @ likelihood)
         prior /= prior.sum()
-    prior = np.maximum(prior, least)
+    every = np.zeros(log_density.shape[1])
+    every[active] = prior
+    every = np.maximum(every, least)
     with np.errstate(divide="ignore"):
-        return np.log(prior / prior.sum()), curve
+        return np.log(every / every.sum()), curve
 
 
 def bank_of(elements: Sequence[Parabolas], y: Array) -> Array:

@@ -75,35 +75,41 @@ class Blend(BankEnergy):
     def labels_(self) -> list[tuple[str, int]]:
         """Member and element of each entry of the prior."""
         assert self.backgrounds is not None
-        names = [name for name, _ in self.members_] + [BACKGROUNDS]
-        sizes = [*self.sizes_, len(self.backgrounds.widths)]
-        return [(name, b) for name, size in zip(names, sizes, strict=True) for b in range(size)]
+        labels = [
+            (name, int(element))
+            for (name, energy), size in zip(self.members_, self.sizes_, strict=True)
+            for element in (range(size) if energy.spoken is None else energy.spoken)
+        ]
+        return labels + [(BACKGROUNDS, b) for b in range(len(self.backgrounds.widths))]
 
     def places_of(self, member: str) -> Index:
         """Places of the elements of a member in the prior, and of the backgrounds."""
         names = np.array([name for name, _ in self.labels_])
         return np.flatnonzero((names == member) | (names == BACKGROUNDS))
 
-    def restricted(self, log_prior: Array) -> tuple[Blend, Index]:
-        """Return a copy without what has no prior, and the places of the labels that stay.
+    def restricted(self, places: Index) -> Blend:
+        """Return a copy that gives some elements only, by their places among all.
 
         A member of which no element is left goes, unless the location listens to it.
         """
-        spoken = np.isfinite(log_prior)
-        names = np.array([name for name, _ in self.labels_])
-        heard = {name for name, _ in self.members_ if (names[spoken] == name).any()}
-        located = any(_shares(energy) for name, energy in self.members_ if name in heard)
         other = copy(self)
-        kept = [
-            (member, size if member[0] in heard else 0)
-            for member, size in zip(self.members_, self.sizes_, strict=True)
-            if member[0] in heard or (located and member[1].companion)
+        kept: list[tuple[str, BankEnergy]] = []
+        first = 0
+        for (name, energy), size in zip(self.members_, self.sizes_, strict=True):
+            mine = places[(places >= first) & (places < first + size)] - first
+            kept.append((name, energy.restricted(mine)))
+            first += size
+        counts = [0 if energy.spoken is None else len(energy.spoken) for _, energy in kept]
+        heard = [member for member, count in zip(kept, counts, strict=True) if count]
+        located = any(_shares(energy) for _, energy in heard)
+        stay = [
+            bool(count) or (located and energy.companion)
+            for (_, energy), count in zip(kept, counts, strict=True)
         ]
-        other.members_, other.sizes_ = (tuple(part) for part in zip(*kept, strict=True))
-        if not located:
-            other.location = None
-        stays = np.isin(names, [*heard, BACKGROUNDS])
-        return other, np.flatnonzero(stays)
+        other.members_ = tuple(member for member, stays in zip(kept, stay, strict=True) if stays)
+        other.sizes_ = tuple(count for count, stays in zip(counts, stay, strict=True) if stays)
+        other.location = self.location if located else None
+        return other
 
     def learnt_alone(
         self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sklearn_ebm._params import Array, Index
+from sklearn_ebm.energies.trees import Trees
 
 # A block of weights holds about as many pairs of rows that share a leaf.
 BLOCK_PAIRS = 2_000_000
@@ -25,10 +26,8 @@ class SharedLeaves(NamedTuple):
 
     Attributes
     ----------
-    forest : fitted forest of scikit-learn
-        What `apply` says is the node of each row in each tree.
-    first_node : ndarray of int32 of shape (T,)
-        Where the nodes of each tree begin, numbered through.
+    trees : Trees
+        What tells the leaf of each row in each tree.
     shares : CSR of shape (nodes, n)
         v_i over the total of the leaf and over T; rows of nodes that are no leaves are empty.
 
@@ -54,8 +53,7 @@ class SharedLeaves(NamedTuple):
            [0.  , 0.  , 1.  ]])
     """
 
-    forest: Any
-    first_node: npt.NDArray[np.int32]
+    trees: Trees
     shares: Any
 
     @classmethod
@@ -68,19 +66,18 @@ class SharedLeaves(NamedTuple):
         X : ndarray of shape (n, d)
         weight : ndarray of shape (n,)
         """
-        sizes = np.array([tree.tree_.node_count for tree in forest.estimators_])
-        first_node = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int32)
-        nodes = _nodes(forest, first_node, X)
-        member = _indicator(nodes, np.repeat(weight, nodes.shape[1]), int(sizes.sum()))
+        trees = Trees.of(forest)
+        nodes = trees.leaves(X)
+        member = _indicator(nodes, np.repeat(weight, nodes.shape[1]), len(trees.column))
         member = member.T.tocsr()
         total = np.asarray(member.sum(axis=1)).ravel() * nodes.shape[1]
         member.data /= np.repeat(total, np.diff(member.indptr))
-        return cls(forest, first_node, member)
+        return cls(trees, member)
 
     @property
     def n_trees(self) -> int:
         """T."""
-        return len(self.first_node)
+        return len(self.trees.roots)
 
     @property
     def pairs_per_row(self) -> float:
@@ -90,12 +87,12 @@ class SharedLeaves(NamedTuple):
 
     def weights(self, X: Array) -> Any:
         """Return w_i(x) of rows (m, d) as CSR of shape (m, n); each row sums to 1."""
-        nodes = _nodes(self.forest, self.first_node, X)
+        nodes = self.trees.leaves(X)
         return _indicator(nodes, np.ones(nodes.size), self.shares.shape[0]) @ self.shares
 
     def blocks(self, X: Array) -> Iterator[tuple[slice, Any]]:
         """Yield slices of the rows X, and their weights with sorted indices."""
-        nodes = _nodes(self.forest, self.first_node, X)
+        nodes = self.trees.leaves(X)
         step = max(1, int(BLOCK_PAIRS / self.pairs_per_row))
         for start in range(0, len(X), step):
             some = slice(start, min(start + step, len(X)))
@@ -103,11 +100,6 @@ class SharedLeaves(NamedTuple):
             weights = there @ self.shares
             weights.sort_indices()
             yield some, weights
-
-
-def _nodes(forest: Any, first_node: npt.NDArray[np.int32], X: Array) -> npt.NDArray[np.int32]:
-    """The leaf of each row in each tree (m, T), in numbers that run through all trees."""
-    return forest.apply(X).astype(np.int32) + first_node
 
 
 def _indicator(nodes: npt.NDArray[np.int32], data: Array, n_nodes: int) -> Any:

@@ -252,10 +252,11 @@ class LocationScale(BankEnergy):
                 for k in range(location.centres.shape[1])
             ]
         whole = np.ones((len(said), 1))
+        every = [(*family, factor) for family in families for factor in FACTORS]
         return [
             Parabolas.of_mixture(whole, centre[:, None], self._within(factor * scale)[:, None])
-            for centre, scale in families
-            for factor in FACTORS
+            for element, (centre, scale, factor) in enumerate(every)
+            if self.speaks(element)
         ]
 
     def _within(self, scale: Array) -> Array:

@@ -308,7 +308,9 @@ def _located(opinions: Sequence[Opinion], share: Array) -> Located:
 
 def _predicted(models: list[Any], X: Array) -> Array:
     """What models say together, one for each answer or one for all, (n, q)."""
-    said = [np.asarray(model.predict(X)).reshape(len(X), -1) for model in models]
+    # Threads of OpenMP inside of threads of ours wait for each other more than they work.
+    with _openmp().limit(limits=1, user_api="openmp"):
+        said = [np.asarray(model.predict(X)).reshape(len(X), -1) for model in models]
     return np.hstack(said)
 
 

@@ -281,43 +281,48 @@ class Memory(BankEnergy):
             even = (weight == weight[0]).all()
             single = targets.shape[1] == 1
             forest.fit(columns, targets[:, 0] if single else targets, None if even else weight)
-            result = SharedLeaves.of(forest, columns, weight)
-            # Threads take longer to begin than the leaves of a few new rows to find.
-            forest.set_params(n_jobs=None)
-            return result
+            return SharedLeaves.of(forest, columns, weight)
 
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return the densities of the bank for rows in units: leaf sizes, powers, bandwidths."""
         columns = _columns(X, location)
         mean = location.mean if self._residuals and location is not None else None
         result = []
-        for store in self.stores:
+        n_elements = len(self._powers) * len(self.bandwidths)
+        for number, store in enumerate(self.stores):
             parts = []
+            wanted = [b for b in range(n_elements) if self.speaks(number * n_elements + b)]
+            if not wanted:
+                continue
             for rows, weights in store.leaves.blocks(columns):
-                block = self._bank(weights, store)
+                block = self._bank(weights, store, wanted)
                 parts.append(block if mean is None else _moved(block, mean[rows]))
             result += [Parabolas.stacked(part) for part in zip(*parts, strict=True)]
         return result
 
-    def _bank(self, weights: Any, store: Store) -> list[Parabolas]:
-        """Return the elements of one forest for rows with these weights."""
+    def _bank(self, weights: Any, store: Store, wanted: list[int]) -> list[Parabolas]:
+        """Return wanted elements of one forest for rows with these weights."""
         result: list[Parabolas] = []
-        for power in self._powers:
+        for number, power in enumerate(self._powers):
+            first = number * len(self.bandwidths)
+            kept = [pair for b, pair in enumerate(self.bandwidths, first) if b in wanted]
+            if not kept:
+                continue
             some = sharpened(weights, power, store.counts)
             moments = moments_of(some, store.values)
-            widths = self._widths(moments, store.spread)
+            widths = self._widths(moments, store.spread, kept)
             if store.values.shape[1] == 1:
                 result += self._scalar(some, store.values[:, 0], moments, widths)
             else:
                 result += self._vector(some, store.values, widths)
         return result
 
-    def _widths(self, moments: Moments, spread: Array) -> list[Array]:
-        """h_b(x) of each element, (m, q) each."""
+    def _widths(self, moments: Moments, spread: Array, bandwidths: Any) -> list[Array]:
+        """h_b(x) of each bandwidth, (m, q) each."""
         assert self.floor is not None
         return [
             np.maximum(np.hypot(c * moments.deviation, c0 * spread), self.floor)
-            for c, c0 in self.bandwidths
+            for c, c0 in bandwidths
         ]
 
     def _scalar(
