@@ -127,7 +127,7 @@ def test_no_row_is_stored():
 
 
 def test_moments():
-    leaves, _, y, _, forest = shared()
+    leaves, _, y, *_ = shared()
     values = np.column_stack([y, 1e6 + y**2])
     weights = leaves.weights(problem(seed=5)[0])
     dense = weights.toarray()
