@@ -18,9 +18,11 @@ class MemberTasks(Progress):
 
     def __init__(self, task: FitTask, line: ProgressLine | None) -> None:
         self.task, self.line = task, line
+        self.asked_to_stop = False
 
     def ended(self, what: str) -> bool:
-        """Show it; whether a callback asks to stop."""
+        """Show it; whether a callback has asked to stop, after this or a fold before."""
         if self.line is not None:
             self.line.note(f"learnt {what}")
-        return self.task.step(what)
+        self.asked_to_stop |= self.task.step(what)
+        return self.asked_to_stop
