@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.energies import Decoder, Experts
+from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.exceptions import FewAnswersWarning
 
+MEMORY = Memory(n_trees=3, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 ENERGIES = {
     "experts": Experts(n_latents=2, hidden_layer_sizes=(8,), n_members=2),
     "decoder": Decoder(n_latents=5, hidden_layer_sizes=(8,), n_members=1),
+    "memory": MEMORY,
+    "blend": Blend([MEMORY, LocationScale(n_estimators=3)], base=Ridge()),
 }
 LONGEST = 15.0  # seconds
 

@@ -99,7 +99,9 @@ class Blend(BankEnergy):
             for member, size in zip(self.members_, self.sizes_, strict=True)
             if member[0] in heard or (located and member[1].companion)
         ]
-        other.members_, other.sizes_ = (tuple(part) for part in zip(*kept, strict=True))
+        # None may be left: then the backgrounds speak alone.
+        other.members_ = tuple(member for member, _ in kept)
+        other.sizes_ = tuple(size for _, size in kept)
         if not located:
             other.location = None
         stays = np.isin(names, [*heard, BACKGROUNDS])
@@ -177,7 +179,7 @@ class Blend(BankEnergy):
 
     def width(self, n_features: int, n_answers: int) -> int:
         """Return how many numbers of each row inference needs: of all members together."""
-        return sum(energy.width(n_features, n_answers) for _, energy in self.members_)
+        return 1 + sum(energy.width(n_features, n_answers) for _, energy in self.members_)
 
 
 def _shares(energy: BankEnergy) -> bool:
