@@ -78,7 +78,7 @@ ESTIMATORS = [
     EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
     LatentEBMRegressor(Experts(n_latents=2, hidden_layer_sizes=(16,), n_members=2), max_iter=60),
     LatentEBMRegressor(Decoder(n_latents=6, hidden_layer_sizes=(16,), n_members=1), max_iter=60),
-    LatentEBMRegressor(Memory(n_trees=10, min_leaf_size=2, powers=1)),
+    LatentEBMRegressor(Memory(n_trees=5, min_leaf_size=2, powers=1)),
     LatentEBMRegressor(LocationScale(base=Ridge(), n_estimators=3)),
     LatentEBMRegressor(Blend([COUNTED_MEMORY, LocationScale(n_estimators=3)], base=Ridge())),
     EBMClassifierCV(losses=("hinge",), margins=(0.5, 1.0), betas=(1.0, 2.0), Cs=(0.1, 1.0), cv=2),

@@ -1,4 +1,4 @@
-"""Every energy of continuous answers with every way to ask: it answers, or refuses in a sentence."""
+"""Every energy of continuous answers, every way to ask: it answers, or refuses in a sentence."""
 
 import warnings
 
@@ -24,7 +24,7 @@ from sklearn_ebm.regressor import CALIBRATIONS
 MEMORY = Memory(n_trees=2, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 OBJECTS = {
     "experts": Experts(2, hidden_layer_sizes=(4,), n_members=2),
-    "decoder": Decoder(3, hidden_layer_sizes=(4,), n_members=1),
+    "decoder": Decoder(n_latents=3, hidden_layer_sizes=(4,), n_members=1),
     "memory": MEMORY,
     "location_scale": LocationScale(base=Ridge(), n_estimators=2),
     "blend": Blend(
@@ -89,18 +89,16 @@ def test_every_energy_inference_and_beta(energy, inference, beta):
 
 
 @pytest.mark.parametrize("calibration", CALIBRATIONS)
-@pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize("energy", OBJECTS)
-def test_every_energy_prediction_and_calibration(energy, prediction, calibration):
+def test_every_energy_calibration_and_prediction(energy, calibration):
     loss = "hinge" if energy == "decoder" else "nll"
     for y in (Y, VECTOR):
-        reg = fit(
-            energy, y, prediction=prediction, calibration=calibration, loss=loss,
-            validation_fraction=0.3,
-        )  # fmt: skip
+        reg = fit(energy, y, calibration=calibration, loss=loss, validation_fraction=0.3)
         answers(reg, y)
         law = reg.predict_distribution(X)
-        np.testing.assert_array_equal(reg.predict(X), getattr(law, prediction)())
+        for prediction in PREDICTIONS:
+            reg.set_params(prediction=prediction)
+            np.testing.assert_array_equal(reg.predict(X), getattr(law, prediction)())
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -109,7 +107,7 @@ def test_energies_that_count_have_the_likelihood_alone(energy, loss):
     if loss == "nll":
         answers(fit(energy, Y, loss=loss), Y)
         return
-    with pytest.raises(ValueError, match=rf"^loss '{loss}' cannot be .*: use 'nll', or an energy"):
+    with pytest.raises(ValueError, match=rf"^loss '{loss}' .*[:;] use 'nll'"):
         fit(energy, Y, loss=loss)
 
 
@@ -118,15 +116,15 @@ def test_energies_that_count_have_the_likelihood_alone(energy, loss):
     [
         ({"solver": "lbfgs"}, "cannot learn a density"),
         ({"n_latents": 3}, "both set the latent values"),
-        ({"beta": -1.0}, "beta=-1.0 must be a positive number"),
+        ({"beta": -1.0}, "beta=-1.0 must be a positive finite number"),
         ({"calibration": "split"}, "calibration='split' is not known"),
         ({"prediction": "best"}, "prediction='best' is not known"),
         ({"inference": "max"}, "inference='max' is not known"),
-        ({"time_budget": 0}, "time_budget=0 must be a positive"),
+        ({"time_budget": 0}, "time_budget=0 must be a positive finite number"),
     ],
 )
 @pytest.mark.parametrize("energy", COUNTED)
 def test_what_cannot_be_is_refused_in_one_sentence(energy, parameters, message):
     with pytest.raises(ValueError, match=message) as caught:
         fit(energy, Y, **parameters)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")

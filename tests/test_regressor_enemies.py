@@ -15,6 +15,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm._watch import Watch
 from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.exceptions import FewAnswersWarning
 
@@ -409,3 +410,23 @@ def test_an_interrupt_leaves_the_estimator_as_it_was(counting, fitted, few_membe
         reg.fit(X, Y + 1)
     assert len(calls) >= 3
     assert vars(reg) == before
+
+
+@pytest.mark.parametrize("passes", [0, 2])
+def test_an_interrupt_of_a_member_that_learns_by_gradients(passes, monkeypatch):
+    """What was learnt so far of one member is no blend: the fit ends, and nothing is changed."""
+    blend = Blend([MEMORY, ENERGIES["experts"]])
+    reg = LatentEBMRegressor(blend, max_iter=6).fit(X, Y)
+    before, calls = dict(vars(reg)), []
+    step = Watch.__call__
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) > passes:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    monkeypatch.setattr(Watch, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reg.fit(X, Y + 1)
+    assert len(calls) == passes + 1 and vars(reg) == before
