@@ -153,8 +153,13 @@ def members_of(blend: Blend, gradients: LearnGradients) -> list[tuple[str, BankE
     Raises
     ------
     ValueError
-        If there are none, a name is not known, or two have the same.
+        If they are no list or there are none, a name is not known, or two have the same.
     """
+    if not isinstance(blend.members, list | tuple):
+        raise ValueError(
+            f"members={blend.members!r} of the blend must be 'auto', or a list of energies, each "
+            "by name, as an object, or as a pair of a name and one of these."
+        )
     members: list[tuple[str, BankEnergy]] = []
     for entry in blend.members:
         named = isinstance(entry, tuple) and len(entry) == 2

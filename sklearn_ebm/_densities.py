@@ -104,7 +104,10 @@ class Densities:
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
-        latent = np.concatenate(list(self._latent_energies(rows, answers)))
+        parts = list(self._latent_energies(rows, answers))
+        # Blocks may hold mixtures of more components than others: absent ones are highest.
+        depth = max(part.shape[2] for part in parts)
+        latent = np.concatenate([_deepened(part, depth) for part in parts])
         return latent[:, 0] if single else latent
 
     def energies(self, X: Any, y: Any) -> Array:
@@ -321,6 +324,13 @@ class Densities:
         """
         rng = check_random_state(random_state)
         return self._by_blocks(methodcaller("sample", size, rng), self._rows(X))
+
+
+def _deepened(latent: Array, depth: int) -> Array:
+    """Energies (n, m, z) with absent latent values behind, up to a depth."""
+    absent = np.finfo(latent.dtype).max
+    behind = ((0, 0), (0, 0), (0, depth - latent.shape[2]))
+    return np.pad(latent, behind, constant_values=absent)
 
 
 def _require_finite(name: str, answers: Array) -> None:

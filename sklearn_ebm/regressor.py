@@ -371,7 +371,11 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             "C": positive_number("C", self.C, infinite=True),
             "tol": positive_number("tol", self.tol),
             "max_iter": optional_positive_integer("max_iter", self.max_iter),
-            "time_budget": self.time_budget and positive_number("time_budget", self.time_budget),
+            "time_budget": (
+                None
+                if self.time_budget is None
+                else positive_number("time_budget", self.time_budget)
+            ),
         }
 
     def _given_rows(self, given: tuple[Any, Any, Any], n_outputs: int) -> Answers | None:

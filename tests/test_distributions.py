@@ -16,6 +16,7 @@ from sklearn_ebm.distributions import (
     ScalarDistribution,
     VectorGaussianEnvelope,
     VectorGaussianMixture,
+    ascent,
     blocks,
 )
 from sklearn_ebm.distributions.envelope_segments import upper_envelope
@@ -966,3 +967,22 @@ def test_roots_by_slopes_that_may_be_wrong(slope):
             function, low, high, rising, start, near_slopes=slope is not None
         )
         np.testing.assert_allclose(roots, np.sqrt(squares), rtol=1e-6)
+
+
+def test_a_climb_far_from_the_origin_ends(monkeypatch):
+    """No step is as short there as near the origin: it ends where steps are rounding."""
+    steps, step = [], ascent._step
+
+    def counted(*args):
+        steps.append(args)
+        return step(*args)
+
+    monkeypatch.setattr(ascent, "_step", counted)
+    rng = np.random.RandomState(0)
+    means, factors = rng.normal(size=(2, 6, 2)), np.broadcast_to(0.5 * np.eye(2), (2, 6, 2, 2))
+    weights = np.full((2, 6), 1 / 6)
+    near, far = (VectorGaussianMixture(weights, means + at, factors) for at in (0.0, 1e8))
+    modes = near.mode()
+    of_near = len(steps)
+    np.testing.assert_allclose(far.mode() - 1e8, modes, atol=1e-6)
+    assert len(steps) - of_near <= 2 * of_near

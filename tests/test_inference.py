@@ -59,3 +59,11 @@ def test_energies_of_any_size(largest):
     np.testing.assert_array_equal(
         SoftMinimum()(energies).weights, [[1, 0], [1, 0], [0.5] * 2, [0.5] * 2]
     )
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_energies_as_large_as_floats_are(k):
+    """β times a difference may be no float; that is as good as a value that is not available."""
+    energies = np.r_[1.0, [np.finfo(float).max] * (k - 1)]
+    free, weights = SoftMinimum(2.0)(energies)
+    assert free == 1.0 and weights.tolist() == [1.0] + [0.0] * (k - 1)

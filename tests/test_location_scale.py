@@ -9,8 +9,10 @@ from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
+from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.banks import Folds, Located, UnitRows, bank_of, most_likely_prior
 from sklearn_ebm.energies.gaussian_process import GaussianProcess
+from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.location_scale import FACTORS, POWERS, LocationScale, LogLinear
 from sklearn_ebm.energies.locations import Location
 
@@ -73,7 +75,7 @@ def test_scales_follow_the_noise_and_the_bank_beats_one_width():
     noisy = rows.X[:, 0] > 0
     assert np.median(combined[noisy]) > 3 * np.median(combined[~noisy])
     log_density = bank_of(elements, rows.y)
-    prior = most_likely_prior(log_density, rows.weight, np.ones(len(elements)), np.zeros(1))
+    prior, _ = most_likely_prior(log_density, rows.weight, np.zeros(len(elements)))
     bank = np.logaddexp.reduce(log_density + prior, axis=1).mean()
     residual = rows.y - located.mean
     assert bank > norm.logpdf(residual, scale=residual.std()).mean() + 0.3
@@ -169,9 +171,20 @@ def test_it_pickles_clones_and_depends_on_the_seed_alone(known):
             energy.elements(rows.X[:4], said), other.elements(rows.X[:4], said), strict=True
         ):
             np.testing.assert_array_equal(one.factors, two.factors)
-    params = {"log_prior": np.full(len(elements), -np.log(len(elements)))}
-    assert energy.known(params, rows.X[:4]).levels.shape == (4, len(elements))
     assert energy.width(2, 1) >= len(elements)
+
+
+def test_with_backgrounds_and_a_prior_it_is_one_mixture(known):
+    rows, _, energy, elements, _ = known
+    energy = clone(energy)
+    energy.backgrounds = Backgrounds.around(rows.y, len(rows.y))
+    new = rows.X[:4]
+    bank = [*energy.elements(new, energy.location(new)), *energy.backgrounds.elements(4)]
+    log_prior = np.log(np.random.RandomState(0).dirichlet(np.ones(len(bank))))
+    said = energy.known({"log_prior": log_prior}, new)
+    whole = Parabolas.joined(bank, log_prior)
+    assert len(elements) + 3 == len(bank) >= said.levels.shape[1]
+    np.testing.assert_allclose(said.log_prob(rows.y[:4]), whole.log_prob(rows.y[:4]), atol=1e-3)
 
 
 @pytest.mark.parametrize("settings", [{"base": None}, {"n_estimators": 0}])

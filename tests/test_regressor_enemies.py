@@ -1,21 +1,32 @@
 """Data that break numerical code: finite and sensible densities, or one clear sentence."""
 
+import pickle
 import time
 import warnings
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from scipy import sparse
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.energies import Decoder, Experts
+from sklearn_ebm._watch import Watch
+from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.exceptions import FewAnswersWarning
 
+MEMORY = Memory(n_trees=3, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 ENERGIES = {
     "experts": Experts(n_latents=2, hidden_layer_sizes=(8,), n_members=2),
     "decoder": Decoder(n_latents=5, hidden_layer_sizes=(8,), n_members=1),
+    "blend": Blend([MEMORY, LocationScale(n_estimators=3)], base=Ridge()),
 }
+# Learnt by counting, with the likelihood alone, and from two rows on.
+COUNTED = {"blend"}
 LONGEST = 15.0  # seconds
 
 RNG = np.random.default_rng(0)
@@ -24,14 +35,14 @@ Y = X[:, 0] + 0.3 * RNG.normal(size=40)
 VECTOR = np.column_stack([Y, Y**2 + 0.1 * RNG.normal(size=40)])
 
 
-@pytest.fixture(params=ENERGIES)
-def energy(request):
-    return request.param
-
-
-@pytest.fixture(params=["marginal", "min"])
-def inference(request):
-    return request.param
+def pytest_generate_tests(metafunc):
+    """Every energy; with the minimum those that are learnt through it, the others elsewhere."""
+    if "inference" in metafunc.fixturenames:
+        pairs = [(energy, "marginal") for energy in ENERGIES]
+        pairs += [(energy, "min") for energy in ENERGIES if energy not in COUNTED]
+        metafunc.parametrize(("energy", "inference"), pairs)
+    elif "energy" in metafunc.fixturenames:
+        metafunc.parametrize("energy", ENERGIES)
 
 
 def finite(*values):
@@ -94,6 +105,10 @@ def test_outliers(energy, inference):
 
 @pytest.mark.parametrize("loss", ["nll", "energy", "hinge"])
 def test_ties(energy, inference, loss):
+    if energy in COUNTED and loss != "nll":
+        with pytest.raises(ValueError, match="learnt by counting: use 'nll'"):
+            fit(energy, X, Y, inference=inference, loss=loss)
+        return
     for y in (np.round(Y), (Y > 0) * 1.0):
         reg = fit(energy, X, y, inference=inference, loss=loss)
         assert reg.warned_ >= (
@@ -162,13 +177,18 @@ def test_hardly_any_rows(energy, inference, n_rows):
     for y in (Y, VECTOR):
         fit(energy, X[:n_rows], y[:n_rows], inference=inference)
         fit(energy, X[:n_rows], y[:n_rows], inference=inference, early_stopping=False)
-    fit(energy, X[:n_rows], Y[:n_rows], beta="auto", loss="hinge", inference=inference)
+    loss = "nll" if energy in COUNTED else "hinge"
+    fit(energy, X[:n_rows], Y[:n_rows], beta="auto", loss=loss, inference=inference)
     if n_rows == 3:
         calibrated = LatentEBMRegressor(ENERGIES[energy], max_iter=2, calibration="conformal")
         assert not np.isnan(calibrated.fit(X[:3], Y[:3]).predict_interval(X)).any()
 
 
 def test_one_row(energy):
+    if energy in COUNTED:
+        with pytest.raises(ValueError, match=r"n_samples=1 of positive weight; pass two rows"):
+            fit(energy, X[:1], Y[:1], early_stopping=False)
+        return
     fit(energy, X[:1], Y[:1], early_stopping=False)
     fit(energy, np.vstack([X[:1], X]), np.r_[0.0, Y], early_stopping=False)
     with pytest.raises(ValueError, match=r"n_samples=1 of positive weight; pass X_val and y_val"):
@@ -275,3 +295,135 @@ def test_huge_answers_of_weight_zero_are_not_there(energy):
     reg = LatentEBMRegressor(ENERGIES[energy], max_iter=2).fit(X, changed(Y, 1e300), weight)
     same = LatentEBMRegressor(ENERGIES[energy], max_iter=2).fit(X, Y, weight)
     np.testing.assert_array_equal(reg.predict(X), same.predict(X))
+
+
+# Learnt by counting
+
+
+TWO_PLACES = np.repeat([[0.0], [1.0]], 20, axis=0)
+ENEMIES = {
+    "two rows": (X[:2], Y[:2]),
+    "three rows": (X[:3], Y[:3]),
+    "constant answers": (X, np.full(40, 7.0)),
+    "constant rows": (np.ones((40, 2)), Y),
+    "two distinct rows": (TWO_PLACES, Y),
+    "two distinct rows and answers": (TWO_PLACES, TWO_PLACES[:, 0]),
+    "ties": (np.round(X), np.round(Y)),
+    "an outlier": (X, np.where(np.arange(40) == 7, 1e6, Y)),
+    "tiny": (1e-150 * X, 1e-150 * Y),
+    "huge": (1e150 * X, 1e150 * Y),
+    "one column": (X[:, :1], Y),
+    "many columns": (RNG.normal(size=(20, 200)), Y[:20]),
+    "several answers": (X, VECTOR),
+    "twenty answers": (X[:12], RNG.normal(size=(12, 20))),
+}
+COUNTING = {
+    "memory": MEMORY,
+    "memory of residuals": Memory(n_trees=3, min_leaf_size=2, powers=1, base=Ridge()),
+    "location_scale": LocationScale(base=Ridge(), n_estimators=3),
+    "auto": "auto",
+}
+
+
+@pytest.fixture
+def few_members(monkeypatch):
+    """A blend that says nothing of its members has two that are quickly learnt."""
+    members = [("memory", MEMORY), ("location_scale", LocationScale(Ridge(), 3))]
+    monkeypatch.setattr(
+        "sklearn_ebm._energy_learning.suitable_members", lambda n_outputs, n_latents: members
+    )
+
+
+@pytest.mark.parametrize("what", ENEMIES)
+@pytest.mark.parametrize("counting", COUNTING)
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.FewAnswersWarning")
+def test_energies_that_count(counting, what, few_members):
+    rows, y = ENEMIES[what]
+    reg = LatentEBMRegressor(COUNTING[counting]).fit(rows, y)
+    law = reg.predict_distribution(rows[:5])
+    right = np.asarray(y)[:5]
+    assert finite(law.mean(), law.var(), law.crps(right), reg.predict(rows[:5]))
+    assert finite(reg.predict_quantiles(rows[:5], [0.01, 0.99]), reg.sample(rows[:5], 2))
+    log_prob = reg.log_prob(rows, y)
+    assert finite(log_prob, reg.energies(rows, y))
+    assert log_prob.min() >= reg.energy_.least_log_density - 1e-6
+    far = reg.predict_distribution(np.full((2, rows.shape[1]), 1e200))
+    assert finite(far.mean(), far.var())
+
+
+def same_predictions(one, other):
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+    np.testing.assert_array_equal(one.log_prob(X, Y), other.log_prob(X, Y))
+
+
+@pytest.mark.parametrize("counting", [*COUNTING, "blend"])
+def test_copies_threads_and_searches(counting, few_members):
+    reg = LatentEBMRegressor({**COUNTING, **ENERGIES}[counting], random_state=3).fit(X, Y)
+    same_predictions(reg, pickle.loads(pickle.dumps(reg)))
+    assert repr(clone(reg)) == repr(reg)
+    assert clone(reg).get_params(deep=False).keys() == reg.get_params(deep=False).keys()
+    same_predictions(reg, clone(reg).fit(X, Y))
+    # Two fits side by side give what each gives alone.
+    both = Parallel(n_jobs=2, backend="threading")(delayed(clone(reg).fit)(X, Y) for _ in range(2))
+    for other in both:
+        same_predictions(reg, other)
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        reg.predict(X[:0])
+    with pytest.raises(ValueError, match="contains NaN"):
+        reg.predict(changed(X, np.nan))
+
+
+def test_search_over_energies(few_members):
+    search = GridSearchCV(
+        LatentEBMRegressor(max_iter=2),
+        {"energy": [*COUNTING.values(), ENERGIES["experts"]]},
+        scoring="neg_mean_absolute_error", cv=2, error_score="raise",
+    ).fit(X, Y)  # fmt: skip
+    assert finite(search.cv_results_["mean_test_score"])
+    deep = LatentEBMRegressor(ENERGIES["blend"].set_params())
+    deep = clone(deep).set_params(energy__base=Ridge(alpha=3.0), energy__members=["memory"])
+    assert deep.energy.base.alpha == 3.0 and deep.energy.members == ["memory"]
+
+
+@pytest.mark.parametrize("counting", [*COUNTING, "blend"])
+@pytest.mark.parametrize("fitted", [False, True])
+def test_an_interrupt_leaves_the_estimator_as_it_was(counting, fitted, few_members, monkeypatch):
+    reg = LatentEBMRegressor({**COUNTING, **ENERGIES}[counting], random_state=3)
+    if fitted:
+        reg.fit(X, Y)
+    before = dict(vars(reg))
+    calls = []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return ExtraTreesRegressor.fit(*args)
+
+    for module in ("memory", "location_scale"):
+        trees = type("Trees", (ExtraTreesRegressor,), {"fit": interrupted})
+        monkeypatch.setattr(f"sklearn_ebm.energies.{module}.ExtraTreesRegressor", trees)
+    with pytest.raises(KeyboardInterrupt):
+        reg.fit(X, Y + 1)
+    assert len(calls) >= 3
+    assert vars(reg) == before
+
+
+@pytest.mark.parametrize("passes", [0, 2])
+def test_an_interrupt_of_a_member_that_learns_by_gradients(passes, monkeypatch):
+    """What was learnt so far of one member is no blend: the fit ends, and nothing is changed."""
+    blend = Blend([MEMORY, ENERGIES["experts"]])
+    reg = LatentEBMRegressor(blend, max_iter=6).fit(X, Y)
+    before, calls = dict(vars(reg)), []
+    step = Watch.__call__
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) > passes:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    monkeypatch.setattr(Watch, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reg.fit(X, Y + 1)
+    assert len(calls) == passes + 1 and vars(reg) == before

@@ -28,7 +28,7 @@ def demand_close(
     one: Any, other: Any, size: Any, part: object, promise: str, where: str, tol: float = 1e-9
 ) -> None:
     """Demand |one − other| ≤ tol · size everywhere; the worst pair goes into the message."""
-    one, other = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    one, other = np.broadcast_arrays(np.float64(one), np.float64(other))
     excess = np.abs(one - other) - tol * size
     kept = excess <= 0  # false for NaN, too
     if not kept.all():

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MAX_STEPS = 200
 #: Squared length of a step, in local deviations, after which a point counts as arrived.
 ARRIVED = 1e-18
+#: A step that is no longer than this part of a point is its rounding.
+ROUNDED = 4 * np.finfo(np.float64).eps
 #: Squared length of a step from which on Newton's method takes over.
 NEAR = 1e-2
 #: Squared distance, in local deviations, within which two maxima are the same.
@@ -54,8 +56,10 @@ def climb(density: VectorGaussianMixture, starts: Array) -> tuple[Array, Array]:
         step, metric = _step(density[rows], points[rows], precision[rows])
         metrics[rows] = metric
         points[rows] += step
-        moved = np.einsum("nsi,nsij,nsj->ns", step, metric, step)
-        rows = rows[(moved > ARRIVED).any(axis=1)]
+        moved = np.einsum("nsi,nsij,nsj->ns", step, metric, step) > ARRIVED
+        # Far from the origin no step is as short as that, but for 0.
+        moved &= (np.abs(step) > ROUNDED * np.abs(points[rows])).any(axis=2)
+        rows = rows[moved.any(axis=1)]
         if not len(rows):
             break
     return points, metrics

@@ -78,7 +78,7 @@ class Blend(BankEnergy):
         labels = [
             (name, int(element))
             for (name, energy), size in zip(self.members_, self.sizes_, strict=True)
-            for element in (range(size) if energy.spoken is None else energy.spoken)
+            for element in (range(size) if energy.spoken is None else energy.spoken[:size])
         ]
         return labels + [(BACKGROUNDS, b) for b in range(len(self.backgrounds.widths))]
 
@@ -92,22 +92,22 @@ class Blend(BankEnergy):
 
         A member of which no element is left goes, unless the location listens to it.
         """
-        other = copy(self)
-        kept: list[tuple[str, BankEnergy]] = []
-        first = 0
-        for (name, energy), size in zip(self.members_, self.sizes_, strict=True):
-            mine = places[(places >= first) & (places < first + size)] - first
-            kept.append((name, energy.restricted(mine)))
-            first += size
-        counts = [0 if energy.spoken is None else len(energy.spoken) for _, energy in kept]
-        heard = [member for member, count in zip(kept, counts, strict=True) if count]
-        located = any(_shares(energy) for _, energy in heard)
-        stay = [
-            bool(count) or (located and energy.companion)
-            for (_, energy), count in zip(kept, counts, strict=True)
+        ends = np.cumsum([0, *self.sizes_])
+        mine = [
+            places[(places >= first) & (places < last)] - first
+            for first, last in zip(ends[:-1], ends[1:], strict=True)
         ]
-        other.members_ = tuple(member for member, stays in zip(kept, stay, strict=True) if stays)
-        other.sizes_ = tuple(count for count, stays in zip(counts, stay, strict=True) if stays)
+        sized = list(zip(self.members_, mine, strict=True))
+        located = any(_shares(energy) for (_, energy), some in sized if len(some))
+        kept = [
+            ((name, energy.restricted(some)), len(some))
+            for (name, energy), some in sized
+            if len(some) or (located and energy.companion)
+        ]
+        other = copy(self)
+        # None may be left: then the backgrounds speak alone.
+        other.members_ = tuple(member for member, _ in kept)
+        other.sizes_ = tuple(size for _, size in kept)
         other.location = self.location if located else None
         return other
 
@@ -183,7 +183,7 @@ class Blend(BankEnergy):
 
     def width(self, n_features: int, n_answers: int) -> int:
         """Return how many numbers of each row inference needs: of all members together."""
-        return sum(energy.width(n_features, n_answers) for _, energy in self.members_)
+        return 1 + sum(energy.width(n_features, n_answers) for _, energy in self.members_)
 
 
 def _shares(energy: BankEnergy) -> bool:

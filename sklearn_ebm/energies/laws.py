@@ -215,6 +215,12 @@ def gibbs_law(
     factors = factors * (units.answer_unit[:, None] / np.sqrt(beta))
     scalar = means.shape[-1] == 1
     if minimum:
+        # What is absent in a row repeats what is present, which leaves the minimum as it is.
+        absent = np.isinf(levels)
+        if absent.any():
+            row = np.arange(len(levels))[:, None]
+            stands_in = np.where(absent, levels.argmin(axis=1)[:, None], np.arange(levels.shape[1]))
+            levels, means, factors = (part[row, stands_in] for part in (levels, means, factors))
         heights = -beta * levels
         if scalar:
             return GaussianEnvelope(heights, means[..., 0], factors[..., 0, 0])

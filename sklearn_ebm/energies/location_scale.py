@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.linear_model import Ridge
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._threads import Workers
@@ -144,7 +145,7 @@ class LocationScale(BankEnergy):
     Hall. https://doi.org/10.1201/9780203735268
     """
 
-    examples = ({}, {"n_estimators": 20})
+    examples = ({"base": Ridge(), "n_estimators": 20},)
     settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "scales")
     scales: Scales | None = None
 

@@ -136,7 +136,14 @@ class Memory(BankEnergy):
     array([-8., -8.])
     """
 
-    examples = ({"n_trees": 5}, {"n_trees": 5, "min_leaf_size": (2, 5), "max_features": 0.5})
+    examples = (
+        {"n_trees": 5},
+        {
+            "n_trees": 5, "min_leaf_size": (2, 5), "max_features": 0.5, "powers": 1.5,
+            "bandwidths": ((0.3, 0.02), (0.0, 0.1)), "base": "auto", "values": "residuals",
+            "cell": 0.5, "dropped": 0.1,
+        },
+    )  # fmt: skip
     settled = (*BankEnergy.settled, "stores")
     stores: tuple[Store, ...] = ()
 

@@ -137,7 +137,8 @@ class SoftMinimum(Elimination):
             # At a low temperature most exponents are far below any that counts. Denormal numbers
             # are slow: cut off before them, and taken off again, so that nothing stays nothing.
             floor, nothing = _floor(xp, weights)
-            weights *= self.beta
+            with np.errstate(over="ignore"):  # of energies that are as large as floats are
+                weights *= self.beta
             weights = overwriting(xp, "maximum", weights, floor)
             weights = overwriting(xp, "exp", weights)
             weights -= nothing
@@ -152,7 +153,8 @@ class SoftMinimum(Elimination):
         """
         apart = energies[..., 1] - energies[..., 0]
         if self.beta != 1:
-            apart *= self.beta
+            with np.errstate(over="ignore"):  # of energies that are as large as floats are
+                apart *= self.beta
         odds = overwriting(xp, "exp", overwriting(xp, "negative", xp.abs(apart)))
         total = odds + 1.0
 

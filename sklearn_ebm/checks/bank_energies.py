@@ -1,0 +1,323 @@
+"""Checks of an energy of continuous answers that is learnt by counting."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_ebm._bank_learning import members_of
+from sklearn_ebm._density_learning import LearnedDensity, Parts, learn_density
+from sklearn_ebm._members import Answers, Division
+from sklearn_ebm._watch import Watch
+from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
+from sklearn_ebm.energies import BankEnergy, Blend, LatentEnergy
+from sklearn_ebm.energies.banks import bank_of
+from sklearn_ebm.energies.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies.laws import Parabolas
+from sklearn_ebm.energies.units import FAR
+from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.losses import NLL
+
+# Answers of a row.
+OUTPUTS = (1, 2)
+
+# Rows, columns and folds of a case, and the least scale of each answer.
+ROWS, COLUMNS, FOLDS, FLOOR = 48, 3, 4, 0.05
+
+# Rows whose elements are integrated numerically, and steps to each deviation of a component.
+INTEGRATED, STEPS, REACH = 2, 40, 9
+
+# Of answers that are noise, the law of a row that has not seen its own likes it better than other
+# laws do in half of all pairs. That is so within 4 deviations of a mean of ROWS uniform numbers.
+LIKED = 0.5 + 4 / np.sqrt(12 * ROWS)
+
+
+class BankCase(NamedTuple):
+    """An energy, what it was learnt from, and what came of it.
+
+    Attributes
+    ----------
+    energy : BankEnergy
+        As it was before.
+    rows : UnitRows
+    folds : Folds
+    located : Located or None
+        Handed to energies that need a location.
+    learnt : BankEnergy
+    out_of_fold : list of Parabolas
+        Elements of the rows that judge.
+    """
+
+    energy: BankEnergy
+    rows: UnitRows
+    folds: Folds
+    located: Located | None
+    learnt: BankEnergy
+    out_of_fold: list[Parabolas]
+
+    def elements(self, places: Any = slice(None), energy: BankEnergy | None = None) -> Any:
+        """Return the elements of some of the rows, as if they were new ones."""
+        located = None if self.located is None else self.located.take(places)
+        return (energy or self.learnt).elements(self.rows.X[places], located)
+
+
+def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> None:
+    """Check that an energy keeps the promises of `sklearn_ebm.energies.BankEnergy`.
+
+    The energy is checked as it is and at each of its `examples`, with 48 rows; all of them judge,
+    or those of one fold. Where it has a `base`, it is handed a location, whatever that base is. A
+    blend needs members that are named, not "auto".
+
+    Parameters
+    ----------
+    energy : BankEnergy
+    outputs : sequence of int, default=(1, 2)
+        For how many answers of each row. An energy of a single answer is checked with ``(1,)``.
+
+    Raises
+    ------
+    AssertionError
+        At the first promise that is not kept; the message names the energy, what must hold, and
+        what was found.
+
+    Examples
+    --------
+    >>> from sklearn_ebm.checks import check_bank_energy
+    >>> from sklearn_ebm.energies import Memory
+    >>> check_bank_energy(Memory(n_trees=2))
+    """
+    inherits = isinstance(energy, BankEnergy)
+    demand(inherits, energy, "an energy must inherit from BankEnergy", "it does not")
+    for check_part in PART_CHECKS:
+        check_part(energy)
+    seen = set()
+    for setting in settings(energy):
+        if repr(setting) in seen:
+            continue
+        seen.add(repr(setting))
+        setting.validate()
+        for case in bank_energy_cases(_ready(setting), outputs):
+            for check in BANK_ENERGY_CHECKS:
+                check(case)
+
+
+def bank_energy_cases(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> Iterator[BankCase]:
+    """The energy learnt from answers that depend on the columns; all rows judge, or some."""
+    for n_outputs in outputs:
+        rng = np.random.RandomState(n_outputs)
+        X = rng.normal(size=(ROWS, COLUMNS))
+        y = np.sin(2 * X[:, :n_outputs]) + 0.3 * rng.normal(size=(ROWS, n_outputs))
+        y = (y - y.mean(axis=0)) / y.std(axis=0)
+        of_row = rng.permutation(ROWS) % FOLDS
+        rows = UnitRows(X, y, np.ones(ROWS))
+        for judged in (np.arange(ROWS), np.flatnonzero(of_row == 0)):
+            yield _learnt(energy, rows, Folds(of_row, judged))
+
+
+def _ready(energy: BankEnergy) -> BankEnergy:
+    """The energy, with its members where it is a blend."""
+    if not isinstance(energy, Blend):
+        return energy
+    named = energy.members != "auto"
+    demand(named, energy, "the members of a blend that is checked must be named", "they are not")
+    return energy.of(members_of(energy, _by_gradients))
+
+
+def _by_gradients(
+    energy: LatentEnergy, rows: Answers, divide: Division, rng: np.random.RandomState
+) -> LearnedDensity:
+    """A member of a blend after a few passes."""
+    parts = Parts(energy, NLL(), SoftMinimum(1.0), None, None)
+    return learn_density(
+        parts, rows, C=1.0, tol=1e-4, max_iter=3, start=None, rng=rng, watch=Watch((), None),
+        validation=None, divide=divide,
+    )  # fmt: skip
+
+
+def _learnt(energy: BankEnergy, rows: UnitRows, folds: Folds, seed: int = 0) -> BankCase:
+    """Learn it, with a location from elsewhere where it needs one."""
+    located = None
+    if energy.base is not None and not isinstance(energy, Blend):
+        said = 0.8 * np.sin(2 * rows.X[:, : rows.y.shape[1]])
+        located = Located(said, np.hstack([said, np.abs(said)]))
+    floor = np.full(rows.y.shape[1], FLOOR)
+    learnt, elements = energy.learnt(rows, folds, located, floor, np.random.RandomState(seed))
+    return BankCase(energy, rows, folds, located, learnt, elements)
+
+
+def check_elements(case: BankCase) -> None:
+    """As many elements out of fold as for new rows, one row for each row."""
+    energy, new = case.learnt, case.elements()
+    same = type(energy) is type(case.energy) and energy is not case.energy
+    demand(same, case.energy, "learnt must return a copy of the energy", f"it returns {energy!r}")
+    promise = "learnt and elements must return the same number of elements, one or more"
+    found = f"there are {len(case.out_of_fold)} and {len(new)}"
+    demand(len(case.out_of_fold) == len(new) > 0, energy, promise, found)
+    q = case.rows.y.shape[1]
+    for elements, n_rows in ((case.out_of_fold, len(case.folds.judged)), (new, ROWS)):
+        for element in elements:
+            z = element.levels.shape[-1]
+            expected = ((n_rows, z), (n_rows, z, q), (n_rows, z, q, q))
+            shapes = tuple(part.shape for part in element)
+            demand(shapes == expected, energy, f"elements must have shapes {expected}", f"{shapes}")
+            finite = np.isfinite(element.means).all() and np.isfinite(element.factors).all()
+            demand(finite, energy, "means and factors must be finite", "they are not")
+    width = energy.width(COLUMNS, q)
+    kept = isinstance(width, int) and width > 0
+    demand(kept, energy, "width must be a positive whole number", f"it is {width!r}")
+
+
+def check_normalised(case: BankCase) -> None:
+    """∫ Σ_z exp(−G) dy = 1 for each element and row, in closed form and numerically."""
+    q = case.rows.y.shape[1]
+    for element in (*case.out_of_fold, *case.elements()):
+        volume = np.diagonal(element.factors, axis1=-2, axis2=-1).prod(axis=-1)
+        mass = (np.exp(-element.levels) * volume).sum(axis=1) * (2 * np.pi) ** (0.5 * q)
+        promise = "elements must be normalised, ∫ Σ_z exp(−G) dy = 1"
+        demand_close(mass, 1.0, 1.0, case.learnt, promise, "of both numbers", 1e-7)
+        for row in range(INTEGRATED if q == 1 else 0):
+            total = _integral(element.take([row]))
+            demand_close(total, 1.0, 1.0, case.learnt, promise, "of both, numerically,", 1e-3)
+
+
+def _integral(element: Parabolas) -> float:
+    """∫ Σ_z exp(−G) dy of one row with one answer, on steps that suit each component."""
+    there = np.isfinite(element.levels[0])
+    steps = np.linspace(-REACH, REACH, 2 * REACH * STEPS + 1)
+    mean, scale = element.means[0, there, 0], element.factors[0, there, 0, 0]
+    y = np.unique(mean[:, None] + scale[:, None] * steps)
+    density = np.exp(-element.energies(y[None, :, None])[0]).sum(axis=1)
+    return float(0.5 * (density[1:] + density[:-1]) @ np.diff(y))
+
+
+def check_floor(case: BankCase) -> None:
+    """No scale is below the floor."""
+    for element in (*case.out_of_fold, *case.elements()):
+        diagonal = np.diagonal(element.factors, axis1=-2, axis2=-1)
+        least = diagonal[np.isfinite(element.levels)].min()
+        promise = f"no scale may be below the floor, {FLOOR:g}"
+        demand(least >= FLOOR * (1 - 1e-9), case.learnt, promise, f"one is {least:.6g}")
+
+
+def check_bank_rows(case: BankCase) -> None:
+    """Rows are independent of each other: blocks in another order give the same."""
+    whole, y = bank_of(case.elements(), case.rows.y), case.rows.y
+    order = np.random.RandomState(0).permutation(ROWS)
+    parts = np.split(order, [1, ROWS // 3])
+    mine = np.concatenate([bank_of(case.elements(part), y[part]) for part in parts])
+    promise = "rows must be independent, so that blocks in another order give the same"
+    size = 1.0 + np.abs(whole[order])
+    demand_close(mine, whole[order], size, case.learnt, promise, "of a log density", 1e-7)
+
+
+def check_far_rows(case: BankCase) -> None:
+    """Rows far away from all others have densities as well."""
+    far = np.full((2, COLUMNS), FAR) * [[1.0], [-1.0]]
+    located = None if case.located is None else case.located.take([0, 1])
+    for element in case.learnt.elements(far, located):
+        finite = np.isfinite(element.means).all() and np.isfinite(element.factors).all()
+        present = np.isfinite(element.levels).any(axis=1).all()
+        demand(finite and present, case.learnt, "far rows must have elements", "one has none")
+
+
+def check_bank_copies(case: BankCase) -> None:
+    """What was learnt is in clones and pickles too."""
+    mine, energy = bank_of(case.elements(), case.rows.y), case.learnt
+    ways: dict[str, Any] = {"clone": clone, "pickle": _pickled}
+    for how, copied in ways.items():
+        promise = f"a {how} of what was learnt must give the same elements"
+        promise += "; list it in `settled`" if how == "clone" else ""
+        try:
+            found = bank_of(case.elements(energy=copied(energy)), case.rows.y)
+        except Exception as error:
+            demand(False, energy, promise, f"that raises {type(error).__name__}: {error}")
+        demand_close(found, mine, 1.0, energy, promise, "of a log density", 0.0)
+
+
+def _pickled(energy: BankEnergy) -> BankEnergy:
+    """The energy with its state pickled; a class written in a notebook cannot be, by name."""
+    other: Any = copy(energy)
+    vars(other).clear()
+    other.__setstate__(pickle.loads(pickle.dumps(energy.__getstate__())))
+    return other
+
+
+def check_bank_inputs(case: BankCase) -> None:
+    """Nothing that is handed in is changed, and the same generator gives the same."""
+    # Rows in another order and a new energy, since this one has met the others before.
+    energy, rows = clone(case.energy), case.rows.take(np.arange(ROWS)[::-1])
+    state = dict(vars(energy))
+    handed = [*rows, case.folds.of_row, case.folds.judged]
+    before = [part.copy() for part in handed]
+    first = _learnt(energy, rows, case.folds)
+    handed += [part for part in (first.located or ()) if part is not None]
+    before += [part.copy() for part in handed[len(before) :]]
+    one = bank_of(first.elements(), rows.y)
+    kept = state == dict(vars(energy))
+    demand(kept, case.energy, "learnt must leave the energy itself as it is", "it is changed")
+    same = all(map(np.array_equal, before, handed))
+    demand(same, case.energy, "rows, folds and location must stay as they are", "one is changed")
+    again = _learnt(energy, rows, case.folds)
+    promise = "the same rows and the same generator must give the same"
+    other = bank_of(again.elements(), rows.y)
+    demand_close(one, other, 1.0, case.energy, promise, "of a log density", 1e-12)
+    judging = rows.y[case.folds.judged]
+    one, other = bank_of(first.out_of_fold, judging), bank_of(again.out_of_fold, judging)
+    demand_close(one, other, 1.0, case.energy, promise, "of a log density out of fold", 1e-12)
+
+
+def check_fold_is_left_out(case: BankCase) -> None:
+    """Out of fold, an energy without a location does not depend on the answers of the fold."""
+    if case.energy.base is not None:
+        return
+    fold = case.folds.of_row[case.folds.judged[0]]
+    own = case.folds.of_row == fold
+    moved = np.where(own[:, None], case.rows.y[::-1] + 3.0, case.rows.y)
+    after = _learnt(case.energy, case.rows._replace(y=moved), case.folds).out_of_fold
+    mine = own[case.folds.judged]
+    judging = case.rows.y[case.folds.judged]
+    one, other = bank_of(case.out_of_fold, judging)[mine], bank_of(after, judging)[mine]
+    promise = "out-of-fold elements must not depend on the answers of their fold"
+    size = 1.0 + np.abs(one)
+    demand_close(one, other, size, case.energy, promise, "of a log density", 1e-7)
+
+
+def check_own_answers_are_unknown(case: BankCase) -> None:
+    """Out of fold, the law of a row likes the row's own answer no better than other laws do.
+
+    Answers are noise. This finds out also whether scales have seen how far off a row is, and does
+    not need elements that are strictly independent of the answers of their fold: what combines
+    several opinions may know what others were told of them.
+    """
+    if len(case.folds.judged) < ROWS:
+        return
+    noise = np.random.RandomState(5).standard_t(4, size=case.rows.y.shape)
+    rows = case.rows._replace(y=noise / noise.std(axis=0))
+    elements = _learnt(case.energy, rows, case.folds).out_of_fold
+    promise = "out of fold, rows must not know their own answers"
+    for place, element in enumerate(elements):
+        # Of each answer under each law: laws are repeated, answers are tiled.
+        law = element.take(np.repeat(np.arange(ROWS), ROWS))
+        density = law.log_prob(np.tile(rows.y, (ROWS, 1))).reshape(ROWS, ROWS)
+        own = np.diagonal(density)
+        liked = (np.mean(density < own) + np.mean(density <= own)) / 2
+        found = f"element {place} makes them likelier than others do in {liked:.0%} of all pairs"
+        demand(liked < LIKED, case.energy, promise, found)
+
+
+BANK_ENERGY_CHECKS = (
+    check_elements,
+    check_normalised,
+    check_floor,
+    check_bank_rows,
+    check_far_rows,
+    check_bank_copies,
+    check_bank_inputs,
+    check_fold_is_left_out,
+    check_own_answers_are_unknown,
+)
