@@ -43,6 +43,7 @@ class GradientMember(BankEnergy):
     """
 
     companion = True
+    selective = True
     settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "params_", "sharper_")
     params_: Params
     sharper_: float

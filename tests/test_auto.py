@@ -93,9 +93,11 @@ def test_the_report_agrees_with_the_judgement(small, monkeypatch):
             [
                 place
                 for place, (name, _) in enumerate(blend.labels_)
-                if candidate == "blend" or name in (candidate, "backgrounds")
+                if name in (candidate, "backgrounds")
             ]
         )
+        if candidate == "blend":
+            places = _auto.needed(blend, judgement)
         # By hand: the prior of all other groups, and the mean over all rows.
         own = np.empty(n)
         for group in np.unique(groups):
@@ -133,14 +135,20 @@ def test_the_printed_table(small):
 # The choice
 
 
-def judged(gain, n_members=2, n=200):
-    """A blend of which two members are right for half of the rows each, by a given gain."""
+def blend_of(members):
+    """A blend of members with one element each, in units of which one is e."""
     blend = Blend()
-    blend.members_ = tuple((name, MEMORY) for name in "abc"[:n_members])
-    blend.sizes_ = (1,) * n_members
-    blend.seconds_ = dict.fromkeys("abc"[:n_members], 1.0)
+    blend.members_ = tuple((name, MEMORY) for name in members)
+    blend.sizes_ = (1,) * len(members)
+    blend.seconds_ = dict.fromkeys(members, 1.0)
     blend.backgrounds = Backgrounds(np.array([1.0, 3.0, 10.0]), 1, 1e-9)
     blend.units = Units(*np.zeros((2, 1)), np.zeros(1), np.array([np.e]), np.zeros(1))
+    return blend
+
+
+def judged(gain, n_members=2, n=200):
+    """A blend of which two members are right for half of the rows each, by a given gain."""
+    blend = blend_of("abc"[:n_members])
     log_density = np.full((n, n_members + 3), -50.0)
     log_density[:, :n_members] = 0.0
     log_density[: n // 2, 0] += gain
@@ -149,33 +157,49 @@ def judged(gain, n_members=2, n=200):
     return chosen_candidate(blend, judgement, np.arange(n) % 5, {})
 
 
-@pytest.mark.parametrize(("gain", "chosen"), [(1.0, "blend"), (0.1, "a"), (0.0, "a")])
+@pytest.mark.parametrize(("gain", "chosen"), [(1.0, "blend"), (0.15, "a"), (0.0, "a")])
 def test_a_blend_has_to_be_worth_it(gain, chosen):
     """With shares of one half, the blend gains log cosh(gain/2) nats over each member."""
-    name, report = judged(gain)
+    places, report = judged(gain)
     won = report.held_out_nll[1:].min() - report.held_out_nll[0]
     assert won == pytest.approx(np.log(np.cosh(gain / 2)), abs=1e-3)
     assert (won > _auto.WORTH) == (chosen == "blend")
-    assert name == report.chosen and name in ({"a", "b"} if chosen == "a" else {"blend"})
+    assert report.chosen in ({"a", "b"} if chosen == "a" else {"blend"})
+    members = {"a": [0], "b": [1], "blend": [0, 1]}[report.chosen]
+    assert places.tolist() == [*members, 2, 3, 4]
     # In the units of y, of which one is e.
     assert report.held_out_nll[1] == pytest.approx(1 - gain / 2, abs=1e-3)
     wanted = "better than" if chosen == "blend" else "a blend of all is not better by 0.005 nats"
     assert wanted in report.reason
 
 
+def test_members_that_bring_nothing_leave_the_blend():
+    """The third of three is never right: without it the rows that judge lose nothing."""
+    log_density = np.zeros((200, 6))
+    log_density[:100, 0], log_density[100:, 1] = 2.0, 2.0
+    log_density[:, 2:] = -5.0
+    judgement = Judgement(log_density, np.ones(200), np.repeat([0.0, 1e-9], 3))
+    blend = blend_of("abc")
+    assert _auto.needed(blend, judgement).tolist() == [0, 1, 3, 4, 5]
+
+
 def test_the_only_member_is_chosen():
-    name, report = judged(0.0, n_members=1)
-    assert (name, report.reason) == ("a", "the only one that was learnt")
+    places, report = judged(0.0, n_members=1)
+    assert (report.chosen, report.reason) == ("a", "the only one that was learnt")
+    assert places.tolist() == [0, 1, 2, 3]
     assert report.candidates == ("blend", "a")
 
 
 @pytest.mark.parametrize("chosen", ["blend", "memory", "experts", "location_scale"])
 def test_what_is_chosen_is_what_predicts(chosen, small, monkeypatch):
     def choose(blend, judgement, groups, skipped):
-        return chosen, chosen_candidate(blend, judgement, groups, skipped)[1]
+        every = np.arange(len(blend.labels_))
+        report = chosen_candidate(blend, judgement, groups, skipped)[1]
+        return every if chosen == "blend" else blend.places_of(chosen), report
 
     monkeypatch.setattr("sklearn_ebm._energy_learning.chosen_candidate", choose)
     monkeypatch.setattr("sklearn_ebm.energies.banks.LEAST_PRIOR", 0.0)
+    monkeypatch.setattr("sklearn_ebm.energies.banks.VANISHED", -1.0)
     reg = fit()
     heard = {name for name, _ in reg.energy_.labels_}
     everyone = {"memory", "experts", "location_scale"}

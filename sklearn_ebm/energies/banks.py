@@ -105,6 +105,8 @@ class BankEnergy(ConditionalEnergy):
         What rows that were not learnt from said of its elements.
     floor : ndarray of shape (q,) or None
         The least scale of each answer, in units.
+    selective : bool
+        Whether `elements` leaves out by itself what it no longer `speaks` for.
     companion : bool
         Whether the location of a blend listens to its `opinion`, besides those of regressors.
     out_of_fold : tuple of ndarray or None
@@ -116,6 +118,7 @@ class BankEnergy(ConditionalEnergy):
     settled: ClassVar[tuple[str, ...]] = (
         "units", "location", "backgrounds", "judgement", "spoken", "floor",
     )  # fmt: skip
+    selective: ClassVar[bool] = False
     companion: ClassVar[bool] = False
     out_of_fold: tuple[Array, Array] | None = None
     base: Any = None
@@ -172,8 +175,15 @@ class BankEnergy(ConditionalEnergy):
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for rows in units.
 
-        Only those that it `speaks` for, by rising numbers.
+        Where `selective`, only those that it `speaks` for, by rising numbers.
         """
+
+    def spoken_elements(self, X: Array, location: Located | None) -> list[Parabolas]:
+        """`elements` that have a prior."""
+        every = self.elements(X, location)
+        if self.spoken is None or self.selective:
+            return every
+        return [every[element] for element in self.spoken]
 
     def speaks(self, element: int) -> bool:
         """Whether it still gives an element."""
@@ -202,7 +212,7 @@ class BankEnergy(ConditionalEnergy):
 
     def elements_alone(self, X: Array) -> list[Parabolas]:
         """`elements`, with what its own location says."""
-        return self.elements(X, None if self.location is None else self.location(X))
+        return self.spoken_elements(X, None if self.location is None else self.location(X))
 
     def known(self, params: Params, X: Any) -> Parabolas:
         """All elements, with the prior ``params["log_prior"]``, as one mixture of each row.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from copy import copy
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,8 +95,7 @@ class Blend(BankEnergy):
         """
         ends = np.cumsum([0, *self.sizes_])
         mine = [
-            places[(places >= first) & (places < last)] - first
-            for first, last in zip(ends[:-1], ends[1:], strict=True)
+            places[(places >= first) & (places < last)] - first for first, last in pairwise(ends)
         ]
         sized = list(zip(self.members_, mine, strict=True))
         located = any(_shares(energy) for (_, energy), some in sized if len(some))
@@ -177,7 +177,7 @@ class Blend(BankEnergy):
             for (_, energy), size in zip(self.members_, self.sizes_, strict=True)
             if size
             for element in (
-                energy.elements(X, location) if _shares(energy) else energy.elements_alone(X)
+                energy.spoken_elements(X, location) if _shares(energy) else energy.elements_alone(X)
             )
         ]
 

@@ -146,6 +146,7 @@ class LocationScale(BankEnergy):
     """
 
     examples = ({"base": Ridge(), "n_estimators": 20},)
+    selective = True
     settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "scales")
     scales: Scales | None = None
 

@@ -144,6 +144,7 @@ class Memory(BankEnergy):
             "cell": 0.5, "dropped": 0.1,
         },
     )  # fmt: skip
+    selective = True
     settled = (*BankEnergy.settled, "stores")
     stores: tuple[Store, ...] = ()
 
