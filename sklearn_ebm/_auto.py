@@ -89,13 +89,13 @@ class TimeBudget(Progress):
 
 
 def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, ConditionalEnergy]]:
-    """Return the members of a blend that says nothing of them, those that cost least first."""
+    """Return the members of a blend that says nothing of them, in the order in which they are learnt."""
     experts = Experts(covariance="full" if n_outputs > 1 else "diagonal")
     if n_latents is not None:
         experts.n_latents = n_latents
     return [
-        ("memory", Memory()),
         ("experts", experts),
+        ("memory", Memory()),
         ("located_memory", Memory(base="auto", values="answers")),
         ("residual_memory", Memory(base="auto")),
         ("location_scale", LocationScale()),

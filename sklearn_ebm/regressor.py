@@ -90,7 +90,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         a decoder. None is the energy's own default.
     inference : {"marginal", "min"}, default="marginal"
         How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learnt
-        by its upper bound F, in which only the best latent value counts.
+        by its upper bound F, in which only the best latent value counts. Energies learnt by
+        counting are learnt by the free energy in any case; their minimum is that of the one element
+        that speaks most, which is coarse where several say nearly the same.
     beta : float or "auto", default=1.0
         Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
         at which rows that were not learnt from are most likely. The likelihood is learnt at β = 1,
@@ -269,7 +271,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     ) -> LatentEBMRegressor:
         """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
 
-        Ctrl-C after the first pass ends learning with what was learnt so far, and a warning.
+        Ctrl-C after the first pass ends learning by gradients with what was learnt so far, and a
+        warning; learning by counting is given up, and the estimator stays as it was.
 
         Parameters
         ----------
@@ -322,7 +325,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         seed = generator_and_seed(self.random_state)[1]
         held_out = self._given_rows(validation, rows.y.shape[1])
         rows, calibrating = self._calibrating(rows, seed)
-        self._refuse_without_held_out(rows, held_out)
+        if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
+            self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
         fraction = float(self.validation_fraction)
         leaves_out = self.early_stopping and held_out is None
