@@ -45,6 +45,7 @@ LAYERS = (
     ("classifier_cv",),
     ("regressor",),
     ("__init__",),
+    ("inspection",),
     ("compare",),
     ("__main__",),
 )
