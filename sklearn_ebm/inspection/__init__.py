@@ -3,4 +3,6 @@
 They draw with matplotlib, which ``pip install "sklearn_ebm[plot]"`` brings.
 """
 
-__all__: list[str] = []
+from sklearn_ebm.inspection.conditional_density import ConditionalDensityDisplay
+
+__all__ = ["ConditionalDensityDisplay"]
