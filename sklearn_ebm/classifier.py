@@ -191,9 +191,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     array([[0.119, 0.881]])
     """
 
-    _doc_link_module = "sklearn_ebm"
-    _doc_link_template = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/sklearn_ebm.{estimator_name}.html"
-
     _asked_energy: str
     _solver_memory: object
     _weight_unit: float

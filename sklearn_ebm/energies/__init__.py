@@ -15,6 +15,7 @@ from sklearn_ebm.energies.location_scale import LocationScale
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
+from sklearn_ebm.energies.responsibilities import Responsibilities
 from sklearn_ebm.energies.torch_module import TorchModule
 
 #: Every energy by its name.
@@ -77,5 +78,6 @@ __all__ = [
     "LocationScale",
     "Memory",
     "Prototypes",
+    "Responsibilities",
     "TorchModule",
 ]

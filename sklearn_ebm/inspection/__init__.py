@@ -4,5 +4,6 @@ They draw with matplotlib, which ``pip install "sklearn_ebm[plot]"`` brings.
 """
 
 from sklearn_ebm.inspection.conditional_density import ConditionalDensityDisplay
+from sklearn_ebm.inspection.latent import LatentDisplay
 
-__all__ = ["ConditionalDensityDisplay"]
+__all__ = ["ConditionalDensityDisplay", "LatentDisplay"]

@@ -52,7 +52,8 @@ def plot_plane(
             f"latent=True marks the means of a mixture of Gaussians, but the law is a "
             f"{type(law).__name__}; pass latent=False, or predict with inference='marginal'."
         )
-    first, second = (np.linspace(*ends, resolution) for ends in _ranges(display, y_range))
+    ends = _ranges(display, y_range).tolist()
+    first, second = (np.linspace(low, high, resolution) for low, high in ends)
     grid = np.stack(np.meshgrid(first, second), axis=-1)
     log_density = law.logpdf(grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
     if quantity == "energy":

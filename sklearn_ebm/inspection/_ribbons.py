@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ def _partners(here: list[tuple[float, ...]], there: list[tuple[float, ...]]) -> 
         return False
     if len(here) == 1:
         return True
-    gaps = [b[0] - a[1] for row in (here, there) for a, b in zip(row, row[1:], strict=False)]
+    gaps = [b[0] - a[1] for row in (here, there) for a, b in pairwise(row)]
     moves = [max(abs(a[0] - b[0]), abs(a[1] - b[1])) for a, b in zip(here, there, strict=True)]
     overlaps = all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(here, there, strict=True))
     return overlaps or max(moves) <= min(gaps)

@@ -168,7 +168,7 @@ class ConditionalDensityDisplay:
             row, data = _row(X, x), _pairs(y)
             law = estimator.predict_distribution(row)
             rows: Any = row
-            place = {"y_label": _names_of_pair(y), "data": data}
+            place: dict[str, Any] = {"y_label": _names_of_pair(y), "data": data}
             kwargs["resolution"] = positive_integer("grid_resolution", grid_resolution)
         else:
             section = section_of(estimator, X, feature, others, grid_resolution)
@@ -296,8 +296,12 @@ class ConditionalDensityDisplay:
         if scale not in SCALES:
             raise ValueError(unknown_name("scale", scale, SCALES))
         self.figure_, (self.ax_,) = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.6))
-        self.density_ = self.modes_ = self.points_ = self.colorbar_ = None
-        self.latent_ = self.samples_ = None
+        self.density_: Any = None
+        self.modes_: Any = None
+        self.points_: Any = None
+        self.latent_: Any = None
+        self.samples_: Any = None
+        self.colorbar_: Any = None
         self.ribbons_: dict[float, Any] = {}
         self.quantiles_: list[Any] = []
         if isinstance(self.law, VectorDistribution):
@@ -364,12 +368,12 @@ class ConditionalDensityDisplay:
             if filled:
                 colour = colours[min(number, len(colours) - 1)]
                 artist: Any = PolyCollection(
-                    bands.polygons, facecolors=colour, edgecolors=colour, linewidths=0.4,
+                    list(bands.polygons), facecolors=colour, edgecolors=colour, linewidths=0.4,
                     label=label, zorder=1 + 0.01 * number,
                 )  # fmt: skip
             else:
                 artist = LineCollection(
-                    bands.edges, colors=OUTLINES[number % len(OUTLINES)], linewidths=1.4,
+                    list(bands.edges), colors=OUTLINES[number % len(OUTLINES)], linewidths=1.4,
                     label=label,
                 )  # fmt: skip
             self.ribbons_[level] = self.ax_.add_collection(artist)

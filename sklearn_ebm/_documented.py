@@ -1,0 +1,39 @@
+"""Where scikit-learn's HTML representation finds the documentation of our estimators and parts."""
+
+from __future__ import annotations
+
+import sys
+
+API = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/"
+
+
+def page_of(cls: type) -> str:
+    """The page of a class in the API reference, "" if it has none.
+
+    The reference documents what the package, or a module directly below it, names in `__all__`.
+
+    Examples
+    --------
+    >>> from sklearn_ebm import EBMClassifier
+    >>> from sklearn_ebm.losses import Hinge
+    >>> page_of(EBMClassifier), page_of(Hinge), page_of(dict)
+    ('sklearn_ebm.EBMClassifier', 'sklearn_ebm.losses.Hinge', '')
+    """
+    parts = cls.__module__.split(".")
+    for depth in (1, 2):
+        module = sys.modules.get(".".join(parts[:depth]))
+        if parts[0] == "sklearn_ebm" and cls.__name__ in getattr(module, "__all__", ()):
+            return f"{'.'.join(parts[:depth])}.{cls.__name__}"
+    return ""
+
+
+class Documented:
+    """A class whose documentation scikit-learn's representation links to; a mixin."""
+
+    _doc_link_module = "sklearn_ebm"
+    # A class of a user, or a part that is nobody's to choose, has no page, and no link.
+    _doc_link_template = "{link}"
+
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        page = page_of(type(self))
+        return {"link": f"{API}{page}.html" if page else ""}
