@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 API = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/"
 
@@ -37,3 +38,26 @@ class Documented:
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         page = page_of(type(self))
         return {"link": f"{API}{page}.html" if page else ""}
+
+
+class HoldsDocumented(Documented):
+    """An estimator whose representation shows the parts that it was given as objects; a mixin.
+
+    scikit-learn shows those that have a method `fit`, which ours have not.
+    """
+
+    def _sk_visual_block_(self) -> Any:
+        try:
+            from sklearn.utils._repr_html.estimator import _VisualBlock
+        except ImportError:  # before scikit-learn 1.8
+            from sklearn.utils._estimator_html_repr import _VisualBlock
+        params = self.get_params(deep=False)  # type: ignore[attr-defined]
+        parts = {name: value for name, value in params.items() if isinstance(value, Documented)}
+        if not parts:
+            return _VisualBlock("single", self, names=type(self).__name__, name_details=str(self))
+        return _VisualBlock(
+            "parallel",
+            list(parts.values()),
+            names=[f"{name}: {type(value).__name__}" for name, value in parts.items()],
+            name_details=[str(value) for value in parts.values()],
+        )
