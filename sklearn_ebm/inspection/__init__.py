@@ -3,4 +3,9 @@
 They draw with matplotlib, which ``pip install "sklearn_ebm[plot]"`` brings.
 """
 
-__all__: list[str] = []
+from sklearn_ebm.inspection.beta import BetaDisplay
+from sklearn_ebm.inspection.energy_gap import EnergyGapDisplay
+from sklearn_ebm.inspection.energy_surface import EnergySurfaceDisplay
+from sklearn_ebm.inspection.loss_shape import LossShapeDisplay
+
+__all__ = ["BetaDisplay", "EnergyGapDisplay", "EnergySurfaceDisplay", "LossShapeDisplay"]
