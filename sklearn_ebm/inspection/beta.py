@@ -9,8 +9,11 @@ import numpy as np
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import positive_integer, positive_number
 from sklearn_ebm.inference import SoftMinimum
-from sklearn_ebm.inspection._axes import COLOURS, LINES, MARKERS, pyplot, style_of, take_axes
+from sklearn_ebm.inspection._axes import COLOURS, LINES, pyplot, style_of, take_axes
 from sklearn_ebm.inspection._reading import Floats, Index, energies_and_answers, read
+
+# Areas of the points of reliability, in square points: of no rows, and of all rows on top of it.
+SMALLEST, LARGEST = 12.0, 400.0
 
 SCORES = {"log_loss": "log-loss (nats)", "brier": "Brier score", "calibration_error": "ECE"}
 
@@ -67,6 +70,8 @@ class BetaDisplay:
         Where confidence is accuracy.
     reliability_lines_ : dict of float to matplotlib Line2D
         Accuracy over mean confidence in each bin that has rows.
+    reliability_points_ : dict of float to matplotlib PathCollection
+        The same as points, the larger the more rows the bin has.
 
     See Also
     --------
@@ -302,7 +307,7 @@ class BetaDisplay:
         # A log-loss far above that of equal probabilities would flatten all else.
         uniform = np.log(self.energies.shape[1])
         top = max(value.min() for value in self.scores.values())
-        axis.set_ylim(0, max(1.5 * uniform, 1.3 * top))
+        axis.set_ylim(0, max(1.9 * uniform, 1.3 * top))
         axis.set_xscale("log")
         axis.set_xlabel("inverse temperature β (1 / units of the energy)")
         axis.set_ylabel("score, low is good")
@@ -314,19 +319,23 @@ class BetaDisplay:
         (self.diagonal_,) = axis.plot(
             [low, 1], [low, 1], color="0.5", linewidth=1.5, label="calibrated"
         )
-        self.reliability_lines_ = {}
+        self.reliability_lines_, self.reliability_points_ = {}, {}
         for number, beta in enumerate(self.reliability_betas):
-            confidence, accuracy, _ = self.reliability(beta)
-            own = style_of(number) | {"marker": MARKERS[number % len(MARKERS)]} | style
-            (self.reliability_lines_[beta],) = axis.plot(
-                confidence, accuracy, label=f"β = {beta:.3g}", **own
-            )
+            confidence, accuracy, count = self.reliability(beta)
+            own = style_of(number) | style
+            (self.reliability_lines_[beta],) = axis.plot(confidence, accuracy, **own)
+            self.reliability_points_[beta] = axis.scatter(
+                confidence, accuracy, s=SMALLEST + LARGEST * count / count.sum(),
+                label=f"β = {beta:.3g}", linewidths=0, zorder=3, **style_of(number, marker=True),
+            )  # fmt: skip
         axis.set_xlim(low - 0.02, 1.02)
         axis.set_ylim(-0.02, 1.02)
         axis.set_xlabel("confidence, mean of the bin")
         axis.set_ylabel("accuracy, share of the bin")
-        axis.set_title("reliability")
-        axis.legend()
+        axis.set_title("reliability; area: rows of the bin")
+        legend = axis.legend()
+        for handle in legend.legend_handles[1:]:
+            handle.set_sizes([60.0])
 
     def _scores_at(self, beta: float) -> dict[str, float]:
         rows = np.arange(len(self.answer))

@@ -18,6 +18,9 @@ from sklearn_ebm.inspection._reading import (
 # Gaps beyond these shares of the rows are counted in the outermost bins.
 TAILS = (0.002, 0.998)
 
+# Height of the picture in that of the highest bin: the legend stands above.
+HEADROOM = 1.5
+
 
 class EnergyGapDisplay:
     r"""Distribution of the energy gap: how much lower the right answer lies than any wrong one.
@@ -51,8 +54,8 @@ class EnergyGapDisplay:
     ax_ : matplotlib Axes
         Axes that it is drawn on.
     bins_ : ndarray of shape (n_bins + 1,)
-        Edges of the bins, the same for all sets. One of them is at 0. The first and the last bin
-        hold also what lies beyond.
+        Edges of the bins, the same for all sets. One of them is at 0; of a collapsed surface, a
+        bin is about 0. The first and the last bin hold also what lies beyond.
     shares_ : dict of str to ndarray of shape (n_bins,)
         Share of the rows in each bin; each sums to 1.
     histograms_ : dict of str to matplotlib StepPatch
@@ -282,9 +285,11 @@ class EnergyGapDisplay:
             )  # fmt: skip
         axis.set_xlabel("energy gap, lowest wrong − right (units of the energy)")
         axis.set_ylabel("share of the rows")
+        highest = max(share.max() for share in self.shares_.values())
+        axis.set_ylim(0, HEADROOM * highest)
         if self.has_collapsed:
             axis.set_title("collapsed: right and wrong answers have the same energy")
-        axis.legend()
+        axis.legend(loc="upper right")
         return self
 
     def _label(self, name: str) -> str:
@@ -296,7 +301,7 @@ class EnergyGapDisplay:
         return f"{name}: {', '.join(parts)}"
 
     def _edges(self, bins: Any) -> Floats:
-        """Edges of equal bins over most gaps, 0 and the margin; one of the edges is 0."""
+        """Edges of equal bins over most gaps, 0 and the margin."""
         if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2:
             raise ValueError(f"bins={bins!r} must be a whole number of at least 2.")
         gaps = np.concatenate(list(self.gaps.values()))
@@ -309,7 +314,8 @@ class EnergyGapDisplay:
             low, high = -reach, reach
         width = (high - low) / bins
         below, above = int(np.ceil(-low / width - 1e-9)), int(np.ceil(high / width + 1e-9))
-        return np.arange(-max(below, 1), max(above, 1) + 1) * width
+        edges = np.arange(-max(below, 1), max(above, 1) + 1) * width
+        return edges - width / 2 if self.has_collapsed else edges
 
 
 def _margins(margin: Any, n_answers: int) -> Floats | None:

@@ -11,6 +11,7 @@ from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.inspection._axes import (
     COLOUR_MAP,
     feature_names,
+    in_first_column,
     one_or_all,
     pyplot,
     style_of,
@@ -24,6 +25,7 @@ RESPONSES = ("all", "free_energy", "gap")
 LEVELS = 14
 # What lies beyond these shares of a surface does not stretch the scale of colours.
 TAILS = (0.01, 0.99)
+SMALLEST_POINT, LARGEST_POINT = 12.0, 30.0  # square points
 BEYOND = 0.08  # of the range of the data, on each side
 
 
@@ -360,7 +362,8 @@ class EnergySurfaceDisplay:
             return self._plot_lines(ax, surfaces, kwargs)
         solid = kind == "surface"
         self.figure_, axes = take_axes(
-            type(self).__name__, ax, len(surfaces), size=(3.6, 3.4), n_columns=n_columns,
+            type(self).__name__, ax, len(surfaces), size=(4.6, 4.4) if solid else (3.6, 3.4),
+            n_columns=n_columns,
             projection="3d" if solid else None,
         )  # fmt: skip
         self.ax_ = one_or_all(axes)
@@ -370,7 +373,8 @@ class EnergySurfaceDisplay:
             draw(axis, one, surface, levels[self._is_gap(one)], {"cmap": cmap} | kwargs)
             axis.set_title(self._title(one))
             axis.set_xlabel(self.names[0])
-            axis.set_ylabel(self.names[1])
+            if solid or ax is not None or in_first_column(axis):
+                axis.set_ylabel(self.names[1])
         self._draw_colorbars(axes, list(surfaces), solid)
         self._draw_legend(axes, new=ax is None)
         return self
@@ -404,8 +408,8 @@ class EnergySurfaceDisplay:
         masked = np.ma.masked_invalid(surface)
         style = {"extend": _extend(surface, levels)} | style
         self.surfaces_[response] = axis.contourf(*self.grid, masked, levels, **style)
-        self._draw_boundaries(axis, response, {})
-        self._draw_points(axis, response, {})
+        self._draw_boundaries(axis, response, {"colors": "white"})
+        self._draw_points(axis, response, {"edgecolors": "white"})
         axis.set_xlim(self.grid[0][[0, -1]])
         axis.set_ylim(self.grid[1][[0, -1]])
 
@@ -420,9 +424,11 @@ class EnergySurfaceDisplay:
         self.surfaces_[response] = axis.plot_surface(
             *np.meshgrid(*self.grid), heights, vmin=low, vmax=high, **style
         )
-        self._draw_boundaries(axis, response, {"zdir": "z", "offset": floor})
-        self._draw_points(axis, response, {"zs": floor, "depthshade": False})
+        self._draw_boundaries(axis, response, {"colors": "black", "offset": floor})
+        below = {"edgecolors": "black", "zs": floor, "depthshade": False}
+        self._draw_points(axis, response, below)
         axis.set_zlim(floor, high)
+        axis.set_box_aspect(None, zoom=0.85)  # so that its labels are inside
 
     def _draw_boundaries(self, axis: Any, response: Any, place: dict[str, Any]) -> None:
         """Borders: of the panel's answer, or of all answers but the last, which has no others."""
@@ -437,8 +443,7 @@ class EnergySurfaceDisplay:
             with np.errstate(invalid="ignore"):
                 apart = self.energies[..., number] - others
             if np.nanmin(apart) < 0 < np.nanmax(apart):  # it wins somewhere, and loses somewhere
-                style = {"colors": "white", "linewidths": 2.0}
-                drawn.append(axis.contour(*self.grid, apart, [0.0], **style, **place))
+                drawn.append(axis.contour(*self.grid, apart, [0.0], linewidths=2.0, **place))
 
     def _draw_points(self, axis: Any, response: Any, place: dict[str, Any]) -> None:
         """Data by class: in the panel of an answer, those of other classes are pale."""
@@ -446,14 +451,14 @@ class EnergySurfaceDisplay:
         if self.answer is None or self.points is None:
             return
         labels = self.classes.tolist()
-        size = float(np.clip(6000 / len(self.answer), 6, 26))
+        size = self._point_size()
         for number, label in enumerate(labels):
             mine = self.points[self.answer == number]
             if not len(mine):
                 continue
             pale = response in labels and response != label
             drawn[label] = axis.scatter(
-                *mine.T, s=size, alpha=0.25 if pale else 0.95, edgecolors="black", linewidths=0.5,
+                *mine.T, s=size, alpha=0.25 if pale else 0.95, linewidths=0.5,
                 label=str(label), **style_of(number, marker=True), **place,
             )  # fmt: skip
 
@@ -472,19 +477,25 @@ class EnergySurfaceDisplay:
         if self.answer is None:
             return
         # The panel of one answer has the others pale: the legend shows each where it is not.
+        labels = self.classes.tolist()
         handles: dict[Any, Any] = {}
         for response, drawn in self.points_.items():
             for label, artist in drawn.items():
-                if label not in handles or response == label:
+                if label not in handles or response not in labels or response == label:
                     handles[label] = artist
-        handles = {label: handles[label] for label in self.classes.tolist() if label in handles}
-        texts = [str(label) for label in handles]
+        artists = [handles[label] for label in labels if label in handles]
+        texts = [str(label) for label in labels if label in handles]
+        style = {"markerscale": float(np.sqrt(LARGEST_POINT / self._point_size()))}
         if new:
-            columns = min(len(texts), 4 * len(axes))
-            place = {"loc": "outside lower center", "ncols": columns}
-            self.legend_ = self.figure_.legend(list(handles.values()), texts, **place)
+            style |= {"loc": "outside lower center", "ncols": min(len(texts), 4 * len(axes))}
+            self.legend_ = self.figure_.legend(artists, texts, **style)
         else:
-            self.legend_ = axes[-1].legend(list(handles.values()), texts)
+            self.legend_ = axes[-1].legend(artists, texts, **style)
+
+    def _point_size(self) -> float:
+        """Area of a data point: smaller where there are many."""
+        count = 0 if self.answer is None else len(self.answer)
+        return float(np.clip(8000 / max(count, 1), SMALLEST_POINT, LARGEST_POINT))
 
     def _plot_lines(
         self, ax: Any, surfaces: dict[Any, Floats], style: dict[str, Any]

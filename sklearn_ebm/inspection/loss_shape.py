@@ -13,6 +13,7 @@ from sklearn_ebm.inspection._axes import (
     COLOUR_MAP,
     COLOURS,
     LINES,
+    in_first_column,
     one_or_all,
     pyplot,
     style_of,
@@ -241,11 +242,12 @@ class LossShapeDisplay:
             raise ValueError(f"kind={kind!r} needs two values or more of right and of wrong.")
         solid = kind == "surface"
         self.figure_, axes = take_axes(
-            type(self).__name__, ax, len(self.losses), size=(3.8, 3.7), n_columns=n_columns,
+            type(self).__name__, ax, len(self.losses), size=(4.2, 4.0) if solid else (3.7, 3.4),
+            n_columns=n_columns,
             projection="3d" if solid else None,
         )  # fmt: skip
         self.ax_ = one_or_all(axes)
-        levels = self._levels(max_value)
+        levels = self._levels(max_value, solid)
         for axis, name in zip(axes, self.losses, strict=True):
             if solid:
                 self._draw_surface(axis, name, levels, {"cmap": cmap} | kwargs)
@@ -253,21 +255,24 @@ class LossShapeDisplay:
                 self._draw_contour(axis, name, levels, arrows, {"cmap": cmap} | kwargs)
             axis.set_title(name)
             axis.set_xlabel("F(y), right answer")
-            axis.set_ylabel("F(ȳ), wrong answer")
+            if solid or ax is not None or in_first_column(axis):
+                axis.set_ylabel("F(ȳ), wrong answer")
         self.colorbar_ = self.figure_.colorbar(
             self.surfaces_[name], ax=list(axes), shrink=0.8, label="value of the loss",
             **({"pad": 0.1} if solid else {}),
         )  # fmt: skip
         return self
 
-    def _levels(self, max_value: float | None) -> Floats:
+    def _levels(self, max_value: float | None, solid: bool) -> Floats:
         """Levels of the values, the same for all losses."""
         values = np.concatenate([value.ravel() for value in self.values.values()])
         values = values[np.isfinite(values)]
         if not values.size:
             raise ValueError("The losses have no finite value at these energies; choose others.")
         low = float(min(values.min(), 0.0))
-        top = float(min(values.max(), 2 * np.quantile(values, 0.75)))
+        top = float(values.max())
+        if not solid:  # a few large values would leave one colour for all others
+            top = min(top, 2 * float(np.quantile(values, 0.75)))
         high = top if max_value is None else max_value
         return np.linspace(low, high if high > low else low + 1.0, LEVELS + 1)
 
@@ -296,16 +301,27 @@ class LossShapeDisplay:
         axis.set_ylim(self.wrong[0], self.wrong[-1])
         axis.set_aspect("equal")
 
-    def _draw_lines(self, axis: Any, name: str) -> None:
-        ends = self.right[[0, -1]]
+    def _draw_lines(self, axis: Any, name: str, levels: Floats | None = None) -> None:
         (self.equal_[name],) = axis.plot(
-            ends, ends, color=COLOURS[1], linewidth=2, linestyle=LINES[1], label="F(y) = F(ȳ)"
-        )
+            *self._line(name, 0.0, levels), color=COLOURS[1], linewidth=2, linestyle=LINES[1],
+            label="F(y) = F(ȳ)", zorder=3,
+        )  # fmt: skip
         margin = _margin_of(self.losses[name])
         if margin:
             (self.margins_[name],) = axis.plot(
-                ends, ends + margin, color=COLOURS[4], linewidth=2, label=f"margin {margin:g}"
-            )
+                *self._line(name, margin, levels), color=COLOURS[4], linewidth=2,
+                label=f"margin {margin:g}", zorder=3,
+            )  # fmt: skip
+
+    def _line(self, name: str, margin: float, levels: Floats | None) -> tuple[Floats, ...]:
+        """The line F(ȳ) = F(y) + m within the picture, with the values on it in a solid one."""
+        low = max(self.right[0], self.wrong[0] - margin)
+        high = max(low, min(self.right[-1], self.wrong[-1] - margin))
+        right = np.linspace(low, high, 101)
+        if levels is None:
+            return right, right + margin
+        value = _evaluate(self.losses[name], right, right + margin)[0]
+        return right, right + margin, np.clip(value, levels[0], levels[-1])
 
     def _draw_surface(self, axis: Any, name: str, levels: Floats, style: dict[str, Any]) -> None:
         right, wrong = np.meshgrid(self.right, self.wrong)
@@ -313,7 +329,10 @@ class LossShapeDisplay:
         style = {"rcount": 40, "ccount": 40, "linewidth": 0.2, "edgecolor": "0.3"} | style
         limits = {"vmin": levels[0], "vmax": levels[-1]}
         self.surfaces_[name] = axis.plot_surface(right, wrong, value, **limits, **style)
+        axis.computed_zorder = False  # the lines lie on the surface, and are seen
+        self._draw_lines(axis, name, levels)
         axis.set_zlim(levels[0], levels[-1])
+        axis.set_box_aspect(None, zoom=0.85)  # so that its labels are inside
 
     def _plot_curves(self, ax: Any, held: float, style: dict[str, Any]) -> LossShapeDisplay:
         self.figure_, self.ax_ = take_axes(type(self).__name__, ax, 2, size=(6.4, 3.4), n_columns=1)
