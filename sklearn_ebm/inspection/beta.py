@@ -13,7 +13,7 @@ from sklearn_ebm.inspection._axes import COLOURS, LINES, pyplot, style_of, take_
 from sklearn_ebm.inspection._reading import Floats, Index, energies_and_answers, read
 
 # Areas of the points of reliability, in square points: of no rows, and of all rows on top of it.
-SMALLEST, LARGEST = 12.0, 400.0
+SMALLEST, LARGEST = 12.0, 150.0
 
 SCORES = {"log_loss": "log-loss (nats)", "brier": "Brier score", "calibration_error": "ECE"}
 

@@ -428,7 +428,7 @@ class EnergySurfaceDisplay:
         below = {"edgecolors": "black", "zs": floor, "depthshade": False}
         self._draw_points(axis, response, below)
         axis.set_zlim(floor, high)
-        axis.set_box_aspect(None, zoom=0.85)  # so that its labels are inside
+        axis.set_box_aspect(None, zoom=0.8)  # so that its labels are inside
 
     def _draw_boundaries(self, axis: Any, response: Any, place: dict[str, Any]) -> None:
         """Borders: of the panel's answer, or of all answers but the last, which has no others."""
@@ -485,7 +485,7 @@ class EnergySurfaceDisplay:
                     handles[label] = artist
         artists = [handles[label] for label in labels if label in handles]
         texts = [str(label) for label in labels if label in handles]
-        style = {"markerscale": float(np.sqrt(LARGEST_POINT / self._point_size()))}
+        style: dict[str, Any] = {"markerscale": float(np.sqrt(LARGEST_POINT / self._point_size()))}
         if new:
             style |= {"loc": "outside lower center", "ncols": min(len(texts), 4 * len(axes))}
             self.legend_ = self.figure_.legend(artists, texts, **style)

@@ -333,6 +333,7 @@ class LossShapeDisplay:
         self._draw_lines(axis, name, levels)
         axis.set_zlim(levels[0], levels[-1])
         axis.set_box_aspect(None, zoom=0.85)  # so that its labels are inside
+        axis.view_init(elev=30, azim=130)  # up the slope, from where the right answer is low
 
     def _plot_curves(self, ax: Any, held: float, style: dict[str, Any]) -> LossShapeDisplay:
         self.figure_, self.ax_ = take_axes(type(self).__name__, ax, 2, size=(6.4, 3.4), n_columns=1)
