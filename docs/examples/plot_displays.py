@@ -35,9 +35,9 @@ plt.show()
 # %%
 # Energies
 # --------
-# :class:`~sklearn_ebm.inspection.EnergySurfaceDisplay` draws the energy of each answer, and the free
-# energy, over two features or the plane of two principal components. Names and units of the axes
-# come from the data frame; a pipeline is read through to the classifier at its end.
+# :class:`~sklearn_ebm.inspection.EnergySurfaceDisplay` draws the energy of each answer, and the
+# free energy, over two features or the plane of two principal components. Names and units of the
+# axes come from the data frame; a pipeline is read through to the classifier at its end.
 
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
@@ -49,7 +49,6 @@ from sklearn_ebm.inspection import EnergySurfaceDisplay
 
 X, y = load_wine(return_X_y=True, as_frame=True)
 y = y.map({0: "Barolo", 1: "Grignolino", 2: "Barbera"})
-columns = ["alcohol", "color_intensity"]
 two = X[columns].rename(
     columns={"alcohol": "alcohol (% vol)", "color_intensity": "colour intensity"}
 )
@@ -58,8 +57,8 @@ X_train, X_test, y_train, y_test = train_test_split(two, y, stratify=y, random_s
 model = make_pipeline(
     StandardScaler(), EBMClassifier("kernel", loss="square_square", beta="auto", C=10.0)
 )
-model.fit(X_train, y_train)
-EnergySurfaceDisplay.from_estimator(model, X_train, y_train)
+model.fit(X, y)
+EnergySurfaceDisplay.from_estimator(model, X, y)
 plt.show()
 
 # %%
@@ -68,7 +67,7 @@ plt.show()
 # the gap between the two lowest energies, which is 0 on the borders:
 
 EnergySurfaceDisplay.from_estimator(
-    model, X_train, y_train, kind="surface", response=["Grignolino", "free_energy", "gap"]
+    model, X, y, kind="surface", response=["Grignolino", "free_energy", "gap"]
 )
 plt.show()
 
@@ -76,17 +75,22 @@ plt.show()
 # Gaps
 # ----
 # :class:`~sklearn_ebm.inspection.EnergyGapDisplay` shows how much lower the right answer lies than
-# the lowest wrong one. Left of 0 are the errors; left of the dashed line are rows that the loss is
-# not content with. On the right, the same model learnt with next to no freedom: the penalty is so
-# strong that all answers have nearly the same energy.
+# the lowest wrong one, for handwritten digits. Left of 0 are the errors; left of the dashed line are
+# rows that the loss is not content with. The hinge pulls rows to the margin and lets go of them
+# there: hence the peak of the training rows. On the right the same model with so strong a penalty
+# that all answers have nearly the same energy: next to its margin, the surface has collapsed.
+
+from sklearn.datasets import load_digits
 
 from sklearn_ebm.inspection import EnergyGapDisplay
 
-stiff = make_pipeline(StandardScaler(), EBMClassifier("linear", loss="hinge", C=1e-5))
-stiff.fit(X_train, y_train)
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.5, random_state=0)
+model = EBMClassifier(loss="hinge", beta="auto").fit(X_train, y_train)
+stiff = EBMClassifier(loss="hinge", C=1e-6).fit(X_train, y_train)
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-for axis, (title, one) in zip(axes, {"learnt": model, "too stiff": stiff}.items(), strict=True):
+for axis, (title, one) in zip(axes, {"C = 1": model, "C = 1e-6": stiff}.items(), strict=True):
     EnergyGapDisplay.from_estimator(one, X_train, y_train, X_test, y_test, ax=axis)
     axis.set_title(title)
 plt.show()
@@ -97,14 +101,14 @@ plt.show()
 # The inverse temperature turns energies into probabilities and leaves the answer as it is.
 # :class:`~sklearn_ebm.inspection.BetaDisplay` draws the scores that can choose it, and the
 # reliability at three of them: below the grey line the model is too sure of itself, above it too
-# modest.
+# modest. The larger a point, the more rows are in it.
 
 from sklearn_ebm.inspection import BetaDisplay
 
-display = BetaDisplay.from_estimator(model, X_test, y_test, n_bins=6)
+display = BetaDisplay.from_estimator(model, X_test, y_test)
 plt.show()
 print(f"beta_ {display.beta:.2f}, least log-loss of the test rows at {display.best_beta:.2f}")
 
 # %%
-# ``beta="auto"`` has chosen its β on held-out folds of the training rows. The log-loss of the test
-# rows is nearly flat there. A quarter of it is too modest, the fourfold is too sure.
+# ``beta="auto"`` has chosen its β on held-out folds of the training rows, near the least log-loss of
+# the test rows. A quarter of it is too modest, the fourfold is too sure.

@@ -18,6 +18,9 @@ from sklearn_ebm.inspection._reading import (
 # Gaps beyond these shares of the rows are counted in the outermost bins.
 TAILS = (0.002, 0.998)
 
+# Fewest and most bins, where their number is not given.
+BINS = (10, 40)
+
 # Height of the picture in that of the highest bin: the legend stands above.
 HEADROOM = 1.5
 
@@ -240,15 +243,16 @@ class EnergyGapDisplay:
         )
         return display.plot(ax, **kwargs) if draw else display
 
-    def plot(self, ax: Any = None, *, bins: int = 40, **kwargs: Any) -> EnergyGapDisplay:
+    def plot(self, ax: Any = None, *, bins: int | None = None, **kwargs: Any) -> EnergyGapDisplay:
         """Draw the distributions.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
-        bins : int, default=40
-            About how many bins; one edge is always at 0.
+        bins : int, default=None
+            About how many bins. None means twice the square root of the rows of the smallest set,
+            between 10 and 40.
         **kwargs : dict
             Settings of ``Axes.stairs`` for all distributions, such as ``alpha``.
 
@@ -302,6 +306,9 @@ class EnergyGapDisplay:
 
     def _edges(self, bins: Any) -> Floats:
         """Edges of equal bins over most gaps, 0 and the margin."""
+        if bins is None:
+            fewest = min(len(gap) for gap in self.gaps.values())
+            bins = int(np.clip(2 * np.sqrt(fewest), *BINS))
         if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2:
             raise ValueError(f"bins={bins!r} must be a whole number of at least 2.")
         gaps = np.concatenate(list(self.gaps.values()))

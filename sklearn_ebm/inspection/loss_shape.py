@@ -265,6 +265,8 @@ class LossShapeDisplay:
 
     def _levels(self, max_value: float | None, solid: bool) -> Floats:
         """Levels of the values, the same for all losses."""
+        from matplotlib.ticker import MaxNLocator
+
         values = np.concatenate([value.ravel() for value in self.values.values()])
         values = values[np.isfinite(values)]
         if not values.size:
@@ -274,7 +276,8 @@ class LossShapeDisplay:
         if not solid:  # a few large values would leave one colour for all others
             top = min(top, 2 * float(np.quantile(values, 0.75)))
         high = top if max_value is None else max_value
-        return np.linspace(low, high if high > low else low + 1.0, LEVELS + 1)
+        levels: Any = MaxNLocator(LEVELS).tick_values(low, high if high > low else low + 1.0)
+        return np.asarray(levels, dtype=np.float64)
 
     def _draw_contour(
         self, axis: Any, name: str, levels: Floats, arrows: bool, style: dict[str, Any]
