@@ -40,7 +40,6 @@ plt.show()
 # axes come from the data frame; a pipeline is read through to the classifier at its end.
 
 from sklearn.datasets import load_wine
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -49,10 +48,7 @@ from sklearn_ebm.inspection import EnergySurfaceDisplay
 
 X, y = load_wine(return_X_y=True, as_frame=True)
 y = y.map({0: "Barolo", 1: "Grignolino", 2: "Barbera"})
-two = X[columns].rename(
-    columns={"alcohol": "alcohol (% vol)", "color_intensity": "colour intensity"}
-)
-X_train, X_test, y_train, y_test = train_test_split(two, y, stratify=y, random_state=0)
+X = X[["alcohol", "color_intensity"]].set_axis(["alcohol (% vol)", "colour intensity"], axis=1)
 
 model = make_pipeline(
     StandardScaler(), EBMClassifier("kernel", loss="square_square", beta="auto", C=10.0)
@@ -75,12 +71,13 @@ plt.show()
 # Gaps
 # ----
 # :class:`~sklearn_ebm.inspection.EnergyGapDisplay` shows how much lower the right answer lies than
-# the lowest wrong one, for handwritten digits. Left of 0 are the errors; left of the dashed line are
-# rows that the loss is not content with. The hinge pulls rows to the margin and lets go of them
+# the lowest wrong one, for handwritten digits. Left of 0 are the errors; left of the dashed line
+# are rows that the loss is not content with. The hinge pulls rows to the margin and lets go of them
 # there: hence the peak of the training rows. On the right the same model with so strong a penalty
 # that all answers have nearly the same energy: next to its margin, the surface has collapsed.
 
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from sklearn_ebm.inspection import EnergyGapDisplay
 
@@ -110,5 +107,5 @@ plt.show()
 print(f"beta_ {display.beta:.2f}, least log-loss of the test rows at {display.best_beta:.2f}")
 
 # %%
-# ``beta="auto"`` has chosen its β on held-out folds of the training rows, near the least log-loss of
-# the test rows. A quarter of it is too modest, the fourfold is too sure.
+# ``beta="auto"`` has chosen its β on held-out folds of the training rows, near the least log-loss
+# of the test rows. A quarter of it is too modest, the fourfold is too sure.

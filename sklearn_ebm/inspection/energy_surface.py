@@ -362,7 +362,7 @@ class EnergySurfaceDisplay:
             return self._plot_lines(ax, surfaces, kwargs)
         solid = kind == "surface"
         self.figure_, axes = take_axes(
-            type(self).__name__, ax, len(surfaces), size=(4.6, 4.4) if solid else (3.6, 3.4),
+            type(self).__name__, ax, len(surfaces), size=(4.6, 3.8) if solid else (3.6, 3.4),
             n_columns=n_columns,
             projection="3d" if solid else None,
         )  # fmt: skip
