@@ -237,7 +237,7 @@ def test_a_surface_holds_the_energies_of_the_model():
 def test_the_border_is_where_predictions_change():
     display = EnergySurfaceDisplay.from_estimator(MODEL, X, Y, features=(0, 1))
     (border,) = display.boundaries_["class 1"]
-    corners = np.concatenate([path.vertices for path in border.get_paths()])
+    corners = np.concatenate(border.allsegs[0])
     rows = np.column_stack([corners, np.full(len(corners), X[:, 2].mean())])
     energies = MODEL.energies(rows)
     others = np.delete(energies, 1, axis=1).min(axis=1)

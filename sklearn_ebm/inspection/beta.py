@@ -29,8 +29,8 @@ class BetaDisplay:
     the log-loss :math:`-\log p(y \mid x)` and the Brier score
     :math:`\sum_{y'} (p(y' \mid x) - [y' = y])^2`, for two classes half of that, as in scikit-learn.
     The expected calibration error sorts the rows into bins by their confidence
-    :math:`c = \max_y p(y \mid x)`, and is the mean over rows of |accuracy − mean confidence| of
-    their bin. It is no proper score: it says how honest the confidence is, not how much it says.
+    :math:`c = \max_y p(y \mid x)`, and is the mean over rows of how far the accuracy in their bin is
+    from the mean confidence there. It is no proper score: a model that says little can be honest.
 
     It is made by `from_estimator` or `from_energies`.
 
@@ -203,7 +203,7 @@ class BetaDisplay:
         classes : array-like of shape (k,), default=None
             Labels of the columns; None means 0, 1, ..., k − 1.
         betas : array-like, default=None
-            Inverse temperatures; None means 61 from a hundredth to a hundredfold of `beta`, or of
+            Inverse temperatures; None means 61 from a hundredth to a hundredfold of ``beta``, or of
             the inverse spread of the energies of a row.
         beta : float, default=None
             The β to mark.

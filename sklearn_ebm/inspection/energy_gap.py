@@ -268,6 +268,9 @@ class EnergyGapDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        pyplot(type(self).__name__)
+        from matplotlib.colors import to_rgba
+
         self.bins_ = self._edges(bins)
         self.figure_, axes = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.2))
         self.ax_ = axis = one_or_all(axes)
@@ -276,7 +279,8 @@ class EnergyGapDisplay:
             inside = np.clip(gap, self.bins_[0], self.bins_[-1])
             self.shares_[name] = np.histogram(inside, self.bins_)[0] / len(gap)
             colour = COLOURS[number]
-            style = {"fill": True, "facecolor": (colour, 0.3), "edgecolor": colour, "linewidth": 2}
+            face = to_rgba(colour, 0.3)
+            style = {"fill": True, "facecolor": face, "edgecolor": colour, "linewidth": 2}
             self.histograms_[name] = axis.stairs(
                 self.shares_[name], self.bins_, label=self._label(name), **(style | kwargs)
             )
