@@ -71,6 +71,12 @@ def take_axes(
     return axes[0].figure, axes
 
 
+def in_first_column(axis: Any) -> bool:
+    """Whether an axes stands at the left of its grid; one outside of a grid does."""
+    place = axis.get_subplotspec()
+    return place is None or bool(place.is_first_col())
+
+
 def one_or_all(axes: npt.NDArray[Any]) -> Any:
     """The axes itself where there is one, as scikit-learn's displays have it; else the array."""
     return axes[0] if len(axes) == 1 else axes
