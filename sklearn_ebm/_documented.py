@@ -49,7 +49,7 @@ class HoldsDocumented(Documented):
     def _sk_visual_block_(self) -> Any:
         try:
             from sklearn.utils._repr_html.estimator import _VisualBlock
-        except ImportError:  # before scikit-learn 1.8
+        except ImportError:  # before scikit-learn 1.7
             from sklearn.utils._estimator_html_repr import _VisualBlock
         params = self.get_params(deep=False)  # type: ignore[attr-defined]
         parts = {name: value for name, value in params.items() if isinstance(value, Documented)}

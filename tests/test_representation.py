@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from numpydoc.docscrape import NumpyDocString
 from sklearn.base import BaseEstimator, estimator_html_repr
 
 import sklearn_ebm
@@ -18,6 +17,8 @@ from sklearn_ebm._documented import API, page_of
 from sklearn_ebm.energies import MLP, Blend, Energy, Experts, Linear, Prototypes
 from sklearn_ebm.losses import Hinge
 from sklearn_ebm.solvers import LBFGS
+
+NumpyDocString = pytest.importorskip("numpydoc.docscrape").NumpyDocString
 
 INDEX = Path(__file__).parents[1] / "docs" / "api" / "index.md"
 SMALL = Experts(n_members=1, hidden_layer_sizes=(4,))

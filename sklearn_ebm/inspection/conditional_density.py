@@ -361,7 +361,9 @@ class ConditionalDensityDisplay:
         assert self.x is not None
         from matplotlib.collections import LineCollection, PolyCollection
 
-        colours = RIBBON_COLOURS[1 :: 2 if len(self.regions) < 3 else 1]
+        # One region in the middle of the scale, two apart from each other, more of them in a row.
+        first, step = {1: (2, 1), 2: (1, 2)}.get(len(self.regions), (0, 1))
+        colours = RIBBON_COLOURS[first::step]
         for number, (level, region) in enumerate(self.regions.items()):
             bands = bands_of(self.x, region, limits)
             label = f"region of {100 * level:g} %"
