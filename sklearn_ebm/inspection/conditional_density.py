@@ -370,7 +370,7 @@ class ConditionalDensityDisplay:
             if filled:
                 colour = colours[min(number, len(colours) - 1)]
                 artist: Any = PolyCollection(
-                    list(bands.polygons), facecolors=colour, edgecolors=colour, linewidths=0.4,
+                    list(bands.polygons), facecolors=colour, edgecolors=colour, linewidths=0.8,
                     label=label, zorder=1 + 0.01 * number,
                 )  # fmt: skip
             else:
