@@ -18,10 +18,18 @@ from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.distributions import ConditionalDistribution, Modes, VectorRegion
 from sklearn_ebm.distributions.base import join_rows, probability
 from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.responsibilities import (
+    Responsibilities,
+    posterior_shares,
+    prior_shares,
+)
 from sklearn_ebm.inference import INFERENCES, Elimination
 
 # Rows whose laws are held at a time.
 LAWS_AT_A_TIME = 16_384
+
+# Draws of each row where the share of a latent value has no closed form.
+N_DRAWS = 500
 
 PREDICTIONS = ("mode", "mean", "median")
 
@@ -137,6 +145,62 @@ class Densities:
             with np.errstate(over="ignore"):
                 latent = self.energy_.known(self.params_, rows[part]).energies(units)
             yield np.minimum(latent, np.finfo(latent.dtype).max)
+
+    def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:
+        """Which latent value speaks for which row.
+
+        Without y it is π_z(x), how often z is meant at x; with y it is r_z(x, y), how much z counts
+        for that answer. Both are derivatives: r_z = ∂F/∂G_z, and π_z its mean over p(y | x).
+
+        .. code-block:: none
+
+            r_z(x, y) = exp(−βG(x, y, z)) / Σ_z' exp(−βG(x, y, z'))    inference="marginal"
+                      = 1 for the z of lowest energy, else 0           inference="min"
+            π_z(x)    = ∫ r_z(x, y) p(y | x) dy
+
+        Latent values that only serve the form of one speaker, widths and stored rows, are summed
+        over.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, q), default=None
+            One answer for each row. With ``inference="min"`` and without y the integral is a mean
+            over 500 seeded draws.
+
+        Returns
+        -------
+        Responsibilities
+            ``labels``, k of them, and ``shares`` of shape (n, k).
+        """
+        rows = self._rows(X)
+        minimum = not INFERENCES.accepts(self.inference, "beta")
+        answers = None if y is None else self._one_answer(y, len(rows))
+        if answers is None and minimum:
+            drawn = self._law(rows).sample(N_DRAWS, random_state=0)
+            answers = drawn.reshape(len(rows), N_DRAWS, self.n_outputs_)
+        labels: tuple[tuple[str, int], ...] = ()
+        shares = []
+        width = self.energy_.width(rows.shape[1], self.n_outputs_)
+        depth = 1 if answers is None else answers.shape[1]
+        for part in row_slices(len(rows), width * depth):
+            labels, groups = zip(*self.energy_.speakers(self.params_, rows[part]), strict=True)
+            if answers is None:
+                shares.append(prior_shares(groups, self.beta_))
+                continue
+            units = self.energy_.represented_answers(answers[part])
+            each = posterior_shares(groups, units, self.beta_, minimum=minimum)
+            shares.append(each.mean(axis=1))
+        return Responsibilities(labels, np.concatenate(shares))
+
+    def _one_answer(self, y: Any, n_rows: int) -> Array:
+        answers, single = self._candidates(y, n_rows)
+        if not single:
+            raise ValueError(
+                f"y.shape == {np.shape(y)}, but latent_responsibilities takes one answer of each "
+                "row; repeat the rows of X for several."
+            )
+        return answers
 
     def predict_distribution(self, X: Any) -> ConditionalDistribution:
         """Return p(y | x) = exp(−βF(x, y))/Z(x), a density for each row.

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from sklearn_ebm._documented import HoldsDocumented
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
@@ -38,7 +39,7 @@ class Parts(NamedTuple):
     solver: Solver | None
 
 
-class TakesParts(BaseEstimator):
+class TakesParts(HoldsDocumented, BaseEstimator):
     """What estimators made of parts have in common: tags, and parameters of parts."""
 
     def __sklearn_tags__(self) -> Any:

@@ -133,6 +133,10 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         difference.
     intercept_ : ndarray of shape (1,) or (k,)
         Intercepts, likewise.
+    prototypes_ : ndarray of shape (k, m, d)
+        Prototypes of each class, of ``energy="prototypes"``.
+    metric_ : ndarray of shape (d,) or (d, d)
+        The metric A of such an energy, where it is learnt.
     params_ : dict of str to ndarray
         All parameters of the energy, one vector for each class also when there are two.
     beta_ : float
@@ -190,9 +194,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     >>> clf.predict_proba([[1.0]]).round(3)
     array([[0.119, 0.881]])
     """
-
-    _doc_link_module = "sklearn_ebm"
-    _doc_link_template = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/sklearn_ebm.{estimator_name}.html"
 
     _asked_energy: str
     _solver_memory: object

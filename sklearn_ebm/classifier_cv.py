@@ -192,9 +192,6 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     array([[0.119, 0.881]])
     """
 
-    _doc_link_module = "sklearn_ebm"
-    _doc_link_template = EBMClassifier._doc_link_template
-
     def __init__(
         self,
         energy: str | Energy = "linear",

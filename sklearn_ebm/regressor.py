@@ -199,9 +199,6 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     (array([[-0.5,  1.5]]), array([[0.5, 0.5]]))
     """
 
-    _doc_link_module = "sklearn_ebm"
-    _doc_link_template = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/sklearn_ebm.{estimator_name}.html"
-
     _asked_energy: str
 
     def __init__(

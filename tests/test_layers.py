@@ -12,7 +12,7 @@ MOST_LINES = 350
 
 # Each layer imports from those above it in this list, and within itself without a cycle.
 LAYERS = (
-    ("_arrays", "_registry", "_params", "_threads", "_validation", "exceptions"),
+    ("_arrays", "_documented", "_registry", "_params", "_threads", "_validation", "exceptions"),
     ("datasets",),
     ("_curvature", "_namespace"),
     ("inference",),
@@ -45,6 +45,7 @@ LAYERS = (
     ("classifier_cv",),
     ("regressor",),
     ("__init__",),
+    ("inspection",),
     ("compare",),
     ("__main__",),
 )

@@ -24,6 +24,7 @@ import numpy as np
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_ellipse, make_horn
 from sklearn_ebm.energies import Decoder
+from sklearn_ebm.inspection import ConditionalDensityDisplay, LatentDisplay
 
 
 def horn(x, angle):
@@ -37,23 +38,7 @@ def ellipse(x, angle):
     return np.column_stack([2 * np.cos(angle), np.sin(angle)]) @ matrix.T
 
 
-def plane(half_width, size=161):
-    """A square grid of answers, as (size, size, 2)."""
-    side = np.linspace(-half_width, half_width, size)
-    return np.stack(np.meshgrid(side, side), axis=-1)
-
-
 angles = np.linspace(0, 2 * np.pi, 300)
-
-
-def draw(axis, half_width, surface, levels):
-    """Draw a surface of energies over the square of answers, dark where it is low."""
-    axis.set_aspect("equal")
-    axis.set_xlabel("$y_1$", fontsize=13)
-    return axis.contourf(
-        *plane(half_width).transpose(2, 0, 1), 1 + surface - surface.min(), levels,
-        norm="log", cmap="viridis", extend="max",
-    )  # fmt: skip
 
 
 models = {}
@@ -69,18 +54,30 @@ for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]
 
     for axis, x in zip(axes[row], (0.1, 0.5, 0.9), strict=True):
         half_width = 1.35 * np.abs(curve(x, angles)).max()
-        grid = plane(half_width)
-        surface = model.energies([[x]], grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
-        filled = draw(axis, half_width, surface, np.logspace(0, 4, 17))
-        axis.plot(*curve(x, angles).T, c="white", linewidth=1)
-        axis.scatter(
-            *model.sample([[x]], 50, random_state=0)[0].T, s=24, c="#E69F00", edgecolors="black",
-            linewidths=0.6,
+        display = ConditionalDensityDisplay.from_estimator(
+            model, X, x=[x], levels=(), modes=False, samples=50, colorbar=False,
+            y_range=[-half_width, half_width], ax=axis,
         )  # fmt: skip
+        axis.plot(*curve(x, angles).T, c="white", linewidth=1)
+        axis.set_aspect("equal")
         axis.set_title(f"{make.__name__.removeprefix('make_')}, x = {x}", fontsize=14)
-    axes[row, 0].set_ylabel("$y_2$", fontsize=13)
-bar = figure.colorbar(filled, ax=axes, shrink=0.8, pad=0.01, ticks=[1, 10, 100, 1000, 10000])
-bar.set_label("1 + energy above its minimum, in nats", fontsize=13)
+bar = figure.colorbar(display.density_, ax=axes, shrink=0.8, pad=0.01, ticks=[0, 1, 8, 55, 377])
+bar.set_label("energy above its minimum, in nats", fontsize=13)
+plt.show()
+
+# %%
+# Where on the curve
+# ------------------
+#
+# Each answer has the colour of the angle that has most to say about it,
+# :math:`r_z(x, y) = \partial F / \partial G_z`. The angles were learnt without ever being seen: up
+# to where they start and which way they run, they are those of the curve.
+
+figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+for axis, (make, model) in zip(axes, models.items(), strict=True):
+    LatentDisplay.from_estimator(model, *make(800, random_state=0), kind="points", ax=axis)
+    axis.set_aspect("equal")
+    axis.set_title(make.__name__.removeprefix("make_"), fontsize=14)
 plt.show()
 
 # %%
@@ -94,6 +91,23 @@ plt.show()
 # The larger β, the more the nearest angle decides alone; the last picture is ``inference="min"``.
 
 from sklearn_ebm.inference import Minimum, SoftMinimum
+
+
+def plane(half_width, size=161):
+    """A square grid of answers, as (size, size, 2)."""
+    side = np.linspace(-half_width, half_width, size)
+    return np.stack(np.meshgrid(side, side), axis=-1)
+
+
+def draw(axis, half_width, surface, levels):
+    """Draw a surface of energies over the square of answers, dark where it is low."""
+    axis.set_aspect("equal")
+    axis.set_xlabel("$y_1$", fontsize=13)
+    return axis.contourf(
+        *plane(half_width).transpose(2, 0, 1), 1 + surface - surface.min(), levels,
+        norm="log", cmap="viridis", extend="max",
+    )  # fmt: skip
+
 
 ring, x, half_width = models[make_ellipse], 0.5, 2.6
 grid = plane(half_width)

@@ -21,6 +21,7 @@ import numpy as np
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_two_branches
 from sklearn_ebm.energies import Experts
+from sklearn_ebm.inspection import ConditionalDensityDisplay
 
 
 def inside(pieces, y):
@@ -37,22 +38,22 @@ X, y = make_two_branches(800, random_state=0)
 X_new, y_new = make_two_branches(200, random_state=1)
 model = LatentEBMRegressor("experts", random_state=0).fit(X, y)
 
-x = np.linspace(-1, 1, 161)[:, None]
-found = {
-    "central interval": model.predict_interval(x)[:, None],
-    "smallest region": model.predict_region(x),
-}
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")
-for axis, (name, pieces) in zip(axes, found.items(), strict=True):
-    axis.scatter(X[:, 0], y, s=7, c="#999999", linewidths=0)
-    for piece in range(pieces.shape[1]):
-        axis.bar(
-            x[:, 0], pieces[:, piece, 1] - pieces[:, piece, 0], bottom=pieces[:, piece, 0],
-            width=x[1, 0] - x[0, 0], color="#0072B2", alpha=0.35, linewidth=0,
-        )  # fmt: skip
+figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharex=True, sharey=True, layout="constrained")
+display = ConditionalDensityDisplay.from_estimator(
+    model, X, y, kind="ribbon", levels=[0.9], modes=False, ax=axes[1]
+)
+x = display.x[:, None]
+interval = model.predict_interval(x)
+axes[0].fill_between(x[:, 0], *interval.T, color="#6BAED6", label="interval of 90 %")
+axes[0].scatter(X[:, 0], y, s=9, color="#333333", alpha=0.45, linewidths=0)
+axes[0].legend(fontsize="small")
+for axis, name, pieces in (
+    (axes[0], "central interval", interval[:, None]),
+    (axes[1], "smallest region", display.regions[0.9]),
+):
     axis.set_title(f"{name}, mean length {length(pieces):.2f}", fontsize=14)
-    axis.set_xlabel("x", fontsize=13)
-axes[0].set_ylabel("y", fontsize=13)
+axes[0].set(xlabel="x", ylabel="y")
+axes[1].set_ylabel("")
 plt.show()
 
 # %%

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_fork, make_inverse_sine, make_ring, make_two_branches
 from sklearn_ebm.energies import Experts
+from sklearn_ebm.inspection import ConditionalDensityDisplay
 
 energy = Experts(hidden_layer_sizes=(64, 64), n_members=5)  # half of the default, for speed
 problems = [make_two_branches, make_fork, make_inverse_sine, make_ring]
@@ -38,27 +39,24 @@ for row, make in enumerate(problems):
     with threadpool_limits(1):  # so few rows are no work for several threads
         mean.fit(X, y)
 
-    x = np.linspace(X.min(), X.max(), 160)[:, None]
     pad = 0.12 * (y.max() - y.min())
     answers = np.linspace(y.min() - pad, y.max() + pad, 240)
-    learnt = model.predict_distribution(x).pdf(np.tile(answers, (len(x), 1)))
-    every_x, every_y = np.repeat(x, len(answers), axis=0), np.tile(answers, len(x))
-    exact = np.exp(truth.log_density(every_x, every_y)).reshape(learnt.shape)
-
     points, line, right = axes[row]
+    display = ConditionalDensityDisplay.from_estimator(
+        model, X, scale="density", levels=(), min_probability=0.1,
+        y_range=answers[[0, -1]], colorbar=False, ax=line,
+    )  # fmt: skip
+    x = display.x[:, None]
+    every_x, every_y = np.repeat(x, len(answers), axis=0), np.tile(answers, len(x))
+    exact = np.exp(truth.log_density(every_x, every_y)).reshape(len(x), -1)
+
     points.scatter(X[:, 0], y, s=7, c="#999999", linewidths=0)
     points.plot(x, mean.predict(x), c="#0072B2", linewidth=2.5)
     highest = np.quantile(exact, 0.99)
-    for axis, density in ((line, learnt), (right, exact)):
-        axis.pcolormesh(
-            x[:, 0], answers, density.T, cmap="magma_r", vmin=0, vmax=highest, rasterized=True
-        )
-    modes = model.predict_modes(x[4::8], min_probability=0.1)
-    places = np.broadcast_to(x[4::8], modes.answers.shape)
-    line.scatter(
-        places, modes.answers, s=70 * modes.probabilities, c="white", edgecolors="black",
-        linewidths=1.0,
-    )  # fmt: skip
+    display.density_.set_clim(0, highest)
+    right.pcolormesh(
+        x[:, 0], answers, exact.T, cmap="magma_r", vmin=0, vmax=highest, rasterized=True
+    )
     for axis, log_likelihood in (
         (line, model.log_prob(X_new, y_new)),
         (right, truth.log_density(X_new, y_new)),
@@ -73,6 +71,8 @@ for axis, title in zip(
     axes[0], ("rows, and a mean (line)", "learnt density, modes", "exact density"), strict=True
 ):
     axis.set_title(title, fontsize=14)
+for axis in axes[:, 1:].flat:
+    axis.set(xlabel="", ylabel="")
 for axis in axes[-1]:
     axis.set_xlabel("x", fontsize=13)
 plt.show()

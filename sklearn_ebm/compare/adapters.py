@@ -11,6 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.model_selection import KFold, cross_val_predict
 
+from sklearn_ebm._documented import Documented
 from sklearn_ebm.compare.quantile_law import QuantileLaw
 from sklearn_ebm.distributions import ConditionalDistribution, GaussianMixture
 
@@ -21,7 +22,7 @@ PROBABILITIES = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)
 LENGTHS_OF_THEIR_OWN = 20
 
 
-class LawAdapter(BaseEstimator, ABC):
+class LawAdapter(Documented, BaseEstimator, ABC):
     """What takes part in a comparison of densities."""
 
     @abstractmethod

@@ -21,6 +21,7 @@ from sklearn_ebm.energies.locations import Location
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
+from sklearn_ebm.energies.responsibilities import Responsibilities
 from sklearn_ebm.energies.torch_module import TorchModule
 
 #: Every energy by its name.
@@ -91,6 +92,7 @@ __all__ = [
     "Memory",
     "Parabolas",
     "Prototypes",
+    "Responsibilities",
     "TorchModule",
     "UnitRows",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -26,6 +27,9 @@ ROWS_AT_A_TIME = 2_048
 
 # After so many rounds, elements whose prior is as good as 0 are no longer counted.
 ROUNDS_BETWEEN, VANISHED = 25, 1e-7
+
+# What the last elements are called.
+BACKGROUNDS = "backgrounds"
 
 # An element with a smaller prior is left out.
 LEAST_PRIOR = 1e-3
@@ -213,6 +217,22 @@ class BankEnergy(ConditionalEnergy):
     def elements_alone(self, X: Array) -> list[Parabolas]:
         """`elements`, with what its own location says."""
         return self.spoken_elements(X, None if self.location is None else self.location(X))
+
+    @property
+    def labels_(self) -> list[tuple[str, int]]:
+        """What each entry of the prior belongs to; the backgrounds come last."""
+        assert self.backgrounds is not None and self.spoken is not None
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        labels = [(name, int(element)) for element in self.spoken]
+        return labels + [(BACKGROUNDS, b) for b in range(len(self.backgrounds.widths))]
+
+    def speakers(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Parabolas]]:
+        """Each element of the bank with its prior, and the backgrounds."""
+        assert self.backgrounds is not None
+        rows = self.represented(X)
+        elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
+        for label, element, prior in zip(self.labels_, elements, params["log_prior"], strict=True):
+            yield label, element._replace(levels=element.levels - prior)
 
     def known(self, params: Params, X: Any) -> Parabolas:
         """All elements, with the prior ``params["log_prior"]``, as one mixture of each row.

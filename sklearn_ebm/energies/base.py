@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array, Params, Shapes
 
 
@@ -42,7 +43,7 @@ class Linearization(NamedTuple):
     pullback_into: Callable[[Array, Params], None] | None = None
 
 
-class Energy(BaseEstimator, ABC):
+class Energy(Documented, BaseEstimator, ABC):
     """F_W(x, y), low where x and y fit. ``__init__`` only stores; parameters W are passed in.
 
     Attributes

@@ -11,13 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sklearn_ebm._params import Array, Index
-from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.banks import BACKGROUNDS, BankEnergy
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.locations import Location
-
-# What the last elements are called.
-BACKGROUNDS = "backgrounds"
 
 
 class Blend(BankEnergy):

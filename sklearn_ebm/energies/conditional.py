@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies.laws import Parabolas, gibbs_law
 from sklearn_ebm.energies.units import Units
 
 
-class ConditionalEnergy(BaseEstimator, ABC):
+class ConditionalEnergy(Documented, BaseEstimator, ABC):
     """G(x, y, z) of answers y in R^q, low where x, y and some z fit together.
 
     What inference needs, however it was learnt: by gradients (`LatentEnergy`) or by counting
@@ -61,6 +63,16 @@ class ConditionalEnergy(BaseEstimator, ABC):
     @abstractmethod
     def known(self, params: Params, X: Any) -> Parabolas:
         """Energies of rows (n, d) as parabolas in y, in units; one for each latent value."""
+
+    def speakers(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Parabolas]]:
+        """Each latent value, or group of them, that one may want to see apart, and its energies.
+
+        The label is a name and a number; see `Responsibilities`. Here each latent value of `known`
+        is one.
+        """
+        known = self.known(params, X)
+        for z in range(known.levels.shape[1]):
+            yield ("z", z), Parabolas(*(part[:, [z]] for part in known))
 
     def distribution(
         self, params: Params, X: Any, beta: float, *, minimum: bool = False

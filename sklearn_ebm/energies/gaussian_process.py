@@ -12,6 +12,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._arrays import row_slices
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array, Index
 
 # The smoothness ν of each of the terms: a smooth one over long distances, which the linear term
@@ -230,7 +231,7 @@ def surprise(
     return float(value), gradient + apart / deviation**2
 
 
-class GaussianProcess(RegressorMixin, BaseEstimator):
+class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
     r"""y = f(x) + ε,  f a Gaussian process,  Var ε = σ²/w.
 
     .. code-block:: none

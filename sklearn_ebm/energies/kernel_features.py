@@ -15,6 +15,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import rbf_kernel
 
 from sklearn_ebm._arrays import row_slices, take_rows
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._namespace import namespace_of, numpy_namespace, overwriting
 from sklearn_ebm._params import Array
 from sklearn_ebm.energies.steps import as_in, dots, not_below_zero, product
@@ -27,7 +28,7 @@ JITTER = 1e-9
 ROW_SHARE = 16
 
 
-class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Documented, BaseEstimator):
     """Rows x -> features of s (x − centre): of a kernel in units of its own width.
 
     Products of rows as they come may overflow, or lose what is left of a difference of large

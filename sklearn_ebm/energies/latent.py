@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from copy import copy
 from typing import Any, ClassVar, NamedTuple
 
@@ -144,6 +145,17 @@ class LatentEnergy(ConditionalEnergy, Energy):
         """`parabolas` of all latent variables, the width included."""
         parabolas = self.parabolas(params, X, members)
         return parabolas if self.widths is None else parabolas.widened(self.widths, self.narrowest)
+
+    def speakers(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Parabolas]]:
+        """Each latent value of each member, with all of its widths: ("member 0", z) and so on."""
+        parabolas = self.parabolas(params, X)
+        n_members = len(next(iter(params.values())))
+        n_latents = parabolas.levels.shape[1] // n_members
+        for place in range(n_members * n_latents):
+            one = Parabolas(*(part[:, [place]] for part in parabolas))
+            if self.widths is not None:
+                one = one.widened(self.widths, self.narrowest)
+            yield (f"member {place // n_latents}", place % n_latents), one
 
     @abstractmethod
     def schedule(self, n_rows: int) -> Schedule:

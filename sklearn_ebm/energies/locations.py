@@ -21,6 +21,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import ThreadpoolController
 
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array
 from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
@@ -83,7 +84,7 @@ class Part(NamedTuple):
         return Opinion(np.mean(means, axis=0))
 
 
-class Location(BaseEstimator):
+class Location(Documented, BaseEstimator):
     r"""f(x) = Σ_j v_j f_j(x): shares v of the regressors that predict rows left out best.
 
     The shares are not negative and sum to 1; they are those of least squares on out-of-fold

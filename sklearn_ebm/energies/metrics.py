@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Shapes
 from sklearn_ebm._registry import Registry
@@ -19,7 +20,7 @@ from sklearn_ebm.energies.steps import as_in
 SHRINKAGE = 0.05
 
 
-class Metric(BaseEstimator, ABC):
+class Metric(Documented, BaseEstimator, ABC):
     """A matrix Ω of one form, as the array that is learnt of it, the root of A = ΩᵀΩ."""
 
     @abstractmethod

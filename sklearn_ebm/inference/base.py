@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array
 
 
@@ -25,7 +26,7 @@ class Eliminated(NamedTuple):
     weights: Array
 
 
-class Elimination(BaseEstimator, ABC):
+class Elimination(Documented, BaseEstimator, ABC):
     """Eliminates the last axis of an array of energies, be it answers or latent values."""
 
     @abstractmethod

@@ -11,11 +11,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._curvature import Curvature
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array
 from sklearn_ebm.losses.right import Mask
 
 
-class Loss(BaseEstimator, ABC):
+class Loss(Documented, BaseEstimator, ABC):
     """ℓ(F, y): looks at the energies of a row and says which should fall and which should rise.
 
     A loss never sees x, the parameters, row weights or the penalty. ``__init__`` only stores.

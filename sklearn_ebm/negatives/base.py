@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array
 
 
-class Negatives(BaseEstimator, ABC):
+class Negatives(Documented, BaseEstimator, ABC):
     """Draws wrong answers ȳ for right ones.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sklearn_ebm._documented import Documented
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 
@@ -76,7 +77,7 @@ class Progress(NamedTuple):
 Monitor: TypeAlias = Callable[[Progress], bool]
 
 
-class Solver(BaseEstimator, ABC):
+class Solver(Documented, BaseEstimator, ABC):
     """Moves the parameters downhill.
 
     Attributes

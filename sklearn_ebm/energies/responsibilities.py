@@ -1,0 +1,88 @@
+"""Which latent value speaks for which row: before its answer is known, and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+
+from sklearn_ebm._params import Array
+from sklearn_ebm.energies.laws import Parabolas
+
+
+class Responsibilities(NamedTuple):
+    """Shares of the latent values in each row.
+
+    Attributes
+    ----------
+    labels : tuple of (str, int)
+        What each column is: the element of a bank or of a member of a blend; or the member of an
+        ensemble, and the expert or the point of the grid. Experts of different members have
+        nothing to do with each other, whatever their numbers.
+    shares : ndarray of shape (n, k)
+        Summing to 1 in each row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shares = np.array([[0.5, 0.25, 0.25]])
+    >>> labels = (("memory", 0), ("memory", 1), ("backgrounds", 0))
+    >>> Responsibilities(labels, shares).by_name()
+    Responsibilities(labels=(('memory', 0), ('backgrounds', 0)), shares=array([[0.75, 0.25]]))
+    """
+
+    labels: tuple[tuple[str, int], ...]
+    shares: Array
+
+    def by_name(self) -> Responsibilities:
+        """Return the sums over all columns whose labels have the same name, in their order."""
+        names = list(dict.fromkeys(name for name, _ in self.labels))
+        place = np.array([names.index(name) for name, _ in self.labels])
+        sums = self.shares @ (place[:, None] == np.arange(len(names)))
+        return Responsibilities(tuple((name, 0) for name in names), sums)
+
+    def of(self, name: str) -> Responsibilities:
+        """Return the columns of that name, with shares that sum to 1 again.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        mine = [column for column, label in enumerate(self.labels) if label[0] == name]
+        if not mine:
+            known = ", ".join(dict.fromkeys(label for label, _ in self.labels))
+            raise ValueError(f"There is no latent value of {name!r}; known: {known}.")
+        some = self.shares[:, mine]
+        total = some.sum(axis=1, keepdims=True)
+        # Where none of them has any share, none has more than another.
+        shares = np.divide(some, total, out=np.full(some.shape, 1 / len(mine)), where=total > 0)
+        return Responsibilities(tuple(self.labels[column] for column in mine), shares)
+
+
+def prior_shares(groups: Sequence[Parabolas], beta: float) -> Array:
+    """P(group | x) = ∫ Σ_{z in group} exp(−βG) dy over its sum, (n, k)."""
+    return softmax(np.column_stack([_log_mass(group, beta) for group in groups]), axis=1)
+
+
+def _log_mass(group: Parabolas, beta: float) -> Array:
+    """log Σ_z ∫ exp(−βG) dy of each row, but for what all groups share."""
+    diagonals = np.diagonal(group.factors, axis1=-2, axis2=-1)
+    mass: Array = logsumexp(np.log(diagonals).sum(axis=-1) - beta * group.levels, axis=1)
+    return mass
+
+
+def posterior_shares(
+    groups: Sequence[Parabolas], answers: Array, beta: float, *, minimum: bool
+) -> Array:
+    """How much each group counts for answers (n, m, q): dF/dG, summed over the group, (n, m, k)."""
+    if minimum:
+        lowest = np.stack([group.energies(answers).min(axis=-1) for group in groups], axis=-1)
+        best = lowest == lowest.min(axis=-1, keepdims=True)
+        shares: Array = best / best.sum(axis=-1, keepdims=True)
+        return shares
+    heights = [logsumexp(-beta * group.energies(answers), axis=-1) for group in groups]
+    shares = softmax(np.stack(heights, axis=-1), axis=-1)
+    return shares

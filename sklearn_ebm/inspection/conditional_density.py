@@ -1,0 +1,445 @@
+"""p(y | x) of a regressor over one feature, or over pairs of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm._params import Array
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.distributions import VectorDistribution
+from sklearn_ebm.distributions.base import probability
+from sklearn_ebm.inspection._answer_plane import plot_plane
+from sklearn_ebm.inspection._axes import COLOURS, take_axes
+from sklearn_ebm.inspection._ribbons import bands_of, cell_edges
+from sklearn_ebm.inspection._section import as_given, matrix_of, name_of_answer, section_of
+
+KINDS = ("heatmap", "ribbon")
+SCALES = ("column", "density")
+
+# Cells of a heat map along y; modes are drawn at so many x; the mass that the axis leaves out.
+CELLS, MODES_AT, LEFT_OUT = 240, 24, 0.01
+
+# Largest area of the marker of a mode, in points².
+MODE_AREA = 60
+
+# From the widest region to the narrowest.
+RIBBON_COLOURS = ("#D6E6F4", "#ABCFE5", "#6BAED6", "#3787C0", "#105BA4")
+OUTLINES = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[4])
+
+
+class ConditionalDensityDisplay:
+    r"""The density of the answers, p(y | x), as a picture.
+
+    Of one answer over one feature, as a heat map or as ribbons: highest-density regions, which fall
+    into several bands where there are several answers. Of a pair of answers at one x, as a surface:
+    energies β(F(x, y) − min F) = log max p − log p(y | x), which the partition function has no part
+    in, or the density itself.
+
+    A heat map shows in each cell the probability that it holds, over its size; so a density that
+    is narrower than a cell is not missed. With ``scale="column"`` each column is divided by its
+    largest cell: one sees where the answers to each x are, however broadly they scatter. With
+    ``scale="density"`` colours are densities in 1/(unit of y), the same for all x, up to their 99 %
+    quantile.
+
+    Use `from_estimator` or `from_distribution`; all parameters are stored as attributes.
+
+    Parameters
+    ----------
+    law : ConditionalDistribution
+        g densities of one answer, or one density of a pair of answers.
+    x : ndarray of shape (g,) or None
+        The feature, rising; None for a pair of answers.
+    regions : dict of float to ndarray of shape (g, r, 2), or to VectorRegion
+        Highest-density region for each level.
+    data : tuple of ndarray or None
+        Feature and answers of rows, of shape (n,) each; for pairs their answers, (n, 2).
+    x_label, y_label : str
+        What the axes are called; `y_label` is a pair of str for a pair of answers.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    ax_ : matplotlib Axes
+    density_ : QuadMesh, QuadContourSet or None
+        The heat map or the surface.
+    ribbons_ : dict of float to PolyCollection, LineCollection or QuadContourSet
+        Region of each level: bands, their edges on a heat map, or outlines on a surface.
+    modes_ : PathCollection or None
+        Modes; the area of each is its probability.
+    quantiles_ : list of Line2D
+    points_ : PathCollection or None
+        The rows.
+    latent_, samples_ : PathCollection or None
+        On a surface: where each latent value would answer, and draws.
+    colorbar_ : Colorbar or None
+
+    See Also
+    --------
+    LatentDisplay : Which latent value speaks for which x.
+    sklearn_ebm.LatentEBMRegressor.predict_distribution : The densities.
+
+    References
+    ----------
+    Hyndman, "Computing and graphing highest density regions", The American Statistician 50 (1996)
+    120-126. :doi:`10.1080/00031305.1996.10474359`
+
+    Examples
+    --------
+    Two sharp answers to each x: the regions of two levels have two bands.
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.distributions import GaussianMixture
+    >>> from sklearn_ebm.inspection import ConditionalDensityDisplay
+    >>> x = np.linspace(0, 1, 5)
+    >>> law = GaussianMixture(np.full((5, 2), 0.5), np.column_stack([x, x + 5]), np.ones((5, 2)))
+    >>> display = ConditionalDensityDisplay.from_distribution(law, x, kind="ribbon")
+    >>> {level: region.shape for level, region in display.regions.items()}
+    {0.9: (5, 2, 2), 0.5: (5, 2, 2)}
+    """
+
+    def __init__(
+        self,
+        law: Any,
+        x: Array | None = None,
+        *,
+        regions: Mapping[float, Any],
+        data: tuple[Array, ...] | None = None,
+        x_label: str = "x",
+        y_label: Any = "y",
+    ) -> None:
+        self.law = law
+        self.x = x
+        self.regions = regions
+        self.data = data
+        self.x_label = x_label
+        self.y_label = y_label
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        feature: int | str = 0,
+        others: Any = "median",
+        x: Any = None,
+        levels: Sequence[float] = (0.5, 0.9),
+        grid_resolution: int = 160,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> ConditionalDensityDisplay:
+        """Draw what a fitted regressor says.
+
+        Parameters
+        ----------
+        estimator : LatentEBMRegressor
+            Or any fitted object with ``predict_distribution(X)`` that returns a
+            `ConditionalDistribution`. Regions are those of its ``predict_region``, where it has
+            one, so that calibrated ones are drawn as such.
+        X : array-like of shape (n, d)
+            Rows; the picture reaches from the least to the largest value of the feature.
+        y : array-like of shape (n,) or (n, 2), default=None
+            Their answers, drawn as points.
+        feature : int or str, default=0
+            The feature along the axis, by place or by name; not used for pairs of answers.
+        others : "median" or array-like of shape (d,), default="median"
+            Where the other features stay.
+        x : array-like of shape (d,), default=None
+            For pairs of answers: the row whose density is drawn. `y` then holds answers to that x.
+        levels : sequence of float, default=(0.5, 0.9)
+            Of the regions.
+        grid_resolution : int, default=160
+            How many x; for pairs of answers, points along each side.
+        ax : matplotlib Axes, default=None
+        **kwargs : dict
+            Handed on to `plot`.
+
+        Returns
+        -------
+        ConditionalDensityDisplay
+        """
+        predict_region = getattr(estimator, "predict_region", None)
+        if getattr(estimator, "n_outputs_", 1) > 1 or x is not None:
+            row, data = _row(X, x), _pairs(y)
+            law = estimator.predict_distribution(row)
+            rows: Any = row
+            place: dict[str, Any] = {"y_label": _names_of_pair(y), "data": data}
+            kwargs["resolution"] = positive_integer("grid_resolution", grid_resolution)
+        else:
+            section = section_of(estimator, X, feature, others, grid_resolution)
+            rows, law = section.rows, estimator.predict_distribution(section.rows)
+            place = {
+                "x": section.at, "x_label": section.label, "y_label": name_of_answer(y),
+                "data": None if y is None else (section.values, _column(y, len(section.values))),
+            }  # fmt: skip
+        regions = {
+            level: law.region(level) if predict_region is None else predict_region(rows, level)
+            for level in _falling(levels)
+        }
+        return cls(law, regions=regions, **place).plot(ax=ax, **kwargs)
+
+    @classmethod
+    def from_distribution(
+        cls,
+        law: Any,
+        x: Any = None,
+        *,
+        data: tuple[Any, ...] | None = None,
+        levels: Sequence[float] = (0.5, 0.9),
+        x_label: str = "x",
+        y_label: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> ConditionalDensityDisplay:
+        """Draw densities.
+
+        Parameters
+        ----------
+        law : ConditionalDistribution
+            Of g rows; of one row if it is of pairs of answers.
+        x : array-like of shape (g,), default=None
+            What belongs to each row, in any order; None for pairs of answers.
+        data : tuple of array-like, default=None
+            ``(x, y)`` of rows to draw as points; for pairs of answers ``(y,)``.
+        levels : sequence of float, default=(0.5, 0.9)
+            Of the regions.
+        x_label : str, default="x"
+        y_label : str or pair of str, default=None
+        ax : matplotlib Axes, default=None
+        **kwargs : dict
+            Handed on to `plot`.
+
+        Returns
+        -------
+        ConditionalDensityDisplay
+        """
+        if isinstance(law, VectorDistribution):
+            place: dict[str, Any] = {
+                "y_label": y_label or ("$y_1$", "$y_2$"),
+                "data": None if data is None else _pairs(data[0]),
+            }
+        else:
+            at = np.asarray(np.arange(len(law)) if x is None else x, dtype=np.float64)
+            if at.shape != (len(law),) or len(np.unique(at)) < max(len(at), 2):
+                raise ValueError(
+                    f"x.shape == {at.shape}, expected ({len(law)},): one value for each row of the "
+                    "law, two or more, all different."
+                )
+            order = np.argsort(at)
+            law = law[order]
+            place = {"x": at[order], "x_label": x_label, "y_label": y_label or "y"}
+            if data is not None:
+                values = np.asarray(data[0], dtype=np.float64).ravel()
+                place["data"] = (values, _column(data[1], len(values)))
+        regions = {level: law.region(level) for level in _falling(levels)}
+        return cls(law, regions=regions, **place).plot(ax=ax, **kwargs)
+
+    def plot(
+        self,
+        *,
+        kind: str = "heatmap",
+        scale: str = "column",
+        modes: bool = True,
+        min_probability: float = 0.05,
+        quantiles: Sequence[float] | None = None,
+        y_range: Any = None,
+        quantity: str = "energy",
+        latent: bool = False,
+        samples: int = 0,
+        resolution: int = 160,
+        colorbar: bool = True,
+        ax: Any = None,
+    ) -> ConditionalDensityDisplay:
+        """Draw the display.
+
+        Parameters
+        ----------
+        kind : {"heatmap", "ribbon"}, default="heatmap"
+            The density itself with outlines of the regions, or the regions. For one answer.
+        scale : {"column", "density"}, default="column"
+            Colours of a heat map: each column over its largest cell, or densities.
+        modes : bool, default=True
+            Whether the likely answers are marked, each with an area in proportion to its
+            probability.
+        min_probability : float, default=0.05
+            What a mode holds at least.
+        quantiles : sequence of float, default=None
+            Probabilities whose quantiles are drawn as lines. For one answer.
+        y_range : pair of float, default=None
+            Ends of the axis of answers, for pairs of answers a pair of them; None is where all
+            points and all but 1 % of the probability lie.
+        quantity : {"energy", "density"}, default="energy"
+            What the surface over pairs of answers shows.
+        latent : bool, default=False
+            For pairs of answers: whether to mark where each latent value would answer, where the
+            law is a mixture of Gaussians: the curve of a decoder, or the experts.
+        samples : int, default=0
+            For pairs of answers: how many draws are marked.
+        resolution : int, default=160
+            For pairs of answers: points along each side.
+        colorbar : bool, default=True
+            Whether a bar says what colours mean.
+        ax : matplotlib Axes, default=None
+
+        Returns
+        -------
+        ConditionalDensityDisplay
+            Itself.
+        """
+        if kind not in KINDS:
+            raise ValueError(unknown_name("kind", kind, KINDS))
+        if scale not in SCALES:
+            raise ValueError(unknown_name("scale", scale, SCALES))
+        self.figure_, (self.ax_,) = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.6))
+        self.density_: Any = None
+        self.modes_: Any = None
+        self.points_: Any = None
+        self.latent_: Any = None
+        self.samples_: Any = None
+        self.colorbar_: Any = None
+        self.ribbons_: dict[float, Any] = {}
+        self.quantiles_: list[Any] = []
+        if isinstance(self.law, VectorDistribution):
+            plot_plane(
+                self, quantity=quantity, modes=modes, min_probability=min_probability,
+                y_range=y_range, latent=latent, samples=samples, resolution=resolution,
+                colorbar=colorbar,
+            )  # fmt: skip
+            return self
+        assert self.x is not None
+        limits = self._limits(y_range)
+        if kind == "heatmap":
+            self._plot_heat_map(limits, scale, colorbar)
+        self._plot_regions(limits, filled=kind == "ribbon")
+        self._plot_points()
+        if quantiles is not None:
+            self._plot_quantiles(quantiles)
+        if modes:
+            self._plot_modes(min_probability)
+        self.ax_.set(xlim=(self.x[0], self.x[-1]), ylim=limits)
+        self.ax_.set(xlabel=self.x_label, ylabel=self.y_label)
+        if self.regions or self.quantiles_:
+            self.ax_.legend(loc="best", fontsize="small", framealpha=0.9)
+        return self
+
+    def _limits(self, y_range: Any) -> tuple[float, float]:
+        if y_range is not None:
+            return float(y_range[0]), float(y_range[1])
+        ends = self.law.quantiles([LEFT_OUT / 2, 1 - LEFT_OUT / 2])
+        # One x with a density as broad as nothing known must not make all others a line.
+        low, high = np.quantile(ends[:, 0], 0.02), np.quantile(ends[:, 1], 0.98)
+        if self.data is not None:
+            low, high = min(low, self.data[1].min()), max(high, self.data[1].max())
+        pad = 0.04 * (high - low)
+        return float(low - pad), float(high + pad)
+
+    def _plot_heat_map(self, limits: tuple[float, float], scale: str, colorbar: bool) -> None:
+        assert self.x is not None
+        edges = np.linspace(*limits, CELLS + 1)
+        below = self.law.cdf(np.tile(edges, (len(self.x), 1)))
+        cells = np.diff(below, axis=1) / np.diff(edges)
+        if scale == "column":
+            # A density that lies beyond the axis leaves its column empty.
+            largest = np.maximum(cells.max(axis=1, keepdims=True), np.finfo(float).tiny)
+            cells, top, label = cells / largest, 1.0, "p(y | x), over the largest for this x"
+        else:
+            top, label = float(np.quantile(cells, 0.99)), "p(y | x), in 1/(unit of y)"
+        self.density_ = self.ax_.pcolormesh(
+            cell_edges(self.x), edges, cells.T, cmap="magma_r", vmin=0, vmax=top, rasterized=True
+        )
+        if colorbar:
+            extend = "max" if scale == "density" else "neither"
+            self.colorbar_ = self.figure_.colorbar(self.density_, ax=self.ax_, extend=extend)
+            self.colorbar_.set_label(label)
+
+    def _plot_regions(self, limits: tuple[float, float], *, filled: bool) -> None:
+        assert self.x is not None
+        from matplotlib.collections import LineCollection, PolyCollection
+
+        # One region in the middle of the scale, two apart from each other, more of them in a row.
+        first, step = {1: (2, 1), 2: (1, 2)}.get(len(self.regions), (0, 1))
+        colours = RIBBON_COLOURS[first::step]
+        for number, (level, region) in enumerate(self.regions.items()):
+            bands = bands_of(self.x, region, limits)
+            label = f"region of {100 * level:g} %"
+            if filled:
+                colour = colours[min(number, len(colours) - 1)]
+                artist: Any = PolyCollection(
+                    list(bands.polygons), facecolors=colour, edgecolors=colour, linewidths=0.8,
+                    label=label, zorder=1 + 0.01 * number,
+                )  # fmt: skip
+            else:
+                artist = LineCollection(
+                    list(bands.edges), colors=OUTLINES[number % len(OUTLINES)], linewidths=1.4,
+                    label=label,
+                )  # fmt: skip
+            self.ribbons_[level] = self.ax_.add_collection(artist)
+
+    def _plot_points(self) -> None:
+        if self.data is None:
+            return
+        self.points_ = self.ax_.scatter(
+            *self.data, s=9, color="#333333", alpha=0.45, linewidths=0, zorder=2
+        )
+
+    def _plot_quantiles(self, quantiles: Sequence[float]) -> None:
+        levels = [probability("quantiles", each) for each in quantiles]
+        lines = self.law.quantiles(levels)
+        for number, level in enumerate(levels):
+            self.quantiles_ += self.ax_.plot(
+                self.x, lines[:, number], color=COLOURS[2], linewidth=1.8, zorder=3,
+                linestyle="-" if level == 0.5 else "--", label=f"quantile {level:g}",
+            )  # fmt: skip
+
+    def _plot_modes(self, min_probability: float) -> None:
+        assert self.x is not None
+        step = max(len(self.x) // MODES_AT, 1)
+        some = np.arange(step // 2, len(self.x), step)
+        modes = self.law[some].modes(min_probability)
+        there = modes.probabilities > 0
+        self.modes_ = self.ax_.scatter(
+            np.broadcast_to(self.x[some, None], there.shape)[there], modes.answers[there],
+            s=MODE_AREA * modes.probabilities[there], color="white", edgecolors="black",
+            linewidths=1.0, zorder=4, label="modes, area: probability",
+        )  # fmt: skip
+
+
+def _falling(levels: Sequence[float]) -> list[float]:
+    """Levels from the widest region to the narrowest; the later ones are drawn on top."""
+    return sorted({probability("levels", level) for level in np.ravel(levels).tolist()})[::-1]
+
+
+def _column(y: Any, n_rows: int) -> Array:
+    answers = np.asarray(y, dtype=np.float64)
+    if answers.size != n_rows:
+        raise ValueError(
+            f"y.shape == {answers.shape}, expected ({n_rows},): an answer for each row."
+        )
+    return answers.ravel()
+
+
+def _row(X: Any, x: Any) -> Any:
+    """The one row of a surface over pairs of answers, of the kind of X."""
+    if x is None:
+        raise ValueError(
+            "The answers are several numbers: pass x=, the row whose density is drawn."
+        )
+    n_features = matrix_of(X).shape[1]
+    row = np.asarray(x, dtype=np.float64).reshape(1, -1)
+    if row.shape[1] != n_features:
+        raise ValueError(f"x.shape == {np.shape(x)}, expected one row of {n_features} features.")
+    return as_given(row, X)
+
+
+def _pairs(y: Any) -> tuple[Array] | None:
+    return None if y is None else (np.asarray(y, dtype=np.float64).reshape(-1, 2),)
+
+
+def _names_of_pair(y: Any) -> tuple[str, ...]:
+    names = getattr(y, "columns", None)
+    return ("$y_1$", "$y_2$") if names is None else tuple(map(str, names))

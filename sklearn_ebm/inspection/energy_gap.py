@@ -1,0 +1,351 @@
+"""How far apart right and wrong answers are after learning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm._collapse import collapsed
+from sklearn_ebm.inspection._axes import COLOURS, LINES, one_or_all, pyplot, take_axes
+from sklearn_ebm.inspection._reading import (
+    Floats,
+    Index,
+    energies_and_answers,
+    read,
+)
+
+# Gaps beyond these shares of the rows are counted in the outermost bins.
+TAILS = (0.002, 0.998)
+
+# Fewest and most bins, where their number is not given.
+BINS = (10, 40)
+
+# Height of the picture in that of the highest bin: the legend stands above.
+HEADROOM = 1.5
+
+
+class EnergyGapDisplay:
+    r"""Distribution of the energy gap: how much lower the right answer lies than any wrong one.
+
+    For each row the gap is
+
+    .. math:: \Delta(x, y) = \min_{\bar y \neq y} F(x, \bar y) - F(x, y).
+
+    A row is answered rightly where its gap is positive, and a loss with a margin m asks for
+    :math:`\Delta \geq m`. A collapsed surface, which gives all answers the same energy, has all its
+    gaps at 0.
+
+    It is made by `from_estimator` or `from_energies`.
+
+    Parameters
+    ----------
+    gaps : dict of str to ndarray of shape (n,)
+        Gaps by the name of the set of rows, such as ``"train"`` and ``"test"``.
+    below_margin : dict of str to float
+        Share of the rows of each set that fall short of the margin; empty without a margin.
+    margin : float, default=None
+        The margin m that is drawn, in units of the energy.
+    has_collapsed : bool, default=False
+        Whether right and wrong answers of the first set have the same energy, on average and up to
+        rounding.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Figure that the display is in.
+    ax_ : matplotlib Axes
+        Axes that it is drawn on.
+    bins_ : ndarray of shape (n_bins + 1,)
+        Edges of the bins, the same for all sets. One of them is at 0; of a collapsed surface, a
+        bin is about 0. The first and the last bin hold also what lies beyond.
+    shares_ : dict of str to ndarray of shape (n_bins,)
+        Share of the rows in each bin; each sums to 1.
+    histograms_ : dict of str to matplotlib StepPatch
+        The distributions.
+    zero_ : matplotlib Line2D
+        The line at 0.
+    margin_ : matplotlib Line2D or None
+        The line at the margin.
+
+    See Also
+    --------
+    EnergySurfaceDisplay : The energies over two features.
+    sklearn_ebm.exceptions.CollapseWarning : Warns of a collapsed surface after learning.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    Gaps min(3, 5) − 1 = 2, min(2, 4) − 2.5 = −0.5 and min(1, 2) − 0.25 = 0.75: one row in three is
+    answered wrongly, and two fall short of a margin of 1.
+
+    >>> from sklearn_ebm.inspection import EnergyGapDisplay
+    >>> energies = [[1.0, 3.0, 5.0], [2.0, 2.5, 4.0], [1.0, 2.0, 0.25]]
+    >>> display = EnergyGapDisplay.from_energies(energies, [0, 1, 2], margin=1.0, draw=False)
+    >>> display.gaps["train"]
+    array([ 2.  , -0.5 ,  0.75])
+    >>> round(display.errors["train"], 3), round(display.below_margin["train"], 3)
+    (0.333, 0.667)
+    """
+
+    def __init__(
+        self,
+        gaps: dict[str, Floats],
+        *,
+        below_margin: dict[str, float] | None = None,
+        margin: float | None = None,
+        has_collapsed: bool = False,
+    ) -> None:
+        self.gaps = gaps
+        self.below_margin = below_margin or {}
+        self.margin = margin
+        self.has_collapsed = has_collapsed
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Share of the rows of each set that are answered wrongly: gaps below 0."""
+        return {name: float(np.mean(gap < 0)) for name, gap in self.gaps.items()}
+
+    @property
+    def ties(self) -> dict[str, float]:
+        """Share of the rows of each set whose right answer ties with a wrong one: gaps of 0."""
+        return {name: float(np.mean(gap == 0)) for name, gap in self.gaps.items()}
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        X_test: Any = None,
+        y_test: Any = None,
+        *,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> EnergyGapDisplay:
+        """Gaps of a fitted classifier, with the margin of its loss if it has one.
+
+        Parameters
+        ----------
+        estimator : EBMClassifier or EBMClassifierCV
+            Fitted, or a fitted pipeline or search that ends in one.
+        X : array-like or sparse matrix of shape (n, d)
+            Rows that were learnt from.
+        y : array-like of shape (n,)
+            Their labels.
+        X_test : array-like or sparse matrix of shape (m, d), default=None
+            Rows that were not.
+        y_test : array-like of shape (m,), default=None
+            Their labels.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs : dict
+            Settings of `plot`.
+
+        Returns
+        -------
+        EnergyGapDisplay
+
+        Raises
+        ------
+        ValueError
+            If the rows do not suit the labels or the classifier.
+        TypeError
+            If the estimator holds no such classifier.
+        ImportError
+            If matplotlib is not installed.
+        """
+        pyplot(cls.__name__)
+        found = read(cls.__name__, estimator)
+        if (X_test is None) != (y_test is None):
+            raise ValueError("X_test and y_test belong together; give both or neither.")
+        loss = found.classifier.loss_
+        return cls.from_energies(
+            found.energies(X), y, None if X_test is None else found.energies(X_test), y_test,
+            classes=found.classes, margin=loss.get_params(deep=False).get("margin"), ax=ax,
+            **kwargs,
+        )  # fmt: skip
+
+    @classmethod
+    def from_energies(
+        cls,
+        energies: Any,
+        y: Any,
+        energies_test: Any = None,
+        y_test: Any = None,
+        *,
+        classes: Any = None,
+        margin: Any = None,
+        ax: Any = None,
+        draw: bool = True,
+        **kwargs: Any,
+    ) -> EnergyGapDisplay:
+        """Gaps from energies, of whatever model.
+
+        Parameters
+        ----------
+        energies : array-like of shape (n, k)
+            Energies of k answers.
+        y : array-like of shape (n,)
+            Right answers: labels among `classes`.
+        energies_test : array-like of shape (m, k), default=None
+            Energies of other rows, drawn beside the first.
+        y_test : array-like of shape (m,), default=None
+            Their right answers.
+        classes : array-like of shape (k,), default=None
+            Labels of the columns; None means 0, 1, ..., k − 1.
+        margin : float or array-like of shape (k, k), default=None
+            Margin m ≥ 0; an array holds one for each pair (right class, wrong class), and then a
+            row falls short where that of any wrong answer is not met, and no line is drawn.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        draw : bool, default=True
+            Whether to draw at once; matplotlib is not needed otherwise.
+        **kwargs : dict
+            Settings of `plot`.
+
+        Returns
+        -------
+        EnergyGapDisplay
+
+        Raises
+        ------
+        ValueError
+            If the energies do not suit the answers, or the margin is negative or has another shape.
+        ImportError
+            If matplotlib is not installed and `draw` is true.
+        """
+        if draw:
+            pyplot(cls.__name__)
+        if (energies_test is None) != (y_test is None):
+            raise ValueError("energies_test and y_test belong together; give both or neither.")
+        table, answer, labels = energies_and_answers(energies, y, classes)
+        sets = {"train": (table, answer)}
+        if energies_test is not None:
+            sets["test"] = energies_and_answers(energies_test, y_test, labels, " of the test")[:2]
+        margins = _margins(margin, len(labels))
+        below = {}
+        if margins is not None:
+            for name, (rows, right) in sets.items():
+                below[name] = float(np.mean(_gaps(rows, right, margins) < 0))
+        one_margin = None if margins is None or np.ndim(margin) else float(margin)
+        display = cls(
+            {name: _gaps(*rows) for name, rows in sets.items()},
+            below_margin=below,
+            margin=one_margin,
+            has_collapsed=collapsed(
+                lambda some: table[some], answer, np.ones(len(answer)), len(labels)
+            ),
+        )
+        return display.plot(ax, **kwargs) if draw else display
+
+    def plot(self, ax: Any = None, *, bins: int | None = None, **kwargs: Any) -> EnergyGapDisplay:
+        """Draw the distributions.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        bins : int, default=None
+            About how many bins. None means twice the square root of the rows of the smallest set,
+            between 10 and 40.
+        **kwargs : dict
+            Settings of ``Axes.stairs`` for all distributions, such as ``alpha``.
+
+        Returns
+        -------
+        EnergyGapDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If `ax` holds more than one axes, or `bins` is not a whole number of at least 2.
+        ImportError
+            If matplotlib is not installed.
+        """
+        pyplot(type(self).__name__)
+        from matplotlib.colors import to_rgba
+
+        self.bins_ = self._edges(bins)
+        self.figure_, axes = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.2))
+        self.ax_ = axis = one_or_all(axes)
+        self.shares_, self.histograms_ = {}, {}
+        for number, (name, gap) in enumerate(self.gaps.items()):
+            inside = np.clip(gap, self.bins_[0], self.bins_[-1])
+            self.shares_[name] = np.histogram(inside, self.bins_)[0] / len(gap)
+            colour = COLOURS[number]
+            face = to_rgba(colour, 0.3)
+            style = {"fill": True, "facecolor": face, "edgecolor": colour, "linewidth": 2}
+            self.histograms_[name] = axis.stairs(
+                self.shares_[name], self.bins_, label=self._label(name), **(style | kwargs)
+            )
+        self.zero_ = axis.axvline(0, color="black", linewidth=1.5, label="0: wrong on the left")
+        self.margin_ = None
+        if self.margin:
+            self.margin_ = axis.axvline(
+                self.margin, color="black", linewidth=1.5, linestyle=LINES[1],
+                label=f"margin {self.margin:g} of the loss",
+            )  # fmt: skip
+        axis.set_xlabel("energy gap, lowest wrong − right (units of the energy)")
+        axis.set_ylabel("share of the rows")
+        highest = max(share.max() for share in self.shares_.values())
+        axis.set_ylim(0, HEADROOM * highest)
+        if self.has_collapsed:
+            axis.set_title("collapsed: right and wrong answers have the same energy")
+        axis.legend(loc="upper right")
+        return self
+
+    def _label(self, name: str) -> str:
+        parts = [f"{100 * self.errors[name]:.3g} % below 0"]
+        if self.ties[name]:
+            parts.append(f"{100 * self.ties[name]:.3g} % at 0")
+        if name in self.below_margin:
+            parts.append(f"{100 * self.below_margin[name]:.3g} % below margin")
+        return f"{name}: {', '.join(parts)}"
+
+    def _edges(self, bins: Any) -> Floats:
+        """Edges of equal bins over most gaps, 0 and the margin."""
+        if bins is None:
+            fewest = min(len(gap) for gap in self.gaps.values())
+            bins = int(np.clip(2 * np.sqrt(fewest), *BINS))
+        if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2:
+            raise ValueError(f"bins={bins!r} must be a whole number of at least 2.")
+        gaps = np.concatenate(list(self.gaps.values()))
+        # A collapsed surface has nothing but rounding: its own range would blow that up.
+        marks = [0.0, self.margin or 0.0]
+        ends = np.array(marks) if self.has_collapsed else np.quantile(gaps, TAILS)
+        low, high = min(*marks, ends.min()), max(*marks, ends.max())
+        if self.has_collapsed or low == high:
+            reach = max(high, 1.0 if self.margin is None else self.margin, 1e-12)
+            low, high = -reach, reach
+        width = (high - low) / bins
+        below, above = int(np.ceil(-low / width - 1e-9)), int(np.ceil(high / width + 1e-9))
+        edges = np.arange(-max(below, 1), max(above, 1) + 1) * width
+        return edges - width / 2 if self.has_collapsed else edges
+
+
+def _margins(margin: Any, n_answers: int) -> Floats | None:
+    """The margins as a (k, k) array, or None; ValueError if they cannot be."""
+    if margin is None:
+        return None
+    table = np.asarray(margin, dtype=np.float64)
+    if table.shape not in ((), (n_answers, n_answers)) or not (table >= 0).all():
+        raise ValueError(
+            f"margin={margin!r} must be a number that is not negative, or an array of shape "
+            f"({n_answers}, {n_answers}) of such."
+        )
+    return np.broadcast_to(table, (n_answers, n_answers))
+
+
+def _gaps(energies: Floats, answer: Index, margins: Floats | None = None) -> Floats:
+    """min over wrong answers of F(ȳ) − m_yȳ, less F(y)."""
+    rows = np.arange(len(answer))
+    wrong = energies - (0.0 if margins is None else margins[answer])
+    wrong[rows, answer] = np.inf
+    gaps: Floats = wrong.min(axis=1) - energies[rows, answer]
+    return gaps

@@ -1,0 +1,571 @@
+"""Energies of the answers and free energy, over one or two features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.inspection._axes import (
+    COLOUR_MAP,
+    feature_names,
+    in_first_column,
+    one_or_all,
+    pyplot,
+    style_of,
+    take_axes,
+)
+from sklearn_ebm.inspection._plane import plane_of
+from sklearn_ebm.inspection._reading import Floats, Index, answers_of, read
+
+KINDS = ("contour", "surface")
+RESPONSES = ("all", "free_energy", "gap")
+LEVELS = 14
+# What lies beyond these shares of a surface does not stretch the scale of colours.
+TAILS = (0.01, 0.99)
+SMALLEST_POINT, LARGEST_POINT = 12.0, 30.0  # square points
+BEYOND = 0.08  # of the range of the data, on each side
+
+
+class EnergySurfaceDisplay:
+    r"""Energies of the answers and free energy over one or two features, with the data.
+
+    An energy :math:`F(x, y)` is low where y suits x. `surface` gives, at every point of the grid,
+    the energy of one answer, the free energy
+
+    .. math:: -\frac{1}{\beta} \log \sum_y e^{-\beta F(x, y)},
+
+    which is low where some answer fits, or the gap between the two lowest energies, which is 0 on
+    the border between two answers.
+
+    It is made by `from_estimator` or `from_energies`.
+
+    Parameters
+    ----------
+    grid : tuple of one or two ndarrays
+        Values along the first axis (n_0,) and the second (n_1,).
+    energies : ndarray of shape (n_0, k) or (n_1, n_0, k)
+        Energies of k answers on the grid.
+    classes : ndarray of shape (k,)
+        Their labels.
+    beta : float, default=1.0
+        Inverse temperature β of the free energy.
+    points : ndarray of shape (n, 1) or (n, 2), default=None
+        Data, in the coordinates of the grid.
+    answer : ndarray of int of shape (n,), default=None
+        Number of the class of each data point.
+    names : sequence of str, default=("$x_1$", "$x_2$")
+        Names of the axes.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Figure that the display is in.
+    ax_ : matplotlib Axes or ndarray of Axes
+        One for each response, in their order. One for all of them over a single feature.
+    surfaces_ : dict of object to matplotlib artist
+        Filled contours, surfaces in three dimensions, or over one feature lines, by response.
+    boundaries_ : dict of object to list of matplotlib ContourSet
+        Borders of the answer in the panel, or of all answers in those of free energy and gap.
+    points_ : dict of object to dict of object to matplotlib artist
+        Data by response and label. Over one feature: by label, once, under the key None.
+    colorbars_ : list of matplotlib Colorbar
+        One for energies and free energy, which share a scale, and one for the gap.
+    legend_ : matplotlib Legend or None
+        Labels of the data.
+
+    See Also
+    --------
+    sklearn.inspection.DecisionBoundaryDisplay : Borders of any classifier.
+    EnergyGapDisplay : The gap to the right answer, as a distribution.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Examples
+    --------
+    Two answers on a line, F(x, a) = x² and F(x, b) = (x − 2)². In the middle both are 1, so the gap
+    is 0, and the free energy at β = 1 is 1 − log 2 = 0.307.
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.inspection import EnergySurfaceDisplay
+    >>> x = np.array([0.0, 1.0, 2.0])
+    >>> energies = np.column_stack([x**2, (x - 2) ** 2])
+    >>> display = EnergySurfaceDisplay.from_energies(x, energies, classes=["a", "b"], draw=False)
+    >>> display.surface("b"), display.surface("gap")
+    (array([4., 1., 0.]), array([4., 0., 4.]))
+    >>> display.surface("free_energy").round(3)
+    array([-0.018,  0.307, -0.018])
+    """
+
+    def __init__(
+        self,
+        grid: tuple[Floats, ...],
+        energies: Floats,
+        classes: Any,
+        *,
+        beta: float = 1.0,
+        points: Floats | None = None,
+        answer: Index | None = None,
+        names: Any = ("$x_1$", "$x_2$"),
+    ) -> None:
+        self.grid = grid
+        self.energies = energies
+        self.classes = classes
+        self.beta = beta
+        self.points = points
+        self.answer = answer
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        features: Any = None,
+        hold: str = "mean",
+        grid_resolution: int = 100,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> EnergySurfaceDisplay:
+        """Energies of a fitted classifier over features of X.
+
+        Parameters
+        ----------
+        estimator : EBMClassifier or EBMClassifierCV
+            Fitted, with any energy, or a fitted pipeline or search that ends in one.
+        X : array-like or sparse matrix of shape (n, d)
+            Rows: the range of the picture, the values at which other features are held, and the
+            data on top.
+        y : array-like of shape (n,), default=None
+            Their labels; None draws no data.
+        features : int, str, pair of them or "pca", default=None
+            Numbers or names of one or two features, or the plane of the first two principal
+            components of the standardised features. None means the features of X if it has one or
+            two, and ``"pca"`` otherwise. The data are drawn where they fall on the plane, also when
+            their other features have other values than the plane.
+        hold : {"mean", "median"}, default="mean"
+            Where the other features are held.
+        grid_resolution : int, default=100
+            Points along each axis.
+        ax : matplotlib Axes or array-like of them, default=None
+            One for each response; None makes a figure.
+        **kwargs : dict
+            Settings of `plot`.
+
+        Returns
+        -------
+        EnergySurfaceDisplay
+
+        Raises
+        ------
+        ValueError
+            If features or labels are not known, or X does not suit the classifier.
+        TypeError
+            If the estimator holds no such classifier.
+        ImportError
+            If matplotlib is not installed.
+        """
+        pyplot(cls.__name__)
+        found = read(cls.__name__, estimator)
+        positive_integer("grid_resolution", grid_resolution)
+        plane = plane_of(X, features, hold, feature_names(estimator, X))
+        answer = None if y is None else answers_of(y, found.classes)
+        if answer is not None and len(answer) != len(plane.points):
+            raise ValueError(f"X has {len(plane.points)} rows, but y has {len(answer)}.")
+        grid = tuple(_side(values, grid_resolution) for values in plane.points.T)
+        coordinates = np.column_stack([side.ravel() for side in np.meshgrid(*grid)])
+        like_X = _table_maker(estimator, X)
+        blocks = [found.energies(like_X(rows)) for rows in plane.rows(coordinates)]
+        energies = np.concatenate(blocks).astype(np.float64)
+        shape = (*(len(side) for side in reversed(grid)), len(found.classes))
+        display = cls(
+            grid, energies.reshape(shape), found.classes,
+            beta=found.classifier.beta_, points=plane.points, answer=answer, names=plane.names,
+        )  # fmt: skip
+        return display.plot(ax, **kwargs)
+
+    @classmethod
+    def from_energies(
+        cls,
+        grid: Any,
+        energies: Any,
+        *,
+        classes: Any = None,
+        beta: float = 1.0,
+        points: Any = None,
+        y: Any = None,
+        names: Any = ("$x_1$", "$x_2$"),
+        ax: Any = None,
+        draw: bool = True,
+        **kwargs: Any,
+    ) -> EnergySurfaceDisplay:
+        """Energies given on a grid, of whatever model.
+
+        Parameters
+        ----------
+        grid : array-like of shape (n_0,), or pair of them (n_0,) and (n_1,)
+            Values along one axis, or along each of two.
+        energies : array-like of shape (n_0, k) or (n_1, n_0, k)
+            Energies of k answers, as ``np.meshgrid(*grid)`` orders the points.
+        classes : array-like of shape (k,), default=None
+            Labels; None means 0, 1, ..., k − 1.
+        beta : float, default=1.0
+            Inverse temperature β of the free energy.
+        points : array-like of shape (n, 1) or (n, 2), default=None
+            Data, in the coordinates of the grid.
+        y : array-like of shape (n,), default=None
+            Their labels.
+        names : sequence of str, default=("$x_1$", "$x_2$")
+            Names of the axes, with units.
+        ax : matplotlib Axes or array-like of them, default=None
+            One for each response; None makes a figure.
+        draw : bool, default=True
+            Whether to draw at once; matplotlib is not needed otherwise.
+        **kwargs : dict
+            Settings of `plot`.
+
+        Returns
+        -------
+        EnergySurfaceDisplay
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit together, or β is not positive.
+        ImportError
+            If matplotlib is not installed and `draw` is true.
+        """
+        if draw:
+            pyplot(cls.__name__)
+        table = np.asarray(energies, dtype=np.float64)
+        two = len(grid) == 2 and np.ndim(grid[0]) == 1
+        sides = tuple(np.asarray(side, dtype=np.float64) for side in (grid if two else [grid]))
+        shape = tuple(len(side) for side in reversed(sides))
+        if table.ndim < 2 or table.shape[:-1] != shape or table.shape[-1] < 2:
+            raise ValueError(
+                f"energies must have shape ({', '.join(map(str, shape))}, k) on this grid, with "
+                f"k ≥ 2, but their shape is {table.shape}."
+            )
+        labels: Any = np.arange(table.shape[-1]) if classes is None else np.asarray(classes)
+        if labels.shape != table.shape[-1:]:
+            raise ValueError(
+                f"energies hold {table.shape[-1]} answers, but there are {labels.size} classes."
+            )
+        positive_number("beta", beta)
+        if (points is None) != (y is None):
+            raise ValueError("points and y belong together; give both or neither.")
+        answer = None
+        if points is not None:
+            answer = answers_of(y, labels)
+            points = np.asarray(points, dtype=np.float64).reshape(len(answer), -1)
+            if points.shape[1] != len(sides):
+                raise ValueError(
+                    f"points have {points.shape[1]} coordinates, but the grid has {len(sides)}."
+                )
+        display = cls(sides, table, labels, beta=beta, points=points, answer=answer, names=names)
+        return display.plot(ax, **kwargs) if draw else display
+
+    def surface(self, response: Any) -> Floats:
+        """Energy of a label, ``"free_energy"``, or ``"gap"`` between the two lowest, on the grid.
+
+        Parameters
+        ----------
+        response : object
+            A label of `classes` or one of the names.
+
+        Returns
+        -------
+        ndarray of shape (n_0,) or (n_1, n_0)
+
+        Raises
+        ------
+        ValueError
+            If it is neither.
+        """
+        labels = self.classes.tolist()
+        if response in labels:
+            chosen: Floats = self.energies[..., labels.index(response)]
+            return chosen
+        if response == "free_energy":
+            rows = self.energies.reshape(-1, len(labels))
+            free: Any = SoftMinimum(self.beta)(rows).energies
+            return np.asarray(free.reshape(self.energies.shape[:-1]), dtype=np.float64)
+        if response == "gap":
+            lowest = np.partition(self.energies, 1, axis=-1)
+            gap: Floats = lowest[..., 1] - lowest[..., 0]
+            return gap
+        raise ValueError(
+            f"response={response!r} is not known. Known: {', '.join(RESPONSES)}, and the labels "
+            f"{', '.join(map(repr, labels[:10]))}."
+        )
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        response: Any = "all",
+        kind: str = "contour",
+        n_columns: int = 4,
+        cmap: Any = COLOUR_MAP,
+        **kwargs: Any,
+    ) -> EnergySurfaceDisplay:
+        """Draw the surfaces.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of them, default=None
+            One for each response; None makes a figure.
+        response : object or list of them, default="all"
+            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for every label and the free energy, or
+            a list. A label of this name goes before.
+        kind : {"contour", "surface"}, default="contour"
+            Filled contours, or surfaces in three dimensions, with borders and data on the floor.
+            Over one feature there are lines only.
+        n_columns : int, default=4
+            Columns of panels in a new figure.
+        cmap : str or matplotlib Colormap, default="cividis"
+            Colours of the energies; dark is low.
+        **kwargs : dict
+            Settings of ``contourf``, ``plot_surface`` or, over one feature, ``plot``.
+
+        Returns
+        -------
+        EnergySurfaceDisplay
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If `kind` or a response is not known, a single feature is asked for a surface, or `ax`
+            holds another number of axes than there are panels.
+        ImportError
+            If matplotlib is not installed.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind={kind!r} is not known. Known kinds: {', '.join(KINDS)}.")
+        surfaces = {one: self.surface(one) for one in self._responses(response)}
+        self.surfaces_: dict[Any, Any] = {}
+        self.boundaries_: dict[Any, list[Any]] = {}
+        self.points_: dict[Any, dict[Any, Any]] = {}
+        self.colorbars_: list[Any] = []
+        self.legend_: Any = None
+        if len(self.grid) == 1:
+            if kind == "surface":
+                raise ValueError("kind='surface' needs two features; over one there are lines.")
+            return self._plot_lines(ax, surfaces, kwargs)
+        solid = kind == "surface"
+        self.figure_, axes = take_axes(
+            type(self).__name__, ax, len(surfaces), size=(4.6, 3.8) if solid else (3.6, 3.4),
+            n_columns=n_columns,
+            projection="3d" if solid else None,
+        )  # fmt: skip
+        self.ax_ = one_or_all(axes)
+        levels = _levels(surfaces, self._is_gap)
+        draw = self._draw_solid if solid else self._draw_flat
+        for axis, (one, surface) in zip(axes, surfaces.items(), strict=True):
+            draw(axis, one, surface, levels[self._is_gap(one)], {"cmap": cmap} | kwargs)
+            axis.set_title(self._title(one))
+            axis.set_xlabel(self.names[0])
+            if solid or ax is not None or in_first_column(axis):
+                axis.set_ylabel(self.names[1])
+        self._draw_colorbars(axes, list(surfaces), solid)
+        self._draw_legend(axes, new=ax is None)
+        return self
+
+    def _responses(self, response: Any) -> list[Any]:
+        labels = self.classes.tolist()
+        if isinstance(response, np.generic):
+            response = response.item()
+        if isinstance(response, list | tuple | np.ndarray):
+            given = [one.item() if isinstance(one, np.generic) else one for one in response]
+            if not given or len(set(given)) < len(given):
+                raise ValueError(f"response={response!r} must hold one or more, each once.")
+            return given
+        if response == "all" and "all" not in labels:
+            return [*labels, "free_energy"]
+        return [response]
+
+    def _is_gap(self, response: Any) -> bool:
+        return bool(response == "gap") and response not in self.classes.tolist()
+
+    def _title(self, response: Any) -> str:
+        if response in self.classes.tolist():
+            return f"energy F(x, {response})"
+        if self._is_gap(response):
+            return "gap, second − lowest"
+        return f"free energy, β = {self.beta:.3g}"
+
+    def _draw_flat(
+        self, axis: Any, response: Any, surface: Floats, levels: Floats, style: dict[str, Any]
+    ) -> None:
+        masked = np.ma.masked_invalid(surface)
+        style = {"extend": _extend(surface, levels)} | style
+        self.surfaces_[response] = axis.contourf(*self.grid, masked, levels, **style)
+        self._draw_boundaries(axis, response, {"colors": "white"})
+        self._draw_points(axis, response, {"edgecolors": "white"})
+        axis.set_xlim(self.grid[0][[0, -1]])
+        axis.set_ylim(self.grid[1][[0, -1]])
+
+    def _draw_solid(
+        self, axis: Any, response: Any, surface: Floats, levels: Floats, style: dict[str, Any]
+    ) -> None:
+        low, high = levels[0], levels[-1]
+        # The floor lies a third of the height below, so that borders and data on it are seen.
+        floor = low - (high - low) / 3
+        heights = np.clip(surface, low, high)
+        style = {"rcount": 50, "ccount": 50, "linewidth": 0.1, "edgecolor": "0.3"} | style
+        self.surfaces_[response] = axis.plot_surface(
+            *np.meshgrid(*self.grid), heights, vmin=low, vmax=high, **style
+        )
+        self._draw_boundaries(axis, response, {"colors": "black", "offset": floor})
+        below = {"edgecolors": "black", "zs": floor, "depthshade": False}
+        self._draw_points(axis, response, below)
+        axis.set_zlim(floor, high)
+        axis.set_box_aspect(None, zoom=0.8)  # so that its labels are inside
+
+    def _draw_boundaries(self, axis: Any, response: Any, place: dict[str, Any]) -> None:
+        """Borders: of the panel's answer, or of all answers but the last, which has no others."""
+        labels = self.classes.tolist()
+        if response in labels:
+            outlined = [labels.index(response)]
+        else:
+            outlined = list(range(len(labels) - 1))
+        drawn = self.boundaries_[response] = []
+        for number in outlined:
+            others = np.delete(self.energies, number, axis=-1).min(axis=-1)
+            with np.errstate(invalid="ignore"):
+                apart = self.energies[..., number] - others
+            if np.nanmin(apart) < 0 < np.nanmax(apart):  # it wins somewhere, and loses somewhere
+                drawn.append(axis.contour(*self.grid, apart, [0.0], linewidths=2.0, **place))
+
+    def _draw_points(self, axis: Any, response: Any, place: dict[str, Any]) -> None:
+        """Data by class: in the panel of an answer, those of other classes are pale."""
+        drawn = self.points_[response] = {}
+        if self.answer is None or self.points is None:
+            return
+        labels = self.classes.tolist()
+        size = self._point_size()
+        for number, label in enumerate(labels):
+            mine = self.points[self.answer == number]
+            if not len(mine):
+                continue
+            pale = response in labels and response != label
+            drawn[label] = axis.scatter(
+                *mine.T, s=size, alpha=0.25 if pale else 0.95, linewidths=0.5,
+                label=str(label), **style_of(number, marker=True), **place,
+            )  # fmt: skip
+
+    def _draw_colorbars(self, axes: Any, responses: list[Any], solid: bool) -> None:
+        for of_gap, label in ((False, "energy, low is good"), (True, "gap of energies")):
+            group = [number for number, one in enumerate(responses) if self._is_gap(one) is of_gap]
+            if group:
+                self.colorbars_.append(
+                    self.figure_.colorbar(
+                        self.surfaces_[responses[group[0]]], ax=[axes[number] for number in group],
+                        label=label, shrink=0.8, **({"pad": 0.1} if solid else {}),
+                    )
+                )  # fmt: skip
+
+    def _draw_legend(self, axes: Any, *, new: bool) -> None:
+        if self.answer is None:
+            return
+        # The panel of one answer has the others pale: the legend shows each where it is not.
+        labels = self.classes.tolist()
+        handles: dict[Any, Any] = {}
+        for response, drawn in self.points_.items():
+            for label, artist in drawn.items():
+                if label not in handles or response not in labels or response == label:
+                    handles[label] = artist
+        artists = [handles[label] for label in labels if label in handles]
+        texts = [str(label) for label in labels if label in handles]
+        style: dict[str, Any] = {"markerscale": float(np.sqrt(LARGEST_POINT / self._point_size()))}
+        if new:
+            style |= {"loc": "outside lower center", "ncols": min(len(texts), 4 * len(axes))}
+            self.legend_ = self.figure_.legend(artists, texts, **style)
+        else:
+            self.legend_ = axes[-1].legend(artists, texts, **style)
+
+    def _point_size(self) -> float:
+        """Area of a data point: smaller where there are many."""
+        count = 0 if self.answer is None else len(self.answer)
+        return float(np.clip(8000 / max(count, 1), SMALLEST_POINT, LARGEST_POINT))
+
+    def _plot_lines(
+        self, ax: Any, surfaces: dict[Any, Floats], style: dict[str, Any]
+    ) -> EnergySurfaceDisplay:
+        """Energies over one feature, and the data as ticks below them."""
+        self.figure_, axes = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.2))
+        self.ax_ = axis = one_or_all(axes)
+        labels = self.classes.tolist()
+        for one, surface in surfaces.items():
+            own: dict[str, Any] = {"linewidth": 2}
+            if one in labels:
+                own |= style_of(labels.index(one))
+            else:
+                line = ":" if self._is_gap(one) else "-"
+                own = {"linewidth": 4, "color": "0.6", "linestyle": line, "zorder": 1}
+            (self.surfaces_[one],) = axis.plot(
+                self.grid[0], surface, label=self._title(one), **(own | style)
+            )
+        if self.answer is not None and self.points is not None:
+            drawn = self.points_[None] = {}
+            for number, label in enumerate(labels):
+                mine = self.points[self.answer == number, 0]
+                height = np.full(len(mine), 0.02 + 0.025 * (number % 10))
+                (drawn[label],) = axis.plot(
+                    mine, height, linestyle="none", marker="|", markersize=8,
+                    color=style_of(number)["color"], transform=axis.get_xaxis_transform(),
+                )  # fmt: skip
+            axis.margins(y=0.05 + 0.03 * min(len(labels), 10))
+        axis.set_xlabel(self.names[0])
+        axis.set_ylabel("energy, low is good")
+        self.legend_ = axis.legend()
+        return self
+
+
+def _side(values: Floats, count: int) -> Floats:
+    """Points over the range of the data and a little beyond."""
+    low, high = float(values.min()), float(values.max())
+    beyond = BEYOND * (high - low) if high > low else 1.0
+    return np.linspace(low - beyond, high + beyond, count)
+
+
+def _table_maker(estimator: Any, X: Any) -> Any:
+    """Make rows of numbers what the estimator has learnt from: a table with names, or an array."""
+    columns = getattr(X, "columns", None)
+    if columns is None or getattr(estimator, "feature_names_in_", None) is None:
+        return lambda rows: rows
+    keyword = "columns" if getattr(X, "iloc", None) is not None else "schema"  # pandas, or polars
+    return lambda rows: type(X)(rows, **{keyword: list(columns)})
+
+
+def _levels(surfaces: dict[Any, Floats], is_gap: Any) -> dict[bool, Floats]:
+    """Levels of all energies together, and of the gap."""
+    from matplotlib.ticker import MaxNLocator
+
+    levels: dict[bool, Any] = {}
+    for of_gap in (False, True):
+        values = [
+            surface[np.isfinite(surface)]
+            for one, surface in surfaces.items()
+            if is_gap(one) is of_gap
+        ]
+        if values:
+            low, high = np.quantile(np.concatenate(values), TAILS)
+            if high <= low:
+                low, high = low - 0.5, high + 0.5
+            levels[of_gap] = MaxNLocator(LEVELS).tick_values(0.0 if of_gap else low, high)
+    return levels
+
+
+def _extend(surface: Floats, levels: Floats) -> str:
+    """Whether a surface has values beyond the levels, as `contourf` calls it."""
+    below, above = np.nanmin(surface) < levels[0], np.nanmax(surface) > levels[-1]
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]

@@ -1,0 +1,391 @@
+"""Which latent value speaks for which x."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.energies import Blend, Decoder, LatentEnergy, Responsibilities
+from sklearn_ebm.energies.banks import BACKGROUNDS
+from sklearn_ebm.inspection._axes import COLOURS, feature_names, take_axes
+from sklearn_ebm.inspection._section import matrix_of, name_of_answer, place_of, section_of
+
+KINDS = ("areas", "points")
+
+# Rows are averaged in so many groups along the feature, each with as many rows.
+N_GROUPS = 25
+
+# More latent values than these have no colours that one can tell apart.
+MOST_SPEAKERS = 7
+OTHERS, GREY = "all others", "#B3B3B3"
+
+
+class LatentDisplay:
+    r"""Shares of the latent values: which expert, energy or point of a curve is meant.
+
+    Areas, without answers, are π_z(x), how often z is meant at x. With answers they are means of
+    r_z(x, y) over rows with neighbouring x: what had a say in the answers that there really were.
+    The prior of a blend is the same for all x, so that only its r_z tell regions apart. Points are
+    rows, each in the colour of the latent value that has most to say about it, and the fainter the
+    less that is.
+
+    What is drawn depends on the energy. Of a blend: its energies. Of one bank: its elements, such
+    as bandwidths. Of experts and decoders: the latent values of one member, because those of
+    different members have nothing in common but their numbers. Of all but the first few, ordered by
+    their shares, there is one sum; a one-dimensional latent of a decoder has a colour map instead.
+
+    Use `from_estimator` or `from_responsibilities`; all parameters are stored as attributes.
+
+    Parameters
+    ----------
+    responsibilities : Responsibilities
+        Of g rows.
+    x : ndarray of shape (g,)
+        The feature, or the first of a pair of answers for points.
+    y : ndarray of shape (g,) or None
+        Answers, for points.
+    names : tuple of str or None
+        What the columns are called; None are their labels.
+    ordered : str or None
+        What the columns are the numbers of, where they are places along a curve or an interval.
+    cyclic : bool
+        Whether the last of these is beside the first.
+    x_label, y_label : str
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    ax_ : matplotlib Axes
+    areas_ : list of PolyCollection
+        One for each latent value, or for each of `names_`.
+    points_ : PathCollection or None
+    names_ : list of str
+        What has a colour of its own, by falling share.
+    shares_ : ndarray of shape (g, k)
+        What is drawn.
+    colorbar_ : Colorbar or None
+
+    See Also
+    --------
+    ConditionalDensityDisplay : The densities.
+    sklearn_ebm.LatentEBMRegressor.latent_responsibilities : The shares.
+
+    References
+    ----------
+    Jacobs, Jordan, Nowlan, Hinton, "Adaptive mixtures of local experts", Neural Computation 3
+    (1991) 79-87. :doi:`10.1162/neco.1991.3.1.79`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies import Responsibilities
+    >>> from sklearn_ebm.inspection import LatentDisplay
+    >>> said = Responsibilities((("a", 0), ("b", 0)), np.array([[0.1, 0.9], [0.3, 0.7]]))
+    >>> display = LatentDisplay.from_responsibilities(said, [0.0, 1.0])
+    >>> display.names_, display.shares_.tolist()
+    (['b', 'a'], [[0.9, 0.1], [0.7, 0.3]])
+    """
+
+    def __init__(
+        self,
+        responsibilities: Responsibilities,
+        x: Array,
+        y: Array | None = None,
+        *,
+        names: tuple[str, ...] | None = None,
+        ordered: str | None = None,
+        cyclic: bool = False,
+        x_label: str = "x",
+        y_label: str = "y",
+    ) -> None:
+        self.responsibilities = responsibilities
+        self.x = x
+        self.y = y
+        self.names = names
+        self.ordered = ordered
+        self.cyclic = cyclic
+        self.x_label = x_label
+        self.y_label = y_label
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        kind: str = "areas",
+        feature: int | str = 0,
+        others: Any = "median",
+        member: str | int | None = None,
+        grid_resolution: int = 160,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> LatentDisplay:
+        """Draw the latent values of a fitted regressor.
+
+        Parameters
+        ----------
+        estimator : LatentEBMRegressor
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, 2), default=None
+            Answers of the rows; needed for points.
+        kind : {"areas", "points"}, default="areas"
+        feature : int or str, default=0
+            The feature along the axis, by place or by name; points of pairs of answers lie over
+            both answers instead.
+        others : "median" or array-like of shape (d,), default="median"
+            Where the other features stay, for areas without y.
+        member : str, int or None, default=None
+            Name of a member of a blend, whose elements are drawn; or number of the member of an
+            ensemble, where None is the first one.
+        grid_resolution : int, default=160
+            How many x, for areas without y.
+        ax : matplotlib Axes, default=None
+        **kwargs : dict
+            Handed on to `plot`.
+
+        Returns
+        -------
+        LatentDisplay
+        """
+        if kind not in KINDS:
+            raise ValueError(unknown_name("kind", kind, KINDS))
+        if getattr(estimator, "latent_responsibilities", None) is None:
+            raise TypeError(
+                f"{type(estimator).__name__} has no latent variable to draw; pass a fitted "
+                "LatentEBMRegressor."
+            )
+        if y is None:
+            if kind == "points":
+                raise ValueError("kind='points' draws rows by their answers; pass y.")
+            section = section_of(estimator, X, feature, others, grid_resolution)
+            said = estimator.latent_responsibilities(section.rows)
+            place: dict[str, Any] = {
+                "x": section.at, "x_label": section.label, "y_label": "share of the latent, π"
+            }  # fmt: skip
+        else:
+            values = matrix_of(X)
+            names = feature_names(estimator, X)
+            column = place_of(feature, names)
+            label = "x" if names == ["$x_{1}$"] else names[column]
+            said = estimator.latent_responsibilities(X, y)
+            place = {"x": values[:, column], "x_label": label}
+            if kind == "points":
+                place |= _over_answers(place, y)
+            else:
+                said, place["x"] = _averaged(said, values[:, column])
+                place["y_label"] = "mean share in the answers, r"
+        said, looks = _of_interest(estimator.energy_, said, member)
+        return cls(said, **place, **looks).plot(kind=kind, ax=ax, **kwargs)
+
+    @classmethod
+    def from_responsibilities(
+        cls,
+        responsibilities: Responsibilities,
+        x: Any,
+        y: Any = None,
+        *,
+        kind: str = "areas",
+        x_label: str = "x",
+        y_label: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> LatentDisplay:
+        """Draw shares, such as sums of those of an estimator.
+
+        Parameters
+        ----------
+        responsibilities : Responsibilities
+        x : array-like of shape (g,)
+            What belongs to each row, in any order.
+        y : array-like of shape (g,), default=None
+            Answers, for points.
+        kind : {"areas", "points"}, default="areas"
+        x_label : str, default="x"
+        y_label : str, default=None
+        ax : matplotlib Axes, default=None
+        **kwargs : dict
+            Handed on to `plot`.
+
+        Returns
+        -------
+        LatentDisplay
+        """
+        at = np.asarray(x, dtype=np.float64)
+        n_rows = len(responsibilities.shares)
+        if at.shape != (n_rows,):
+            raise ValueError(f"x.shape == {at.shape}, expected ({n_rows},): one for each row.")
+        order = np.argsort(at, kind="stable")
+        answers = None if y is None else np.asarray(y, dtype=np.float64)[order]
+        said = responsibilities._replace(shares=responsibilities.shares[order])
+        label = y_label or ("y" if kind == "points" else "share of the latent")
+        display = cls(said, at[order], answers, x_label=x_label, y_label=label)
+        return display.plot(kind=kind, ax=ax, **kwargs)
+
+    def plot(
+        self, *, kind: str = "areas", max_speakers: int = MOST_SPEAKERS, ax: Any = None
+    ) -> LatentDisplay:
+        """Draw the display.
+
+        Parameters
+        ----------
+        kind : {"areas", "points"}, default="areas"
+        max_speakers : int, default=7
+            How many have colours of their own; there are 7 colours.
+        ax : matplotlib Axes, default=None
+
+        Returns
+        -------
+        LatentDisplay
+            Itself.
+        """
+        if kind not in KINDS:
+            raise ValueError(unknown_name("kind", kind, KINDS))
+        if kind == "points" and self.y is None:
+            raise ValueError("kind='points' draws rows by their answers; pass y.")
+        if positive_integer("max_speakers", max_speakers) > MOST_SPEAKERS:
+            raise ValueError(f"max_speakers={max_speakers} must be at most {MOST_SPEAKERS}.")
+        self.figure_, (self.ax_,) = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.4))
+        self.points_: Any = None
+        self.colorbar_: Any = None
+        self.areas_: list[Any] = []
+        colours = self._colours(max_speakers)
+        if kind == "areas":
+            self._plot_areas(colours)
+        else:
+            self._plot_points(colours)
+        self.ax_.set(xlabel=self.x_label, ylabel=self.y_label)
+        if self.ordered is not None:
+            self._plot_bar()
+        elif kind == "areas":
+            self.ax_.legend(loc="best", fontsize="small", framealpha=0.9)
+        return self
+
+    def _colours(self, most: int) -> list[Any]:
+        """Colours of the columns of `shares_`, which are settled here."""
+        shares = self.responsibilities.shares
+        names = self.names or tuple(
+            f"{name} {number}" if self._numbered(name) else name
+            for name, number in self.responsibilities.labels
+        )
+        if self.ordered is not None:
+            self.names_, self.shares_ = list(names), shares
+            return list(self._map()(np.linspace(0, 1, len(names), endpoint=not self.cyclic)))
+        order = _by_share(shares, names)
+        kept, rest = order[:most], order[most:]
+        self.names_ = [names[column] for column in kept]
+        self.shares_ = shares[:, kept]
+        palette = [colour for colour in COLOURS if colour != "#000000"]
+        # Where there are enough colours, each has the same in all pictures of one estimator.
+        places = range(len(kept)) if len(names) > len(palette) else kept
+        colours = [
+            GREY if name == BACKGROUNDS else palette[place]
+            for name, place in zip(self.names_, places, strict=True)
+        ]
+        if len(rest):
+            self.names_.append(OTHERS)
+            self.shares_ = np.column_stack([self.shares_, shares[:, rest].sum(axis=1)])
+            colours.append("#DDDDDD")
+        return colours
+
+    def _numbered(self, name: str) -> bool:
+        return sum(other == name for other, _ in self.responsibilities.labels) > 1
+
+    def _map(self) -> Any:
+        from matplotlib import colormaps
+
+        return colormaps["twilight" if self.cyclic else "viridis"]
+
+    def _plot_areas(self, colours: list[Any]) -> None:
+        edge = "none" if self.ordered is not None else "white"
+        self.areas_ = self.ax_.stackplot(
+            self.x, self.shares_.T, colors=colours, labels=self.names_, edgecolor=edge,
+            linewidth=0.6,
+        )  # fmt: skip
+        self.ax_.set(xlim=(self.x[0], self.x[-1]), ylim=(0, 1))
+
+    def _plot_points(self, colours: list[Any]) -> None:
+        from matplotlib.colors import to_rgba_array
+
+        best = self.shares_.argmax(axis=1)
+        rgba = to_rgba_array(colours)[best]
+        if self.ordered is None:
+            rgba[:, 3] = np.clip(self.shares_.max(axis=1), 0.2, 1.0)
+        # The light part of a cyclic map needs an edge to be seen on white.
+        edge = {"edgecolors": "#555555", "linewidths": 0.3} if self.cyclic else {"linewidths": 0}
+        self.points_ = self.ax_.scatter(self.x, self.y, s=14, c=rgba, **edge)
+        if self.ordered is None:
+            for number in np.unique(best):
+                self.ax_.scatter([], [], s=24, color=colours[number], label=self.names_[number])
+            self.ax_.legend(loc="best", fontsize="small", framealpha=0.9)
+
+    def _plot_bar(self) -> None:
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        norm = Normalize(0, len(self.names_) - (not self.cyclic))
+        self.colorbar_ = self.figure_.colorbar(ScalarMappable(norm, self._map()), ax=self.ax_)
+        self.colorbar_.set_label(self.ordered)
+
+
+def _by_share(shares: Array, names: tuple[str, ...]) -> Index:
+    """Columns by falling mean share, backgrounds last, equal ones in their order."""
+    last = np.array([name == BACKGROUNDS for name in names])
+    return np.lexsort((-shares.mean(axis=0), last))
+
+
+def _over_answers(place: dict[str, Any], y: Any) -> dict[str, Any]:
+    answers = np.asarray(y, dtype=np.float64)
+    if answers.ndim == 1 or answers.shape[1] == 1:
+        return {"y": answers.ravel(), "y_label": name_of_answer(y)}
+    if answers.shape[1] > 2:
+        raise ValueError(
+            f"y has {answers.shape[1]} answers for each row; kind='points' draws "
+            "one or two of them."
+        )
+    names = getattr(y, "columns", ("$y_1$", "$y_2$"))
+    return {
+        "x": answers[:, 0], "y": answers[:, 1], "x_label": str(names[0]), "y_label": str(names[1])
+    }  # fmt: skip
+
+
+def _averaged(said: Responsibilities, x: Array) -> tuple[Responsibilities, Array]:
+    """Means over groups of rows with neighbouring x; equal ones stay together."""
+    ends = np.quantile(x, np.linspace(0, 1, N_GROUPS + 1)[1:-1])
+    _, group = np.unique(np.searchsorted(ends, x), return_inverse=True)
+    member = group == np.arange(group.max() + 1)[:, None]
+    if len(member) < 2:
+        raise ValueError("The feature is the same in all rows of X; choose one that varies.")
+    mean = member / member.sum(axis=1, keepdims=True)
+    return said._replace(shares=mean @ said.shares), mean @ x
+
+
+def _of_interest(
+    energy: Any, said: Responsibilities, member: str | int | None
+) -> tuple[Responsibilities, dict[str, Any]]:
+    """The latent values of an energy that have a meaning of their own, and how they look."""
+    if isinstance(energy, LatentEnergy):
+        said = said.of(f"member {member or 0}" if not isinstance(member, str) else member)
+        line = isinstance(energy, Decoder) and energy.latent != "square" and energy.n_dimensions < 2
+        if line:
+            return said, {"ordered": "z, point of the grid", "cyclic": energy.latent == "circle"}
+        return said, {"names": tuple(f"expert {number}" for _, number in said.labels)}
+    if member is not None:
+        said = said.of(str(member))
+        return said, {"names": tuple(f"{name} {number}" for name, number in said.labels)}
+    if isinstance(energy, Blend):
+        return said.by_name(), {}
+    return _backgrounds_as_one(said), {}
+
+
+def _backgrounds_as_one(said: Responsibilities) -> Responsibilities:
+    mine = np.array([name != BACKGROUNDS for name, _ in said.labels])
+    labels = tuple(label for label in said.labels if label[0] != BACKGROUNDS)
+    behind = said.shares[:, ~mine].sum(axis=1)
+    shares = np.column_stack([said.shares[:, mine], behind])
+    return Responsibilities((*labels, (BACKGROUNDS, 0)), shares)
