@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, inspection
 from sklearn_ebm.inspection import (
@@ -26,6 +26,9 @@ from sklearn_ebm.losses import Hinge, Loss, SquareSquare
 
 plt = pytest.importorskip("matplotlib.pyplot")
 plt.switch_backend("Agg")
+
+# Old versions of matplotlib call new ones of pyparsing by names of before.
+pytestmark = pytest.mark.filterwarnings("ignore:'.*' deprecated - use:DeprecationWarning")
 
 NAMES = ["length (cm)", "width (cm)", "mass (g)"]
 
@@ -202,6 +205,15 @@ def test_pipelines_searches_sparse_rows_and_tables_are_read(display):
     ):  # fmt: skip
         shown = display.from_estimator(estimator.fit(rows, Y), rows, Y)
         assert shown.figure_ is not None
+
+
+def test_a_first_step_that_counts_no_features_is_no_obstacle():
+    logs = make_pipeline(FunctionTransformer(np.arcsinh), EBMClassifier()).fit(X, Y)
+    display = EnergySurfaceDisplay.from_estimator(logs, X, Y, features=(1, 2), grid_resolution=5)
+    assert display.ax_[0].get_xlabel() == "$x_{2}$"
+    row = [X[:, 0].mean(), display.grid[0][1], display.grid[1][4]]
+    expected = logs[-1].energies(np.arcsinh([row]))[0]
+    np.testing.assert_allclose(display.energies[4, 1], expected)
 
 
 def test_56_classes_can_be_told_apart():

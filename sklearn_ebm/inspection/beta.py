@@ -29,8 +29,9 @@ class BetaDisplay:
     the log-loss :math:`-\log p(y \mid x)` and the Brier score
     :math:`\sum_{y'} (p(y' \mid x) - [y' = y])^2`, for two classes half of that, as in scikit-learn.
     The expected calibration error sorts the rows into bins by their confidence
-    :math:`c = \max_y p(y \mid x)`, and is the mean over rows of how far the accuracy in their bin is
-    from the mean confidence there. It is no proper score: a model that says little can be honest.
+    :math:`c = \max_y p(y \mid x)`, and is the mean over rows of how far the accuracy in their bin
+    is from the mean confidence there. It is no proper score: a model that says little can be
+    honest.
 
     It is made by `from_estimator` or `from_energies`.
 
