@@ -28,7 +28,9 @@ plt = pytest.importorskip("matplotlib.pyplot")
 plt.switch_backend("Agg")
 
 # Old versions of matplotlib call new ones of pyparsing by names of before.
-pytestmark = pytest.mark.filterwarnings("ignore:'.*' deprecated - use:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:'\w+' (argument is )?deprecated:DeprecationWarning"
+)
 
 NAMES = ["length (cm)", "width (cm)", "mass (g)"]
 
@@ -182,7 +184,7 @@ def test_estimators_without_energies_are_refused(display):
 def test_labels_that_were_not_learnt_are_refused(display):
     strange = np.where(np.arange(len(Y)) == 3, "class 9", Y)
     with pytest.raises(
-        ValueError, match=r"not among the classes .*: class 9; leave these rows out"
+        ValueError, match=r"not among the classes .*: 'class 9'; leave these rows out"
     ):
         display.from_estimator(MODEL, X, strange)
     with pytest.raises(ValueError, match="one label for each row"):
@@ -381,13 +383,18 @@ def test_refusals_of_surfaces(settings, message):
         ({"energies": ON_GRID[..., :1]}, "k ≥ 2"),
         ({"classes": ["a"]}, "3 answers, but there are 1 classes"),
         ({"beta": 0}, "beta=0 must be"),
+        ({"energies": "low"}, "energies must be numbers, but could not convert"),
+        ({"grid": 3.0}, "two or more numbers that rise, or a pair"),
+        ({"grid": ([1, 0], [0, 1])}, "two or more numbers that rise, or a pair"),
+        ({"points": [[0, 0]], "y": [0, 1]}, "points are 1, but y has 2 labels"),
+        ({"n_columns": 0}, "n_columns=0 must be"),
         ({"points": [[0, 0]]}, "give both or neither"),
         ({"points": [[0], [1]], "y": [0, 1]}, "1 coordinates, but the grid has 2"),
     ],
 )
 def test_refusals_of_given_surfaces(settings, message):
     with pytest.raises(ValueError, match=message):
-        EnergySurfaceDisplay.from_energies(GRID, **({"energies": ON_GRID} | settings))
+        EnergySurfaceDisplay.from_energies(**({"grid": GRID, "energies": ON_GRID} | settings))
 
 
 # -- shapes of losses -----------------------------------------------------------------------------
@@ -474,6 +481,10 @@ def test_a_loss_of_ones_own_and_margins_by_pairs():
         (["log"], {"right": (1, 0)}, ValueError, "finite numbers that rise"),
         (["log"], {"wrong": (0, np.inf)}, ValueError, "finite numbers that rise"),
         (["log"], {"wrong": [0]}, ValueError, "two values or more"),
+        (["log"], {"wrong": "low"}, ValueError, "wrong must be numbers, but could not convert"),
+        (["log"], {"held": "x"}, ValueError, "held must be numbers"),
+        (["log"], {"max_value": np.inf}, ValueError, "max_value=inf must be a finite number"),
+        (["log"], {"n_columns": 0}, ValueError, "n_columns=0 must be"),
         (["log"], {"kind": "pie"}, ValueError, "Known kinds: contour, surface, curves"),
     ],
 )
@@ -561,6 +572,7 @@ def test_far_gaps_are_counted_in_the_outermost_bins():
         ({"y": [0, 1, 2, 3]}, "not among the classes"),
         ({"classes": ["a", "b"]}, "3 columns, but there are 2 classes"),
         ({"margin": -1.0}, "margin=-1.0 must be a number that is not negative"),
+        ({"margin": "big"}, "margin must be numbers, but could not convert"),
         ({"margin": np.zeros((2, 2))}, r"shape \(3, 3\)"),
         ({"y_test": [0]}, "give both or neither"),
         ({"energies_test": [[1.0, 2.0]], "y_test": [0]}, "of the test have 2 columns"),
@@ -634,6 +646,7 @@ def test_the_ranges_of_beta_and_confidence(n_classes):
 @pytest.mark.parametrize(
     "settings, message",
     [
+        ({"betas": "auto"}, "betas must be numbers, but could not convert"),
         ({"betas": []}, "betas must be positive finite numbers"),
         ({"betas": [1, 0]}, "betas must be positive finite numbers"),
         ({"reliability_betas": [np.inf]}, "reliability_betas must be positive finite numbers"),
