@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -535,12 +536,13 @@ class EnergySurfaceDisplay:
 
 def _sides(grid: Any) -> tuple[Floats, ...]:
     """One or two axes of a grid, or ValueError."""
-    two = np.ndim(grid) != 0 and len(grid) == 2 and np.ndim(grid[0]) == 1
-    sides = tuple(as_numbers("grid", side) for side in (grid if two else [grid]))
+    one = isinstance(grid, str | Number) or len(grid) != 2 or np.ndim(grid[0]) != 1
+    sides = tuple(as_numbers("grid", side) for side in ([grid] if one else grid))
     for side in sides:
         if side.ndim != 1 or len(side) < 2 or not (np.diff(side) > 0).all():
             raise ValueError(
-                "grid must hold two or more numbers that rise, or a pair of such, one for each axis."
+                "grid must hold two or more numbers that rise, or a pair of such, one for each "
+                "axis."
             )
     return sides
 

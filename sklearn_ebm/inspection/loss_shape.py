@@ -223,8 +223,8 @@ class LossShapeDisplay:
         Raises
         ------
         ValueError
-            If `kind` is not known, a setting is no number, a contour or surface has fewer than two values on a side, or
-            `ax` holds another number of axes than there are panels.
+            If `kind` is not known, a setting is no number, a contour or surface has fewer than two
+            values on a side, or `ax` holds another number of axes than there are panels.
         ImportError
             If matplotlib is not installed.
         """
