@@ -49,13 +49,19 @@ ON_GRID = np.random.default_rng(1).normal(size=(5, 4, 3))
 
 # Each way to make a display, with the number of axes it draws on (colour bars aside).
 WAYS = {
-    "surface of a model": (lambda **s: EnergySurfaceDisplay.from_estimator(MODEL, X, Y, **s), 4),
+    "surface of a model": (
+        lambda **s: EnergySurfaceDisplay.from_estimator(MODEL, X, Y, grid_resolution=20, **s), 4
+    ),
     "surface of one feature": (
         lambda **s: EnergySurfaceDisplay.from_estimator(MODEL, X, Y, features=0, **s), 1
     ),
     "surface of energies": (lambda **s: EnergySurfaceDisplay.from_energies(GRID, ON_GRID, **s), 4),
-    "shape of a loss": (lambda **s: LossShapeDisplay.from_loss("hinge", **s), 1),
-    "shapes of losses": (lambda **s: LossShapeDisplay.from_losses(["hinge", "log"], **s), 2),
+    "shape of a loss": (
+        lambda **s: LossShapeDisplay.from_loss("hinge", grid_resolution=21, **s), 1
+    ),
+    "shapes of losses": (
+        lambda **s: LossShapeDisplay.from_losses(["hinge", "log"], grid_resolution=21, **s), 2
+    ),
     "curves of losses": (
         lambda **s: LossShapeDisplay.from_losses(["hinge", "log", "mee"], kind="curves", **s), 2
     ),
@@ -193,20 +199,36 @@ def test_labels_that_were_not_learnt_are_refused(display):
         display.from_estimator(MODEL, X, Y[:80])
 
 
-@pytest.mark.parametrize("display", OF_ESTIMATORS)
-def test_pipelines_searches_sparse_rows_and_tables_are_read(display):
+@pytest.fixture(scope="module")
+def models():
+    """Fitted estimators of every kind that is read through, and their rows."""
     table = pd.DataFrame(X, columns=NAMES)
-    scaled = make_pipeline(StandardScaler(), EBMClassifier("kernel", loss="square_square"))
-    search = GridSearchCV(EBMClassifier(), {"C": [0.1, 1.0]}, cv=2)
-    chosen = EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=2)
     empty = sparse.csr_matrix(np.where(np.abs(X) < 2, 0, X))
-    sparse_steps = make_pipeline(MaxAbsScaler(), EBMClassifier())
-    for estimator, rows in (
-        (scaled, table), (search, X), (chosen, X), (sparse_steps, empty), (EBMClassifier(), empty),
+    pairs = [
+        (make_pipeline(StandardScaler(), EBMClassifier("kernel", loss="square_square")), table),
+        (GridSearchCV(EBMClassifier(), {"C": [0.1, 1.0]}, cv=2), X),
+        (EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=2), X),
+        (make_pipeline(MaxAbsScaler(), EBMClassifier()), empty),
+        (EBMClassifier(), empty),
         (make_pipeline(EBMClassifier()), X.astype(np.float32)),
-    ):  # fmt: skip
-        shown = display.from_estimator(estimator.fit(rows, Y), rows, Y)
-        assert shown.figure_ is not None
+    ]
+    return [(estimator.fit(rows, Y), rows) for estimator, rows in pairs]
+
+
+@pytest.mark.parametrize("display", OF_ESTIMATORS)
+def test_pipelines_searches_sparse_rows_and_tables_are_read(display, models):
+    settings = {"grid_resolution": 10} if display is EnergySurfaceDisplay else {}
+    for estimator, rows in models:
+        shown = display.from_estimator(estimator, rows, Y, **settings)
+        if display is EnergyGapDisplay:
+            errors = 1 - estimator.score(rows, Y)
+            np.testing.assert_allclose(shown.errors["train"], errors, atol=1e-12)
+        elif display is BetaDisplay:
+            at = np.abs(np.log(shown.betas / shown.beta)).argmin()
+            expected = log_loss(Y, estimator.predict_proba(rows).astype(float))
+            np.testing.assert_allclose(shown.scores["log_loss"][at], expected, rtol=1e-5)
+        else:
+            assert shown.energies.shape == (10, 10, 3) and np.isfinite(shown.energies).all()
 
 
 def test_a_first_step_that_counts_no_features_is_no_obstacle():
@@ -328,7 +350,7 @@ def test_one_feature_gives_lines():
 def test_two_and_ten_classes(n_classes, kind):
     X, y = problem(n_classes, 2, 200)
     model = EBMClassifier().fit(X, y)
-    display = EnergySurfaceDisplay.from_estimator(model, X, y, kind=kind, grid_resolution=20)
+    display = EnergySurfaceDisplay.from_estimator(model, X, y, kind=kind, grid_resolution=12)
     assert len(display.ax_) == n_classes + 1
     assert len(display.points_["free_energy"]) == n_classes
     wins = np.unique(display.energies.argmin(axis=-1))
