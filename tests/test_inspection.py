@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, inspection
 from sklearn_ebm.inspection import (
@@ -26,6 +26,11 @@ from sklearn_ebm.losses import Hinge, Loss, SquareSquare
 
 plt = pytest.importorskip("matplotlib.pyplot")
 plt.switch_backend("Agg")
+
+# Old versions of matplotlib call new ones of pyparsing by names of before.
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:'\w+' (argument is )?deprecated:DeprecationWarning"
+)
 
 NAMES = ["length (cm)", "width (cm)", "mass (g)"]
 
@@ -44,13 +49,19 @@ ON_GRID = np.random.default_rng(1).normal(size=(5, 4, 3))
 
 # Each way to make a display, with the number of axes it draws on (colour bars aside).
 WAYS = {
-    "surface of a model": (lambda **s: EnergySurfaceDisplay.from_estimator(MODEL, X, Y, **s), 4),
+    "surface of a model": (
+        lambda **s: EnergySurfaceDisplay.from_estimator(MODEL, X, Y, grid_resolution=20, **s), 4
+    ),
     "surface of one feature": (
         lambda **s: EnergySurfaceDisplay.from_estimator(MODEL, X, Y, features=0, **s), 1
     ),
     "surface of energies": (lambda **s: EnergySurfaceDisplay.from_energies(GRID, ON_GRID, **s), 4),
-    "shape of a loss": (lambda **s: LossShapeDisplay.from_loss("hinge", **s), 1),
-    "shapes of losses": (lambda **s: LossShapeDisplay.from_losses(["hinge", "log"], **s), 2),
+    "shape of a loss": (
+        lambda **s: LossShapeDisplay.from_loss("hinge", grid_resolution=21, **s), 1
+    ),
+    "shapes of losses": (
+        lambda **s: LossShapeDisplay.from_losses(["hinge", "log"], grid_resolution=21, **s), 2
+    ),
     "curves of losses": (
         lambda **s: LossShapeDisplay.from_losses(["hinge", "log", "mee"], kind="curves", **s), 2
     ),
@@ -179,7 +190,7 @@ def test_estimators_without_energies_are_refused(display):
 def test_labels_that_were_not_learnt_are_refused(display):
     strange = np.where(np.arange(len(Y)) == 3, "class 9", Y)
     with pytest.raises(
-        ValueError, match=r"not among the classes .*: class 9; leave these rows out"
+        ValueError, match=r"not among the classes .*: 'class 9'; leave these rows out"
     ):
         display.from_estimator(MODEL, X, strange)
     with pytest.raises(ValueError, match="one label for each row"):
@@ -188,20 +199,46 @@ def test_labels_that_were_not_learnt_are_refused(display):
         display.from_estimator(MODEL, X, Y[:80])
 
 
-@pytest.mark.parametrize("display", OF_ESTIMATORS)
-def test_pipelines_searches_sparse_rows_and_tables_are_read(display):
+@pytest.fixture(scope="module")
+def models():
+    """Fitted estimators of every kind that is read through, and their rows."""
     table = pd.DataFrame(X, columns=NAMES)
-    scaled = make_pipeline(StandardScaler(), EBMClassifier("kernel", loss="square_square"))
-    search = GridSearchCV(EBMClassifier(), {"C": [0.1, 1.0]}, cv=2)
-    chosen = EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=2)
     empty = sparse.csr_matrix(np.where(np.abs(X) < 2, 0, X))
-    sparse_steps = make_pipeline(MaxAbsScaler(), EBMClassifier())
-    for estimator, rows in (
-        (scaled, table), (search, X), (chosen, X), (sparse_steps, empty), (EBMClassifier(), empty),
+    pairs = [
+        (make_pipeline(StandardScaler(), EBMClassifier("kernel", loss="square_square")), table),
+        (GridSearchCV(EBMClassifier(), {"C": [0.1, 1.0]}, cv=2), X),
+        (EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=2), X),
+        (make_pipeline(MaxAbsScaler(), EBMClassifier()), empty),
+        (EBMClassifier(), empty),
         (make_pipeline(EBMClassifier()), X.astype(np.float32)),
-    ):  # fmt: skip
-        shown = display.from_estimator(estimator.fit(rows, Y), rows, Y)
-        assert shown.figure_ is not None
+    ]
+    return [(estimator.fit(rows, Y), rows) for estimator, rows in pairs]
+
+
+@pytest.mark.parametrize("display", OF_ESTIMATORS)
+def test_pipelines_searches_sparse_rows_and_tables_are_read(display, models):
+    settings = {"grid_resolution": 10} if display is EnergySurfaceDisplay else {}
+    for estimator, rows in models:
+        shown = display.from_estimator(estimator, rows, Y, **settings)
+        if display is EnergyGapDisplay:
+            errors = np.mean(estimator.predict(rows) != Y)
+            np.testing.assert_allclose(shown.errors["train"], errors, atol=1e-12)
+        elif display is BetaDisplay:
+            at = np.abs(np.log(shown.betas / shown.beta)).argmin()
+            right = Y[:, None] == estimator.classes_
+            expected = -np.log(estimator.predict_proba(rows)[right]).mean()
+            np.testing.assert_allclose(shown.scores["log_loss"][at], expected, rtol=1e-5)
+        else:
+            assert shown.energies.shape == (10, 10, 3) and np.isfinite(shown.energies).all()
+
+
+def test_a_first_step_that_counts_no_features_is_no_obstacle():
+    logs = make_pipeline(FunctionTransformer(np.arcsinh), EBMClassifier()).fit(X, Y)
+    display = EnergySurfaceDisplay.from_estimator(logs, X, Y, features=(1, 2), grid_resolution=5)
+    assert display.ax_[0].get_xlabel() == "$x_{2}$"
+    row = [X[:, 0].mean(), display.grid[0][1], display.grid[1][4]]
+    expected = logs[-1].energies(np.arcsinh([row]))[0]
+    np.testing.assert_allclose(display.energies[4, 1], expected)
 
 
 def test_56_classes_can_be_told_apart():
@@ -314,7 +351,7 @@ def test_one_feature_gives_lines():
 def test_two_and_ten_classes(n_classes, kind):
     X, y = problem(n_classes, 2, 200)
     model = EBMClassifier().fit(X, y)
-    display = EnergySurfaceDisplay.from_estimator(model, X, y, kind=kind, grid_resolution=20)
+    display = EnergySurfaceDisplay.from_estimator(model, X, y, kind=kind, grid_resolution=12)
     assert len(display.ax_) == n_classes + 1
     assert len(display.points_["free_energy"]) == n_classes
     wins = np.unique(display.energies.argmin(axis=-1))
@@ -369,13 +406,18 @@ def test_refusals_of_surfaces(settings, message):
         ({"energies": ON_GRID[..., :1]}, "k ≥ 2"),
         ({"classes": ["a"]}, "3 answers, but there are 1 classes"),
         ({"beta": 0}, "beta=0 must be"),
+        ({"energies": "low"}, "energies must be numbers, but could not convert"),
+        ({"grid": 3.0}, "two or more numbers that rise, or a pair"),
+        ({"grid": ([1, 0], [0, 1])}, "two or more numbers that rise, or a pair"),
+        ({"points": [[0, 0]], "y": [0, 1]}, "points are 1, but y has 2 labels"),
+        ({"n_columns": 0}, "n_columns=0 must be"),
         ({"points": [[0, 0]]}, "give both or neither"),
         ({"points": [[0], [1]], "y": [0, 1]}, "1 coordinates, but the grid has 2"),
     ],
 )
 def test_refusals_of_given_surfaces(settings, message):
     with pytest.raises(ValueError, match=message):
-        EnergySurfaceDisplay.from_energies(GRID, **({"energies": ON_GRID} | settings))
+        EnergySurfaceDisplay.from_energies(**({"grid": GRID, "energies": ON_GRID} | settings))
 
 
 # -- shapes of losses -----------------------------------------------------------------------------
@@ -462,6 +504,10 @@ def test_a_loss_of_ones_own_and_margins_by_pairs():
         (["log"], {"right": (1, 0)}, ValueError, "finite numbers that rise"),
         (["log"], {"wrong": (0, np.inf)}, ValueError, "finite numbers that rise"),
         (["log"], {"wrong": [0]}, ValueError, "two values or more"),
+        (["log"], {"wrong": "low"}, ValueError, "wrong must be numbers, but could not convert"),
+        (["log"], {"held": "x"}, ValueError, "held must be numbers"),
+        (["log"], {"max_value": np.inf}, ValueError, "max_value=inf must be a finite number"),
+        (["log"], {"n_columns": 0}, ValueError, "n_columns=0 must be"),
         (["log"], {"kind": "pie"}, ValueError, "Known kinds: contour, surface, curves"),
     ],
 )
@@ -549,6 +595,7 @@ def test_far_gaps_are_counted_in_the_outermost_bins():
         ({"y": [0, 1, 2, 3]}, "not among the classes"),
         ({"classes": ["a", "b"]}, "3 columns, but there are 2 classes"),
         ({"margin": -1.0}, "margin=-1.0 must be a number that is not negative"),
+        ({"margin": "big"}, "margin must be numbers, but could not convert"),
         ({"margin": np.zeros((2, 2))}, r"shape \(3, 3\)"),
         ({"y_test": [0]}, "give both or neither"),
         ({"energies_test": [[1.0, 2.0]], "y_test": [0]}, "of the test have 2 columns"),
@@ -622,6 +669,7 @@ def test_the_ranges_of_beta_and_confidence(n_classes):
 @pytest.mark.parametrize(
     "settings, message",
     [
+        ({"betas": "auto"}, "betas must be numbers, but could not convert"),
         ({"betas": []}, "betas must be positive finite numbers"),
         ({"betas": [1, 0]}, "betas must be positive finite numbers"),
         ({"reliability_betas": [np.inf]}, "reliability_betas must be positive finite numbers"),

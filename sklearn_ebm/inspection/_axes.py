@@ -96,5 +96,6 @@ def feature_names(estimator: Any, X: Any = None) -> list[str]:
     if names is None:
         names = getattr(X, "columns", None)
     if names is None:
-        names = [f"$x_{{{j + 1}}}$" for j in range(estimator.n_features_in_)]
+        count = estimator.n_features_in_ if X is None else np.shape(X)[-1]
+        names = [f"$x_{{{j + 1}}}$" for j in range(count)]
     return [str(name) for name in names]

@@ -56,6 +56,14 @@ def read(caller: str, estimator: Any) -> Reading:
     return read(caller, best)
 
 
+def as_numbers(name: str, values: Any) -> Floats:
+    """Return values as float64, or raise ValueError with their name."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers, but {error}.") from error
+
+
 def answers_of(y: Any, classes: Any, what: str = "y") -> Index:
     """Return the number of each label in the sorted classes, or raise ValueError."""
     labels = np.asarray(y)
@@ -64,7 +72,7 @@ def answers_of(y: Any, classes: Any, what: str = "y") -> Index:
             f"{what} must hold one label for each row, but its shape is {labels.shape}."
         )
     known = {label: number for number, label in enumerate(classes.tolist())}
-    unknown = sorted({str(label) for label in labels.tolist() if label not in known})
+    unknown = sorted({repr(label) for label in labels.tolist() if label not in known})
     if unknown:
         raise ValueError(
             f"{what} holds labels that are not among the classes {classes.tolist()[:10]}: "
@@ -84,7 +92,7 @@ def energies_and_answers(
         If the energies are not finite numbers of at least one row and two answers, or do not suit
         y or the classes.
     """
-    table = np.asarray(energies, dtype=np.float64)
+    table = as_numbers(f"energies{what}", energies)
     if table.ndim != 2 or table.shape[1] < 2 or not len(table):
         raise ValueError(
             f"energies{what} must have shape (n, k) with a row or more and an energy for each of "

@@ -10,7 +10,13 @@ from sklearn_ebm._params import Array
 from sklearn_ebm._validation import positive_integer, positive_number
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.inspection._axes import COLOURS, LINES, pyplot, style_of, take_axes
-from sklearn_ebm.inspection._reading import Floats, Index, energies_and_answers, read
+from sklearn_ebm.inspection._reading import (
+    Floats,
+    Index,
+    as_numbers,
+    energies_and_answers,
+    read,
+)
 
 # Areas of the points of reliability, in square points: of no rows, and of all rows on top of it.
 SMALLEST, LARGEST = 12.0, 150.0
@@ -29,8 +35,9 @@ class BetaDisplay:
     the log-loss :math:`-\log p(y \mid x)` and the Brier score
     :math:`\sum_{y'} (p(y' \mid x) - [y' = y])^2`, for two classes half of that, as in scikit-learn.
     The expected calibration error sorts the rows into bins by their confidence
-    :math:`c = \max_y p(y \mid x)`, and is the mean over rows of how far the accuracy in their bin is
-    from the mean confidence there. It is no proper score: a model that says little can be honest.
+    :math:`c = \max_y p(y \mid x)`, and is the mean over rows of how far the accuracy in their bin
+    is from the mean confidence there. It is no proper score: a model that says little can be
+    honest.
 
     It is made by `from_estimator` or `from_energies`.
 
@@ -375,7 +382,7 @@ def _centre(beta: float | None, energies: Floats) -> float:
 
 
 def _positive(name: str, betas: Any) -> Floats:
-    values = np.atleast_1d(np.asarray(betas, dtype=np.float64))
+    values = np.atleast_1d(as_numbers(name, betas))
     if values.ndim != 1 or not values.size or not ((values > 0) & np.isfinite(values)).all():
         raise ValueError(f"{name} must be positive finite numbers, one or more.")
     return values

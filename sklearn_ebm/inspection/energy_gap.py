@@ -11,6 +11,7 @@ from sklearn_ebm.inspection._axes import COLOURS, LINES, one_or_all, pyplot, tak
 from sklearn_ebm.inspection._reading import (
     Floats,
     Index,
+    as_numbers,
     energies_and_answers,
     read,
 )
@@ -333,7 +334,7 @@ def _margins(margin: Any, n_answers: int) -> Floats | None:
     """The margins as a (k, k) array, or None; ValueError if they cannot be."""
     if margin is None:
         return None
-    table = np.asarray(margin, dtype=np.float64)
+    table = as_numbers("margin", margin)
     if table.shape not in ((), (n_answers, n_answers)) or not (table >= 0).all():
         raise ValueError(
             f"margin={margin!r} must be a number that is not negative, or an array of shape "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn_ebm.inspection._axes import (
     take_axes,
 )
 from sklearn_ebm.inspection._plane import plane_of
-from sklearn_ebm.inspection._reading import Floats, Index, answers_of, read
+from sklearn_ebm.inspection._reading import Floats, Index, answers_of, as_numbers, read
 
 KINDS = ("contour", "surface")
 RESPONSES = ("all", "free_energy", "gap")
@@ -244,9 +245,8 @@ class EnergySurfaceDisplay:
         """
         if draw:
             pyplot(cls.__name__)
-        table = np.asarray(energies, dtype=np.float64)
-        two = len(grid) == 2 and np.ndim(grid[0]) == 1
-        sides = tuple(np.asarray(side, dtype=np.float64) for side in (grid if two else [grid]))
+        table = as_numbers("energies", energies)
+        sides = _sides(grid)
         shape = tuple(len(side) for side in reversed(sides))
         if table.ndim < 2 or table.shape[:-1] != shape or table.shape[-1] < 2:
             raise ValueError(
@@ -264,7 +264,10 @@ class EnergySurfaceDisplay:
         answer = None
         if points is not None:
             answer = answers_of(y, labels)
-            points = np.asarray(points, dtype=np.float64).reshape(len(answer), -1)
+            points = as_numbers("points", points)
+            if len(points) != len(answer):
+                raise ValueError(f"points are {len(points)}, but y has {len(answer)} labels.")
+            points = points.reshape(len(answer), -1)
             if points.shape[1] != len(sides):
                 raise ValueError(
                     f"points have {points.shape[1]} coordinates, but the grid has {len(sides)}."
@@ -348,6 +351,7 @@ class EnergySurfaceDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        positive_integer("n_columns", n_columns)
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} is not known. Known kinds: {', '.join(KINDS)}.")
         surfaces = {one: self.surface(one) for one in self._responses(response)}
@@ -528,6 +532,19 @@ class EnergySurfaceDisplay:
         axis.set_ylabel("energy, low is good")
         self.legend_ = axis.legend()
         return self
+
+
+def _sides(grid: Any) -> tuple[Floats, ...]:
+    """One or two axes of a grid, or ValueError."""
+    one = isinstance(grid, str | Number) or len(grid) != 2 or np.ndim(grid[0]) != 1
+    sides = tuple(as_numbers("grid", side) for side in ([grid] if one else grid))
+    for side in sides:
+        if side.ndim != 1 or len(side) < 2 or not (np.diff(side) > 0).all():
+            raise ValueError(
+                "grid must hold two or more numbers that rise, or a pair of such, one for each "
+                "axis."
+            )
+    return sides
 
 
 def _side(values: Floats, count: int) -> Floats:

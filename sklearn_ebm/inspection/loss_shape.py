@@ -19,7 +19,7 @@ from sklearn_ebm.inspection._axes import (
     style_of,
     take_axes,
 )
-from sklearn_ebm.inspection._reading import Floats
+from sklearn_ebm.inspection._reading import Floats, as_numbers
 from sklearn_ebm.losses import LOSSES, Loss
 
 KINDS = ("contour", "surface", "curves")
@@ -223,13 +223,17 @@ class LossShapeDisplay:
         Raises
         ------
         ValueError
-            If `kind` is not known, a contour or surface has fewer than two values on a side, or
-            `ax` holds another number of axes than there are panels.
+            If `kind` is not known, a setting is no number, a contour or surface has fewer than two
+            values on a side, or `ax` holds another number of axes than there are panels.
         ImportError
             If matplotlib is not installed.
         """
+        positive_integer("n_columns", n_columns)
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} is not known. Known kinds: {', '.join(KINDS)}.")
+        held = _number("held", held)
+        if max_value is not None:
+            max_value = _number("max_value", max_value)
         self.surfaces_: dict[str, Any] = {}
         self.arrows_: dict[str, Any] = {}
         self.equal_: dict[str, Any] = {}
@@ -412,9 +416,17 @@ def _title(loss: Loss) -> str:
     return ", ".join([LOSSES.name_of(loss), *own])
 
 
+def _number(name: str, value: Any) -> float:
+    """A finite number, or ValueError."""
+    number = as_numbers(name, value)
+    if number.ndim or not np.isfinite(number):
+        raise ValueError(f"{name}={value!r} must be a finite number.")
+    return float(number)
+
+
 def _side(name: str, values: Any, count: int) -> Floats:
     """Values of an energy: those given, or so many over a range."""
-    side = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    side = np.atleast_1d(as_numbers(name, values))
     good = side.ndim == 1 and side.size > 0 and np.isfinite(side).all()
     if not good or not (np.diff(side) > 0).all():
         raise ValueError(f"{name}={values!r} must be finite numbers that rise.")
