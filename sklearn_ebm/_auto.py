@@ -89,7 +89,7 @@ class TimeBudget(Progress):
 
 
 def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, ConditionalEnergy]]:
-    """Return the members of a blend that says nothing of them, in the order in which they are learnt."""
+    """Return the members of a blend that says nothing of them, as they are learnt."""
     experts = Experts(covariance="full" if n_outputs > 1 else "diagonal")
     if n_latents is not None:
         experts.n_latents = n_latents
