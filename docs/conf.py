@@ -118,6 +118,26 @@ def plain_foreign_references(app, what, name, obj, options, lines):
         lines[i] = re.sub(r":(?:ref|term):`([^`]+)`", r"\1", line)
 
 
+def public_properties():
+    """Return the public properties of each class of ours, which its page documents one by one."""
+    modules = [
+        importlib.import_module(f"sklearn_ebm.{info.name}")
+        for info in pkgutil.iter_modules(sklearn_ebm.__path__)
+        if not info.name.startswith("_")
+    ]
+    return {
+        f"{module.__name__}.{name}": [
+            key
+            for key, value in inspect.getmembers(part)
+            if isinstance(value, property)
+            and not key.startswith("_")
+            and value.fget.__module__.startswith("sklearn_ebm")
+        ]
+        for module in [sklearn_ebm, *modules]
+        for name, part in inspect.getmembers(module, inspect.isclass)
+    }
+
+
 def written_in(module):
     """Return the public classes and functions that a module itself defines."""
     return [
@@ -154,5 +174,6 @@ def warn_of_undocumented(app, env):
 
 def setup(app):
     """Connect the functions above."""
+    app.config.autosummary_context = {"public_properties": public_properties()}
     app.connect("autodoc-process-docstring", plain_foreign_references, priority=400)
     app.connect("env-check-consistency", warn_of_undocumented)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
+from sklearn_ebm._params import Index
+from sklearn_ebm.energies import AutoReport, Blend, Experts, LocationScale, Memory
 from sklearn_ebm.energies.banks import Judgement
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Progress
@@ -34,52 +33,6 @@ COSTS: dict[str, tuple[float, float]] = {
     "residual_memory": (1.0, 3e-4),
     "location_scale": (0.5, 1e-4),
 }
-
-
-class AutoReport(NamedTuple):
-    """What held-out rows said of each candidate.
-
-    Attributes
-    ----------
-    candidates : tuple of str
-        "blend", of the members that it is worse without, and each member by its name; all have
-        the backgrounds beside them, and a prior of their own.
-    held_out_nll : ndarray of shape (c,)
-        Mean −log p(y | x) of rows that neither energies nor priors were learnt from, in nats, in
-        the units of y.
-    standard_error : ndarray of shape (c,)
-        Of the difference from the blend.
-    share : ndarray of shape (c,)
-        Prior of each in the blend.
-    seconds : ndarray of shape (c,)
-        That learning it took, the location apart.
-    skipped : dict of str to str
-        Members that were not learnt, and why.
-    chosen : str
-        The candidate that is `energy_`.
-    reason : str
-        Why.
-    """
-
-    candidates: tuple[str, ...]
-    held_out_nll: Array
-    standard_error: Array
-    share: Array
-    seconds: Array
-    skipped: dict[str, str]
-    chosen: str
-    reason: str
-
-    def __str__(self) -> str:
-        header = (
-            f"{'candidate':<20} {'held-out NLL':>12} {'± (difference)':>14} {'share':>6} {'s':>7}"
-        )
-        rows = [
-            f"{name:<20} {nll:>12.4f} {error:>14.4f} {share:>6.2f} {seconds:>7.1f}"
-            for name, nll, error, share, seconds in zip(*self[:5], strict=True)
-        ]
-        skipped = [f"{member}: not learnt, {why}" for member, why in self.skipped.items()]
-        return "\n".join([header, *rows, *skipped, f"{self.chosen}: {self.reason}"])
 
 
 class TimeBudget(Progress):

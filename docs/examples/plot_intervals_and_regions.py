@@ -35,7 +35,7 @@ def length(pieces):
 
 X, y = make_two_branches(800, random_state=0)
 X_new, y_new = make_two_branches(200, random_state=1)
-model = LatentEBMRegressor(random_state=0).fit(X, y)
+model = LatentEBMRegressor("experts", random_state=0).fit(X, y)
 
 x = np.linspace(-1, 1, 161)[:, None]
 found = {

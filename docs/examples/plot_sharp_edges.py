@@ -14,9 +14,9 @@ nothing lies beside them, however near. A network with enough weights goes there
 # 80 rows of `make_two_branches`. One network without any cure: no noise on rows and answers, hardly
 # a floor under the scales, weights that do not decay, and no early stopping. The likelihood of its
 # own rows rises and rises, that of new rows turns after some dozens of passes. Noise on rows and
-# answers, more of it than by default, is a cure by itself: no turn in 1000 passes. The default has
-# little noise and stops instead: each of its ten members leaves out rows of its own, and learning
-# keeps the parameters at which those were most likely.
+# answers, more of it than by default, is a cure by itself: no turn in 1000 passes. The default of
+# experts has little noise and stops instead: each of its ten members leaves out rows of its own,
+# and learning keeps the parameters at which those were most likely.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,7 +33,7 @@ long = {"early_stopping": False, "max_iter": 1000, "random_state": 0}
 models = {
     "no cure": LatentEBMRegressor(bare, C=np.inf, **long),
     "noise alone": LatentEBMRegressor(blurred, C=np.inf, **long),
-    "default": LatentEBMRegressor(random_state=0),
+    "default": LatentEBMRegressor("experts", random_state=0),
 }
 for name, model in models.items():
     watched = {"X_val": X_new, "y_val": y_new} if name != "default" else {}

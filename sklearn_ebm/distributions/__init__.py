@@ -3,6 +3,7 @@
 from sklearn_ebm.distributions.base import ConditionalDistribution, Modes
 from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.gaussian_mixture import GaussianMixture
+from sklearn_ebm.distributions.reduction import MergingBound, merging_bound, reduced
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.vector import Estimate, VectorDistribution, VectorRegion
 from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
@@ -13,10 +14,13 @@ __all__ = [
     "Estimate",
     "GaussianEnvelope",
     "GaussianMixture",
+    "MergingBound",
     "Modes",
     "ScalarDistribution",
     "VectorDistribution",
     "VectorGaussianEnvelope",
     "VectorGaussianMixture",
     "VectorRegion",
+    "merging_bound",
+    "reduced",
 ]

@@ -52,7 +52,7 @@ def merging_bound(cell: float, scale_step: float) -> MergingBound:
     the points u_j and one Gaussian, are smoothed by the same Gaussian, and differ by ⅙ Σ a u³ ∂³
     and ⅛ s⁴ ∂⁴. A derivative of order n is at most C_n t^−n, in the integral of its size
     (C₃ = 1.510, C₄ = 2.801), or C_n t^−(n+1) at its highest (0.551, 1.197). On an interval of
-    length η t, Σ a |u|³ ≤ (η t)³/8 and s ≤ η t/2; the deviation of w is at most ω t²/2.
+    length η t, Σ a ``|u|³`` ≤ (η t)³/8 and s ≤ η t/2; the deviation of w is at most ω t²/2.
 
     Parameters
     ----------

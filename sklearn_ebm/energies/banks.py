@@ -208,7 +208,7 @@ class BankEnergy(ConditionalEnergy):
         """All elements, with the prior ``params["log_prior"]``, as one mixture of each row.
 
         Mixtures of a scalar are reduced to a few hundred components; how little that changes is
-        said in `sklearn_ebm.distributions.reduction`.
+        said in `sklearn_ebm.distributions.reduced`.
         """
         rows, log_prior = self.represented(X), params["log_prior"]
         blocks = [

@@ -121,7 +121,7 @@ class Parabolas(NamedTuple):
         )
 
     def in_units(self, units: Units) -> Parabolas:
-        """Return the same energies of answers that were in `units`, and are no longer."""
+        """Return the same energies of answers that were in ``units``, and are no longer."""
         return Parabolas(
             self.levels + units.log_unit,
             self.means * units.answer_unit + units.answer_origin,

@@ -1,0 +1,113 @@
+r"""
+Memory, location and scale, experts, and their blend
+====================================================
+
+Which energy suits the rows? A `sklearn_ebm.energies.Blend` does not choose: which of them speaks
+is a latent variable, and its prior :math:`\rho` is learnt from rows that none of them had seen.
+"""
+
+# %%
+# Three energies and their blend
+# ------------------------------
+#
+# A made-up machine, 600 measurements of its power over the hours of a day. At night there is one
+# answer with little noise; from 8 h on the machine may idle, so there are two, and both move; from
+# 15 h on it follows a timetable, with another setting every half hour.
+#
+# The memory stores answers and finds steps by its trees, but draws what moves in cells. Location
+# and scale has one bump, which is right at night and wrong where there are two answers. The experts
+# follow what moves, and blur the timetable. The blend has both. Dark is dense; circles are modes,
+# and their area is the probability. NLL is the mean of :math:`-\log p(y | x)` of 2,000 new rows.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import PowerNorm
+from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
+
+SETTINGS = np.array([2.6, 0.6, 1.4, 1.0, 2.6, 1.4, 1.0, 2.2, 0.6])
+
+
+def power_of_a_day(n_rows, random_state):
+    """Hours (n, 1) and kilowatts (n,)."""
+    rng = np.random.default_rng(random_state)
+    hour = rng.uniform(0, 24, n_rows)
+    idle, noise = rng.random(n_rows) < 0.4, rng.normal(size=n_rows)
+    moving = 2 + np.sin(2 * np.pi * hour / 24) + 0.05 * noise
+    timetable = SETTINGS[(hour // 0.5).astype(int) % len(SETTINGS)] + 0.02 * noise
+    return hour[:, None], np.where(hour < 15, moving - 1.1 * (idle & (hour > 8)), timetable)
+
+
+X, y = power_of_a_day(600, 0)
+X_new, y_new = power_of_a_day(2000, 1)
+location = [ExtraTreesRegressor(50, min_samples_leaf=5), HistGradientBoostingRegressor(max_iter=50)]
+members = {
+    "memory": Memory(n_trees=50),
+    "location_scale": LocationScale(base=location, n_estimators=50),
+    "experts": Experts(n_latents=4, hidden_layer_sizes=(64, 64), n_members=6),
+}
+energies = {**members, "blend": Blend(list(members.items()))}
+
+hours, kilowatts = np.linspace(0, 24, 240)[:, None], np.linspace(0, 3.4, 260)
+figure, panels = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+panels = list(panels.ravel())
+left, below = panels[::2], panels[2:]
+models = {}
+for axis, (name, energy) in zip(panels, energies.items(), strict=True):
+    with threadpool_limits(1):  # so few rows are no work for several threads
+        model = models[name] = LatentEBMRegressor(energy, random_state=0).fit(X, y)
+    density = model.predict_distribution(hours).pdf(np.tile(kilowatts, (len(hours), 1)))
+    image = axis.pcolormesh(
+        hours[:, 0], kilowatts, density.T, cmap="magma_r", norm=PowerNorm(0.5, 0, 8),
+        rasterized=True,
+    )  # fmt: skip
+    some = hours[5::12]
+    modes = model.predict_modes(some, min_probability=0.15)
+    axis.scatter(
+        np.broadcast_to(some, modes.answers.shape), modes.answers, s=70 * modes.probabilities,
+        c="white", edgecolors="black", linewidths=1.2,
+    )  # fmt: skip
+    nll = -model.log_prob(X_new, y_new).mean()
+    axis.set_title(f"{name}:  NLL {nll:.2f} nats".replace("-", "−"), fontsize=15)
+    axis.set(ylim=(kilowatts[0], kilowatts[-1]), xticks=range(0, 25, 6), yticks=range(4))
+    axis.tick_params(labelsize=12, labelleft=axis in left, labelbottom=axis in below)
+for axis in below:
+    axis.set_xlabel("hour of the day (h)", fontsize=14)
+for axis in left:
+    axis.set_ylabel("power (kW)", fontsize=14)
+bar = figure.colorbar(image, ax=panels, extend="max", pad=0.01, ticks=[0, 0.5, 2, 4, 8])
+bar.set_label("density (1/kW)", fontsize=14)
+bar.ax.tick_params(labelsize=12)
+plt.show()
+
+# %%
+# The prior of the blend
+# ----------------------
+#
+# A part of a bar is an element, a bandwidth or a width of that member. No element was selected; the
+# likelihood of rows left out leaves most of them next to nothing. One bump says nothing here that
+# the others do not say better, so location and scale has no share.
+
+learnt = models["blend"]
+prior = np.exp(learnt.params_["log_prior"])
+names = np.array([name for name, _ in learnt.energy_.labels_])
+figure, axis = plt.subplots(figsize=(11, 3), layout="constrained")
+bars = [*members, "backgrounds"]
+for place, (name, colour) in enumerate(
+    zip(bars, ("#0072B2", "#E69F00", "#009E73", "#999999"), strict=True)
+):
+    parts = np.sort(prior[names == name])[::-1]
+    axis.barh(
+        place, parts, left=np.cumsum(parts) - parts, color=colour, edgecolor="white", linewidth=1.5
+    )
+    axis.text(parts.sum() + 0.01, place, f"{parts.sum():.2f}", va="center", fontsize=13)
+axis.set_yticks(range(len(bars)), bars, fontsize=14)
+axis.tick_params(axis="x", labelsize=12)
+axis.set_xlabel("prior ρ in the blend (share; the parts of a bar are elements)", fontsize=14)
+axis.set_xlim(0, 1)
+axis.invert_yaxis()
+axis.spines[["top", "right"]].set_visible(False)
+plt.show()
