@@ -60,7 +60,8 @@ function wilson(right, rows, z = 1.645) {
 function reliability(contender) {
   const low = n_classes === 2 ? 0.5 : 0;
   const x = { low, high: 1, label: "probability of the predicted class", ticks: low ? [0.5, 0.6, 0.7, 0.8, 0.9, 1] : undefined };
-  const frame = chart({ x, y: { low: 0, high: 1, label: "share right" }, height: 210,
+  const frame = chart({ x, y: { low: 0, high: 1, label: "share right", ticks: [0, 0.25, 0.5, 0.75, 1] },
+    height: 210,
     label: `Reliability of ${contender.name}: share of right predictions against their probability.` });
   const { plot, X, Y, floor } = frame, layer = svg("g");
   plot.append(svg("path", { class: "guide", d: `M${X(low)},${Y(low)}L${X(1)},${Y(1)}` }), layer);
@@ -75,11 +76,12 @@ function reliability(contender) {
         y: floor - height, height }));
       points.push([bin.confidence / bin.rows, bin.right / bin.rows, bin]);
     });
-    layer.append(path(points, X, Y, { class: `line ${side(contender)}` }));
+    layer.append(path(points, X, Y, { class: `thin ${side(contender)}` }));
     for (const [confidence, share, bin] of points) {
       const [from, to] = wilson(bin.right, bin.rows);
       layer.append(svg("line", { class: `thin ${side(contender)}`, x1: X(confidence), x2: X(confidence), y1: Y(from), y2: Y(to) }),
-        svg("circle", { class: `fill ${side(contender)}`, cx: X(confidence), cy: Y(share), r: 3 },
+        svg("circle", { class: `fill ${side(contender)}`, cx: X(confidence), cy: Y(share),
+          r: 1.5 + 3 * Math.sqrt(bin.rows / most) }, // few rows, a small dot
           svg("title", {}, `${bin.rows} rows: ${short(share)} right at ${short(confidence)}`)));
     }
     box.querySelector("p").textContent = `log-loss ${result.log_loss.toFixed(4)}, ECE ${result.ece.toFixed(3)}`;
