@@ -1,7 +1,6 @@
 """The report in a real browser: sorting, the slider, no errors, no requests, narrow and dark."""
 
 import json
-import os
 import shutil
 
 import numpy as np
@@ -239,7 +238,9 @@ def test_probabilities_at_another_beta_are_powers_of_the_fitted_ones(browser, cl
     path, _ = classes
     opened(browser, path)
     # At β = 0 every class has the same probability: log-loss is log 3, and Brier 1 − 1/3.
-    script = "return drawn.map((each) => scored(each, 0)).map((each) => [each.log_loss, each.brier])"
+    script = (
+        "return drawn.map((each) => scored(each, 0)).map((each) => [each.log_loss, each.brier])"
+    )
     np.testing.assert_allclose(browser.execute_script(script), [[np.log(3), 2 / 3]] * 3)
 
 
@@ -302,15 +303,3 @@ def test_it_prints(browser, report, tmp_path):
     assert paper == "rgb(255, 255, 255)"
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     assert browser.print_page()
-
-
-def test_screenshots_are_kept_where_they_are_asked_for(browser, report):
-    """REPORT_SCREENSHOTS=FOLDER keeps pictures of the whole page, for people to look at."""
-    folder = os.environ.get("REPORT_SCREENSHOTS")
-    if not folder:
-        pytest.skip("REPORT_SCREENSHOTS names no folder")
-    for width in WIDTHS:
-        for scheme in SCHEMES:
-            opened(browser, report[0], width, scheme)
-            name = f"{folder}/{report[0].parent.name}-{width}-{scheme}.png"
-            assert browser.save_screenshot(name)

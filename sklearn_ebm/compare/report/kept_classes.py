@@ -33,8 +33,8 @@ class KeepClasses:
         -------
         kept : dict
             "distances" of shape (n, k): log p of the likeliest class less log p of each, which is
-            β (F(x, y) − min F) where there are energies; "energies", whether there are; "beta" and "margin", None where there is
-            none; "curve", a list of (iteration, objective).
+            β (F(x, y) − min F) where there are energies; "energies", whether there are; "beta" and
+            "margin", None where there is none; "curve", a list of (iteration, objective).
         """
         energies = isinstance(estimator, Answers)
         return {

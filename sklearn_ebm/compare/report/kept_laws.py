@@ -50,7 +50,8 @@ class KeepLaws:
         kept: dict[str, Any] = {"pit": np.empty(0), "held": np.empty((len(LEVELS), 0), dtype=bool)}
         if len(self.rows):
             law, y = law_of(estimator, fold.X_test[self.rows]), fold.y_test[self.rows]
-            kept = {"pit": law.cdf(y), "held": _held(law, y)}
+            # A comparison has one answer for each row, and hence laws with a distribution function.
+            kept = {"pit": law.cdf(y), "held": _held(law, y)}  # type: ignore[attr-defined]
         kept["energies"] = isinstance(estimator, LatentEBMRegressor)
         kept["shown"] = []
         if len(self.shown):

@@ -77,8 +77,8 @@ function scoreChart(score, text, fromZero) {
   low = fromZero ? 0 : low - pad;
   high += pad;
   const step = 32, height = step * all.length + 46;
-  const frame = chart({ x: { low, high, label: text }, y: { low: 0, high: 1, hidden: true }, width: 360, height, left: 8,
-    label: `${text} of all models.` });
+  const frame = chart({ x: { low, high, label: `${data.scores[score][0]}, ${text}` }, y: { low: 0, high: 1, hidden: true }, width: 360, height, left: 8,
+    label: `${data.scores[score][0]} of all models.` });
   const { root, X, top } = frame;
   all.forEach((contender, j) => {
     const y = top + 8 + step * j, mean = contender.mean[score], name = side(contender);
@@ -91,7 +91,7 @@ function scoreChart(score, text, fromZero) {
     root.append(svg("line", { class: fromZero ? "axis" : name, "stroke-width": 1.75,
       x1: X(from(contender)), x2: X(to(contender)), y1: y + 12.5, y2: y + 12.5 }));
   });
-  return card(data.scores[score][0], text, root);
+  return card(data.scores[score][0], `${text}; whiskers: ± one standard error`, root);
 }
 
 // --------------------------------------------------------------------------------------- coverage
@@ -123,7 +123,7 @@ function places(contender) {
 
 legend();
 drawDensities();
-document.getElementById("score-charts").append(scoreChart("crps", `CRPS, in the unit of ${data.target}`, true), scoreChart("nll", "NLL, in nats", false));
+document.getElementById("score-charts").append(scoreChart("crps", `in the unit of ${data.target}`, true), scoreChart("nll", "in nats", false));
 for (const contender of drawn) {
   const at90 = contender.coverage[data.levels.indexOf(0.9)];
   document.getElementById("coverage").append(card(contender.name, `intervals of 0.9 hold ${short(at90)}`,

@@ -34,13 +34,14 @@ function ticks(low, high, count) {
   for (let j = Math.ceil(low / step - 1e-9); j * step <= high + 1e-9 * step; j++) found.push(j * step);
   return found;
 }
-// Powers of ten between two ends; round values where there are fewer than two.
+// Powers of ten between two ends, and their multiples by 2 and 5 where the powers are few.
 function powers(low, high, count) {
-  const found = [];
-  for (let j = Math.ceil(Math.log10(low) - 1e-9); 10 ** j <= high * 1.0001; j++) found.push(10 ** j);
-  const every = Math.ceil(found.length / count);
-  if (found.length > 1) return found.filter((_, j) => j % every === 0);
-  return ticks(low, high, count).filter((each) => each > 0);
+  const decades = Math.log10(high / low), steps = decades < count / 2 ? [1, 2, 5] : [1], found = [];
+  for (let j = Math.floor(Math.log10(low)); 10 ** j <= high; j++) {
+    found.push(...steps.map((step) => step * 10 ** j).filter((each) => each >= 0.999 * low && each <= 1.001 * high));
+  }
+  const every = Math.ceil(found.length / (2 * count));
+  return found.length > 1 ? found.filter((_, j) => j % every === 0) : ticks(low, high, count);
 }
 
 function scale(axis, from, to) {
@@ -57,8 +58,9 @@ function chart({ x, y, label, width = 260, height = 200, left = 44, bottom = 34 
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   const marks = (axis, count) => axis.ticks || (axis.log ? powers : ticks)(axis.low, axis.high, axis.count || count);
   for (const value of marks(x, 5)) {
+    const text = short(value), beyond = X(value) + 3.4 * text.length > width; // 6.8 units a letter
     root.append(svg("line", { class: "tick", x1: X(value), x2: X(value), y1: top, y2: floor }),
-      svg("text", { x: X(value), y: floor + 13, "text-anchor": "middle" }, short(value)));
+      svg("text", { x: beyond ? width : X(value), y: floor + 13, "text-anchor": beyond ? "end" : "middle" }, text));
   }
   for (const value of y.hidden ? [] : marks(y, 4)) {
     root.append(svg("line", { class: "tick", x1: left, x2: right, y1: Y(value), y2: Y(value) }),
@@ -84,8 +86,12 @@ function path(points, X, Y, attributes) {
 function side(contender) {
   return contender.energies ? "ours" : "others";
 }
+// A long name such as HistGradientBoostingClassifier may break before a capital letter.
+function breakable(name) {
+  return name.split(/(?<=[a-z])(?=[A-Z])/).flatMap((part, j) => (j ? [html("wbr"), part] : [part]));
+}
 function card(title, text, ...charts) {
-  return html("div", { class: "card" }, html("h4", {}, title), html("p", {}, text), ...charts);
+  return html("div", { class: "card" }, html("h4", {}, ...breakable(title)), html("p", {}, text), ...charts);
 }
 
 // Bars of equal width between two ends: counts of values, those beyond in the outermost bars.
@@ -112,7 +118,7 @@ function curves(place, unit) {
     for (const [at, values] of contender.curves) {
       frame.plot.append(path(at.map((t, j) => [t, values[j]]), frame.X, frame.Y, { class: `thin ${side(contender)}` }));
     }
-    place.append(card(contender.name, `${short(contender.mean.fit_seconds)} s to fit, up to ${last} ${unit}`, frame.root));
+    place.append(card(contender.name, `${short(contender.mean.fit_seconds)} s to fit`, frame.root));
   }
 }
 

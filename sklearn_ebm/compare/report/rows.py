@@ -1,7 +1,6 @@
 """Which held-out rows a report keeps: a few thousand, of every class its share."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
