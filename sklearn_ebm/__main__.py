@@ -174,8 +174,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=_names,
         help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all losses that suit "
         "it; default: linear, and where no losses are named every other one with nll. For a "
-        f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: all, or "
-        "experts where losses are named",
+        f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: "
+        f"{', '.join(regressors.SUGGESTED)}, or experts where losses are named",
     )
     add(
         "--losses",

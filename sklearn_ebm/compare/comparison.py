@@ -60,7 +60,8 @@ def compare(
         Energies of `EBMClassifier`, each with all `losses` that suit it. By default the linear
         one, and, unless losses are named, every other energy with ``"nll"``, the loss that serves
         it best. For a quantity, energies of `LatentEBMRegressor`: experts, experts_min (with
-        ``inference="min"``), linear (experts without a network), decoder; all by default.
+        ``inference="min"``), linear (experts without a network), decoder, all by default; and
+        memory, location_scale and auto (the default of `LatentEBMRegressor`), which take longer.
     losses : iterable of str or Loss, optional
         Losses of `EBMClassifier`. By default all that suit an energy. Every loss but `nll`
         has its inverse temperature chosen on held-out rows (``beta="auto"``). For a quantity,

@@ -64,7 +64,8 @@ function reliability(contender) {
     height: 210,
     label: `Reliability of ${contender.name}: share of right predictions against their probability.` });
   const { plot, X, Y, floor } = frame, layer = svg("g");
-  plot.append(svg("path", { class: "guide", d: `M${X(low)},${Y(low)}L${X(1)},${Y(1)}` }), layer);
+  plot.append(svg("path", { class: "guide", d: `M${X(low)},${Y(low)}L${X(1)},${Y(1)}` }));
+  frame.root.append(layer); // not clipped: dots at 1 are whole
   const box = card(contender.name, "", frame.root);
   return { box, draw(result) {
     layer.replaceChildren();
