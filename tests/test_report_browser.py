@@ -298,8 +298,15 @@ def test_names_from_the_data_are_text(browser, classes):
 
 def test_it_prints(browser, report, tmp_path):
     opened(browser, report[0], scheme="dark")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
-    paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-    assert paper == "rgb(255, 255, 255)"
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    assert browser.execute_script(paper) == "rgb(255, 255, 255)"
+    browser.execute_script("document.documentElement.dataset.theme = 'dark'")
+    assert browser.execute_script(paper) == "rgb(255, 255, 255)"
+    # The width of A4 without its margins; a table must not reach beyond it.
+    size = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 718
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     assert browser.print_page()

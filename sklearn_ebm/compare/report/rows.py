@@ -78,7 +78,7 @@ def plan(table: Table, n_contenders: int, seed: int) -> Plan:
     """
     n_rows = len(table.labels)
     # With two classes one number says both.
-    width = max(len(table.classes) - 1, 1)
+    width = len(table.classes) if len(table.classes) > 2 else 1
     most = max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // (width * max(n_contenders, 1))))
     kept = _drawn(table, most, seed)
     shown = np.empty(0, dtype=np.intp) if table.classes else _spread(table.labels, kept)
