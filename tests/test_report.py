@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.__main__ import main
-from sklearn_ebm.compare import Comparison, compare
+from sklearn_ebm.compare import Comparison, DataError, compare
 from sklearn_ebm.compare.adapters import LawAdapter, gaussian
 from sklearn_ebm.compare.folds import Fold, brier, expected_calibration_error, measure
 from sklearn_ebm.compare.report import content, page, plan, rows
@@ -190,6 +190,9 @@ def test_the_date_of_reproducible_output_is_taken(monkeypatch):
     X, y = load_iris(return_X_y=True)
     made = Comparison(X, y, losses=["nll"], baselines=[], cv=2)
     assert made.table.about["started"] == "1970-01-02T00:00:00+00:00"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
+    with pytest.raises(DataError, match="whole seconds since 1970"):
+        Comparison(X, y, losses=["nll"], baselines=[], cv=2)
 
 
 def test_names_from_the_data_are_text(iris, tmp_path):

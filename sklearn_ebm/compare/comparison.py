@@ -321,4 +321,8 @@ def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> di
 def _now() -> datetime:
     """Return the time, or the one of SOURCE_DATE_EPOCH, for output that can be reproduced."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    if not epoch:
+        return datetime.now(UTC)
+    if not epoch.isdecimal():
+        raise DataError(f'SOURCE_DATE_EPOCH is "{epoch}"; it must be whole seconds since 1970.')
+    return datetime.fromtimestamp(int(epoch), UTC)
