@@ -60,7 +60,7 @@ class Counted(NamedTuple):
         some = np.arange(len(self.elements)) if places is None else places
         log_prior = np.full(len(self.elements), -np.inf)
         log_prior[some], curve = judgement.of(some).prior()
-        stays = np.flatnonzero(np.isfinite(log_prior))
+        stays = energy.needed(log_prior)
         log_prior = log_prior[stays]
         assert energy.backgrounds is not None
         n_elements = len(self.elements) - len(energy.backgrounds.widths)

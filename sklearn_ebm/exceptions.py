@@ -37,7 +37,7 @@ class FewAnswersWarning(UserWarning):
     >>> X, y = np.arange(40.0)[:, None], np.repeat([0.0, 1.0], 20)
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
-    ...     _ = LatentEBMRegressor(max_iter=1, random_state=0).fit(X, y)
+    ...     _ = LatentEBMRegressor("experts", max_iter=1, random_state=0).fit(X, y)
     >>> caught[0].category.__name__
     'FewAnswersWarning'
     """

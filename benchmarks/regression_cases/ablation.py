@@ -4,8 +4,6 @@ A blend keeps what rows out of fold say of all its elements. Another prior on th
 learnt in a moment, and tried on the test rows without another fit.
 """
 
-from copy import copy
-
 import numpy as np
 
 from sklearn_ebm import LatentEBMRegressor
@@ -32,9 +30,9 @@ QUICK_PASSES = 5
 class WholeBlend(Blend):
     """A blend that keeps members without a prior, so that each can be tried alone."""
 
-    def restricted(self, log_prior):
-        """Return a copy, and all places."""
-        return copy(self), np.arange(len(self.labels_))
+    def needed(self, log_prior):
+        """All places."""
+        return np.arange(len(log_prior))
 
 
 def ablation(options, report):

@@ -193,6 +193,10 @@ class BankEnergy(ConditionalEnergy):
         """Whether it still gives an element."""
         return self.spoken is None or element in self.spoken
 
+    def needed(self, log_prior: Array) -> Index:
+        """Places of the elements and backgrounds that have to stay: those with a prior."""
+        return np.flatnonzero(np.isfinite(log_prior))
+
     def restricted(self, places: Index) -> Self:
         """Return a copy that gives some of its elements only, by their places among them."""
         other = copy(self)
