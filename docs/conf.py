@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
     "sphinx.ext.mathjax",
+    "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -73,6 +74,16 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
 }
+
+# -- Figures that a page of the guide computes ----------------------------------------------------
+# matplotlib's `plot` directive. In Markdown it stands in a block ```{eval-rst}, because its content is
+# code that must not be read as Markdown. An exception in it is a warning, and -W makes it an error.
+plot_include_source = True
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_formats = [("png", 110)]
+plot_rcparams = {"figure.figsize": (7.0, 3.2), "figure.constrained_layout.use": True}
+plot_apply_rcparams = True
 
 # -- HTML -----------------------------------------------------------------------------------------
 html_theme = "pydata_sphinx_theme"
