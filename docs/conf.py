@@ -76,8 +76,8 @@ sphinx_gallery_conf = {
 }
 
 # -- Figures that a page of the guide computes ----------------------------------------------------
-# matplotlib's `plot` directive. In Markdown it stands in a block ```{eval-rst}, because its content is
-# code that must not be read as Markdown. An exception in it is a warning, and -W makes it an error.
+# matplotlib's `plot` directive. In Markdown it stands in a block ```{eval-rst}. An exception in it
+# is a warning, and -W makes it an error.
 plot_include_source = True
 plot_html_show_formats = False
 plot_html_show_source_link = False

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Callable, Generator, Sequence
 from shutil import get_terminal_size
@@ -41,6 +42,8 @@ examples:
       a numeric target: conditional densities, by likelihood, CRPS, coverage and error
   {_PROGRAM} compare big.parquet --target label --max-rows 20000 --out results/big
       on a sample, saved as results/big.csv and results/big.json
+  {_PROGRAM} compare adult.csv --target income --report report.html
+      the table and charts as one page, to look at or to send
 
 Reading a table needs pandas, and pyarrow for Parquet: pip install "sklearn_ebm[compare]"
 """
@@ -85,7 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # a stream put in their place may not have it
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # "±" in an ASCII locale
-    arguments = _parse(sys.argv[1:] if argv is None else list(argv))
+    argv = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parse(argv)
+    arguments.command = shlex.join([*_PROGRAM.split(), *argv])
     try:
         return _compare(arguments)
     except DataError as error:
@@ -169,8 +174,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=_names,
         help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all losses that suit "
         "it; default: linear, and where no losses are named every other one with nll. For a "
-        f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: all, or "
-        "experts where losses are named",
+        f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: "
+        f"{', '.join(regressors.SUGGESTED)}, or experts where losses are named",
     )
     add(
         "--losses",
@@ -213,6 +218,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="save the table as PATH.csv and PATH.json, or, where PATH is a folder, as "
         "comparison.csv and comparison.json in it; default: not saved",
     )
+    add(
+        "--report",
+        metavar="FILE",
+        help="write one HTML file, which needs no network, with the table, what was compared, and "
+        "charts of held-out rows, a slider for β among them; in a folder it is report.html; "
+        "default: not written",
+    )
     add("-q", "--quiet", action="store_true", help="show no progress, only the final table")
     parser.add_argument("--version", action="version", version=f"sklearn_ebm {__version__}")
 
@@ -237,7 +249,7 @@ def _n_jobs(text: str) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    stem = _stem(arguments.out)
+    stem, report = _stem(arguments.out), _report(arguments.report)
     frame = None if arguments.data is None else read_frame(arguments.data)
     comparison = Comparison(
         frame,
@@ -252,6 +264,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         max_rows=arguments.max_rows,
         drop=arguments.drop,
         source=os.path.basename(arguments.data or ""),
+        for_report=report is not None,
     )
     status = 0
     try:
@@ -261,7 +274,19 @@ def _compare(arguments: argparse.Namespace) -> int:
                     _save(comparison.table, stem)
     except KeyboardInterrupt:
         status = 130
-    return _finish(comparison, stem, status)
+    status = _finish(comparison, stem, status)
+    if report is not None and comparison.table.rows:
+        status = max(status, _write_report(comparison, report, arguments.command))
+    return status
+
+
+def _write_report(comparison: Comparison, path: str, command: str) -> int:
+    try:
+        comparison.report(path, command=command)
+    except OSError as error:
+        return _complain(f"The report cannot be saved as {path}: {error}.")
+    print(f"saved {path}", file=sys.stderr)
+    return 0
 
 
 def _finish(comparison: Comparison, stem: str | None, status: int) -> int:
@@ -287,14 +312,28 @@ def _stem(out: str | None) -> str | None:
     if os.path.isdir(out) or out.endswith(("/", os.sep)):
         out = os.path.join(out, "comparison")
     stem = out.removesuffix(".csv").removesuffix(".json")
-    folder = os.path.dirname(stem) or "."
+    _make_folder_of(stem, "--out")
+    return stem
+
+
+def _report(path: str | None) -> str | None:
+    """Return the path of the report; make its folder, so that it exists."""
+    if path is None:
+        return None
+    if os.path.isdir(path) or path.endswith(("/", os.sep)):
+        path = os.path.join(path, "report.html")
+    _make_folder_of(path, "--report")
+    return path
+
+
+def _make_folder_of(path: str, option: str) -> None:
+    folder = os.path.dirname(path) or "."
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise DataError(f"The folder {folder} cannot be made: {error.strerror}.") from error
     if not os.access(folder, os.W_OK):
-        raise DataError(f"The folder {folder} cannot be written to; give another --out.")
-    return stem
+        raise DataError(f"The folder {folder} cannot be written to; give another {option}.")
 
 
 def _save(table: ComparisonTable, stem: str | None) -> None:

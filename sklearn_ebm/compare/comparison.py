@@ -9,13 +9,15 @@ from importlib.metadata import version
 from typing import Any
 
 import joblib
+import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from sklearn_ebm import __version__
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import Contender
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
-from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
+from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
+from sklearn_ebm.compare.report import content, page, plan
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task
 
@@ -36,6 +38,7 @@ def compare(
     max_rows: int | None = None,
     drop: Sequence[str] = (),
     on_row: Callable[[Row], Any] | None = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> ComparisonTable:
     """Compare energies and losses with scikit-learn's estimators on the same folds.
 
@@ -57,7 +60,8 @@ def compare(
         Energies of `EBMClassifier`, each with all `losses` that suit it. By default the linear
         one, and, unless losses are named, every other energy with ``"nll"``, the loss that serves
         it best. For a quantity, energies of `LatentEBMRegressor`: experts, experts_min (with
-        ``inference="min"``), linear (experts without a network), decoder; all by default.
+        ``inference="min"``), linear (experts without a network), decoder, all by default; and
+        memory, location_scale and auto (the default of `LatentEBMRegressor`), which take longer.
     losses : iterable of str or Loss, optional
         Losses of `EBMClassifier`. By default all that suit an energy. Every loss but `nll`
         has its inverse temperature chosen on held-out rows (``beta="auto"``). For a quantity,
@@ -82,6 +86,8 @@ def compare(
         Columns to leave out.
     on_row : callable, optional
         Called with each `Row` as it is finished.
+    report : path, optional
+        Write an HTML file that shows the table and what lies behind it, see `Comparison.report`.
 
     Returns
     -------
@@ -119,17 +125,21 @@ def compare(
         seed=seed,
         max_rows=max_rows,
         drop=drop,
+        for_report=report is not None,
     )
     for row in comparison.run():
         if on_row is not None:
             on_row(row)
+    if report is not None:
+        comparison.report(report)
     return comparison.table
 
 
 class Comparison:
     """`compare` in steps: check everything first, then run and watch the rows come.
 
-    The parameters are those of `compare`, and `source`, which says where the data came from.
+    The parameters are those of `compare`, and two more: `source` says where the data came from, and
+    `for_report` whether to keep what contenders say of held-out rows, which `report` needs.
 
     Attributes
     ----------
@@ -168,6 +178,7 @@ class Comparison:
         max_rows: int | None = None,
         drop: Sequence[str] = (),
         source: str = "data in memory",
+        for_report: bool = False,
     ):
         if cv < 2:
             raise DataError(f"The number of folds, cv, is {cv}; it must be at least 2.")
@@ -193,6 +204,8 @@ class Comparison:
         self.contenders, notes = self.task.contenders(pairs, baselines, self.data, cv, seed)
         scoreboard = self.task.scoreboard
         self.table = ComparisonTable(about=_about(self, max_rows, notes), scoreboard=scoreboard)
+        self._plan = plan(self.data, len(self.contenders), seed) if for_report else None
+        self._kept: list[list[dict[str, Any] | None]] = []
 
     def run(self) -> Generator[Row, None, None]:
         """Run the contenders one after another; yield each one's row, already in `table`."""
@@ -203,8 +216,7 @@ class Comparison:
                 # Once per fold and kind of preparation, and outside the timed part.
                 if contender.prepare not in prepared:
                     prepared[contender.prepare] = [
-                        contender.prepare(self.data, train, test)._replace(score=self.task.score)
-                        for train, test in splits
+                        self._fold(contender, train, test) for train, test in splits
                     ]
                 outcomes = joblib.Parallel(n_jobs=self.n_jobs)(
                     joblib.delayed(measure)(contender.estimator, fold)
@@ -215,7 +227,47 @@ class Comparison:
                 outcomes = [Outcome(None, f"{error or 'Out of memory.'}", ())]
                 row = _row(contender, outcomes, self.task)
             self.table.rows.append(row)
+            self._kept.append([outcome.kept for outcome in outcomes])
             yield row
+
+    def _fold(self, contender: Contender, train: np.ndarray, test: np.ndarray) -> Fold:
+        fold = contender.prepare(self.data, train, test)._replace(score=self.task.score)
+        if self._plan is None:
+            return fold
+        return self._plan.of(fold, test, is_classes=bool(self.data.classes))
+
+    def report(
+        self, path: str | os.PathLike[str], *, command: str = "", dated: bool = True
+    ) -> None:
+        """Write the rows finished so far, and what lies behind them, as one HTML file.
+
+        The file needs nothing else, and no network: a table to sort, what was compared, and charts
+        of held-out rows. For classes these are reliability, gaps of energy and curves of learning,
+        with a slider for β; for a quantity densities, coverage and scores.
+
+        Parameters
+        ----------
+        path : path
+            Where to write it.
+        command : str
+            The command line that asked for the comparison, if one did.
+        dated : bool
+            Whether it says when the comparison began. With the environment variable
+            ``SOURCE_DATE_EPOCH`` that is the date in it.
+
+        Raises
+        ------
+        RuntimeError
+            If the comparison was not made with ``for_report=True``.
+        """
+        if self._plan is None:
+            raise RuntimeError(
+                "This comparison has kept no predictions; make it with for_report=True."
+            )
+        tests = [test for _, test in self.task.splits(self.data, self.cv, self.seed)]
+        found = content(self.table, self._kept, self._plan, self.data, tests)
+        text = page(self.table, found, command=command, dated=dated)
+        replace_file(path, lambda file: file.write(text))
 
 
 def _row(contender: Contender, outcomes: list[Outcome], task: Task) -> Row:
@@ -262,5 +314,15 @@ def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> di
             **{name: version(name) for name in ("scikit-learn", "numpy", "scipy", "joblib")},
         },
         "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": _now().isoformat(timespec="seconds"),
     }
+
+
+def _now() -> datetime:
+    """Return the time, or the one of SOURCE_DATE_EPOCH, for output that can be reproduced."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return datetime.now(UTC)
+    if not epoch.isdecimal():
+        raise DataError(f'SOURCE_DATE_EPOCH is "{epoch}"; it must be whole seconds since 1970.')
+    return datetime.fromtimestamp(int(epoch), UTC)

@@ -64,21 +64,30 @@ def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
 
 
 class Fold(NamedTuple):
-    """The rows of one fold, prepared: training part first, test part second; how it is scored."""
+    """The rows of one fold, prepared: training part first, test part second; how it is scored.
+
+    `keep` is called with the fitted estimator and the fold, for what a report shows of it besides
+    its scores; without a report nothing is kept.
+    """
 
     X_train: Any
     X_test: Any
     y_train: np.ndarray
     y_test: np.ndarray
     score: Callable[[Any, "Fold"], dict[str, float]] = class_scores
+    keep: Callable[[Any, "Fold"], dict[str, Any]] | None = None
 
 
 class Outcome(NamedTuple):
-    """What a contender did on one fold: its scores or, if it failed, the error."""
+    """What a contender did on one fold: its scores or, if it failed, the error.
+
+    `kept` is what `Fold.keep` returned; None without it, or where it failed.
+    """
 
     scores: dict[str, float] | None
     error: str
     warnings: tuple[str, ...]
+    kept: dict[str, Any] | None = None
 
 
 def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
@@ -189,11 +198,23 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            scores, error = fold.score(clone(estimator), fold), ""
+            fitted = clone(estimator)
+            scores, error = fold.score(fitted, fold), ""
         except Exception as failure:  # whatever a contender does must not end the others' run
             scores, error = None, f"{type(failure).__name__}: {_one_line(failure)}"
+        kept, why_nothing = _kept(fitted, fold) if scores is not None else (None, "")
     kinds = dict.fromkeys(f"{each.category.__name__}: {_one_line(each.message)}" for each in caught)
-    return Outcome(scores, error, tuple(kinds))
+    return Outcome(scores, error, (*kinds, *filter(None, [why_nothing])), kept)
+
+
+def _kept(fitted: Any, fold: Fold) -> tuple[dict[str, Any] | None, str]:
+    """Return what a report shows of a contender, and why there is nothing; its scores stand."""
+    if fold.keep is None:
+        return None, ""
+    try:
+        return fold.keep(fitted, fold), ""
+    except Exception as failure:
+        return None, f"no curves in the report, {type(failure).__name__}: {_one_line(failure)}"
 
 
 def _one_line(message: Any) -> str:

@@ -47,7 +47,7 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
     start = time.perf_counter()
     estimator.fit(fold.X_train, fold.y_train)
     scores = {"fit_seconds": time.perf_counter() - start}
-    law, y = _law(estimator, fold.X_test), fold.y_test
+    law, y = law_of(estimator, fold.X_test), fold.y_test
     with suppress(NoDensityError):
         scores["nll"] = -float(np.mean(law.logpdf(y)))
     scores["crps"] = float(np.mean(law.crps(y)))
@@ -61,7 +61,8 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
     return scores
 
 
-def _law(estimator: Any, X: Any) -> ConditionalDistribution:
+def law_of(estimator: Any, X: Any) -> ConditionalDistribution:
+    """Return the law that a fitted estimator says of each row."""
     if isinstance(estimator, LatentEBMRegressor):
         return estimator.predict_distribution(X)
     return estimator.law(X)

@@ -152,7 +152,7 @@ class ComparisonTable:
             writer.writeheader()
             writer.writerows(self.records())
 
-        _replace_file(path, write)
+        replace_file(path, write)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write `about`, the ranked rows and their scores in every fold as JSON."""
@@ -161,7 +161,7 @@ class ComparisonTable:
             for record, row in zip(self.records(), self.ranked(), strict=True)
         ]
         content = {"about": self.about, "rows": rows}
-        _replace_file(path, lambda file: file.write(json.dumps(content, indent=2) + "\n"))
+        replace_file(path, lambda file: file.write(json.dumps(content, indent=2) + "\n"))
 
     def to_pandas(self) -> Any:
         """Return the ranked rows as a pandas data frame.
@@ -214,7 +214,7 @@ class ComparisonTable:
         return f"<table><caption>{title}</caption>{body}</table><ul>{notes}</ul>"
 
 
-def _replace_file(path: str | os.PathLike[str], write: Callable[[TextIO], Any]) -> None:
+def replace_file(path: str | os.PathLike[str], write: Callable[[TextIO], Any]) -> None:
     """Write a file so that it is there in full or, if that fails, as it was before."""
     partial = f"{os.fspath(path)}.partial"
     with open(partial, "w", encoding="utf-8", newline="") as file:

@@ -1,0 +1,132 @@
+// Laws of held-out answers: densities, scores, coverage.
+
+const COLOURS = 7, DASHES = ["", "dashed", "dotted"];
+const drawn = data.contenders.filter((contender) => contender.pit);
+drawn.forEach((contender, j) => {
+  contender.look = `s${j % COLOURS} ${DASHES[Math.floor(j / COLOURS) % DASHES.length]}`.trim();
+  contender.on = j < 5;
+});
+
+// -------------------------------------------------------------------------------------- densities
+
+// The ends of the horizontal axis: all of the intervals, and the answer.
+function ends(shown, answer) {
+  const marks = shown.flatMap(({ marks }) => [marks[0], marks[marks.length - 1]]).concat(answer);
+  const low = Math.min(...marks), high = Math.max(...marks), pad = 0.15 * (high - low) || 1;
+  return [low - pad, high + pad];
+}
+// One spike must not hide the others: what is far above the middle one of the peaks is cut off.
+function height(shown) {
+  const peaks = shown.filter(({ density }) => density.length).map(({ density }) => Math.max(...density)).sort((a, b) => a - b);
+  if (!peaks.length) return [1, false];
+  const most = peaks[peaks.length - 1], limit = 3 * peaks[Math.floor((peaks.length - 1) / 2)];
+  return [Math.min(most, limit), most > limit];
+}
+function density(row, models) {
+  const shown = models.map((contender) => contender.shown[row]), answer = data.answers[row];
+  const [low, high] = ends(shown.length ? shown : [{ marks: [answer, answer] }], answer), [most, isCut] = height(shown);
+  const strips = 12 * models.length + 8;
+  const frame = chart({ x: { low, high, label: data.target, count: 5 }, y: { low: 0, high: 1.05 * most, label: "density", count: 3 },
+    width: 360, height: 200 + strips, bottom: 36 + strips, left: 50, label: `Densities of an answer that was ${short(answer)}.` });
+  const { root, plot, X, Y, floor, top } = frame;
+  // The labels of the horizontal axis lie between densities and strips; its name lies below.
+  models.forEach((contender, j) => {
+    const { marks, density, answers } = shown[j], y = floor + 26 + 12 * j;
+    if (density.length) {
+      plot.append(path(answers.map((at, i) => [at, density[i]]), X, Y, { class: `line ${contender.look}` }));
+    }
+    const strip = (from, to, width) => svg("line", { class: contender.look.split(" ")[0], "stroke-width": width,
+      x1: X(from), x2: X(to), y1: y, y2: y }, svg("title", {}, `${contender.name}: ${short(from)} to ${short(to)}`));
+    root.append(strip(marks[0], marks[4], 1.5), strip(marks[1], marks[3], 5),
+      svg("circle", { class: `dot ${contender.look.split(" ")[0]}`, cx: X(marks[2]), cy: y, r: 3 }));
+  });
+  root.append(svg("line", { class: "truth", x1: X(answer), x2: X(answer), y1: top, y2: floor }));
+  if (models.length) {
+    root.append(svg("line", { class: "truth", x1: X(answer), x2: X(answer), y1: floor + 19, y2: floor + 14 + strips }));
+  }
+  return card(`${data.target} = ${short(answer)}`, isCut ? "the highest peak is cut off" : "", root);
+}
+function drawDensities() {
+  const models = drawn.filter((contender) => contender.on);
+  const rows = data.answers.map((_, row) => density(row, models));
+  document.getElementById("densities").replaceChildren(...rows);
+}
+function legend() {
+  const place = document.getElementById("legend");
+  for (const contender of drawn) {
+    const line = svg("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" },
+      svg("line", { class: `line ${contender.look}`, x1: 0, x2: 28, y1: 5, y2: 5, "stroke-width": 3 }));
+    const button = html("button", { type: "button", class: "control", "aria-pressed": contender.on }, line, contender.name);
+    button.addEventListener("click", () => {
+      contender.on = !contender.on;
+      button.setAttribute("aria-pressed", contender.on);
+      drawDensities();
+    });
+    place.append(button);
+  }
+}
+
+// ----------------------------------------------------------------------------------------- scores
+
+function scoreChart(score, text, fromZero) {
+  const all = data.contenders, there = all.filter((each) => each.mean[score] !== null);
+  if (!there.length) return html("div");
+  const from = (each) => each.mean[score] - (each.spread[score] || 0), to = (each) => each.mean[score] + (each.spread[score] || 0);
+  let low = Math.min(...there.map(from)), high = Math.max(...there.map(to));
+  const pad = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
+  low = fromZero ? 0 : low - pad;
+  high += pad;
+  const step = 32, height = step * all.length + 46;
+  const frame = chart({ x: { low, high, label: `${data.scores[score][0]}, ${text}` }, y: { low: 0, high: 1, hidden: true }, width: 360, height, left: 8,
+    label: `${data.scores[score][0]} of all models.` });
+  const { root, X, top } = frame;
+  all.forEach((contender, j) => {
+    const y = top + 8 + step * j, mean = contender.mean[score], name = side(contender);
+    const value = mean === null ? "none" : mean.toFixed(data.scores[score][1]);
+    root.append(svg("text", { x: 12, y: y + 3 }, contender.name),
+      svg("text", { x: 348, y: y + 3, "text-anchor": "end" }, value));
+    if (mean === null) return;
+    if (fromZero) root.append(svg("rect", { class: `fill ${name}`, x: X(0), width: X(mean) - X(0), y: y + 8, height: 9, opacity: 0.75 }));
+    else root.append(svg("circle", { class: `fill ${name}`, cx: X(mean), cy: y + 12.5, r: 4 }));
+    root.append(svg("line", { class: fromZero ? "axis" : name, "stroke-width": 1.75,
+      x1: X(from(contender)), x2: X(to(contender)), y1: y + 12.5, y2: y + 12.5 }));
+  });
+  return card(data.scores[score][0], `${text}; whiskers: ± one standard error`, root);
+}
+
+// --------------------------------------------------------------------------------------- coverage
+
+function coverage(contender) {
+  const frame = chart({ x: { low: 0, high: 1, label: "probability" }, y: { low: 0, high: 1, label: "share inside" },
+    width: 190, height: 180, left: 42, label: `Coverage of intervals of ${contender.name}.` });
+  const { plot, X, Y } = frame;
+  plot.append(svg("path", { class: "guide", d: `M${X(0)},${Y(0)}L${X(1)},${Y(1)}` }));
+  const points = data.levels.map((level, j) => [level, contender.coverage[j]]);
+  plot.append(path(points, X, Y, { class: `line ${side(contender)}` }));
+  for (const [level, share] of points) {
+    plot.append(svg("circle", { class: `fill ${side(contender)}`, cx: X(level), cy: Y(share), r: 2.6 },
+      svg("title", {}, `${short(share)} of the answers in intervals of ${short(level)}`)));
+  }
+  return frame.root;
+}
+function places(contender) {
+  const n = 20, counts = histogram(contender.pit, 0, 1, n), even = contender.pit.length / n;
+  const most = Math.max(...counts, 2 * even);
+  const frame = chart({ x: { low: 0, high: 1, label: "F(answer)" }, y: { low: 0, high: 1.05 * most / even, label: "rows / even" },
+    width: 190, height: 180, left: 42, label: `Places of answers in the laws of ${contender.name}.` });
+  const { plot, X, Y, floor } = frame;
+  counts.forEach((count, j) => plot.append(svg("rect", { class: `fill ${side(contender)}`, opacity: 0.75, x: X(j / n) + 0.4,
+    width: X(1 / n) - X(0) - 0.8, y: Y(count / even), height: floor - Y(count / even) })));
+  plot.append(svg("line", { class: "guide", x1: X(0), x2: X(1), y1: Y(1), y2: Y(1) }));
+  return frame.root;
+}
+
+legend();
+drawDensities();
+document.getElementById("score-charts").append(scoreChart("crps", `in the unit of ${data.target}`, true), scoreChart("nll", "in nats", false));
+for (const contender of drawn) {
+  const at90 = contender.coverage[data.levels.indexOf(0.9)];
+  document.getElementById("coverage").append(card(contender.name, `intervals of 0.9 hold ${short(at90)}`,
+    html("div", { class: "pair" }, coverage(contender), places(contender))));
+}
+curves(document.getElementById("curves"), "passes");
