@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from sklearn_ebm._params import Array, Index, Params
+from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
@@ -23,7 +24,7 @@ from sklearn_ebm.energies.locations import Location
 ROUNDS = 300
 
 # Rows whose elements are held at a time, before they are reduced.
-ROWS_AT_A_TIME = 2_048
+ROWS_AT_A_TIME = 1_024
 
 # After so many rounds, elements whose prior is as good as 0 are no longer counted.
 ROUNDS_BETWEEN, VANISHED = 25, 1e-7
@@ -245,11 +246,13 @@ class BankEnergy(ConditionalEnergy):
         said in `sklearn_ebm.distributions.reduced`.
         """
         rows, log_prior = self.represented(X), params["log_prior"]
-        blocks = [
-            self._known_block(log_prior, rows[start : start + ROWS_AT_A_TIME])
-            for start in range(0, max(len(rows), 1), ROWS_AT_A_TIME)
-        ]
-        return Parabolas.stacked(blocks)
+        starts = range(0, max(len(rows), 1), ROWS_AT_A_TIME)
+
+        def block(start: int) -> Parabolas:
+            return self._known_block(log_prior, rows[start : start + ROWS_AT_A_TIME])
+
+        with Workers() as workers:
+            return Parabolas.stacked(list(workers.map(block, starts)))
 
     def _known_block(self, log_prior: Array, rows: Array) -> Parabolas:
         assert self.backgrounds is not None
