@@ -180,7 +180,7 @@ class BankEnergy(ConditionalEnergy):
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for rows in units.
 
-        Where `selective`, only those that it `speaks` for, by rising numbers.
+        Where ``selective``, only those that it `speaks` for, by rising numbers.
         """
 
     def spoken_elements(self, X: Array, location: Located | None) -> list[Parabolas]:
