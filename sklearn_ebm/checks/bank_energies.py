@@ -70,8 +70,8 @@ def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> N
     """Check that an energy keeps the promises of `sklearn_ebm.energies.BankEnergy`.
 
     The energy is checked as it is and at each of its `examples`, with 48 rows; all of them judge,
-    or those of one fold. Where it has a ``base``, it is handed a location, whatever that base is. A
-    blend needs members that are named, not "auto".
+    or those of one fold. Where its base is not None, it is handed a location, whatever that base
+    is. A blend needs members that are named, not "auto".
 
     Parameters
     ----------
