@@ -16,13 +16,11 @@ from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.banks import BankEnergy, Judgement, bank_of
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.experts import NARROWEST
 from sklearn_ebm.energies.folds import Progress, UnitRows, folds_of
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.units import units_of
-
-# No density is narrower than this, in deviations of y.
-NARROWEST = float(np.exp(-7))
 
 # Parts of rows that are not folds; each is judged by the prior of all others.
 GROUPS = 5

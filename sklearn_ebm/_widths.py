@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from sklearn_ebm._params import Array
+from sklearn_ebm.energies.banks import most_likely_prior
 from sklearn_ebm.energies.laws import Parabolas, Widths, gibbs_law
 from sklearn_ebm.energies.units import Units
 
@@ -103,31 +104,19 @@ def fitted_widths(pieces: Sequence[Unseen], units: Units, floor: Array, sharper:
     sharper : float
         How many times sharper the densities will be than those of the pieces.
     """
+
+    def log_density(piece: Unseen, factor: float) -> Array:
+        wide = piece.parabolas.widened(Widths.single(factor), floor)
+        return piece._replace(parabolas=wide).log_prob(units)
+
     log_prob = np.concatenate(
-        [
-            np.stack(
-                [
-                    piece._replace(
-                        parabolas=piece.parabolas.widened(Widths.single(factor), floor)
-                    ).log_prob(units)
-                    for factor in FACTORS
-                ]
-            )
-            for piece in pieces
-        ],
-        axis=1,
+        [np.column_stack([log_density(piece, f) for f in FACTORS]) for piece in pieces]
     )
     weight = np.concatenate([piece.weight for piece in pieces])
-    counted = ROWS_BEFORE * (FACTORS == 1)
-    prior = np.full(len(FACTORS), 1 / len(FACTORS))
-    # A row that is beyond all widths speaks for none of them.
-    log_prob = np.maximum(log_prob, np.finfo(np.float64).min)
-    likelihood = np.exp(log_prob - log_prob.max(axis=0)) + np.finfo(np.float64).tiny
-    for _ in range(ROUNDS):
-        share = likelihood * prior[:, None]
-        share *= weight / share.sum(axis=0)
-        prior = share.sum(axis=1) + counted
-        prior /= prior.sum()
+    log_prior, _ = most_likely_prior(
+        log_prob, weight, np.zeros(len(FACTORS)), ROUNDS, ROWS_BEFORE * (FACTORS == 1)
+    )
+    prior = np.exp(log_prior)
     kept = prior >= LEAST_PRIOR
     prior = prior[kept] / prior[kept].sum()
     return Widths(FACTORS[kept] / np.sqrt(sharper), np.log(prior))

@@ -265,6 +265,7 @@ def most_likely_prior(
     weight: npt.NDArray[np.float64],
     least: Array,
     rounds: int = ROUNDS,
+    counted: Array | float = 0.0,
 ) -> tuple[Array, Array]:
     """Return log ρ of a bank, by expectation maximisation on rows that were not learnt from.
 
@@ -276,6 +277,8 @@ def most_likely_prior(
     least : ndarray of shape (B,)
         What no prior goes below.
     rounds : int
+    counted : ndarray of shape (B,), default=0.0
+        Rows that speak for each element before any is seen.
 
     Returns
     -------
@@ -297,16 +300,17 @@ def most_likely_prior(
     log_density = np.maximum(log_density, np.finfo(np.float64).min)
     highest = log_density.max(axis=1)
     likelihood = np.exp(log_density - highest[:, None]) + np.finfo(np.float64).tiny
+    before = np.broadcast_to(counted, log_density.shape[1]) / weight.sum()
     weight = weight / weight.sum()
     active = np.arange(log_density.shape[1])
     prior, curve = np.full(len(active), 1 / len(active)), np.empty(rounds)
     for step in range(rounds):
         if step % ROUNDS_BETWEEN == ROUNDS_BETWEEN - 1:
-            alive = (prior > VANISHED) | (least[active] > 0)
+            alive = (prior > VANISHED) | (least[active] > 0) | (before[active] > 0)
             active, prior, likelihood = active[alive], prior[alive], likelihood[:, alive]
         total = likelihood @ prior
         curve[step] = -float(weight @ (np.log(total) + highest))
-        prior = prior * ((weight / total) @ likelihood)
+        prior = prior * ((weight / total) @ likelihood) + before[active]
         prior /= prior.sum()
     every = np.zeros(log_density.shape[1])
     every[active] = prior
