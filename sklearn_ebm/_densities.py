@@ -15,6 +15,7 @@ from sklearn_ebm._arrays import row_slices
 from sklearn_ebm._conformal import Conformal
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._threads import Workers
 from sklearn_ebm.distributions import ConditionalDistribution, Modes, VectorRegion
 from sklearn_ebm.distributions.base import join_rows, probability
 from sklearn_ebm.energies.conditional import ConditionalEnergy
@@ -25,8 +26,8 @@ from sklearn_ebm.energies.responsibilities import (
 )
 from sklearn_ebm.inference import INFERENCES, Elimination
 
-# Rows whose laws are held at a time.
-LAWS_AT_A_TIME = 16_384
+# Rows whose laws are held at a time, by each thread.
+LAWS_AT_A_TIME = 2_048
 
 # Draws of each row where the share of a latent value has no closed form.
 N_DRAWS = 500
@@ -72,10 +73,12 @@ class Densities:
 
     def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
         """``method(law, *arrays)`` of blocks of rows, joined; laws of all rows may be too many."""
-        parts = []
-        for start in range(0, max(len(rows), 1), LAWS_AT_A_TIME):
-            part = slice(start, start + LAWS_AT_A_TIME)
-            parts.append(method(self._law(rows[part]), *(array[part] for array in arrays)))
+
+        def block(part: slice) -> Array:
+            return method(self._law(rows[part]), *(array[part] for array in arrays))
+
+        with Workers() as workers:
+            parts = list(workers.map(block, _blocks(len(rows))))
         return parts[0] if len(parts) == 1 else join_rows(parts)
 
     def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
@@ -386,8 +389,16 @@ class Densities:
         -------
         ndarray of shape (n, size) or (n, size, q)
         """
-        rng = check_random_state(random_state)
-        return self._by_blocks(methodcaller("sample", size, rng), self._rows(X))
+        rng, rows = check_random_state(random_state), self._rows(X)
+        # One block after the other, as they draw from one generator.
+        parts = [self._law(rows[part]).sample(size, rng) for part in _blocks(len(rows))]
+        return parts[0] if len(parts) == 1 else join_rows(parts)
+
+
+def _blocks(n_rows: int) -> list[slice]:
+    """Parts of the rows, at least one."""
+    starts = range(0, max(n_rows, 1), LAWS_AT_A_TIME)
+    return [slice(start, start + LAWS_AT_A_TIME) for start in starts]
 
 
 def _deepened(latent: Array, depth: int) -> Array:

@@ -67,11 +67,25 @@ if os.name == "posix":
     os.register_at_fork(after_in_child=_forget_the_parent)
 
 
+class _Here(threading.local):
+    """Whether this thread is one of a `Workers` already."""
+
+    inside = False
+
+
+_here = _Here()
+
+
+def _enter() -> None:
+    _here.inside = True
+
+
 class Workers:
     """A context in which `map` runs in as many threads as BLAS was allowed to use.
 
     That number is what ``OMP_NUM_THREADS``, ``threadpoolctl`` and joblib's workers set, so all of
     them are obeyed. The results come in the order of the items, whatever the number of threads.
+    Inside of such a thread there are no further ones: all are busy.
 
     Examples
     --------
@@ -101,10 +115,10 @@ class Workers:
     def map(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """Apply a function to each item; like the built-in `map`, in order."""
         items = list(items)
-        if self.n_threads == 1 or len(items) < 2:
+        if self.n_threads == 1 or len(items) < 2 or _here.inside:
             return map(function, items)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads, thread_name_prefix="sklearn_ebm")
+            self._pool = ThreadPoolExecutor(self.n_threads, "sklearn_ebm", _enter)
         return self._pool.map(function, items)
 
 

@@ -12,7 +12,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn_ebm.energies import leaves as leaves_module
 from sklearn_ebm.energies.cells import Cells, points_of, total_variation_bound
 from sklearn_ebm.energies.leaves import SharedLeaves, moments_of
-from sklearn_ebm.energies.trees import Trees
+from sklearn_ebm.energies.trees import LeafMeans, Trees
 
 
 def problem(n=60, d=3, seed=0):
@@ -61,16 +61,43 @@ def test_leaves_are_those_that_the_forest_finds(n_rows, settings, monkeypatch):
     monkeypatch.setattr("sklearn_ebm.energies.trees.PAIRS", 200)
     X, y, _ = problem()
     forest = RandomForestRegressor(7, random_state=0, **settings).fit(X, y)
-    trees = Trees.of(forest)
+    trees = Trees.of([forest])
     rng = np.random.default_rng(1)
     # Rows at thresholds too, as float32 next to float64 has them.
     new = rng.normal(size=(n_rows, X.shape[1]))
     for column in range(X.shape[1]):
-        known = trees.threshold[trees.column == column]
+        splits = trees.nodes[trees.nodes["left"] > np.arange(len(trees.nodes))]
+        known = splits["threshold"][splits["column"] == column]
         if len(known):
             at = rng.integers(2, size=n_rows) == 0
             new[at, column] = rng.choice(known, size=at.sum())
-    np.testing.assert_array_equal(trees.leaves(new), forest.apply(new) + trees.roots)
+    # Nodes have other numbers here: rows share a leaf of a tree where they share one there.
+    for ours, theirs in zip(trees.leaves(new).T, forest.apply(new).T, strict=True):
+        pairs = np.unique(np.column_stack([ours, theirs]), axis=0)
+        assert len(pairs) == len(np.unique(ours)) == len(np.unique(theirs))
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@pytest.mark.parametrize("n_rows", [0, 1, 700])
+def test_means_of_leaves_are_what_the_forests_predict(n_rows, n_outputs):
+    X, y, weight = problem()
+    answers = y if n_outputs == 1 else np.column_stack([y, y**2, -y])
+    forests = [
+        ExtraTreesRegressor(7, max_features=0.5, random_state=seed).fit(X, answers, weight)
+        for seed in range(3)
+    ]
+    means = LeafMeans.of(forests)
+    new = np.random.default_rng(1).normal(scale=3, size=(n_rows, X.shape[1]))
+    theirs = [forest.predict(new).reshape(n_rows, -1) for forest in forests if n_rows]
+    expected = np.mean(theirs, axis=0) if n_rows else np.empty((0, n_outputs))
+    np.testing.assert_allclose(means.predict(new), expected, rtol=1e-12, atol=1e-14)
+    assert len(pickle.dumps(means)) < 0.5 * len(pickle.dumps(forests))
+
+
+def test_a_tree_that_is_all_root_says_the_mean():
+    X, y, _ = problem()
+    forest = ExtraTreesRegressor(2, max_depth=1, min_samples_leaf=40).fit(X, y)
+    assert LeafMeans.of([forest]).predict(X) == pytest.approx(np.full((60, 1), y.mean()))
 
 
 @pytest.mark.parametrize("rows_of_pairs", [1, 40, 10**9])

@@ -86,7 +86,7 @@ def test_answers_of_a_fold_do_not_enter_the_trees_that_judge_it(known):
     own = folds.of_row == 1
     changed = rows._replace(y=np.where(own[:, None], rows.y + 9, rows.y))
     before, after = (
-        LocationScale(n_estimators=10)._forests(
+        LocationScale(n_estimators=10)._trees(
             one, folds, located, np.full(1, FLOOR), np.random.RandomState(1)
         )[1]
         for one in (rows, changed)
@@ -117,7 +117,7 @@ def test_judges_of_one_fold_are_enough():
     rows, folds = problem(judged=np.arange(0, 60, 4))
     energy, elements, _ = learnt(rows, folds)
     assert elements[0].means.shape == (15, 1, 1)
-    assert len(energy.scales.forests) == 1
+    assert energy.scales.trees.trees.n_trees == 10
 
 
 @pytest.mark.parametrize("floor", [1e-3, 0.3])

@@ -24,7 +24,7 @@ from sklearn_ebm.energies.locations import Location
 ROUNDS = 300
 
 # Rows whose elements are held at a time, before they are reduced.
-ROWS_AT_A_TIME = 1_024
+ROWS_AT_A_TIME = 2_048
 
 # After so many rounds, elements whose prior is as good as 0 are no longer counted.
 ROUNDS_BETWEEN, VANISHED = 25, 1e-7

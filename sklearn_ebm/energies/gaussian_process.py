@@ -42,6 +42,12 @@ JITTER = 1e-10
 # How far from the centre of its prior a logarithm may go, in deviations.
 WIDEST = 3.0
 
+# Arrays of pairs of rows that share the cache.
+ALIVE = 4
+
+# Rows of a triangular system that are solved for at a time.
+SOLVED_AT_A_TIME = 128
+
 # Rows of less weight count for no more than noise.
 LEAST_WEIGHT = 1e-9
 
@@ -142,9 +148,9 @@ class Covariance(NamedTuple):
         for amplitude, length, smoothness in zip(
             self.amplitude, self.length, SMOOTHNESS, strict=True
         ):
-            result += (
-                amplitude**2 * matern(_distances(left / length, right / length), smoothness)[0]
-            )
+            term = _similarities(left / length, right / length, smoothness)
+            term *= amplitude**2
+            result += term
         return result
 
     def variance(self, rows: Array) -> Array:
@@ -155,9 +161,30 @@ class Covariance(NamedTuple):
 
 def _distances(left: Array, right: Array) -> Array:
     """Euclidean distances of all pairs, (n, m)."""
-    squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
-    result: Array = np.sqrt(np.maximum(squared, 0))
-    return result
+    # The squares are two more columns of one product, which spares passes over all pairs.
+    ones = np.ones((max(len(left), len(right)), 1))
+    of_left = np.hstack([-2 * left, (left**2).sum(axis=1)[:, None], ones[: len(left)]])
+    of_right = np.hstack([right, ones[: len(right)], (right**2).sum(axis=1)[:, None]])
+    squared: Array = of_left @ of_right.T
+    np.maximum(squared, 0, out=squared)
+    return np.sqrt(squared, out=squared)
+
+
+def _similarities(left: Array, right: Array, smoothness: float) -> Array:
+    """M of the distances of all pairs, (n, m), in as few passes as there can be."""
+    unit = np.sqrt(2 * smoothness)
+    scaled = _distances(unit * left, unit * right)
+    decay = np.negative(scaled)
+    np.exp(decay, out=decay)
+    if smoothness == 1.5:
+        scaled += 1
+    else:
+        rising = scaled / 3
+        rising += 1
+        scaled *= rising
+        scaled += 1
+    decay *= scaled
+    return decay
 
 
 def matern(distance: Array, smoothness: float) -> tuple[Array, Array]:
@@ -176,6 +203,20 @@ def matern(distance: Array, smoothness: float) -> tuple[Array, Array]:
     if smoothness == 1.5:
         return decay * (1 + scaled), 3 * decay
     return decay * (1 + scaled + scaled**2 / 3), decay * (1 + scaled) * (5 / 3)
+
+
+def _solved_in_place(factor: Array, right: Array) -> Array:
+    """L⁻¹ R, (n, m), by blocks of rows, so that nearly all of it is products.
+
+    SciPy's solver keeps other threads waiting until it is done; products do not.
+    """
+    for start in range(0, len(right), SOLVED_AT_A_TIME):
+        rows = slice(start, start + SOLVED_AT_A_TIME)
+        right[rows] -= factor[rows, :start] @ right[:start]
+        right[rows] = linalg.solve_triangular(
+            factor[rows, rows], right[rows], lower=True, check_finite=False
+        )
+    return right
 
 
 def _prior(d: int) -> tuple[Array, Array]:
@@ -394,13 +435,12 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         of = self.covariance_
         rows = self.curve_(validate_data(self, X, dtype=np.float64, reset=False), of.bend)
         mean, deviation = np.empty(len(rows)), np.empty(len(rows))
-        for block in row_slices(len(rows), len(self.rows_)):
+        # Of each block several arrays are alive at once.
+        for block in row_slices(len(rows), ALIVE * len(self.rows_)):
             between = of.between(self.rows_, rows[block])
             mean[block] = self.solved_ @ between
             if return_std:
-                half = linalg.solve_triangular(
-                    self.factor_, between, lower=True, overwrite_b=True, check_finite=False
-                )
+                half = _solved_in_place(self.factor_, between)
                 left = of.variance(rows[block]) - np.square(half).sum(axis=0)
                 deviation[block] = np.sqrt(np.maximum(left, 0) + of.noise**2)
         return (mean, deviation) if return_std else mean

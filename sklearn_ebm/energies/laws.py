@@ -210,7 +210,7 @@ def gibbs_law(
     minimum : bool
         Whether F is the minimum over z instead of the free energy at β.
     """
-    levels, means, factors = (part.astype(np.float64) for part in parabolas)
+    levels, means, factors = (part.astype(np.float64, copy=False) for part in parabolas)
     means = means * units.answer_unit + units.answer_origin
     factors = factors * (units.answer_unit[:, None] / np.sqrt(beta))
     scalar = means.shape[-1] == 1

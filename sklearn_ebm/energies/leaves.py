@@ -66,9 +66,9 @@ class SharedLeaves(NamedTuple):
         X : ndarray of shape (n, d)
         weight : ndarray of shape (n,)
         """
-        trees = Trees.of(forest)
+        trees = Trees.of([forest])
         nodes = trees.leaves(X)
-        member = _indicator(nodes, np.repeat(weight, nodes.shape[1]), len(trees.column))
+        member = _indicator(nodes, np.repeat(weight, nodes.shape[1]), len(trees.nodes))
         member = member.T.tocsr()
         total = np.asarray(member.sum(axis=1)).ravel() * nodes.shape[1]
         member.data /= np.repeat(total, np.diff(member.indptr))
@@ -77,7 +77,7 @@ class SharedLeaves(NamedTuple):
     @property
     def n_trees(self) -> int:
         """T."""
-        return len(self.trees.roots)
+        return self.trees.n_trees
 
     @property
     def pairs_per_row(self) -> float:

@@ -16,6 +16,7 @@ from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.laws import Parabolas
+from sklearn_ebm.energies.trees import LeafMeans
 
 # Widths of the bank, as multiples of a scale at which residuals have a square of 1 on average.
 FACTORS = (0.15, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
@@ -108,7 +109,7 @@ class Scales(NamedTuple):
 
     Attributes
     ----------
-    forests : list of ExtraTreesRegressor
+    trees : LeafMeans
         log |r| of rows by those of the other folds.
     centre : ndarray of shape (q,)
         Mean of what they say.
@@ -118,7 +119,7 @@ class Scales(NamedTuple):
         For each answer.
     """
 
-    forests: list[ExtraTreesRegressor]
+    trees: LeafMeans
     centre: Array
     sizes: Array
     combined: list[LogLinear]
@@ -179,7 +180,7 @@ class LocationScale(BankEnergy):
     ) -> tuple[LocationScale, list[Parabolas]]:
         """Return a copy that knows the rows, and out-of-fold elements of ``folds.judged``."""
         assert location is not None
-        forests, said = self._forests(rows, folds, location, floor, rng)
+        trees, said = self._trees(rows, folds, location, floor, rng)
         judged, located = rows.take(folds.judged), location.take(folds.judged)
         residual, opinions = judged.y - located.mean, _opinions(said, located)
         centre = np.average(said, axis=0, weights=judged.weight)
@@ -193,27 +194,24 @@ class LocationScale(BankEnergy):
         learnt = copy.copy(self)
         learnt.floor = floor
         fits = _fitted(opinions, residual, judged.weight)
-        learnt.scales = Scales(forests, centre, sizes, fits)
+        learnt.scales = Scales(trees, centre, sizes, fits)
         return learnt, learnt._bank(said, combined, located)
 
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return one Gaussian of each row for each element of the bank."""
         assert location is not None and self.scales is not None
-        inputs, q = np.hstack([X, location.features]), location.mean.shape[1]
-        with Workers() as workers:
-            each = workers.map(lambda forest: forest.predict(inputs), self.scales.forests)
-            said = np.mean(list(each), axis=0).reshape(-1, q)
+        said = self.scales.trees.predict(np.hstack([X, location.features]))
         combined = _combined(self.scales.combined, _opinions(said, location))
         return self._bank(said, combined, location)
 
-    def _forests(
+    def _trees(
         self,
         rows: UnitRows,
         folds: Folds,
         location: Located,
         floor: Array,
         rng: np.random.RandomState,
-    ) -> tuple[list[ExtraTreesRegressor], Array]:
+    ) -> tuple[LeafMeans, Array]:
         """Trees of log |r| of each fold with judges, and what they say of these, (m, q)."""
         residual, q = rows.y - location.mean, rows.y.shape[1]
         inputs = np.hstack([rows.X, location.features])
@@ -238,7 +236,7 @@ class LocationScale(BankEnergy):
             done = list(workers.map(fitted, range(len(judging))))
         for (_, places, _), (_, of_fold) in zip(judging, done, strict=True):
             said[places] = of_fold
-        return [forest for forest, _ in done], said
+        return LeafMeans.of([forest for forest, _ in done]), said
 
     def _bank(self, said: Array, combined: Array, location: Located) -> list[Parabolas]:
         """Gaussians of each family and factor; the floor is theirs as well."""

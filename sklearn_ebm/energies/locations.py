@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     ExtraTreesRegressor,
     GradientBoostingRegressor,
     HistGradientBoostingRegressor,
+    RandomForestRegressor,
 )
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
@@ -26,6 +27,7 @@ from sklearn_ebm._params import Array
 from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.gaussian_process import GaussianProcess
+from sklearn_ebm.energies.trees import LeafMeans
 
 # Up to here there are three Gaussian processes, which cost n³ to learn and n² for each new row, and
 # trees whose splits are exact, which cost no more than those of histograms.
@@ -39,6 +41,9 @@ MANY = 20_000
 
 # Boosting draws a part of the rows, which should not be none.
 LEAST_OF_BOOSTING = 8
+
+# Regressors that predict the mean over trees of what is in their leaves.
+FORESTS = (ExtraTreesRegressor, RandomForestRegressor)
 
 # What a missing sum of shares costs, and what shares apart from equal ones do, as parts of the
 # squares of the answers.
@@ -73,6 +78,12 @@ class Part(NamedTuple):
     """
 
     models: list[list[Any]]
+
+    def compact(self) -> Part:
+        """Forests of all folds as one, with what a prediction takes and nothing else."""
+        if not all(type(model) in FORESTS for fold in self.models for model in fold):
+            return self
+        return Part([[LeafMeans.of(forests) for forests in zip(*self.models, strict=True)]])
 
     def __call__(self, X: Array) -> Opinion:
         """The mean over the folds, and the deviation where there is one."""
@@ -146,7 +157,7 @@ class Location(Documented, BaseEstimator):
                 pass
         opinions = [fits.opinion for fits in fitted] + [Opinion(*said) for said in companions]
         learnt = copy.copy(self)
-        learnt.parts_ = [fits.part for fits in fitted]
+        learnt.parts_ = [fits.part.compact() for fits in fitted]
         learnt.share_ = shares(np.stack([said.mean for said in opinions], axis=1), rows)
         return learnt, _located(opinions, learnt.share_)
 
