@@ -79,33 +79,34 @@ def split(X, y, unknown, seed):
     )
 
 
-# Each of these fits and returns the classes that it predicts for the test rows, if any, and its
-# scores of them, high where a row looks unknown.
+# Each of these fits and returns the classes that it predicts for the test rows, its scores of them,
+# high where a row looks unknown, and its β; None for what it does not have.
 def energy_scores(make, X, y, X_test):
     model = make().fit(X, y)
     ordered = np.sort(model.energies(X_test), axis=1)
-    return model.predict(X_test), {
+    scores = {
         "free energy": model.free_energy(X_test),
         "free energy, β = 1": -logsumexp(-ordered, axis=1),
         "lowest energy": ordered[:, 0],
         "margin": ordered[:, 0] - ordered[:, 1],
         "maximum probability": -model.predict_proba(X_test).max(axis=1),
     }
+    return model.predict(X_test), scores, float(model.beta_)
 
 
 def probability_score(make, X, y, X_test):
     model = make().fit(X, y)
     scores = {"maximum probability": -model.predict_proba(X_test).max(axis=1)}
-    return model.predict(X_test), scores
+    return model.predict(X_test), scores, None
 
 
 def distance_score(make, X, y, X_test):
     model = make().fit(X, y)
-    return model.predict(X_test), {"own score": model.kneighbors(X_test)[0][:, -1]}
+    return model.predict(X_test), {"own score": model.kneighbors(X_test)[0][:, -1]}, None
 
 
 def outlier_score(make, X, y, X_test):
-    return None, {"own score": -make().fit(X).score_samples(X_test)}
+    return None, {"own score": -make().fit(X).score_samples(X_test)}, None
 
 
 def contenders(energies, losses, beta):
@@ -150,9 +151,10 @@ def race(name, options):
             X_train, y_train, X_test, y_test, strange = split(X, y, unknown, seed)
             for model, scored, make in contenders(options.energies, options.losses, options.beta):
                 began = time.perf_counter()
-                answers, scores = scored(make, X_train, y_train, X_test)
+                answers, scores, beta = scored(make, X_train, y_train, X_test)
                 shared = {
                     "set": name, "seed": seed, "unknown": unknown.tolist(), "model": model,
+                    "beta": beta,
                     "share": float(strange.mean()), "seconds": time.perf_counter() - began,
                     "accuracy": None if answers is None
                     else float(accuracy_score(y_test[~strange], answers[~strange])),
@@ -169,14 +171,15 @@ def mean(rows, key):
 
 
 def table(rows, measures):
-    """Means over the choices of unknown classes: a line for each model, a column for each score."""
+    """Means over the choices of unknown classes, median β: a model a line, a score a column."""
     lines = [
-        "| model | accuracy | " + " | ".join(SCORES) + " |",
-        "|---|" + "---:|" * (1 + len(SCORES)),
+        "| model | β | accuracy | " + " | ".join(SCORES) + " |",
+        "|---|" + "---:|" * (2 + len(SCORES)),
     ]
     for model in dict.fromkeys(row["model"] for row in rows):
         mine = [row for row in rows if row["model"] == model]
-        cells = [shown(mine, ("accuracy",))]
+        betas = [row["beta"] for row in mine if row["beta"] is not None]
+        cells = [f"{np.median(betas):.2g}" if betas else "", shown(mine, ("accuracy",))]
         cells += [shown([r for r in mine if r["score"] == score], measures) for score in SCORES]
         lines.append(f"| {model} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
