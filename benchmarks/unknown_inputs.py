@@ -55,6 +55,17 @@ def problem(name, folder, n_rows):
     return X[order], np.unique(y[order], return_inverse=True)[1]
 
 
+def present(names, folder):
+    """The sets that are there; scikit-learn's digits where no folder is given."""
+    if folder is None:
+        return ["digits"]
+    paths = {name: Path(folder) / "classification" / f"{name}.npz" for name in names}
+    for name in names:
+        if not paths[name].exists():
+            print(f"{paths[name]} is not there: {name} is left out")
+    return [name for name in names if paths[name].exists()]
+
+
 def left_out(classes, seed):
     """The choices of unknown classes: each alone, or of many classes five groups by the seed."""
     if len(classes) <= ALONE_UP_TO:
@@ -148,20 +159,25 @@ def race(name, options):
     rows = []
     for seed in range(options.seeds):
         for unknown in left_out(np.unique(y), seed)[: options.choices]:
-            X_train, y_train, X_test, y_test, strange = split(X, y, unknown, seed)
-            for model, scored, make in contenders(options.energies, options.losses, options.beta):
-                began = time.perf_counter()
-                answers, scores, beta = scored(make, X_train, y_train, X_test)
-                shared = {
-                    "set": name, "seed": seed, "unknown": unknown.tolist(), "model": model,
-                    "beta": beta,
-                    "share": float(strange.mean()), "seconds": time.perf_counter() - began,
-                    "accuracy": None if answers is None
-                    else float(accuracy_score(y_test[~strange], answers[~strange])),
-                }  # fmt: skip
-                for score, values in scores.items():
-                    rows.append(shared | {"score": score} | measured(values, strange))
+            of_choice = {"set": name, "seed": seed, "unknown": unknown.tolist()}
+            rows += [of_choice | row for row in tried(split(X, y, unknown, seed), options)]
     return rows
+
+
+def tried(parts, options):
+    """What every contender says of one choice of unknown classes."""
+    X_train, y_train, X_test, y_test, unknown = parts
+    for model, scored, make in contenders(options.energies, options.losses, options.beta):
+        began = time.perf_counter()
+        answers, scores, beta = scored(make, X_train, y_train, X_test)
+        of_model = {
+            "model": model, "beta": beta, "share": float(unknown.mean()),
+            "seconds": time.perf_counter() - began,
+            "accuracy": None if answers is None
+            else float(accuracy_score(y_test[~unknown], answers[~unknown])),
+        }  # fmt: skip
+        for score, values in scores.items():
+            yield of_model | {"score": score} | measured(values, unknown)
 
 
 def mean(rows, key):
@@ -202,17 +218,20 @@ def section(rows):
     return f"{head} AUROC\n\n{auroc}\n{head} AUPR / FPR95\n\n{others}"
 
 
+def names_of(text):
+    return text.split(",")
+
+
 def beta_of(text):
     return text if text == "auto" else float(text)
 
 
 def arguments():
-    names = lambda text: text.split(",")  # noqa: E731
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder with classification/NAME.npz; default: digits")
-    parser.add_argument("--sets", type=names, default=SETS)
-    parser.add_argument("--energies", type=names, default=ENERGIES)
-    parser.add_argument("--losses", type=names, default=LOSSES)
+    parser.add_argument("--sets", type=names_of, default=SETS)
+    parser.add_argument("--energies", type=names_of, default=ENERGIES)
+    parser.add_argument("--losses", type=names_of, default=LOSSES)
     parser.add_argument("--beta", type=beta_of, default="auto", help='"auto" (default) or a number')
     parser.add_argument("--rows", type=int, default=5000, help="so many of each set at most")
     parser.add_argument("--seeds", type=int, default=1, help="splits, and groups of letters")
@@ -227,7 +246,7 @@ def main():
     # All have their default numbers of iterations, and some rivals end before they converge.
     warnings.simplefilter("ignore", ConvergenceWarning)
     rows, pages = [], []
-    for name in options.sets if options.data else ["digits"]:
+    for name in present(options.sets, options.data):
         found = race(name, options)
         pages.append(section(found))
         print(f"\n{pages[-1]}", flush=True)
