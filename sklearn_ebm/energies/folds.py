@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._params import Array, Index
 
+Model = TypeVar("Model")
+
 # Folds where there are fewer rows than this, and where there are more.
 FEW_ROWS, FOLDS = 2_000, (10, 5)
 
 # With more rows than this, so many of one fold judge for all.
 MOST_JUDGES, JUDGES_OF_MANY = 6_000, 2_000
+
+
+# Models of so many folds speak for new rows: an average of more is hardly better, and takes longer.
+SPEAKING = 5
+
+
+def speaking(models: Sequence[Model]) -> Sequence[Model]:
+    """Return those of the models of all folds that speak for new rows, evenly spread.
+
+    Examples
+    --------
+    >>> speaking("abcdefghij")
+    'acegi'
+    """
+    return models[:: -(-len(models) // SPEAKING)]
 
 
 class Progress:

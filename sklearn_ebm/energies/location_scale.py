@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.banks import BankEnergy
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies.folds import Folds, Located, UnitRows, speaking
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.trees import LeafMeans
 
@@ -236,7 +236,7 @@ class LocationScale(BankEnergy):
             done = list(workers.map(fitted, range(len(judging))))
         for (_, places, _), (_, of_fold) in zip(judging, done, strict=True):
             said[places] = of_fold
-        return LeafMeans.of([forest for forest, _ in done]), said
+        return LeafMeans.of(speaking([forest for forest, _ in done])), said
 
     def _bank(self, said: Array, combined: Array, location: Located) -> list[Parabolas]:
         """Gaussians of each family and factor; the floor is theirs as well."""

@@ -25,7 +25,7 @@ from threadpoolctl import ThreadpoolController
 from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array
 from sklearn_ebm._threads import Workers
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies.folds import Folds, Located, UnitRows, speaking
 from sklearn_ebm.energies.gaussian_process import GaussianProcess
 from sklearn_ebm.energies.trees import LeafMeans
 
@@ -80,10 +80,11 @@ class Part(NamedTuple):
     models: list[list[Any]]
 
     def compact(self) -> Part:
-        """Forests of all folds as one, with what a prediction takes and nothing else."""
-        if not all(type(model) in FORESTS for fold in self.models for model in fold):
-            return self
-        return Part([[LeafMeans.of(forests) for forests in zip(*self.models, strict=True)]])
+        """What a prediction takes: models of some folds; forests as their leaves alone."""
+        models = [*speaking(self.models)]
+        if not all(type(model) in FORESTS for fold in models for model in fold):
+            return Part(models)
+        return Part([[LeafMeans.of(forests) for forests in zip(*models, strict=True)]])
 
     def __call__(self, X: Array) -> Opinion:
         """The mean over the folds, and the deviation where there is one."""
@@ -99,7 +100,7 @@ class Location(Documented, BaseEstimator):
     r"""f(x) = Σ_j v_j f_j(x): shares v of the regressors that predict rows left out best.
 
     The shares are not negative and sum to 1; they are those of least squares on out-of-fold
-    predictions, for each answer. New rows are given the mean of the regressors of all folds.
+    predictions, for each answer. New rows are given the mean over the regressors of five folds.
 
     Parameters
     ----------
