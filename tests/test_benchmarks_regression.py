@@ -157,7 +157,9 @@ def test_each_energy_has_its_own_table(regression_cases):
 
 def fits_of(regression_cases, means, y, **more):
     """Scores of N(mean, 1) on rows with one answer each."""
-    fit = regression_cases.fits.scores_of_law(gaussian(np.asarray(means), 1.0), np.asarray(y), 2.0)
+    y = np.asarray(y)
+    split = regression_cases.data.Split("by hand", 0, None, y, None, y)
+    fit = regression_cases.fits.scores_of_law(gaussian(np.asarray(means), 1.0), split, 2.0)
     for name, value in more.items():
         setattr(fit, name, value)
     return fit
@@ -172,6 +174,20 @@ def test_scores_of_a_law_by_hand(regression_cases):
     assert fits.coverage_off([fit]) == {0.5: 0.0, 0.9: pytest.approx(-0.15)}
     # P(Y ≤ y) is 0.159, 0.5, 0.691 and 0.999; the second quarter begins 0.25 too late.
     assert fits.pit_off([fit]) == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_perfect_law_of_rounded_answers_covers_what_it_says_once_they_are_spread(
+    regression_cases,
+):
+    """Answers 0 and 1 with 0.3 and 0.7: all of the latter are inside of the middle half."""
+    fits, rounding = regression_cases.fits, regression_cases.rounding
+    y = np.repeat([0.0, 1.0], [3, 7])
+    law = GaussianMixture(np.tile([0.3, 0.7], (10, 1)), np.tile([0.0, 1.0], (10, 1)),
+                          np.full((10, 2), 1e-3))  # fmt: skip
+    fit = fits.scores_of_law(law, regression_cases.data.Split("", 0, None, y, None, y), 1.0)
+    assert fit.inside["interval", 0.5].mean() == 0.7
+    assert rounding.spread_inside(fit.spread, 0.5) == pytest.approx(0.5)
+    assert rounding.spread_inside(fit.spread, 0.9) == pytest.approx(0.9)
 
 
 def test_rows_below_the_stated_bound_are_counted(regression_cases):

@@ -14,6 +14,7 @@ from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.compare.quantile_law import NoDensityError
 
 from .energies import DEFAULT, energies_for, settings_of
+from .rounding import cells_of, spread_inside
 
 LEVELS = (0.5, 0.9)
 KINDS = ("interval", "region")
@@ -33,6 +34,8 @@ class Scores:
         ranked probability scores.
     pit : ndarray
         P(Y ≤ y | x), of each answer.
+    spread : ndarray of shape (n, 2) or None
+        The same at both ends of what each answer may have been rounded from.
     inside : dict
         Of "interval" or "region" and a level: whether the answer lies inside.
     model : LatentEBMRegressor or None
@@ -49,6 +52,7 @@ class Scores:
     crps: Any
     pit: Any
     inside: Any
+    spread: Any = None
     model: Any = None
     n_calibrating: int = 0
     least: Any = None
@@ -94,23 +98,25 @@ def keeps_model(split, energy, options):
 
 
 def scores_of(split, model, seconds, kinds=KINDS[:1]):
-    scores = scores_of_law(model.predict_distribution(split.X_test), split.y_test, seconds)
+    scores = scores_of_law(model.predict_distribution(split.X_test), split, seconds)
     scores.inside = inside_of(model, split.X_test, split.y_test, LEVELS, kinds)
     scores.n_calibrating = n_calibrating(model, split)
     scores.least = getattr(model.energy_, "least_log_density", None)
     return scores
 
 
-def scores_of_law(law, y, seconds):
-    """Scores of the laws of some rows, whoever says them."""
-    nll, inside = None, {}
+def scores_of_law(law, split, seconds):
+    """Scores of the laws of the test rows, whoever says them."""
+    y, nll, inside, spread = split.y_test, None, {}, None
     with suppress(NoDensityError):
         nll = -law.logpdf(y)
     if y.ndim == 1:
         for level in LEVELS:
             low, high = law.interval(level).T
             inside["interval", level] = (low <= y) & (y <= high)
-    return Scores(seconds, nll, (law.mean() - y) ** 2, law.crps(y), below(law, y), inside)
+        spread = np.column_stack([law.cdf(end) for end in cells_of(split.y, y).T])
+    squared = (law.mean() - y) ** 2
+    return Scores(seconds, nll, squared, law.crps(y), below(law, y), inside, spread)
 
 
 def n_calibrating(model, split):
@@ -162,6 +168,12 @@ def coverage_off(fits):
         level: float(np.concatenate([fit.inside["interval", level] for fit in fits]).mean() - level)
         for level in LEVELS
     }
+
+
+def spread_coverage(fits):
+    """The share of answers inside of intervals, over all splits, if rounded answers are spread."""
+    spread = np.concatenate([fit.spread for fit in fits])
+    return {level: spread_inside(spread, level) for level in LEVELS}
 
 
 def pit_off(fits):

@@ -4,7 +4,7 @@ import numpy as np
 
 from .data import PUBLISHED, real_names, splits_of
 from .energies import of_energy, title
-from .fits import coverage_off, mean_and_error, median_seconds, pit_off, scored
+from .fits import coverage_off, mean_and_error, median_seconds, pit_off, scored, spread_coverage
 from .published import METHODS, NLL, RMSE, UNBOUNDED, Bar, bars_of, published
 from .readme import NEW_ROWS, readme_tables
 from .rivals import NGBOOST, QUANTILES, rivals_on
@@ -48,6 +48,7 @@ def line(name, contender, fits, report):
     """One contender's figures."""
     columns = with_errors(figures_of(name, fits))
     columns |= {f"cover {level:.0%}": level + off for level, off in coverage_off(fits).items()}
+    columns |= {f"spread {level:.0%}": share for level, share in spread_coverage(fits).items()}
     if name not in UNBOUNDED and fits[0].nll is not None:
         columns["worst row"] = float(max(fit.nll.max() for fit in fits))
     report.run(CASE, name, contender, median_seconds(fits), **columns, **{"PIT off": pit_off(fits)})
@@ -88,9 +89,10 @@ def judge(name, energy, splits, fits, rivals, report):
     mean("CRPS", figures["crps"])
     for rival in (NGBOOST, QUANTILES):
         target(f"CRPS over that of {rival}", *crps_ratio(figures, name, rivals.get(rival), bars))
+    spread = spread_coverage(fits)
     for level, off in coverage_off(fits).items():
         chance = np.sqrt(level * (1 - level) / sum(len(split.y_test) for split in splits))
-        note = f"{level + off:.1%}; chance ± {chance:.1%}"
+        note = f"{level + off:.1%}; answers spread {spread[level]:.1%}; chance ± {chance:.1%}"
         target(f"cover of {level:.0%} off by", abs(off), bars.coverage, note)
     target("distribution of the PIT off by", pit_off(fits), note=noise_of_pit(fits))
     below_bound(fits, target)

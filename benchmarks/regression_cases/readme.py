@@ -37,9 +37,10 @@ def readme_tables(runs, energies):
         table("CRPS", here, names, measured(runs, "crps", here)),
         table("seconds of a fit", here, names, measured(runs, "seconds", here)),
         *[
-            table(f"cover of {level:.0%} intervals", here, names,
-                  measured(runs, f"cover {level:.0%}", here), bold=False)
+            table(f"cover of {level:.0%} intervals{spreading}", here, names,
+                  measured(runs, f"{kind} {level:.0%}", here), bold=False)
             for level in LEVELS
+            for kind, spreading in (("cover", ""), ("spread", ", rounded answers spread"))
         ],
         PROTOCOL,
         f"Sources:\n\n{papers}",

@@ -42,7 +42,7 @@ def ngboost(split, options):
     if done.returncode == 0:
         said = json.loads(done.stdout.splitlines()[-1])
         law = gaussian(said["loc"], np.array(said["scale"])[:, None])
-        return scores_of_law(law, split.y_test, said["seconds"])
+        return scores_of_law(law, split, said["seconds"])
     reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
     print(f"  NGBoost not measured: {reason} (--ngboost names a Python that has it)")
     options.ngboost = None
@@ -80,7 +80,7 @@ def gaussian_process(split, options):
 def of_adapter(adapter, split):
     with threadpool_limits(1 if len(split.y) <= FEW_ROWS else None):
         seconds = seconds_of_fit(adapter, split)
-    return scores_of_law(adapter.law(split.X_test), split.y_test, seconds)
+    return scores_of_law(adapter.law(split.X_test), split, seconds)
 
 
 RIVALS = {
