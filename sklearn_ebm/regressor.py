@@ -15,15 +15,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
-from sklearn_ebm._conformal import Conformal, conformal_of
-from sklearn_ebm._densities import PREDICTIONS, Densities
-from sklearn_ebm._density_learning import LearnedDensity, Parts
-from sklearn_ebm._density_parts import resolve_density_parts
-from sklearn_ebm._energy_learning import learn_energy
+from sklearn_ebm._densities.by_gradients import LearnedDensity, Parts
+from sklearn_ebm._densities.conformal import Conformal, conformal_of
+from sklearn_ebm._densities.learning import learn_energy
+from sklearn_ebm._densities.member_tasks import MemberTasks
+from sklearn_ebm._densities.members import Answers
+from sklearn_ebm._densities.parts import resolve_density_parts
+from sklearn_ebm._densities.predictions import PREDICTIONS, Densities
+from sklearn_ebm._densities.widths import likeliest_beta
 from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
 from sklearn_ebm._learning import Start
-from sklearn_ebm._member_tasks import MemberTasks
-from sklearn_ebm._members import Answers
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._registry import unknown_name
@@ -34,7 +35,6 @@ from sklearn_ebm._validation import (
     row_weights,
 )
 from sklearn_ebm._watch import INTERRUPTED, Watch
-from sklearn_ebm._widths import likeliest_beta
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Progress

@@ -7,8 +7,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor, _auto
-from sklearn_ebm._auto import AutoReport, TimeBudget, chosen_candidate, suitable_members
-from sklearn_ebm._bank_learning import Counted
+from sklearn_ebm._densities.auto import AutoReport, TimeBudget, chosen_candidate, suitable_members
+from sklearn_ebm._densities.by_counting import Counted
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.banks import Judgement
@@ -37,7 +37,7 @@ def small(monkeypatch):
         asked.append((n_outputs, n_latents))
         return SMALL
 
-    monkeypatch.setattr("sklearn_ebm._energy_learning.suitable_members", members)
+    monkeypatch.setattr("sklearn_ebm._densities.learning.suitable_members", members)
     monkeypatch.setattr("sklearn_ebm.energies.locations._automatic", lambda n, d: [Ridge()])
     return asked
 
@@ -82,7 +82,7 @@ def test_the_report_agrees_with_the_judgement(small, monkeypatch):
         seen.update(blend=blend, judgement=judgement, groups=groups)
         return chosen_candidate(blend, judgement, groups, skipped)
 
-    monkeypatch.setattr("sklearn_ebm._energy_learning.chosen_candidate", spied)
+    monkeypatch.setattr("sklearn_ebm._densities.learning.chosen_candidate", spied)
     reg = fit()
     report, judgement, groups = reg.auto_report_, seen["judgement"], seen["groups"]
     blend, n = seen["blend"], len(judgement.weight)
@@ -197,7 +197,7 @@ def test_what_is_chosen_is_what_predicts(chosen, small, monkeypatch):
         report = chosen_candidate(blend, judgement, groups, skipped)[1]
         return every if chosen == "blend" else blend.places_of(chosen), report
 
-    monkeypatch.setattr("sklearn_ebm._energy_learning.chosen_candidate", choose)
+    monkeypatch.setattr("sklearn_ebm._densities.learning.chosen_candidate", choose)
     monkeypatch.setattr("sklearn_ebm.energies.banks.LEAST_PRIOR", 0.0)
     monkeypatch.setattr("sklearn_ebm.energies.banks.VANISHED", -1.0)
     reg = fit()

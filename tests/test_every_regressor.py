@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm._densities import PREDICTIONS
+from sklearn_ebm._densities.predictions import PREDICTIONS
 from sklearn_ebm.energies import (
     CONDITIONAL_ENERGIES,
     Blend,
@@ -44,7 +44,7 @@ VECTOR = np.column_stack([Y, X[:, 1] + 0.2 * RNG.normal(size=30)])
 def few_members(monkeypatch):
     """What "auto" blends, and its location, are quickly learnt."""
     members = [("memory", MEMORY), ("location_scale", LocationScale(n_estimators=2))]
-    monkeypatch.setattr("sklearn_ebm._energy_learning.suitable_members", lambda *_: members)
+    monkeypatch.setattr("sklearn_ebm._densities.learning.suitable_members", lambda *_: members)
     monkeypatch.setattr("sklearn_ebm.energies.locations._automatic", lambda n, d: [Ridge()])
 
 

@@ -18,11 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import LatentEBMRegressor, _callbacks, _watch, losses
-from sklearn_ebm._density_learning import learn_density
-from sklearn_ebm._density_objective import DensityObjective
-from sklearn_ebm._density_parts import resolve_density_parts
-from sklearn_ebm._members import Answers, member_rows
-from sklearn_ebm._widths import likeliest_beta
+from sklearn_ebm._densities.by_gradients import learn_density
+from sklearn_ebm._densities.members import Answers, member_rows
+from sklearn_ebm._densities.objective import DensityObjective
+from sklearn_ebm._densities.parts import resolve_density_parts
+from sklearn_ebm._densities.widths import likeliest_beta
 from sklearn_ebm.energies import Decoder, Experts, Linear
 from sklearn_ebm.energies.laws import gibbs_law
 from sklearn_ebm.exceptions import FewAnswersWarning
@@ -620,7 +620,7 @@ def test_rows_given_to_be_held_out_leave_all_others_to_every_member(monkeypatch)
         seen.append(fraction)
         return member_rows(n_rows, n_members, rng, fraction)
 
-    monkeypatch.setattr("sklearn_ebm._energy_learning.member_rows", recording)
+    monkeypatch.setattr("sklearn_ebm._densities.learning.member_rows", recording)
     regressor(max_iter=1).fit(X, Y, X_val=X, y_val=Y)
     regressor(max_iter=1, validation_fraction=0.3).fit(X, Y)
     regressor(max_iter=1, early_stopping=False).fit(X, Y)

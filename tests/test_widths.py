@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from sklearn_ebm._widths import FACTORS, Unseen, fitted_widths, likeliest_beta, sharper_together
+from sklearn_ebm._densities.widths import (
+    FACTORS,
+    Unseen,
+    fitted_widths,
+    likeliest_beta,
+    sharper_together,
+)
 from sklearn_ebm.energies.laws import Parabolas, Widths, gibbs_law
 from sklearn_ebm.energies.units import Units
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ebm._bank_learning import members_of
-from sklearn_ebm._density_learning import LearnedDensity, Parts, learn_density
-from sklearn_ebm._members import Answers, Division
+from sklearn_ebm._densities.by_counting import members_of
+from sklearn_ebm._densities.by_gradients import LearnedDensity, Parts, learn_density
+from sklearn_ebm._densities.members import Answers, Division
 from sklearn_ebm._watch import Watch
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import BankEnergy, Blend, LatentEnergy

@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import QuantileRegressor, Ridge
 
-from sklearn_ebm._density_parts import resolve_density_parts
+from sklearn_ebm._densities.parts import resolve_density_parts
 from sklearn_ebm.compare.adapters import (
     PROBABILITIES,
     GaussianProcess,

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sklearn_ebm._densities.widths import Unseen, fitted_widths, likeliest_beta, sharper_together
 from sklearn_ebm._params import Array, Index, Params
-from sklearn_ebm._widths import Unseen, fitted_widths, likeliest_beta, sharper_together
 from sklearn_ebm.energies.latent import LatentEnergy
 
 # Members that leave out the same rows.

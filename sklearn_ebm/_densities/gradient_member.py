@@ -8,10 +8,10 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ebm._density_learning import LearnedDensity
-from sklearn_ebm._members import GROUP, Answers, Division, fold_rows, sharper_than_groups
+from sklearn_ebm._densities.by_gradients import LearnedDensity
+from sklearn_ebm._densities.members import GROUP, Answers, Division, fold_rows, sharper_than_groups
+from sklearn_ebm._densities.widths import FACTORS
 from sklearn_ebm._params import Array, Index, Params
-from sklearn_ebm._widths import FACTORS
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies.latent import LatentEnergy

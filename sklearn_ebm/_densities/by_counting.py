@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._density_learning import LearnedDensity
-from sklearn_ebm._gradient_member import GradientMember, LearnGradients
-from sklearn_ebm._members import Answers
+from sklearn_ebm._densities.by_gradients import LearnedDensity
+from sklearn_ebm._densities.gradient_member import GradientMember, LearnGradients
+from sklearn_ebm._densities.members import Answers
+from sklearn_ebm._densities.widths import Unseen
 from sklearn_ebm._params import Index
-from sklearn_ebm._widths import Unseen
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES
 from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.banks import BankEnergy, Judgement, bank_of

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._density_objective import DensityObjective
+from sklearn_ebm._densities.members import GROUP, Answers, Division, Held, unseen_rows, widened
+from sklearn_ebm._densities.objective import DensityObjective
+from sklearn_ebm._densities.widths import Unseen
 from sklearn_ebm._learning import Start
-from sklearn_ebm._members import GROUP, Answers, Division, Held, unseen_rows, widened
 from sklearn_ebm._params import Array, Index, ParameterLayout, Params
 from sklearn_ebm._threads import BlasThreads, Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
-from sklearn_ebm._widths import Unseen
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 from sklearn_ebm.inference import Elimination, Minimum

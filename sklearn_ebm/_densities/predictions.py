@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._arrays import row_slices
-from sklearn_ebm._conformal import Conformal
+from sklearn_ebm._densities.conformal import Conformal
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._threads import Workers

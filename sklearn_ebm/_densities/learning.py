@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_ebm._auto import TimeBudget, chosen_candidate, suitable_members
-from sklearn_ebm._bank_learning import count_bank
-from sklearn_ebm._density_learning import LearnedDensity, Parts, learn_density
+from sklearn_ebm._densities.auto import TimeBudget, chosen_candidate, suitable_members
+from sklearn_ebm._densities.by_counting import count_bank
+from sklearn_ebm._densities.by_gradients import LearnedDensity, Parts, learn_density
+from sklearn_ebm._densities.members import Answers, Division, member_rows
 from sklearn_ebm._learning import Start
-from sklearn_ebm._members import Answers, Division, member_rows
 from sklearn_ebm._watch import Watch
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._density_learning import Parts
+from sklearn_ebm._densities.by_gradients import Parts
 from sklearn_ebm._fitting import margin_of_loss, refuse_beta
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.energies import BANK_ENERGIES, CONDITIONAL_ENERGIES, BankEnergy, Blend
