@@ -39,8 +39,22 @@ def one_set(name, splits, options, report):
     better = dominating(points, ours)
     report.target(
         CASE, name, of_energy(energies[0], "contenders both quicker and likelier"), len(better), 0,
-        at_most=True, official=splits[0].official, note=", ".join(better) or "on the front",
+        at_most=True, official=splits[0].official,
+        note=", ".join(by_how_much(fits, ours, other) for other in better) or "on the front",
     )  # fmt: skip
+    drawn(name, points, ours, options)
+
+
+def by_how_much(fits, ours, other):
+    """How much likelier another is than ours, with the standard error over splits."""
+    gains = [mine.nll.mean() - theirs.nll.mean()
+             for mine, theirs in zip(fits[ours], fits[other], strict=True)]  # fmt: skip
+    gain, error = mean_and_error(gains)
+    return f"{other} by {gain:.2g} ± {error:.2g}"
+
+
+def drawn(name, points, ours, options):
+    """The picture, where a folder for it is given."""
     if options.figures:
         references = {method: published(NLL, name, method) for method in REFERENCES if name in NLL}
         for path in draw(name, points, ours, references, options.figures):
