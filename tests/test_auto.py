@@ -1,12 +1,14 @@
 """energy="auto": the report, the choice, the time budget, and what is left of earlier fits."""
 
 import time
+from copy import copy
 
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from sklearn_ebm import LatentEBMRegressor, _auto
+from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm._densities import auto
 from sklearn_ebm._densities.auto import AutoReport, TimeBudget, chosen_candidate, suitable_members
 from sklearn_ebm._densities.by_counting import Counted
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
@@ -66,7 +68,7 @@ def test_the_default():
 
 def test_members_that_suit():
     names = [name for name, _ in suitable_members(1, None)]
-    assert set(names) | {"location"} == set(_auto.COSTS) and len(names) == len(set(names))
+    assert set(names) | {"location"} == set(auto.COSTS) and len(names) == len(set(names))
     assert dict(suitable_members(1, 7))["experts"].n_latents == 7
     assert dict(suitable_members(1, None))["experts"].covariance == "diagonal"
     assert dict(suitable_members(2, None))["experts"].covariance == "full"
@@ -97,7 +99,7 @@ def test_the_report_agrees_with_the_judgement(small, monkeypatch):
             ]
         )
         if candidate == "blend":
-            places = _auto.needed(blend, judgement)
+            places = auto.needed(blend, judgement)
         # By hand: the prior of all other groups, and the mean over all rows.
         own = np.empty(n)
         for group in np.unique(groups):
@@ -138,7 +140,7 @@ def test_the_printed_table(small):
 def blend_of(members):
     """A blend of members with one element each, in units of which one is e."""
     blend = Blend()
-    blend.members_ = tuple((name, MEMORY) for name in members)
+    blend.members_ = tuple((name, copy(MEMORY)) for name in members)
     blend.sizes_ = (1,) * len(members)
     blend.seconds_ = dict.fromkeys(members, 1.0)
     blend.backgrounds = Backgrounds(np.array([1.0, 3.0, 10.0]), 1, 1e-9)
@@ -146,9 +148,11 @@ def blend_of(members):
     return blend
 
 
-def judged(gain, n_members=2, n=200):
+def judged(gain, n_members=2, n=200, expected=None):
     """A blend of which two members are right for half of the rows each, by a given gain."""
     blend = blend_of("abc"[:n_members])
+    if expected is not None:
+        blend.members_[0][1].expected_gain = expected
     log_density = np.full((n, n_members + 3), -50.0)
     log_density[:, :n_members] = 0.0
     log_density[: n // 2, 0] += gain
@@ -163,7 +167,7 @@ def test_a_blend_has_to_be_worth_it(gain, chosen):
     places, report = judged(gain)
     won = report.held_out_nll[1:].min() - report.held_out_nll[0]
     assert won == pytest.approx(np.log(np.cosh(gain / 2)), abs=1e-3)
-    assert (won > _auto.WORTH) == (chosen == "blend")
+    assert (won > auto.WORTH) == (chosen == "blend")
     assert report.chosen in ({"a", "b"} if chosen == "a" else {"blend"})
     members = {"a": [0], "b": [1], "blend": [0, 1]}[report.chosen]
     assert places.tolist() == [*members, 2, 3, 4]
@@ -173,6 +177,15 @@ def test_a_blend_has_to_be_worth_it(gain, chosen):
     assert wanted in report.reason
 
 
+@pytest.mark.parametrize(("expected", "chosen"), [(0.0, "blend"), (0.2, "blend"), (0.3, "a")])
+def test_what_a_member_will_gain_on_new_rows_counts(expected, chosen):
+    """The blend wins by log cosh(1/2) = 0.120 nats out of fold, and has half of that gain."""
+    places, report = judged(1.0, expected=expected)
+    assert report.expected_gain == pytest.approx([expected / 2, expected, 0], abs=1e-3)
+    assert report.chosen == chosen
+    assert places.tolist() == ([0, 1, 2, 3, 4] if chosen == "blend" else [0, 2, 3, 4])
+
+
 def test_members_that_bring_nothing_leave_the_blend():
     """The third of three is never right: without it the rows that judge lose nothing."""
     log_density = np.zeros((200, 6))
@@ -180,7 +193,7 @@ def test_members_that_bring_nothing_leave_the_blend():
     log_density[:, 2:] = -5.0
     judgement = Judgement(log_density, np.ones(200), np.repeat([0.0, 1e-9], 3))
     blend = blend_of("abc")
-    assert _auto.needed(blend, judgement).tolist() == [0, 1, 3, 4, 5]
+    assert auto.needed(blend, judgement).tolist() == [0, 1, 3, 4, 5]
 
 
 def test_the_only_member_is_chosen():
@@ -234,8 +247,8 @@ def test_time_that_is_left(monkeypatch):
     """The first takes ten times what is typical; so will the others."""
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(_auto, "COSTS", {"a": (1.0, 0.01), "location": (2.0, 0.0), "l": (1.0, 0.0)})
-    monkeypatch.setattr(_auto, "LOCATED", ("l",))
+    monkeypatch.setattr(auto, "COSTS", {"a": (1.0, 0.01), "location": (2.0, 0.0), "l": (1.0, 0.0)})
+    monkeypatch.setattr(auto, "LOCATED", ("l",))
     budget = TimeBudget(45.0, 100, SILENT)
     assert not budget.skips("a")
     now[0] += 20.0
