@@ -80,12 +80,12 @@ def frame(axis, name, drawn, references):
     low, high = min([*losses, *references.values()]), max([*losses, *references.values()])
     room = 0.12 * (high - low or 1.0)
     axis.set_ylim(low - room, high + room)
-    axis.set_xlim(seconds.min() / 2.5, seconds.max() * 2.5)
+    axis.set_xlim(seconds.min() / 5, seconds.max() * 2.5)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("seconds of a fit (log scale)", fontsize=TEXT)
     axis.set_ylabel("test NLL, nats (lower is better)", fontsize=TEXT)
-    axis.set_title(name, fontsize=TEXT + 1, loc="left")
+    axis.set_title(name.partition("-")[0], fontsize=TEXT + 1, loc="left")
     axis.set_title("grey: nobody quicker is likelier; dashed: published", fontsize=SMALL,
                    loc="right", color="0.3")  # fmt: skip
     axis.tick_params(labelsize=SMALL)
@@ -164,7 +164,7 @@ def beside_points(axis, points, drawn, ours, line):
     for contender, spot in drawn.items():
         nll = points[contender][1]
         name = contender if contender == ours else contender.removeprefix(title(""))
-        text = name if nll == spot[1] else f"{name} ↑ {nll:.3g}"
+        text = name.replace(", ", ",\n") if nll == spot[1] else f"{name} ↑ {nll:.3g}"
         weight = "bold" if contender == ours else "normal"
         choices = [label(axis, text, spot, place, weight) for place in PLACES]
         boxes = [choice.get_window_extent().extents for choice in choices]
