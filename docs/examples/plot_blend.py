@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
+from sklearn_ebm.inspection import LatentDisplay
 
 SETTINGS = np.array([2.6, 0.6, 1.4, 1.0, 2.6, 1.4, 1.0, 2.2, 0.6])
 
@@ -110,4 +111,18 @@ axis.set_xlabel("prior ρ in the blend (share; the parts of a bar are elements)"
 axis.set_xlim(0, 1)
 axis.invert_yaxis()
 axis.spines[["top", "right"]].set_visible(False)
+plt.show()
+
+# %%
+# Who speaks where
+# ----------------
+#
+# The prior is the same at every hour, but the answers tell the energies apart: what each of them had
+# to say in the answers that there really were is its responsibility, r ∝ ρ p(y | x). Where the
+# answers move, the experts speak for four in ten of them; where they follow the timetable, the
+# memory speaks for nearly all.
+
+figure, axis = plt.subplots(figsize=(11, 3.6), layout="constrained")
+display = LatentDisplay.from_estimator(learnt, X_new, y_new, ax=axis)
+axis.set(xlabel="hour of the day (h)", xticks=range(0, 25, 6))
 plt.show()
