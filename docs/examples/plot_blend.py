@@ -117,8 +117,8 @@ plt.show()
 # Who speaks where
 # ----------------
 #
-# The prior is the same at every hour, but the answers tell the energies apart: what each of them had
-# to say in the answers that there really were is its responsibility, r ∝ ρ p(y | x). Where the
+# The prior is the same at every hour, but the answers tell the energies apart: what each of them
+# had to say in the answers that there really were is its responsibility, r ∝ ρ p(y | x). Where the
 # answers move, the experts speak for four in ten of them; where they follow the timetable, the
 # memory speaks for nearly all.
 
