@@ -8,7 +8,6 @@ from sklearn_ebm._densities.widths import (
     Unseen,
     fitted_widths,
     likeliest_beta,
-    mean_log_prob,
     sharper_together,
 )
 from sklearn_ebm.energies.laws import Parabolas, Widths, gibbs_law
@@ -74,12 +73,6 @@ def test_members_that_agree_are_not_sharpened():
     assert sharper_together(0.8, 0.8, 10) == 1
     assert sharper_together(0.8, 0.7, 10) == 1  # two are never sharper by chance
     assert sharper_together(1.0, 3.0, 10) == 4  # and there is an end to it
-
-
-def test_mean_log_densities_are_of_all_rows_by_weight():
-    """−log √2π − (0, ½ and 2), with the weights 1, 2 and 1 in two pieces."""
-    some = [*pieces([0.0, 1.0], weight=np.array([1.0, 2.0])), *pieces([2.0])]
-    assert mean_log_prob(some, PLAIN) == pytest.approx(-0.5 * np.log(2 * np.pi) - 3 / 4)
 
 
 def test_sharpening_divides_all_widths():

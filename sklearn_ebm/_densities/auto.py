@@ -161,11 +161,8 @@ def chosen_candidate(
     shares = np.array([1.0] + [prior[names == name].sum() for name in members])
     seconds = np.array([blend.seconds_[name] for name in members])
     seconds = np.concatenate([[sum(blend.seconds_.values())], seconds])
-    of_members = np.array([energy.expected_gain for _, energy in blend.members_])
-    expected_gain = np.concatenate([[shares[1:] @ of_members], of_members])
-    expected = nll - expected_gain
-    best = 1 + int(np.argmin(expected[1:]))
-    gain = expected[best] - expected[0]
+    best = 1 + int(np.argmin(nll[1:]))
+    gain = nll[best] - nll[0]
     chosen = "blend" if gain > WORTH and len(members) > 1 else members[best - 1]
     if len(members) == 1:
         reason = "the only one that was learnt"
@@ -174,8 +171,8 @@ def chosen_candidate(
     else:
         reason = f"a blend of all is not better by {WORTH:g} nats, but by {gain:.4f}"
     report = AutoReport(
-        ("blend", *members), nll + blend.units.log_unit, error, expected_gain, shares, seconds,
-        skipped, chosen, reason,
+        ("blend", *members), nll + blend.units.log_unit, error, shares, seconds, skipped, chosen,
+        reason,
     )  # fmt: skip
     places = everything if chosen == "blend" else blend.places_of(chosen)
     return places, report

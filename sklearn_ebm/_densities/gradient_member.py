@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ebm._densities.by_gradients import LearnedDensity
-from sklearn_ebm._densities.members import GROUP, Answers, Division, fold_rows, than_groups
+from sklearn_ebm._densities.members import GROUP, Answers, Division, fold_rows, sharper_than_groups
 from sklearn_ebm._densities.widths import FACTORS
 from sklearn_ebm._params import Array, Index, Params
 from sklearn_ebm.energies.banks import BankEnergy
@@ -44,9 +44,7 @@ class GradientMember(BankEnergy):
 
     companion = True
     selective = True
-    settled: ClassVar[tuple[str, ...]] = (
-        *BankEnergy.settled, "params_", "sharper_", "expected_gain",
-    )  # fmt: skip
+    settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "params_", "sharper_")
     params_: Params
     sharper_: float
 
@@ -80,8 +78,7 @@ class GradientMember(BankEnergy):
         other = GradientMember(learned.energy.widened(None))
         other.params_, other.floor = learned.params, np.maximum(floor, other.energy.narrowest)
         pieces = learned.unseen()
-        together = than_groups(other.energy, other.params_, learned.held, pieces)
-        other.sharper_, other.expected_gain = together
+        other.sharper_ = sharper_than_groups(other.energy, other.params_, learned.held, pieces)
         return other, other._left_out(rows, folds)
 
     def _left_out(self, rows: UnitRows, folds: Folds) -> list[Parabolas]:

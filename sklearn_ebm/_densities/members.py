@@ -8,13 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._densities.widths import (
-    Unseen,
-    fitted_widths,
-    likeliest_beta,
-    mean_log_prob,
-    sharper_together,
-)
+from sklearn_ebm._densities.widths import Unseen, fitted_widths, likeliest_beta, sharper_together
 from sklearn_ebm._params import Array, Index, Params
 from sklearn_ebm.energies.latent import LatentEnergy
 
@@ -130,40 +124,17 @@ def widened(energy: LatentEnergy, params: Params, held: Held) -> LatentEnergy:
     pieces = unseen_rows(energy, params, held, min(GROUP, energy.n_members))
     if not pieces:
         return energy
-    sharper = than_groups(energy, params, held, pieces).sharper
+    sharper = sharper_than_groups(energy, params, held, pieces)
     return energy.widened(fitted_widths(pieces, energy.units, energy.narrowest, sharper))
 
 
-class Together(NamedTuple):
-    """What all members together should be, compared with a group that leaves out the same rows.
-
-    Attributes
-    ----------
-    sharper : float
-        How many times sharper.
-    likelier : float
-        By how many nats, on rows that none has seen.
-    """
-
-    sharper: float
-    likelier: float
-
-
-def than_groups(
+def sharper_than_groups(
     energy: LatentEnergy, params: Params, held: Held, pieces: Sequence[Unseen]
-) -> Together:
-    """Return what is to be expected of all members, from what a group gains over its members.
-
-    What one errs by for itself falls with the number of those who are averaged, as the variance of
-    a mean does: by 1 − 1/2 from one to two, and by 1/2 − 1/M from two to M.
-    """
+) -> float:
+    """Return how many times sharper all members together should be than a group of them."""
     assert energy.units is not None
     if held.validation is not None or energy.n_members < GROUP:
-        return Together(1.0, 0.0)
-    units, every = energy.units, energy.n_members
+        return 1.0
     ones = unseen_rows(energy, params, held, 1)
-    of_one, of_group = (likeliest_beta(some, units) for some in (ones, pieces))
-    gained = mean_log_prob(pieces, units) - mean_log_prob(ones, units)
-    return Together(
-        sharper_together(of_one, of_group, every), max(gained, 0.0) * (1 - GROUP / every)
-    )
+    of_one, of_group = (likeliest_beta(some, energy.units) for some in (ones, pieces))
+    return sharper_together(of_one, of_group, energy.n_members)

@@ -71,12 +71,6 @@ def likeliest_beta(pieces: Sequence[Unseen], units: Units, *, minimum: bool = Fa
     return float(np.exp(found.x))
 
 
-def mean_log_prob(pieces: Sequence[Unseen], units: Units) -> float:
-    """Mean log density of rows that were not learnt from, at β = 1."""
-    total = sum(float(piece.weight @ piece.log_prob(units)) for piece in pieces)
-    return total / sum(float(piece.weight.sum()) for piece in pieces)
-
-
 def sharper_together(of_one: float, of_two: float, n_members: int) -> float:
     """Return how many times sharper M members should be than two of them.
 

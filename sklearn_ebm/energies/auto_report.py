@@ -20,9 +20,6 @@ class AutoReport(NamedTuple):
         the units of y.
     standard_error : ndarray of shape (c,)
         Of the difference from the blend.
-    expected_gain : ndarray of shape (c,)
-        By how many nats each should be better than that on new rows: of an energy learnt by
-        gradients two members had not seen the rows that judge, and all of them speak for new ones.
     share : ndarray of shape (c,)
         Prior of each in the blend.
     seconds : ndarray of shape (c,)
@@ -41,20 +38,18 @@ class AutoReport(NamedTuple):
     >>> print(
     ...     AutoReport(
     ...         ("blend", "memory"), np.array([0.5, 0.75]), np.array([0.0, 0.02]),
-    ...         np.array([0.125, 0.0]), np.array([1.0, 0.25]), np.array([3.0, 1.0]), {}, "blend",
-    ...         "better",
+    ...         np.array([1.0, 0.25]), np.array([3.0, 1.0]), {}, "blend", "better",
     ...     )
     ... )  # fmt: skip
-    candidate            held-out NLL ± (to blend) expected gain  share       s
-    blend                      0.5000       0.0000        0.1250   1.00     3.0
-    memory                     0.7500       0.0200        0.0000   0.25     1.0
+    candidate            held-out NLL ± (to blend)  share       s
+    blend                      0.5000       0.0000   1.00     3.0
+    memory                     0.7500       0.0200   0.25     1.0
     blend: better
     """
 
     candidates: tuple[str, ...]
     held_out_nll: Array
     standard_error: Array
-    expected_gain: Array
     share: Array
     seconds: Array
     skipped: dict[str, str]
@@ -63,12 +58,11 @@ class AutoReport(NamedTuple):
 
     def __str__(self) -> str:
         header = (
-            f"{'candidate':<20} {'held-out NLL':>12} {'± (to blend)':>12} {'expected gain':>13} "
-            f"{'share':>6} {'s':>7}"
+            f"{'candidate':<20} {'held-out NLL':>12} {'± (to blend)':>12} {'share':>6} {'s':>7}"
         )
         rows = [
-            f"{name:<20} {nll:>12.4f} {error:>12.4f} {gain:>13.4f} {share:>6.2f} {seconds:>7.1f}"
-            for name, nll, error, gain, share, seconds in zip(*self[:6], strict=True)
+            f"{name:<20} {nll:>12.4f} {error:>12.4f} {share:>6.2f} {seconds:>7.1f}"
+            for name, nll, error, share, seconds in zip(*self[:5], strict=True)
         ]
         skipped = [f"{member}: not learnt, {why}" for member, why in self.skipped.items()]
         return "\n".join([header, *rows, *skipped, f"{self.chosen}: {self.reason}"])

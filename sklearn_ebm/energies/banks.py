@@ -114,9 +114,6 @@ class BankEnergy(ConditionalEnergy):
         Whether `elements` leaves out by itself what it no longer `speaks` for.
     companion : bool
         Whether the location of a blend listens to its `opinion`, besides those of regressors.
-    expected_gain : float
-        By how many nats it should be better than its elements of rows that were left out, where
-        more speak for new rows than for those.
     out_of_fold : tuple of ndarray or None
         That opinion of the rows that are learnt from, while a blend is learnt.
     """
@@ -128,7 +125,6 @@ class BankEnergy(ConditionalEnergy):
     )  # fmt: skip
     selective: ClassVar[bool] = False
     companion: ClassVar[bool] = False
-    expected_gain: float = 0.0
     out_of_fold: tuple[Array, Array] | None = None
     base: Any = None
     location: Location | None = None
