@@ -22,6 +22,15 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
+class _Here(threading.local):
+    """Whether this thread is one of a `Workers` already."""
+
+    inside = False
+
+
+_here = _Here()
+
+
 class _BlasLimit:
     """Holds BLAS to one thread while at least one fit asks for it.
 
@@ -61,19 +70,11 @@ def _forget_the_parent() -> None:
     """A forked child has none of the threads that hold the limit in its parent."""
     global _limit
     _limit = _BlasLimit()
+    _here.inside = False
 
 
 if os.name == "posix":
     os.register_at_fork(after_in_child=_forget_the_parent)
-
-
-class _Here(threading.local):
-    """Whether this thread is one of a `Workers` already."""
-
-    inside = False
-
-
-_here = _Here()
 
 
 def _enter() -> None:

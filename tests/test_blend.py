@@ -8,9 +8,11 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm._densities import predictions
 from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Memory
 from sklearn_ebm.energies import folds as folds_module
 from sklearn_ebm.energies.backgrounds import Backgrounds
@@ -302,13 +304,46 @@ def test_equal_rows_share_a_fold(rows, seed):
     present = np.unique(folds.of_row)
     np.testing.assert_array_equal(present, np.arange(folds.n_folds))
     assert folds.n_folds >= 2
-    if n_groups > 1:
+    levels = n_groups < folds_module.FEW_LEVELS and len(rows) >= folds_module.RETURNS * n_groups
+    if n_groups > 1 and not levels:
         for one in range(n_groups):
             assert len(np.unique(folds.of_row[group == one])) == 1
     np.testing.assert_array_equal(folds.judged, np.arange(len(rows)))
     for judges, places, others in folds.judging():
         assert len(others) and not np.isin(others, judges).any()
         np.testing.assert_array_equal(folds.judged[places], judges)
+
+
+def test_levels_that_return_are_learnt():
+    """A level that is left out cannot be told by others, so that no fold may be a level."""
+    rng = np.random.RandomState(0)
+    level = rng.randint(8, size=240)
+    answers = np.array([3.0, -1.0, 2.0, -4.0, 0.0, 5.0, -2.0, 1.0])
+    y = answers[level] + 0.1 * rng.normal(size=240)
+    energy = LocationScale(ExtraTreesRegressor(5), n_estimators=5)
+    reg = fit(energy, level[:, None].astype(float), y)
+    law = reg.predict_distribution(np.arange(8.0)[:, None])
+    assert law.median() == pytest.approx(answers, abs=0.15)
+    assert np.ptp(law.interval(0.9), axis=1).max() < 0.6
+
+
+@pytest.mark.parametrize(("energy", "shared"), [(MEMORY, True), (EXPERTS, False)])
+def test_rows_are_shared_out_to_threads_where_the_energy_says_so(energy, shared, monkeypatch):
+    monkeypatch.setattr(predictions, "LAWS_OF_A_THREAD", 7)
+    reg = fit(energy)
+    seen = []
+    law = reg._law
+
+    def spied(rows):
+        seen.append(len(rows))
+        return law(rows)
+
+    monkeypatch.setattr(reg, "_law", spied, raising=False)
+    found = reg.log_prob(X, Y)
+    assert seen == ([7] * 11 + [3] if shared else [80])
+    np.testing.assert_allclose(found, reg.predict_distribution(X).logpdf(Y), rtol=1e-9)
+    drawn = reg.predict_distribution(X).sample(2, random_state=3)
+    np.testing.assert_array_equal(reg.sample(X, 2, random_state=3), drawn)
 
 
 def test_few_of_many_rows_judge(monkeypatch):

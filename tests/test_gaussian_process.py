@@ -4,16 +4,23 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.linalg import solve_triangular
 from scipy.optimize import check_grad
+from scipy.spatial.distance import cdist
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_ebm.energies.gaussian_process import (
     SMOOTHNESS,
+    SOLVED_AT_A_TIME,
     Covariance,
     Curve,
     GaussianProcess,
+    _distances,
+    _similarities,
+    _solved_in_place,
+    matern,
     surprise,
 )
 
@@ -47,6 +54,25 @@ def test_slope_of_the_surprise_against_differences(seed):
         theta,
     )
     assert error < 1e-4 * np.linalg.norm(surprise(theta, *arguments)[1])
+
+
+@pytest.mark.parametrize("smoothness", [1.5, 2.5])
+def test_similarities_are_those_of_the_search(smoothness):
+    left, right = rows_of(30)[0], rows_of(50, seed=1)[0]
+    expected = matern(cdist(left, right), smoothness)[0]
+    np.testing.assert_allclose(_similarities(left, right, smoothness), expected, atol=1e-12)
+    np.testing.assert_allclose(_distances(left, right), cdist(left, right), atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, SOLVED_AT_A_TIME, 2 * SOLVED_AT_A_TIME + 5])
+def test_triangular_systems_are_solved_by_blocks(n):
+    rng = np.random.RandomState(0)
+    factor = np.asfortranarray(np.tril(rng.normal(size=(n, n))) / np.sqrt(n) + 2 * np.eye(n))
+    right = rng.normal(size=(n, 7))
+    expected = solve_triangular(factor, right, lower=True)
+    np.testing.assert_allclose(
+        _solved_in_place(factor, right.copy()), expected, rtol=1e-9, atol=1e-9
+    )
 
 
 def test_covariance_is_that_of_sklearn():

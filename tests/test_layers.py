@@ -42,6 +42,20 @@ LAYERS = (
     ("compare",),
     ("__main__",),
 )
+
+# The same inside of a folder that has an order of its own.
+WITHIN = {
+    "_densities": (
+        ("widths", "conformal", "objective"),
+        ("members",),
+        ("by_gradients",),
+        ("gradient_member", "member_tasks"),
+        ("by_counting",),
+        ("auto",),
+        ("learning",),
+        ("parts", "predictions"),
+    )
+}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 
@@ -100,6 +114,19 @@ def test_a_module_imports_from_layers_below_it(module):
         )
         if LEVEL[other] == LEVEL[mine] and other != mine:
             assert mine.startswith("_"), f"{module} imports {imported}, which lies beside it"
+
+
+@pytest.mark.parametrize("folder", WITHIN)
+def test_layers_within_a_folder(folder):
+    prefix = f"sklearn_ebm.{folder}."
+    level = {name: place for place, names in enumerate(WITHIN[folder]) for name in names}
+    mine = {module.removeprefix(prefix): module for module in FILES if module.startswith(prefix)}
+    assert mine.keys() == level.keys()
+    for name, module in mine.items():
+        for imported in imports(module):
+            if imported.startswith(prefix):
+                other = imported.removeprefix(prefix)
+                assert level[other] < level[name], f"{module} imports {imported}, which is above it"
 
 
 def test_no_import_cycles():

@@ -64,6 +64,20 @@ def test_out_of_fold_and_new_rows_are_what_the_models_of_the_folds_say():
     )
 
 
+@pytest.mark.parametrize("base", [Ridge(alpha=0.5), ExtraTreesRegressor(5, bootstrap=False)])
+def test_five_of_ten_folds_speak_for_new_rows(base):
+    rows, folds = problem(n=60, k=10)
+    location, _ = learnt(base, rows, folds)
+    states = np.random.RandomState(0)
+    said = []
+    for fold in range(10):
+        own = folds.of_row == fold
+        model = with_states(base, states).fit(rows.X[~own], rows.y[~own, 0])
+        if fold in (0, 2, 4, 6, 9):
+            said.append(model.predict(rows.X))
+    np.testing.assert_allclose(location(rows.X).mean[:, 0], np.mean(said, axis=0), rtol=1e-10)
+
+
 def test_a_process_says_how_sure_it_is():
     rows, folds = problem(q=2)
     location, located = learnt([GaussianProcess(), Ridge()], rows, folds)

@@ -69,6 +69,19 @@ def test_two_threads_are_really_there(two_threads):
         assert sorted(workers.map(lambda _: both.wait(), range(2))) == [0, 1]
 
 
+def test_there_are_no_threads_inside_of_threads(two_threads):
+    def inner(_):
+        return threading.get_ident()
+
+    def outer(_):
+        with Workers() as workers:
+            return {threading.get_ident()} == set(workers.map(inner, range(20)))
+
+    with Workers() as workers:
+        assert all(workers.map(outer, range(4)))
+        assert len(set(workers.map(lambda _: threading.get_ident(), range(4)))) <= 2
+
+
 def test_results_come_in_the_order_of_the_items(two_threads):
     second_first = threading.Event()
 

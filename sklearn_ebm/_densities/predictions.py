@@ -26,8 +26,8 @@ from sklearn_ebm.energies.responsibilities import (
 )
 from sklearn_ebm.inference import INFERENCES, Elimination
 
-# Rows whose laws are held at a time, by each thread.
-LAWS_AT_A_TIME = 2_048
+# Rows whose laws are held at a time, and those of each thread where energies share out rows.
+LAWS_AT_A_TIME, LAWS_OF_A_THREAD = 16_384, 2_048
 
 # Draws of each row where the share of a latent value has no closed form.
 N_DRAWS = 500
@@ -77,8 +77,11 @@ class Densities:
         def block(part: slice) -> Array:
             return method(self._law(rows[part]), *(array[part] for array in arrays))
 
-        with Workers() as workers:
-            parts = list(workers.map(block, _blocks(len(rows))))
+        if self.energy_.threads and len(rows) > LAWS_OF_A_THREAD:
+            with Workers() as workers:
+                parts = list(workers.map(block, _blocks(len(rows), LAWS_OF_A_THREAD)))
+        else:
+            parts = [block(part) for part in _blocks(len(rows), LAWS_AT_A_TIME)]
         return parts[0] if len(parts) == 1 else join_rows(parts)
 
     def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
@@ -391,14 +394,15 @@ class Densities:
         """
         rng, rows = check_random_state(random_state), self._rows(X)
         # One block after the other, as they draw from one generator.
-        parts = [self._law(rows[part]).sample(size, rng) for part in _blocks(len(rows))]
+        parts = [
+            self._law(rows[part]).sample(size, rng) for part in _blocks(len(rows), LAWS_AT_A_TIME)
+        ]
         return parts[0] if len(parts) == 1 else join_rows(parts)
 
 
-def _blocks(n_rows: int) -> list[slice]:
+def _blocks(n_rows: int, size: int) -> list[slice]:
     """Parts of the rows, at least one."""
-    starts = range(0, max(n_rows, 1), LAWS_AT_A_TIME)
-    return [slice(start, start + LAWS_AT_A_TIME) for start in starts]
+    return [slice(start, start + size) for start in range(0, max(n_rows, 1), size)]
 
 
 def _deepened(latent: Array, depth: int) -> Array:

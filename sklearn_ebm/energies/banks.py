@@ -24,7 +24,7 @@ from sklearn_ebm.energies.locations import Location
 ROUNDS = 300
 
 # Rows whose elements are held at a time, before they are reduced.
-ROWS_AT_A_TIME = 2_048
+ROWS_AT_A_TIME = 1_024
 
 # After so many rounds, elements whose prior is as good as 0 are no longer counted.
 ROUNDS_BETWEEN, VANISHED = 25, 1e-7
@@ -119,6 +119,7 @@ class BankEnergy(ConditionalEnergy):
     """
 
     normalized = True
+    threads = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     settled: ClassVar[tuple[str, ...]] = (
         "units", "location", "backgrounds", "judgement", "spoken", "floor",

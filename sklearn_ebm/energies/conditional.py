@@ -28,11 +28,14 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         then may the partition function be left out at β = 1.
     units : Units or None
         Units in which columns and answers have deviation 1, once an energy is prepared.
+    threads : bool
+        Whether rows are shared out to threads that call `known` side by side.
     settled : tuple of str
         Names of what preparing settles, and clones keep.
     """
 
     normalized: ClassVar[bool] = False
+    threads: ClassVar[bool] = False
     settled: ClassVar[tuple[str, ...]] = ("units",)
     units: Units | None = None
 

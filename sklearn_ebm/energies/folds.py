@@ -15,6 +15,9 @@ Model = TypeVar("Model")
 # Folds where there are fewer rows than this, and where there are more.
 FEW_ROWS, FOLDS = 2_000, (10, 5)
 
+# Fewer distinct rows than this, which return so many times on average, are levels.
+FEW_LEVELS, RETURNS = 20, 5
+
 # With more rows than this, so many of one fold judge for all.
 MOST_JUDGES, JUDGES_OF_MANY = 6_000, 2_000
 
@@ -23,15 +26,17 @@ MOST_JUDGES, JUDGES_OF_MANY = 6_000, 2_000
 SPEAKING = 5
 
 
-def speaking(models: Sequence[Model]) -> Sequence[Model]:
+def speaking(models: Sequence[Model]) -> list[Model]:
     """Return those of the models of all folds that speak for new rows, evenly spread.
 
     Examples
     --------
-    >>> speaking("abcdefghij")
-    'acegi'
+    >>> speaking("abcdefghij"), speaking("abcdef"), speaking("abc")
+    (['a', 'c', 'e', 'g', 'j'], ['a', 'b', 'c', 'd', 'f'], ['a', 'b', 'c'])
     """
-    return models[:: -(-len(models) // SPEAKING)]
+    last = len(models) - 1
+    places = np.linspace(0, last, min(SPEAKING, len(models))).astype(int)
+    return [models[place] for place in places]
 
 
 class Progress:
@@ -128,7 +133,8 @@ class Located(NamedTuple):
 def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
     """Divide rows into folds, those with equal columns together, and choose who judges.
 
-    Where all rows have equal columns, they are divided all the same.
+    Where columns are few levels that return again and again, new rows have them too: then rows with
+    equal columns are divided all the same, as a level that was left out cannot be told by others.
 
     Examples
     --------
@@ -141,7 +147,7 @@ def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) 
     n_rows = len(X)
     distinct, group = np.unique(X, axis=0, return_inverse=True)
     n_groups, group = len(distinct), group.reshape(-1)
-    if n_groups == 1:
+    if n_groups == 1 or (n_groups < FEW_LEVELS and n_rows >= RETURNS * n_groups):
         n_groups, group = n_rows, np.arange(n_rows)
     n_folds = min(FOLDS[0] if n_rows < FEW_ROWS else FOLDS[1], n_groups)
     order = rng.permutation(n_groups)

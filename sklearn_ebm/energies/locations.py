@@ -81,7 +81,7 @@ class Part(NamedTuple):
 
     def compact(self) -> Part:
         """What a prediction takes: models of some folds; forests as their leaves alone."""
-        models = [*speaking(self.models)]
+        models = speaking(self.models)
         if not all(type(model) in FORESTS for fold in models for model in fold):
             return Part(models)
         return Part([[LeafMeans.of(forests) for forests in zip(*models, strict=True)]])
@@ -100,7 +100,8 @@ class Location(Documented, BaseEstimator):
     r"""f(x) = Σ_j v_j f_j(x): shares v of the regressors that predict rows left out best.
 
     The shares are not negative and sum to 1; they are those of least squares on out-of-fold
-    predictions, for each answer. New rows are given the mean over the regressors of five folds.
+    predictions, for each answer. New rows are given the mean over the regressors of five folds at
+    most.
 
     Parameters
     ----------

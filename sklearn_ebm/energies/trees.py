@@ -35,8 +35,9 @@ class Trees(NamedTuple):
         T.
     nodes : ndarray of NODE of shape (n_nodes,)
         Column that is split, and threshold: rows up to it go left, others to the node after that.
-        Leaves go left to themselves, whatever the row. Rows are compared in float32, and so the
-        largest float32 that is not above the threshold of the forest decides in the same way.
+        Leaves go left to themselves, whatever the row. Rows have no missing values; they are
+        compared in float32, and so the largest float32 that is not above the threshold of the
+        forest decides in the same way.
 
     Examples
     --------
