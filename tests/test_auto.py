@@ -34,7 +34,7 @@ def small(monkeypatch):
     """Members that are quickly learnt, and a location that is a line."""
     asked = []
 
-    def members(n_outputs, n_latents):
+    def members(n_outputs, n_latents, levels):
         asked.append((n_outputs, n_latents))
         return SMALL
 
@@ -71,6 +71,21 @@ def test_members_that_suit():
     assert dict(suitable_members(1, 7))["experts"].n_latents == 7
     assert dict(suitable_members(1, None))["experts"].covariance == "diagonal"
     assert dict(suitable_members(2, None))["experts"].covariance == "full"
+    few = [name for name, _ in suitable_members(1, None, levels=True)]
+    assert few == ["experts", "memory", "location_scale"]
+
+
+@pytest.mark.parametrize(("n_distinct", "levels"), [(12, True), (13, False), (60, False)])
+def test_rows_that_return_five_times_are_levels(n_distinct, levels, monkeypatch):
+    seen = []
+
+    def members(n_outputs, n_latents, levels):
+        seen.append(levels)
+        return [("memory", Memory(n_trees=2))]
+
+    monkeypatch.setattr("sklearn_ebm._densities.learning.suitable_members", members)
+    LatentEBMRegressor(random_state=0).fit(X[np.arange(60) % n_distinct], Y)
+    assert seen == [levels]
 
 
 # The report

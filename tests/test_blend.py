@@ -17,7 +17,7 @@ from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Me
 from sklearn_ebm.energies import folds as folds_module
 from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.banks import BankEnergy, Judgement, most_likely_prior
-from sklearn_ebm.energies.folds import folds_of
+from sklearn_ebm.energies.folds import folds_of, has_levels
 from sklearn_ebm.energies.laws import Parabolas
 
 RNG = np.random.RandomState(0)
@@ -304,8 +304,7 @@ def test_equal_rows_share_a_fold(rows, seed):
     present = np.unique(folds.of_row)
     np.testing.assert_array_equal(present, np.arange(folds.n_folds))
     assert folds.n_folds >= 2
-    levels = n_groups < folds_module.FEW_LEVELS and len(rows) >= folds_module.RETURNS * n_groups
-    if n_groups > 1 and not levels:
+    if n_groups > 1 and not has_levels(rows):
         for one in range(n_groups):
             assert len(np.unique(folds.of_row[group == one])) == 1
     np.testing.assert_array_equal(folds.judged, np.arange(len(rows)))

@@ -44,7 +44,9 @@ VECTOR = np.column_stack([Y, X[:, 1] + 0.2 * RNG.normal(size=30)])
 def few_members(monkeypatch):
     """What "auto" blends, and its location, are quickly learnt."""
     members = [("memory", MEMORY), ("location_scale", LocationScale(n_estimators=2))]
-    monkeypatch.setattr("sklearn_ebm._densities.learning.suitable_members", lambda *_: members)
+    monkeypatch.setattr(
+        "sklearn_ebm._densities.learning.suitable_members", lambda *_, **__: members
+    )
     monkeypatch.setattr("sklearn_ebm.energies.locations._automatic", lambda n, d: [Ridge()])
 
 

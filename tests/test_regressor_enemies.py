@@ -330,7 +330,7 @@ def few_members(monkeypatch):
     """A blend that says nothing of its members has two that are quickly learnt."""
     members = [("memory", MEMORY), ("location_scale", LocationScale(Ridge(), 3))]
     monkeypatch.setattr(
-        "sklearn_ebm._densities.learning.suitable_members", lambda n_outputs, n_latents: members
+        "sklearn_ebm._densities.learning.suitable_members", lambda *_, **__: members
     )
 
 

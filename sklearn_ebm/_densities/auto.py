@@ -88,16 +88,32 @@ class TimeBudget(Progress):
         return self.inner.ended(what)
 
 
-def suitable_members(n_outputs: int, n_latents: int | None) -> list[tuple[str, ConditionalEnergy]]:
-    """Return the members of a blend that says nothing of them, as they are learnt."""
+def suitable_members(
+    n_outputs: int, n_latents: int | None, *, levels: bool = False
+) -> list[tuple[str, ConditionalEnergy]]:
+    """Return the members of a blend that says nothing of them, as they are learnt.
+
+    Parameters
+    ----------
+    n_outputs : int
+    n_latents : int or None
+        Of the experts.
+    levels : bool
+        Whether the rows are levels that return. Then no memory sees what the location says: of
+        rows of one level in different folds that differs by their own answers alone, and trees
+        would read these off.
+    """
     experts = Experts(covariance="full" if n_outputs > 1 else "diagonal")
     if n_latents is not None:
         experts.n_latents = n_latents
+    located = [
+        ("located_memory", Memory(base="auto", values="answers")),
+        ("residual_memory", Memory(base="auto")),
+    ]
     return [
         ("experts", experts),
         ("memory", Memory()),
-        ("located_memory", Memory(base="auto", values="answers")),
-        ("residual_memory", Memory(base="auto")),
+        *([] if levels else located),
         ("location_scale", LocationScale()),
     ]
 

@@ -16,7 +16,7 @@ from sklearn_ebm._learning import Start
 from sklearn_ebm._watch import Watch
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
-from sklearn_ebm.energies.folds import Progress
+from sklearn_ebm.energies.folds import Progress, has_levels
 from sklearn_ebm.energies.latent import LatentEnergy
 
 
@@ -76,7 +76,9 @@ def learn_energy(
     automatic = isinstance(energy, Blend) and energy.members == "auto"
     if isinstance(energy, Blend) and automatic:
         energy = copy(energy)
-        energy.members = suitable_members(rows.y.shape[1], parts.n_latents)
+        energy.members = suitable_members(
+            rows.y.shape[1], parts.n_latents, levels=has_levels(rows.X)
+        )
     budget = TimeBudget(time_budget, len(rows.y), progress)
     counted = count_bank(
         energy, rows, rng=rng, progress=budget, gradients=member, validation=validation

@@ -15,8 +15,8 @@ Model = TypeVar("Model")
 # Folds where there are fewer rows than this, and where there are more.
 FEW_ROWS, FOLDS = 2_000, (10, 5)
 
-# Fewer distinct rows than this, which return so many times on average, are levels.
-FEW_LEVELS, RETURNS = 20, 5
+# Rows that return so many times on average are levels.
+RETURNS = 5
 
 # With more rows than this, so many of one fold judge for all.
 MOST_JUDGES, JUDGES_OF_MANY = 6_000, 2_000
@@ -130,11 +130,22 @@ class Located(NamedTuple):
         return Located(self.mean[rows], self.features[rows], centres, deviations)
 
 
+def has_levels(X: Array) -> bool:
+    """Whether rows are levels that return again and again, `RETURNS` times on average.
+
+    Examples
+    --------
+    >>> has_levels(np.repeat([[0.0], [1.0]], 5, axis=0)), has_levels(np.arange(10.0)[:, None])
+    (True, False)
+    """
+    return len(X) >= RETURNS * len(np.unique(X, axis=0))
+
+
 def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
     """Divide rows into folds, those with equal columns together, and choose who judges.
 
-    Where columns are few levels that return again and again, new rows have them too: then rows with
-    equal columns are divided all the same, as a level that was left out cannot be told by others.
+    Levels, and rows that are all equal, are divided all the same: new rows have them too, and a
+    level that was left out altogether could only be guessed from others.
 
     Examples
     --------
@@ -147,7 +158,7 @@ def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) 
     n_rows = len(X)
     distinct, group = np.unique(X, axis=0, return_inverse=True)
     n_groups, group = len(distinct), group.reshape(-1)
-    if n_groups == 1 or (n_groups < FEW_LEVELS and n_rows >= RETURNS * n_groups):
+    if n_groups == 1 or has_levels(X):
         n_groups, group = n_rows, np.arange(n_rows)
     n_folds = min(FOLDS[0] if n_rows < FEW_ROWS else FOLDS[1], n_groups)
     order = rng.permutation(n_groups)
