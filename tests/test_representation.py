@@ -14,7 +14,15 @@ from sklearn.base import BaseEstimator, estimator_html_repr
 import sklearn_ebm
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, LatentEBMRegressor
 from sklearn_ebm._documented import API, page_of
-from sklearn_ebm.energies import MLP, Blend, Energy, Experts, Linear, Prototypes
+from sklearn_ebm.energies import (
+    CONDITIONAL_ENERGIES,
+    MLP,
+    Blend,
+    Energy,
+    Experts,
+    Linear,
+    Prototypes,
+)
 from sklearn_ebm.losses import Hinge
 from sklearn_ebm.solvers import LBFGS
 
@@ -178,3 +186,19 @@ def test_energies_link_to_nothing_that_is_private():
     private = [cls for cls in PARTS if not page_of(cls) and not inspect.isabstract(cls)]
     assert any(issubclass(cls, Energy) for cls in private)
     assert all(_made(cls)._get_doc_link() == "" for cls in private)
+
+
+@pytest.mark.parametrize("cls", PUBLIC, ids=lambda cls: cls.__name__)
+def test_what_is_not_learnt_can_be_represented(cls):
+    """scikit-learn asks for every attribute; those that raise AttributeError are absent."""
+    parameters = inspect.signature(cls).parameters.values()
+    needed = {p.name: LBFGS() for p in parameters if p.default is p.empty}
+    assert cls.__name__ in estimator_html_repr(cls(**needed))
+
+
+@pytest.mark.parametrize("name", list(CONDITIONAL_ENERGIES))
+def test_a_regressor_with_an_energy_as_object_can_be_represented(name):
+    energy = CONDITIONAL_ENERGIES.resolve(name)
+    assert type(energy).__name__ in estimator_html_repr(LatentEBMRegressor(energy))
+    with pytest.raises(AttributeError, match="before it is learnt; look at the energy_ of a"):
+        _ = energy.narrowest

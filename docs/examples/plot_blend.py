@@ -98,7 +98,7 @@ names = np.array([name for name, _ in learnt.energy_.labels_])
 figure, axis = plt.subplots(figsize=(11, 3), layout="constrained")
 bars = [*members, "backgrounds"]
 for place, (name, colour) in enumerate(
-    zip(bars, ("#0072B2", "#E69F00", "#009E73", "#999999"), strict=True)
+    zip(bars, ("#D55E00", "#E69F00", "#0072B2", "#999999"), strict=True)
 ):
     parts = np.sort(prior[names == name])[::-1]
     axis.barh(

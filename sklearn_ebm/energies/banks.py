@@ -137,14 +137,14 @@ class BankEnergy(ConditionalEnergy):
     @property
     def narrowest(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
-        assert self.floor is not None
-        return self.floor
+        floor: Array = self._settled("floor")
+        return floor
 
     @property
     def least_log_density(self) -> float:
         """What log p(y | x) is at least, in nats, for answers that the backgrounds reach."""
-        assert self.units is not None and self.backgrounds is not None
-        return self.backgrounds.least_log_density - self.units.log_unit
+        least = self._settled("backgrounds").least_log_density - self._settled("units").log_unit
+        return float(least)
 
     def validate(self) -> None:
         """Raise ValueError if a setting cannot be used; the message says what to do."""
@@ -227,10 +227,10 @@ class BankEnergy(ConditionalEnergy):
     @property
     def labels_(self) -> list[tuple[str, int]]:
         """What each entry of the prior belongs to; the backgrounds come last."""
-        assert self.backgrounds is not None and self.spoken is not None
+        spoken, backgrounds = self._settled("spoken"), self._settled("backgrounds")
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
-        labels = [(name, int(element)) for element in self.spoken]
-        return labels + [(BACKGROUNDS, b) for b in range(len(self.backgrounds.widths))]
+        labels = [(name, int(element)) for element in spoken]
+        return labels + [(BACKGROUNDS, b) for b in range(len(backgrounds.widths))]
 
     def speakers(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Parabolas]]:
         """Each element of the bank with its prior, and the backgrounds."""

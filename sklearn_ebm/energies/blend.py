@@ -72,13 +72,13 @@ class Blend(BankEnergy):
     @property
     def labels_(self) -> list[tuple[str, int]]:
         """Member and element of each entry of the prior."""
-        assert self.backgrounds is not None
+        backgrounds = self._settled("backgrounds")
         labels = [
             (name, int(element))
             for (name, energy), size in zip(self.members_, self.sizes_, strict=True)
             for element in (range(size) if energy.spoken is None else energy.spoken[:size])
         ]
-        return labels + [(BACKGROUNDS, b) for b in range(len(self.backgrounds.widths))]
+        return labels + [(BACKGROUNDS, b) for b in range(len(backgrounds.widths))]
 
     def places_of(self, member: str) -> Index:
         """Places of the elements of a member in the prior, and of the backgrounds."""

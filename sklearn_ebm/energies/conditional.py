@@ -46,6 +46,16 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
             setattr(other, name, getattr(self, name))
         return other
 
+    def _settled(self, name: str) -> Any:
+        """What learning settles. Properties need an AttributeError where it has not: `dir` asks."""
+        value = getattr(self, name)
+        if value is None:
+            raise AttributeError(
+                f"{type(self).__name__} has no {name} before it is learnt; look at the energy_ of "
+                "a fitted regressor."
+            )
+        return value
+
     @property
     @abstractmethod
     def narrowest(self) -> Array:

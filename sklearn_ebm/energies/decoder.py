@@ -202,8 +202,7 @@ class Decoder(LatentEnergy):
     @property
     def narrowest(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
-        assert self.units is not None
-        return np.full(len(self.units.answer_unit), self.floor)
+        return np.full(len(self._settled("units").answer_unit), self.floor)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Shape of each parameter, members first."""

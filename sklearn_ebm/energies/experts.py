@@ -204,8 +204,8 @@ class Experts(LatentEnergy):
     @property
     def narrowest(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
-        assert self.floor is not None
-        return self.floor
+        floor: Array = self._settled("floor")
+        return floor
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Shape of each parameter, members first."""
