@@ -82,7 +82,7 @@ class Densities:
                 parts = list(workers.map(block, _blocks(len(rows), LAWS_OF_A_THREAD)))
         else:
             parts = [block(part) for part in _blocks(len(rows), LAWS_AT_A_TIME)]
-        return parts[0] if len(parts) == 1 else join_rows(parts)
+        return _joined(parts)
 
     def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
         """Answers as (n, m, q), and whether each row has a single one."""
@@ -397,12 +397,17 @@ class Densities:
         parts = [
             self._law(rows[part]).sample(size, rng) for part in _blocks(len(rows), LAWS_AT_A_TIME)
         ]
-        return parts[0] if len(parts) == 1 else join_rows(parts)
+        return _joined(parts)
 
 
 def _blocks(n_rows: int, size: int) -> list[slice]:
     """Parts of the rows, at least one."""
     return [slice(start, start + size) for start in range(0, max(n_rows, 1), size)]
+
+
+def _joined(parts: list[Array]) -> Array:
+    """What was said of parts of the rows, under each other; a single part as it is."""
+    return parts[0] if len(parts) == 1 else join_rows(parts)
 
 
 def _deepened(latent: Array, depth: int) -> Array:

@@ -138,7 +138,11 @@ def has_levels(X: Array) -> bool:
     >>> has_levels(np.repeat([[0.0], [1.0]], 5, axis=0)), has_levels(np.arange(10.0)[:, None])
     (True, False)
     """
-    return len(X) >= RETURNS * len(np.unique(X, axis=0))
+    return _return(len(X), len(np.unique(X, axis=0)))
+
+
+def _return(n_rows: int, n_distinct: int) -> bool:
+    return n_rows >= RETURNS * n_distinct
 
 
 def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
@@ -158,7 +162,7 @@ def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) 
     n_rows = len(X)
     distinct, group = np.unique(X, axis=0, return_inverse=True)
     n_groups, group = len(distinct), group.reshape(-1)
-    if n_groups == 1 or has_levels(X):
+    if n_groups == 1 or _return(n_rows, n_groups):
         n_groups, group = n_rows, np.arange(n_rows)
     n_folds = min(FOLDS[0] if n_rows < FEW_ROWS else FOLDS[1], n_groups)
     order = rng.permutation(n_groups)
