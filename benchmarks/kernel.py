@@ -13,9 +13,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from classification_sets import problem
 from linear_cases.report import Report
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -40,16 +40,6 @@ BARS = {
     "satimage": ((500, 0.0, 2),),
     "mnist_t10k": ((1000, 2.0, 8),),
 }
-
-
-def problem(name, folder, n_rows):
-    if folder is None:
-        X, y = load_digits(return_X_y=True)
-    else:
-        with np.load(Path(folder) / "classification" / f"{name}.npz", allow_pickle=True) as arrays:
-            X, y = arrays["X"].astype(np.float64), arrays["y"]
-    order = np.random.RandomState(0).permutation(len(y))[:n_rows]
-    return X[order], np.unique(y[order], return_inverse=True)[1]
 
 
 def ours(n_components, C, tol=TOLERANCE):

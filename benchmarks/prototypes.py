@@ -3,11 +3,10 @@
 import argparse
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from classification_sets import problem
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
@@ -19,17 +18,6 @@ from sklearn_ebm.energies import Prototypes
 METRICS = ("euclidean", "diagonal", "full")
 LOSSES = ("nll", "hinge", "square_square", "lvq2")
 PER_CLASS = 3
-
-
-def problem(name, folder, n_rows):
-    """Rows and labels of a set, shuffled, and cut to so many rows if asked for."""
-    if folder is None:
-        X, y = load_digits(return_X_y=True)
-    else:
-        with np.load(Path(folder) / "classification" / f"{name}.npz", allow_pickle=True) as arrays:
-            X, y = arrays["X"].astype(np.float64), arrays["y"]
-    order = np.random.RandomState(0).permutation(len(y))[:n_rows]
-    return X[order], np.unique(y[order], return_inverse=True)[1]
 
 
 class Stored:

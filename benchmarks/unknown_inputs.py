@@ -14,8 +14,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from classification_sets import path_of, problem
 from scipy.special import logsumexp
-from sklearn.datasets import load_digits
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -44,22 +44,11 @@ ALONE_UP_TO = 10  # classes; where there are more, groups of five are left out
 GROUP = 5
 
 
-def problem(name, folder, n_rows):
-    """Rows and labels of a set, shuffled by a fixed seed, and so many of them at most."""
-    if folder is None:
-        X, y = load_digits(return_X_y=True)
-    else:
-        with np.load(Path(folder) / "classification" / f"{name}.npz", allow_pickle=True) as arrays:
-            X, y = arrays["X"].astype(np.float64), arrays["y"]
-    order = np.random.RandomState(0).permutation(len(y))[:n_rows]
-    return X[order], np.unique(y[order], return_inverse=True)[1]
-
-
 def present(names, folder):
     """The sets that are there; scikit-learn's digits where no folder is given."""
     if folder is None:
         return ["digits"]
-    paths = {name: Path(folder) / "classification" / f"{name}.npz" for name in names}
+    paths = {name: path_of(name, folder) for name in names}
     for name in names:
         if not paths[name].exists():
             print(f"{paths[name]} is not there: {name} is left out")
