@@ -12,7 +12,8 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._fitting import counting_rows
 from sklearn_ebm._learning import Rows
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
+from sklearn_ebm._repeated import groups_of_equal_rows, main_answers
 from sklearn_ebm._validation import row_weights
 
 
@@ -55,33 +56,49 @@ def given_rows(
 
 
 def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Rows, Rows]:
-    """Rows to learn from and rows to hold out, in the proportions of the classes."""
+    """Rows to learn from and rows to hold out, in the proportions of the classes.
+
+    Equal rows stay together. Where that leaves too few to choose from, each is on its own.
+    """
     if not (isinstance(fraction, Real) and 0 < float(fraction) < 1):
         raise ValueError(f"validation_fraction={fraction!r} must be a number between 0 and 1.")
     fraction = float(fraction)
-    counts = np.bincount(rows.answer, minlength=len(classes))
-    present = np.flatnonzero(counts)
-    n_held_out = int(np.ceil(fraction * len(rows.answer)))
-    short = present[counts[present] < 2]
-    if len(short):
-        label = classes.tolist()[short[0]]
-        raise ValueError(
-            f"early_stopping=True holds out rows of each class, but class {label!r} "
-            "has one row; pass X_val and y_val, or use early_stopping=False."
-        )
-    if n_held_out < len(present) or len(rows.answer) - n_held_out < len(present):
-        raise ValueError(
-            f"early_stopping=True with validation_fraction={fraction:g} cannot hold out a row of "
-            f"each of {len(present)} classes from {len(rows.answer)} rows; change "
-            "validation_fraction, pass X_val and y_val, or use early_stopping=False."
-        )
-    kept, held_out = train_test_split(
-        np.arange(len(rows.answer)), test_size=n_held_out, stratify=rows.answer, random_state=seed
-    )
-    kept.sort()
+    present = np.unique(rows.answer)
+    unit = groups_of_equal_rows(rows.X)
+    answer = main_answers(unit, rows.answer)
+    if _refusal(answer, present, fraction, classes) is not None:
+        unit, answer = np.arange(len(rows.answer)), rows.answer
+    refusal = _refusal(answer, present, fraction, classes)
+    if refusal is not None:
+        raise ValueError(refusal)
+    learnt, _ = train_test_split(
+        np.arange(len(answer)), test_size=int(np.ceil(fraction * len(answer))), stratify=answer,
+        random_state=seed,
+    )  # fmt: skip
+    kept: Any = np.isin(unit, learnt)
     if len(np.unique(rows.answer[kept])) < len(present):
         raise ValueError(
             f"early_stopping=True with validation_fraction={fraction:g} leaves no row of some "
             "class to learn from; lower it, pass X_val and y_val, or use early_stopping=False."
         )
-    return Rows(*(part[kept] for part in rows)), Rows(*(part[held_out] for part in rows))
+    return Rows(*(part[kept] for part in rows)), Rows(*(part[~kept] for part in rows))
+
+
+def _refusal(answer: Index, present: Index, fraction: float, classes: Array) -> str | None:
+    """Why rows of each class present cannot be held out, if they cannot."""
+    counts = np.bincount(answer, minlength=len(classes))
+    n_held_out = int(np.ceil(fraction * len(answer)))
+    short = present[counts[present] < 2]
+    if len(short):
+        label = classes.tolist()[short[0]]
+        return (
+            f"early_stopping=True holds out rows of each class, but class {label!r} "
+            "has one row; pass X_val and y_val, or use early_stopping=False."
+        )
+    if n_held_out < len(present) or len(answer) - n_held_out < len(present):
+        return (
+            f"early_stopping=True with validation_fraction={fraction:g} cannot hold out a row of "
+            f"each of {len(present)} classes from {len(answer)} rows; change "
+            "validation_fraction, pass X_val and y_val, or use early_stopping=False."
+        )
+    return None

@@ -46,6 +46,31 @@ def groups_of_equal_rows(X: Any) -> npt.NDArray[np.intp]:
     return np.unique(first, return_inverse=True)[1]
 
 
+def main_answers(group: npt.NDArray[np.intp], answer: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return for each group the answer that most of its rows have.
+
+    Parameters
+    ----------
+    group, answer : ndarray of int of shape (n,)
+
+    Returns
+    -------
+    ndarray of int of shape (n_groups,)
+
+    Examples
+    --------
+    >>> main_answers(np.array([0, 1, 0, 0]), np.array([2, 1, 2, 0]))
+    array([2, 1])
+    """
+    n_answers = int(answer.max()) + 1
+    pair, count = np.unique(group * n_answers + answer, return_counts=True)
+    of_pair, answer_of_pair = np.divmod(pair, n_answers)
+    by_count = np.lexsort((count, of_pair))
+    main = np.empty(of_pair[-1] + 1, dtype=np.intp)
+    main[of_pair[by_count]] = answer_of_pair[by_count]  # the last that is written has most rows
+    return main
+
+
 def _projections(X: Any) -> npt.NDArray[np.float64]:
     """Each row times one random vector, by sums in an order that is the same for all rows."""
     direction = np.random.RandomState(0).uniform(0.5, 1.0, X.shape[1])

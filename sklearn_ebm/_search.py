@@ -28,7 +28,7 @@ from sklearn_ebm._fitting import (
 )
 from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn
 from sklearn_ebm._params import Array
-from sklearn_ebm._temperature import fit_beta
+from sklearn_ebm._temperature import fit_beta, learnt_at, warn_of_no_votes
 from sklearn_ebm._validation import row_weights
 from sklearn_ebm.classifier import EBMClassifier
 
@@ -213,17 +213,34 @@ def _learn(
 
 
 def choose_betas(grid: Grid, data: Data, folds: Folds, fits: Fits) -> list[float]:
-    """Return the β of each point: its number, or for "auto" that of least log-loss, all folds."""
-    order = np.concatenate([held_out for _, held_out in folds])
-    weight = with_class_weight(
-        data.class_weight, data.weight, data.y, data.classes, data.answer
-    )[order]  # fmt: skip
+    """Return the β of each point: its number, or for "auto" the most probable one, all folds.
+
+    Rows whose class the training part of their fold has not seen have no vote.
+    """
+    weight = with_class_weight(data.class_weight, data.weight, data.y, data.classes, data.answer)
+    seen = [data.answer[kept[weight[kept] > 0]] for kept, _ in folds]
+    votes = [
+        np.isin(data.answer[held_out], learnt) & (weight[held_out] > 0)
+        for learnt, (_, held_out) in zip(seen, folds, strict=True)
+    ]
+    order = np.concatenate(
+        [held_out[vote] for (_, held_out), vote in zip(folds, votes, strict=True)]
+    )
     found: dict[tuple[int, int], float] = {}
+
+    def automatic(path: int, C: int) -> float:
+        before = learnt_at(grid.paths[path].parts.loss)
+        if not len(order):
+            return before
+        energies = [fold[path][C].energies[vote] for fold, vote in zip(fits, votes, strict=True)]
+        return fit_beta(np.concatenate(energies), data.answer[order], weight[order], before)
+
     for point in grid.points:
         at = (point.path, point.C)
         if isinstance(point.params["beta"], str) and at not in found:
-            energies = np.concatenate([fold[point.path][point.C].energies for fold in fits])
-            found[at] = fit_beta(energies, data.answer[order], weight)
+            found[at] = automatic(*at)
+    if found and not len(order):
+        warn_of_no_votes(found[min(found)], stacklevel=4)
     return [
         found[point.path, point.C] if isinstance(point.params["beta"], str) else
         float(point.params["beta"])

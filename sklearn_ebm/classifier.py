@@ -30,8 +30,9 @@ from sklearn_ebm._held_out import given_rows, split_rows
 from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
+from sklearn_ebm._repeated import groups_of_equal_rows
 from sklearn_ebm._stream import stream_classes, stream_rows
-from sklearn_ebm._temperature import choose_beta, fit_beta
+from sklearn_ebm._temperature import choose_beta, fit_beta, learnt_at, warn_of_no_votes
 from sklearn_ebm._validation import (
     optional_positive_integer,
     positive_integer,
@@ -332,8 +333,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
-        asked, total = repr(energy), float(rows.weight.sum())
-        until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
+        asked, total, before = repr(energy), float(rows.weight.sum()), learnt_at(loss)
+        until_chosen = before if isinstance(self.beta, str) else float(self.beta)
 
         def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
             stream = Stream(
@@ -350,7 +351,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         if beta is None:
             # Held-out rows are rows that the start has seen: where it matters, folds begin anew.
             warm = start if loss.convex and energy.linear else None
-            beta = self._chosen_beta(partial(run, start=warm), learned, rows, held_out, rng)
+            again = partial(run, start=warm)
+            beta = self._chosen_beta(again, learned, rows, held_out, rng, before)
+        if beta is None:
+            beta = before
+            warn_of_no_votes(beta, stacklevel=4 + FRAMES)
         self.__dict__.update(state(learned.start, beta))
         self._store(learned)
         if watched:
@@ -376,15 +381,21 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         rows: Rows,
         held_out: Rows | None,
         rng: np.random.RandomState,
-    ) -> float:
-        """The β of the probabilities: as given, or of least log-loss on rows not learnt from.
+        before: float,
+    ) -> float | None:
+        """The β of the probabilities: as given, or the one that rows not learnt from suggest.
 
-        Where learning was stopped, so are the folds, after as many iterations.
+        None where no row has a vote: those have one whose class was learnt without them. Where
+        learning was stopped, so are the folds, after as many iterations.
         """
         if not isinstance(self.beta, str):
             return float(self.beta)
         if held_out is not None:
-            return fit_beta(learned.energies(held_out.X), held_out.answer, held_out.weight)
+            votes = np.isin(held_out.answer, rows.answer)
+            if not votes.any():
+                return None
+            energies = learned.energies(held_out.X[votes])
+            return fit_beta(energies, held_out.answer[votes], held_out.weight[votes], before)
         limit = {"max_iter": max(learned.n_iter, 1)} if learned.stopped else {}
 
         def held_out_energies(kept: Any, held_out: Any) -> Array:
@@ -392,11 +403,14 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             return fit.energies(rows.X[held_out])
 
         try:
-            return choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
+            return choose_beta(
+                held_out_energies, rows.answer, rows.weight, rng, self.n_jobs,
+                group=groups_of_equal_rows(rows.X), before=before,
+            )  # fmt: skip
         except KeyboardInterrupt:
-            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
+            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is {before:g}"
             learned.converged = False
-            return 1.0
+            return before
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
