@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -93,11 +93,11 @@ class _Here(threading.local):
 
     def __init__(self) -> None:
         self.inside = False
-        self.limit = _BlasLimit(partial(_blas, True))
+        self.limit = _BlasLimit(lambda: _blas(True))
 
 
 _here = _Here()
-_limit = _BlasLimit(partial(_blas, False))
+_limit = _BlasLimit(lambda: _blas(False))
 
 
 def _hold_still() -> None:
@@ -111,7 +111,7 @@ def _go_on() -> None:
 def _leave_the_parent() -> None:
     """A forked child has the thread that forked, and none of the others that hold the limit."""
     global _limit
-    of_parent, _limit = _limit, _BlasLimit(partial(_blas, False))
+    of_parent, _limit = _limit, _BlasLimit(lambda: _blas(False))
     this = threading.get_ident()
     own = {this: of_parent.holders[this]} if this in of_parent.holders else {}
     # A child of a fit is a part of it, and shares the cores with what else is learnt.
