@@ -78,7 +78,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         Inverse temperature β > 0 of the probabilities, and of the losses ``"nll"`` and ``"mee"``
         when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
         probabilities by log-loss on up to three held-out folds (fewer once 10,000 rows have been
-        held out). `predict` does not depend on the β of the probabilities, so tune it by log-loss
+        held out), on ``X_val``, or on the rows of ``early_stopping``; a prior keeps it near 1 where
+        these are few, and copies of a row are held out together. `predict` does not depend on the β of the probabilities, so tune it by log-loss
         or Brier score, never by accuracy.
     C : float, default=1.0
         Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
@@ -108,8 +109,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         `n_iter_no_change` iterations, or passes over the rows. The parameters of the least
         held-out loss are kept.
     validation_fraction : float, default=0.1
-        Share of the rows that ``early_stopping=True`` holds out, class by class, unless `fit` is
-        given ``X_val``.
+        Share of the rows that ``early_stopping=True`` holds out, class by class and copies of a row
+        together where enough others are there, unless `fit` is given ``X_val``.
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
@@ -170,6 +171,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         After a fit whose energies of right and wrong answers cannot be told apart.
     ConvergenceWarning
         After a fit that stopped short of `tol`.
+    UserWarning
+        Where no held-out row has a vote on ``beta="auto"``: β then stays what learning used.
 
     See Also
     --------

@@ -95,7 +95,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         that speaks most, which is coarse where several say nearly the same.
     beta : float or "auto", default=1.0
         Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
-        at which rows that were not learnt from are most likely. The likelihood is learnt at β = 1,
+        at which rows that were not learnt from are most likely; a prior keeps it near 1 where these
+        are few. The likelihood is learnt at β = 1,
         where energies are normalised; other losses see the free energy at β.
     prediction : {"mode", "mean", "median"}, default="mode"
         What `predict` returns: the answer of lowest energy, that of least squared error, or of
