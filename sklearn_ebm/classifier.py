@@ -79,8 +79,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
         probabilities by log-loss on up to three held-out folds (fewer once 10,000 rows have been
         held out), on ``X_val``, or on the rows of ``early_stopping``; a prior keeps it near 1 where
-        these are few, and copies of a row are held out together. `predict` does not depend on the β of the probabilities, so tune it by log-loss
-        or Brier score, never by accuracy.
+        these are few, and copies of a row are held out together. `predict` does not depend on the β
+        of the probabilities, so tune it by log-loss or Brier score, never by accuracy.
     C : float, default=1.0
         Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
     fit_intercept : bool, default=True

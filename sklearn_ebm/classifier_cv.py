@@ -73,8 +73,9 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     betas : "auto" or sequence of float and "auto", default="auto"
         Inverse temperatures to compare. ``"auto"`` is, for each loss, margin and C, the β of least
         log-loss on the energies of all held-out rows whose class their fold has learnt, with a
-        prior where these are few; the loss then learns at β = 1, as in `EBMClassifier`. One number is fitted to all the rows that are scored, which flatters the
-        score by about 1/(2n) in log-loss.
+        prior where these are few; the loss then learns at β = 1, as in `EBMClassifier`. One number
+        is fitted to all the rows that are scored, which flatters the score by about 1/(2n) in
+        log-loss.
     Cs : int or sequence of float, default=10
         Inverse strengths of the penalty; a number means that many from 1e-4 to 1e4, evenly in the
         logarithm.
