@@ -15,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, _temperature
+from sklearn_ebm._held_out import split_rows
+from sklearn_ebm._learning import Rows
 from sklearn_ebm._repeated import groups_of_equal_rows
 from sklearn_ebm._temperature import choose_beta, fit_beta, fold_of_each_row
 from sklearn_ebm.exceptions import CollapseWarning
@@ -325,6 +327,29 @@ def test_copies_of_a_row_are_held_out_together(as_sparse):
     assert np.ptp(np.bincount(fold)) <= 60
     for f in range(3):
         assert set(y[fold != f]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_early_stopping_holds_out_all_copies_of_a_row(as_sparse):
+    A, a, _, _ = halves(load_wine, 40)
+    X, y = np.repeat(A, 5, axis=0), np.repeat(a, 5)
+    rows = Rows(sparse.csr_array(X) if as_sparse else X, y, np.ones(len(y)))
+    kept, held_out = split_rows(rows, 0.2, np.arange(3), 0)
+    whole = kept.X.toarray() if as_sparse else kept.X
+    seen = {row.tobytes() for row in whole}
+    held = held_out.X.toarray() if as_sparse else held_out.X
+    assert not seen & {row.tobytes() for row in held}
+    assert len(kept.answer) == 160 and len(held_out.answer) == 40
+    assert set(kept.answer) == set(held_out.answer) == {0, 1, 2}
+
+
+def test_four_points_many_times_are_held_out_one_by_one():
+    """Exclusive or: without one of its points, nothing of it can be learnt."""
+    X = np.tile([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (20, 1))
+    y = np.tile([0, 1, 1, 0], 20)
+    kept, held_out = split_rows(Rows(X, y, np.ones(80)), 0.1, np.arange(2), 0)
+    assert len(np.unique(kept.X, axis=0)) == 4
+    assert np.bincount(held_out.answer).tolist() == [4, 4]
 
 
 def test_one_group_has_no_fold():

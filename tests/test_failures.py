@@ -227,10 +227,6 @@ BAD = {
         {"beta": "automatic"}, {}, ValueError,
         "beta='automatic' must be a positive number or 'auto'.$",
     ),
-    "beta='auto' with one row of each class": (
-        {"beta": "auto"}, {"X": X[::4], "y": Y[::4]}, ValueError,
-        "beta='auto' is chosen on held-out rows, but no class has two rows; give beta a number.$",
-    ),
     **{
         f"C={C!r}": ({"C": C}, {}, ValueError, rf"C={C!r} must be a positive number or inf.$")
         for C in (-1.0, 0, np.nan, True, "1", None)
