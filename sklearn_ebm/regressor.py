@@ -299,7 +299,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             Weights ≥ 0; 0 is the same as leaving the row out.
         X_val : array-like of shape (m, d), default=None
             Rows that are not learnt from. Their loss is recorded after each pass; with
-            ``early_stopping=True`` it decides when to stop, and members leave out no others. With
+            ``early_stopping=True`` it decides when to stop, and members leave out others only where
+            these are fewer than the share `validation_fraction` of the rows: then all count alike.
+            Energies learnt by counting are judged by these rows and by those of their folds. With
             ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,) or (m, q), default=None
             Their answers.
@@ -345,7 +347,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
         transform = self._transform(parts, rows, start, seed)
         fraction = float(self.validation_fraction)
-        leaves_out = self.early_stopping and held_out is None
+        # Few rows of the user get a say in proportion: members leave out rows beside them.
+        few = held_out is None or len(held_out.y) < fraction * len(rows.y)
+        leaves_out = self.early_stopping and few and len(rows.y) > 1
         until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
 
         def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
