@@ -204,8 +204,6 @@ def test_experts_without_a_prior_stay_where_the_location_listens_to_them():
     assert [name for name, _ in restricted.members_] == ["experts", "location_scale"]
     assert restricted.sizes_[0] == 0
     assert len(places) + len(energy.backgrounds.widths) == len(restricted.labels_)
-        restricted.labels_
-    )
     elements = restricted.elements_alone(restricted.represented(X))
     assert len(elements) == sum(restricted.sizes_)
 
