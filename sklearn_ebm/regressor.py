@@ -22,6 +22,12 @@ from sklearn_ebm._densities.member_tasks import MemberTasks
 from sklearn_ebm._densities.members import Answers
 from sklearn_ebm._densities.parts import resolve_density_parts
 from sklearn_ebm._densities.predictions import PREDICTIONS, Densities
+from sklearn_ebm._densities.transforms import (
+    chosen_transform,
+    log_slopes,
+    refuse_unknown,
+    transformed,
+)
 from sklearn_ebm._densities.widths import likeliest_beta
 from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
 from sklearn_ebm._learning import Start
@@ -35,6 +41,7 @@ from sklearn_ebm._validation import (
     row_weights,
 )
 from sklearn_ebm._watch import INTERRUPTED, Watch
+from sklearn_ebm.distributions import SignedLog
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Progress
@@ -98,6 +105,13 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         at which rows that were not learnt from are most likely; a prior keeps it near 1 where these
         are few. The likelihood is learnt at β = 1,
         where energies are normalised; other losses see the free energy at β.
+    y_transform : {"auto", "log"} or None, default="auto"
+        Monotone transform t in which a single answer is learnt with ``loss="nll"``; it is undone
+        exactly, and p(y | x) = p(t(y) | x) t'(y). "log" is sign(y) log(1 + |y|/s). "auto" is "log"
+        for answers over decades where held-out rows are likelier with it. Otherwise it leaves
+        answers as they are, but for those that are further from the median than 20 typical
+        distances, such as wrong entries: it draws these in by their logarithm. None leaves all as
+        they are. Several answers are never transformed by "auto".
     prediction : {"mode", "mean", "median"}, default="mode"
         What `predict` returns: the answer of lowest energy, that of least squared error, or of
         least absolute error.
@@ -151,6 +165,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         The loss as it was used.
     beta_ : float
         β of the densities.
+    y_transform_ : SignedLog or None
+        The transform in which answers were learnt; None where they were learnt as they are.
     n_outputs_ : int
         q, answers of each row.
     y_grid_ : ndarray or None
@@ -210,6 +226,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         n_latents: int | None = None,
         inference: str = "marginal",
         beta: float | str = 1.0,
+        y_transform: str | None = "auto",
         prediction: str = "mode",
         margin: float | None = None,
         negatives: str | Negatives = "pool",
@@ -232,6 +249,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         self.n_latents = n_latents
         self.inference = inference
         self.beta = beta
+        self.y_transform = y_transform
         self.prediction = prediction
         self.margin = margin
         self.negatives = negatives
@@ -282,7 +300,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             Weights ≥ 0; 0 is the same as leaving the row out.
         X_val : array-like of shape (m, d), default=None
             Rows that are not learnt from. Their loss is recorded after each pass; with
-            ``early_stopping=True`` it decides when to stop, and members leave out no others. With
+            ``early_stopping=True`` it decides when to stop, and members leave out others only where
+            these are fewer than the share `validation_fraction` of the rows: then all count alike.
+            Energies learnt by counting are judged by these rows and by those of their folds. With
             ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,) or (m, q), default=None
             Their answers.
@@ -326,8 +346,11 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
             self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
+        transform = self._transform(parts, rows, start, seed)
         fraction = float(self.validation_fraction)
-        leaves_out = self.early_stopping and held_out is None
+        # Few rows of the user get a say in proportion: members leave out rows beside them.
+        few = held_out is None or len(held_out.y) < fraction * len(rows.y)
+        leaves_out = self.early_stopping and few and len(rows.y) > 1
         until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
 
         def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
@@ -335,18 +358,20 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "y_grid_": _grid(rows),
+                "y_grid_": _grid(rows), "y_transform_": transform,
             }  # fmt: skip
 
         task = FitTask(self, X, given_y, sample_weight, state)
         with self._watch(task, parts) as (watch, progress):
             learned = learn_energy(
-                parts, rows, start=start, seed=seed, watch=watch, progress=progress,
-                validation=held_out, fraction=fraction if leaves_out else None, **settings,
+                parts, transformed(rows, transform), start=start, seed=seed, watch=watch,
+                progress=progress,
+                validation=None if held_out is None else transformed(held_out, transform),
+                fraction=fraction if leaves_out else None, **settings,
             )  # fmt: skip
         beta = self._chosen_beta(learned, parts)
         self.__dict__.update(state(Start(learned.energy, learned.params), beta))
-        self._store(learned)
+        self._store(learned, rows)
         if calibrating is not None:
             self._conformal: Conformal | None = conformal_of(
                 self._law(calibrating.X), calibrating.y
@@ -362,6 +387,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             raise ValueError(
                 f"calibration={self.calibration!r} is not known. Known: None, 'conformal'."
             )
+        refuse_unknown(self.y_transform)
         positive_integer("n_iter_no_change", self.n_iter_no_change)
         fraction = positive_number("validation_fraction", self.validation_fraction)
         if fraction >= 1:
@@ -471,14 +497,32 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             learned.converged = False
             return 1.0
 
-    def _store(self, learned: LearnedDensity) -> None:
+    def _transform(
+        self, parts: Parts, rows: Answers, start: Start | None, seed: int
+    ) -> SignedLog | None:
+        """The transform of the answers: a start goes on with its own."""
+        if start is not None:
+            return self.y_transform_
+        if not parts.loss.integrates:  # margins are in units of the answers themselves
+            if self.y_transform == "log":
+                raise ValueError(
+                    f"y_transform='log' is for loss='nll', not for {LOSSES.name_of(parts.loss)!r}: "
+                    "use y_transform=None, and transform y yourself (TransformedTargetRegressor)."
+                )
+            return None
+        return chosen_transform(self.y_transform, rows, seed)
+
+    def _store(self, learned: LearnedDensity, rows: Answers) -> None:
         """The attributes that say how learning went."""
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
         for name in ("validation_loss_curve_", "auto_report_"):
             self.__dict__.pop(name, None)
         if learned.report is not None:
-            self.auto_report_ = learned.report
+            # The report is of t(y); its likelihoods are to be those of y.
+            lacking = log_slopes(rows.y, self.y_transform_).sum(axis=1)
+            nll = learned.report.held_out_nll - np.average(lacking, weights=rows.weight)
+            self.auto_report_ = learned.report._replace(held_out_nll=nll)
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 

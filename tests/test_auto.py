@@ -157,7 +157,7 @@ def blend_of(members):
     blend.members_ = tuple((name, MEMORY) for name in members)
     blend.sizes_ = (1,) * len(members)
     blend.seconds_ = dict.fromkeys(members, 1.0)
-    blend.backgrounds = Backgrounds(np.array([1.0, 3.0, 10.0]), 1, 1e-9)
+    blend.backgrounds = Backgrounds(np.array([1.0, 3.0, 10.0]), 1, np.full(3, 1e-9))
     blend.units = Units(*np.zeros((2, 1)), np.zeros(1), np.array([np.e]), np.zeros(1))
     return blend
 

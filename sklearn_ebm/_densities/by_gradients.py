@@ -159,11 +159,12 @@ def learn_density(
             )  # fmt: skip
 
         training = objective(rows, weight, kept).rounded()
-        if validation is not None:
-            every = np.arange(len(validation.y))[None]
-            watch.held_out = objective(validation, _shares(validation.weight), every).rounded()
-        elif held_out is not None:
+        held = _held(rows._replace(weight=weight), held_out, validation)
+        if validation is None and held_out is not None:
             watch.held_out = training.on_rows(held_out)
+        elif validation is not None:
+            data, places = held.of_members()
+            watch.held_out = objective(data, data.weight, places).rounded()
         params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
         watch.energy, watch.params_of = energy, training.layout.unpack
         w = training.layout.pack(params)
@@ -179,7 +180,6 @@ def learn_density(
     kind = np.float32 if X.dtype == np.float32 else np.float64
     found = training.layout.unpack(result.w)
     params = {name: part.astype(kind) for name, part in found.items()}
-    held = Held(rows, held_out, validation)
     # Rows that are watched and no more must not change what is learnt.
     judged = held_out is not None or watch.patience is not None
     if judged and parts.likelihood and not parts.minimum:
@@ -206,6 +206,18 @@ def _continues(energy: Any, rows: Answers) -> bool:
         if (moved | shrunk).any():
             return False
     return True
+
+
+def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> Held:
+    """Rows that members have not seen; those that none has are left out by each of them."""
+    if validation is None:
+        return Held(rows, left_out, None)
+    validation = validation._replace(weight=_shares(validation.weight))
+    if left_out is None:
+        return Held(rows, None, validation)
+    every = len(rows.y) + np.arange(len(validation.y))
+    every = np.broadcast_to(every, (len(left_out), len(every)))
+    return Held(rows.with_rows(validation), np.hstack([every, left_out]), None)
 
 
 def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

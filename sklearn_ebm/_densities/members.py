@@ -30,6 +30,14 @@ class Answers(NamedTuple):
         """Return some of the rows."""
         return Answers(self.X[rows], self.y[rows], self.weight[rows])
 
+    def with_rows(self, more: Answers) -> Answers:
+        """Return these rows and more."""
+        return Answers(
+            np.concatenate([self.X, more.X]),
+            np.concatenate([self.y, more.y]),
+            np.concatenate([self.weight, more.weight]),
+        )
+
 
 #: (rows, members, generator) -> rows that each member learns from, and those that it leaves out.
 Division: TypeAlias = Callable[[int, int, np.random.RandomState], tuple[Index, Index | None]]
@@ -101,6 +109,13 @@ class Held(NamedTuple):
     rows: Answers
     left_out: Index | None
     validation: Answers | None
+
+    def of_members(self) -> tuple[Answers, Index]:
+        """Rows, and the places of those that each member has not seen, (M or 1, h)."""
+        if self.validation is not None:
+            return self.validation, np.arange(len(self.validation.y))[None]
+        assert self.left_out is not None
+        return self.rows, self.left_out
 
 
 def unseen_rows(energy: LatentEnergy, params: Params, held: Held, group: int) -> list[Unseen]:

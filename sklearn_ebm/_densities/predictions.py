@@ -16,7 +16,14 @@ from sklearn_ebm._densities.conformal import Conformal
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._threads import Workers
-from sklearn_ebm.distributions import ConditionalDistribution, Modes, VectorRegion
+from sklearn_ebm.distributions import (
+    ConditionalDistribution,
+    Modes,
+    ScalarDistribution,
+    SignedLog,
+    TransformedDistribution,
+    VectorRegion,
+)
 from sklearn_ebm.distributions.base import join_rows, probability
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.responsibilities import (
@@ -44,6 +51,7 @@ class Densities:
     energy_: ConditionalEnergy
     params_: Params
     beta_: float
+    y_transform_: SignedLog | None
     n_outputs_: int
     y_grid_: Array
     inference: str
@@ -69,7 +77,16 @@ class Densities:
         if self.inference not in INFERENCES:  # set after `fit`
             raise ValueError(unknown_name("inference", self.inference, INFERENCES.names))
         minimum = not INFERENCES.accepts(self.inference, "beta")
-        return self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+        law = self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+        if self.y_transform_ is None:
+            return law
+        assert isinstance(law, ScalarDistribution)
+        return TransformedDistribution(law, self.y_transform_)
+
+    def _in_units(self, answers: Array) -> Array:
+        """Answers (..., q) as the energy sees them."""
+        inner = answers if self.y_transform_ is None else self.y_transform_(answers)
+        return self.energy_.represented_answers(inner)
 
     def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
         """``method(law, *arrays)`` of blocks of rows, joined; laws of all rows may be too many."""
@@ -147,9 +164,11 @@ class Densities:
         """G of answers (n, m, q), by blocks of rows; the largest float for answers too far away."""
         width = self.energy_.width(rows.shape[1], self.n_outputs_)
         for part in row_slices(len(rows), width * max(answers.shape[1], 1)):
-            units = self.energy_.represented_answers(answers[part])
+            units = self._in_units(answers[part])
             with np.errstate(over="ignore"):
                 latent = self.energy_.known(self.params_, rows[part]).energies(units)
+            if self.y_transform_ is not None:  # exp(−βF) is the density of y, not of t(y)
+                latent = latent - self.y_transform_.log_slope(answers[part]) / self.beta_
             yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:
@@ -194,7 +213,7 @@ class Densities:
             if answers is None:
                 shares.append(prior_shares(groups, self.beta_))
                 continue
-            units = self.energy_.represented_answers(answers[part])
+            units = self._in_units(answers[part])
             each = posterior_shares(groups, units, self.beta_, minimum=minimum)
             shares.append(each.mean(axis=1))
         return Responsibilities(labels, np.concatenate(shares))

@@ -73,6 +73,14 @@ class UnitRows(NamedTuple):
         """Return some of the rows."""
         return UnitRows(self.X[rows], self.y[rows], self.weight[rows])
 
+    def with_rows(self, more: UnitRows) -> UnitRows:
+        """Return these rows and more."""
+        return UnitRows(
+            np.concatenate([self.X, more.X]),
+            np.concatenate([self.y, more.y]),
+            np.concatenate([self.weight, more.weight]),
+        )
+
 
 class Folds(NamedTuple):
     """Which rows are left out together, and which of them judge.
