@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from numbers import Real
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._documented import HoldsDocumented
+from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
@@ -29,6 +31,9 @@ Weights: TypeAlias = npt.NDArray[np.float64]
 
 # Whole numbers within such a range are counted to find the classes.
 MOST_COUNTED = 100_000
+
+# Kinds of dtypes of whole numbers. (NumPy counts durations, kind "m", among them as well.)
+WHOLE = "iu"
 
 
 class Parts(NamedTuple):
@@ -177,13 +182,14 @@ def learns_at_beta(loss: Any) -> bool:
 
 def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
     """Validated features and labels, the classes, and the number of each row's class."""
+    check_labels(y)
     X, y = validate_data(
         estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
     )
     classes, answer = classes_and_answers(y)
     # Whole numbers are classes: they are not sorted once more to find that out, unless there are
     # so many that scikit-learn has a warning.
-    if not np.issubdtype(y.dtype, np.integer) or 2 * len(classes) > len(y):
+    if y.dtype.kind not in WHOLE or 2 * len(classes) > len(y):
         check_classification_targets(y)
     return X, y, classes, answer
 
@@ -200,7 +206,7 @@ def classes_and_answers(y: Array) -> tuple[Array, Index]:
     >>> classes.tolist(), answer.tolist()
     ([3, 7], [1, 0, 1])
     """
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in WHOLE:
         return np.unique(y, return_inverse=True)
     least, most = int(y.min()), int(y.max())
     if most - least > MOST_COUNTED or most > np.iinfo(np.intp).max:
@@ -219,14 +225,58 @@ def class_weights(
     """Return the weight of each class, (k,); "balanced" is a matter of the rows that count."""
     if class_weight is None:
         return np.ones(len(classes))
-    if not isinstance(class_weight, str):
-        return compute_class_weight(class_weight, classes=classes, y=y)
+    if isinstance(class_weight, Mapping):
+        return _weights_by_label(class_weight, classes)
+    if not isinstance(class_weight, str) or class_weight != "balanced":
+        raise ValueError(f"class_weight={class_weight!r} must be a dict, 'balanced' or None.")
     used, of_class = weight > 0, np.ones(len(classes))
     present = np.unique(answer[used])
     of_class[present] = compute_class_weight(
         class_weight, classes=classes[present], y=y[used], **_balanced_with(weight[used])
     )
     return of_class
+
+
+def _weights_by_label(class_weight: Mapping[Any, Any], classes: Array) -> Weights:
+    """Return the weight of each class; a class that the dict leaves out counts once.
+
+    As in scikit-learn, a dict that leaves out a class and names something else is refused. The
+    look-up of scikit-learn reads "01" and "1" as the number 1; here, they are two labels.
+
+    Examples
+    --------
+    >>> _weights_by_label({"1": 5.0}, np.array(["01", "1"]))
+    array([1., 5.])
+    """
+    named = {_as_label(key, classes): (key, value) for key, value in class_weight.items()}
+    labels = classes.tolist()
+    found = [named.get(label) for label in labels]
+    others = [key for label, (key, _) in named.items() if label not in labels]
+    if others and None in found:
+        raise ValueError(
+            f"The classes, {labels[:10]}, are not in class_weight, which names "
+            f"{others[0]!r} instead; a dict may leave classes out, and these count once."
+        )
+    return np.array([1.0 if each is None else _class_weight(*each) for each in found])
+
+
+def _as_label(key: Any, classes: Array) -> Any:
+    """Return a key of a dict as `classes.tolist()` holds the class that it means."""
+    if classes.dtype.kind in "OU":
+        return str(key)
+    if classes.dtype.kind in "Mm":  # of Python, NumPy or pandas, in whatever unit
+        with suppress(TypeError, ValueError):
+            return np.array([key], dtype=classes.dtype).tolist()[0]
+    return key
+
+
+def _class_weight(label: Any, weight: Any) -> float:
+    number = isinstance(weight, Real) and not isinstance(weight, bool)
+    if not number or not 0 <= float(weight) < np.inf:
+        raise ValueError(
+            f"class_weight[{label!r}]={weight!r} must be a finite number, zero or positive."
+        )
+    return float(weight)
 
 
 def with_class_weight(

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._fitting import counting_rows
+from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import row_weights
@@ -18,7 +19,7 @@ from sklearn_ebm._validation import row_weights
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
     """Return the number of each label's class; raise ValueError where there is another label."""
-    kinds = {array.dtype.kind in "US" for array in (y, classes) if array.dtype.kind != "O"}
+    kinds = {_kind(array) for array in (y, classes) if array.dtype.kind != "O"}
     answer, unknown = np.zeros(len(y), dtype=np.intp), np.ones(len(y), dtype=bool)
     with suppress(TypeError):  # labels of another kind do not compare
         if len(kinds) < 2:
@@ -32,6 +33,12 @@ def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
     return answer
 
 
+def _kind(labels: Array) -> str:
+    """Text, a number, a date or a duration: NumPy compares some that are of two kinds."""
+    kind = labels.dtype.kind
+    return "number" if kind in "biuf" else "text" if kind in "US" else kind
+
+
 def given_rows(
     estimator: Any, X: Any, y: Any, sample_weight: Any, of_class: Array, classes: Array
 ) -> Rows | None:
@@ -43,6 +50,7 @@ def given_rows(
         return None
     if X is None or y is None:
         raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
+    check_labels(y, "y_val")
     try:
         X, y = validate_data(
             estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
