@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from numbers import Real
+from functools import partial
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -21,7 +21,18 @@ from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._suitability import refuse_unsuitable
-from sklearn_ebm._validation import positive_number, row_weights
+from sklearn_ebm._validation import (
+    as_number,
+    loudness,
+    n_workers,
+    optional_positive_integer,
+    optional_positive_number,
+    positive_integer,
+    positive_number,
+    row_weights,
+    share,
+    switch,
+)
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Solver
@@ -73,6 +84,30 @@ class TakesParts(HoldsDocumented, BaseEstimator):
         """
         _refuse_settings_of_names(self, params)
         return super().set_params(**params)
+
+
+# What is asked of the settings that are no parts, whichever estimator has them.
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "C": partial(positive_number, infinite=True),
+    "tol": positive_number,
+    "max_iter": optional_positive_integer,
+    "time_budget": optional_positive_number,
+    "fit_intercept": switch,
+    "early_stopping": switch,
+    "warm_start": switch,
+    "refit": switch,
+    "validation_fraction": share,
+    "n_iter_no_change": positive_integer,
+    "n_jobs": n_workers,
+    "verbose": loudness,
+}
+
+
+def checked_settings(estimator: Any, *names: str) -> dict[str, Any]:
+    """Return the settings with these names; raise ValueError for any that cannot be used."""
+    given = estimator.get_params(deep=False)
+    checked = {name: CHECKS[name](name, given[name]) for name in CHECKS if name in given}
+    return {name: checked[name] for name in names}
 
 
 @contextmanager
@@ -128,7 +163,7 @@ def _settings_of_energy(energy: Any, fit_intercept: Any) -> dict[str, Any]:
             "fit_intercept=False is for an energy given by name; set it in the object instead: "
             f"energy={type(energy).__name__}(fit_intercept=False)."
         )
-    return {"fit_intercept": bool(fit_intercept)} if takes else {}
+    return {"fit_intercept": switch("fit_intercept", fit_intercept)} if takes else {}
 
 
 def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:
@@ -271,8 +306,7 @@ def _as_label(key: Any, classes: Array) -> Any:
 
 
 def _class_weight(label: Any, weight: Any) -> float:
-    number = isinstance(weight, Real) and not isinstance(weight, bool)
-    if not number or not 0 <= float(weight) < np.inf:
+    if not 0 <= as_number(weight) < np.inf:
         raise ValueError(
             f"class_weight[{label!r}]={weight!r} must be a finite number, zero or positive."
         )
@@ -319,5 +353,11 @@ def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:
     """Generator of the folds, and one seed for all fits, in whatever order they come."""
-    rng = check_random_state(0 if random_state is None else random_state)
+    try:
+        rng = check_random_state(0 if random_state is None else random_state)
+    except ValueError:
+        raise ValueError(
+            f"random_state={random_state!r} must be None, a whole number from 0 to 2**32 - 1, or a "
+            "numpy.random.RandomState."
+        ) from None
     return rng, rng.randint(np.iinfo(np.int32).max)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn_ebm._fitting import counting_rows
 from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
-from sklearn_ebm._validation import row_weights
+from sklearn_ebm._validation import row_weights, share
 
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
@@ -64,9 +63,7 @@ def given_rows(
 
 def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Rows, Rows]:
     """Rows to learn from and rows to hold out, in the proportions of the classes."""
-    if not (isinstance(fraction, Real) and 0 < float(fraction) < 1):
-        raise ValueError(f"validation_fraction={fraction!r} must be a number between 0 and 1.")
-    fraction = float(fraction)
+    fraction = share("validation_fraction", fraction)
     counts = np.bincount(rows.answer, minlength=len(classes))
     present = np.flatnonzero(counts)
     n_held_out = int(np.ceil(fraction * len(rows.answer)))

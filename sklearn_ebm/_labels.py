@@ -19,8 +19,8 @@ def check_labels(y: Any, name: str = "y") -> None:
     --------
     >>> check_labels(["a", None, "b"])
     Traceback (most recent call last):
-    ValueError: Input y contains missing labels, the first of them None at position 1; leave these rows \
-out, or name what is missing by a label of its own.
+    ValueError: Input y contains missing labels, the first of them None at position 1; leave these \
+rows out, or name what is missing by a label of its own.
     """
     dtype = getattr(y, "dtype", None)
     if y is None or sparse.issparse(y) or getattr(dtype, "kind", "O") in "biufcUS":

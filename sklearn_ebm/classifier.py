@@ -19,6 +19,7 @@ from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
     TakesParts,
     by_class,
+    checked_settings,
     class_weights,
     encode,
     generator_and_seed,
@@ -32,12 +33,7 @@ from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._stream import stream_classes, stream_rows
 from sklearn_ebm._temperature import choose_beta, fit_beta
-from sklearn_ebm._validation import (
-    optional_positive_integer,
-    positive_integer,
-    positive_number,
-    row_weights,
-)
+from sklearn_ebm._validation import row_weights
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.exceptions import CollapseWarning
@@ -306,12 +302,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         watched: bool = False,
     ) -> tuple[Learned, Rows]:
         """Learn and store; with ``beta``, the β of the probabilities was chosen elsewhere."""
+        settings = checked_settings(self, "C", "tol", "max_iter")
         energy, loss, solver = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings = self._settings()
-        positive_integer("n_iter_no_change", self.n_iter_no_change)
         known_features = getattr(self, "n_features_in_", None)
         X, y, classes, answer = encode(self, X, y)
         loss.validate(len(classes))
@@ -435,11 +430,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         return self
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
+        settings = checked_settings(self, "C", "tol")
         energy, loss, solver = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings, first = self._settings(), "params_" not in vars(self)
+        first = "params_" not in vars(self)
         self._refuse_what_needs_all_rows()
         known = stream_classes(classes, None if first else self.classes_)
         loss.validate(len(known))
@@ -455,7 +451,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
         stream = learn_part(
             energy, loss, solver, *rows, n_answers=len(known), stream=before,
-            C=settings["C"], tol=settings["tol"], rng=np.random.RandomState((seed + parts) % 2**31),
+            rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
         self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))
         for name in ("loss_curve_", "validation_loss_curve_"):
@@ -469,7 +465,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             ("beta", "auto", "pass a number"),
             ("early_stopping", True, "use early_stopping=False"),
         ):
-            if isinstance(getattr(self, name), type(value)) and getattr(self, name) == value:
+            given = getattr(self, name)
+            if isinstance(given, str | bool | np.bool_) and given == value:
                 raise ValueError(
                     f"partial_fit sees a part of the rows only, but {name}={value!r} needs all of "
                     f"them; {way_out}."
@@ -486,13 +483,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             self.energy_, self.params_, self._solver_memory, self._weight_unit, self._weight_seen,
             self._parts_seen,
         )  # fmt: skip
-
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "C": positive_number("C", self.C, infinite=True),
-            "tol": positive_number("tol", self.tol),
-            "max_iter": optional_positive_integer("max_iter", self.max_iter),
-        }
 
     def _start(self, energy: Energy, same_width: bool, classes: Array) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and it fits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklearn_ebm._answers import Answers
 from sklearn_ebm._fitting import (
     TakesParts,
+    checked_settings,
     encode,
     generator_and_seed,
     losses_with_margin,
@@ -37,12 +39,7 @@ from sklearn_ebm._search import (
     score_points,
     score_weights,
 )
-from sklearn_ebm._validation import (
-    optional_positive_integer,
-    positive_integer,
-    positive_number,
-    row_weights,
-)
+from sklearn_ebm._validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.classifier import EBMClassifier
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.solvers import Solver
@@ -279,12 +276,9 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[int, int]:
         """Learn, score and store; how many fits stopped short, and how many there were."""
+        settings = checked_settings(self, "tol", "max_iter")
         grid = self._grid()
-        settings = {
-            "tol": positive_number("tol", self.tol),
-            "max_iter": optional_positive_integer("max_iter", self.max_iter),
-            "seed": generator_and_seed(self.random_state)[1],
-        }
+        settings["seed"] = generator_and_seed(self.random_state)[1]
         rows, labels, classes, answer = encode(self, X, y)
         for path in grid.paths:
             path.parts.loss.validate(len(classes))
@@ -360,6 +354,8 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     def _folds(self, data: Data, groups: Any) -> Folds:
         every_row = np.arange(len(data.y))
         check_consistent_length(data.y, groups)
+        if isinstance(self.cv, Integral):
+            positive_integer("cv", self.cv, least=2)
         splits = check_cv(self.cv, data.y, classifier=True).split(data.X, data.y, groups)
         folds = [(every_row[kept], every_row[held_out]) for kept, held_out in splits]
         if not folds:

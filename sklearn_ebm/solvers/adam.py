@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
@@ -11,7 +10,7 @@ from sklearn.base import clone
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers.adam_search import Search
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 
@@ -189,8 +188,7 @@ class Adam(Solver):
             value = getattr(self, name)
             if name == "weight_decay" and value is None:
                 continue
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not 0 <= float(value) < below:
+            if not 0 <= as_number(value) < below:
                 kind = "from 0 to below 1" if below == 1 else "0 or more"
                 raise ValueError(f"{name}={value!r} of Adam must be a finite number, {kind}.")
         if self.schedule not in SCHEDULES:
