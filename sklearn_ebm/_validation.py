@@ -61,19 +61,21 @@ def share(name: str, value: Any, *, of: str = "", zero: bool = False) -> float:
 
 def n_workers(name: str, value: Any) -> int | None:
     """Return None or how many jobs, negative ones as joblib counts them, or raise ValueError."""
-    good = isinstance(value, Integral) and not isinstance(value, bool) and 0 < abs(value) <= MOST
-    if value is not None and not good:
+    if value is None:
+        return None
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not 0 < abs(int(value)) <= MOST:
         raise ValueError(
             f"{name}={value!r} must be None or a whole number other than 0; -1 means all cores."
         )
-    return None if value is None else int(value)
+    return int(value)
 
 
 def loudness(name: str, value: Any) -> int:
     """Return how much is said, a boolean or a whole number of at least 0; else raise."""
-    if not isinstance(value, Integral | np.bool_) or int(value) < 0:
-        raise ValueError(f"{name}={value!r} must be a boolean or a whole number of at least 0.")
-    return int(value)
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    return positive_integer(name, value, least=0)
 
 
 def _named(name: str, value: Any, of: str) -> str:

@@ -398,10 +398,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     ) -> EBMClassifier:
         """One pass over a part of the data, from where the parts before it, or `fit`, ended.
 
-        For streams and for data larger than memory. Steps are taken on mini-batches by the solver,
-        if that is one for mini-batches, else by ``Adam(schedule="constant")``, and row by row for
-        the perceptron. Features should be of similar size (``StandardScaler``). Landmarks of a
-        kernel and first prototypes are those of the first part.
+        For streams and for data larger than memory. A solver object for mini-batches takes the
+        steps, at a constant rate. Else it is Adam, with √n steps on √n rows each in a part of n
+        rows, which grow shorter with the root of their number over all parts; for the perceptron,
+        it is a pass row by row. Features should be of similar size (``StandardScaler``). Landmarks
+        of a kernel and first prototypes are those of the first part.
 
         Parameters
         ----------
@@ -450,7 +451,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             )
         seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
         stream = learn_part(
-            energy, loss, solver, *rows, n_answers=len(known), stream=before,
+            energy, loss, None if isinstance(self.solver, str) else solver, *rows,
+            n_answers=len(known), stream=before,
             rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
         self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))

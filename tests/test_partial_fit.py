@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_iris, make_classification
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.energies import MLP, Kernel
+from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.solvers import Adam
 
 X, Y = make_classification(600, 12, n_informative=6, n_classes=3, random_state=0)
@@ -186,3 +188,59 @@ def test_a_schedule_that_ends_does_not_begin_anew_with_each_part():
         one.partial_fit(rows, y, [0, 1, 2])
         two.partial_fit(rows, y, [0, 1, 2])
     np.testing.assert_array_equal(one.energies(X), two.energies(X))
+
+
+IRIS, SPECIES = load_iris(return_X_y=True)
+IRIS = StandardScaler().fit_transform(IRIS)
+
+
+def stream(clf, size, passes, X=IRIS, y=SPECIES):
+    """Passes in parts of so many rows, each pass in an order of its own."""
+    rng = np.random.default_rng(0)
+    for _ in range(passes):
+        order = rng.permutation(len(y))
+        for first in range(0, len(y), size):
+            part = order[first : first + size]
+            clf.partial_fit(X[part], y[part], classes=np.unique(y))
+    return clf
+
+
+# "energy" and "lvq2" need energies that are never negative.
+@pytest.mark.parametrize("loss", [name for name in LOSSES if not LOSSES[name].needs_nonnegative])
+def test_parts_of_fifty_rows_get_as_far_as_sgd_does_with_every_loss(loss):
+    """60 passes over iris: `SGDClassifier` gets .953 right in the same parts."""
+    assert stream(EBMClassifier(loss=loss), 50, 60).score(IRIS, SPECIES) >= 0.945
+
+
+@pytest.mark.parametrize("size", [1, 5, 150])
+@pytest.mark.parametrize("energy", ["linear", "mlp"])
+def test_parts_of_any_size_get_somewhere(energy, size):
+    clf = stream(EBMClassifier(energy), size, {1: 3, 5: 12, 150: 60}[size])
+    assert clf.score(IRIS, SPECIES) >= 0.94
+
+
+@pytest.mark.parametrize("energy", ["kernel", "prototypes"])
+def test_other_energies_get_as_far(energy):
+    assert stream(EBMClassifier(energy), 50, 40).score(IRIS, SPECIES) >= 0.945
+
+
+def test_a_solver_by_name_takes_the_steps_that_suit_streams():
+    """An object for mini-batches keeps its own rate; a name, here, is no choice of a rate."""
+    named, automatic, own = (
+        stream(EBMClassifier(solver=solver), 50, 1).coef_
+        for solver in ("adam", "auto", Adam(learning_rate=1e-5))
+    )
+    np.testing.assert_array_equal(named, automatic)
+    assert np.abs(own).max() < 1e-4 < np.abs(named).max()
+
+
+@pytest.mark.parametrize("size", [5, 100])
+def test_a_long_stream_comes_to_rest_at_the_law(size):
+    """Rows that never return, of a logistic law: the coefficients are those of the law."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(200 * size if size == 100 else 3000, 2))
+    coef = np.array([1.5, -1.0])
+    y = (rng.logistic(size=len(X)) < X @ coef).astype(int)
+    clf = stream(EBMClassifier(), size, 1, X, y)
+    error = np.abs(clf.coef_[0] - coef).max()
+    assert error < (0.1 if size == 100 else 0.25)

@@ -25,6 +25,9 @@ RETRIES = 6
 # next.
 PIECE = 2**19
 
+# With schedule "root" the rate has fallen to 1/√2 after so many steps.
+ROOT_STEPS = 100
+
 # A batch is shared out among threads in parts of this many multiplications at least. The number of
 # parts does not depend on that of threads, so neither does the rounding.
 PART_WORK = 7e6
@@ -152,6 +155,8 @@ class Search:
         rate = solver.learning_rate * self.factor
         if solver.schedule == "cosine":
             rate *= cosine(self.steps / (self.max_iter * self.n_batches))
+        elif solver.schedule == "root":
+            rate /= math.sqrt(1 + moments.n_steps / ROOT_STEPS)
         moments.n_steps += 1
         self.steps += 1
         sum_1 = (1 - solver.beta_1**moments.n_steps) / (1 - solver.beta_1)
