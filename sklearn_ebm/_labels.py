@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,20 @@ from scipy import sparse
 def check_labels(y: Any, name: str = "y") -> None:
     """Raise ValueError where a label is missing, or where labels are objects other than text.
 
-    Everything else, such as NaN among numbers, is scikit-learn's to refuse.
+    Everything else is scikit-learn's to refuse.
 
     Examples
     --------
     >>> check_labels(["a", None, "b"])
     Traceback (most recent call last):
-    ValueError: Input y contains missing labels, the first of them None at position 1; leave these \
-rows out, or name what is missing by a label of its own.
+    ValueError: Input y contains NaN, None or another missing label, the first (None) at position \
+1; leave these rows out, or name what is missing by a label of its own.
     """
-    dtype = getattr(y, "dtype", None)
-    if y is None or sparse.issparse(y) or getattr(dtype, "kind", "O") in "biufcUS":
+    if y is None or sparse.issparse(y):
+        return
+    if hasattr(y, "isna"):
+        _refuse_missing(np.ravel(y.isna()), y, name)
+    if getattr(getattr(y, "dtype", None), "kind", "O") in "biucUS":
         return
     try:
         labels = np.asarray(y).ravel()
@@ -32,28 +34,32 @@ rows out, or name what is missing by a label of its own.
             labels = np.asarray(y, dtype=object).ravel()
     except (TypeError, ValueError):  # nothing that NumPy takes; scikit-learn says why
         return
-    if kind in "Mm":
-        _refuse_missing(np.isnat(labels), labels, name)
+    if kind in "fMm":
+        _refuse_missing(np.isnan(labels), labels, name)
     if kind in "OUS":
-        _refuse_missing(map(_is_missing, labels), labels, name)
+        _refuse_missing([_is_missing(label) for label in labels], labels, name)
     if kind == "O":
         _refuse_objects(labels, name)
 
 
 def _is_missing(label: Any) -> bool:
     """Whether a label is None, NaN, NaT or the NA of pandas, which compares with nothing."""
+    if isinstance(label, str):
+        return False
     pandas = sys.modules.get("pandas")
     if label is None or (pandas is not None and label is pandas.NA):
         return True
     return np.ndim(label) == 0 and bool(label != label)
 
 
-def _refuse_missing(missing: Iterable[bool], labels: Any, name: str) -> None:
-    row = next((i for i, found in enumerate(missing) if found), None)
-    if row is not None:
+def _refuse_missing(missing: Any, y: Any, name: str) -> None:
+    if np.any(missing):
+        position = int(np.argmax(missing))
+        label = np.asarray(y, dtype=object).ravel()[position]
         raise ValueError(
-            f"Input {name} contains missing labels, the first of them {labels[row]} at position "
-            f"{row}; leave these rows out, or name what is missing by a label of its own."
+            f"Input {name} contains NaN, None or another missing label, the first ({label}) at "
+            f"position {position}; leave these rows out, or name what is missing by a label of "
+            "its own."
         )
 
 

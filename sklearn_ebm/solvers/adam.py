@@ -55,7 +55,8 @@ class Adam(Solver):
         ``"cosine"``: η falls along half a cosine to zero over `max_iter` passes, and that is the
         end. ``"plateau"``: a fifth of η once the objective has not fallen by `tol`, relative, for
         10 passes; the third time is the end. ``"constant"``: the first time is. ``"root"``: it is
-        as well, and step t has the rate η/√(1 + t/100).
+        as well; step t has the rate η/√(1 + t/100), and the answer is a mean of the parameters
+        after all steps, of which late ones count for more.
     beta_1 : float, default=0.9
         β₁ in [0, 1).
     beta_2 : float, default=0.999
