@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+# Where weights are all below, their quotients and the penalty in their unit leave float64.
+SMALLEST = 1e-300
+
 # No count of anything is larger than an index can be.
 MOST = int(np.iinfo(np.intp).max)
 
@@ -108,7 +111,10 @@ def row_weights(
     """One float64 weight for each row; negative, infinite, or all zero ones raise ValueError."""
     if sample_weight is None:
         return np.broadcast_to(np.float64(1.0), n_rows)  # a view of one number
-    weight = np.array(sample_weight, dtype=np.float64)
+    try:
+        weight = np.array(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a number, or one for each row: {error}.") from error
     if weight.ndim == 0:
         weight = np.full(n_rows, float(weight))
     if weight.ndim != 1:
@@ -124,5 +130,10 @@ def row_weights(
     if not weight.any():
         raise ValueError(
             f"Sample weights are all zero: at least one {name} must be a positive number."
+        )
+    if weight.max() < SMALLEST:
+        raise ValueError(
+            f"{name} is at most {weight.max():.2g}, too small to count with; multiply all weights "
+            "by the same large number."
         )
     return weight

@@ -69,7 +69,7 @@ NUMBERS = {
 # No numbers: names of other parts.
 OTHERS = {
     "contrast", "approximation", "activation", "metric", "inference", "schedule", "latent",
-    "covariance", "trunk", "base", "values",
+    "covariance", "trunk", "base", "values", "members",
 }  # fmt: skip
 
 

@@ -125,7 +125,8 @@ class PairwiseLoss(Loss):
         except (TypeError, ValueError, OverflowError):
             table = np.asarray(np.nan)
         if table.ndim == 0:
-            if np.ndim(self.margin) != 0 or not 0 <= as_number(self.margin) < np.inf:
+            of_array = isinstance(self.margin, np.ndarray)
+            if not 0 <= as_number(self.margin.item() if of_array else self.margin) < np.inf:
                 raise ValueError(
                     f"margin={self.margin!r} of {name} must be a finite number that is not "
                     "negative, or a (k, k) array of class-pair margins."
