@@ -23,8 +23,9 @@ def check_labels(y: Any, name: str = "y") -> None:
     """
     if y is None or sparse.issparse(y):
         return
-    if hasattr(y, "isna"):
-        _refuse_missing(np.ravel(y.isna()), y, name)
+    of_pandas = getattr(y, "isna", None)
+    if of_pandas is not None:
+        _refuse_missing(np.ravel(of_pandas()), y, name)
     if getattr(getattr(y, "dtype", None), "kind", "O") in "biucUS":
         return
     try:

@@ -277,7 +277,9 @@ def score_points(
 
 
 def _number(score: Any, scorer: Callable[..., float]) -> float:
-    number = score.item() if np.size(score) == 1 and hasattr(score, "item") else score
+    number = (
+        score.item() if isinstance(score, np.generic | np.ndarray) and score.size == 1 else score
+    )
     if isinstance(number, Real):
         return float(number)
     raise ValueError(
