@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._fitting import counting_rows
+from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._repeated import groups_of_equal_rows, main_answers
-from sklearn_ebm._validation import row_weights
+from sklearn_ebm._validation import row_weights, share
 
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
     """Return the number of each label's class; raise ValueError where there is another label."""
-    kinds = {array.dtype.kind in "US" for array in (y, classes) if array.dtype.kind != "O"}
+    kinds = {_kind(array) for array in (y, classes) if array.dtype.kind != "O"}
     answer, unknown = np.zeros(len(y), dtype=np.intp), np.ones(len(y), dtype=bool)
     with suppress(TypeError):  # labels of another kind do not compare
         if len(kinds) < 2:
@@ -33,6 +33,12 @@ def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
     return answer
 
 
+def _kind(labels: Array) -> str:
+    """Text, a number, a date or a duration: NumPy compares some that are of two kinds."""
+    kind = labels.dtype.kind
+    return "number" if kind in "biuf" else "text" if kind in "US" else kind
+
+
 def given_rows(
     estimator: Any, X: Any, y: Any, sample_weight: Any, of_class: Array, classes: Array
 ) -> Rows | None:
@@ -44,6 +50,7 @@ def given_rows(
         return None
     if X is None or y is None:
         raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
+    check_labels(y, "y_val")
     try:
         X, y = validate_data(
             estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
@@ -60,9 +67,7 @@ def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Ro
 
     Equal rows stay together. Where that leaves too few to choose from, each is on its own.
     """
-    if not (isinstance(fraction, Real) and 0 < float(fraction) < 1):
-        raise ValueError(f"validation_fraction={fraction!r} must be a number between 0 and 1.")
-    fraction = float(fraction)
+    fraction = share("validation_fraction", fraction)
     present = np.unique(rows.answer)
     unit = groups_of_equal_rows(rows.X)
     answer = main_answers(unit, rows.answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -26,6 +27,10 @@ from sklearn_ebm.solvers import SOLVERS, Result, Solver
 # A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
 # does not pay; above, half of X is too much to ask.
 TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
+
+# The first steps of a stream, where the user names no solver for mini-batches: of energies linear
+# in what they learn, which have one minimum, and of all others.
+LINEAR_STREAM_RATE, STREAM_RATE = 0.1, 0.03
 
 # Weights within this factor of their mean are safe in float32.
 TWIN_WEIGHTS = 1e12
@@ -254,16 +259,18 @@ def learn_part(
         stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
     energy, params, memory, unit, seen, parts = stream
     energy = energy.resumed()
-    if solver is None or not (solver.stochastic or solver.online):
-        solver = SOLVERS["averaged" if loss.online else "adam"]()
     total = seen + float(weight.sum())
     # A solver divides the penalty by the number of rows in this part.
     penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) * len(weight) / total
     represent, inner = energy.factored() or (None, energy)
+    if solver is not None and (solver.stochastic or solver.online):
+        solver = solver.of_streams()
+    else:
+        solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
     rows = _represented(X, represent)
     objective = Objective(inner, loss, rows, y, weight / unit, n_answers, penalty)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-        result = solver.of_streams().minimize(
+        result = solver.minimize(
             objective, objective.layout.pack(params), tol=tol, max_iter=1, rng=rng, memory=memory
         )
     if not (np.isfinite(result.w).all() and np.isfinite(result.value)):
@@ -271,6 +278,19 @@ def learn_part(
     found = objective.layout.unpack(result.w)
     params = {name: part.astype(X.dtype) for name, part in found.items()}
     return Stream(energy, params, result.memory, unit, total, parts + 1)
+
+
+def _steps_of_streams(energy: Energy, n_rows: int) -> Solver:
+    """Return Adam for a part of a stream, where the user names no solver for mini-batches.
+
+    A part of n rows makes √n steps on √n rows each: steps of a fixed number of rows would be too
+    few in small parts and too many in large ones. They are long at first, so that a short stream
+    gets anywhere, and shorter with the root of their number, so that a long one comes to rest.
+    """
+    rate = LINEAR_STREAM_RATE if energy.linear else STREAM_RATE
+    return SOLVERS["adam"](
+        learning_rate=rate, batch_size=math.ceil(math.sqrt(n_rows)), schedule="root"
+    )
 
 
 def _penalty(energy: Energy, n_answers: int, C: float) -> float:

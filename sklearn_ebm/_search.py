@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -287,9 +288,20 @@ def score_points(
             path = grid.paths[point.path]
             model = _fold_model(path.parts, point.params, fit.learned, data, betas[p])
             model.remember(X, fit.energies)
-            scores[p, f] = scorer(model, X, y, **keywords)
+            scores[p, f] = _number(scorer(model, X, y, **keywords), scorer)
             seconds[p, f] = time.perf_counter() - began
     return scores, seconds
+
+
+def _number(score: Any, scorer: Callable[..., float]) -> float:
+    number = (
+        score.item() if isinstance(score, np.generic | np.ndarray) and score.size == 1 else score
+    )
+    if isinstance(number, Real):
+        return float(number)
+    raise ValueError(
+        f"scoring must return a number, but {scorer!r} returned {score!r} ({type(score).__name__})."
+    )
 
 
 def results_table(
@@ -308,14 +320,32 @@ def results_table(
     table["fitted_beta"] = np.array(betas)
     for f in range(scores.shape[1]):
         table[f"split{f}_test_score"] = scores[:, f]
-    mean = scores.mean(axis=1)
-    table["mean_test_score"], table["std_test_score"] = mean, scores.std(axis=1)
-    # A score that is not a number counts as the worst.
-    worst = np.nanmin(mean) - 1 if not np.isnan(mean).all() else 0.0
-    table["rank_test_score"] = rankdata(-np.where(np.isnan(mean), worst, mean), "min").astype(
-        np.int32
-    )
+    with np.errstate(invalid="ignore"):  # of infinite scores
+        mean, spread = scores.mean(axis=1), scores.std(axis=1)
+    table["mean_test_score"], table["std_test_score"] = mean, spread
+    table["rank_test_score"] = _ranks(mean)
     return table
+
+
+def _ranks(mean: Array) -> npt.NDArray[np.int32]:
+    """Return ranks of mean scores, 1 the best; all that are not finite share the last one.
+
+    Warns of these as ``GridSearchCV`` does; where no score is finite, nothing can be chosen.
+    """
+    finite = np.isfinite(mean)
+    if not finite.any():
+        raise ValueError(
+            f"No point of the grid has a finite score ({mean[0]} is the first), so none is the "
+            "best; use another scoring, or folds that it suits."
+        )
+    if not finite.all():
+        warnings.warn(
+            f"One or more of the test scores are non-finite: {mean}; these points are not chosen.",
+            UserWarning,
+            stacklevel=5,
+        )
+    comparable = np.where(finite, mean, mean[finite].min() - 1)
+    return rankdata(-comparable, "min").astype(np.int32)
 
 
 def _column(values: list[Any]) -> np.ma.MaskedArray[Any, Any]:

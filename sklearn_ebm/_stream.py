@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._fitting import counting_rows, with_class_weight
 from sklearn_ebm._held_out import known_answers
+from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import row_weights
@@ -23,6 +24,7 @@ def stream_classes(classes: Any, before: Array | None) -> Array:
                 "classes must be passed on the first call to partial_fit: all labels of the stream."
             )
         return before
+    check_labels(classes, "classes")
     found = unique_labels(classes)
     if before is not None and not np.array_equal(found, before):
         raise ValueError(
@@ -47,6 +49,7 @@ def stream_rows(
     first: bool,
 ) -> Rows:
     """Validated rows of positive weight; they need not hold every class."""
+    check_labels(y)
     X, y = validate_data(
         estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first
     )

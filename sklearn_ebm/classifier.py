@@ -19,6 +19,7 @@ from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
     TakesParts,
     by_class,
+    checked_settings,
     class_weights,
     encode,
     generator_and_seed,
@@ -34,9 +35,6 @@ from sklearn_ebm._repeated import groups_of_equal_rows
 from sklearn_ebm._stream import stream_classes, stream_rows
 from sklearn_ebm._temperature import choose_beta, fit_beta, learnt_at, warn_of_no_votes
 from sklearn_ebm._validation import (
-    optional_positive_integer,
-    positive_integer,
-    positive_number,
     row_weights,
 )
 from sklearn_ebm._watch import INTERRUPTED, Watch
@@ -310,12 +308,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         watched: bool = False,
     ) -> tuple[Learned, Rows]:
         """Learn and store; with ``beta``, the β of the probabilities was chosen elsewhere."""
+        settings = checked_settings(self, "C", "tol", "max_iter")
         energy, loss, solver = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings = self._settings()
-        positive_integer("n_iter_no_change", self.n_iter_no_change)
         known_features = getattr(self, "n_features_in_", None)
         X, y, classes, answer = encode(self, X, y)
         loss.validate(len(classes))
@@ -420,10 +417,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     ) -> EBMClassifier:
         """One pass over a part of the data, from where the parts before it, or `fit`, ended.
 
-        For streams and for data larger than memory. Steps are taken on mini-batches by the solver,
-        if that is one for mini-batches, else by ``Adam(schedule="constant")``, and row by row for
-        the perceptron. Features should be of similar size (``StandardScaler``). Landmarks of a
-        kernel and first prototypes are those of the first part.
+        For streams and for data larger than memory. A solver object for mini-batches takes the
+        steps, at a constant rate. Else it is Adam, with √n steps on √n rows each in a part of n
+        rows, which grow shorter with the root of their number over all parts; for the perceptron,
+        it is a pass row by row. Features should be of similar size (``StandardScaler``). Landmarks
+        of a kernel and first prototypes are those of the first part.
 
         Parameters
         ----------
@@ -452,11 +450,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         return self
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
+        settings = checked_settings(self, "C", "tol")
         energy, loss, solver = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings, first = self._settings(), "params_" not in vars(self)
+        first = "params_" not in vars(self)
         self._refuse_what_needs_all_rows()
         known = stream_classes(classes, None if first else self.classes_)
         loss.validate(len(known))
@@ -471,8 +470,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             )
         seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
         stream = learn_part(
-            energy, loss, solver, *rows, n_answers=len(known), stream=before,
-            C=settings["C"], tol=settings["tol"], rng=np.random.RandomState((seed + parts) % 2**31),
+            energy, loss, None if isinstance(self.solver, str) else solver, *rows,
+            n_answers=len(known), stream=before,
+            rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
         self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))
         for name in ("loss_curve_", "validation_loss_curve_"):
@@ -486,7 +486,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             ("beta", "auto", "pass a number"),
             ("early_stopping", True, "use early_stopping=False"),
         ):
-            if isinstance(getattr(self, name), type(value)) and getattr(self, name) == value:
+            given = getattr(self, name)
+            if isinstance(given, str | bool | np.bool_) and given == value:
                 raise ValueError(
                     f"partial_fit sees a part of the rows only, but {name}={value!r} needs all of "
                     f"them; {way_out}."
@@ -503,13 +504,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             self.energy_, self.params_, self._solver_memory, self._weight_unit, self._weight_seen,
             self._parts_seen,
         )  # fmt: skip
-
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "C": positive_number("C", self.C, infinite=True),
-            "tol": positive_number("tol", self.tol),
-            "max_iter": optional_positive_integer("max_iter", self.max_iter),
-        }
 
     def _start(self, energy: Energy, same_width: bool, classes: Array) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and it fits."""

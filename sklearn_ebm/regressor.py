@@ -29,15 +29,17 @@ from sklearn_ebm._densities.transforms import (
     transformed,
 )
 from sklearn_ebm._densities.widths import likeliest_beta
-from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
+from sklearn_ebm._fitting import (
+    TakesParts,
+    checked_settings,
+    generator_and_seed,
+    unchanged_if_it_fails,
+)
 from sklearn_ebm._learning import Start
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import (
-    optional_positive_integer,
-    positive_integer,
-    positive_number,
     row_weights,
 )
 from sklearn_ebm._watch import INTERRUPTED, Watch
@@ -327,11 +329,11 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     def _watched_fit(
         self, X: Any, y: Any, sample_weight: Any, validation: Any
     ) -> LatentEBMRegressor:
+        settings = self._settings()
         parts = resolve_density_parts(
             self.energy, self.loss, self.inference, self.negatives, self.solver,
             n_latents=self.n_latents, margin=self.margin, beta=self.beta,
         )  # fmt: skip
-        settings = self._settings()
         known_features = getattr(self, "n_features_in_", None)
         given_y = y
         _refuse_sparse("y", y)
@@ -388,23 +390,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 f"calibration={self.calibration!r} is not known. Known: None, 'conformal'."
             )
         refuse_unknown(self.y_transform)
-        positive_integer("n_iter_no_change", self.n_iter_no_change)
-        fraction = positive_number("validation_fraction", self.validation_fraction)
-        if fraction >= 1:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction!r} must be a number between 0 and "
-                "1."
-            )
-        return {
-            "C": positive_number("C", self.C, infinite=True),
-            "tol": positive_number("tol", self.tol),
-            "max_iter": optional_positive_integer("max_iter", self.max_iter),
-            "time_budget": (
-                None
-                if self.time_budget is None
-                else positive_number("time_budget", self.time_budget)
-            ),
-        }
+        return checked_settings(self, "C", "tol", "max_iter", "time_budget")
 
     def _given_rows(self, given: tuple[Any, Any, Any], n_outputs: int) -> Answers | None:
         """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""

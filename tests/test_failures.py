@@ -84,7 +84,8 @@ BAD = {
         r"y should be a 1d array, got.*\(12, 3\)",
     ),
     "y of mixed types": (
-        {}, {"y": np.array(["a", 1] * 6, dtype=object)}, (TypeError, ValueError), ".",
+        {}, {"y": np.array(["a", 1] * 6, dtype=object)}, ValueError,
+        "The labels of y are of several types, int and str, which have no order; make them text",
     ),
     # weights
     "all weights zero": (
@@ -107,6 +108,13 @@ BAD = {
         {}, {"sample_weight": np.ones(11)}, ValueError,
         r"sample_weight.shape == \(11,\), expected \(12,\): one weight for each row.$",
     ),
+    "weights in a dict": (
+        {}, {"sample_weight": {0: 1.0}}, ValueError, "sample_weight must be a number, or one for",
+    ),
+    "weights that vanish": (
+        {}, {"sample_weight": np.full(12, 5e-324)}, ValueError,
+        "sample_weight is at most 4.9e-324, too small to count with; multiply all weights by",
+    ),
     "weights in two columns": (
         {}, {"sample_weight": np.ones((12, 2))}, ValueError, "Sample weights must be 1D",
     ),
@@ -115,7 +123,7 @@ BAD = {
     ),
     "class_weight of a class that is not there": (
         {"class_weight": {"z": 2.0}}, {}, ValueError,
-        "The classes, .'a', 'b', 'c'., are not in class_weight",
+        "The classes, .'a', 'b', 'c'., are not in class_weight, which names 'z' instead",
     ),
     "class_weight misspelt": (
         {"class_weight": "balance"}, {}, ValueError, "class_weight.*balanced",
@@ -263,7 +271,7 @@ BAD = {
         "loss 'hinge' cannot be trained by solver 'averaged'.*use solver='auto'.$",
     ),
     "random_state as text": (
-        {"random_state": "seed"}, {}, ValueError, "'seed' cannot be used to seed",
+        {"random_state": "seed"}, {}, ValueError, "random_state='seed' must be None",
     ),
 }  # fmt: skip
 

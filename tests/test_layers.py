@@ -28,6 +28,7 @@ LAYERS = (
     ("_learning", "_temperature"),
     ("_callbacks",),
     ("_collapse",),
+    ("_labels",),
     ("_fitting", "_answers"),
     ("_densities",),
     ("checks",),

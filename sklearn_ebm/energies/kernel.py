@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn_ebm._arrays import column_moments
 from sklearn_ebm._params import Array, Index, Params, Shapes
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._validation import as_number, positive_integer, switch
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel_features import FourierFeatures, KernelFeatures, NystroemFeatures
@@ -127,9 +126,9 @@ class Kernel(Energy):
 
     def _validate(self) -> None:
         positive_integer("n_components", self.n_components)
+        switch("fit_intercept", self.fit_intercept, of="Kernel")
         gamma = self.gamma
-        positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
-        if gamma != "scale" and not positive:
+        if gamma != "scale" and not 0 < as_number(gamma) < np.inf:
             raise ValueError(f"gamma={gamma!r} must be a positive finite number or 'scale'.")
         if self.approximation not in APPROXIMATIONS:
             raise ValueError(unknown_name("approximation", self.approximation, APPROXIMATIONS))

@@ -12,6 +12,7 @@ from sklearn_ebm._arrays import column_norms
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._validation import switch
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.standardized import Standardized
 from sklearn_ebm.energies.steps import as_in, column_sums, floating
@@ -74,6 +75,7 @@ class Linear(Energy):
         rng: np.random.RandomState,
     ) -> Params:
         """All zero: every answer fits every x equally well."""
+        switch("fit_intercept", self.fit_intercept, of="Linear")
         shapes = self.shapes(X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 

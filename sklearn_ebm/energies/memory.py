@@ -11,7 +11,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._threads import Workers
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._validation import positive_integer, positive_number, share
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.cells import points_of
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
@@ -211,7 +211,10 @@ class Memory(BankEnergy):
                 "values='residuals' of Memory needs a location: pass base='auto', or values='auto'."
             )
         positive_number("cell", self.cell, of="Memory")
-        pairs = np.asarray(self.bandwidths, dtype=np.float64)
+        try:
+            pairs = np.asarray(self.bandwidths, dtype=np.float64)
+        except (TypeError, ValueError):
+            pairs = np.empty(0)
         if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
             raise ValueError(
                 f"bandwidths={self.bandwidths!r} of Memory must be pairs (c, c0), at least one."
@@ -221,8 +224,7 @@ class Memory(BankEnergy):
                 f"bandwidths={self.bandwidths!r} of Memory must be finite and not negative, and "
                 "c and c0 not both 0."
             )
-        if not 0 <= self.dropped < 1:
-            raise ValueError(f"dropped={self.dropped!r} of Memory must be at least 0 and below 1.")
+        share("dropped", self.dropped, of="Memory", zero=True)
 
     def width(self, n_features: int, n_answers: int) -> int:
         """Return how many numbers of each row inference needs; blocks keep them few."""

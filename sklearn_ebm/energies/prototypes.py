@@ -13,7 +13,7 @@ from sklearn_ebm._arrays import blocks_of
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._validation import positive_integer, positive_number, switch
 from sklearn_ebm.energies.anchors import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.metrics import METRICS, Metric
@@ -174,8 +174,7 @@ class Prototypes(Energy):
     def _refuse_settings(self) -> None:
         positive_integer("n_prototypes", self.n_prototypes, of="Prototypes")
         positive_number("beta", self.beta, of="Prototypes")
-        if not isinstance(self.shared, bool | np.bool_):
-            raise ValueError(f"shared={self.shared!r} of Prototypes must be True or False.")
+        switch("shared", self.shared, of="Prototypes")
         for kind, name, known in (
             ("metric", self.metric, METRICS.names),
             ("inference", self.inference, INFERENCES.names),

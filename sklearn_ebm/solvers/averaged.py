@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn_ebm._arrays import correct_mask
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
+from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
 
 # Energies are computed for this many rows ahead of a mistake.
@@ -68,6 +69,7 @@ class Averaged(Solver):
         memory: object = None,
     ) -> Result:
         """Pass over the rows from `start`; see `Solver`."""
+        positive_integer("patience", self.patience, of="Averaged")
         n_rows = len(objective.y)
         # A search that goes on does so from the last w, not from the average that it returned.
         w, lag, seen = memory if isinstance(memory, Steps) else Steps(start, 0 * start, 0.0)
