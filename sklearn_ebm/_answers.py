@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._arrays import blocks_of, take_rows
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._threads import Workers
+from sklearn_ebm._validation import checked_rows
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.inference import SoftMinimum
 
@@ -205,9 +206,7 @@ class Answers:
                 )
 
     def _validated(self, X: Any, **checks: Any) -> Any:
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False, **checks
-        )
+        return checked_rows(self, X, reset=False, **checks)
 
     def _of_valid(
         self,

@@ -12,14 +12,13 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._documented import HoldsDocumented
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._suitability import refuse_unsuitable
-from sklearn_ebm._validation import positive_number, row_weights
+from sklearn_ebm._validation import checked_rows, positive_number, row_weights
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Solver
@@ -177,9 +176,7 @@ def learns_at_beta(loss: Any) -> bool:
 
 def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
     """Validated features and labels, the classes, and the number of each row's class."""
-    X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
-    )
+    X, y = checked_rows(estimator, X, y, multi_output=False)
     classes, answer = classes_and_answers(y)
     # Whole numbers are classes: they are not sorted once more to find that out, unless there are
     # so many that scikit-learn has a warning.

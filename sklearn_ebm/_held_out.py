@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._fitting import counting_rows
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
-from sklearn_ebm._validation import row_weights
+from sklearn_ebm._validation import checked_rows, row_weights
 
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
@@ -44,9 +43,7 @@ def given_rows(
     if X is None or y is None:
         raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
     try:
-        X, y = validate_data(
-            estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        X, y = checked_rows(estimator, X, y, reset=False)
     except ValueError as error:
         raise ValueError(f"X_val and y_val cannot be used: {error}") from error
     answer = known_answers(y, classes, "y_val")

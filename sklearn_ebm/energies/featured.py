@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import clone
 
+from sklearn_ebm._arrays import canonical_rows
 from sklearn_ebm._namespace import namespace_of, numpy_namespace
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
@@ -121,7 +122,7 @@ class Featured(Energy):
         """
         features = self.transformer.transform(X)
         if sparse.issparse(features):
-            return features.tocsr().astype(X.dtype, copy=False)
+            return canonical_rows(features).astype(X.dtype, copy=False)
         xp = namespace_of(X)
         if xp is numpy_namespace:
             return np.asarray(features, dtype=X.dtype)
