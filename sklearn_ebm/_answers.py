@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm._arrays import blocks_of, take_rows
+from sklearn_ebm._arrays import blocks_of, none_but, take_rows
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._validation import checked_rows
@@ -31,6 +32,9 @@ class Answers:
     beta_: float
     energy_: Energy
     params_: Params
+    # The classes that rows of positive weight had, (k,); None where all had some. The energy of the
+    # others is infinite: they are never predicted.
+    _seen: npt.NDArray[np.bool_] | None = None
 
     def _model(self) -> Answers:
         """The estimator whose energies answer."""
@@ -42,7 +46,7 @@ class Answers:
         return len(self._model().classes_)
 
     def energies(self, X: Any) -> Array:
-        """F(x, y) for every class; low is good.
+        """F(x, y) for every class; low is good, and infinite for a class that had no rows.
 
         Parameters
         ----------
@@ -91,6 +95,8 @@ class Answers:
     def decision_function(self, X: Any) -> Array:
         """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
 
+        Where an energy is infinite, because the class had no rows, it is the largest float.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
@@ -99,11 +105,17 @@ class Answers:
         -------
         ndarray of shape (n, k), or (n,) for two classes
         """
-        if self._width == 2:
-            return self._model()._of_energies(
-                X, lambda energies: energies[:, 0] - energies[:, 1], None, differences=True
-            )
-        return self._model()._of_energies(X, np.negative, self._width)
+        model, of_two = self._model(), self._width == 2
+
+        def decisions(energies: Array) -> Array:
+            found = energies[:, 0] - energies[:, 1] if of_two else np.negative(energies)
+            if model._seen is None:
+                return found
+            # Those who rank or calibrate decisions refuse infinite ones.
+            largest = np.finfo(found.dtype).max
+            return np.clip(found, -largest, largest)
+
+        return model._of_energies(X, decisions, None if of_two else self._width, differences=of_two)
 
     def predict(self, X: Any) -> Array:
         """The class of lowest energy.
@@ -116,10 +128,13 @@ class Answers:
         -------
         ndarray of shape (n,)
         """
-        best = self._model()._of_energies(
-            X, lambda energies: energies.argmin(axis=1), None, np.intp, differences=True
+        model = self._model()
+        # Not among all energies: where those of the others overflow, one without rows would tie.
+        seen = slice(None) if model._seen is None else model._seen
+        best = model._of_energies(
+            X, lambda energies: energies[:, seen].argmin(axis=1), None, np.intp, differences=True
         )
-        return self._model().classes_[best]
+        return model.classes_[seen][best]
 
     def predict_proba(self, X: Any) -> Array:
         """Gibbs probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
@@ -138,6 +153,8 @@ class Answers:
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithm of the Gibbs probabilities, finite where they underflow.
+
+        Of a class that had no rows it is −∞.
 
         Parameters
         ----------
@@ -230,7 +247,7 @@ class Answers:
                     energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
                     energies[:, 1] = of_two(self.params_, block)
                 finite = bool(np.isfinite(energies.sum()))
-                result[rows] = function(energies)
+                result[rows] = function(none_but(self._seen, energies))
             return finite
 
         passing = max(self.energy_.width(X.shape[1], self._width), self._width)

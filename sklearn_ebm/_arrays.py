@@ -170,6 +170,17 @@ def take_rows(X: Any, rows: slice) -> Any:
     return X[rows, ...]
 
 
+def none_but(seen: npt.NDArray[np.bool_] | None, energies: Any) -> Any:
+    """Energies (n, k) in which all answers but those that were seen, (k,), are infinite.
+
+    Examples
+    --------
+    >>> none_but(np.array([True, False]), np.array([[1.0, -3.0]]))
+    array([[ 1., inf]])
+    """
+    return energies if seen is None or seen.all() else np.where(seen, energies, np.inf)
+
+
 def scaled_rows(X: Any, origin: Any, scale: Any) -> npt.NDArray[np.float64]:
     """(X − origin) scale of dense rows, in float64.
 

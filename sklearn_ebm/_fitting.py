@@ -253,15 +253,13 @@ def _balanced_with(weight: Array) -> dict[str, Array]:
 
 
 def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str = "y") -> Rows:
-    """Rows of positive weight, of two classes or more; raise ValueError where there is one."""
-    rows = counting_rows(X, answer, weight)
-    answer = rows.answer
+    """Rows of positive weight; raise ValueError where all rows, of any weight, are of one class."""
     if (answer == answer[0]).all():
         raise ValueError(
-            f"{what} holds one class only, {classes.tolist()[answer[0]]!r} (rows of weight zero do "
-            "not count); a classifier needs rows of at least two classes."
+            f"{what} holds one class only, {classes.tolist()[answer[0]]!r}; a classifier needs "
+            "rows of at least two classes."
         )
-    return rows
+    return counting_rows(X, answer, weight)
 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:

@@ -36,7 +36,8 @@ def given_rows(
 ) -> Rows | None:
     """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``.
 
-    Their weights are multiplied with those of their classes in the fit, `of_class` (k,).
+    Their weights are multiplied with those of their classes in the fit, `of_class` (k,), which are
+    zero for classes that are not learnt.
     """
     if X is None and y is None and sample_weight is None:
         return None
@@ -48,6 +49,11 @@ def given_rows(
         raise ValueError(f"X_val and y_val cannot be used: {error}") from error
     answer = known_answers(y, classes, "y_val")
     weight = row_weights(sample_weight, len(y), "sample_weight_val") * of_class[answer]
+    if not weight.any():
+        raise ValueError(
+            "X_val and y_val hold no row of a class that is learnt: the rows of their classes have "
+            "weight zero; pass rows of other classes, or none."
+        )
     return counting_rows(X, answer, weight)
 
 

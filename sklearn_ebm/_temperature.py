@@ -41,10 +41,15 @@ def fit_beta(energies: Array, y: npt.NDArray[np.intp], weight: npt.NDArray[np.fl
     The search is over log β and stays within four powers of ten of the inverse spread of the
     energies, so that separable data do not send β to infinity.
     """
-    energies = energies.astype(np.float64)
+    votes = np.isfinite(energies[np.arange(len(y)), y])  # the right answer was learnt
+    energies, y, weight = energies[votes].astype(np.float64), y[votes], weight[votes]
+    possible = np.isfinite(energies)
+    if not possible.any():
+        return 1.0
     correct = correct_mask(y, energies.shape[1])
-    spread = float(np.sqrt(np.average(np.var(energies, axis=1), weights=weight)))
-    if spread <= 1e-12 * float(np.abs(energies).max()):
+    variance = np.var(energies, axis=1, where=possible)
+    spread = float(np.sqrt(np.average(variance, weights=weight)))
+    if spread <= 1e-12 * float(np.abs(energies, where=possible, out=np.zeros_like(energies)).max()):
         return 1.0  # flat: every β gives the same probabilities
 
     def log_loss(log_beta: float) -> float:

@@ -27,7 +27,7 @@ from sklearn_ebm._fitting import (
     used_rows,
 )
 from sklearn_ebm._held_out import given_rows, split_rows
-from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part
+from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part, seen_answers
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._stream import stream_classes, stream_rows
@@ -320,8 +320,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         if self.class_weight is not None:
             weight = by_class(weight, of_class, answer)
         rows = used_rows(X, answer, weight, classes)
+        seen = seen_answers(rows.answer, len(classes))
         rng, seed = generator_and_seed(self.random_state)
-        held_out = given_rows(self, *validation, of_class, classes)
+        held_out = given_rows(self, *validation, of_class * seen, classes)
         if self.early_stopping and held_out is None:
             rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
         start = self._start(energy, known_features == X.shape[1], classes)
@@ -339,7 +340,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
-            return self._state(loss, stream, classes, beta, asked)
+            return self._state(loss, stream, classes, seen, beta, asked)
 
         if watched:
             task = FitTask(self, X, y, sample_weight, state)
@@ -383,6 +384,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         """
         if not isinstance(self.beta, str):
             return float(self.beta)
+        if learned.seen.sum() == 1:
+            return 1.0  # there is nothing to be in doubt about
         if held_out is not None:
             return fit_beta(learned.energies(held_out.X), held_out.answer, held_out.weight)
         limit = {"max_iter": max(learned.n_iter, 1)} if learned.stopped else {}
@@ -457,7 +460,10 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             energy, loss, solver, *rows, n_answers=len(known), stream=before,
             C=settings["C"], tol=settings["tol"], rng=np.random.RandomState((seed + parts) % 2**31),
         )  # fmt: skip
-        self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))
+        seen = seen_answers(rows.answer, len(known))
+        if not first:
+            seen |= True if self._seen is None else self._seen
+        self.__dict__.update(self._state(loss, stream, known, seen, float(self.beta), repr(energy)))
         for name in ("loss_curve_", "validation_loss_curve_"):
             self.__dict__.pop(name, None)
         self.gap_: float | None = None
@@ -512,13 +518,14 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         return Start(self.energy_, self.params_)
 
     def _state(
-        self, loss: Loss, stream: Stream, classes: Array, beta: float, asked: str
+        self, loss: Loss, stream: Stream, classes: Array, seen: Array, beta: float, asked: str
     ) -> dict[str, Any]:
         """The attributes that answers come from, and those that another fit may go on from."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
+            "_seen": None if seen.all() else seen,
             "_solver_memory": stream.memory, "_weight_unit": stream.unit,
             "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
@@ -554,7 +561,15 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         )
 
     def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:
-        if collapsed(lambda some: self._energies(rows.X[some]), *rows[1:], len(self.classes_)):
+        seen = seen_answers(rows.answer, len(self.classes_))
+        of_seen = np.cumsum(seen) - 1
+
+        def energies(some: slice) -> Array:
+            of_all = self._energies(rows.X[some])
+            return of_all if self._seen is None else of_all[:, seen]
+
+        n_seen = int(seen.sum())
+        if n_seen > 1 and collapsed(energies, of_seen[rows.answer], rows.weight, n_seen):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
                 "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",
