@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._arrays import blocks_of, none_but, take_rows
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._threads import Workers
 from sklearn_ebm._validation import checked_rows
-from sklearn_ebm.energies import Energy
+from sklearn_ebm.energies import ENERGIES, Energy
+from sklearn_ebm.energies.base import dense
 from sklearn_ebm.inference import SoftMinimum
 
 # Products of this many numbers and more are shared out among threads.
 WORTH_THREADS = 2_000_000
+
+
+def _has_coef(estimator: Any) -> bool:
+    """Whether the energy shows a ``coef_``, now or once it is learnt."""
+    energy = getattr(estimator, "energy_", None) or ENERGIES.resolve(estimator.energy)
+    return energy.coefficients
 
 
 class Answers:
@@ -40,6 +48,11 @@ class Answers:
         """The estimator whose energies answer."""
         check_is_fitted(self)
         return self
+
+    @property
+    def _params(self) -> Params:
+        """`params_`, with what users wrote into the attributes that show them."""
+        return self.energy_.written(self.params_, vars(self), len(self.classes_))
 
     @property
     def _width(self) -> int:
@@ -172,6 +185,36 @@ class Answers:
 
         return self._model()._of_energies(X, log_probability, self._width)
 
+    @available_if(_has_coef)
+    def sparsify(self) -> Self:
+        """Turn ``coef_`` into a sparse matrix, which takes less space where most of it is zero.
+
+        Answers stay as they are; a call of `predict` and the like makes it dense for a while.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        model = self._model()
+        for where, name in ((vars(model), "coef_"), (model.params_, "coef")):
+            where[name] = sparse.csr_matrix(where[name])
+        return self
+
+    @available_if(_has_coef)
+    def densify(self) -> Self:
+        """Turn ``coef_`` back into an array.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        model = self._model()
+        for where, name in ((vars(model), "coef_"), (model.params_, "coef")):
+            where[name] = dense(where[name])
+        return self
+
     def _of_energies(
         self,
         X: Any,
@@ -208,9 +251,10 @@ class Answers:
 
         Energies linear in x are infinite where they should be: a class may win by that.
         """
+        params = self._params
         for rows in blocks_of(X, self._width):
             with np.errstate(over="ignore", invalid="ignore"):
-                energies = self.energy_.linearize(self.params_, take_rows(X, rows)).energies
+                energies = self.energy_.linearize(params, take_rows(X, rows)).energies
             found = result[rows].reshape(len(energies), -1)
             lost = np.isnan(energies).any(axis=1) | np.isnan(found).any(axis=1)
             if not self.energy_.linear:
@@ -233,7 +277,8 @@ class Answers:
         dtype: Any = None,
         differences: bool = False,
     ) -> tuple[Array, bool]:
-        kind = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
+        params = self._params
+        kind = np.result_type(X.dtype, *(value.dtype for value in params.values()))
         shape = (X.shape[0],) if width is None else (X.shape[0], width)
         result = np.empty(shape, dtype=dtype or kind)
         of_two = self.energy_.difference if differences and self._width == 2 else None
@@ -242,10 +287,10 @@ class Answers:
             block = take_rows(X, rows)
             with np.errstate(over="ignore", invalid="ignore"):
                 if of_two is None:
-                    energies = self.energy_.linearize(self.params_, block).energies
+                    energies = self.energy_.linearize(params, block).energies
                 else:
                     energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
-                    energies[:, 1] = of_two(self.params_, block)
+                    energies[:, 1] = of_two(params, block)
                 finite = bool(np.isfinite(energies.sum()))
                 result[rows] = function(none_but(self._seen, energies))
             return finite

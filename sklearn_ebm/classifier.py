@@ -127,10 +127,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
-        The labels, sorted.
+        The labels, sorted. A class whose rows all have weight zero is among them, but is not learnt
+        and never predicted: its energy is infinite.
     coef_ : ndarray of shape (1, d) or (k, d)
         Coefficients of a linear energy with scikit-learn's signs: −dF/dx, for two classes the
-        difference.
+        difference. What is written into this attribute, or the next three, is what predicts, and
+        what a warm start or `partial_fit` goes on from.
     intercept_ : ndarray of shape (1,) or (k,)
         Intercepts, likewise.
     prototypes_ : ndarray of shape (k, m, d)
@@ -138,7 +140,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     metric_ : ndarray of shape (d,) or (d, d)
         The metric A of such an energy, where it is learnt.
     params_ : dict of str to ndarray
-        All parameters of the energy, one vector for each class also when there are two.
+        All parameters of the energy as they were learnt, one vector for each class also when there
+        are two.
     beta_ : float
         The β of the probabilities.
     gap_ : float or None
@@ -196,6 +199,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     """
 
     _asked_energy: str
+    _shown: tuple[str, ...] = ()
     _solver_memory: object
     _weight_unit: float
     _weight_seen: float
@@ -261,9 +265,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         y : array-like of shape (n,)
             Labels of any type, of at least two classes.
         sample_weight : array-like of shape (n,), default=None
-            Weights ≥ 0; 0 is the same as leaving the row out.
+            Weights ≥ 0; 0 is the same as leaving the row out, but for its label, which stays a
+            class.
         X_val : array-like or sparse matrix of shape (m, d), default=None
-            Rows that are not learnt from. Their loss is recorded after each iteration; with
+            Rows that are not learnt from; those of classes that are not learnt do not count. Their
+            loss is recorded after each iteration; with
             ``early_stopping=True`` it decides when to stop, and no other rows are held out. With
             ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,), default=None
@@ -352,6 +358,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             # Held-out rows are rows that the start has seen: where it matters, folds begin anew.
             warm = start if loss.convex and energy.linear else None
             beta = self._chosen_beta(partial(run, start=warm), learned, rows, held_out, rng)
+        for name in self._shown:
+            self.__dict__.pop(name, None)  # the energy before may have shown others
         self.__dict__.update(state(learned.start, beta))
         self._store(learned)
         if watched:
@@ -416,7 +424,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         X : array-like or sparse matrix of shape (n, d)
             Rows.
         y : array-like of shape (n,)
-            Labels; a part need not hold all classes.
+            Labels; a part need not hold all classes. One that no part has held yet is not
+            predicted.
         classes : array-like of shape (k,), default=None
             All labels of the stream; needed in the first call.
         sample_weight : array-like of shape (n,), default=None
@@ -488,10 +497,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"partial_fit goes on with energy {self._asked_energy}, but energy={energy!r} is "
                 "set now; set it back, or start with a new estimator."
             )
+        params = self._params
+        # What a solver remembers may hold parameters of its own: it is of no use to written ones.
+        memory = self._solver_memory if params is self.params_ else None
         return Stream(
-            self.energy_, self.params_, self._solver_memory, self._weight_unit, self._weight_seen,
-            self._parts_seen,
-        )  # fmt: skip
+            self.energy_, params, memory, self._weight_unit, self._weight_seen, self._parts_seen
+        )
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -515,17 +526,17 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 "warm_start=True continues with the parameters of the fit before, but X or the "
                 "energy has another shape now; use warm_start=False for a new start."
             )
-        return Start(self.energy_, self.params_)
+        return Start(self.energy_, self._params)
 
     def _state(
-        self, loss: Loss, stream: Stream, classes: Array, seen: Array, beta: float, asked: str
+        self, loss: Loss, stream: Stream, classes: Array, seen: Any, beta: float, asked: str
     ) -> dict[str, Any]:
         """The attributes that answers come from, and those that another fit may go on from."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
-            "_seen": None if seen.all() else seen,
+            "_shown": tuple(fitted), "_seen": None if seen.all() else seen,
             "_solver_memory": stream.memory, "_weight_unit": stream.unit,
             "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
@@ -89,6 +89,11 @@ class Featured(Energy):
     def threads(self) -> bool:  # type: ignore[override]
         """Whether the energy on the features may be computed in several threads."""
         return self.energy.threads
+
+    @property
+    def coefficients(self) -> bool:  # type: ignore[override]
+        """Whether the energy on the features shows a ``coef_``."""
+        return self.energy.coefficients
 
     @property
     def two_templates(self) -> bool:  # type: ignore[override]
@@ -208,3 +213,7 @@ class Featured(Energy):
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Those of F', in the space of the features."""
         return self.energy.fitted_attributes(params, n_answers)
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Parameters of F' with what users wrote into its attributes."""
+        return self.energy.written(params, fitted, n_answers)

@@ -47,7 +47,7 @@ class Among(Loss):
         """Return a loss among some answers, with the margins of their pairs; itself if all."""
         if seen.all():
             return loss
-        margin = getattr(loss, "margin", None)
+        margin: Any = getattr(loss, "margin", None)
         if np.ndim(margin) == 2:
             loss = clone(loss).set_params(margin=np.asarray(margin)[np.ix_(seen, seen)])
         return cls(loss, seen)
