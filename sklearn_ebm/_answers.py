@@ -185,7 +185,7 @@ class Answers:
 
         return self._model()._of_energies(X, log_probability, self._width)
 
-    @available_if(_has_coef)
+    @available_if(_has_coef)  # type: ignore[untyped-decorator]
     def sparsify(self) -> Self:
         """Turn ``coef_`` into a sparse matrix, which takes less space where most of it is zero.
 
@@ -201,7 +201,7 @@ class Answers:
             where[name] = sparse.csr_matrix(where[name])
         return self
 
-    @available_if(_has_coef)
+    @available_if(_has_coef)  # type: ignore[untyped-decorator]
     def densify(self) -> Self:
         """Turn ``coef_`` back into an array.
 

@@ -166,7 +166,7 @@ class Kernel(Energy):
 class PreparedKernel(Featured):
     """A kernel energy with its features, as `Kernel.prepared` makes it."""
 
-    coefficients = False  # type: ignore[assignment]
+    coefficients = False
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """None: templates of features that were drawn say nothing by themselves.
