@@ -13,7 +13,6 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._documented import HoldsDocumented
 from sklearn_ebm._labels import check_labels
@@ -23,6 +22,7 @@ from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._suitability import refuse_unsuitable
 from sklearn_ebm._validation import (
     as_number,
+    checked_rows,
     loudness,
     n_workers,
     optional_positive_integer,
@@ -218,9 +218,7 @@ def learns_at_beta(loss: Any) -> bool:
 def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
     """Validated features and labels, the classes, and the number of each row's class."""
     check_labels(y)
-    X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
-    )
+    X, y = checked_rows(estimator, X, y, multi_output=False)
     classes, answer = classes_and_answers(y)
     # Whole numbers are classes: they are not sorted once more to find that out, unless there are
     # so many that scikit-learn has a warning.
@@ -340,15 +338,13 @@ def _balanced_with(weight: Array) -> dict[str, Array]:
 
 
 def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str = "y") -> Rows:
-    """Rows of positive weight, of two classes or more; raise ValueError where there is one."""
-    rows = counting_rows(X, answer, weight)
-    answer = rows.answer
+    """Rows of positive weight; raise ValueError where all rows, of any weight, are of one class."""
     if (answer == answer[0]).all():
         raise ValueError(
-            f"{what} holds one class only, {classes.tolist()[answer[0]]!r} (rows of weight zero do "
-            "not count); a classifier needs rows of at least two classes."
+            f"{what} holds one class only, {classes.tolist()[answer[0]]!r}; a classifier needs "
+            "rows of at least two classes."
         )
-    return rows
+    return counting_rows(X, answer, weight)
 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:

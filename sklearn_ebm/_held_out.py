@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._fitting import counting_rows
 from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._repeated import groups_of_equal_rows, main_answers
-from sklearn_ebm._validation import row_weights, share
+from sklearn_ebm._validation import checked_rows, row_weights, share
 
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
@@ -44,7 +43,8 @@ def given_rows(
 ) -> Rows | None:
     """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``.
 
-    Their weights are multiplied with those of their classes in the fit, `of_class` (k,).
+    Their weights are multiplied with those of their classes in the fit, `of_class` (k,), which are
+    zero for classes that are not learnt.
     """
     if X is None and y is None and sample_weight is None:
         return None
@@ -52,13 +52,16 @@ def given_rows(
         raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
     check_labels(y, "y_val")
     try:
-        X, y = validate_data(
-            estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        X, y = checked_rows(estimator, X, y, reset=False)
     except ValueError as error:
         raise ValueError(f"X_val and y_val cannot be used: {error}") from error
     answer = known_answers(y, classes, "y_val")
     weight = row_weights(sample_weight, len(y), "sample_weight_val") * of_class[answer]
+    if not weight.any():
+        raise ValueError(
+            "X_val and y_val hold no row of a class that is learnt: the rows of their classes have "
+            "weight zero; pass rows of other classes, or none."
+        )
     return counting_rows(X, answer, weight)
 
 

@@ -421,5 +421,5 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Resul
 
 def _first_temperature(loss: Loss) -> float:
     """A share of the margin, where the loss has one, else of 1."""
-    margin = float(np.max(loss.get_params().get("margin", 1.0)))
+    margin = float(np.max(getattr(loss, "margin", 1.0)))
     return WARMEST * (margin if margin > 0 else 1.0)

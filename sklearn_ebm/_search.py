@@ -153,7 +153,7 @@ def _fold_model(
     model = _FoldModel(**params)
     model.n_features_in_ = data.X.shape[1]
     stream = Stream(learned.energy, learned.params, None, 1.0, float(len(data.y)), 0)
-    model.__dict__.update(model._state(parts.loss, stream, data.classes, beta, ""))
+    model.__dict__.update(model._state(parts.loss, stream, data.classes, learned.seen, beta, ""))
     return model
 
 

@@ -133,6 +133,8 @@ def fit_beta(
 ) -> float:
     """Return the most probable β of energies that were held out.
 
+    Energies are infinite for answers that were not learnt; rows of such an answer do not vote.
+
     Parameters
     ----------
     energies : ndarray of shape (n, k)
@@ -151,12 +153,16 @@ def fit_beta(
     >>> round(beta, 2)
     1.24
     """
-    used = weight > 0
-    energies, y = energies[used].astype(np.float64), y[used]
-    share = weight[used] / weight.max()
+    votes = (weight > 0) & np.isfinite(energies[np.arange(len(y)), y])
+    if not votes.any():
+        return before
+    energies, y = energies[votes].astype(np.float64), y[votes]
+    share = weight[votes] / weight[votes].max()
     share *= len(share) / share.sum()
-    spread = float(np.sqrt(np.average(np.var(energies, axis=1), weights=share)))
-    if spread <= 1e-12 * float(np.abs(energies).max()):
+    possible = np.isfinite(energies)
+    variance = np.var(energies, axis=1, where=possible)
+    spread = float(np.sqrt(np.average(variance, weights=share)))
+    if spread <= 1e-12 * float(np.abs(energies[possible]).max()):
         return before  # flat: every β gives the same probabilities
     correct = correct_mask(y, energies.shape[1])
 

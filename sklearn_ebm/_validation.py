@@ -7,6 +7,44 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from sklearn.utils.validation import validate_data
+
+from sklearn_ebm._arrays import canonical_rows
+
+
+def checked_rows(estimator: Any, X: Any, y: Any = "no_validation", **checks: Any) -> Any:
+    """Return rows, and labels where there are some, as the classifiers take them; or raise.
+
+    The one entry for rows that users give. float32 stays float32, anything else becomes float64;
+    sparse rows are CSR in their canonical form, and what was given is never changed.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose features are checked, or stored with ``reset=True``.
+    X : array-like or sparse matrix of shape (n, d)
+    y : array-like of shape (n,), optional
+    **checks
+        Further keywords of scikit-learn's ``validate_data``.
+
+    Returns
+    -------
+    X, or X and y
+    """
+    return validate_data(
+        estimator, canonical(X), y, accept_sparse="csr", dtype=[np.float64, np.float32], **checks
+    )
+
+
+def canonical(X: Any) -> Any:
+    """Sparse rows in canonical form, all else as it is.
+
+    Before the numbers change their type: of two entries of a boolean matrix in one place the sum
+    is True, and not 2.
+    """
+    return canonical_rows(X) if sparse.issparse(X) and X.ndim == 2 else X
+
 
 # Where weights are all below, their quotients and the penalty in their unit leave float64.
 SMALLEST = 1e-300

@@ -28,7 +28,7 @@ from sklearn_ebm._fitting import (
     used_rows,
 )
 from sklearn_ebm._held_out import given_rows, split_rows
-from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part
+from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part, seen_answers
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._repeated import groups_of_equal_rows
@@ -127,10 +127,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
-        The labels, sorted.
+        The labels, sorted. A class whose rows all have weight zero is among them, but is not learnt
+        and never predicted: its energy is infinite.
     coef_ : ndarray of shape (1, d) or (k, d)
         Coefficients of a linear energy with scikit-learn's signs: −dF/dx, for two classes the
-        difference.
+        difference. What is written into this attribute, or the next three, is what predicts, and
+        what a warm start or `partial_fit` goes on from.
     intercept_ : ndarray of shape (1,) or (k,)
         Intercepts, likewise.
     prototypes_ : ndarray of shape (k, m, d)
@@ -138,7 +140,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     metric_ : ndarray of shape (d,) or (d, d)
         The metric A of such an energy, where it is learnt.
     params_ : dict of str to ndarray
-        All parameters of the energy, one vector for each class also when there are two.
+        All parameters of the energy as they were learnt, one vector for each class also when there
+        are two.
     beta_ : float
         The β of the probabilities.
     gap_ : float or None
@@ -198,6 +201,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     """
 
     _asked_energy: str
+    _shown: tuple[str, ...] = ()
     _solver_memory: object
     _weight_unit: float
     _weight_seen: float
@@ -263,9 +267,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         y : array-like of shape (n,)
             Labels of any type, of at least two classes.
         sample_weight : array-like of shape (n,), default=None
-            Weights ≥ 0; 0 is the same as leaving the row out.
+            Weights ≥ 0; 0 is the same as leaving the row out, but for its label, which stays a
+            class.
         X_val : array-like or sparse matrix of shape (m, d), default=None
-            Rows that are not learnt from. Their loss is recorded after each iteration; with
+            Rows that are not learnt from; those of classes that are not learnt do not count. Their
+            loss is recorded after each iteration; with
             ``early_stopping=True`` it decides when to stop, and no other rows are held out. With
             ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,), default=None
@@ -321,8 +327,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         if self.class_weight is not None:
             weight = by_class(weight, of_class, answer)
         rows = used_rows(X, answer, weight, classes)
+        seen = seen_answers(rows.answer, len(classes))
         rng, seed = generator_and_seed(self.random_state)
-        held_out = given_rows(self, *validation, of_class, classes)
+        held_out = given_rows(self, *validation, of_class * seen, classes)
         if self.early_stopping and held_out is None:
             rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
         start = self._start(energy, known_features == X.shape[1], classes)
@@ -340,7 +347,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
-            return self._state(loss, stream, classes, beta, asked)
+            return self._state(loss, stream, classes, seen, beta, asked)
 
         if watched:
             task = FitTask(self, X, y, sample_weight, state)
@@ -356,6 +363,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         if beta is None:
             beta = before
             warn_of_no_votes(beta, stacklevel=4 + FRAMES)
+        for name in self._shown:
+            self.__dict__.pop(name, None)  # the energy before may have shown others
         self.__dict__.update(state(learned.start, beta))
         self._store(learned)
         if watched:
@@ -390,6 +399,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         """
         if not isinstance(self.beta, str):
             return float(self.beta)
+        if learned.seen.sum() == 1:
+            return before  # there is nothing to be in doubt about
         if held_out is not None:
             votes = np.isin(held_out.answer, rows.answer)
             if not votes.any():
@@ -428,7 +439,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         X : array-like or sparse matrix of shape (n, d)
             Rows.
         y : array-like of shape (n,)
-            Labels; a part need not hold all classes.
+            Labels; a part need not hold all classes. One that no part has held yet is not
+            predicted.
         classes : array-like of shape (k,), default=None
             All labels of the stream; needed in the first call.
         sample_weight : array-like of shape (n,), default=None
@@ -474,7 +486,10 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             n_answers=len(known), stream=before,
             rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
-        self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))
+        seen = seen_answers(rows.answer, len(known))
+        if not first:
+            seen |= True if self._seen is None else self._seen
+        self.__dict__.update(self._state(loss, stream, known, seen, float(self.beta), repr(energy)))
         for name in ("loss_curve_", "validation_loss_curve_"):
             self.__dict__.pop(name, None)
         self.gap_: float | None = None
@@ -500,10 +515,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"partial_fit goes on with energy {self._asked_energy}, but energy={energy!r} is "
                 "set now; set it back, or start with a new estimator."
             )
+        params = self._params
+        # What a solver remembers may hold parameters of its own: it is of no use to written ones.
+        memory = self._solver_memory if params is self.params_ else None
         return Stream(
-            self.energy_, self.params_, self._solver_memory, self._weight_unit, self._weight_seen,
-            self._parts_seen,
-        )  # fmt: skip
+            self.energy_, params, memory, self._weight_unit, self._weight_seen, self._parts_seen
+        )
 
     def _start(self, energy: Energy, same_width: bool, classes: Array) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and it fits."""
@@ -520,16 +537,17 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 "warm_start=True continues with the parameters of the fit before, but X or the "
                 "energy has another shape now; use warm_start=False for a new start."
             )
-        return Start(self.energy_, self.params_)
+        return Start(self.energy_, self._params)
 
     def _state(
-        self, loss: Loss, stream: Stream, classes: Array, beta: float, asked: str
+        self, loss: Loss, stream: Stream, classes: Array, seen: Any, beta: float, asked: str
     ) -> dict[str, Any]:
         """The attributes that answers come from, and those that another fit may go on from."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
+            "_shown": tuple(fitted), "_seen": None if seen.all() else seen,
             "_solver_memory": stream.memory, "_weight_unit": stream.unit,
             "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
@@ -565,7 +583,15 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         )
 
     def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:
-        if collapsed(lambda some: self._energies(rows.X[some]), *rows[1:], len(self.classes_)):
+        seen = seen_answers(rows.answer, len(self.classes_))
+        of_seen = np.cumsum(seen) - 1
+
+        def energies(some: slice) -> Array:
+            of_all = self._energies(rows.X[some])
+            return of_all if self._seen is None else of_all[:, seen]
+
+        n_seen = int(seen.sum())
+        if n_seen > 1 and collapsed(energies, of_seen[rows.answer], rows.weight, n_seen):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
                 "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",

@@ -50,6 +50,18 @@ logger = logging.getLogger("sklearn_ebm")
 SEEN = ("n_features_in_", "feature_names_in_")
 
 
+def of_best_estimator(name: str) -> Any:
+    """Return a property that is the attribute of `best_estimator_`, also when it is written."""
+
+    def read(search: EBMClassifierCV) -> Any:
+        return getattr(search._model(), name)
+
+    def write(search: EBMClassifierCV, value: Any) -> None:
+        setattr(search._model(), name, value)
+
+    return property(read, write, doc=f"`{name}` of `best_estimator_`.")
+
+
 class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     r"""Classifier that chooses its loss, margin, β and C by cross-validation.
 
@@ -193,6 +205,10 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
 
     # `fit` hands groups on to the splitter; it does not ask for them itself.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
+    coef_ = of_best_estimator("coef_")
+    intercept_ = of_best_estimator("intercept_")
+    prototypes_ = of_best_estimator("prototypes_")
+    metric_ = of_best_estimator("metric_")
 
     def __init__(
         self,
@@ -401,8 +417,6 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         model._warn_of_collapse(rows, stacklevel=5)
         self.best_estimator_ = model
         self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
-        for name, value in learned.fitted_attributes().items():
-            setattr(self, name, value)
         return learned.converged
 
     def _model(self) -> EBMClassifier:

@@ -64,10 +64,6 @@ BAD = {
         {}, {"y": np.full(12, "a")}, ValueError,
         r"y holds one class only.*'a'.*at least two classes\.$",
     ),
-    "one class of positive weight": (
-        {}, {"sample_weight": (Y == "b").astype(float)}, ValueError,
-        r"y holds one class only.*'b'.*weight zero do not count.*at least two classes\.$",
-    ),
     "y is None": ({}, {"y": None}, ValueError, "requires y to be passed, but the target y is None"),
     "NaN in y": (
         {}, {"y": changed(np.arange(12) % 3, np.nan, 0)}, ValueError,

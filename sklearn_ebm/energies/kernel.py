@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -164,12 +165,18 @@ class Kernel(Energy):
 class PreparedKernel(Featured):
     """A kernel energy with its features, as `Kernel.prepared` makes it."""
 
+    coefficients = False
+
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """None: templates of features that were drawn say nothing by themselves.
 
         Their number differs from fold to fold, too, where there are fewer rows than components.
         """
         return {}
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Return the parameters: nothing is shown that could be written."""
+        return params
 
 
 def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array) -> float:

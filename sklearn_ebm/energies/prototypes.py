@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import positive_integer, positive_number, switch
 from sklearn_ebm.energies.anchors import anchors_of, scatter_within
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, as_written
 from sklearn_ebm.energies.metrics import METRICS, Metric
 from sklearn_ebm.energies.pull import Pull, Rows
 from sklearn_ebm.energies.steps import as_in, floating, not_below_zero
@@ -329,3 +330,22 @@ class Prototypes(Energy):
         if "metric_shift" in params:
             fitted["metric_"] = self._metric().matrix(self._root(params)).astype(dtype)
         return fitted
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Parameters with the prototypes, and the metric, that users wrote."""
+        changed: Params = {}
+        for name, old in self.fitted_attributes(params, n_answers).items():
+            new = as_written(name, fitted, old)
+            if np.array_equal(new, old):
+                continue
+            if name == "metric_":
+                root = self._metric().root_of(new.astype(np.float64))
+                changed["metric_shift"] = (root - self._root(params)) + params["metric_shift"]
+                continue
+            if self.shared and (new != new[:1]).any():
+                raise ValueError(
+                    "prototypes_ differ between classes now, but Prototypes(shared=True) has one "
+                    "pool of them for all; write the same for every class."
+                )
+            changed["shift"] = params["shift"] + (new - old)[: len(params["shift"])]
+        return params | changed if changed else params
