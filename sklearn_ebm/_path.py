@@ -62,9 +62,10 @@ MOST_STALE = 200
 SLOW_ITERATIONS = 10
 SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
 
-# A stage that takes more iterations than this is finished by Newton's method, if one of its steps
-# takes no more than so many operations.
+# Where a stage takes more iterations than this, Newton's method takes over, from so many stages
+# before, if one of its steps takes no more than so many operations.
 PATIENCE = 150
+WARMED_STAGES = 2
 LARGEST_NEWTON = 1000
 NEWTON_WORK = 2e10
 
@@ -132,7 +133,7 @@ class Path:
         self.certifiable = certifiable(objective)
         tied = objective.penalty > 0
         self.per_penalty = np.where(tied, 1 / np.where(tied, objective.penalty, 1.0), 0.0)
-        # Exact Newton steps are a rescue for a solver that chooses for itself.
+        # Exact Newton steps are for where a solver that chooses for itself gets nowhere.
         n_rows, size = len(objective.y), objective.layout.size
         curved = self.loss.curvature is not None and objective.energy.linear
         self._affords_newton = (
@@ -218,10 +219,14 @@ class Path:
                 if found is not None:
                     w, temperature = found, self._temperature_of(found, temperature)
                     continue
-            if not stage.converged:
-                continue  # its patience is at an end, not the iterations that may be made
-            room = LAST_SHARE * self.tol * abs(self.total.value)
-            cool = not self.smooth and (self.smoothing > room or not np.isfinite(self.bound))
+            if not stage.converged:  # its patience is at an end, not the iterations it may make
+                if self._affords_newton:
+                    self._let_newton_take_over()
+                    if temperature:
+                        temperature = min(temperature * COOLING**-WARMED_STAGES, first)
+                        stage_tol = self._stage_tolerance(-WARMED_STAGES, LOOSEST)
+                continue
+            cool = not self.smooth and (self.smoothing > self._room or not np.isfinite(self.bound))
             exhausted = stage.exhausted or stage_tol < SMALLEST_TOL
             if temperature < COLDEST * first if cool else exhausted:
                 self.total.message = "rounding hides any further decrease"
@@ -229,10 +234,7 @@ class Path:
                 break
             if cool:
                 temperature *= COOLING
-                self.smoothing *= COOLING**SMOOTHING_POWER
-                share = STAGE_SHARE * self.smoothing / max(abs(self.total.value), 1e-300)
-                last = self.certifiable and self.smoothing <= room
-                stage_tol = SMALLEST_TOL if last else min(max(share, 0.01 * self.tol), stage_tol)
+                stage_tol = self._stage_tolerance(1, stage_tol)
             else:
                 stage_tol *= 0.1
         if self.certifiable and not np.isfinite(self.bound):
@@ -262,6 +264,19 @@ class Path:
         # The certificate ends a smooth stage; a loose start is enough for the others.
         return SMALLEST_TOL if self.smooth else max(0.1 * self.tol, LOOSEST)
 
+    @property
+    def _room(self) -> float:
+        """What smoothing may cost in the last stage."""
+        return LAST_SHARE * self.tol * abs(self.total.value)
+
+    def _stage_tolerance(self, coolings: int, loosest: float) -> float:
+        """How far to solve the stage that lies so many coolings ahead of the one before."""
+        self.smoothing *= COOLING ** (SMOOTHING_POWER * coolings)
+        if self.certifiable and self.smoothing <= self._room:
+            return SMALLEST_TOL
+        share = STAGE_SHARE * self.smoothing / max(abs(self.total.value), 1e-300)
+        return min(max(share, 0.01 * self.tol), loosest)
+
     def _stage(
         self, temperature: float, w: Array, tol: float, first: float
     ) -> tuple[Array, Result]:
@@ -287,7 +302,6 @@ class Path:
         if self._is_slow() and not self.watch.stopped:
             stage.message = SLOW
         self.total.memory = stage.memory
-        stage = self._rescued(objective, stage, tol)
         self.total.curve += stage.curve
         self.total.n_iter += stage.n_iter
         self.total.n_evaluations += stage.n_evaluations
@@ -299,29 +313,21 @@ class Path:
             self.total.n_evaluations += polished.n_evaluations
             self.total.value = np.inf  # what was seen on the way depends on the way
         if polished is not None or not self.closed:
-            self._certify(loss, w, worth=self.tol)
+            # Beside Newton's steps a bound costs next to nothing.
+            self._certify(loss, w, worth=self.tol if self.solver.conditions else np.inf)
         if not np.isfinite(self.bound):
             # Without a certificate, a path ends when cooling no longer changes the value.
             self.uncertified_change = abs(before - self.total.value)
         return w, stage
 
-    def _rescued(self, objective: Objective, stage: Result, tol: float) -> Result:
-        """A stage that took long, finished by Newton's method where that is affordable.
+    def _let_newton_take_over(self) -> None:
+        """Follow the path by Newton's method from here on.
 
-        Where the curvature changes from step to step, pairs of old steps lead astray, and few
-        exact steps do what many others cannot.
+        Where the curvature changes from step to step, pairs of old steps lead astray. Exact steps
+        follow the minimum from stage to stage, if they start close to it.
         """
-        left = self._iterations_left - stage.n_iter
-        if stage.converged or not self._affords_newton or left <= 0:
-            return stage
-        rest = Newton(dense_size=LARGEST_NEWTON).minimize(
-            objective, stage.w, tol=tol, max_iter=min(left, PATIENCE), rng=self.rng,
-            monitor=self._monitor(tol),
-        )  # fmt: skip
-        rest.curve = stage.curve + rest.curve[1:]
-        rest.n_iter += stage.n_iter
-        rest.n_evaluations += stage.n_evaluations
-        return rest
+        self.solver = Newton(dense_size=LARGEST_NEWTON)
+        self._affords_newton = False
 
     @property
     def _patience(self) -> int:
