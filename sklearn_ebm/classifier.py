@@ -22,12 +22,13 @@ from sklearn_ebm._fitting import (
     class_weights,
     encode,
     generator_and_seed,
+    refuse_another_shape,
     resolve_parts,
     unchanged_if_it_fails,
     used_rows,
 )
 from sklearn_ebm._held_out import given_rows, split_rows
-from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part
+from sklearn_ebm._learning import Learned, Rows, Start, Stream, continued, learn, learn_part
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._stream import stream_classes, stream_rows
@@ -112,7 +113,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
-        Whether `fit` starts from the parameters of the fit before.
+        Whether `fit` goes on from the parameters of the fit before. Landmarks of a kernel and first
+        prototypes are always those of the rows that are given now; where they differ from those
+        before, the parameters would mean something else, and learning starts anew. So energies
+        that take nothing from the rows, such as ``"linear"`` and ``"mlp"``, go on with any rows,
+        the others with the same ones. Other classes, another energy and another number of
+        features are refused.
     random_state : int, RandomState instance or None, default=None
         Order of the rows for ``"perceptron"`` and mini-batches, first weights and dropout of
         networks, landmarks of kernels, rows held out, the folds of ``beta="auto"``, and the rows
@@ -196,6 +202,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     """
 
     _asked_energy: str
+    _moulding_seed: int
     _solver_memory: object
     _weight_unit: float
     _weight_seen: float
@@ -324,7 +331,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         held_out = given_rows(self, *validation, of_class, classes)
         if self.early_stopping and held_out is None:
             rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
-        start = self._start(energy, known_features == X.shape[1], classes)
+        start = self._start(energy, rows, known_features == X.shape[1], classes)
+        moulding = seed if start is None else self._moulding_seed
 
         def run(rows: Rows, **more: Any) -> Learned:
             return learn(
@@ -339,7 +347,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
-            return self._state(loss, stream, classes, beta, asked)
+            return self._state(loss, stream, classes, beta, asked, moulding)
 
         if watched:
             task = FitTask(self, X, y, sample_weight, state)
@@ -457,7 +465,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             energy, loss, solver, *rows, n_answers=len(known), stream=before,
             C=settings["C"], tol=settings["tol"], rng=np.random.RandomState((seed + parts) % 2**31),
         )  # fmt: skip
-        self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))
+        moulding = seed if before is None else self._moulding_seed
+        state = self._state(loss, stream, known, float(self.beta), repr(energy), moulding)
+        self.__dict__.update(state)
         for name in ("loss_curve_", "validation_loss_curve_"):
             self.__dict__.pop(name, None)
         self.gap_: float | None = None
@@ -494,8 +504,10 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             "max_iter": optional_positive_integer("max_iter", self.max_iter),
         }
 
-    def _start(self, energy: Energy, same_width: bool, classes: Array) -> Start | None:
-        """Where the fit before ended, where a warm start is asked for and it fits."""
+    def _start(
+        self, energy: Energy, rows: Rows, same_width: bool, classes: Array
+    ) -> Start | None:
+        """Where the fit before ended, where a warm start is asked for and the rows leave it so."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         if not np.array_equal(self.classes_, classes):
@@ -504,22 +516,19 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"{list(self.classes_)[:10]}, but y has {list(classes)[:10]}; "
                 "use warm_start=False for a new start."
             )
-        if not same_width or repr(energy) != self._asked_energy:
-            raise ValueError(
-                "warm_start=True continues with the parameters of the fit before, but X or the "
-                "energy has another shape now; use warm_start=False for a new start."
-            )
-        return Start(self.energy_, self.params_)
+        refuse_another_shape(same_width and repr(energy) == self._asked_energy)
+        before = Start(self.energy_, self.params_, self._moulding_seed)
+        return continued(before, energy, *rows, len(classes))
 
     def _state(
-        self, loss: Loss, stream: Stream, classes: Array, beta: float, asked: str
+        self, loss: Loss, stream: Stream, classes: Array, beta: float, asked: str, moulding: int
     ) -> dict[str, Any]:
         """The attributes that answers come from, and those that another fit may go on from."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
-            "_solver_memory": stream.memory, "_weight_unit": stream.unit,
+            "_moulding_seed": moulding, "_solver_memory": stream.memory, "_weight_unit": stream.unit,
             "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
 

@@ -23,7 +23,12 @@ from sklearn_ebm._densities.members import Answers
 from sklearn_ebm._densities.parts import resolve_density_parts
 from sklearn_ebm._densities.predictions import PREDICTIONS, Densities
 from sklearn_ebm._densities.widths import likeliest_beta
-from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
+from sklearn_ebm._fitting import (
+    TakesParts,
+    generator_and_seed,
+    refuse_another_shape,
+    unchanged_if_it_fails,
+)
 from sklearn_ebm._learning import Start
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
@@ -128,8 +133,11 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the fit before; not where rows are of quite
-        another size than those.
+        Whether `fit` goes on from the parameters of the fit before. The units of columns and
+        answers are always those of the rows that are given now; where they differ from those
+        before, the parameters would mean something else, and learning starts anew. So it goes on
+        with the same rows. Another number of features or outputs, and another energy, are refused.
+        Energies that are learnt by counting, as ``"auto"`` is, count anew.
     random_state : int, RandomState or None, default=None
         Start, noise, batches, and which rows are left out; None is 0.
     n_jobs : int or None, default=None
@@ -200,6 +208,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     """
 
     _asked_energy: str
+    _moulding_seed: int
 
     def __init__(
         self,
@@ -334,6 +343,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
+                "_moulding_seed": seed if start is None else start.seed,
                 "y_grid_": _grid(rows),
             }  # fmt: skip
 
@@ -440,9 +450,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return None
         if isinstance(energy, BankEnergy):  # counts anew, whatever there was
             return None
-        if not same_width or self.n_outputs_ != n_outputs or repr(energy) != self._asked_energy:
-            return None
-        return Start(self.energy_, self.params_)
+        same_shape = same_width and self.n_outputs_ == n_outputs
+        refuse_another_shape(same_shape and repr(energy) == self._asked_energy)
+        return Start(self.energy_, self.params_, self._moulding_seed)
 
     @contextmanager
     def _watch(self, task: FitTask, parts: Parts) -> Iterator[tuple[Watch, Progress]]:
