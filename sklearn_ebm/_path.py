@@ -79,6 +79,7 @@ POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
 CERTIFIED = "the certified gap is below tol"
+SETTLED = "a colder stage changes the objective by less than tol"
 
 # A start near the minimum begins no colder than this share of the first temperature.
 COLDEST_START = 1e-4
@@ -343,7 +344,7 @@ class Path:
     def _ended(self, stage: Result) -> bool:
         total = self.total
         if self.watch.stopped:
-            total.converged = True
+            total.converged, total.message = True, stage.message
             return True
         if not (stage.converged or self.closed):
             total.message = stage.message
@@ -357,7 +358,9 @@ class Path:
         )
         if self.closed or settled:
             total.converged = True
-            total.message = stage.message if settled else CERTIFIED
+            total.message = CERTIFIED if self.closed else stage.message
+            if settled and not self.smooth:
+                total.message = SETTLED
             return True
         return False
 

@@ -504,9 +504,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             "max_iter": optional_positive_integer("max_iter", self.max_iter),
         }
 
-    def _start(
-        self, energy: Energy, rows: Rows, same_width: bool, classes: Array
-    ) -> Start | None:
+    def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and the rows leave it so."""
         if not self.warm_start or "params_" not in vars(self):
             return None
@@ -551,13 +549,15 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
 
     def _warn_of_stopping(self, learned: Learned) -> None:
         limit = "max_iter" if self.max_iter is None else f"max_iter={self.max_iter}"
-        way_out = f"Raise {limit} or tol, or scale the features (StandardScaler)"
+        stopped, raised = f"stopped short of tol={self.tol:g}", f"{limit} or tol"
+        if self.loss_.online:  # which knows no tolerance
+            stopped, raised = "stopped", limit
+        way_out = f"Raise {raised}, or scale the features (StandardScaler)"
         if learned.interrupted:
             way_out = "The estimator holds what was learnt so far, and warm_start=True goes on"
         gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
         warnings.warn(
-            f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
-            f"iterations: {learned.message}. {way_out}.",
+            f"Learning {stopped}{gap} after {learned.n_iter} iterations: {learned.message}. {way_out}.",
             ConvergenceWarning,
             stacklevel=4 + FRAMES,
         )
