@@ -94,15 +94,17 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         `sklearn_ebm.solvers`.
     max_iter : int or None, default=None
         Largest number of iterations of the solver, over the whole temperature path; passes over
-        the rows for solvers that step on mini-batches. The steps that polish small problems do
-        not count. None means the solver's own: 1000 iterations, or for ``"adam"`` as many passes
-        as `sklearn_ebm.solvers.Adam` says.
+        the rows for solvers that step on mini-batches, and for the perceptron. The steps that
+        polish small problems do not count. None means the solver's own: 1000 iterations, or as
+        many passes as `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged` say.
     tol : float, default=1e-4
         Relative accuracy of the minimum: the fit stops when a certified upper bound on
         (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
         solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
         also when the last stage has changed f by less than ``tol * f``. With an energy that is not
         linear it is also enough that ten iterations have lowered f by less than ``tol * f`` each.
+        Not used by ``"perceptron"``, which ends after a pass without a mistake, or where no weights
+        are found that separate the rows and its loss no longer falls.
     early_stopping : bool, default=False
         Whether learning stops once the loss of held-out rows has not fallen for
         `n_iter_no_change` iterations, or passes over the rows. The parameters of the least
@@ -174,7 +176,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     CollapseWarning
         After a fit whose energies of right and wrong answers cannot be told apart.
     ConvergenceWarning
-        After a fit that stopped short of `tol`.
+        After a fit that stopped short of `tol`; after passes of the perceptron that all made
+        mistakes although there are weights that separate the rows.
 
     See Also
     --------
@@ -526,8 +529,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
-            "_moulding_seed": moulding, "_solver_memory": stream.memory, "_weight_unit": stream.unit,
-            "_weight_seen": stream.weight, "_parts_seen": stream.parts,
+            "_moulding_seed": moulding, "_solver_memory": stream.memory,
+            "_weight_unit": stream.unit, "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
 
     def _store(self, learned: Learned) -> None:
@@ -557,7 +560,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             way_out = "The estimator holds what was learnt so far, and warm_start=True goes on"
         gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
         warnings.warn(
-            f"Learning {stopped}{gap} after {learned.n_iter} iterations: {learned.message}. {way_out}.",
+            f"Learning {stopped}{gap} after {learned.n_iter} iterations: {learned.message}. "
+            f"{way_out}.",
             ConvergenceWarning,
             stacklevel=4 + FRAMES,
         )

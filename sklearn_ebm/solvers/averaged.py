@@ -114,11 +114,10 @@ class Averaged(Solver):
                 best = average if separates(objective, average) else w
                 best_value = objective.value(best)
                 break
+            can_separate = can_separate or (stale >= self.patience and separable(objective))
             if stale >= self.patience and not can_separate:
-                can_separate = separable(objective)
-                if not can_separate:
-                    converged, message = True, NOT_SEPARABLE
-                    break
+                converged, message = True, NOT_SEPARABLE
+                break
         if can_separate and not converged:
             message = SEPARABLE
         if best is start:
