@@ -36,8 +36,9 @@ COLDEST = 1e-9
 # each answer in doubt, and answers in doubt become fewer.
 SMOOTHING_POWER = 1.5
 
-# A stage is solved to this share of what its smoothing is expected to cost, at most to `LOOSEST`.
-STAGE_SHARE = 0.02
+# A stage is solved to this share of what its smoothing is expected to cost, at most to `LOOSEST`;
+# where the path has been lost, to the lower share.
+STAGE_SHARE, CLOSE_SHARE = 0.02, 0.0005
 LOOSEST = 1e-3
 
 # The stage in which smoothing takes no more than this share of the allowed gap is the last one.
@@ -149,7 +150,7 @@ class Path:
         self.attempted = np.inf
         self.closest, self.stale = np.inf, 0
         self.latest: deque[float] = deque(maxlen=SLOW_ITERATIONS)
-        self.temperature = 0.0
+        self.temperature, self.stage_share = 0.0, STAGE_SHARE
         self.stage_loss = self.loss
 
     def with_loss(self, loss: Loss) -> Path:
@@ -220,12 +221,9 @@ class Path:
                 if found is not None:
                     w, temperature = found, self._temperature_of(found, temperature)
                     continue
-            if not stage.converged:  # its patience is at an end, not the iterations it may make
-                if self._affords_newton:
-                    self._let_newton_take_over()
-                    if temperature:
-                        temperature = min(temperature * COOLING**-WARMED_STAGES, first)
-                        stage_tol = self._stage_tolerance(-WARMED_STAGES, LOOSEST)
+            if not stage.converged or self.stale >= MOST_STALE:
+                if self._has_another_way:
+                    temperature, stage_tol = self._another_way(temperature, stage_tol, first)
                 continue
             cool = not self.smooth and (self.smoothing > self._room or not np.isfinite(self.bound))
             exhausted = stage.exhausted or stage_tol < SMALLEST_TOL
@@ -275,7 +273,7 @@ class Path:
         self.smoothing *= COOLING ** (SMOOTHING_POWER * coolings)
         if self.certifiable and self.smoothing <= self._room:
             return SMALLEST_TOL
-        share = STAGE_SHARE * self.smoothing / max(abs(self.total.value), 1e-300)
+        share = self.stage_share * self.smoothing / max(abs(self.total.value), 1e-300)
         return min(max(share, 0.01 * self.tol), loosest)
 
     def _stage(
@@ -314,21 +312,35 @@ class Path:
             self.total.n_evaluations += polished.n_evaluations
             self.total.value = np.inf  # what was seen on the way depends on the way
         if polished is not None or not self.closed:
-            # Beside Newton's steps a bound costs next to nothing.
-            self._certify(loss, w, worth=self.tol if self.solver.conditions else np.inf)
+            # A stage of many steps, or of Newton's, is worth a bound that is no more than a bound.
+            usual = self.solver.conditions and self.stage_share == STAGE_SHARE
+            self._certify(loss, w, worth=self.tol if usual else np.inf)
         if not np.isfinite(self.bound):
             # Without a certificate, a path ends when cooling no longer changes the value.
             self.uncertified_change = abs(before - self.total.value)
         return w, stage
 
-    def _let_newton_take_over(self) -> None:
-        """Follow the path by Newton's method from here on.
+    @property
+    def _has_another_way(self) -> bool:
+        """Whether there is something left to try where a stage gets nowhere."""
+        return self._affords_newton or (self.temperature > 0 and self.stage_share == STAGE_SHARE)
 
-        Where the curvature changes from step to step, pairs of old steps lead astray. Exact steps
-        follow the minimum from stage to stage, if they start close to it.
+    def _another_way(self, temperature: float, tol: float, first: float) -> tuple[float, float]:
+        """Follow the path more closely from here on, by Newton's method if that is affordable.
+
+        Where the curvature changes from step to step, pairs of old steps lead astray, the more so
+        the further the last stage ended from its minimum. Returns temperature and tolerance of the
+        stage to go on with: a warmer one, in which the minimum is soon found again.
         """
-        self.solver = Newton(dense_size=LARGEST_NEWTON)
-        self._affords_newton = False
+        if self._affords_newton:
+            self.solver = Newton(dense_size=LARGEST_NEWTON)
+            self._affords_newton = False
+        else:
+            self.stage_share = CLOSE_SHARE
+        if not temperature:
+            return temperature, tol
+        warmer = min(temperature * COOLING**-WARMED_STAGES, first)
+        return warmer, self._stage_tolerance(-WARMED_STAGES, LOOSEST)
 
     @property
     def _patience(self) -> int:
@@ -349,7 +361,7 @@ class Path:
         if not (stage.converged or self.closed):
             total.message = stage.message
             return self._iterations_left == 0 or stage.n_iter == 0
-        if self.stale >= MOST_STALE and not self.closed:
+        if self.stale >= MOST_STALE and not (self.closed or self._has_another_way):
             total.message = f"the bound has not come closer for {MOST_STALE} iterations"
             return True
         # Where there is a certificate, only it ends a path well.
