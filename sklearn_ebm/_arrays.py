@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 # A block of energies of this many numbers, and a block of rows of this many by their size in bytes,
 # keep most of what is read twice in cache; a block of fewer rows would spend more time in Python
@@ -269,6 +270,8 @@ def column_moments(
 def same(one: Any, other: Any) -> bool:
     """Whether two objects are equal, down to the numbers in the arrays that they hold.
 
+    Objects that are no arrays, containers or estimators are asked themselves.
+
     Examples
     --------
     >>> same({"rows": [np.ones(2)]}, {"rows": [np.ones(2)]})
@@ -286,6 +289,6 @@ def same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
-    if hasattr(one, "__dict__") and not isinstance(one, type):
+    if isinstance(one, BaseEstimator) or sparse.issparse(one):
         return same(vars(one), vars(other))
     return bool(one == other)

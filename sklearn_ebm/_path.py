@@ -67,7 +67,7 @@ SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
 # before, if one of its steps takes no more than so many operations.
 PATIENCE = 150
 WARMED_STAGES = 2
-LARGEST_NEWTON = 1000
+LARGEST_NEWTON = 2500
 NEWTON_WORK = 2e10
 
 # After so many iterations over all stages, whoever may know better is asked.
@@ -76,7 +76,7 @@ RESCUE = 100
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
 # repeated rows and weights agree to many digits.
-POLISHED_ENTRIES = 5_000
+POLISHED_ENTRIES, POLISHED_SIZE = 5_000, 1_000
 POLISHING_STEPS = 30
 
 CERTIFIED = "the certified gap is below tol"
@@ -435,7 +435,7 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Resul
     """The minimum of a stage to rounding, where that is cheap; elsewhere None."""
     entries = len(objective.y) * objective.n_answers
     curved = objective.loss.curvature is not None and objective.energy.linear
-    if not curved or entries > POLISHED_ENTRIES or objective.layout.size > LARGEST_NEWTON:
+    if not curved or entries > POLISHED_ENTRIES or objective.layout.size > POLISHED_SIZE:
         return None
     return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng)
 
