@@ -522,7 +522,13 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         return continued(before, energy, *rows, len(classes))
 
     def _state(
-        self, loss: Loss, stream: Stream, classes: Array, beta: float, asked: str, moulding: int
+        self,
+        loss: Loss,
+        stream: Stream,
+        classes: Array,
+        beta: float,
+        asked: str,
+        moulding: int = 0,
     ) -> dict[str, Any]:
         """The attributes that answers come from, and those that another fit may go on from."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))

@@ -122,7 +122,7 @@ class Energy(Documented, BaseEstimator, ABC):
         Parameters mean the same only where all of it is the same, so that a warm start goes on
         with other rows only where they leave it as it was.
         """
-        return vars(self)
+        return dict(vars(self))
 
     def factored(self) -> tuple[Callable[[Any], Any], Energy] | None:
         """Return φ and F' with F(x, y) = F'(φ(x), y) in the same parameters, if φ stays fixed.
