@@ -120,7 +120,7 @@ class Averaged(Solver):
                 break
         if can_separate and not converged:
             message = SEPARABLE
-        if best is start:
+        if not max_iter:
             best_value = curve[0]
         return Result(
             best, best_value, len(curve) - 1, converged, message, curve,
