@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 # A block of energies of this many numbers, and a block of rows of this many by their size in bytes,
 # keep most of what is read twice in cache; a block of fewer rows would spend more time in Python
@@ -314,3 +315,30 @@ def column_moments(
             deviation[column] = column_norms(apart[:, None], weight / top / total)[0]
         deviation[deviation == 0] = np.inf
     return mean, deviation
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two objects are equal, down to the numbers in the arrays that they hold.
+
+    Objects that are no arrays, containers or estimators are asked themselves.
+
+    Examples
+    --------
+    >>> same({"rows": [np.ones(2)]}, {"rows": [np.ones(2)]})
+    True
+    >>> same({"rows": [np.ones(2)]}, {"rows": [np.zeros(2)]})
+    False
+    """
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, BaseEstimator) or sparse.issparse(one):
+        return same(vars(one), vars(other))
+    return bool(one == other)

@@ -121,6 +121,15 @@ def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
         raise
 
 
+def refuse_another_shape(same: bool) -> None:
+    """Raise ValueError where a warm start has nothing to go on from: X or the energy is another."""
+    if not same:
+        raise ValueError(
+            "warm_start=True continues with the parameters of the fit before, but X, y or the "
+            "energy has another shape now; use warm_start=False for a new start."
+        )
+
+
 def _refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
     """Raise ValueError where a parameter of a part is set (``loss__margin``) and that is a name."""
     for key in params:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._arrays import none_but, row_slices, take_rows
+from sklearn_ebm._arrays import none_but, row_slices, same, take_rows
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
@@ -46,10 +46,40 @@ class Rows(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where learning goes on: an energy that is prepared already, and its parameters."""
+    """Where learning goes on: an energy that is prepared already, and its parameters.
+
+    The seed is that of the generator with which the energy was prepared.
+    """
 
     energy: Energy
     params: Params
+    seed: int = 0
+
+
+def continued(
+    start: Start,
+    energy: Any,
+    X: Any,
+    y: Any,
+    weight: npt.NDArray[np.float64],
+    n_answers: int,
+) -> Start | None:
+    """The start, if its parameters mean the same for these rows; else None.
+
+    The energy is prepared for the rows as it was for those before: landmarks, first prototypes and
+    units are always those of the rows that are learnt from. Where they come out otherwise, the
+    parameters belong to another energy.
+
+    Parameters
+    ----------
+    start : Start
+    energy : Energy or LatentEnergy
+        As the user gave it, not prepared.
+    X, y, weight, n_answers
+        What `Energy.prepared` takes.
+    """
+    again = energy.prepared(X, y, weight, n_answers, np.random.RandomState(start.seed))
+    return start if same(again.moulded(), start.energy.moulded()) else None
 
 
 @dataclass

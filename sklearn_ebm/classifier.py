@@ -23,12 +23,22 @@ from sklearn_ebm._fitting import (
     class_weights,
     encode,
     generator_and_seed,
+    refuse_another_shape,
     resolve_parts,
     unchanged_if_it_fails,
     used_rows,
 )
 from sklearn_ebm._held_out import given_rows, split_rows
-from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part, seen_answers
+from sklearn_ebm._learning import (
+    Learned,
+    Rows,
+    Start,
+    Stream,
+    continued,
+    learn,
+    learn_part,
+    seen_answers,
+)
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._repeated import groups_of_equal_rows
@@ -93,15 +103,17 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         `sklearn_ebm.solvers`.
     max_iter : int or None, default=None
         Largest number of iterations of the solver, over the whole temperature path; passes over
-        the rows for solvers that step on mini-batches. The steps that polish small problems do
-        not count. None means the solver's own: 1000 iterations, or for ``"adam"`` as many passes
-        as `sklearn_ebm.solvers.Adam` says.
+        the rows for solvers that step on mini-batches, and for the perceptron. The steps that
+        polish small problems do not count. None means the solver's own: 1000 iterations, or as
+        many passes as `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged` say.
     tol : float, default=1e-4
         Relative accuracy of the minimum: the fit stops when a certified upper bound on
         (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
         solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
         also when the last stage has changed f by less than ``tol * f``. With an energy that is not
         linear it is also enough that ten iterations have lowered f by less than ``tol * f`` each.
+        Not used by ``"perceptron"``, which ends after a pass without a mistake, or where no weights
+        are found that separate the rows and its loss no longer falls.
     early_stopping : bool, default=False
         Whether learning stops once the loss of held-out rows has not fallen for
         `n_iter_no_change` iterations, or passes over the rows. The parameters of the least
@@ -112,7 +124,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
-        Whether `fit` starts from the parameters of the fit before.
+        Whether `fit` goes on from the parameters of the fit before. Landmarks of a kernel and first
+        prototypes are always those of the rows that are given now; where they differ from those
+        before, the parameters would mean something else, and learning starts anew. So energies
+        that take nothing from the rows, such as ``"linear"`` and ``"mlp"``, go on with any rows,
+        the others with the same ones. Other classes, another energy and another number of
+        features are refused.
     random_state : int, RandomState instance or None, default=None
         Order of the rows for ``"perceptron"`` and mini-batches, first weights and dropout of
         networks, landmarks of kernels, rows held out, the folds of ``beta="auto"``, and the rows
@@ -171,7 +188,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     CollapseWarning
         After a fit whose energies of right and wrong answers cannot be told apart.
     ConvergenceWarning
-        After a fit that stopped short of `tol`.
+        After a fit that stopped short of `tol`; after passes of the perceptron that all made
+        mistakes although there are weights that separate the rows.
     UserWarning
         Where no held-out row has a vote on ``beta="auto"``: β then stays what learning used.
 
@@ -202,6 +220,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
 
     _asked_energy: str
     _shown: tuple[str, ...] = ()
+    _moulding_seed: int
     _solver_memory: object
     _weight_unit: float
     _weight_seen: float
@@ -332,7 +351,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         held_out = given_rows(self, *validation, of_class * seen, classes)
         if self.early_stopping and held_out is None:
             rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
-        start = self._start(energy, known_features == X.shape[1], classes)
+        start = self._start(energy, rows, known_features == X.shape[1], classes)
+        moulding = seed if start is None else self._moulding_seed
 
         def run(rows: Rows, **more: Any) -> Learned:
             return learn(
@@ -347,7 +367,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
-            return self._state(loss, stream, classes, seen, beta, asked)
+            return self._state(loss, stream, classes, seen, beta, asked, moulding)
 
         if watched:
             task = FitTask(self, X, y, sample_weight, state)
@@ -489,7 +509,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         seen = seen_answers(rows.answer, len(known))
         if not first:
             seen |= True if self._seen is None else self._seen
-        self.__dict__.update(self._state(loss, stream, known, seen, float(self.beta), repr(energy)))
+        moulding = seed if before is None else self._moulding_seed
+        state = self._state(loss, stream, known, seen, float(self.beta), repr(energy), moulding)
+        self.__dict__.update(state)
         for name in ("loss_curve_", "validation_loss_curve_"):
             self.__dict__.pop(name, None)
         self.gap_: float | None = None
@@ -522,8 +544,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             self.energy_, params, memory, self._weight_unit, self._weight_seen, self._parts_seen
         )
 
-    def _start(self, energy: Energy, same_width: bool, classes: Array) -> Start | None:
-        """Where the fit before ended, where a warm start is asked for and it fits."""
+    def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
+        """Where the fit before ended, where a warm start is asked for and the rows leave it so."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         if not np.array_equal(self.classes_, classes):
@@ -532,15 +554,19 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"{list(self.classes_)[:10]}, but y has {list(classes)[:10]}; "
                 "use warm_start=False for a new start."
             )
-        if not same_width or repr(energy) != self._asked_energy:
-            raise ValueError(
-                "warm_start=True continues with the parameters of the fit before, but X or the "
-                "energy has another shape now; use warm_start=False for a new start."
-            )
-        return Start(self.energy_, self._params)
+        refuse_another_shape(same_width and repr(energy) == self._asked_energy)
+        before = Start(self.energy_, self._params, self._moulding_seed)
+        return continued(before, energy, *rows, len(classes))
 
     def _state(
-        self, loss: Loss, stream: Stream, classes: Array, seen: Any, beta: float, asked: str
+        self,
+        loss: Loss,
+        stream: Stream,
+        classes: Array,
+        seen: Any,
+        beta: float,
+        asked: str,
+        moulding: int = 0,
     ) -> dict[str, Any]:
         """The attributes that answers come from, and those that another fit may go on from."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
@@ -548,8 +574,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
             "_shown": tuple(fitted), "_seen": None if seen.all() else seen,
-            "_solver_memory": stream.memory, "_weight_unit": stream.unit,
-            "_weight_seen": stream.weight, "_parts_seen": stream.parts,
+            "_moulding_seed": moulding, "_solver_memory": stream.memory,
+            "_weight_unit": stream.unit, "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
 
     def _store(self, learned: Learned) -> None:
@@ -571,13 +597,16 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
 
     def _warn_of_stopping(self, learned: Learned) -> None:
         limit = "max_iter" if self.max_iter is None else f"max_iter={self.max_iter}"
-        way_out = f"Raise {limit} or tol, or scale the features (StandardScaler)"
+        stopped, raised = f"stopped short of tol={self.tol:g}", f"{limit} or tol"
+        if self.loss_.online:  # which knows no tolerance
+            stopped, raised = "stopped", limit
+        way_out = f"Raise {raised}, or scale the features (StandardScaler)"
         if learned.interrupted:
             way_out = "The estimator holds what was learnt so far, and warm_start=True goes on"
         gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
         warnings.warn(
-            f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
-            f"iterations: {learned.message}. {way_out}.",
+            f"Learning {stopped}{gap} after {learned.n_iter} iterations: {learned.message}. "
+            f"{way_out}.",
             ConvergenceWarning,
             stacklevel=4 + FRAMES,
         )

@@ -33,6 +33,7 @@ from sklearn_ebm._fitting import (
     TakesParts,
     checked_settings,
     generator_and_seed,
+    refuse_another_shape,
     unchanged_if_it_fails,
 )
 from sklearn_ebm._learning import Start
@@ -145,8 +146,11 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the fit before; not where rows are of quite
-        another size than those.
+        Whether `fit` goes on from the parameters of the fit before. The units of columns and
+        answers are always those of the rows that are given now; where they differ from those
+        before, the parameters would mean something else, and learning starts anew. So it goes on
+        with the same rows. Another number of features or outputs, and another energy, are refused.
+        Energies that are learnt by counting, as ``"auto"`` is, count anew.
     random_state : int, RandomState or None, default=None
         Start, noise, batches, and which rows are left out; None is 0.
     n_jobs : int or None, default=None
@@ -219,6 +223,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     """
 
     _asked_energy: str
+    _moulding_seed: int
 
     def __init__(
         self,
@@ -348,7 +353,10 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
             self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
-        transform = self._transform(parts, rows, start, seed)
+        moulding = seed if start is None else start.seed
+        transform = self._transform(parts, rows, moulding)
+        if start is not None and transform != self.y_transform_:
+            start, moulding = None, seed
         fraction = float(self.validation_fraction)
         # Few rows of the user get a say in proportion: members leave out rows beside them.
         few = held_out is None or len(held_out.y) < fraction * len(rows.y)
@@ -360,7 +368,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "y_grid_": _grid(rows), "y_transform_": transform,
+                "_moulding_seed": moulding, "y_grid_": _grid(rows),
+                "y_transform_": transform,
             }  # fmt: skip
 
         task = FitTask(self, X, given_y, sample_weight, state)
@@ -453,9 +462,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return None
         if isinstance(energy, BankEnergy):  # counts anew, whatever there was
             return None
-        if not same_width or self.n_outputs_ != n_outputs or repr(energy) != self._asked_energy:
-            return None
-        return Start(self.energy_, self.params_)
+        same_shape = same_width and self.n_outputs_ == n_outputs
+        refuse_another_shape(same_shape and repr(energy) == self._asked_energy)
+        return Start(self.energy_, self.params_, self._moulding_seed)
 
     @contextmanager
     def _watch(self, task: FitTask, parts: Parts) -> Iterator[tuple[Watch, Progress]]:
@@ -483,12 +492,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             learned.converged = False
             return 1.0
 
-    def _transform(
-        self, parts: Parts, rows: Answers, start: Start | None, seed: int
-    ) -> SignedLog | None:
-        """The transform of the answers: a start goes on with its own."""
-        if start is not None:
-            return self.y_transform_
+    def _transform(self, parts: Parts, rows: Answers, seed: int) -> SignedLog | None:
+        """The transform in which the answers are learnt."""
         if not parts.loss.integrates:  # margins are in units of the answers themselves
             if self.y_transform == "log":
                 raise ValueError(

@@ -889,20 +889,31 @@ def test_a_warm_start_never_loses_on_held_out_rows():
 
 @pytest.mark.parametrize(
     "change",
-    ["energy", "columns", "outputs", "scale of y", "offset of y", "scale of X", "shrunk y"],
+    ["scale of y", "offset of y", "scale of X", "shrunk y", "fewer rows", "weights"],
 )
-def test_a_warm_start_that_does_not_fit_begins_anew(change):
+def test_a_warm_start_in_other_units_begins_anew(energy, change):
+    reg = regressor(energy, max_iter=5, warm_start=True).fit(X, Y)
+    rows = {"scale of X": 2 * X, "fewer rows": X[:-1]}.get(change, X)
+    y = {
+        "scale of y": 1e100 * Y, "offset of y": Y + 1, "shrunk y": 1e-5 * Y, "fewer rows": Y[:-1],
+    }.get(change, Y)  # fmt: skip
+    weight = np.arange(1.0, len(y) + 1) if change == "weights" else None
+    warm = reg.fit(rows, y, weight)
+    cold = clone(reg).fit(rows, y, weight)
+    np.testing.assert_array_equal(warm.log_prob(rows, y), cold.log_prob(rows, y))
+
+
+@pytest.mark.parametrize("change", ["energy", "columns", "outputs"])
+def test_a_warm_start_of_another_shape_is_refused(change):
     reg = regressor(max_iter=5, warm_start=True).fit(X, Y)
-    rows, y = X, Y
+    before = reg.log_prob(X, Y)
+    asked = reg.energy
     if change == "energy":
         reg.set_params(energy=Experts(n_latents=3, hidden_layer_sizes=(8,), n_members=2))
-    rows = {"columns": np.hstack([X, X]), "scale of X": 1e5 * X}.get(change, rows)
-    y = {
-        "outputs": VECTOR, "scale of y": 1e100 * Y, "offset of y": Y + 1e6, "shrunk y": 1e-5 * Y,
-    }.get(change, y)  # fmt: skip
-    warm = reg.fit(rows, y)
-    cold = clone(reg).fit(rows, y)
-    np.testing.assert_array_equal(warm.log_prob(rows, y), cold.log_prob(rows, y))
+    rows, y = np.hstack([X, X]) if change == "columns" else X, VECTOR if change == "outputs" else Y
+    with pytest.raises(ValueError, match="another shape now; use warm_start=False"):
+        reg.fit(rows, y)
+    np.testing.assert_array_equal(reg.set_params(energy=asked).log_prob(X, Y), before)
 
 
 # Tuning and the rest of scikit-learn

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn_ebm._densities.members import GROUP, Answers, Division, Held, unseen_rows, widened
 from sklearn_ebm._densities.objective import DensityObjective
 from sklearn_ebm._densities.widths import Unseen
-from sklearn_ebm._learning import Start
+from sklearn_ebm._learning import Start, continued
 from sklearn_ebm._params import Array, Index, ParameterLayout, Params
 from sklearn_ebm._threads import BlasThreads, Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
@@ -27,9 +27,6 @@ from sklearn_ebm.solvers.adam import Adam
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.
 DECAY, FEW_ROWS, LARGEST_DECAY = 0.1, 8_000, 1e100
-
-# A warm start is for rows whose mean and deviation are within this factor of those before.
-ANOTHER_SIZE = 30.0
 
 # From so many multiplications in a step on, its products are worth the threads of BLAS.
 LARGE_BATCH = 1.5e7
@@ -126,7 +123,7 @@ def learn_density(
     max_iter : int or None
         Passes; None for what the energy suggests.
     start : Start or None
-        Where an earlier fit ended; learning begins anew where that was of rows of another size.
+        Where an earlier fit ended; learning begins anew where that was in other units.
     rng : RandomState
     watch : Watch
     validation : Answers or None
@@ -140,8 +137,8 @@ def learn_density(
     assert isinstance(parts.energy, LatentEnergy)
     weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
-    if start is not None and not _continues(start.energy, rows):
-        start = None
+    if start is not None:
+        start = continued(start, parts.energy, X, answers, weight, n_outputs)
     energy: Any = start.energy.widened(None) if start else None
     if energy is None:
         energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
@@ -195,17 +192,6 @@ def learn_density(
         converged=result.converged,
         message=result.message,
     )
-
-
-def _continues(energy: Any, rows: Answers) -> bool:
-    """Whether rows are of the size of those that an energy was prepared for."""
-    for values in (energy.represented(rows.X), energy.represented_answers(rows.y)):
-        centre, spread = np.abs(values.mean(axis=0)), values.std(axis=0)
-        moved = centre + spread > ANOTHER_SIZE
-        shrunk = (spread > 0) & (spread < 1 / ANOTHER_SIZE)
-        if (moved | shrunk).any():
-            return False
-    return True
 
 
 def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> Held:

@@ -120,6 +120,14 @@ class Energy(Documented, BaseEstimator, ABC):
         """
         return self
 
+    def moulded(self) -> dict[str, Any]:
+        """Return what `prepared` may have taken from the rows, by name: all attributes.
+
+        Parameters mean the same only where all of it is the same, so that a warm start goes on
+        with other rows only where they leave it as it was.
+        """
+        return dict(vars(self))
+
     def factored(self) -> tuple[Callable[[Any], Any], Energy] | None:
         """Return φ and F' with F(x, y) = F'(φ(x), y) in the same parameters, if φ stays fixed.
 

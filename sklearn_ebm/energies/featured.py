@@ -150,6 +150,10 @@ class Featured(Energy):
     def _with(self, energy: Energy) -> Featured:
         return self if energy is self.energy else type(self)(self.transformer, energy)
 
+    def moulded(self) -> dict[str, Any]:
+        """Return what settles the features, and what F' took from them."""
+        return {"transformer": self.transformer} | self.energy.moulded()
+
     def resumed(self) -> Energy:
         """Return the features as they are, and F' to go on with."""
         return self._with(self.energy.resumed())

@@ -12,7 +12,7 @@ from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers.adam_search import Search
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
 
@@ -168,7 +168,7 @@ class Adam(Solver):
                 search.retreat()
                 continue
             converged = True
-            message = "whoever watches said so" if asked else "the objective no longer falls"
+            message = ASKED if asked else "the objective no longer falls"
             break
         else:
             message = "the schedule has ended" if converged else message

@@ -10,7 +10,7 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.initial_matrices import InitialMatrix, Model, Ruler, model_of
 from sklearn_ebm.solvers.line_search import Step, line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
@@ -91,7 +91,7 @@ class PreconditionedLBFGS(Solver):
                 break
             result.curve.append(search.value)
             if monitor is not None and monitor(search.progress()):
-                result.converged, result.message = True, "the certified gap is below tol"
+                result.converged, result.message = True, ASKED
                 break
         result.w, result.value = search.w, search.value
         result.n_iter = len(result.curve) - 1
