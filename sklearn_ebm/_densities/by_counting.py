@@ -120,14 +120,14 @@ def count_bank(
             f"energy {type(energy).__name__} leaves rows out to learn, but there is "
             f"n_samples={len(rows.y)} of positive weight; pass two rows or more."
         )
+    rows = rows.relative()
     units = units_of(rows.X, rows.y, rows.weight)
-    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight / rows.weight.max())
-    in_units = in_units._replace(weight=in_units.weight / in_units.weight.mean())
-    folds = folds_of(in_units.X, rng, progress)
+    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight)
+    folds = folds_of(rows.X, rng, progress)
     judging, groups = in_units.take(folds.judged), folds.of_row[folds.judged]
     if validation is not None:
-        weight = validation.weight / validation.weight.max()
-        judging = UnitRows(units.rows(validation.X), units.answers(validation.y), weight)
+        X, y, weight = validation.relative()
+        judging = UnitRows(units.rows(X), units.answers(y), weight)
     if validation is not None or (groups == groups[0]).all():
         groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
     if isinstance(energy, Blend):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._densities.members import GROUP, Answers, Division, Held, unseen_rows, widened
 from sklearn_ebm._densities.objective import DensityObjective
@@ -135,10 +134,11 @@ def learn_density(
         (rows, members, generator) -> rows that each member learns from, and those that it leaves
         out or None.
     """
+    rows = rows.relative()
+    validation = None if validation is None else validation.relative()
     X, y, weight = rows
     n_rows, n_outputs = y.shape
     assert isinstance(parts.energy, LatentEnergy)
-    weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
     if start is not None and not _continues(start.energy, rows):
         start = None
@@ -161,7 +161,7 @@ def learn_density(
         training = objective(rows, weight, kept).rounded()
         if validation is not None:
             every = np.arange(len(validation.y))[None]
-            watch.held_out = objective(validation, _shares(validation.weight), every).rounded()
+            watch.held_out = objective(validation, validation.weight, every).rounded()
         elif held_out is not None:
             watch.held_out = training.on_rows(held_out)
         params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
@@ -206,12 +206,6 @@ def _continues(energy: Any, rows: Answers) -> bool:
         if (moved | shrunk).any():
             return False
     return True
-
-
-def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weights in units of their mean, whatever their size."""
-    shares: npt.NDArray[np.float64] = weight / weight.max()
-    return shares / shares.mean()
 
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
