@@ -58,6 +58,10 @@ CALIBRATIONS = (None, "conformal")
 # Answers with fewer values than this, and than a fifth of the rows, are few.
 FEW_VALUES, FEW_SHARE = 30, 0.2
 
+# A value is an atom where it holds such a part of the rows, and so many of them: at a floor of e⁻⁷
+# deviations a tenth gains half a nat of the mean likelihood, more than good fits differ by.
+ATOM_SHARE, ATOM_ROWS = 0.1, 5
+
 # Answers of `y_grid_`.
 GRID = 101
 
@@ -127,7 +131,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     calibration : {None, "conformal"}, default=None
         "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
         says, and makes `predict_interval` and `predict_region` hold as many new answers as they
-        promise, for any data whose rows are exchangeable.
+        promise, for any data whose rows are exchangeable. Copies of a row count as one. With m
+        rows set aside, levels up to m/(m + 1) have finite intervals.
     solver : {"auto", "adam"} or Solver, default="auto"
         "auto", the same as "adam", is Adam with the batches and the rate that suit the energy. An
         object learns with settings of its own, among them its decay of the weights.
@@ -141,8 +146,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     max_iter : int or None, default=None
         Passes over the rows; None is what suits the energy and the number of rows.
     time_budget : float or None, default=None
-        Seconds that ``energy="auto"`` may take, about; members that would take longer are left
-        out. What is learnt then depends on how fast the machine is.
+        Seconds that learning may take, about. Of ``energy="auto"`` the cheapest members come
+        first, and those that would take longer than is left are left out; learning by gradients
+        ends with what was learnt so far. What is learnt then depends on how fast the machine is.
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
@@ -191,7 +197,13 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     Warns
     -----
     FewAnswersWarning
-        Where y takes few values, so that its likelihood is unbounded.
+        Where y takes few values, or one value in a tenth of the rows or more, so that its
+        likelihood is unbounded.
+    CalibrationWarning
+        In `predict_interval` and `predict_region`, where the rows that calibrate are too few for
+        the level.
+    UserWarning
+        Where rows of X_val and y_val are among those of X and y.
     ConvergenceWarning
         After a fit that was interrupted or whose steps were too long.
 
@@ -304,7 +316,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         y : array-like of shape (n,) or (n, q)
             Answers.
         sample_weight : array-like of shape (n,), default=None
-            Weights ≥ 0; 0 is the same as leaving the row out.
+            Weights ≥ 0; 0 is the same as leaving the row out. They are relative: all equal ones
+            are none. A row that is there twice, with its answer, is one row of twice the weight.
         X_val : array-like of shape (m, d), default=None
             Rows that are not learnt from. Their loss is recorded after each pass; with
             ``early_stopping=True`` it decides when to stop, and members leave out others only where
@@ -346,9 +359,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
         flat = y.ndim == 1
-        rows = _answers(X, y, sample_weight)
+        rows = self._exchangeable(_answers(X, y, sample_weight)).distinct()
         seed = generator_and_seed(self.random_state)[1]
-        held_out = self._given_rows(validation, rows.y.shape[1])
+        held_out = self._given_rows(validation, rows)
         rows, calibrating = self._calibrating(rows, seed)
         if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
             self._refuse_without_held_out(rows, held_out)
@@ -401,7 +414,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         refuse_unknown(self.y_transform)
         return checked_settings(self, "C", "tol", "max_iter", "time_budget")
 
-    def _given_rows(self, given: tuple[Any, Any, Any], n_outputs: int) -> Answers | None:
+    def _given_rows(self, given: tuple[Any, Any, Any], training: Answers) -> Answers | None:
         """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
         X, y, sample_weight = given
         if X is None and y is None and sample_weight is None:
@@ -416,10 +429,29 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             )  # fmt: skip
         except ValueError as error:
             raise ValueError(f"X_val and y_val cannot be used: {error}") from error
-        rows = _answers(X, y, sample_weight, "sample_weight_val")
-        if rows.y.shape[1] != n_outputs:
+        rows = _answers(X, y, sample_weight, "sample_weight_val").distinct()
+        if rows.y.shape[1] != training.y.shape[1]:
             raise ValueError(
-                f"y_val has {rows.y.shape[1]} answers for each row, but y has {n_outputs}."
+                f"y_val has {rows.y.shape[1]} answers for each row, but y has "
+                f"{training.y.shape[1]}."
+            )
+        n_copied = rows.n_copied(training)
+        if n_copied:
+            warnings.warn(
+                f"{n_copied} different rows of X_val and y_val are in X and y as well, and rows "
+                "that are learnt from cannot judge; leave them out of one of both.",
+                UserWarning,
+                stacklevel=4 + FRAMES,
+            )
+        return rows
+
+    def _exchangeable(self, rows: Answers) -> Answers:
+        """The rows, if calibration can keep its promise for them; copies of a row are one."""
+        if self.calibration is not None and not (rows.weight == rows.weight[0]).all():
+            raise ValueError(
+                "calibration='conformal' promises coverage for rows that are exchangeable, but "
+                "sample_weight makes some count more; use calibration=None, or leave the weights "
+                "out."
             )
         return rows
 
@@ -428,12 +460,6 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if self.calibration is None:
             return rows, None
         n_rows = len(rows.y)
-        if not (rows.weight == rows.weight[0]).all():
-            raise ValueError(
-                "calibration='conformal' promises coverage for rows that are exchangeable, but "
-                "sample_weight makes some count more; use calibration=None, or leave the weights "
-                "out."
-            )
         n_out = int(np.ceil(float(self.validation_fraction) * n_rows))
         if n_rows - n_out < 2:
             raise ValueError(
@@ -518,12 +544,11 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 
     def _warn(self, learned: LearnedDensity, rows: Answers, parts: Parts) -> None:
-        n_values = min(len(np.unique(column)) for column in rows.y.T)
-        if parts.likelihood and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
+        told = _unbounded(rows) if parts.likelihood else None
+        if told is not None:
             warnings.warn(
-                f"y takes {n_values} different values in {len(rows.y)} rows: the likelihood of a "
-                "density is unbounded there, and was kept finite by a floor under its scales. "
-                "Compare by CRPS or squared error, or use EBMClassifier.",
+                f"{told}: the likelihood of a density is unbounded there, and was kept finite by a "
+                "floor under its scales. Compare by CRPS or squared error, or use EBMClassifier.",
                 FewAnswersWarning,
                 stacklevel=4 + FRAMES,
             )
@@ -557,6 +582,20 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
             f"{LARGEST_ANSWER:g} are no floats; divide the answers by a number of their size."
         )
     return rows
+
+
+def _unbounded(rows: Answers) -> str | None:
+    """Where the likelihood has no upper bound: few values, or one that returns; None if nowhere."""
+    n_rows = len(rows.y)
+    for column in rows.y.T:
+        values, place, count = np.unique(column, return_inverse=True, return_counts=True)
+        if len(values) < min(FEW_VALUES, max(FEW_SHARE * n_rows, 2)):
+            return f"y takes {len(values)} different values in {n_rows} rows"
+        share = np.bincount(place, rows.weight / rows.weight.sum())
+        if (atoms := (share >= ATOM_SHARE) & (count >= ATOM_ROWS)).any():
+            atom = int(np.argmax(np.where(atoms, share, 0)))
+            return f"y is {values[atom]:g} in {share[atom]:.0%} of the rows"
+    return None
 
 
 def _grid(rows: Answers) -> Array | None:

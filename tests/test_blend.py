@@ -104,7 +104,8 @@ def test_members_by_name_object_and_with_a_name(keep_all):
 
 
 def test_members_by_name_alone(keep_all, monkeypatch):
-    monkeypatch.setattr(Memory, "_n_trees", lambda self, n: 2)
+    monkeypatch.setattr("sklearn_ebm.energies.memory.TREES", 2)
+    monkeypatch.setattr("sklearn_ebm.energies.memory.FEWEST_TREES", 2)
     assert names(fit(Blend(["memory", "memory"]))) == ["memory", "memory_2", "backgrounds"]
 
 

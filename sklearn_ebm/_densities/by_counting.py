@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._densities.by_gradients import LearnedDensity
 from sklearn_ebm._densities.gradient_member import GradientMember, LearnGradients
@@ -121,18 +120,18 @@ def count_bank(
             f"energy {type(energy).__name__} leaves rows out to learn, but there is "
             f"n_samples={len(rows.y)} of positive weight; pass two rows or more."
         )
+    rows = rows.relative()
     units = units_of(rows.X, rows.y, rows.weight)
-    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), _relative(rows.weight))
-    folds = folds_of(in_units.X, rng, progress)
+    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight)
+    folds = folds_of(rows.X, rng, progress)
     judging, groups = in_units.take(folds.judged), folds.of_row[folds.judged]
     if isinstance(energy, Blend):
         energy = energy.of(members_of(energy, gradients))
     floor = np.maximum(units.resolution, NARROWEST)
     learnt, elements = energy.learnt_alone(in_units, folds, floor, rng)
     if validation is not None:
-        given = UnitRows(
-            units.rows(validation.X), units.answers(validation.y), _relative(validation.weight)
-        )
+        X, y, weight = validation.relative()
+        given = UnitRows(units.rows(X), units.answers(y), weight)
         judging = judging.with_rows(given)
         of_given = learnt.elements_alone(given.X)
         elements = [Parabolas.stacked(two) for two in zip(elements, of_given, strict=True)]
@@ -147,12 +146,6 @@ def count_bank(
     judgement = Judgement(log_density, judging.weight, least)
     elements = [*elements, *behind]
     return Counted(learnt, elements, judging, groups, judgement)
-
-
-def _relative(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weights in units of their mean, whatever their size."""
-    share: npt.NDArray[np.float64] = weight / weight.max()
-    return share / share.mean()
 
 
 def _backgrounds(answers: Array, log_density: Array, judging: UnitRows) -> Backgrounds:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._densities.members import GROUP, Answers, Division, Held, unseen_rows, widened
 from sklearn_ebm._densities.objective import DensityObjective
@@ -132,10 +131,11 @@ def learn_density(
         (rows, members, generator) -> rows that each member learns from, and those that it leaves
         out or None.
     """
+    rows = rows.relative()
+    validation = None if validation is None else validation.relative()
     X, y, weight = rows
     n_rows, n_outputs = y.shape
     assert isinstance(parts.energy, LatentEnergy)
-    weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
     if start is not None:
         start = continued(start, parts.energy, X, answers, weight, n_outputs)
@@ -156,7 +156,7 @@ def learn_density(
             )  # fmt: skip
 
         training = objective(rows, weight, kept).rounded()
-        held = _held(rows._replace(weight=weight), held_out, validation)
+        held = _held(rows, held_out, validation)
         if validation is None and held_out is not None:
             watch.held_out = training.on_rows(held_out)
         elif validation is not None:
@@ -198,18 +198,11 @@ def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> 
     """Rows that members have not seen; those that none has are left out by each of them."""
     if validation is None:
         return Held(rows, left_out, None)
-    validation = validation._replace(weight=_shares(validation.weight))
     if left_out is None:
         return Held(rows, None, validation)
     every = len(rows.y) + np.arange(len(validation.y))
     every = np.broadcast_to(every, (len(left_out), len(every)))
     return Held(rows.with_rows(validation), np.hstack([every, left_out]), None)
-
-
-def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weights in units of their mean, whatever their size."""
-    shares: npt.NDArray[np.float64] = weight / weight.max()
-    return shares / shares.mean()
 
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:

@@ -44,6 +44,7 @@ class Unseen(NamedTuple):
     parabolas : Parabolas
     y : ndarray of shape (n, q)
     weight : ndarray of shape (n,)
+        Relative to that of all rows, whose mean is 1.
     """
 
     parabolas: Parabolas
