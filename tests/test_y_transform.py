@@ -5,18 +5,20 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 
 RNG = np.random.RandomState(0)
-X, NEW = RNG.normal(size=(250, 2)), RNG.normal(size=(400, 2))
-NOISE, NEW_NOISE = RNG.normal(size=250), RNG.normal(size=400)
+X, NEW = RNG.normal(size=(250, 2)), RNG.normal(size=(200, 2))
+NOISE, NEW_NOISE = RNG.normal(size=250), RNG.normal(size=200)
+SCALE = LocationScale(base=Ridge(1e-3), n_estimators=10)
 ENERGIES = {
     "experts": Experts(n_members=3),
-    "memory": Memory(n_trees=30),
-    "location_scale": LocationScale(n_estimators=30),
-    "blend": Blend([Memory(n_trees=10), LocationScale(n_estimators=10)]),
+    "memory": Memory(n_trees=10),
+    "location_scale": SCALE,
+    "blend": Blend([Memory(n_trees=5), SCALE]),
 }
 
 
@@ -26,7 +28,7 @@ def fit(energy, y, X=X, **settings):
 
 
 @pytest.mark.parametrize("name", ENERGIES)
-@pytest.mark.parametrize("wrong", [1e4, -1e9])
+@pytest.mark.parametrize("wrong", [1e4, -1e6])
 def test_wrong_answers_widen_no_other_interval(name, wrong):
     """Central 90 % of 2 x + 0.3 ε are 0.99 wide."""
     y = 2 * X[:, 0] + 0.3 * NOISE
@@ -59,15 +61,16 @@ def test_small_answers_among_large_ones(name, sign):
 
 def test_ordinary_answers_stay_as_they_are():
     y = X[:, 0] + NOISE
-    reg, plain = (fit("memory", y, y_transform=asked) for asked in ("auto", None))
+    reg, plain = (fit(ENERGIES["memory"], y, y_transform=asked) for asked in ("auto", None))
     assert reg.y_transform_ is None
-    np.testing.assert_array_equal(reg.log_prob(NEW, NEW_NOISE), plain.log_prob(NEW, NEW_NOISE))
+    rows, answers = NEW[:50], NEW_NOISE[:50]
+    np.testing.assert_array_equal(reg.log_prob(rows, answers), plain.log_prob(rows, answers))
 
 
 @pytest.mark.parametrize("energy", ["memory", "experts"])
 def test_everything_speaks_of_y_itself(energy):
     y = np.exp(2 * X[:, 0] + 0.3 * NOISE)
-    reg = fit(energy, y, y_transform="log", max_iter=10)
+    reg = fit(ENERGIES[energy], y, y_transform="log", max_iter=10)
     rows = NEW[:3]
     law = reg.predict_distribution(rows)
     answers = law.ppf(np.array([0.1, 0.5, 0.9]))
@@ -97,27 +100,27 @@ def test_the_report_is_of_y_itself():
     assert said < one.auto_report_.held_out_nll.min() < said + 2
 
 
-@pytest.mark.parametrize("unit", [1e-30, 1e30])
 @pytest.mark.parametrize("shape", ["wrong", "decades"])
-def test_any_unit_of_y(unit, shape):
+def test_any_unit_of_y(shape):
+    """Powers of two change no digit."""
+    unit = 2.0**100
     y = X[:, 0] + 0.1 * NOISE if shape == "wrong" else np.exp(3 * X[:, 0] + NOISE)
     if shape == "wrong":
         y[:3] = 1e5
     levels = [0.1, 0.5, 0.9]
-    one, other = fit("memory", y), fit("memory", unit * y)
+    one, other = fit(ENERGIES["memory"], y), fit(ENERGIES["memory"], unit * y)
     assert (one.y_transform_ is None) == (other.y_transform_ is None)
-    there = other.predict_quantiles(NEW, levels) / unit
-    np.testing.assert_allclose(there, one.predict_quantiles(NEW, levels), rtol=1e-3, atol=1e-3)
+    there = other.predict_quantiles(NEW[:50], levels) / unit
+    np.testing.assert_allclose(there, one.predict_quantiles(NEW[:50], levels), rtol=1e-9)
 
 
 def test_weights_are_repetitions_for_the_transform():
     y = np.exp(3 * X[:50, 0])
     y[0] = 1e9
     twice = np.repeat(np.arange(50), 1 + np.arange(50) % 2)
-    one = LatentEBMRegressor("memory", y_transform="log", random_state=0).fit(
-        X[:50], y, sample_weight=1 + np.arange(50) % 2
-    )
-    other = fit("memory", y[twice], X[twice], y_transform="log")
+    one = LatentEBMRegressor(ENERGIES["memory"], y_transform="log", random_state=0)
+    one.fit(X[:50], y, sample_weight=1 + np.arange(50) % 2)
+    other = fit(ENERGIES["memory"], y[twice], X[twice], y_transform="log")
     assert one.y_transform_ == other.y_transform_
 
 
