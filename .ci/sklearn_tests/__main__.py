@@ -1,0 +1,115 @@
+"""Runs scikit-learn's own tests with our classifiers in the place of its linear ones and SVMs.
+
+    python .ci/sklearn_tests               all of them, in about two minutes on one core
+    python .ci/sklearn_tests svm bagging   the test files whose path holds one of these words
+
+The tests are those that the installed scikit-learn ships. Every test that meets one of ours must
+pass, but for those in `theirs.toml`: they ask for what is scikit-learn's own, and each is there for
+one stated reason. The exit status is 1 if another test fails, or if one that is listed passes.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+# Threads are counted, and workers of joblib look for modules, when they start.
+os.environ.update(dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "Agg"})
+paths = [str(ROOT), str(Path(__file__).parent)]
+os.environ["PYTHONPATH"] = os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])
+sys.path[:0] = paths
+
+import pytest  # noqa: E402
+import sklearn  # noqa: E402
+import stand_ins  # noqa: E402
+from theirs import Theirs  # noqa: E402
+
+FILES = (
+    "linear_model/tests/test_logistic.py",
+    "linear_model/tests/test_perceptron.py",
+    "svm/tests/test_svm.py",
+    "tests/test_calibration.py",
+    "tests/test_multiclass.py",
+    "tests/test_multioutput.py",
+    "ensemble/tests/test_bagging.py",
+    "ensemble/tests/test_stacking.py",
+    "ensemble/tests/test_voting.py",
+    "model_selection/tests/test_classification_threshold.py",
+)
+# Seconds until a test counts as failed.
+LIMIT = 300
+
+
+class Recorder:
+    """A plugin of pytest: which tests met one of ours, and how they ended."""
+
+    def __init__(self):
+        self.passed, self.failed = set(), {}
+        self.errors = []
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.errors.append(f"{report.nodeid}: {report.longrepr}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        # What a test is called with may have been made when the file was read.
+        made = getattr(item, "callspec", None)
+        ours = tuple(cls for classes in stand_ins.STAND_INS.values() for cls in classes)
+        stand_ins.used = made is not None and any(
+            value in ours or isinstance(value, ours)
+            for value in made.params.values()
+            if isinstance(value, (type, *ours))
+        )
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        def late(*_):
+            raise TimeoutError(f"no end after {LIMIT} s")
+
+        before = signal.signal(signal.SIGALRM, late)
+        signal.alarm(LIMIT)
+        try:
+            return (yield)
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    def pytest_runtest_logreport(self, report):
+        name = report.nodeid.split("sklearn/", 1)[-1]
+        if report.when == "call" and stand_ins.used and report.outcome != "skipped":
+            if report.passed:
+                self.passed.add(name)
+            else:
+                self.failed[name] = report.longrepr.reprcrash.message.splitlines()[0]
+
+
+def main(words):
+    """Run the tests and print the counts; whether all is as it should be."""
+    folder = Path(sklearn.__file__).parent
+    files = [name for name in FILES if not words or any(word in name for word in words)]
+    if not files:
+        sys.exit(f"No test file has one of {words} in its path; there are {', '.join(FILES)}.")
+    # What scikit-learn builds on inside stays its own: it is loaded before ours are put in.
+    for package in ("calibration", "ensemble", "multiclass", "multioutput", "model_selection"):
+        __import__(f"sklearn.{package}")
+    stand_ins.put_in()
+    recorder = Recorder()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        pytest.main(
+            ["-q", "--no-header", "--tb=no", "--durations=12", "--show-capture=no", "-c", os.devnull, "-p", "no:cacheprovider",
+             "-p", "no:cov", "-p", "no:xdist", "--rootdir", str(folder.parent), "-r", "N",
+             *(str(folder / name) for name in files)],
+            plugins=[recorder],
+        )  # fmt: skip
+    return Theirs.read(sklearn.__version__).judge(recorder.passed, recorder.failed, recorder.errors)
+
+
+if __name__ == "__main__":
+    sys.exit(not main(sys.argv[1:]))

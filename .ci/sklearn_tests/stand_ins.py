@@ -1,0 +1,183 @@
+"""Our classifiers under the names and with the parameters of scikit-learn's.
+
+A stand-in is our estimator. It takes, keeps and shows the parameters of the class it stands for;
+while it learns, it has ours instead, as its translation gives them. What has no counterpart is
+refused, and what only says how a minimum is reached, such as `solver` or `dual`, is not used.
+"""
+
+import functools
+import inspect
+from contextlib import contextmanager
+from numbers import Real
+
+import numpy as np
+from sklearn import linear_model, svm
+
+from sklearn_ebm import EBMClassifier, EBMClassifierCV
+from sklearn_ebm.energies import Kernel
+
+# Whether one was used since somebody last looked.
+used = False
+
+
+class NoCounterpart(NotImplementedError):
+    """What is asked for does not exist here."""
+
+
+def refuse(**settings):
+    """Raise NoCounterpart for settings that we have nothing for."""
+    for name, value in settings.items():
+        raise NoCounterpart(f"{name}={value!r} has no counterpart")
+
+
+def logistic(given, X):
+    """Parameters of LogisticRegression as ours: the loss "nll"."""
+    l1_ratio = given["l1_ratio"] or 0.0
+    if given["penalty"] in ("l1", "elasticnet"):
+        refuse(penalty=given["penalty"])
+    if l1_ratio != 0.0:
+        refuse(l1_ratio=l1_ratio)
+    default = inspect.signature(linear_model.LogisticRegression).parameters["max_iter"].default
+    return {
+        "loss": "nll",
+        "C": np.inf if given["penalty"] is None else given["C"],
+        "max_iter": None if given["max_iter"] == default else given["max_iter"],
+        "solver": "auto",
+        "verbose": int(given["verbose"]),
+    }
+
+
+def logistic_cv(given, X):
+    """Parameters of LogisticRegressionCV as ours: the one loss "nll", at β = 1."""
+    ratios = given["l1_ratios"]
+    if given["penalty"] in ("l1", "elasticnet"):
+        refuse(penalty=given["penalty"])
+    if not isinstance(ratios, str) and ratios is not None and any(ratios):
+        refuse(l1_ratios=ratios)
+    scoring = given["scoring"]
+    return {
+        "losses": ["nll"],
+        "betas": [1.0],
+        "cv": 5 if given["cv"] is None else given["cv"],
+        "scoring": None if isinstance(scoring, str) and scoring == "warn" else scoring,
+        "max_iter": None if given["max_iter"] == 100 else given["max_iter"],
+        "solver": "auto",
+    }
+
+
+def linear_svc(given, X):
+    """Parameters of LinearSVC as ours: a hinge on all classes together."""
+    if given["penalty"] == "l1":
+        refuse(penalty="l1")
+    return {
+        "loss": "hinge",
+        "max_iter": None if given["max_iter"] == 1000 else given["max_iter"],
+    }
+
+
+def svc(given, X):
+    """Parameters of SVC as ours: a hinge on a linear energy or on a Gaussian kernel."""
+    kernel, gamma = given["kernel"], given["gamma"]
+    if kernel not in ("linear", "rbf"):
+        refuse(kernel=kernel)
+    if isinstance(gamma, str) and gamma == "auto":
+        gamma = 1.0 / np.shape(X)[1]
+    return {
+        "energy": "linear" if kernel == "linear" else Kernel(gamma=gamma),
+        "loss": "hinge",
+        "max_iter": None if given["max_iter"] == -1 else given["max_iter"],
+        "verbose": int(given["verbose"]),
+    }
+
+
+def perceptron(given, X):
+    """Parameters of Perceptron as ours; it has no penalty."""
+    if given["penalty"] is not None:
+        refuse(penalty=given["penalty"])
+    return {
+        "loss": "perceptron",
+        "tol": 1e-4 if given["tol"] is None else given["tol"],
+        "max_iter": given["max_iter"],
+    }
+
+
+def sgd(given, X):
+    """Parameters of SGDClassifier as ours: α n is 1/C."""
+    losses = {"hinge": "hinge", "log_loss": "nll", "perceptron": "perceptron"}
+    if given["loss"] not in losses:
+        refuse(loss=given["loss"])
+    if given["penalty"] not in ("l2", None):
+        refuse(penalty=given["penalty"])
+    alpha = given["alpha"] if given["penalty"] == "l2" else 0.0
+    valid = isinstance(alpha, Real) and alpha > 0
+    return {
+        "loss": losses[given["loss"]],
+        "C": 1.0 / (alpha * np.shape(X)[0]) if valid else np.inf,
+        "tol": 1e-4 if given["tol"] is None else given["tol"],
+        "max_iter": None,
+    }
+
+
+@contextmanager
+def translated(estimator, X):
+    """Let an estimator have our parameters for a while."""
+    global used
+    used = True
+    given = estimator.get_params(deep=False)
+    ours = estimator.translate(given, X)
+    vars(estimator).update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(given)
+
+
+def stand_in(original, translate, base=EBMClassifier):
+    """Return a class that looks like `original` and learns like `base`."""
+    signature = inspect.signature(original.__init__)
+
+    @functools.wraps(original.__init__)
+    def init(self, *args, **kwargs):
+        global used
+        used = True
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        vars(self).update(list(bound.arguments.items())[1:])
+
+    def fit(self, X, y, sample_weight=None):
+        with translated(self, X):
+            return base.fit(self, X, y, sample_weight)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        with translated(self, X):
+            return base.partial_fit(self, X, y, classes, sample_weight)
+
+    ours = inspect.signature(base).parameters
+    defaults = {name: parameter.default for name, parameter in ours.items()}
+    methods = {"__init__": init, "fit": fit, "translate": staticmethod(translate)}
+    if hasattr(base, "partial_fit"):
+        methods["partial_fit"] = partial_fit
+    named = {"__module__": __name__, "__qualname__": original.__name__, "__doc__": base.__doc__}
+    return type(original.__name__, (base,), defaults | methods | named)
+
+
+LogisticRegression = stand_in(linear_model.LogisticRegression, logistic)
+LogisticRegressionCV = stand_in(linear_model.LogisticRegressionCV, logistic_cv, EBMClassifierCV)
+Perceptron = stand_in(linear_model.Perceptron, perceptron)
+SGDClassifier = stand_in(linear_model.SGDClassifier, sgd)
+LinearSVC = stand_in(svm.LinearSVC, linear_svc)
+SVC = stand_in(svm.SVC, svc)
+
+STAND_INS = {
+    linear_model: (LogisticRegression, LogisticRegressionCV, Perceptron, SGDClassifier),
+    svm: (LinearSVC, SVC),
+}
+
+
+def put_in():
+    """Put the stand-ins where tests import scikit-learn's classes from."""
+    for module, classes in STAND_INS.items():
+        for cls in classes:
+            setattr(module, cls.__name__, cls)
