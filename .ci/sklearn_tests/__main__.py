@@ -81,12 +81,14 @@ class Recorder:
             signal.signal(signal.SIGALRM, before)
 
     def pytest_runtest_logreport(self, report):
-        name = report.nodeid.split("sklearn/", 1)[-1]
+        path, _, test = report.nodeid.partition("::")
+        name = f"{Path(path).stem}::{test}"
         if report.when == "call" and stand_ins.used and report.outcome != "skipped":
             if report.passed:
                 self.passed.add(name)
             else:
                 self.failed[name] = report.longrepr.reprcrash.message.splitlines()[0]
+                if os.environ.get("SHOW"): print(name, self.failed[name], file=sys.stderr, flush=True)
 
 
 def main(words):

@@ -16,6 +16,8 @@ from sklearn import linear_model, svm
 from sklearn_ebm import EBMClassifier, EBMClassifierCV
 from sklearn_ebm.energies import Kernel
 
+# Relative gaps that float64 can still certify.
+LEAST_GAP = 1e-9
 # Whether one was used since somebody last looked.
 used = False
 
@@ -30,6 +32,12 @@ def refuse(**settings):
         raise NoCounterpart(f"{name}={value!r} has no counterpart")
 
 
+def of_gradient(tol):
+    """`tol` for a bound on the gradient as ours for a bound on the objective: its square."""
+    valid = isinstance(tol, Real) and tol > 0
+    return max(tol**2, LEAST_GAP) if valid else tol
+
+
 def logistic(given, X):
     """Parameters of LogisticRegression as ours: the loss "nll"."""
     l1_ratio = given["l1_ratio"] or 0.0
@@ -42,6 +50,7 @@ def logistic(given, X):
         "loss": "nll",
         "C": np.inf if given["penalty"] is None else given["C"],
         "max_iter": None if given["max_iter"] == default else given["max_iter"],
+        "tol": of_gradient(given["tol"]),
         "solver": "auto",
         "verbose": int(given["verbose"]),
     }
@@ -134,8 +143,11 @@ def translated(estimator, X):
         vars(estimator).update(given)
 
 
-def stand_in(original, translate, base=EBMClassifier):
-    """Return a class that looks like `original` and learns like `base`."""
+def stand_in(original, translate, base=EBMClassifier, *, listed=False):
+    """Return a class that looks like `original` and learns like `base`.
+
+    With `listed`, `n_iter_` is an array of one number, as it is there.
+    """
     signature = inspect.signature(original.__init__)
 
     @functools.wraps(original.__init__)
@@ -148,7 +160,10 @@ def stand_in(original, translate, base=EBMClassifier):
 
     def fit(self, X, y, sample_weight=None):
         with translated(self, X):
-            return base.fit(self, X, y, sample_weight)
+            base.fit(self, X, y, sample_weight)
+        if listed:
+            self.n_iter_ = np.array([self.n_iter_])
+        return self
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         with translated(self, X):
@@ -163,7 +178,7 @@ def stand_in(original, translate, base=EBMClassifier):
     return type(original.__name__, (base,), defaults | methods | named)
 
 
-LogisticRegression = stand_in(linear_model.LogisticRegression, logistic)
+LogisticRegression = stand_in(linear_model.LogisticRegression, logistic, listed=True)
 LogisticRegressionCV = stand_in(linear_model.LogisticRegressionCV, logistic_cv, EBMClassifierCV)
 Perceptron = stand_in(linear_model.Perceptron, perceptron)
 SGDClassifier = stand_in(linear_model.SGDClassifier, sgd)

@@ -35,7 +35,7 @@ class Theirs:
         """Read the entries that hold for a version."""
         groups = tomllib.loads(path.read_text(encoding="utf-8"))["theirs"]
         return cls([
-            Entry(f"{group['file']}::{test}", group["reason"])
+            Entry(test, group["reason"])
             for group in groups
             if SpecifierSet(group.get("sklearn", "")).contains(version, prereleases=True)
             for test in group["tests"]
