@@ -105,7 +105,7 @@ def main(words):
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         pytest.main(
-            ["-q", "--no-header", "--tb=no", "--durations=12", "--show-capture=no", "-c", os.devnull, "-p", "no:cacheprovider",
+            ["-q", "--no-header", "--tb=no", "--show-capture=no", "--disable-warnings", "-c", os.devnull, "-p", "no:cacheprovider",
              "-p", "no:cov", "-p", "no:xdist", "--rootdir", str(folder.parent), "-r", "N",
              *(str(folder / name) for name in files)],
             plugins=[recorder],

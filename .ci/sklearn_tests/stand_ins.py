@@ -32,6 +32,12 @@ def refuse(**settings):
         raise NoCounterpart(f"{name}={value!r} has no counterpart")
 
 
+def refuse_one_against_rest(given):
+    """Raise NoCounterpart for the `multi_class` of versions before 1.8."""
+    if given.get("multi_class") == "ovr":
+        refuse(multi_class="ovr")
+
+
 def of_gradient(tol):
     """`tol` for a bound on the gradient as ours for a bound on the objective: its square."""
     valid = isinstance(tol, Real) and tol > 0
@@ -40,11 +46,11 @@ def of_gradient(tol):
 
 def logistic(given, X):
     """Parameters of LogisticRegression as ours: the loss "nll"."""
-    l1_ratio = given["l1_ratio"] or 0.0
-    if given["penalty"] in ("l1", "elasticnet"):
-        refuse(penalty=given["penalty"])
-    if l1_ratio != 0.0:
-        refuse(l1_ratio=l1_ratio)
+    refuse_one_against_rest(given)
+    if given["penalty"] == "l1":
+        refuse(penalty="l1")
+    if given["l1_ratio"]:
+        refuse(l1_ratio=given["l1_ratio"])
     default = inspect.signature(linear_model.LogisticRegression).parameters["max_iter"].default
     return {
         "loss": "nll",
@@ -58,9 +64,10 @@ def logistic(given, X):
 
 def logistic_cv(given, X):
     """Parameters of LogisticRegressionCV as ours: the one loss "nll", at β = 1."""
+    refuse_one_against_rest(given)
     ratios = given["l1_ratios"]
-    if given["penalty"] in ("l1", "elasticnet"):
-        refuse(penalty=given["penalty"])
+    if given["penalty"] == "l1":
+        refuse(penalty="l1")
     if not isinstance(ratios, str) and ratios is not None and any(ratios):
         refuse(l1_ratios=ratios)
     scoring = given["scoring"]
