@@ -20,7 +20,9 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # Threads are counted, and workers of joblib look for modules, when they start.
 os.environ.update(dict.fromkeys(THREADS, "1") | {"MPLBACKEND": "Agg"})
 paths = [str(ROOT), str(Path(__file__).parent)]
-os.environ["PYTHONPATH"] = os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])
+os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+# Options for the project's own tests are not for these.
+os.environ.pop("PYTEST_ADDOPTS", None)
 sys.path[:0] = paths
 
 import pytest  # noqa: E402
@@ -58,12 +60,9 @@ class Recorder:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
         # What a test is called with may have been made when the file was read.
-        made = getattr(item, "callspec", None)
-        ours = tuple(cls for classes in stand_ins.STAND_INS.values() for cls in classes)
-        stand_ins.used = made is not None and any(
-            value in ours or isinstance(value, ours)
-            for value in made.params.values()
-            if isinstance(value, (type, *ours))
+        callspec = getattr(item, "callspec", None)
+        stand_ins.used = callspec is not None and any(
+            map(stand_ins.is_ours, callspec.params.values())
         )
         return (yield)
 
@@ -88,7 +87,6 @@ class Recorder:
                 self.passed.add(name)
             else:
                 self.failed[name] = report.longrepr.reprcrash.message.splitlines()[0]
-                if os.environ.get("SHOW"): print(name, self.failed[name], file=sys.stderr, flush=True)
 
 
 def main(words):
@@ -104,12 +102,14 @@ def main(words):
     recorder = Recorder()
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
-        pytest.main(
-            ["-q", "--no-header", "--tb=no", "--show-capture=no", "--disable-warnings", "-c", os.devnull, "-p", "no:cacheprovider",
-             "-p", "no:cov", "-p", "no:xdist", "--rootdir", str(folder.parent), "-r", "N",
+        status = pytest.main(
+            ["-q", "-r", "N", "--no-header", "--tb=no", "--show-capture=no", "--disable-warnings",
+             "-c", os.devnull, "-p", "no:cacheprovider", "--rootdir", str(folder.parent),
              *(str(folder / name) for name in files)],
             plugins=[recorder],
         )  # fmt: skip
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        recorder.errors.append(f"pytest ended with status {int(status)}")
     return Theirs.read(sklearn.__version__).judge(recorder.passed, recorder.failed, recorder.errors)
 
 

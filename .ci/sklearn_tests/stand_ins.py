@@ -22,18 +22,18 @@ LEAST_GAP = 1e-9
 used = False
 
 
-class NoCounterpart(NotImplementedError):
+class NoCounterpartError(NotImplementedError):
     """What is asked for does not exist here."""
 
 
 def refuse(**settings):
-    """Raise NoCounterpart for settings that we have nothing for."""
+    """Raise NoCounterpartError for settings that we have nothing for."""
     for name, value in settings.items():
-        raise NoCounterpart(f"{name}={value!r} has no counterpart")
+        raise NoCounterpartError(f"{name}={value!r} has no counterpart")
 
 
 def refuse_one_against_rest(given):
-    """Raise NoCounterpart for the `multi_class` of versions before 1.8."""
+    """Raise NoCounterpartError for the `multi_class` of versions before 1.8."""
     if given.get("multi_class") == "ovr":
         refuse(multi_class="ovr")
 
@@ -196,6 +196,12 @@ STAND_INS = {
     linear_model: (LogisticRegression, LogisticRegressionCV, Perceptron, SGDClassifier),
     svm: (LinearSVC, SVC),
 }
+
+
+def is_ours(value):
+    """Whether a value is a stand-in, the class or an object of it."""
+    ours = sum(STAND_INS.values(), ())
+    return isinstance(value, ours) or any(value is cls for cls in ours)
 
 
 def put_in():
