@@ -82,11 +82,11 @@ class Recorder:
     def pytest_runtest_logreport(self, report):
         path, _, test = report.nodeid.partition("::")
         name = f"{Path(path).stem}::{test}"
-        if report.when == "call" and stand_ins.used and report.outcome != "skipped":
-            if report.passed:
-                self.passed.add(name)
-            else:
-                self.failed[name] = report.longrepr.reprcrash.message.splitlines()[0]
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            self.failed[name] = str(crash.message if crash else report.longrepr).splitlines()[0]
+        elif report.when == "call" and report.passed and stand_ins.used:
+            self.passed.add(name)
 
 
 def main(words):
