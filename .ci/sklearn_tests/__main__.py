@@ -53,6 +53,11 @@ class Recorder:
         self.passed, self.failed = set(), {}
         self.errors = []
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self):
+        with stand_ins.where_defined():
+            return (yield)
+
     def pytest_collectreport(self, report):
         if report.failed:
             self.errors.append(f"{report.nodeid}: {report.longrepr}")

@@ -7,6 +7,7 @@ refused, and what only says how a minimum is reached, such as `solver` or `dual`
 
 import functools
 import inspect
+import sys
 from contextlib import contextmanager
 from numbers import Real
 
@@ -181,6 +182,7 @@ def stand_in(original, translate, base=EBMClassifier, *, listed=False):
     methods = {"__init__": init, "fit": fit, "translate": staticmethod(translate)}
     if hasattr(base, "partial_fit"):
         methods["partial_fit"] = partial_fit
+    methods["original"] = original
     named = {"__module__": __name__, "__qualname__": original.__name__, "__doc__": base.__doc__}
     return type(original.__name__, (base,), defaults | methods | named)
 
@@ -205,7 +207,20 @@ def is_ours(value):
 
 
 def put_in():
-    """Put the stand-ins where tests import scikit-learn's classes from."""
+    """Put the stand-ins where users import scikit-learn's classes from."""
     for module, classes in STAND_INS.items():
         for cls in classes:
             setattr(module, cls.__name__, cls)
+
+
+@contextmanager
+def where_defined():
+    """Put them for a while into the modules too that define those classes: some tests go there."""
+    classes = sum(STAND_INS.values(), ())
+    for cls in classes:
+        setattr(sys.modules[cls.original.__module__], cls.__name__, cls)
+    try:
+        yield
+    finally:
+        for cls in classes:
+            setattr(sys.modules[cls.original.__module__], cls.__name__, cls.original)
