@@ -198,12 +198,12 @@ STAND_INS = {
     linear_model: (LogisticRegression, LogisticRegressionCV, Perceptron, SGDClassifier),
     svm: (LinearSVC, SVC),
 }
+CLASSES = sum(STAND_INS.values(), ())
 
 
 def is_ours(value):
     """Whether a value is a stand-in, the class or an object of it."""
-    ours = sum(STAND_INS.values(), ())
-    return isinstance(value, ours) or any(value is cls for cls in ours)
+    return isinstance(value, CLASSES) or any(value is cls for cls in CLASSES)
 
 
 def put_in():
@@ -216,11 +216,10 @@ def put_in():
 @contextmanager
 def where_defined():
     """Put them for a while into the modules too that define those classes: some tests go there."""
-    classes = sum(STAND_INS.values(), ())
-    for cls in classes:
+    for cls in CLASSES:
         setattr(sys.modules[cls.original.__module__], cls.__name__, cls)
     try:
         yield
     finally:
-        for cls in classes:
+        for cls in CLASSES:
             setattr(sys.modules[cls.original.__module__], cls.__name__, cls.original)
