@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm._arrays import blocks_of, take_rows
+from sklearn_ebm._arrays import blocks_of, none_but, take_rows
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._threads import Workers
-from sklearn_ebm.energies import Energy
+from sklearn_ebm._validation import checked_rows
+from sklearn_ebm.energies import ENERGIES, Energy
+from sklearn_ebm.energies.base import dense
 from sklearn_ebm.inference import SoftMinimum
 
 # Products of this many numbers and more are shared out among threads.
 WORTH_THREADS = 2_000_000
+
+
+def _has_coef(estimator: Any) -> bool:
+    """Whether the energy shows a ``coef_``, now or once it is learnt."""
+    energy = getattr(estimator, "energy_", None) or ENERGIES.resolve(estimator.energy)
+    return energy.coefficients
 
 
 class Answers:
@@ -30,6 +40,9 @@ class Answers:
     beta_: float
     energy_: Energy
     params_: Params
+    # The classes that rows of positive weight had, (k,); None where all had some. The energy of the
+    # others is infinite: they are never predicted.
+    _seen: npt.NDArray[np.bool_] | None = None
 
     def _model(self) -> Answers:
         """The estimator whose energies answer."""
@@ -37,11 +50,16 @@ class Answers:
         return self
 
     @property
+    def _params(self) -> Params:
+        """`params_`, with what users wrote into the attributes that show them."""
+        return self.energy_.written(self.params_, vars(self), len(self.classes_))
+
+    @property
     def _width(self) -> int:
         return len(self._model().classes_)
 
     def energies(self, X: Any) -> Array:
-        """F(x, y) for every class; low is good.
+        """F(x, y) for every class; low is good, and infinite for a class that had no rows.
 
         Parameters
         ----------
@@ -90,6 +108,8 @@ class Answers:
     def decision_function(self, X: Any) -> Array:
         """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
 
+        Where an energy is infinite, because the class had no rows, it is the largest float.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
@@ -98,11 +118,17 @@ class Answers:
         -------
         ndarray of shape (n, k), or (n,) for two classes
         """
-        if self._width == 2:
-            return self._model()._of_energies(
-                X, lambda energies: energies[:, 0] - energies[:, 1], None, differences=True
-            )
-        return self._model()._of_energies(X, np.negative, self._width)
+        model, of_two = self._model(), self._width == 2
+
+        def decisions(energies: Array) -> Array:
+            found = energies[:, 0] - energies[:, 1] if of_two else np.negative(energies)
+            if model._seen is None:
+                return found
+            # Those who rank or calibrate decisions refuse infinite ones.
+            largest = np.finfo(found.dtype).max
+            return np.clip(found, -largest, largest)
+
+        return model._of_energies(X, decisions, None if of_two else self._width, differences=of_two)
 
     def predict(self, X: Any) -> Array:
         """The class of lowest energy.
@@ -115,10 +141,13 @@ class Answers:
         -------
         ndarray of shape (n,)
         """
-        best = self._model()._of_energies(
-            X, lambda energies: energies.argmin(axis=1), None, np.intp, differences=True
+        model = self._model()
+        # Not among all energies: where those of the others overflow, one without rows would tie.
+        seen = slice(None) if model._seen is None else model._seen
+        best = model._of_energies(
+            X, lambda energies: energies[:, seen].argmin(axis=1), None, np.intp, differences=True
         )
-        return self._model().classes_[best]
+        return model.classes_[seen][best]
 
     def predict_proba(self, X: Any) -> Array:
         """Gibbs probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
@@ -138,6 +167,8 @@ class Answers:
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithm of the Gibbs probabilities, finite where they underflow.
 
+        Of a class that had no rows it is −∞.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
@@ -153,6 +184,36 @@ class Answers:
             return -beta * (energies - elimination(energies).energies[:, None])
 
         return self._model()._of_energies(X, log_probability, self._width)
+
+    @available_if(_has_coef)  # type: ignore[untyped-decorator]
+    def sparsify(self) -> Self:
+        """Turn ``coef_`` into a sparse matrix, which takes less space where most of it is zero.
+
+        Answers stay as they are; a call of `predict` and the like makes it dense for a while.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        model = self._model()
+        for where, name in ((vars(model), "coef_"), (model.params_, "coef")):
+            where[name] = sparse.csr_matrix(where[name])
+        return self
+
+    @available_if(_has_coef)  # type: ignore[untyped-decorator]
+    def densify(self) -> Self:
+        """Turn ``coef_`` back into an array.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        model = self._model()
+        for where, name in ((vars(model), "coef_"), (model.params_, "coef")):
+            where[name] = dense(where[name])
+        return self
 
     def _of_energies(
         self,
@@ -190,9 +251,10 @@ class Answers:
 
         Energies linear in x are infinite where they should be: a class may win by that.
         """
+        params = self._params
         for rows in blocks_of(X, self._width):
             with np.errstate(over="ignore", invalid="ignore"):
-                energies = self.energy_.linearize(self.params_, take_rows(X, rows)).energies
+                energies = self.energy_.linearize(params, take_rows(X, rows)).energies
             found = result[rows].reshape(len(energies), -1)
             lost = np.isnan(energies).any(axis=1) | np.isnan(found).any(axis=1)
             if not self.energy_.linear:
@@ -205,9 +267,7 @@ class Answers:
                 )
 
     def _validated(self, X: Any, **checks: Any) -> Any:
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False, **checks
-        )
+        return checked_rows(self, X, reset=False, **checks)
 
     def _of_valid(
         self,
@@ -217,7 +277,8 @@ class Answers:
         dtype: Any = None,
         differences: bool = False,
     ) -> tuple[Array, bool]:
-        kind = np.result_type(X.dtype, *(value.dtype for value in self.params_.values()))
+        params = self._params
+        kind = np.result_type(X.dtype, *(value.dtype for value in params.values()))
         shape = (X.shape[0],) if width is None else (X.shape[0], width)
         result = np.empty(shape, dtype=dtype or kind)
         of_two = self.energy_.difference if differences and self._width == 2 else None
@@ -226,12 +287,12 @@ class Answers:
             block = take_rows(X, rows)
             with np.errstate(over="ignore", invalid="ignore"):
                 if of_two is None:
-                    energies = self.energy_.linearize(self.params_, block).energies
+                    energies = self.energy_.linearize(params, block).energies
                 else:
                     energies = np.zeros((2, block.shape[0]), dtype=X.dtype).T
-                    energies[:, 1] = of_two(self.params_, block)
+                    energies[:, 1] = of_two(params, block)
                 finite = bool(np.isfinite(energies.sum()))
-                result[rows] = function(energies)
+                result[rows] = function(none_but(self._seen, energies))
             return finite
 
         passing = max(self.energy_.width(X.shape[1], self._width), self._width)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 # A block of energies of this many numbers, and a block of rows of this many by their size in bytes,
 # keep most of what is read twice in cache; a block of fewer rows would spend more time in Python
@@ -124,11 +125,61 @@ def sparse_rows(X: Any, rows: slice) -> Any:
     return view
 
 
+def canonical_rows(X: Any) -> Any:
+    """Sparse rows as CSR in their one form: no entry twice, sorted, 32-bit indices where they fit.
+
+    Entries that stand more than once mean their sum, as in `toarray`. The matrix that is given is
+    never changed, nor what it remembers of itself; where it has that form already, its arrays are
+    shared. Read-only memory will do.
+
+    Parameters
+    ----------
+    X : sparse matrix or array of shape (n, d), of any format
+
+    Returns
+    -------
+    csr_matrix or csr_array of shape (n, d)
+
+    Examples
+    --------
+    >>> X = sparse.csr_matrix((np.array([1.0, 2, 3]), [1, 0, 1], [0, 3]), shape=(1, 2))
+    >>> canonical_rows(X).data, X.data  # in column 1: 1 + 3
+    (array([2., 4.]), array([1., 2., 3.]))
+    """
+    rows = _same_arrays(X.tocsr())
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    if max(rows.shape[1], rows.nnz) <= np.iinfo(np.int32).max:
+        rows.indices = rows.indices.astype(np.int32, copy=False)
+        rows.indptr = rows.indptr.astype(np.int32, copy=False)
+    return rows
+
+
+def _same_arrays(X: Any) -> Any:
+    """Another CSR matrix of the same arrays, which knows nothing of them yet."""
+    other = type(X)(X.shape, dtype=X.dtype)
+    # Set one by one: the constructor may copy them, or look through them.
+    other.data, other.indices, other.indptr = X.data, X.indices, X.indptr
+    return other
+
+
 def take_rows(X: Any, rows: slice) -> Any:
     """Rows of an array or a CSR matrix, without a copy."""
     if sparse.issparse(X):
         return sparse_rows(X, rows) if X.format == "csr" else X[rows]
     return X[rows, ...]
+
+
+def none_but(seen: npt.NDArray[np.bool_] | None, energies: Any) -> Any:
+    """Energies (n, k) in which all answers but those that were seen, (k,), are infinite.
+
+    Examples
+    --------
+    >>> none_but(np.array([True, False]), np.array([[1.0, -3.0]]))
+    array([[ 1., inf]])
+    """
+    return energies if seen is None or seen.all() else np.where(seen, energies, np.inf)
 
 
 def scaled_rows(X: Any, origin: Any, scale: Any) -> npt.NDArray[np.float64]:
@@ -264,3 +315,30 @@ def column_moments(
             deviation[column] = column_norms(apart[:, None], weight / top / total)[0]
         deviation[deviation == 0] = np.inf
     return mean, deviation
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two objects are equal, down to the numbers in the arrays that they hold.
+
+    Objects that are no arrays, containers or estimators are asked themselves.
+
+    Examples
+    --------
+    >>> same({"rows": [np.ones(2)]}, {"rows": [np.ones(2)]})
+    True
+    >>> same({"rows": [np.ones(2)]}, {"rows": [np.zeros(2)]})
+    False
+    """
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, BaseEstimator) or sparse.issparse(one):
+        return same(vars(one), vars(other))
+    return bool(one == other)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -12,14 +13,26 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._documented import HoldsDocumented
+from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._suitability import refuse_unsuitable
-from sklearn_ebm._validation import positive_number, row_weights
+from sklearn_ebm._validation import (
+    as_number,
+    checked_rows,
+    loudness,
+    n_workers,
+    optional_positive_integer,
+    optional_positive_number,
+    positive_integer,
+    positive_number,
+    row_weights,
+    share,
+    switch,
+)
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Solver
@@ -29,6 +42,9 @@ Weights: TypeAlias = npt.NDArray[np.float64]
 
 # Whole numbers within such a range are counted to find the classes.
 MOST_COUNTED = 100_000
+
+# Kinds of dtypes of whole numbers. (NumPy counts durations, kind "m", among them as well.)
+WHOLE = "iu"
 
 
 class Parts(NamedTuple):
@@ -70,6 +86,30 @@ class TakesParts(HoldsDocumented, BaseEstimator):
         return super().set_params(**params)
 
 
+# What is asked of the settings that are no parts, whichever estimator has them.
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "C": partial(positive_number, infinite=True),
+    "tol": positive_number,
+    "max_iter": optional_positive_integer,
+    "time_budget": optional_positive_number,
+    "fit_intercept": switch,
+    "early_stopping": switch,
+    "warm_start": switch,
+    "refit": switch,
+    "validation_fraction": share,
+    "n_iter_no_change": positive_integer,
+    "n_jobs": n_workers,
+    "verbose": loudness,
+}
+
+
+def checked_settings(estimator: Any, *names: str) -> dict[str, Any]:
+    """Return the settings with these names; raise ValueError for any that cannot be used."""
+    given = estimator.get_params(deep=False)
+    checked = {name: CHECKS[name](name, given[name]) for name in CHECKS if name in given}
+    return {name: checked[name] for name in names}
+
+
 @contextmanager
 def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
     """Give an estimator its state back when what is done to it raises."""
@@ -79,6 +119,15 @@ def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
     except BaseException:
         estimator.__dict__ = before
         raise
+
+
+def refuse_another_shape(same: bool) -> None:
+    """Raise ValueError where a warm start has nothing to go on from: X or the energy is another."""
+    if not same:
+        raise ValueError(
+            "warm_start=True continues with the parameters of the fit before, but X, y or the "
+            "energy has another shape now; use warm_start=False for a new start."
+        )
 
 
 def _refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
@@ -123,7 +172,7 @@ def _settings_of_energy(energy: Any, fit_intercept: Any) -> dict[str, Any]:
             "fit_intercept=False is for an energy given by name; set it in the object instead: "
             f"energy={type(energy).__name__}(fit_intercept=False)."
         )
-    return {"fit_intercept": bool(fit_intercept)} if takes else {}
+    return {"fit_intercept": switch("fit_intercept", fit_intercept)} if takes else {}
 
 
 def _settings_of_loss(loss: Any, margin: Any, beta: Any) -> dict[str, Any]:
@@ -177,13 +226,12 @@ def learns_at_beta(loss: Any) -> bool:
 
 def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
     """Validated features and labels, the classes, and the number of each row's class."""
-    X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=False
-    )
+    check_labels(y)
+    X, y = checked_rows(estimator, X, y, multi_output=False)
     classes, answer = classes_and_answers(y)
     # Whole numbers are classes: they are not sorted once more to find that out, unless there are
     # so many that scikit-learn has a warning.
-    if not np.issubdtype(y.dtype, np.integer) or 2 * len(classes) > len(y):
+    if y.dtype.kind not in WHOLE or 2 * len(classes) > len(y):
         check_classification_targets(y)
     return X, y, classes, answer
 
@@ -200,7 +248,7 @@ def classes_and_answers(y: Array) -> tuple[Array, Index]:
     >>> classes.tolist(), answer.tolist()
     ([3, 7], [1, 0, 1])
     """
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in WHOLE:
         return np.unique(y, return_inverse=True)
     least, most = int(y.min()), int(y.max())
     if most - least > MOST_COUNTED or most > np.iinfo(np.intp).max:
@@ -219,14 +267,57 @@ def class_weights(
     """Return the weight of each class, (k,); "balanced" is a matter of the rows that count."""
     if class_weight is None:
         return np.ones(len(classes))
-    if not isinstance(class_weight, str):
-        return compute_class_weight(class_weight, classes=classes, y=y)
+    if isinstance(class_weight, Mapping):
+        return _weights_by_label(class_weight, classes)
+    if not isinstance(class_weight, str) or class_weight != "balanced":
+        raise ValueError(f"class_weight={class_weight!r} must be a dict, 'balanced' or None.")
     used, of_class = weight > 0, np.ones(len(classes))
     present = np.unique(answer[used])
     of_class[present] = compute_class_weight(
         class_weight, classes=classes[present], y=y[used], **_balanced_with(weight[used])
     )
     return of_class
+
+
+def _weights_by_label(class_weight: Mapping[Any, Any], classes: Array) -> Weights:
+    """Return the weight of each class; a class that the dict leaves out counts once.
+
+    As in scikit-learn, a dict that leaves out a class and names something else is refused. The
+    look-up of scikit-learn reads "01" and "1" as the number 1; here, they are two labels.
+
+    Examples
+    --------
+    >>> _weights_by_label({"1": 5.0}, np.array(["01", "1"]))
+    array([1., 5.])
+    """
+    named = {_as_label(key, classes): (key, value) for key, value in class_weight.items()}
+    labels = classes.tolist()
+    found = [named.get(label) for label in labels]
+    others = [key for label, (key, _) in named.items() if label not in labels]
+    if others and None in found:
+        raise ValueError(
+            f"The classes, {labels[:10]}, are not in class_weight, which names "
+            f"{others[0]!r} instead; a dict may leave classes out, and these count once."
+        )
+    return np.array([1.0 if each is None else _class_weight(*each) for each in found])
+
+
+def _as_label(key: Any, classes: Array) -> Any:
+    """Return a key of a dict as `classes.tolist()` holds the class that it means."""
+    if classes.dtype.kind in "OU":
+        return str(key)
+    if classes.dtype.kind in "Mm":  # of Python, NumPy or pandas, in whatever unit
+        with suppress(TypeError, ValueError):
+            return np.array([key], dtype=classes.dtype).tolist()[0]
+    return key
+
+
+def _class_weight(label: Any, weight: Any) -> float:
+    if not 0 <= as_number(weight) < np.inf:
+        raise ValueError(
+            f"class_weight[{label!r}]={weight!r} must be a finite number, zero or positive."
+        )
+    return float(weight)
 
 
 def with_class_weight(
@@ -256,18 +347,22 @@ def _balanced_with(weight: Array) -> dict[str, Array]:
 
 
 def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str = "y") -> Rows:
-    """Rows of positive weight, of two classes or more; raise ValueError where there is one."""
-    rows = counting_rows(X, answer, weight)
-    answer = rows.answer
+    """Rows of positive weight; raise ValueError where all rows, of any weight, are of one class."""
     if (answer == answer[0]).all():
         raise ValueError(
-            f"{what} holds one class only, {classes.tolist()[answer[0]]!r} (rows of weight zero do "
-            "not count); a classifier needs rows of at least two classes."
+            f"{what} holds one class only, {classes.tolist()[answer[0]]!r}; a classifier needs "
+            "rows of at least two classes."
         )
-    return rows
+    return counting_rows(X, answer, weight)
 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:
     """Generator of the folds, and one seed for all fits, in whatever order they come."""
-    rng = check_random_state(0 if random_state is None else random_state)
+    try:
+        rng = check_random_state(0 if random_state is None else random_state)
+    except ValueError:
+        raise ValueError(
+            f"random_state={random_state!r} must be None, a whole number from 0 to 2**32 - 1, or a "
+            "numpy.random.RandomState."
+        ) from None
     return rng, rng.randint(np.iinfo(np.int32).max)

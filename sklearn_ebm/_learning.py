@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._arrays import row_slices, take_rows
+from sklearn_ebm._arrays import none_but, row_slices, same, take_rows
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._path import Path
@@ -21,11 +22,16 @@ from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.energies.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.losses.among import Among
 from sklearn_ebm.solvers import SOLVERS, Result, Solver
 
 # A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
 # does not pay; above, half of X is too much to ask.
 TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
+
+# The first steps of a stream, where the user names no solver for mini-batches: of energies linear
+# in what they learn, which have one minimum, and of all others.
+LINEAR_STREAM_RATE, STREAM_RATE = 0.1, 0.03
 
 # Weights within this factor of their mean are safe in float32.
 TWIN_WEIGHTS = 1e12
@@ -40,10 +46,40 @@ class Rows(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where learning goes on: an energy that is prepared already, and its parameters."""
+    """Where learning goes on: an energy that is prepared already, and its parameters.
+
+    The seed is that of the generator with which the energy was prepared.
+    """
 
     energy: Energy
     params: Params
+    seed: int = 0
+
+
+def continued(
+    start: Start,
+    energy: Any,
+    X: Any,
+    y: Any,
+    weight: npt.NDArray[np.float64],
+    n_answers: int,
+) -> Start | None:
+    """The start, if its parameters mean the same for these rows; else None.
+
+    The energy is prepared for the rows as it was for those before: landmarks, first prototypes and
+    units are always those of the rows that are learnt from. Where they come out otherwise, the
+    parameters belong to another energy.
+
+    Parameters
+    ----------
+    start : Start
+    energy : Energy or LatentEnergy
+        As the user gave it, not prepared.
+    X, y, weight, n_answers
+        What `Energy.prepared` takes.
+    """
+    again = energy.prepared(X, y, weight, n_answers, np.random.RandomState(start.seed))
+    return start if same(again.moulded(), start.energy.moulded()) else None
 
 
 @dataclass
@@ -55,7 +91,8 @@ class Learned:
     energy : Energy
         The energy as it was prepared for the rows.
     params : dict of str to ndarray
-    n_answers : int
+    seen : ndarray of bool of shape (k,)
+        The answers that rows have.
     n_iter : int
         Iterations of the solver, over all stages.
     n_evaluations : int
@@ -77,7 +114,7 @@ class Learned:
 
     energy: Energy
     params: Params
-    n_answers: int
+    seen: npt.NDArray[np.bool_]
     n_iter: int
     n_evaluations: int
     curve: Array
@@ -99,12 +136,12 @@ class Learned:
         return self.message.startswith(INTERRUPTED)
 
     def energies(self, X: Any) -> Array:
-        """Energies of rows, (n, k)."""
-        return self.energy.linearize(self.params, X).energies
+        """Energies of rows, (n, k); infinite for answers that no row had."""
+        return none_but(self.seen, self.energy.linearize(self.params, X).energies)
 
     def fitted_attributes(self) -> dict[str, Array]:
         """Public attributes that the energy gives to the fitted estimator."""
-        return self.energy.fitted_attributes(self.params, self.n_answers)
+        return self.energy.fitted_attributes(self.params, len(self.seen))
 
 
 def learn(
@@ -124,7 +161,12 @@ def learn(
     watch: Watch | None = None,
     held_out: Rows | None = None,
 ) -> Learned:
-    """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy."""
+    """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
+
+    Answers that no row has are left where they start: the loss does not look at them.
+    """
+    seen = seen_answers(y, n_answers)
+    among = Among.of(loss, seen)
     automatic = solver is None
     solver = solver or default_solver(energy, loss)
     with Workers() as workers:
@@ -136,12 +178,14 @@ def learn(
         represent, inner = energy.factored() or (None, energy)
         rows = _represented(X, represent, workers.map)
         params = start.params if start else inner.start(rows, y, weight, n_answers, rng)
+        if seen.sum() == 1:
+            return _of_one_answer(energy, params, seen, X.dtype)
         # In units of the mean weight, neither weights nor sums over rows leave the range of floats.
         unit = float(weight.mean())
         # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
         penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) / unit
         share = weight if unit == 1 else weight / unit
-        objective = Objective(inner, loss, rows, y, share, n_answers, penalty, workers.map)
+        objective = Objective(inner, among, rows, y, share, n_answers, penalty, workers.map)
         conditioned: Any = inner.conditioned(rows, share) if solver.conditions else None
         warm, near = start is not None, False
         if conditioned is not None:
@@ -160,7 +204,7 @@ def learn(
         if held_out is not None:
             held_out_rows = _represented(held_out.X, represent, workers.map)
             watch.held_out = Objective(
-                inner, loss, held_out_rows, held_out.answer, held_out.weight, n_answers, 0.0,
+                inner, among, held_out_rows, held_out.answer, held_out.weight, n_answers, 0.0,
                 workers.map,
             )  # fmt: skip
         path = Path(
@@ -189,8 +233,8 @@ def learn(
         raise ValueError(_not_finite(loss, X))
     return Learned(
         energy=energy,
-        params={name: part.astype(X.dtype) for name, part in energy_params(result.w).items()},
-        n_answers=n_answers,
+        params=_in_dtype(energy_params(result.w), X.dtype),
+        seen=seen,
         n_iter=result.n_iter,
         n_evaluations=result.n_evaluations,
         curve=np.asarray(result.curve) * unit,
@@ -201,6 +245,26 @@ def learn(
         held_out_curve=watch.curve,
         stopped=watch.stopped or result.message == INTERRUPTED,
     )
+
+
+def seen_answers(y: npt.NDArray[np.intp], n_answers: int) -> npt.NDArray[np.bool_]:
+    """Whether some row has an answer, for each of them, (k,)."""
+    return np.bincount(y, minlength=n_answers) > 0
+
+
+def _of_one_answer(
+    energy: Energy, params: Params, seen: npt.NDArray[np.bool_], dtype: Any
+) -> Learned:
+    """Rows of one answer leave nothing to be told apart: the start is the end."""
+    return Learned(
+        energy, _in_dtype(params, dtype), seen, n_iter=0, n_evaluations=0, curve=np.empty(0),
+        value=0.0, gap=None, converged=True, message="rows of one class leave nothing to learn",
+        held_out_curve=[], stopped=False,
+    )  # fmt: skip
+
+
+def _in_dtype(params: Params, dtype: Any) -> Params:
+    return {name: part.astype(dtype) for name, part in params.items()}
 
 
 class Stream(NamedTuple):
@@ -254,23 +318,37 @@ def learn_part(
         stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
     energy, params, memory, unit, seen, parts = stream
     energy = energy.resumed()
-    if solver is None or not (solver.stochastic or solver.online):
-        solver = SOLVERS["averaged" if loss.online else "adam"]()
     total = seen + float(weight.sum())
     # A solver divides the penalty by the number of rows in this part.
     penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) * len(weight) / total
     represent, inner = energy.factored() or (None, energy)
+    if solver is not None and (solver.stochastic or solver.online):
+        solver = solver.of_streams()
+    else:
+        solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
     rows = _represented(X, represent)
     objective = Objective(inner, loss, rows, y, weight / unit, n_answers, penalty)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-        result = solver.of_streams().minimize(
+        result = solver.minimize(
             objective, objective.layout.pack(params), tol=tol, max_iter=1, rng=rng, memory=memory
         )
     if not (np.isfinite(result.w).all() and np.isfinite(result.value)):
         raise ValueError(_not_finite(loss, X))
-    found = objective.layout.unpack(result.w)
-    params = {name: part.astype(X.dtype) for name, part in found.items()}
+    params = _in_dtype(objective.layout.unpack(result.w), X.dtype)
     return Stream(energy, params, result.memory, unit, total, parts + 1)
+
+
+def _steps_of_streams(energy: Energy, n_rows: int) -> Solver:
+    """Return Adam for a part of a stream, where the user names no solver for mini-batches.
+
+    A part of n rows makes √n steps on √n rows each: steps of a fixed number of rows would be too
+    few in small parts and too many in large ones. They are long at first, so that a short stream
+    gets anywhere, and shorter with the root of their number, so that a long one comes to rest.
+    """
+    rate = LINEAR_STREAM_RATE if energy.linear else STREAM_RATE
+    return SOLVERS["adam"](
+        learning_rate=rate, batch_size=math.ceil(math.sqrt(n_rows)), schedule="root"
+    )
 
 
 def _penalty(energy: Energy, n_answers: int, C: float) -> float:

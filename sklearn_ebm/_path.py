@@ -36,8 +36,9 @@ COLDEST = 1e-9
 # each answer in doubt, and answers in doubt become fewer.
 SMOOTHING_POWER = 1.5
 
-# A stage is solved to this share of what its smoothing is expected to cost, at most to `LOOSEST`.
-STAGE_SHARE = 0.02
+# A stage is solved to this share of what its smoothing is expected to cost, at most to `LOOSEST`;
+# where the path has been lost, to the lower share.
+STAGE_SHARE, CLOSE_SHARE = 0.02, 0.0005
 LOOSEST = 1e-3
 
 # The stage in which smoothing takes no more than this share of the allowed gap is the last one.
@@ -62,10 +63,11 @@ MOST_STALE = 200
 SLOW_ITERATIONS = 10
 SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
 
-# A stage that takes more iterations than this is finished by Newton's method, if one of its steps
-# takes no more than so many operations.
+# Where a stage takes more iterations than this, Newton's method takes over, from so many stages
+# before, if one of its steps takes no more than so many operations.
 PATIENCE = 150
-LARGEST_NEWTON = 1000
+WARMED_STAGES = 2
+LARGEST_NEWTON = 2500
 NEWTON_WORK = 2e10
 
 # After so many iterations over all stages, whoever may know better is asked.
@@ -74,10 +76,11 @@ RESCUE = 100
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
 # repeated rows and weights agree to many digits.
-POLISHED_ENTRIES = 5_000
+POLISHED_ENTRIES, POLISHED_SIZE = 5_000, 1_000
 POLISHING_STEPS = 30
 
 CERTIFIED = "the certified gap is below tol"
+SETTLED = "a colder stage changes the objective by less than tol"
 
 # A start near the minimum begins no colder than this share of the first temperature.
 COLDEST_START = 1e-4
@@ -132,7 +135,7 @@ class Path:
         self.certifiable = certifiable(objective)
         tied = objective.penalty > 0
         self.per_penalty = np.where(tied, 1 / np.where(tied, objective.penalty, 1.0), 0.0)
-        # Exact Newton steps are a rescue for a solver that chooses for itself.
+        # Exact Newton steps are for where a solver that chooses for itself gets nowhere.
         n_rows, size = len(objective.y), objective.layout.size
         curved = self.loss.curvature is not None and objective.energy.linear
         self._affords_newton = (
@@ -147,7 +150,7 @@ class Path:
         self.attempted = np.inf
         self.closest, self.stale = np.inf, 0
         self.latest: deque[float] = deque(maxlen=SLOW_ITERATIONS)
-        self.temperature = 0.0
+        self.temperature, self.stage_share = 0.0, STAGE_SHARE
         self.stage_loss = self.loss
 
     def with_loss(self, loss: Loss) -> Path:
@@ -218,10 +221,11 @@ class Path:
                 if found is not None:
                     w, temperature = found, self._temperature_of(found, temperature)
                     continue
-            if not stage.converged:
-                continue  # its patience is at an end, not the iterations that may be made
-            room = LAST_SHARE * self.tol * abs(self.total.value)
-            cool = not self.smooth and (self.smoothing > room or not np.isfinite(self.bound))
+            if not stage.converged or self.stale >= MOST_STALE:
+                if self._has_another_way:
+                    temperature, stage_tol = self._another_way(temperature, stage_tol, first)
+                continue
+            cool = not self.smooth and (self.smoothing > self._room or not np.isfinite(self.bound))
             exhausted = stage.exhausted or stage_tol < SMALLEST_TOL
             if temperature < COLDEST * first if cool else exhausted:
                 self.total.message = "rounding hides any further decrease"
@@ -229,10 +233,7 @@ class Path:
                 break
             if cool:
                 temperature *= COOLING
-                self.smoothing *= COOLING**SMOOTHING_POWER
-                share = STAGE_SHARE * self.smoothing / max(abs(self.total.value), 1e-300)
-                last = self.certifiable and self.smoothing <= room
-                stage_tol = SMALLEST_TOL if last else min(max(share, 0.01 * self.tol), stage_tol)
+                stage_tol = self._stage_tolerance(1, stage_tol)
             else:
                 stage_tol *= 0.1
         if self.certifiable and not np.isfinite(self.bound):
@@ -262,6 +263,19 @@ class Path:
         # The certificate ends a smooth stage; a loose start is enough for the others.
         return SMALLEST_TOL if self.smooth else max(0.1 * self.tol, LOOSEST)
 
+    @property
+    def _room(self) -> float:
+        """What smoothing may cost in the last stage."""
+        return LAST_SHARE * self.tol * abs(self.total.value)
+
+    def _stage_tolerance(self, coolings: int, loosest: float) -> float:
+        """How far to solve the stage that lies so many coolings ahead of the one before."""
+        self.smoothing *= COOLING ** (SMOOTHING_POWER * coolings)
+        if self.certifiable and self.smoothing <= self._room:
+            return SMALLEST_TOL
+        share = self.stage_share * self.smoothing / max(abs(self.total.value), 1e-300)
+        return min(max(share, 0.01 * self.tol), loosest)
+
     def _stage(
         self, temperature: float, w: Array, tol: float, first: float
     ) -> tuple[Array, Result]:
@@ -287,7 +301,6 @@ class Path:
         if self._is_slow() and not self.watch.stopped:
             stage.message = SLOW
         self.total.memory = stage.memory
-        stage = self._rescued(objective, stage, tol)
         self.total.curve += stage.curve
         self.total.n_iter += stage.n_iter
         self.total.n_evaluations += stage.n_evaluations
@@ -299,29 +312,35 @@ class Path:
             self.total.n_evaluations += polished.n_evaluations
             self.total.value = np.inf  # what was seen on the way depends on the way
         if polished is not None or not self.closed:
-            self._certify(loss, w, worth=self.tol)
+            # A stage of many steps, or of Newton's, is worth a bound that is no more than a bound.
+            usual = self.solver.conditions and self.stage_share == STAGE_SHARE
+            self._certify(loss, w, worth=self.tol if usual else np.inf)
         if not np.isfinite(self.bound):
             # Without a certificate, a path ends when cooling no longer changes the value.
             self.uncertified_change = abs(before - self.total.value)
         return w, stage
 
-    def _rescued(self, objective: Objective, stage: Result, tol: float) -> Result:
-        """A stage that took long, finished by Newton's method where that is affordable.
+    @property
+    def _has_another_way(self) -> bool:
+        """Whether there is something left to try where a stage gets nowhere."""
+        return self._affords_newton or (self.temperature > 0 and self.stage_share == STAGE_SHARE)
 
-        Where the curvature changes from step to step, pairs of old steps lead astray, and few
-        exact steps do what many others cannot.
+    def _another_way(self, temperature: float, tol: float, first: float) -> tuple[float, float]:
+        """Follow the path more closely from here on, by Newton's method if that is affordable.
+
+        Where the curvature changes from step to step, pairs of old steps lead astray, the more so
+        the further the last stage ended from its minimum. Returns temperature and tolerance of the
+        stage to go on with: a warmer one, in which the minimum is soon found again.
         """
-        left = self._iterations_left - stage.n_iter
-        if stage.converged or not self._affords_newton or left <= 0:
-            return stage
-        rest = Newton(dense_size=LARGEST_NEWTON).minimize(
-            objective, stage.w, tol=tol, max_iter=min(left, PATIENCE), rng=self.rng,
-            monitor=self._monitor(tol),
-        )  # fmt: skip
-        rest.curve = stage.curve + rest.curve[1:]
-        rest.n_iter += stage.n_iter
-        rest.n_evaluations += stage.n_evaluations
-        return rest
+        if self._affords_newton:
+            self.solver = Newton(dense_size=LARGEST_NEWTON)
+            self._affords_newton = False
+        else:
+            self.stage_share = CLOSE_SHARE
+        if not temperature:
+            return temperature, tol
+        warmer = min(temperature * COOLING**-WARMED_STAGES, first)
+        return warmer, self._stage_tolerance(-WARMED_STAGES, LOOSEST)
 
     @property
     def _patience(self) -> int:
@@ -337,12 +356,12 @@ class Path:
     def _ended(self, stage: Result) -> bool:
         total = self.total
         if self.watch.stopped:
-            total.converged = True
+            total.converged, total.message = True, stage.message
             return True
         if not (stage.converged or self.closed):
             total.message = stage.message
             return self._iterations_left == 0 or stage.n_iter == 0
-        if self.stale >= MOST_STALE and not self.closed:
+        if self.stale >= MOST_STALE and not (self.closed or self._has_another_way):
             total.message = f"the bound has not come closer for {MOST_STALE} iterations"
             return True
         # Where there is a certificate, only it ends a path well.
@@ -351,7 +370,9 @@ class Path:
         )
         if self.closed or settled:
             total.converged = True
-            total.message = stage.message if settled else CERTIFIED
+            total.message = CERTIFIED if self.closed else stage.message
+            if settled and not self.smooth:
+                total.message = SETTLED
             return True
         return False
 
@@ -414,12 +435,12 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Resul
     """The minimum of a stage to rounding, where that is cheap; elsewhere None."""
     entries = len(objective.y) * objective.n_answers
     curved = objective.loss.curvature is not None and objective.energy.linear
-    if not curved or entries > POLISHED_ENTRIES or objective.layout.size > LARGEST_NEWTON:
+    if not curved or entries > POLISHED_ENTRIES or objective.layout.size > POLISHED_SIZE:
         return None
     return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng)
 
 
 def _first_temperature(loss: Loss) -> float:
     """A share of the margin, where the loss has one, else of 1."""
-    margin = float(np.max(loss.get_params().get("margin", 1.0)))
+    margin = float(np.max(getattr(loss, "margin", 1.0)))
     return WARMEST * (margin if margin > 0 else 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from sklearn_ebm._fitting import (
 )
 from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn
 from sklearn_ebm._params import Array
-from sklearn_ebm._temperature import fit_beta
+from sklearn_ebm._temperature import fit_beta, learnt_at, warn_of_no_votes
 from sklearn_ebm._validation import row_weights
 from sklearn_ebm.classifier import EBMClassifier
 
@@ -155,7 +156,7 @@ def _fold_model(
     model = _FoldModel(**params)
     model.n_features_in_ = data.X.shape[1]
     stream = Stream(learned.energy, learned.params, None, 1.0, float(len(data.y)), 0)
-    model.__dict__.update(model._state(parts.loss, stream, data.classes, beta, ""))
+    model.__dict__.update(model._state(parts.loss, stream, data.classes, learned.seen, beta, ""))
     return model
 
 
@@ -216,17 +217,34 @@ def _learn(
 
 
 def choose_betas(grid: Grid, data: Data, folds: Folds, fits: Fits) -> list[float]:
-    """Return the β of each point: its number, or for "auto" that of least log-loss, all folds."""
-    order = np.concatenate([held_out for _, held_out in folds])
-    weight = with_class_weight(
-        data.class_weight, data.weight, data.y, data.classes, data.answer
-    )[order]  # fmt: skip
+    """Return the β of each point: its number, or for "auto" the most probable one, all folds.
+
+    Rows whose class the training part of their fold has not seen have no vote.
+    """
+    weight = with_class_weight(data.class_weight, data.weight, data.y, data.classes, data.answer)
+    seen = [data.answer[kept[weight[kept] > 0]] for kept, _ in folds]
+    votes = [
+        np.isin(data.answer[held_out], learnt) & (weight[held_out] > 0)
+        for learnt, (_, held_out) in zip(seen, folds, strict=True)
+    ]
+    order = np.concatenate(
+        [held_out[vote] for (_, held_out), vote in zip(folds, votes, strict=True)]
+    )
     found: dict[tuple[int, int], float] = {}
+
+    def automatic(path: int, C: int) -> float:
+        before = learnt_at(grid.paths[path].parts.loss)
+        if not len(order):
+            return before
+        energies = [fold[path][C].energies[vote] for fold, vote in zip(fits, votes, strict=True)]
+        return fit_beta(np.concatenate(energies), data.answer[order], weight[order], before)
+
     for point in grid.points:
         at = (point.path, point.C)
         if isinstance(point.params["beta"], str) and at not in found:
-            energies = np.concatenate([fold[point.path][point.C].energies for fold in fits])
-            found[at] = fit_beta(energies, data.answer[order], weight)
+            found[at] = automatic(*at)
+    if found and not len(order):
+        warn_of_no_votes(found[min(found)], stacklevel=4)
     return [
         found[point.path, point.C] if isinstance(point.params["beta"], str) else
         float(point.params["beta"])
@@ -275,9 +293,20 @@ def score_points(
             path = grid.paths[point.path]
             model = _fold_model(path.parts, point.params, fit.learned, data, betas[p])
             model.remember(X, fit.energies)
-            scores[p, f] = scorer(model, X, y, **keywords)
+            scores[p, f] = _number(scorer(model, X, y, **keywords), scorer)
             seconds[p, f] = time.perf_counter() - began
     return scores, seconds
+
+
+def _number(score: Any, scorer: Callable[..., float]) -> float:
+    number = (
+        score.item() if isinstance(score, np.generic | np.ndarray) and score.size == 1 else score
+    )
+    if isinstance(number, Real):
+        return float(number)
+    raise ValueError(
+        f"scoring must return a number, but {scorer!r} returned {score!r} ({type(score).__name__})."
+    )
 
 
 def results_table(
@@ -296,14 +325,32 @@ def results_table(
     table["fitted_beta"] = np.array(betas)
     for f in range(scores.shape[1]):
         table[f"split{f}_test_score"] = scores[:, f]
-    mean = scores.mean(axis=1)
-    table["mean_test_score"], table["std_test_score"] = mean, scores.std(axis=1)
-    # A score that is not a number counts as the worst.
-    worst = np.nanmin(mean) - 1 if not np.isnan(mean).all() else 0.0
-    table["rank_test_score"] = rankdata(-np.where(np.isnan(mean), worst, mean), "min").astype(
-        np.int32
-    )
+    with np.errstate(invalid="ignore"):  # of infinite scores
+        mean, spread = scores.mean(axis=1), scores.std(axis=1)
+    table["mean_test_score"], table["std_test_score"] = mean, spread
+    table["rank_test_score"] = _ranks(mean)
     return table
+
+
+def _ranks(mean: Array) -> npt.NDArray[np.int32]:
+    """Return ranks of mean scores, 1 the best; all that are not finite share the last one.
+
+    Warns of these as ``GridSearchCV`` does; where no score is finite, nothing can be chosen.
+    """
+    finite = np.isfinite(mean)
+    if not finite.any():
+        raise ValueError(
+            f"No point of the grid has a finite score ({mean[0]} is the first), so none is the "
+            "best; use another scoring, or folds that it suits."
+        )
+    if not finite.all():
+        warnings.warn(
+            f"One or more of the test scores are non-finite: {mean}; these points are not chosen.",
+            UserWarning,
+            stacklevel=5,
+        )
+    comparable = np.where(finite, mean, mean[finite].min() - 1)
+    return rankdata(-comparable, "min").astype(np.int32)
 
 
 def _column(values: list[Any]) -> np.ma.MaskedArray[Any, Any]:

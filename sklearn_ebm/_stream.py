@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._fitting import counting_rows, with_class_weight
 from sklearn_ebm._held_out import known_answers
+from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
-from sklearn_ebm._validation import row_weights
+from sklearn_ebm._validation import checked_rows, row_weights
 
 
 def stream_classes(classes: Any, before: Array | None) -> Array:
@@ -23,6 +23,7 @@ def stream_classes(classes: Any, before: Array | None) -> Array:
                 "classes must be passed on the first call to partial_fit: all labels of the stream."
             )
         return before
+    check_labels(classes, "classes")
     found = unique_labels(classes)
     if before is not None and not np.array_equal(found, before):
         raise ValueError(
@@ -47,9 +48,8 @@ def stream_rows(
     first: bool,
 ) -> Rows:
     """Validated rows of positive weight; they need not hold every class."""
-    X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], reset=first
-    )
+    check_labels(y)
+    X, y = checked_rows(estimator, X, y, reset=first)
     check_classification_targets(y)
     answer = known_answers(y, classes, "y")
     weight = row_weights(sample_weight, len(y))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,77 +17,129 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
+class _BlasLimit:
+    """Holds some BLAS libraries to one thread while anybody asks for it.
+
+    Fits side by side in threads would restore each other's limit if each restored what it found; so
+    the first one in remembers it, and the last one out restores it.
+    """
+
+    def __init__(self, libraries: Callable[[], list[Any]]) -> None:
+        self.libraries = libraries
+        self.lock = threading.RLock()
+        self.holders: Counter[int] = Counter()  # by thread
+        self.found: list[int] = []
+
+    def acquire(self) -> int:
+        """Set the limit; return this thread's share of the threads that BLAS was allowed to use."""
+        with self.lock:
+            if not self.holders:
+                self.found = [library.num_threads for library in self.libraries()]
+                self._set([1] * len(self.found))
+            self.holders[threading.get_ident()] += 1
+            return max(max(self.found, default=1) // len(self.holders), 1)
+
+    def release(self, thread: int) -> None:
+        """Give up what a thread has acquired; restore what was allowed, if it was the last."""
+        with self.lock:
+            self.holders[thread] -= 1
+            self.holders = +self.holders
+            if not self.holders:
+                self.restore()
+
+    def restore(self) -> None:
+        """Restore what was allowed, unless somebody else has set another number since."""
+        now = [library.num_threads for library in self.libraries()]
+        ours = zip(self.found, now, strict=True)
+        self._set([found if number == 1 else number for found, number in ours])
+
+    def _set(self, numbers: list[int]) -> None:
+        _take_control()
+        for library, number in zip(self.libraries(), numbers, strict=True):
+            library.set_num_threads(number)
+        _take_control()
+
+
 @cache
-def _controller() -> ThreadpoolController:
-    """The BLAS libraries of this process; looking for them takes a millisecond."""
-    return ThreadpoolController().select(user_api="blas")
+def _blas(per_thread: bool) -> list[Any]:
+    """BLAS libraries whose limit is one of the process, or one of the thread that sets it."""
+    # Looking for them takes a millisecond.
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return [library for library in libraries if _limits_one_thread(library) == per_thread]
+
+
+def _limits_one_thread(library: Any) -> bool:
+    """Whether a limit is one of the thread that sets it: OpenBLAS on OpenMP, threadpoolctl 3.8."""
+    return _controlled(library) and library.threading_layer == "openmp"
+
+
+def _controlled(library: Any) -> bool:
+    return hasattr(library, "clear_controlling_thread")
+
+
+def _take_control() -> None:
+    """From threadpoolctl 3.8 on, OpenBLAS obeys the first thread that sets a limit, and no other.
+
+    That thread may be idle or wait for us. Called before a limit is set, and after it, so that the
+    next thread is obeyed as well.
+    """
+    for library in _blas(False):
+        if _controlled(library):
+            library.clear_controlling_thread(force=True)
 
 
 class _Here(threading.local):
-    """Whether this thread is one of a `Workers` already."""
+    """What is each thread's own: whether it is one of a `Workers`, and the limit of its BLAS."""
 
-    inside = False
+    def __init__(self) -> None:
+        self.inside = False
+        self.limit = _BlasLimit(lambda: _blas(True))
 
 
 _here = _Here()
+_limit = _BlasLimit(lambda: _blas(False))
 
 
-class _BlasLimit:
-    """Holds BLAS to one thread while at least one fit asks for it.
-
-    The limit is a setting of the process. Fits side by side in threads would restore each other's
-    limit if each restored what it found; so the first one in stores it and the last one out
-    restores it.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.holders = 0
-        self.n_threads = 1
-        self.limiter: Any = None
-
-    def acquire(self) -> int:
-        """Set the limit, and return how many threads BLAS was allowed to use."""
-        with self.lock:
-            if self.holders == 0:
-                allowed = [library.num_threads for library in _controller().lib_controllers]
-                self.n_threads = max(allowed, default=1)
-                self.limiter = _controller().limit(limits=1)
-            self.holders += 1
-            return self.n_threads
-
-    def release(self) -> None:
-        """Restore what was allowed, when nobody else holds the limit."""
-        with self.lock:
-            self.holders -= 1
-            if self.holders == 0:
-                self.limiter.restore_original_limits()
+def _hold_still() -> None:
+    _limit.lock.acquire()
 
 
-_limit = _BlasLimit()
+def _go_on() -> None:
+    _limit.lock.release()
 
 
-def _forget_the_parent() -> None:
-    """A forked child has none of the threads that hold the limit in its parent."""
+def _leave_the_parent() -> None:
+    """A forked child has the thread that forked, and none of the others that hold the limit."""
     global _limit
-    _limit = _BlasLimit()
-    _here.inside = False
+    of_parent, _limit = _limit, _BlasLimit(lambda: _blas(False))
+    this = threading.get_ident()
+    own = {this: of_parent.holders[this]} if this in of_parent.holders else {}
+    # A child of a fit is a part of it, and shares the cores with what else is learnt.
+    if of_parent.holders and not own and not _here.inside:
+        of_parent.restore()
+    of_parent.holders = Counter(own)
+    of_parent.lock.release()
 
 
-if os.name == "posix":
-    os.register_at_fork(after_in_child=_forget_the_parent)
+if hasattr(os, "register_at_fork"):
+    # While one thread forks, no other is changing the limit.
+    os.register_at_fork(
+        before=_hold_still, after_in_parent=_go_on, after_in_child=_leave_the_parent
+    )
 
 
 def _enter() -> None:
     _here.inside = True
+    _here.limit.acquire()  # ends with the thread
 
 
 class Workers:
     """A context in which `map` runs in as many threads as BLAS was allowed to use.
 
     That number is what ``OMP_NUM_THREADS``, ``threadpoolctl`` and joblib's workers set, so all of
-    them are obeyed. The results come in the order of the items, whatever the number of threads.
-    Inside of such a thread there are no further ones: all are busy.
+    them are obeyed. Where several threads are at work, one that joins them gets its share. The
+    results come in the order of the items, whatever the number of threads. Inside of such a thread
+    there are no further ones: all are busy.
 
     Examples
     --------
@@ -96,9 +149,10 @@ class Workers:
     """
 
     def __enter__(self) -> Workers:
-        self._held = _limit
-        self.n_threads = self._held.acquire()
         self._pool: ThreadPoolExecutor | None = None
+        self._thread, self._limits = threading.get_ident(), (_limit, _here.limit)
+        n_threads = max(limit.acquire() for limit in self._limits)
+        self.n_threads = 1 if _here.inside else n_threads
         return self
 
     def __exit__(
@@ -111,12 +165,13 @@ class Workers:
             if self._pool is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)
         finally:
-            self._held.release()
+            for limit in self._limits:
+                limit.release(self._thread)
 
     def map(self, function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """Apply a function to each item; like the built-in `map`, in order."""
         items = list(items)
-        if self.n_threads == 1 or len(items) < 2 or _here.inside:
+        if self.n_threads == 1 or len(items) < 2:
             return map(function, items)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.n_threads, "sklearn_ebm", _enter)

@@ -19,23 +19,32 @@ from sklearn_ebm._collapse import collapsed
 from sklearn_ebm._fitting import (
     TakesParts,
     by_class,
+    checked_settings,
     class_weights,
     encode,
     generator_and_seed,
+    refuse_another_shape,
     resolve_parts,
     unchanged_if_it_fails,
     used_rows,
 )
 from sklearn_ebm._held_out import given_rows, split_rows
-from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn, learn_part
+from sklearn_ebm._learning import (
+    Learned,
+    Rows,
+    Start,
+    Stream,
+    continued,
+    learn,
+    learn_part,
+    seen_answers,
+)
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
+from sklearn_ebm._repeated import groups_of_equal_rows
 from sklearn_ebm._stream import stream_classes, stream_rows
-from sklearn_ebm._temperature import choose_beta, fit_beta
+from sklearn_ebm._temperature import choose_beta, fit_beta, learnt_at, warn_of_no_votes
 from sklearn_ebm._validation import (
-    optional_positive_integer,
-    positive_integer,
-    positive_number,
     row_weights,
 )
 from sklearn_ebm._watch import INTERRUPTED, Watch
@@ -77,8 +86,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         Inverse temperature β > 0 of the probabilities, and of the losses ``"nll"`` and ``"mee"``
         when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
         probabilities by log-loss on up to three held-out folds (fewer once 10,000 rows have been
-        held out). `predict` does not depend on the β of the probabilities, so tune it by log-loss
-        or Brier score, never by accuracy.
+        held out), on ``X_val``, or on the rows of ``early_stopping``; a prior keeps it near 1 where
+        these are few, and copies of a row are held out together. `predict` does not depend on the β
+        of the probabilities, so tune it by log-loss or Brier score, never by accuracy.
     C : float, default=1.0
         Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
     fit_intercept : bool, default=True
@@ -93,26 +103,33 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         `sklearn_ebm.solvers`.
     max_iter : int or None, default=None
         Largest number of iterations of the solver, over the whole temperature path; passes over
-        the rows for solvers that step on mini-batches. The steps that polish small problems do
-        not count. None means the solver's own: 1000 iterations, or for ``"adam"`` as many passes
-        as `sklearn_ebm.solvers.Adam` says.
+        the rows for solvers that step on mini-batches, and for the perceptron. The steps that
+        polish small problems do not count. None means the solver's own: 1000 iterations, or as
+        many passes as `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged` say.
     tol : float, default=1e-4
         Relative accuracy of the minimum: the fit stops when a certified upper bound on
         (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
         solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
         also when the last stage has changed f by less than ``tol * f``. With an energy that is not
         linear it is also enough that ten iterations have lowered f by less than ``tol * f`` each.
+        Not used by ``"perceptron"``, which ends after a pass without a mistake, or where no weights
+        are found that separate the rows and its loss no longer falls.
     early_stopping : bool, default=False
         Whether learning stops once the loss of held-out rows has not fallen for
         `n_iter_no_change` iterations, or passes over the rows. The parameters of the least
         held-out loss are kept.
     validation_fraction : float, default=0.1
-        Share of the rows that ``early_stopping=True`` holds out, class by class, unless `fit` is
-        given ``X_val``.
+        Share of the rows that ``early_stopping=True`` holds out, class by class and copies of a row
+        together where enough others are there, unless `fit` is given ``X_val``.
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
-        Whether `fit` starts from the parameters of the fit before.
+        Whether `fit` goes on from the parameters of the fit before. Landmarks of a kernel and first
+        prototypes are always those of the rows that are given now; where they differ from those
+        before, the parameters would mean something else, and learning starts anew. So energies
+        that take nothing from the rows, such as ``"linear"`` and ``"mlp"``, go on with any rows,
+        the others with the same ones. Other classes, another energy and another number of
+        features are refused.
     random_state : int, RandomState instance or None, default=None
         Order of the rows for ``"perceptron"`` and mini-batches, first weights and dropout of
         networks, landmarks of kernels, rows held out, the folds of ``beta="auto"``, and the rows
@@ -127,10 +144,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
-        The labels, sorted.
+        The labels, sorted. A class whose rows all have weight zero is among them, but is not learnt
+        and never predicted: its energy is infinite.
     coef_ : ndarray of shape (1, d) or (k, d)
         Coefficients of a linear energy with scikit-learn's signs: −dF/dx, for two classes the
-        difference.
+        difference. What is written into this attribute, or the next three, is what predicts, and
+        what a warm start or `partial_fit` goes on from.
     intercept_ : ndarray of shape (1,) or (k,)
         Intercepts, likewise.
     prototypes_ : ndarray of shape (k, m, d)
@@ -138,7 +157,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     metric_ : ndarray of shape (d,) or (d, d)
         The metric A of such an energy, where it is learnt.
     params_ : dict of str to ndarray
-        All parameters of the energy, one vector for each class also when there are two.
+        All parameters of the energy as they were learnt, one vector for each class also when there
+        are two.
     beta_ : float
         The β of the probabilities.
     gap_ : float or None
@@ -168,7 +188,10 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     CollapseWarning
         After a fit whose energies of right and wrong answers cannot be told apart.
     ConvergenceWarning
-        After a fit that stopped short of `tol`.
+        After a fit that stopped short of `tol`; after passes of the perceptron that all made
+        mistakes although there are weights that separate the rows.
+    UserWarning
+        Where no held-out row has a vote on ``beta="auto"``: β then stays what learning used.
 
     See Also
     --------
@@ -196,6 +219,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     """
 
     _asked_energy: str
+    _shown: tuple[str, ...] = ()
+    _moulding_seed: int
     _solver_memory: object
     _weight_unit: float
     _weight_seen: float
@@ -261,9 +286,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         y : array-like of shape (n,)
             Labels of any type, of at least two classes.
         sample_weight : array-like of shape (n,), default=None
-            Weights ≥ 0; 0 is the same as leaving the row out.
+            Weights ≥ 0; 0 is the same as leaving the row out, but for its label, which stays a
+            class.
         X_val : array-like or sparse matrix of shape (m, d), default=None
-            Rows that are not learnt from. Their loss is recorded after each iteration; with
+            Rows that are not learnt from; those of classes that are not learnt do not count. Their
+            loss is recorded after each iteration; with
             ``early_stopping=True`` it decides when to stop, and no other rows are held out. With
             ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,), default=None
@@ -306,12 +333,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         watched: bool = False,
     ) -> tuple[Learned, Rows]:
         """Learn and store; with ``beta``, the β of the probabilities was chosen elsewhere."""
+        settings = checked_settings(self, "C", "tol", "max_iter")
         energy, loss, solver = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings = self._settings()
-        positive_integer("n_iter_no_change", self.n_iter_no_change)
         known_features = getattr(self, "n_features_in_", None)
         X, y, classes, answer = encode(self, X, y)
         loss.validate(len(classes))
@@ -320,11 +346,13 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         if self.class_weight is not None:
             weight = by_class(weight, of_class, answer)
         rows = used_rows(X, answer, weight, classes)
+        seen = seen_answers(rows.answer, len(classes))
         rng, seed = generator_and_seed(self.random_state)
-        held_out = given_rows(self, *validation, of_class, classes)
+        held_out = given_rows(self, *validation, of_class * seen, classes)
         if self.early_stopping and held_out is None:
             rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
-        start = self._start(energy, known_features == X.shape[1], classes)
+        start = self._start(energy, rows, known_features == X.shape[1], classes)
+        moulding = seed if start is None else self._moulding_seed
 
         def run(rows: Rows, **more: Any) -> Learned:
             return learn(
@@ -332,14 +360,14 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
-        asked, total = repr(energy), float(rows.weight.sum())
-        until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
+        asked, total, before = repr(energy), float(rows.weight.sum()), learnt_at(loss)
+        until_chosen = before if isinstance(self.beta, str) else float(self.beta)
 
         def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
-            return self._state(loss, stream, classes, beta, asked)
+            return self._state(loss, stream, classes, seen, beta, asked, moulding)
 
         if watched:
             task = FitTask(self, X, y, sample_weight, state)
@@ -350,7 +378,13 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         if beta is None:
             # Held-out rows are rows that the start has seen: where it matters, folds begin anew.
             warm = start if loss.convex and energy.linear else None
-            beta = self._chosen_beta(partial(run, start=warm), learned, rows, held_out, rng)
+            again = partial(run, start=warm)
+            beta = self._chosen_beta(again, learned, rows, held_out, rng, before)
+        if beta is None:
+            beta = before
+            warn_of_no_votes(beta, stacklevel=4 + FRAMES)
+        for name in self._shown:
+            self.__dict__.pop(name, None)  # the energy before may have shown others
         self.__dict__.update(state(learned.start, beta))
         self._store(learned)
         if watched:
@@ -376,15 +410,23 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         rows: Rows,
         held_out: Rows | None,
         rng: np.random.RandomState,
-    ) -> float:
-        """The β of the probabilities: as given, or of least log-loss on rows not learnt from.
+        before: float,
+    ) -> float | None:
+        """The β of the probabilities: as given, or the one that rows not learnt from suggest.
 
-        Where learning was stopped, so are the folds, after as many iterations.
+        None where no row has a vote: those have one whose class was learnt without them. Where
+        learning was stopped, so are the folds, after as many iterations.
         """
         if not isinstance(self.beta, str):
             return float(self.beta)
+        if learned.seen.sum() == 1:
+            return before  # there is nothing to be in doubt about
         if held_out is not None:
-            return fit_beta(learned.energies(held_out.X), held_out.answer, held_out.weight)
+            votes = np.isin(held_out.answer, rows.answer)
+            if not votes.any():
+                return None
+            energies = learned.energies(held_out.X[votes])
+            return fit_beta(energies, held_out.answer[votes], held_out.weight[votes], before)
         limit = {"max_iter": max(learned.n_iter, 1)} if learned.stopped else {}
 
         def held_out_energies(kept: Any, held_out: Any) -> Array:
@@ -392,28 +434,33 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             return fit.energies(rows.X[held_out])
 
         try:
-            return choose_beta(held_out_energies, rows.answer, rows.weight, rng, self.n_jobs)
+            return choose_beta(
+                held_out_energies, rows.answer, rows.weight, rng, self.n_jobs,
+                group=groups_of_equal_rows(rows.X), before=before,
+            )  # fmt: skip
         except KeyboardInterrupt:
-            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
+            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is {before:g}"
             learned.converged = False
-            return 1.0
+            return before
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> EBMClassifier:
         """One pass over a part of the data, from where the parts before it, or `fit`, ended.
 
-        For streams and for data larger than memory. Steps are taken on mini-batches by the solver,
-        if that is one for mini-batches, else by ``Adam(schedule="constant")``, and row by row for
-        the perceptron. Features should be of similar size (``StandardScaler``). Landmarks of a
-        kernel and first prototypes are those of the first part.
+        For streams and for data larger than memory. A solver object for mini-batches takes the
+        steps, at a constant rate. Else it is Adam, with √n steps on √n rows each in a part of n
+        rows, which grow shorter with the root of their number over all parts; for the perceptron,
+        it is a pass row by row. Features should be of similar size (``StandardScaler``). Landmarks
+        of a kernel and first prototypes are those of the first part.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, d)
             Rows.
         y : array-like of shape (n,)
-            Labels; a part need not hold all classes.
+            Labels; a part need not hold all classes. One that no part has held yet is not
+            predicted.
         classes : array-like of shape (k,), default=None
             All labels of the stream; needed in the first call.
         sample_weight : array-like of shape (n,), default=None
@@ -435,11 +482,12 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         return self
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
+        settings = checked_settings(self, "C", "tol")
         energy, loss, solver = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
-        settings, first = self._settings(), "params_" not in vars(self)
+        first = "params_" not in vars(self)
         self._refuse_what_needs_all_rows()
         known = stream_classes(classes, None if first else self.classes_)
         loss.validate(len(known))
@@ -454,10 +502,16 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             )
         seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
         stream = learn_part(
-            energy, loss, solver, *rows, n_answers=len(known), stream=before,
-            C=settings["C"], tol=settings["tol"], rng=np.random.RandomState((seed + parts) % 2**31),
+            energy, loss, None if isinstance(self.solver, str) else solver, *rows,
+            n_answers=len(known), stream=before,
+            rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
-        self.__dict__.update(self._state(loss, stream, known, float(self.beta), repr(energy)))
+        seen = seen_answers(rows.answer, len(known))
+        if not first:
+            seen |= True if self._seen is None else self._seen
+        moulding = seed if before is None else self._moulding_seed
+        state = self._state(loss, stream, known, seen, float(self.beta), repr(energy), moulding)
+        self.__dict__.update(state)
         for name in ("loss_curve_", "validation_loss_curve_"):
             self.__dict__.pop(name, None)
         self.gap_: float | None = None
@@ -469,7 +523,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             ("beta", "auto", "pass a number"),
             ("early_stopping", True, "use early_stopping=False"),
         ):
-            if isinstance(getattr(self, name), type(value)) and getattr(self, name) == value:
+            given = getattr(self, name)
+            if isinstance(given, str | bool | np.bool_) and given == value:
                 raise ValueError(
                     f"partial_fit sees a part of the rows only, but {name}={value!r} needs all of "
                     f"them; {way_out}."
@@ -482,20 +537,15 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"partial_fit goes on with energy {self._asked_energy}, but energy={energy!r} is "
                 "set now; set it back, or start with a new estimator."
             )
+        params = self._params
+        # What a solver remembers may hold parameters of its own: it is of no use to written ones.
+        memory = self._solver_memory if params is self.params_ else None
         return Stream(
-            self.energy_, self.params_, self._solver_memory, self._weight_unit, self._weight_seen,
-            self._parts_seen,
-        )  # fmt: skip
+            self.energy_, params, memory, self._weight_unit, self._weight_seen, self._parts_seen
+        )
 
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "C": positive_number("C", self.C, infinite=True),
-            "tol": positive_number("tol", self.tol),
-            "max_iter": optional_positive_integer("max_iter", self.max_iter),
-        }
-
-    def _start(self, energy: Energy, same_width: bool, classes: Array) -> Start | None:
-        """Where the fit before ended, where a warm start is asked for and it fits."""
+    def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
+        """Where the fit before ended, where a warm start is asked for and the rows leave it so."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         if not np.array_equal(self.classes_, classes):
@@ -504,23 +554,28 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"{list(self.classes_)[:10]}, but y has {list(classes)[:10]}; "
                 "use warm_start=False for a new start."
             )
-        if not same_width or repr(energy) != self._asked_energy:
-            raise ValueError(
-                "warm_start=True continues with the parameters of the fit before, but X or the "
-                "energy has another shape now; use warm_start=False for a new start."
-            )
-        return Start(self.energy_, self.params_)
+        refuse_another_shape(same_width and repr(energy) == self._asked_energy)
+        before = Start(self.energy_, self._params, self._moulding_seed)
+        return continued(before, energy, *rows, len(classes))
 
     def _state(
-        self, loss: Loss, stream: Stream, classes: Array, beta: float, asked: str
+        self,
+        loss: Loss,
+        stream: Stream,
+        classes: Array,
+        seen: Any,
+        beta: float,
+        asked: str,
+        moulding: int = 0,
     ) -> dict[str, Any]:
         """The attributes that answers come from, and those that another fit may go on from."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
-            "_solver_memory": stream.memory, "_weight_unit": stream.unit,
-            "_weight_seen": stream.weight, "_parts_seen": stream.parts,
+            "_shown": tuple(fitted), "_seen": None if seen.all() else seen,
+            "_moulding_seed": moulding, "_solver_memory": stream.memory,
+            "_weight_unit": stream.unit, "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
 
     def _store(self, learned: Learned) -> None:
@@ -542,19 +597,30 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
 
     def _warn_of_stopping(self, learned: Learned) -> None:
         limit = "max_iter" if self.max_iter is None else f"max_iter={self.max_iter}"
-        way_out = f"Raise {limit} or tol, or scale the features (StandardScaler)"
+        stopped, raised = f"stopped short of tol={self.tol:g}", f"{limit} or tol"
+        if self.loss_.online:  # which knows no tolerance
+            stopped, raised = "stopped", limit
+        way_out = f"Raise {raised}, or scale the features (StandardScaler)"
         if learned.interrupted:
             way_out = "The estimator holds what was learnt so far, and warm_start=True goes on"
         gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
         warnings.warn(
-            f"Learning stopped short of tol={self.tol:g}{gap} after {learned.n_iter} "
-            f"iterations: {learned.message}. {way_out}.",
+            f"Learning {stopped}{gap} after {learned.n_iter} iterations: {learned.message}. "
+            f"{way_out}.",
             ConvergenceWarning,
             stacklevel=4 + FRAMES,
         )
 
     def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:
-        if collapsed(lambda some: self._energies(rows.X[some]), *rows[1:], len(self.classes_)):
+        seen = seen_answers(rows.answer, len(self.classes_))
+        of_seen = np.cumsum(seen) - 1
+
+        def energies(some: slice) -> Array:
+            of_all = self._energies(rows.X[some])
+            return of_all if self._seen is None else of_all[:, seen]
+
+        n_seen = int(seen.sum())
+        if n_seen > 1 and collapsed(energies, of_seen[rows.answer], rows.weight, n_seen):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
                 "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import Any
+from numbers import Integral
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import check_cv
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_ebm._answers import Answers
 from sklearn_ebm._fitting import (
     TakesParts,
+    checked_settings,
     encode,
     generator_and_seed,
     losses_with_margin,
@@ -36,12 +39,7 @@ from sklearn_ebm._search import (
     score_points,
     score_weights,
 )
-from sklearn_ebm._validation import (
-    optional_positive_integer,
-    positive_integer,
-    positive_number,
-    row_weights,
-)
+from sklearn_ebm._validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.classifier import EBMClassifier
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.solvers import Solver
@@ -50,6 +48,18 @@ logger = logging.getLogger("sklearn_ebm")
 
 # Written by the validation of X, before anything is learnt.
 SEEN = ("n_features_in_", "feature_names_in_")
+
+
+def of_best_estimator(name: str) -> Any:
+    """Return a property that is the attribute of `best_estimator_`, also when it is written."""
+
+    def read(search: EBMClassifierCV) -> Any:
+        return getattr(search._model(), name)
+
+    def write(search: EBMClassifierCV, value: Any) -> None:
+        setattr(search._model(), name, value)
+
+    return property(read, write, doc=f"`{name}` of `best_estimator_`.")
 
 
 class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
@@ -72,9 +82,10 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         loss's own default.
     betas : "auto" or sequence of float and "auto", default="auto"
         Inverse temperatures to compare. ``"auto"`` is, for each loss, margin and C, the β of least
-        log-loss on the energies of all held-out rows; the loss then learns at β = 1, as in
-        `EBMClassifier`. One number is fitted to all the rows that are scored, which flatters the
-        score by about 1/(2n) in log-loss.
+        log-loss on the energies of all held-out rows whose class their fold has learnt, with a
+        prior where these are few; the loss then learns at β = 1, as in `EBMClassifier`. One number
+        is fitted to all the rows that are scored, which flatters the score by about 1/(2n) in
+        log-loss.
     Cs : int or sequence of float, default=10
         Inverse strengths of the penalty; a number means that many from 1e-4 to 1e4, evenly in the
         logarithm.
@@ -192,6 +203,13 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     array([[0.119, 0.881]])
     """
 
+    # `fit` hands groups on to the splitter; it does not ask for them itself.
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
+    coef_ = of_best_estimator("coef_")
+    intercept_ = of_best_estimator("intercept_")
+    prototypes_ = of_best_estimator("prototypes_")
+    metric_ = of_best_estimator("metric_")
+
     def __init__(
         self,
         energy: str | Energy = "linear",
@@ -229,7 +247,9 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> EBMClassifierCV:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> EBMClassifierCV:
         """Learn and score the grid. If anything is wrong, the estimator is left as it was.
 
         Parameters
@@ -240,6 +260,9 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
             Labels of any type, of at least two classes.
         sample_weight : array-like of shape (n,), default=None
             Weights ≥ 0, in learning, and in the scores where the scorer takes them.
+        groups : array-like of shape (n,), default=None
+            Group of each row, for a splitter as `cv` that keeps groups together
+            (``GroupKFold``).
 
         Returns
         -------
@@ -252,7 +275,7 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
             If a parameter, X, y or the weights cannot be used; the message says what to do.
         """
         with unchanged_if_it_fails(self):
-            stopped, n_fits = self._fit(X, y, sample_weight)
+            stopped, n_fits = self._fit(X, y, sample_weight, groups)
             if self.verbose:
                 logger.info(
                     "%d fits in %d folds for %d points; the best, score %.6g: %s.", n_fits,
@@ -268,21 +291,18 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
                 )
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[int, int]:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[int, int]:
         """Learn, score and store; how many fits stopped short, and how many there were."""
+        settings = checked_settings(self, "tol", "max_iter")
         grid = self._grid()
-        settings = {
-            "tol": positive_number("tol", self.tol),
-            "max_iter": optional_positive_integer("max_iter", self.max_iter),
-            "seed": generator_and_seed(self.random_state)[1],
-        }
+        settings["seed"] = generator_and_seed(self.random_state)[1]
         rows, labels, classes, answer = encode(self, X, y)
         for path in grid.paths:
             path.parts.loss.validate(len(classes))
         weight = None if sample_weight is None else row_weights(sample_weight, len(labels))
         data = Data(rows, labels, classes, answer, weight, self.class_weight)
         scorer = choose_scorer(self._one_scorer(), classes)
-        folds = self._folds(data)
+        folds = self._folds(data, groups)
         fits = learn_folds(grid, data, folds, self.n_jobs, **settings)
         betas = choose_betas(grid, data, folds, fits)
         scores, seconds = score_points(grid, data, folds, fits, betas, scorer)
@@ -334,9 +354,26 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
             "scores use cross_validate on the best model."
         )
 
-    def _folds(self, data: Data) -> Folds:
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who takes metadata: `fit` itself, and its splitter, such as ``groups``.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        of_splitter = MethodMapping().add(caller="fit", callee="split")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(splitter=check_cv(self.cv), method_mapping=of_splitter)
+        )
+
+    def _folds(self, data: Data, groups: Any) -> Folds:
         every_row = np.arange(len(data.y))
-        splits = check_cv(self.cv, data.y, classifier=True).split(data.X, data.y)
+        check_consistent_length(data.y, groups)
+        if isinstance(self.cv, Integral):
+            positive_integer("cv", self.cv, least=2)
+        splits = check_cv(self.cv, data.y, classifier=True).split(data.X, data.y, groups)
         folds = [(every_row[kept], every_row[held_out]) for kept, held_out in splits]
         if not folds:
             raise ValueError(f"cv={self.cv!r} gives no folds; use a number of folds, such as cv=5.")
@@ -380,8 +417,6 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         model._warn_of_collapse(rows, stacklevel=5)
         self.best_estimator_ = model
         self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
-        for name, value in learned.fitted_attributes().items():
-            setattr(self, name, value)
         return learned.converged
 
     def _model(self) -> EBMClassifier:

@@ -1,6 +1,28 @@
 """Warnings of this package."""
 
-__all__ = ["CollapseWarning", "FewAnswersWarning"]
+__all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning"]
+
+
+class CalibrationWarning(UserWarning):
+    """What the rows that calibrate say of a level is that its intervals hold all answers.
+
+    Most often they are too few. Of m exchangeable rows none says how far out a new answer may lie
+    with a probability above m/(m + 1). More rows to calibrate with, or a lower level, make
+    intervals finite.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> X = np.random.RandomState(0).normal(size=(40, 1))
+    >>> reg = LatentEBMRegressor("experts", calibration="conformal", max_iter=1).fit(X, X[:, 0])
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = reg.predict_interval(X, level=0.9)
+    >>> caught[0].category.__name__
+    'CalibrationWarning'
+    """
 
 
 class CollapseWarning(UserWarning):
@@ -23,9 +45,10 @@ class CollapseWarning(UserWarning):
 
 
 class FewAnswersWarning(UserWarning):
-    """The answers of a regression take few values, so that their likelihood has no upper bound.
+    """The answers of a regression return, so that their likelihood has no upper bound.
 
-    A density may grow without limit at values that occur again and again. The scales of an energy
+    They take few values, or one value in a tenth of the rows or more, such as zero. A density may
+    grow without limit at values that occur again and again. The scales of an energy
     are therefore held above the resolution of the answers, and the likelihood says little about
     the quality of the fit: compare by CRPS or squared error, or use a classifier.
 

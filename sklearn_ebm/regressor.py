@@ -22,19 +22,29 @@ from sklearn_ebm._densities.member_tasks import MemberTasks
 from sklearn_ebm._densities.members import Answers
 from sklearn_ebm._densities.parts import resolve_density_parts
 from sklearn_ebm._densities.predictions import PREDICTIONS, Densities
+from sklearn_ebm._densities.transforms import (
+    chosen_transform,
+    log_slopes,
+    refuse_unknown,
+    transformed,
+)
 from sklearn_ebm._densities.widths import likeliest_beta
-from sklearn_ebm._fitting import TakesParts, generator_and_seed, unchanged_if_it_fails
+from sklearn_ebm._fitting import (
+    TakesParts,
+    checked_settings,
+    generator_and_seed,
+    refuse_another_shape,
+    unchanged_if_it_fails,
+)
 from sklearn_ebm._learning import Start
 from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import (
-    optional_positive_integer,
-    positive_integer,
-    positive_number,
     row_weights,
 )
 from sklearn_ebm._watch import INTERRUPTED, Watch
+from sklearn_ebm.distributions import SignedLog
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.folds import Progress
@@ -47,6 +57,10 @@ CALIBRATIONS = (None, "conformal")
 
 # Answers with fewer values than this, and than a fifth of the rows, are few.
 FEW_VALUES, FEW_SHARE = 30, 0.2
+
+# A value is an atom where it holds such a part of the rows, and so many of them: at a floor of e⁻⁷
+# deviations a tenth gains half a nat of the mean likelihood, more than good fits differ by.
+ATOM_SHARE, ATOM_ROWS = 0.1, 5
 
 # Answers of `y_grid_`.
 GRID = 101
@@ -95,8 +109,16 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         that speaks most, which is coarse where several say nearly the same.
     beta : float or "auto", default=1.0
         Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
-        at which rows that were not learnt from are most likely. The likelihood is learnt at β = 1,
+        at which rows that were not learnt from are most likely; a prior keeps it near 1 where these
+        are few. The likelihood is learnt at β = 1,
         where energies are normalised; other losses see the free energy at β.
+    y_transform : {"auto", "log"} or None, default="auto"
+        Monotone transform t in which a single answer is learnt with ``loss="nll"``; it is undone
+        exactly, and p(y | x) = p(t(y) | x) t'(y). "log" is sign(y) log(1 + |y|/s). "auto" is "log"
+        for answers over decades where held-out rows are likelier with it. Otherwise it leaves
+        answers as they are, but for those that are further from the median than 20 typical
+        distances, such as wrong entries: it draws these in by their logarithm. None leaves all as
+        they are. Several answers are never transformed by "auto".
     prediction : {"mode", "mean", "median"}, default="mode"
         What `predict` returns: the answer of lowest energy, that of least squared error, or of
         least absolute error.
@@ -109,7 +131,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     calibration : {None, "conformal"}, default=None
         "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
         says, and makes `predict_interval` and `predict_region` hold as many new answers as they
-        promise, for any data whose rows are exchangeable.
+        promise, for any data whose rows are exchangeable. Copies of a row count as one. With m
+        rows set aside, levels up to m/(m + 1) have finite intervals.
     solver : {"auto", "adam"} or Solver, default="auto"
         "auto", the same as "adam", is Adam with the batches and the rate that suit the energy. An
         object learns with settings of its own, among them its decay of the weights.
@@ -123,13 +146,17 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     max_iter : int or None, default=None
         Passes over the rows; None is what suits the energy and the number of rows.
     time_budget : float or None, default=None
-        Seconds that ``energy="auto"`` may take, about; members that would take longer are left
-        out. What is learnt then depends on how fast the machine is.
+        Seconds that learning may take, about. Of ``energy="auto"`` the cheapest members come
+        first, and those that would take longer than is left are left out; learning by gradients
+        ends with what was learnt so far. What is learnt then depends on how fast the machine is.
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the fit before; not where rows are of quite
-        another size than those.
+        Whether `fit` goes on from the parameters of the fit before. The units of columns and
+        answers are always those of the rows that are given now; where they differ from those
+        before, the parameters would mean something else, and learning starts anew. So it goes on
+        with the same rows. Another number of features or outputs, and another energy, are refused.
+        Energies that are learnt by counting, as ``"auto"`` is, count anew.
     random_state : int, RandomState or None, default=None
         Start, noise, batches, and which rows are left out; None is 0.
     n_jobs : int or None, default=None
@@ -150,6 +177,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         The loss as it was used.
     beta_ : float
         β of the densities.
+    y_transform_ : SignedLog or None
+        The transform in which answers were learnt; None where they were learnt as they are.
     n_outputs_ : int
         q, answers of each row.
     y_grid_ : ndarray or None
@@ -168,7 +197,13 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     Warns
     -----
     FewAnswersWarning
-        Where y takes few values, so that its likelihood is unbounded.
+        Where y takes few values, or one value in a tenth of the rows or more, so that its
+        likelihood is unbounded.
+    CalibrationWarning
+        In `predict_interval` and `predict_region`, where the rows that calibrate are too few for
+        the level.
+    UserWarning
+        Where rows of X_val and y_val are among those of X and y.
     ConvergenceWarning
         After a fit that was interrupted or whose steps were too long.
 
@@ -200,6 +235,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     """
 
     _asked_energy: str
+    _moulding_seed: int
 
     def __init__(
         self,
@@ -209,6 +245,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         n_latents: int | None = None,
         inference: str = "marginal",
         beta: float | str = 1.0,
+        y_transform: str | None = "auto",
         prediction: str = "mode",
         margin: float | None = None,
         negatives: str | Negatives = "pool",
@@ -231,6 +268,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         self.n_latents = n_latents
         self.inference = inference
         self.beta = beta
+        self.y_transform = y_transform
         self.prediction = prediction
         self.margin = margin
         self.negatives = negatives
@@ -278,10 +316,13 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         y : array-like of shape (n,) or (n, q)
             Answers.
         sample_weight : array-like of shape (n,), default=None
-            Weights ≥ 0; 0 is the same as leaving the row out.
+            Weights ≥ 0; 0 is the same as leaving the row out. They are relative: all equal ones
+            are none. A row that is there twice, with its answer, is one row of twice the weight.
         X_val : array-like of shape (m, d), default=None
             Rows that are not learnt from. Their loss is recorded after each pass; with
-            ``early_stopping=True`` it decides when to stop, and members leave out no others. With
+            ``early_stopping=True`` it decides when to stop, and members leave out others only where
+            these are fewer than the share `validation_fraction` of the rows: then all count alike.
+            Energies learnt by counting are judged by these rows and by those of their folds. With
             ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,) or (m, q), default=None
             Their answers.
@@ -306,11 +347,11 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     def _watched_fit(
         self, X: Any, y: Any, sample_weight: Any, validation: Any
     ) -> LatentEBMRegressor:
+        settings = self._settings()
         parts = resolve_density_parts(
             self.energy, self.loss, self.inference, self.negatives, self.solver,
             n_latents=self.n_latents, margin=self.margin, beta=self.beta,
         )  # fmt: skip
-        settings = self._settings()
         known_features = getattr(self, "n_features_in_", None)
         given_y = y
         _refuse_sparse("y", y)
@@ -318,15 +359,21 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
         flat = y.ndim == 1
-        rows = _answers(X, y, sample_weight)
+        rows = self._exchangeable(_answers(X, y, sample_weight)).distinct()
         seed = generator_and_seed(self.random_state)[1]
-        held_out = self._given_rows(validation, rows.y.shape[1])
+        held_out = self._given_rows(validation, rows)
         rows, calibrating = self._calibrating(rows, seed)
         if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
             self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
+        moulding = seed if start is None else start.seed
+        transform = self._transform(parts, rows, moulding)
+        if start is not None and transform != self.y_transform_:
+            start, moulding = None, seed
         fraction = float(self.validation_fraction)
-        leaves_out = self.early_stopping and held_out is None
+        # Few rows of the user get a say in proportion: members leave out rows beside them.
+        few = held_out is None or len(held_out.y) < fraction * len(rows.y)
+        leaves_out = self.early_stopping and few and len(rows.y) > 1
         until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
 
         def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
@@ -334,18 +381,21 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "y_grid_": _grid(rows),
+                "_moulding_seed": moulding, "y_grid_": _grid(rows),
+                "y_transform_": transform,
             }  # fmt: skip
 
         task = FitTask(self, X, given_y, sample_weight, state)
         with self._watch(task, parts) as (watch, progress):
             learned = learn_energy(
-                parts, rows, start=start, seed=seed, watch=watch, progress=progress,
-                validation=held_out, fraction=fraction if leaves_out else None, **settings,
+                parts, transformed(rows, transform), start=start, seed=seed, watch=watch,
+                progress=progress,
+                validation=None if held_out is None else transformed(held_out, transform),
+                fraction=fraction if leaves_out else None, **settings,
             )  # fmt: skip
         beta = self._chosen_beta(learned, parts)
         self.__dict__.update(state(Start(learned.energy, learned.params), beta))
-        self._store(learned)
+        self._store(learned, rows)
         if calibrating is not None:
             self._conformal: Conformal | None = conformal_of(
                 self._law(calibrating.X), calibrating.y
@@ -361,25 +411,10 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             raise ValueError(
                 f"calibration={self.calibration!r} is not known. Known: None, 'conformal'."
             )
-        positive_integer("n_iter_no_change", self.n_iter_no_change)
-        fraction = positive_number("validation_fraction", self.validation_fraction)
-        if fraction >= 1:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction!r} must be a number between 0 and "
-                "1."
-            )
-        return {
-            "C": positive_number("C", self.C, infinite=True),
-            "tol": positive_number("tol", self.tol),
-            "max_iter": optional_positive_integer("max_iter", self.max_iter),
-            "time_budget": (
-                None
-                if self.time_budget is None
-                else positive_number("time_budget", self.time_budget)
-            ),
-        }
+        refuse_unknown(self.y_transform)
+        return checked_settings(self, "C", "tol", "max_iter", "time_budget")
 
-    def _given_rows(self, given: tuple[Any, Any, Any], n_outputs: int) -> Answers | None:
+    def _given_rows(self, given: tuple[Any, Any, Any], training: Answers) -> Answers | None:
         """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
         X, y, sample_weight = given
         if X is None and y is None and sample_weight is None:
@@ -394,10 +429,29 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             )  # fmt: skip
         except ValueError as error:
             raise ValueError(f"X_val and y_val cannot be used: {error}") from error
-        rows = _answers(X, y, sample_weight, "sample_weight_val")
-        if rows.y.shape[1] != n_outputs:
+        rows = _answers(X, y, sample_weight, "sample_weight_val").distinct()
+        if rows.y.shape[1] != training.y.shape[1]:
             raise ValueError(
-                f"y_val has {rows.y.shape[1]} answers for each row, but y has {n_outputs}."
+                f"y_val has {rows.y.shape[1]} answers for each row, but y has "
+                f"{training.y.shape[1]}."
+            )
+        n_copied = rows.n_copied(training)
+        if n_copied:
+            warnings.warn(
+                f"{n_copied} different rows of X_val and y_val are in X and y as well, and rows "
+                "that are learnt from cannot judge; leave them out of one of both.",
+                UserWarning,
+                stacklevel=4 + FRAMES,
+            )
+        return rows
+
+    def _exchangeable(self, rows: Answers) -> Answers:
+        """The rows, if calibration can keep its promise for them; copies of a row are one."""
+        if self.calibration is not None and not (rows.weight == rows.weight[0]).all():
+            raise ValueError(
+                "calibration='conformal' promises coverage for rows that are exchangeable, but "
+                "sample_weight makes some count more; use calibration=None, or leave the weights "
+                "out."
             )
         return rows
 
@@ -406,12 +460,6 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if self.calibration is None:
             return rows, None
         n_rows = len(rows.y)
-        if not (rows.weight == rows.weight[0]).all():
-            raise ValueError(
-                "calibration='conformal' promises coverage for rows that are exchangeable, but "
-                "sample_weight makes some count more; use calibration=None, or leave the weights "
-                "out."
-            )
         n_out = int(np.ceil(float(self.validation_fraction) * n_rows))
         if n_rows - n_out < 2:
             raise ValueError(
@@ -440,9 +488,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return None
         if isinstance(energy, BankEnergy):  # counts anew, whatever there was
             return None
-        if not same_width or self.n_outputs_ != n_outputs or repr(energy) != self._asked_energy:
-            return None
-        return Start(self.energy_, self.params_)
+        same_shape = same_width and self.n_outputs_ == n_outputs
+        refuse_another_shape(same_shape and repr(energy) == self._asked_energy)
+        return Start(self.energy_, self.params_, self._moulding_seed)
 
     @contextmanager
     def _watch(self, task: FitTask, parts: Parts) -> Iterator[tuple[Watch, Progress]]:
@@ -470,24 +518,37 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             learned.converged = False
             return 1.0
 
-    def _store(self, learned: LearnedDensity) -> None:
+    def _transform(self, parts: Parts, rows: Answers, seed: int) -> SignedLog | None:
+        """The transform in which the answers are learnt."""
+        if not parts.loss.integrates:  # margins are in units of the answers themselves
+            if self.y_transform == "log":
+                raise ValueError(
+                    f"y_transform='log' is for loss='nll', not for {LOSSES.name_of(parts.loss)!r}: "
+                    "use y_transform=None, and transform y yourself (TransformedTargetRegressor)."
+                )
+            return None
+        return chosen_transform(self.y_transform, rows, seed)
+
+    def _store(self, learned: LearnedDensity, rows: Answers) -> None:
         """The attributes that say how learning went."""
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
         for name in ("validation_loss_curve_", "auto_report_"):
             self.__dict__.pop(name, None)
         if learned.report is not None:
-            self.auto_report_ = learned.report
+            # The report is of t(y); its likelihoods are to be those of y.
+            lacking = log_slopes(rows.y, self.y_transform_).sum(axis=1)
+            nll = learned.report.held_out_nll - np.average(lacking, weights=rows.weight)
+            self.auto_report_ = learned.report._replace(held_out_nll=nll)
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 
     def _warn(self, learned: LearnedDensity, rows: Answers, parts: Parts) -> None:
-        n_values = min(len(np.unique(column)) for column in rows.y.T)
-        if parts.likelihood and n_values < min(FEW_VALUES, max(FEW_SHARE * len(rows.y), 2)):
+        told = _unbounded(rows) if parts.likelihood else None
+        if told is not None:
             warnings.warn(
-                f"y takes {n_values} different values in {len(rows.y)} rows: the likelihood of a "
-                "density is unbounded there, and was kept finite by a floor under its scales. "
-                "Compare by CRPS or squared error, or use EBMClassifier.",
+                f"{told}: the likelihood of a density is unbounded there, and was kept finite by a "
+                "floor under its scales. Compare by CRPS or squared error, or use EBMClassifier.",
                 FewAnswersWarning,
                 stacklevel=4 + FRAMES,
             )
@@ -521,6 +582,20 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
             f"{LARGEST_ANSWER:g} are no floats; divide the answers by a number of their size."
         )
     return rows
+
+
+def _unbounded(rows: Answers) -> str | None:
+    """Where the likelihood has no upper bound: few values, or one that returns; None if nowhere."""
+    n_rows = len(rows.y)
+    for column in rows.y.T:
+        values, place, count = np.unique(column, return_inverse=True, return_counts=True)
+        if len(values) < min(FEW_VALUES, max(FEW_SHARE * n_rows, 2)):
+            return f"y takes {len(values)} different values in {n_rows} rows"
+        share = np.bincount(place, rows.weight / rows.weight.sum())
+        if (atoms := (share >= ATOM_SHARE) & (count >= ATOM_ROWS)).any():
+            atom = int(np.argmax(np.where(atoms, share, 0)))
+            return f"y is {values[atom]:g} in {share[atom]:.0%} of the rows"
+    return None
 
 
 def _grid(rows: Answers) -> Array | None:

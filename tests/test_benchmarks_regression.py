@@ -220,10 +220,10 @@ class Bank:
 
     labels_ = (("near", 0), ("near", 1), ("far", 0), ("backgrounds", 0))
     means, scales = np.array([0.0, 0.0, 3.0, 0.0]), np.array([0.1, 1.0, 0.5, 9.0])
-    backgrounds = Backgrounds(scales[3:], 1, 0.001)
+    backgrounds = Backgrounds(scales[3:], 1, np.array([0.001]))
 
     def __init__(self, y):
-        least = np.array([0.0, 0.0, 0.0, self.backgrounds.least_prior])
+        least = np.append(np.zeros(3), self.backgrounds.least_prior)
         self.judgement = Judgement(self.log_densities(y), np.ones(len(y)), least)
 
     def represented(self, X):

@@ -1,17 +1,26 @@
 """beta="auto": the inverse temperature of lowest log-loss on rows that were held out."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris, make_classification
+from scipy import sparse
+from sklearn.datasets import load_iris, load_wine, make_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ebm import EBMClassifier, _temperature
-from sklearn_ebm._temperature import LARGEST, SMALLEST, choose_beta, fit_beta, fold_of_each_row
+from sklearn_ebm import EBMClassifier, EBMClassifierCV, _temperature
+from sklearn_ebm._held_out import split_rows
+from sklearn_ebm._learning import Rows
+from sklearn_ebm._repeated import groups_of_equal_rows
+from sklearn_ebm._temperature import choose_beta, fit_beta, fold_of_each_row
+from sklearn_ebm.exceptions import CollapseWarning
+from sklearn_ebm.losses import LOSSES, NLL
 
 DATA = Path(os.environ.get("EBM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -31,9 +40,16 @@ def mean_log_loss(beta, energies, y, weight=None):
     return -np.average(log_p[np.arange(len(y)), y], weights=weight)
 
 
+def prior(beta, before=1.0):
+    """−log density of Student's t with three degrees of freedom, at log β."""
+    return 2 * np.log(1 + np.log(beta / before) ** 2 / 3)
+
+
 def best_on_a_grid(energies, y, weight=None):
+    """As many rows as there are, whatever their weights, and the prior."""
     grid = np.geomspace(0.01, 100, 4001)
-    return grid[np.argmin([mean_log_loss(beta, energies, y, weight) for beta in grid])]
+    loss = [len(y) * mean_log_loss(beta, energies, y, weight) + prior(beta) for beta in grid]
+    return grid[np.argmin(loss)]
 
 
 @pytest.mark.parametrize("k", [2, 5])
@@ -51,20 +67,40 @@ def test_a_weight_of_two_is_a_row_twice():
     energies, y = drawn()
     weight = np.random.default_rng(1).integers(0, 3, len(y))
     twice = np.repeat(np.arange(len(y)), weight)
+    # Up to the prior, which counts the rows that are there.
     assert fit_beta(energies, y, weight.astype(float)) == pytest.approx(
-        fit_beta(energies[twice], y[twice], np.ones(len(twice))), rel=1e-5
+        fit_beta(energies[twice], y[twice], np.ones(len(twice))), rel=2e-3
     )
     assert fit_beta(energies, y, weight.astype(float)) != pytest.approx(
         fit_beta(energies, y, np.ones(len(y))), rel=1e-3
     )
 
 
+@pytest.mark.parametrize("scale", [1e-308, 1.0, 1e300])
+def test_the_scale_of_the_weights_means_nothing(scale):
+    energies, y = drawn(20)
+    weight = np.random.default_rng(1).uniform(0.1, 4, len(y))
+    assert fit_beta(energies, y, scale * weight) == pytest.approx(
+        fit_beta(energies, y, weight), rel=1e-5
+    )
+
+
 @pytest.mark.parametrize("scale", [1e-100, 1e-12, 0.1, 3.0, 1e12, 1e100])
-def test_energies_in_other_units(scale):
-    energies, y = drawn()
+@pytest.mark.parametrize("n_rows", [40, 400])
+def test_the_prior_does_not_hold_back_what_rows_say_of_the_unit(scale, n_rows):
+    """A slope of the prior of at most 2/√3 against the n Var(βF) of the rows."""
+    energies, y = drawn(n_rows)
     weight = np.ones(len(y))
     assert fit_beta(scale * energies, y, weight) * scale == pytest.approx(
-        fit_beta(energies, y, weight), rel=1e-4
+        fit_beta(energies, y, weight), rel=4 / n_rows
+    )
+
+
+def test_the_prior_is_about_the_beta_of_learning():
+    energies, y = drawn(12)
+    weight = np.ones(len(y))
+    assert fit_beta(energies / 5, y, weight, before=5.0) == pytest.approx(
+        5 * fit_beta(energies, y, weight), rel=1e-5
     )
 
 
@@ -75,14 +111,18 @@ def test_flat_energies_leave_beta_at_one(value):
     assert fit_beta(energies, y % 3, np.ones(len(y))) == 1.0
 
 
-def test_separable_and_useless_energies_stay_in_range():
-    _, y = drawn()
-    right = np.where(np.arange(4) == y[:, None], 0.0, 1.0)
-    spread = np.sqrt(right.var(axis=1).mean())
-    certain, none = (fit_beta(energies, y, np.ones(len(y))) for energies in (right, -right))
-    assert mean_log_loss(certain, right, y) < 1e-9
-    assert certain <= LARGEST / spread
-    assert SMALLEST / spread <= none < 1.01 * SMALLEST / spread
+@pytest.mark.parametrize("n_rows", [1, 10, 400])
+def test_rows_that_are_all_right_do_not_send_beta_away(n_rows):
+    """Of two energies 0 and 1: n β/(1 + e^β) = 4 t/(3 + t²), t = log β; and all wrong, likewise."""
+    y = np.arange(n_rows) % 2
+    right = np.where(np.arange(2) == y[:, None], 0.0, 1.0)
+    certain, none = (fit_beta(energies, y, np.ones(n_rows)) for energies in (right, -right))
+    for beta, sign in ((certain, 1), (none, -1)):
+        t = np.log(beta)
+        slope = sign * n_rows * beta / (1 + np.exp(sign * beta))
+        assert slope == pytest.approx(4 * t / (3 + t**2), rel=1e-3)
+    assert 1 < certain < 10
+    assert 0.001 < none < 1
 
 
 def test_float32_energies():
@@ -128,8 +168,8 @@ def test_auto_is_the_best_of_a_grid_on_the_same_folds(weighted, monkeypatch):
     weight = np.random.default_rng(0).uniform(0.1, 4, len(y)) if weighted else np.ones(len(y))
     dealt = []
 
-    def remembered(*arguments):
-        dealt.append(fold_of_each_row(*arguments))
+    def remembered(y, n_folds, rng, group):
+        dealt.append(fold_of_each_row(y, n_folds, rng, group))
         return dealt[-1]
 
     monkeypatch.setattr(_temperature, "fold_of_each_row", remembered)
@@ -193,6 +233,136 @@ def test_probabilities_are_no_worse_than_at_beta_one(loss):
         clf = EBMClassifier(loss=loss, beta=beta, tol=1e-3).fit(X[learn], y[learn])
         losses.append(log_loss(y[~learn], clf.predict_proba(X[~learn])))
     assert losses[0] <= losses[1] * 1.01
+
+
+# Few rows, repeated rows, rows without a vote -----------------------------------------------------
+
+
+def halves(load, n_rows, seed=0):
+    """Standardised rows to learn from, and the others."""
+    X, y = load(return_X_y=True)
+    A, T, a, t = train_test_split(X, y, train_size=n_rows, stratify=y, random_state=seed)
+    scaler = StandardScaler().fit(A)
+    return scaler.transform(A), a, scaler.transform(T), t
+
+
+FEW = {
+    "folds": lambda **settings: EBMClassifier(**settings),
+    "early stopping": lambda **settings: EBMClassifier(early_stopping=True, **settings),
+    "X_val": lambda **settings: EBMClassifier(**settings),
+    "search": lambda loss, beta, tol: EBMClassifierCV(
+        losses=[loss], betas=[beta], Cs=[1.0], cv=3, tol=tol
+    ),
+}
+
+
+@pytest.mark.parametrize("how", FEW)
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES.names if loss not in ("lvq2", "energy")])
+def test_few_rows_do_no_harm(loss, how):
+    """Without the prior, log-losses are up to hundreds of times those at β = 1.
+
+    In the mean over sets they are no higher than at β = 1; on one set, six rows may be misleading.
+    """
+    A, a, T, t = halves(load_wine, 40)
+    held_out = {"X_val": A[:6], "y_val": a[:6]} if how == "X_val" else {}
+    learnt = slice(6, None) if how == "X_val" else slice(None)
+    losses = []
+    for beta in ("auto", 1.0):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            clf = FEW[how](loss=loss, beta=beta, tol=1e-2).fit(A[learnt], a[learnt], **held_out)
+        losses.append(log_loss(t, clf.predict_proba(T)))
+    assert losses[0] <= 1.2 * losses[1] + 0.02
+
+
+def test_folds_that_lack_a_class_leave_beta():
+    """Sorted labels, and folds without shuffling: no row is of a class that was learnt."""
+    X, y = load_iris(return_X_y=True)
+    settings = {"losses": ["hinge"], "Cs": [1.0]}
+    with pytest.warns(UserWarning, match=r"beta='auto' stays at 1, as no held-out row is of a cla"):
+        clf = EBMClassifierCV(cv=KFold(3), **settings).fit(X, y)
+    assert clf.beta_ == 1.0
+    mixed = EBMClassifierCV(cv=KFold(3, shuffle=True, random_state=0), **settings).fit(X, y)
+    assert 1 < mixed.beta_ < 5
+    assert log_loss(y, clf.predict_proba(X)) < 0.4
+    np.testing.assert_array_equal(clf.predict(X), mixed.predict(X))
+
+
+def test_rows_without_a_vote_change_nothing():
+    """Two folds of mixed rows, and a third whose class they have not seen."""
+    X, y = load_iris(return_X_y=True)
+    first = np.flatnonzero(y < 2)
+    folds = [(first[first % 2 == f], first[first % 2 != f]) for f in (0, 1)]
+    lacking = (first, np.flatnonzero(y == 2))
+    betas = {
+        EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=cv).fit(X, y).beta_
+        for cv in (folds, [*folds, lacking])
+    }
+    assert len(betas) == 1
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_where_no_row_has_a_vote_beta_stays(early_stopping):
+    """One row of each class; held-out rows of a class that only rows of weight zero have."""
+    X, y, weight = np.eye(3), ["a", "b", "c"], np.array([1.0, 1.0, 0.0])
+    held_out = {"X_val": X[2:], "y_val": ["c"]} if early_stopping else {}
+    loss = NLL(beta=3.0)
+    clf = EBMClassifier(loss=loss, beta="auto", early_stopping=early_stopping)
+    with pytest.warns(UserWarning, match="beta='auto' stays at 3"):
+        clf.fit(X, y, weight, **held_out)
+    assert clf.beta_ == 3.0
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_copies_of_a_row_are_held_out_together(as_sparse):
+    A, a, _, _ = halves(load_wine, 40)
+    A[3:6] = -0.0  # a row of zeros of each class, never in two folds
+    A[4] = 0.0
+    form = sparse.csr_array if as_sparse else np.asarray
+    group = groups_of_equal_rows(form(np.repeat(A, 10, axis=0)))
+    y = np.repeat(a, 10)
+    fold = fold_of_each_row(y, 3, np.random.RandomState(0), group)
+    for number in np.unique(group):
+        assert len(set(fold[group == number])) == 1
+    assert np.ptp(np.bincount(fold)) <= 60
+    for f in range(3):
+        assert set(y[fold != f]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_early_stopping_holds_out_all_copies_of_a_row(as_sparse):
+    A, a, _, _ = halves(load_wine, 40)
+    X, y = np.repeat(A, 5, axis=0), np.repeat(a, 5)
+    rows = Rows(sparse.csr_array(X) if as_sparse else X, y, np.ones(len(y)))
+    kept, held_out = split_rows(rows, 0.2, np.arange(3), 0)
+    whole = kept.X.toarray() if as_sparse else kept.X
+    seen = {row.tobytes() for row in whole}
+    held = held_out.X.toarray() if as_sparse else held_out.X
+    assert not seen & {row.tobytes() for row in held}
+    assert len(kept.answer) == 160 and len(held_out.answer) == 40
+    assert set(kept.answer) == set(held_out.answer) == {0, 1, 2}
+
+
+def test_four_points_many_times_are_held_out_one_by_one():
+    """Exclusive or: without one of its points, nothing of it can be learnt."""
+    X = np.tile([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (20, 1))
+    y = np.tile([0, 1, 1, 0], 20)
+    kept, held_out = split_rows(Rows(X, y, np.ones(80)), 0.1, np.arange(2), 0)
+    assert len(np.unique(kept.X, axis=0)) == 4
+    assert np.bincount(held_out.answer).tolist() == [4, 4]
+
+
+def test_one_group_has_no_fold():
+    y = np.array([0, 1, 0, 1, 2, 2])
+    fold = fold_of_each_row(y, 3, np.random.RandomState(0), np.array([0, 0, 0, 0, 1, 2]))
+    np.testing.assert_array_equal(fold[:4], -1)
+    assert len(set(fold[4:])) == 2
+    with pytest.warns(UserWarning, match="beta='auto' stays at 1"):
+        with pytest.warns(CollapseWarning):
+            EBMClassifier(beta="auto").fit(np.zeros((6, 1)), [0, 1] * 3)
+
+
+# Data of the benchmarks ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "n_rows"), [("letter", 1600), ("satimage", 1000)])

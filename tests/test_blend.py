@@ -104,7 +104,8 @@ def test_members_by_name_object_and_with_a_name(keep_all):
 
 
 def test_members_by_name_alone(keep_all, monkeypatch):
-    monkeypatch.setattr(Memory, "_n_trees", lambda self, n: 2)
+    monkeypatch.setattr("sklearn_ebm.energies.memory.TREES", 2)
+    monkeypatch.setattr("sklearn_ebm.energies.memory.FEWEST_TREES", 2)
     assert names(fit(Blend(["memory", "memory"]))) == ["memory", "memory_2", "backgrounds"]
 
 
@@ -202,7 +203,8 @@ def test_experts_without_a_prior_stay_where_the_location_listens_to_them():
     places = [b for b, (name, _) in enumerate(energy.labels_) if name == "location_scale"]
     restricted = energy.restricted(np.array(places))
     assert [name for name, _ in restricted.members_] == ["experts", "location_scale"]
-    assert restricted.sizes_[0] == 0 and len(places) + 3 == len(restricted.labels_)
+    assert restricted.sizes_[0] == 0
+    assert len(places) + len(energy.backgrounds.widths) == len(restricted.labels_)
     elements = restricted.elements_alone(restricted.represented(X))
     assert len(elements) == sum(restricted.sizes_)
 
@@ -281,9 +283,9 @@ FITTED = {
 
 def test_the_widest_background_reaches_the_furthest_answer():
     answers = np.array([[0.5], [-40.0], [3.0]])
-    backgrounds = Backgrounds.around(answers, 3)
-    assert backgrounds.widths.tolist() == [1.0, 3.0, 40.0]
-    density = backgrounds.elements(3)[-1].log_prob(answers) + np.log(backgrounds.least_prior)
+    backgrounds = Backgrounds.around(answers, 0.0)
+    assert backgrounds.widths.tolist() == [0.1, 0.3, 1.0, 3.0, 40.0]
+    density = backgrounds.elements(3)[-1].log_prob(answers) + np.log(backgrounds.least_prior[-1])
     assert density.min() == pytest.approx(backgrounds.least_log_density)
 
 

@@ -14,6 +14,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp, softmax
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm import EBMClassifier, _learning, _path
@@ -308,3 +309,44 @@ def test_a_bound_that_is_too_high_would_be_found(loss, monkeypatch):
         w = f.pack(clf)
         found.append((f(w)[0] - f.lowest(w)) / f(w)[0] > clf.gap_ * (1 + 1e-6) + 1e-9)
     assert any(found)
+
+
+# Where many rows tie ------------------------------------------------------------------------------
+
+
+def test_whole_numbers_that_tie_are_certified(monkeypatch):
+    """Digits as they are: quasi-Newton steps alone once ended at gaps of 0.9."""
+    monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
+    X, y = load_digits(return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        clf = EBMClassifier(loss="simple").fit(X[:400], y[:400])
+    assert clf.gap_ <= 1e-4
+
+
+def test_a_tighter_tolerance_never_ends_higher(monkeypatch):
+    monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
+    X, y = load_digits(n_class=6, return_X_y=True)
+    X, y = X[:200], y[:200]
+    values = []
+    for tol in (1e-1, 1e-2, 1e-4):
+        clf = EBMClassifier(loss="simple", tol=tol).fit(X, y)
+        energies = -(X @ clf.coef_.T) - clf.intercept_
+        value, _ = losses("simple", "hardest", energies, y, 0.0)
+        values.append(value.sum() + 0.5 * np.sum(clf.coef_**2))
+        assert clf.gap_ <= tol
+    assert np.diff(values).max() <= 1e-4 * values[-1]
+
+
+def test_a_path_that_cannot_afford_newton_is_followed_more_closely(monkeypatch):
+    """The bound of a warmer stage, solved closely, is far better than one that stalled."""
+    monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
+    monkeypatch.setattr(_path, "LARGEST_NEWTON", 0)
+    monkeypatch.setattr(_path, "MOST_STALE", 30)
+    X, y = load_digits(n_class=6, return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clf = EBMClassifier(loss="simple", max_iter=600).fit(X[:300], y[:300])
+        monkeypatch.setattr(_path, "CLOSE_SHARE", _path.STAGE_SHARE)
+        loose = EBMClassifier(loss="simple", max_iter=600).fit(X[:300], y[:300])
+    assert clf.gap_ < max(0.5 * loose.gap_, 1e-4)

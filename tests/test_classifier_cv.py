@@ -13,7 +13,15 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import accuracy_score, get_scorer, log_loss, make_scorer
-from sklearn.model_selection import GridSearchCV, KFold, LeaveOneOut, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    LeaveOneOut,
+    StratifiedKFold,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -550,3 +558,93 @@ def test_docstring_names_every_attribute():
 def test_representations():
     assert repr(EBMClassifierCV(Cs=3)) == "EBMClassifierCV(Cs=3)"
     assert "best_estimator_" in vars(EBMClassifierCV(losses=[losses.NLL()], Cs=1, cv=2).fit(X, Y))
+
+
+# Scores that are no numbers, and groups
+
+
+def scored_by(scores):
+    """A scorer that gives each C its score."""
+    return lambda model, X, y: scores[model.C]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("order", [[0.1, 1.0], [1.0, 0.1]])
+def test_points_without_a_finite_score_are_never_chosen(order, bad):
+    scoring = scored_by({0.1: bad, 1.0: -5.0})
+    clf = EBMClassifierCV(losses=["nll"], betas=[1.0], Cs=order, cv=2, scoring=scoring)
+    with pytest.warns(UserWarning, match="One or more of the test scores are non-finite"):
+        clf.fit(X, Y)
+    assert clf.best_params_["C"] == 1.0 and clf.best_score_ == -5.0
+    ranks = dict(zip(clf.cv_results_["param_C"], clf.cv_results_["rank_test_score"], strict=True))
+    assert ranks == {1.0: 1, 0.1: 2}
+
+
+def test_a_score_that_is_nan_in_one_fold_is_no_score():
+    seen = []
+
+    def scoring(model, X, y):
+        seen.append(model.C)
+        return np.nan if model.C == 0.1 and len(seen) > 2 else 0.9 - model.C / 2
+
+    clf = EBMClassifierCV(losses=["nll"], betas=[1.0], Cs=[0.1, 1.0], cv=2, scoring=scoring)
+    with pytest.warns(UserWarning, match="non-finite"):
+        assert clf.fit(X, Y).best_params_["C"] == 1.0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_where_no_score_is_finite_there_is_no_best(bad):
+    clf = EBMClassifierCV(losses=["nll"], Cs=[0.1, 1.0], cv=2, scoring=lambda model, X, y: bad)
+    with pytest.raises(ValueError, match="No point of the grid has a finite score"):
+        clf.fit(X, Y)
+    assert "classes_" not in vars(clf)
+
+
+@pytest.mark.parametrize("score", [None, "good", [1.0, 2.0], 1j])
+def test_scores_that_are_no_numbers_are_refused(score):
+    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0], cv=2, scoring=lambda model, X, y: score)
+    with pytest.raises(ValueError, match="scoring must return a number, but"):
+        clf.fit(X, Y)
+
+
+@pytest.mark.parametrize("score", [np.float32(0.5), np.array(0.5), 1])
+def test_scores_may_be_numbers_of_any_kind(score):
+    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0], cv=2, scoring=lambda model, X, y: score)
+    assert clf.fit(X, Y).best_score_ == float(score)
+
+
+GROUPS = np.arange(len(Y)) % 3
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_groups_reach_the_splitter(routing):
+    """As in a grid search; a group is in one fold only."""
+    with config_context(enable_metadata_routing=routing):
+        clf = EBMClassifierCV(losses=["nll"], betas=[1.0], Cs=[1.0], cv=LeaveOneGroupOut())
+        clf.fit(X, Y, groups=GROUPS)
+        search = GridSearchCV(
+            EBMClassifier(), {"C": [1.0]}, cv=LeaveOneGroupOut(), scoring="neg_log_loss"
+        ).fit(X, Y, groups=GROUPS)
+    assert clf.n_splits_ == 3
+    np.testing.assert_allclose(clf.best_score_, search.best_score_, atol=1e-6)
+
+
+def test_groups_that_are_missing_or_too_few_are_refused():
+    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0], cv=LeaveOneGroupOut())
+    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+        clf.fit(X, Y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clf.fit(X, Y, groups=GROUPS[:5])
+
+
+def test_groups_are_routed_through_others():
+    """Without a request: the splitter asks for them, as in scikit-learn's own searches."""
+    with config_context(enable_metadata_routing=True):
+        clf = EBMClassifierCV(losses=["nll"], Cs=[1.0], cv=GroupKFold(2))
+        scores = cross_validate(clf, X, Y, cv=GroupKFold(3), params={"groups": GROUPS})
+        weighted = clf.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        same = cross_validate(
+            weighted, X, Y, cv=GroupKFold(3),
+            params={"groups": GROUPS, "sample_weight": np.ones(len(Y))},
+        )  # fmt: skip
+    np.testing.assert_allclose(scores["test_score"], same["test_score"], atol=1e-9)

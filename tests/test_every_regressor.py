@@ -90,6 +90,7 @@ def test_every_energy_inference_and_beta(energy, inference, beta):
         answers(reg, y)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CalibrationWarning")
 @pytest.mark.parametrize("calibration", CALIBRATIONS)
 @pytest.mark.parametrize("energy", OBJECTS)
 def test_every_energy_calibration_and_prediction(energy, calibration):

@@ -680,3 +680,19 @@ def test_the_ranges_of_beta_and_confidence(n_classes):
 def test_refusals_of_beta(settings, message):
     with pytest.raises(ValueError, match=message):
         BetaDisplay.from_energies(ENERGIES, ANSWER, **settings)
+
+
+def test_classes_that_were_not_learnt_are_left_out():
+    """They have no energy: displays are those of a fit without their rows."""
+    rows, y = make_blobs(40, centers=3, random_state=0)
+    counts, margin = y != 1, np.array([[0.0, 9.0, 2.0], [9.0, 0.0, 9.0], [1.0, 9.0, 0.0]])
+    clf = EBMClassifier(loss=Hinge(margin)).fit(rows, y, counts.astype(float))
+    inner = Hinge(margin[::2, ::2])
+    alone = EBMClassifier(loss=inner, C=2.0).fit(rows[counts], y[counts])
+    one = EnergyGapDisplay.from_estimator(clf, rows, y, X_test=rows, y_test=y)
+    other = EnergyGapDisplay.from_estimator(alone, rows[counts], y[counts])
+    for name in ("train", "test"):
+        np.testing.assert_allclose(one.gaps[name], other.gaps["train"], atol=1e-2)
+    assert one.below_margin.keys() == {"train", "test"}
+    BetaDisplay.from_estimator(clf, rows, y)
+    EnergySurfaceDisplay.from_estimator(clf, rows, y, grid_resolution=5)

@@ -86,6 +86,19 @@ def test_dtypes_blocks_and_pickles(dtype):
     np.testing.assert_array_equal(clone(clf).fit(rows, Y).energies(rows), energies)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_alone_has_the_energies_that_it_has_among_others(dtype):
+    """Up to the rounding of sums in its dtype, also where features are of a steep inverse."""
+    rows = (0.01 * X).astype(dtype)  # landmarks close to each other
+    clf = EBMClassifier(Kernel(gamma=0.5), C=1e4).fit(rows, Y)
+    energies = clf.energies(rows)
+    alone = np.vstack([clf.energies(rows[i : i + 1]) for i in range(len(rows))])
+    size = np.abs(clf.params_["coef"]).sum(axis=1).max()  # of what is summed up, as |φ| ≤ 1
+    np.testing.assert_allclose(alone, energies, atol=4 * np.finfo(dtype).eps * size)
+    exact = clf.energies(rows.astype(np.float64))
+    np.testing.assert_allclose(energies, exact, atol=4 * np.finfo(dtype).eps * size)
+
+
 def test_weights_are_repetitions_where_all_rows_are_landmarks():
     times = np.arange(200) % 3
     one = EBMClassifier(energy=Kernel(), tol=1e-10).fit(X, Y, sample_weight=times)

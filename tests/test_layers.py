@@ -13,7 +13,7 @@ MOST_LINES = 350
 # Each layer imports from those above it in this list, and within itself without a cycle.
 LAYERS = (
     ("_arrays", "_documented", "_registry", "_params", "_threads", "_validation", "exceptions"),
-    ("datasets",),
+    ("datasets", "_repeated"),
     ("_curvature", "_namespace"),
     ("inference",),
     ("distributions",),
@@ -28,6 +28,7 @@ LAYERS = (
     ("_learning", "_temperature"),
     ("_callbacks",),
     ("_collapse",),
+    ("_labels",),
     ("_fitting", "_answers"),
     ("_densities",),
     ("checks",),

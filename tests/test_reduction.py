@@ -181,6 +181,22 @@ def test_few_components_are_returned_as_they_are():
     assert reduced(*none)[0].shape == (0, 80)
 
 
+@pytest.mark.parametrize("n_live", [1, 5, 63, 64, 65, 100])
+def test_a_row_is_reduced_by_its_own_components(n_live):
+    """Not by the width of the arrays: components without weight are not there."""
+    parts = random_parts(n=2, K=150)
+    live = np.sort(np.random.RandomState(0).permutation(150)[:n_live])
+    weights = np.zeros((2, 150))
+    weights[1] = parts[0][1]
+    weights[0, live] = parts[0][0, live] / parts[0][0, live].sum()
+    among = reduced(weights, *parts[1:])
+    alone = reduced(weights[:1, live], parts[1][:1, live], parts[2][:1, live])
+    there = among[0][0] > 0
+    for mine, own in zip(among, alone, strict=True):
+        np.testing.assert_allclose(mine[0, there], own[0, alone[0][0] > 0], rtol=1e-12)
+    assert (there.sum() == n_live) == (n_live <= 64)
+
+
 @pytest.mark.parametrize("unit", [1e-120, 1e120])
 def test_the_unit_of_y_does_not_matter(unit):
     weights, means, scales = random_parts(K=150)

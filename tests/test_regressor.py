@@ -25,9 +25,10 @@ from sklearn_ebm._densities.parts import resolve_density_parts
 from sklearn_ebm._densities.widths import likeliest_beta
 from sklearn_ebm.energies import Decoder, Experts, Linear
 from sklearn_ebm.energies.laws import gibbs_law
-from sklearn_ebm.exceptions import FewAnswersWarning
+from sklearn_ebm.exceptions import CalibrationWarning, FewAnswersWarning
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.negatives import Pool
+from sklearn_ebm.regressor import CALIBRATIONS
 from sklearn_ebm.solvers import Adam
 
 needs_callbacks = pytest.mark.skipif(
@@ -52,6 +53,7 @@ def branches(n_rows=200, seed=0):
 
 X, Y = branches()
 VECTOR = np.column_stack([Y, 10 * np.cos(3 * X[:, 0]) + np.random.default_rng(1).normal(size=200)])
+EVERY = np.arange(200)
 LEVEL = norm(Y.mean(), Y.std()).logpdf(Y).mean()  # of the best answer that does not look at x
 
 
@@ -188,7 +190,7 @@ def test_answers_of_other_shapes_are_refused(fitted, answers, method, y, message
 @pytest.mark.parametrize(
     ("method", "arguments", "message"),
     [
-        ("predict_interval", (1.5,), "level=1.5 must be a number between 0 and 1"),
+        ("predict_interval", (1.5,), "level=1.5 must be a number between 0 and 1, 0 excluded"),
         ("predict_interval", ("wide",), "level='wide' must be"),
         ("predict_region", (0.0,), "level=0.0 must be"),
         ("predict_quantiles", (0.5,), r"probabilities.shape == \(\), expected"),
@@ -528,6 +530,7 @@ def test_the_gradient_of_a_batch(energy, loss):
         assert mean == pytest.approx(objective.value(w) / 20)
 
 
+@pytest.mark.filterwarnings("ignore:.* different rows of X_val")
 def test_weights_choose_beta():
     near = np.abs(np.abs(Y - X[:, 0]) - 1) < 0.1
 
@@ -593,7 +596,8 @@ def test_each_pair_of_members_speaks_of_beta_by_the_rows_that_it_has_not_seen(in
         out = learned.held.left_out[0]
         parabolas = learned.energy.known(learned.params, X[out], [0, 1])
         law = gibbs_law(parabolas, beta, learned.energy.units, minimum=minimum)
-        return rows.weight[out] @ law.logpdf(Y[out])
+        likelihood = np.average(law.logpdf(Y[out]), weights=rows.weight[out])
+        return len(out) * likelihood - 2 * np.log(1 + np.log(beta) ** 2 / 3)  # and the prior
 
     assert held_out(best) > max(held_out(0.95 * best), held_out(1.05 * best))
 
@@ -613,12 +617,13 @@ def test_the_objective_draws_the_same_wrong_answers_each_time(energy):
     assert objective.value(w) == objective.value(w)
 
 
+@pytest.mark.filterwarnings("ignore:.* different rows of X_val")
 def test_rows_given_to_be_held_out_leave_all_others_to_every_member(monkeypatch):
     seen = []
 
-    def recording(n_rows, n_members, rng, fraction):
+    def recording(n_rows, n_members, rng, fraction, group):
         seen.append(fraction)
-        return member_rows(n_rows, n_members, rng, fraction)
+        return member_rows(n_rows, n_members, rng, fraction, group)
 
     monkeypatch.setattr("sklearn_ebm._densities.learning.member_rows", recording)
     regressor(max_iter=1).fit(X, Y, X_val=X, y_val=Y)
@@ -676,6 +681,7 @@ def test_early_stopping_keeps_the_best_parameters():
     assert SoftMinimum()(latent).energies.mean() == pytest.approx(curve.min(), rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.* different rows of X_val")
 def test_without_early_stopping_nothing_is_held_out():
     reg = regressor(early_stopping=False, max_iter=4).fit(X, Y)
     assert "validation_loss_curve_" not in vars(reg) and reg.n_iter_ == 4
@@ -711,6 +717,7 @@ def test_bad_held_out_rows(keywords, message):
     assert vars(reg) == before
 
 
+@pytest.mark.filterwarnings("ignore:.* different rows of X_val")
 def test_held_out_answers_out_of_all_bounds():
     far = Y.copy()
     far[0] = 1e150
@@ -888,20 +895,31 @@ def test_a_warm_start_never_loses_on_held_out_rows():
 
 @pytest.mark.parametrize(
     "change",
-    ["energy", "columns", "outputs", "scale of y", "offset of y", "scale of X", "shrunk y"],
+    ["scale of y", "offset of y", "scale of X", "shrunk y", "fewer rows", "weights"],
 )
-def test_a_warm_start_that_does_not_fit_begins_anew(change):
+def test_a_warm_start_in_other_units_begins_anew(energy, change):
+    reg = regressor(energy, max_iter=5, warm_start=True).fit(X, Y)
+    rows = {"scale of X": 2 * X, "fewer rows": X[:-1]}.get(change, X)
+    y = {
+        "scale of y": 1e100 * Y, "offset of y": Y + 1, "shrunk y": 1e-5 * Y, "fewer rows": Y[:-1],
+    }.get(change, Y)  # fmt: skip
+    weight = np.arange(1.0, len(y) + 1) if change == "weights" else None
+    warm = reg.fit(rows, y, weight)
+    cold = clone(reg).fit(rows, y, weight)
+    np.testing.assert_array_equal(warm.log_prob(rows, y), cold.log_prob(rows, y))
+
+
+@pytest.mark.parametrize("change", ["energy", "columns", "outputs"])
+def test_a_warm_start_of_another_shape_is_refused(change):
     reg = regressor(max_iter=5, warm_start=True).fit(X, Y)
-    rows, y = X, Y
+    before = reg.log_prob(X, Y)
+    asked = reg.energy
     if change == "energy":
         reg.set_params(energy=Experts(n_latents=3, hidden_layer_sizes=(8,), n_members=2))
-    rows = {"columns": np.hstack([X, X]), "scale of X": 1e5 * X}.get(change, rows)
-    y = {
-        "outputs": VECTOR, "scale of y": 1e100 * Y, "offset of y": Y + 1e6, "shrunk y": 1e-5 * Y,
-    }.get(change, y)  # fmt: skip
-    warm = reg.fit(rows, y)
-    cold = clone(reg).fit(rows, y)
-    np.testing.assert_array_equal(warm.log_prob(rows, y), cold.log_prob(rows, y))
+    rows, y = np.hstack([X, X]) if change == "columns" else X, VECTOR if change == "outputs" else Y
+    with pytest.raises(ValueError, match="another shape now; use warm_start=False"):
+        reg.fit(rows, y)
+    np.testing.assert_array_equal(reg.set_params(energy=asked).log_prob(X, Y), before)
 
 
 # Tuning and the rest of scikit-learn
@@ -1058,9 +1076,40 @@ def test_few_answers_are_warned_of(loss):
         regressor(max_iter=1).fit(X, np.round(Y, 1))
 
 
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        (np.where(EVERY < 160, 0.0, Y), r"y is 0 in 80% of the rows: the likelihood .* unbounded"),
+        (np.where(EVERY < 22, -7.5, Y), "y is -7.5 in 11% of the rows"),
+        (np.column_stack([Y, np.where(EVERY < 50, 3.0, Y)]), "y is 3 in 25% of the rows"),
+        (np.where(EVERY < 18, 0.0, Y), None),
+        (Y, None),
+    ],
+    ids=["four_fifths", "a_tenth", "second_answer", "less", "none"],
+)
+def test_an_answer_of_many_rows_is_warned_of(y, told):
+    """By copies of the answer, not of the row, and by their weight."""
+    learn = regressor(max_iter=1)
+    if told is None:
+        learn.fit(X, y)
+        return
+    with pytest.warns(FewAnswersWarning, match=told):
+        learn.fit(X, y)
+    regressor(max_iter=1, loss="hinge").fit(X, y)
+    if y.ndim == 1:
+        regressor(max_iter=1).fit(X, y, np.where(y == y[0], 1e-3, 1.0))
+
+
+def test_an_answer_of_few_rows_is_none_of_many():
+    """One row of twenty is a twentieth, and four of them are not many."""
+    some = np.where(EVERY < 4, 0.0, Y)[:20]
+    regressor(max_iter=1).fit(X[:20], some)
+
+
 # Conformal calibration
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CalibrationWarning")
 def test_conformal_calibration_covers(energy):
     """Of new rows as many lie inside as promised, though the density is far too narrow."""
     level, held = 0.8, 40
@@ -1101,12 +1150,16 @@ def test_too_few_rows_for_a_level_give_all_answers(energy, inference, answers):
     reg = regressor(
         energy, inference=inference, calibration="conformal", validation_fraction=0.05, max_iter=1
     ).fit(X, answers)
-    interval = reg.predict_interval(X, 0.95)  # 10 rows reach 10/11
+    told = r"the 10 rows that calibrate allow levels up to 0.909, and it needs 19; raise valid"
+    with pytest.warns(CalibrationWarning, match=f"level=0.95 holds all answers: {told}") as caught:
+        interval = reg.predict_interval(X, 0.95)
+    assert caught[0].filename == __file__
     np.testing.assert_array_equal(interval[..., 0], -np.inf)
     np.testing.assert_array_equal(interval[..., 1], np.inf)
     if answers.ndim == 1 or inference == "marginal":  # the others are of a thousand samples
         assert np.isfinite(reg.predict_interval(X, 0.9)).all()
-    region = reg.predict_region(X, 0.95)
+    with pytest.warns(CalibrationWarning, match=told):
+        region = reg.predict_region(X, 0.95)
     far = np.full_like(answers, 1e100)
     if answers.ndim == 1:
         assert region.shape == (200, 1, 2)
@@ -1115,6 +1168,21 @@ def test_too_few_rows_for_a_level_give_all_answers(energy, inference, answers):
         assert region.contains(far).all()
         assert not reg.predict_region(X, 0.5).contains(far).any()
     assert not np.isinf(reg.predict_quantiles(X, [0.025, 0.975])).any()  # these are not calibrated
+
+
+@pytest.mark.parametrize("calibration", CALIBRATIONS)
+@pytest.mark.parametrize("answers", [Y, VECTOR], ids=["one", "two"])
+def test_level_one_is_all_answers(energy, inference, answers, calibration):
+    reg = regressor(energy, inference=inference, calibration=calibration, max_iter=1)
+    reg.fit(X, answers)
+    interval, region = reg.predict_interval(X[:3], 1), reg.predict_region(X[:3], 1.0)
+    np.testing.assert_array_equal(interval, np.broadcast_to([-np.inf, np.inf], interval.shape))
+    if answers.ndim == 1:
+        np.testing.assert_array_equal(region, np.tile([-np.inf, np.inf], (3, 1, 1)))
+        law = reg.predict_distribution(X[:3])
+        np.testing.assert_array_equal(law.region_threshold(1), -np.inf)
+    else:
+        assert region.contains(np.full((3, 2), 1e100)).all()
 
 
 def test_marginal_distribution_functions_invert_quantiles(fitted, energy, inference):
@@ -1127,6 +1195,7 @@ def test_marginal_distribution_functions_invert_quantiles(fitted, energy, infere
     np.testing.assert_array_equal(law.marginal_cdf(np.full((5, 2), -1e9)), 0)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CalibrationWarning")
 def test_an_answer_far_out_in_the_tails_is_covered_by_infinity():
     """So far out, the distribution function is 1 but for rounding, and says nothing of how far."""
     far = Y.copy()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.optimize import minimize
 
 from sklearn_ebm import checks
@@ -9,15 +10,17 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import LOSSES, NLL, Curvature, Loss, Perceptron, SquareSquare
 from sklearn_ebm.solvers import LBFGS, SOLVERS, Averaged, Newton
+from sklearn_ebm.solvers.base import ASKED
 from sklearn_ebm.solvers.line_search import CURVATURE, SUFFICIENT_DECREASE, line_search
+from sklearn_ebm.solvers.separable import separable, separates
 
 BATCH = [name for name in SOLVERS if not (SOLVERS[name].online or SOLVERS[name].stochastic)]
 
 
-def run(solver, objective, start=None, tol=1e-14, max_iter=2000):
+def run(solver, objective, start=None, tol=1e-14, max_iter=2000, seed=0, monitor=None):
     start = np.zeros(objective.layout.size) if start is None else start
-    rng = np.random.RandomState(0)
-    return solver.minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng)
+    rng = np.random.RandomState(seed)
+    return solver.minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, monitor=monitor)
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -258,9 +261,67 @@ def test_patience_ends_the_passes(make_objective):
     short = run(Averaged(patience=1), objective, max_iter=500)
     long = run(Averaged(patience=20), objective, max_iter=500)
     assert short.converged and long.converged
-    assert short.message == "the loss no longer falls"
+    assert "no weights were found that separate the rows" in short.message
     assert short.n_iter < long.n_iter
     assert long.value <= short.value
+
+
+GATES = {"AND": [0, 0, 0, 1], "OR": [0, 1, 1, 1], "NAND": [1, 1, 1, 0], "NOR": [1, 0, 0, 0]}
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_a_pass_without_a_mistake_is_what_is_returned(gate):
+    """The mean of all steps need not separate what the last of them do."""
+    X, y = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array(GATES[gate])
+    objective = Objective(Linear(), Perceptron(), X, y, np.ones(4), 2, 0.0)
+    for seed in range(5):
+        result = run(Averaged(), objective, max_iter=200, seed=seed)
+        assert result.converged and result.message == "a pass made no mistake"
+        assert separates(objective, result.w) and result.value == 0
+
+
+def test_passes_that_are_too_few_to_separate_are_no_success():
+    """Two rows a hair apart: the perceptron takes some hundred thousand steps."""
+    X, y = np.array([[1.0], [1.001]]), np.array([0, 1])
+    objective = Objective(Linear(), Perceptron(), X, y, np.ones(2), 2, 0.0)
+    result = run(Averaged(), objective, max_iter=50)
+    assert not result.converged and result.n_iter == 50
+    assert "there are weights that separate the rows" in result.message
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_separable_is_told_from_not_separable(scale, as_sparse):
+    """Rows of weights that are known; then with one row that is in two classes."""
+    rng = np.random.RandomState(0)
+    X = scale * rng.normal(size=(60, 4)) * [1.0, 1.0, 1e3, 1e-3]
+    y = (X @ rng.normal(size=(4, 3))).argmax(axis=1)
+    weight = rng.uniform(0.1, 5.0, size=61)
+    for extra, expected in ((y[0], True), ((y[0] + 1) % 3, False)):
+        rows, answers = np.vstack([X, X[:1]]), np.append(y, extra)
+        rows = sparse.csr_matrix(rows) if as_sparse else rows
+        objective = Objective(Linear(), Perceptron(), rows, answers, weight, 3, 0.0)
+        assert separable(objective) == expected
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_search_that_is_stopped_says_that_it_was(make_objective, name):
+    solver = SOLVERS[name]()
+    objective = make_objective(Perceptron() if solver.online else NLL(), penalty=0.1)
+    result = run(solver, objective, monitor=lambda progress: True)
+    assert result.n_iter == 1 and result.message == ASKED
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_no_iterations_return_the_start(make_objective, name):
+    solver = SOLVERS[name]()
+    objective = make_objective(Perceptron() if solver.online else NLL(), penalty=0.1)
+    start = np.random.RandomState(0).normal(size=objective.layout.size)
+    result = run(solver, objective, start, max_iter=0)
+    np.testing.assert_allclose(result.w, start, rtol=1e-14)
+    assert result.n_iter == 0 and not result.converged
+    assert result.message == "max_iter was reached"
+    np.testing.assert_allclose(result.value, objective.value(start), rtol=1e-12)
 
 
 def test_the_best_mean_is_kept(make_objective):

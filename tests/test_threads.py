@@ -1,11 +1,14 @@
 """Threads and blocks: the same answer whatever their number, and BLAS as it was found."""
 
 import multiprocessing
+import os
+import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_backend
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController, threadpool_limits
@@ -229,15 +232,183 @@ def test_fits_side_by_side_in_threads(two_threads):
     for coef in many:
         np.testing.assert_array_equal(coef, alone)
     assert set(blas_threads()) == {2}
-    assert _threads._limit.holders == 0
+    assert not _threads._limit.holders
+
+
+# From any thread, and after forks -----------------------------------------------------------------
+
+
+def in_a_thread(function, *arguments):
+    """What a function returns in a thread of its own, beside this one."""
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(function, *arguments).result(120)
+
+
+def within_workers(_=None):
+    """Threads of ours and those of BLAS inside, as a fit has them."""
+    with Workers() as workers:
+        inside = set(workers.map(lambda _: max(blas_threads()), range(4)))
+        return workers.n_threads, inside
+
+
+def test_the_limit_is_obeyed_in_any_thread(two_threads):
+    """The first thread, which has set a limit before, is idle meanwhile."""
+    assert within_workers() == (2, {1})
+    assert in_a_thread(within_workers) == (2, {1})
+    assert set(blas_threads()) == {2}
+    assert within_workers() == (2, {1})
+
+
+@pytest.mark.parametrize("first_out", [0, 1])
+def test_fits_that_overlap_restore_blas_in_any_order(two_threads, first_out):
+    both = [Workers(), Workers()]
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        threads = (one, other)
+        for workers, thread in zip(both, threads, strict=True):
+            thread.submit(workers.__enter__).result(30)
+        assert [workers.n_threads for workers in both] == [2, 1]  # the second gets its share
+        for number in (first_out, 1 - first_out):
+            assert set(blas_threads()) == {1}
+            threads[number].submit(both[number].__exit__, None, None, None).result(30)
+        assert set(blas_threads()) == {2}
+        assert other.submit(within_workers).result(30) == (2, {1})
+
+
+def test_what_somebody_else_sets_meanwhile_stands(two_threads):
+    """A limit that ends while a fit in another thread goes on."""
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as other:
+        workers = other.submit(Workers().__enter__).result(30)
+        assert workers.n_threads == 1
+        in_a_thread(lambda: [library.set_num_threads(2) for library in BLAS.lib_controllers])
+        other.submit(workers.__exit__, None, None, None).result(30)
+        assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_errors_in_some_threads_restore_blas_in_the_end(two_threads, error):
+    def fail(number):
+        with pytest.raises(error, match="of ours"), Workers():
+            raise error("of ours")
+        return within_workers()[1]
+
+    with ThreadPoolExecutor(4) as many:
+        assert list(many.map(fail, range(40))) == [{1}] * 40
+    assert set(blas_threads()) == {2}
+    assert not _threads._limit.holders
+
+
+def test_predictions_from_many_threads(two_threads):
+    X, y = rows(20_000, k=3)
+    clf = EBMClassifier(tol=1e-2).fit(X, y)
+    expected = clf.predict(X)
+    with ThreadPoolExecutor(8) as many:
+        for found in many.map(lambda _: clf.predict(X), range(16)):
+            np.testing.assert_array_equal(found, expected)
+    assert set(blas_threads()) == {2}
+
+
+def test_folds_of_beta_in_threads(two_threads):
+    """Fits in threads within a fit in a thread."""
+    X, y = rows(300, k=3)
+
+    def learnt():
+        with parallel_backend("threading"):
+            return EBMClassifier(beta="auto", n_jobs=2).fit(X, y).beta_
+
+    assert in_a_thread(learnt) == EBMClassifier(beta="auto").fit(X, y).beta_
+    assert set(blas_threads()) == {2}
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+# Later versions of Python warn of what these tests are about.
+knowingly = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
+
+def forked(check):
+    """Whether a check holds in a child; False also where the child hangs."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(30)
+            code = 0 if check() else 2
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@needs_fork
+@knowingly
+def test_forks_beside_fits_in_threads_never_hang(two_threads):
+    stop = threading.Event()
+
+    def go_on():
+        while not stop.is_set():
+            within_workers()
+
+    with ThreadPoolExecutor(2) as busy:
+        going = [busy.submit(go_on) for _ in range(2)]
+        try:
+            for _ in range(20):
+                assert forked(lambda: blas_threads()[0] == 2 and within_workers() == (2, {1}))
+        finally:
+            stop.set()
+        assert [one.result(30) for one in going] == [None, None]
+    assert set(blas_threads()) == {2}
+
+
+@needs_fork
+@knowingly
+@pytest.mark.parametrize("used", [False, True])
+def test_a_child_leaves_what_its_parent_entered(two_threads, used):
+    """A child of a fit keeps to its one thread, until it leaves the fit itself."""
+
+    def leaves():
+        inside = within_workers()
+        workers.__exit__(None, None, None)
+        return inside == (1, {1}) and set(blas_threads()) == {2}
+
+    with Workers() as workers:
+        if used:
+            list(workers.map(abs, range(10)))
+        assert forked(leaves)
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {2}
+
+
+def test_limits_of_single_threads_are_set_in_each(monkeypatch):
+    """OpenBLAS on OpenMP, as threadpoolctl 3.8 takes it: the limit is one of the thread."""
+    here = threading.local()
+
+    class Library:
+        threading_layer = "openmp"
+        num_threads = property(lambda self: getattr(here, "number", 2))
+
+        def set_num_threads(self, number):
+            here.number = number
+
+        def clear_controlling_thread(self, force):
+            raise AssertionError("not a matter of the process")
+
+    library = Library()
+    monkeypatch.setattr(_threads, "_blas", lambda per_thread: [library] if per_thread else [])
+
+    def fit(_):
+        with Workers() as workers:
+            found = set(workers.map(lambda _: library.num_threads, range(4)))
+        return workers.n_threads, found, library.num_threads
+
+    assert fit(None) == (2, {1}, 2)
+    with ThreadPoolExecutor(2) as two:
+        assert list(two.map(fit, range(4))) == [(2, {1}, 2)] * 4
 
 
 def _fit_in_a_child(connection):
-    held = _threads._limit.holders
+    held = len(_threads._limit.holders)
     X, y = rows(300)
     with threadpool_limits(2, user_api="blas"):
         EBMClassifier().fit(X, y)
-        connection.send((held, _threads._limit.holders, blas_threads()))
+        connection.send((held, len(_threads._limit.holders), blas_threads()))
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")

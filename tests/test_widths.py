@@ -27,9 +27,20 @@ def pieces(y, scale=1.0, weight=None):
     return [Unseen(parabolas, np.asarray(y, dtype=float)[:, None], weight)]
 
 
-def test_the_likeliest_beta_is_that_of_the_errors():
-    """At mean square 4 a Gaussian of deviation 1 wants β = 1/4."""
-    assert likeliest_beta(pieces([2.0, -2.0] * 50), PLAIN) == pytest.approx(0.25, rel=0.02)
+@pytest.mark.parametrize("n_rows", [3, 100])
+@pytest.mark.parametrize("error", [0.3, 2.0])
+def test_beta_is_that_of_the_errors_as_far_as_there_are_rows(n_rows, error):
+    """With t = log β, Gaussians of deviation 1 and the prior balance at
+    n/2 (1 − β error²) = 4 t/(3 + t²)."""
+    errors = error * (-1.0) ** np.arange(n_rows)
+    beta = likeliest_beta(pieces(errors), PLAIN)
+    t = np.log(beta)
+    assert n_rows / 2 * (1 - beta * error**2) == pytest.approx(
+        4 * t / (3 + t**2), abs=0.01 * n_rows
+    )
+    assert abs(t) < abs(2 * np.log(error))  # between 1 and the likeliest
+    heavy = likeliest_beta(pieces(errors, weight=np.full(n_rows, 1e3)), PLAIN)
+    assert heavy == pytest.approx(beta, rel=1e-9)
 
 
 def test_errors_with_long_tails_get_a_bank():

@@ -35,8 +35,14 @@ COSTS: dict[str, tuple[float, float]] = {
 }
 
 
+# Members whose learning may end before it is done, and the part of it that is worth having.
+CUT_SHORT = {"experts": 0.5}
+
+
 class TimeBudget(Progress):
-    """Skips members that would take longer than is left, judged by what others have taken.
+    """Takes the cheapest member next, and skips those that would take longer than is left.
+
+    How long that is is judged by what others have taken.
 
     Parameters
     ----------
@@ -64,11 +70,21 @@ class TimeBudget(Progress):
         """Seconds since learning began."""
         return time.perf_counter() - self.began
 
+    def is_over(self, _: object = None) -> bool:
+        """Whether all of the time is spent."""
+        return self.seconds is not None and self.elapsed > self.seconds
+
+    def next_of(self, members: Sequence[str]) -> int:
+        """The cheapest, where time is short; what has no known cost comes as it stands."""
+        if self.seconds is None or not all(name in COSTS for name in members):
+            return 0
+        return int(np.argmin([self._typical(name) for name in members]))
+
     def skips(self, member: str) -> bool:
         """Whether a member would take too long; the first is learnt whatever it takes."""
-        if self.seconds is not None and self.taken:
+        if self.seconds is not None and self.taken and member in COSTS:
             left, needed = self.seconds - self.elapsed, self._needed(member)
-            if needed > left:
+            if needed * CUT_SHORT.get(member, 1.0) > left:
                 why = f"it would take about {needed:.1f} s, and {max(left, 0):.1f} s are left"
                 self.skipped[member] = why
                 return True
@@ -76,10 +92,17 @@ class TimeBudget(Progress):
 
     def _needed(self, member: str) -> float:
         """Seconds that a member will take, from what those took that are learnt."""
-        typical = {name: base + each * self.n_rows for name, (base, each) in COSTS.items()}
-        pace = sum(self.taken.values()) / sum(typical[name] for name in self.taken)
+        pace = sum(self.taken.values()) / sum(self._cost(name) for name in self.taken)
+        return pace * self._typical(member)
+
+    def _typical(self, member: str) -> float:
+        """What a member typically takes now, with the location if it waits for that."""
         waits = LOCATION not in self.taken and member in LOCATED
-        return pace * (typical[member] + (typical[LOCATION] if waits else 0.0))
+        return self._cost(member) + (self._cost(LOCATION) if waits else 0.0)
+
+    def _cost(self, name: str) -> float:
+        base, each = COSTS[name]
+        return base + each * self.n_rows
 
     def ended(self, what: str) -> bool:
         """Take note of what a member took, and pass it on."""

@@ -10,10 +10,10 @@ from sklearn_ebm._densities.by_gradients import LearnedDensity
 from sklearn_ebm._densities.gradient_member import GradientMember, LearnGradients
 from sklearn_ebm._densities.members import Answers
 from sklearn_ebm._densities.widths import Unseen
-from sklearn_ebm._params import Index
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES
 from sklearn_ebm.energies.backgrounds import Backgrounds
-from sklearn_ebm.energies.banks import BankEnergy, Judgement, bank_of
+from sklearn_ebm.energies.banks import BankEnergy, Judgement, bank_of, most_likely_prior
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.experts import NARROWEST
@@ -91,7 +91,7 @@ def count_bank(
     *,
     rng: np.random.RandomState,
     progress: Progress,
-    gradients: LearnGradients,
+    gradients: LearnGradients | None,
     validation: Answers | None,
 ) -> Counted:
     """Let an energy count what it needs of the rows, and let rows judge that it has not seen.
@@ -104,10 +104,10 @@ def count_bank(
     rng : RandomState
     progress : Progress
         Is told of each fold and member that is learnt.
-    gradients : callable
+    gradients : callable or None
         How members of a blend are learnt that need gradients.
     validation : Answers or None
-        Rows that judge in place of rows that are left out.
+        Rows that judge besides those that are left out; each counts as much as one of these.
 
     Raises
     ------
@@ -120,32 +120,44 @@ def count_bank(
             f"energy {type(energy).__name__} leaves rows out to learn, but there is "
             f"n_samples={len(rows.y)} of positive weight; pass two rows or more."
         )
+    rows = rows.relative()
     units = units_of(rows.X, rows.y, rows.weight)
-    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight / rows.weight.max())
-    in_units = in_units._replace(weight=in_units.weight / in_units.weight.mean())
-    folds = folds_of(in_units.X, rng, progress)
+    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight)
+    folds = folds_of(rows.X, rng, progress)
     judging, groups = in_units.take(folds.judged), folds.of_row[folds.judged]
-    if validation is not None:
-        weight = validation.weight / validation.weight.max()
-        judging = UnitRows(units.rows(validation.X), units.answers(validation.y), weight)
-    if validation is not None or (groups == groups[0]).all():
-        groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
     if isinstance(energy, Blend):
         energy = energy.of(members_of(energy, gradients))
     floor = np.maximum(units.resolution, NARROWEST)
     learnt, elements = energy.learnt_alone(in_units, folds, floor, rng)
     if validation is not None:
-        elements = learnt.elements_alone(judging.X)
+        X, y, weight = validation.relative()
+        given = UnitRows(units.rows(X), units.answers(y), weight)
+        judging = judging.with_rows(given)
+        of_given = learnt.elements_alone(given.X)
+        elements = [Parabolas.stacked(two) for two in zip(elements, of_given, strict=True)]
+    if validation is not None or (groups == groups[0]).all():
+        groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
     learnt.units, learnt.floor = units, floor
-    learnt.backgrounds = Backgrounds.around(in_units.y, len(judging.y))
+    log_density = bank_of(elements, judging.y)
+    learnt.backgrounds = _backgrounds(in_units.y, log_density, judging)
     behind = learnt.backgrounds.elements(len(judging.y))
-    least = np.repeat([0.0, learnt.backgrounds.least_prior], [len(elements), len(behind)])
+    least = np.concatenate([np.zeros(len(elements)), learnt.backgrounds.least_prior])
+    log_density = np.hstack([log_density, bank_of(behind, judging.y)])
+    judgement = Judgement(log_density, judging.weight, least)
     elements = [*elements, *behind]
-    judgement = Judgement(bank_of(elements, judging.y), judging.weight, least)
     return Counted(learnt, elements, judging, groups, judgement)
 
 
-def members_of(blend: Blend, gradients: LearnGradients) -> list[tuple[str, BankEnergy]]:
+def _backgrounds(answers: Array, log_density: Array, judging: UnitRows) -> Backgrounds:
+    """Return backgrounds behind a bank, given the log densities (m, B) of rows that judge it."""
+    reach = Backgrounds.around(answers, np.inf)
+    behind = bank_of(reach.elements(len(judging.y)), judging.y)
+    every = np.hstack([log_density, behind])
+    _, curve = most_likely_prior(every, judging.weight, np.zeros(every.shape[1]))
+    return Backgrounds.around(answers, float(curve[-1]))
+
+
+def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str, BankEnergy]]:
     """Return the members of a blend by name, ready to learn.
 
     Raises

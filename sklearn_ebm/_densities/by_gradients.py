@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._densities.members import GROUP, Answers, Division, Held, unseen_rows, widened
 from sklearn_ebm._densities.objective import DensityObjective
 from sklearn_ebm._densities.widths import Unseen
-from sklearn_ebm._learning import Start
+from sklearn_ebm._learning import Start, continued
 from sklearn_ebm._params import Array, Index, ParameterLayout, Params
 from sklearn_ebm._threads import BlasThreads, Workers
 from sklearn_ebm._watch import INTERRUPTED, Watch
@@ -27,9 +26,6 @@ from sklearn_ebm.solvers.adam import Adam
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.
 DECAY, FEW_ROWS, LARGEST_DECAY = 0.1, 8_000, 1e100
-
-# A warm start is for rows whose mean and deviation are within this factor of those before.
-ANOTHER_SIZE = 30.0
 
 # From so many multiplications in a step on, its products are worth the threads of BLAS.
 LARGE_BATCH = 1.5e7
@@ -126,7 +122,7 @@ def learn_density(
     max_iter : int or None
         Passes; None for what the energy suggests.
     start : Start or None
-        Where an earlier fit ended; learning begins anew where that was of rows of another size.
+        Where an earlier fit ended; learning begins anew where that was in other units.
     rng : RandomState
     watch : Watch
     validation : Answers or None
@@ -135,13 +131,14 @@ def learn_density(
         (rows, members, generator) -> rows that each member learns from, and those that it leaves
         out or None.
     """
+    rows = rows.relative()
+    validation = None if validation is None else validation.relative()
     X, y, weight = rows
     n_rows, n_outputs = y.shape
     assert isinstance(parts.energy, LatentEnergy)
-    weight = _shares(weight)
     answers: Any = y  # energies of classes take whole numbers in its place
-    if start is not None and not _continues(start.energy, rows):
-        start = None
+    if start is not None:
+        start = continued(start, parts.energy, X, answers, weight, n_outputs)
     energy: Any = start.energy.widened(None) if start else None
     if energy is None:
         energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
@@ -159,11 +156,12 @@ def learn_density(
             )  # fmt: skip
 
         training = objective(rows, weight, kept).rounded()
-        if validation is not None:
-            every = np.arange(len(validation.y))[None]
-            watch.held_out = objective(validation, _shares(validation.weight), every).rounded()
-        elif held_out is not None:
+        held = _held(rows, held_out, validation)
+        if validation is None and held_out is not None:
             watch.held_out = training.on_rows(held_out)
+        elif validation is not None:
+            data, places = held.of_members()
+            watch.held_out = objective(data, data.weight, places).rounded()
         params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
         watch.energy, watch.params_of = energy, training.layout.unpack
         w = training.layout.pack(params)
@@ -179,7 +177,6 @@ def learn_density(
     kind = np.float32 if X.dtype == np.float32 else np.float64
     found = training.layout.unpack(result.w)
     params = {name: part.astype(kind) for name, part in found.items()}
-    held = Held(rows, held_out, validation)
     # Rows that are watched and no more must not change what is learnt.
     judged = held_out is not None or watch.patience is not None
     if judged and parts.likelihood and not parts.minimum:
@@ -197,21 +194,15 @@ def learn_density(
     )
 
 
-def _continues(energy: Any, rows: Answers) -> bool:
-    """Whether rows are of the size of those that an energy was prepared for."""
-    for values in (energy.represented(rows.X), energy.represented_answers(rows.y)):
-        centre, spread = np.abs(values.mean(axis=0)), values.std(axis=0)
-        moved = centre + spread > ANOTHER_SIZE
-        shrunk = (spread > 0) & (spread < 1 / ANOTHER_SIZE)
-        if (moved | shrunk).any():
-            return False
-    return True
-
-
-def _shares(weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weights in units of their mean, whatever their size."""
-    shares: npt.NDArray[np.float64] = weight / weight.max()
-    return shares / shares.mean()
+def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> Held:
+    """Rows that members have not seen; those that none has are left out by each of them."""
+    if validation is None:
+        return Held(rows, left_out, None)
+    if left_out is None:
+        return Held(rows, None, validation)
+    every = len(rows.y) + np.arange(len(validation.y))
+    every = np.broadcast_to(every, (len(left_out), len(every)))
+    return Held(rows.with_rows(validation), np.hstack([every, left_out]), None)
 
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from sklearn_ebm._params import Array
 from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.exceptions import CalibrationWarning
 
 # Scores above this are as good as 1.
 CERTAIN = 1 - 1e-9
@@ -48,23 +50,50 @@ class Conformal(NamedTuple):
     of_intervals: Array
     of_regions: Array
 
+    @property
+    def n_rows(self) -> int:
+        """m, rows that calibrate."""
+        return len(self.of_regions)
+
     def levels_of_intervals(self, level: float) -> Array:
-        """The level to ask for, of each answer: (q,)."""
+        """The level to ask for, of each answer: (q,); 1 where no finite interval will do."""
         return np.array([_calibrated(scores, level) for scores in self.of_intervals.T])
 
     def level_of_regions(self, level: float) -> float:
-        """The level to ask for."""
+        """The level to ask for; 1 where no finite region will do."""
         return _calibrated(self.of_regions[:, 0], level)
+
+    def warn_if_infinite(self, level: float, calibrated: float) -> None:
+        """Say why a level below 1 became 1, if it did."""
+        if level == 1 or calibrated < 1:
+            return
+        m = self.n_rows
+        why = "too many rows that calibrate have answers beyond all that was expected of them"
+        if _rank(m, level) > m:
+            why = (
+                f"the {m} rows that calibrate allow levels up to {m / (m + 1):.3g}, and it needs "
+                f"{int(np.ceil(level / (1 - level) - 1e-9))}"
+            )
+        warnings.warn(
+            f"level={level:g} holds all answers: {why}; raise validation_fraction, fit on more "
+            "rows, or lower the level.",
+            CalibrationWarning,
+            stacklevel=3,
+        )
 
 
 def _calibrated(scores: Array, level: float) -> float:
-    # (m + 1) α may be a whole number but for rounding.
-    rank = int(np.ceil((len(scores) + 1) * level - 1e-9))
+    rank = _rank(len(scores), level)
     if rank > len(scores):
         return 1.0
     score = float(scores[max(rank, 1) - 1])
     # Probabilities this near to 1 are rounded: the answer may lie anywhere further out.
     return 1.0 if score > CERTAIN else score
+
+
+def _rank(n_rows: int, level: float) -> int:
+    # (m + 1) α may be a whole number but for rounding.
+    return int(np.ceil((n_rows + 1) * level - 1e-9))
 
 
 def conformal_of(density: ConditionalDistribution, y: Array) -> Conformal:

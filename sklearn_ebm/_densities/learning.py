@@ -16,7 +16,7 @@ from sklearn_ebm._learning import Start
 from sklearn_ebm._watch import Watch
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
-from sklearn_ebm.energies.folds import Progress, has_levels
+from sklearn_ebm.energies.folds import Progress, has_levels, together
 from sklearn_ebm.energies.latent import LatentEnergy
 
 
@@ -53,14 +53,16 @@ def learn_energy(
         Share of the rows that each member leaves out that is learnt by gradients, where there is
         no `validation`; None for none.
     time_budget : float or None
-        Seconds that an energy which is chosen by the rows may take.
+        Seconds after which passes end, and within which members of a blend are learnt, about.
     """
     rng = np.random.RandomState(seed)
+    budget = TimeBudget(time_budget, len(rows.y), progress)
     by_gradients = partial(learn_density, C=C, tol=tol, max_iter=max_iter)
     if isinstance(parts.energy, LatentEnergy):
+        watch.onlookers = (*watch.onlookers, budget.is_over)
         return by_gradients(
             parts, rows, start=start, rng=rng, watch=watch, validation=validation,
-            divide=partial(member_rows, fraction=fraction),
+            divide=partial(member_rows, fraction=fraction, group=together(rows.X)),
         )  # fmt: skip
     assert isinstance(parts.energy, BankEnergy)
 
@@ -69,7 +71,7 @@ def learn_energy(
     ) -> LearnedDensity:
         return by_gradients(
             parts._replace(energy=energy), rows, start=None, rng=rng,
-            watch=Watch((), watch.patience), validation=None, divide=divide,
+            watch=Watch((budget.is_over,), watch.patience), validation=None, divide=divide,
         )  # fmt: skip
 
     energy = parts.energy
@@ -79,7 +81,6 @@ def learn_energy(
         energy.members = suitable_members(
             rows.y.shape[1], parts.n_latents, levels=has_levels(rows.X)
         )
-    budget = TimeBudget(time_budget, len(rows.y), progress)
     counted = count_bank(
         energy, rows, rng=rng, progress=budget, gradients=member, validation=validation
     )

@@ -16,8 +16,15 @@ from sklearn_ebm._densities.conformal import Conformal
 from sklearn_ebm._params import Array, Params
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._threads import Workers
-from sklearn_ebm.distributions import ConditionalDistribution, Modes, VectorRegion
-from sklearn_ebm.distributions.base import join_rows, probability
+from sklearn_ebm.distributions import (
+    ConditionalDistribution,
+    Modes,
+    ScalarDistribution,
+    SignedLog,
+    TransformedDistribution,
+    VectorDistribution,
+)
+from sklearn_ebm.distributions.base import coverage, join_rows
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.responsibilities import (
     Responsibilities,
@@ -29,7 +36,7 @@ from sklearn_ebm.inference import INFERENCES, Elimination
 # Rows whose laws are held at a time, and those of each thread where energies share out rows.
 LAWS_AT_A_TIME, LAWS_OF_A_THREAD = 16_384, 2_048
 
-# Draws of each row where the share of a latent value has no closed form.
+# Answers of each row where the share of a latent value has no closed form.
 N_DRAWS = 500
 
 PREDICTIONS = ("mode", "mean", "median")
@@ -44,6 +51,7 @@ class Densities:
     energy_: ConditionalEnergy
     params_: Params
     beta_: float
+    y_transform_: SignedLog | None
     n_outputs_: int
     y_grid_: Array
     inference: str
@@ -69,7 +77,16 @@ class Densities:
         if self.inference not in INFERENCES:  # set after `fit`
             raise ValueError(unknown_name("inference", self.inference, INFERENCES.names))
         minimum = not INFERENCES.accepts(self.inference, "beta")
-        return self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+        law = self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+        if self.y_transform_ is None:
+            return law
+        assert isinstance(law, ScalarDistribution)
+        return TransformedDistribution(law, self.y_transform_)
+
+    def _in_units(self, answers: Array) -> Array:
+        """Answers (..., q) as the energy sees them."""
+        inner = answers if self.y_transform_ is None else self.y_transform_(answers)
+        return self.energy_.represented_answers(inner)
 
     def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
         """``method(law, *arrays)`` of blocks of rows, joined; laws of all rows may be too many."""
@@ -147,9 +164,11 @@ class Densities:
         """G of answers (n, m, q), by blocks of rows; the largest float for answers too far away."""
         width = self.energy_.width(rows.shape[1], self.n_outputs_)
         for part in row_slices(len(rows), width * max(answers.shape[1], 1)):
-            units = self.energy_.represented_answers(answers[part])
+            units = self._in_units(answers[part])
             with np.errstate(over="ignore"):
                 latent = self.energy_.known(self.params_, rows[part]).energies(units)
+            if self.y_transform_ is not None:  # exp(−βF) is the density of y, not of t(y)
+                latent = latent - self.y_transform_.log_slope(answers[part]) / self.beta_
             yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:
@@ -172,7 +191,7 @@ class Densities:
         X : array-like of shape (n, d)
         y : array-like of shape (n,) or (n, q), default=None
             One answer for each row. With ``inference="min"`` and without y the integral is a mean
-            over 500 seeded draws.
+            over 500 quantiles, or over 500 seeded draws of several answers.
 
         Returns
         -------
@@ -183,8 +202,7 @@ class Densities:
         minimum = not INFERENCES.accepts(self.inference, "beta")
         answers = None if y is None else self._one_answer(y, len(rows))
         if answers is None and minimum:
-            drawn = self._law(rows).sample(N_DRAWS, random_state=0)
-            answers = drawn.reshape(len(rows), N_DRAWS, self.n_outputs_)
+            answers = self._by_blocks(_spread_answers, rows)
         labels: tuple[tuple[str, int], ...] = ()
         shares = []
         width = self.energy_.width(rows.shape[1], self.n_outputs_)
@@ -194,7 +212,7 @@ class Densities:
             if answers is None:
                 shares.append(prior_shares(groups, self.beta_))
                 continue
-            units = self.energy_.represented_answers(answers[part])
+            units = self._in_units(answers[part])
             each = posterior_shares(groups, units, self.beta_, minimum=minimum)
             shares.append(each.mean(axis=1))
         return Responsibilities(labels, np.concatenate(shares))
@@ -338,16 +356,18 @@ class Densities:
         ----------
         X : array-like of shape (n, d)
         level : float, default=0.9
+            Above 0; 1 is all answers, from −∞ to ∞.
 
         Returns
         -------
         ndarray of shape (n, 2) or (n, q, 2)
-            Infinite where calibration has too few rows for the level.
+            Infinite where calibration has too few rows for the level, with a warning.
         """
         rows = self._rows(X)
         if self._conformal is None:
             return self._by_blocks(methodcaller("interval", level), rows)
-        levels = self._conformal.levels_of_intervals(probability("level", level))
+        levels = self._conformal.levels_of_intervals(coverage("level", level))
+        self._conformal.warn_if_infinite(level, levels.max())
         tails = np.column_stack([(1 - levels) / 2, (1 + levels) / 2])
         quantiles = self._by_blocks(methodcaller("quantiles", tails.ravel()), rows)
         if self.n_outputs_ == 1:
@@ -362,22 +382,20 @@ class Densities:
         ----------
         X : array-like of shape (n, d)
         level : float, default=0.9
+            Above 0; 1 is all answers.
 
         Returns
         -------
         ndarray of shape (n, r, 2), or VectorRegion for several answers
             Disjoint intervals, padded with NaN. All answers where calibration has too few rows for
-            the level.
+            the level, with a warning.
         """
         law = self._law(self._rows(X))
         if self._conformal is None:
             return law.region(level)
-        calibrated = self._conformal.level_of_regions(probability("level", level))
-        if calibrated < 1:
-            return law.region(max(calibrated, np.finfo(float).tiny))
-        if self.n_outputs_ > 1:
-            return VectorRegion(np.full(len(law), -np.inf), law)  # type: ignore[arg-type]
-        return np.tile([-np.inf, np.inf], (len(law), 1, 1))
+        calibrated = self._conformal.level_of_regions(coverage("level", level))
+        self._conformal.warn_if_infinite(level, calibrated)
+        return law.region(max(calibrated, np.finfo(float).tiny))
 
     def sample(self, X: Any, size: int = 1, random_state: Any = None) -> Array:
         """Draw answers from the density of each row.
@@ -408,6 +426,13 @@ def _blocks(n_rows: int, size: int) -> list[slice]:
 def _joined(parts: list[Array]) -> Array:
     """What was said of parts of the rows, under each other; a single part as it is."""
     return parts[0] if len(parts) == 1 else join_rows(parts)
+
+
+def _spread_answers(law: ConditionalDistribution) -> Array:
+    """Answers (n, N_DRAWS, q) that stand for a density, whatever rows there are beside one."""
+    if isinstance(law, VectorDistribution):
+        return law.seeded_sample(N_DRAWS, 0)
+    return law.quantiles((np.arange(N_DRAWS) + 0.5) / N_DRAWS)[..., None]
 
 
 def _deepened(latent: Array, depth: int) -> Array:

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 
 from sklearn_ebm._params import Array
+from sklearn_ebm._temperature import most_probable_beta
 from sklearn_ebm.energies.banks import most_likely_prior
 from sklearn_ebm.energies.laws import Parabolas, Widths, gibbs_law
 from sklearn_ebm.energies.units import Units
@@ -44,6 +44,7 @@ class Unseen(NamedTuple):
     parabolas : Parabolas
     y : ndarray of shape (n, q)
     weight : ndarray of shape (n,)
+        Relative to that of all rows, whose mean is 1.
     """
 
     parabolas: Parabolas
@@ -57,18 +58,21 @@ class Unseen(NamedTuple):
 
 
 def likeliest_beta(pieces: Sequence[Unseen], units: Units, *, minimum: bool = False) -> float:
-    """Return the β at which rows that were not learnt from are most likely."""
+    """Return the most probable β, by rows that were not learnt from.
 
-    def cost(log_beta: float) -> float:
-        beta = float(np.exp(log_beta))
-        return -sum(
-            float(piece.weight @ piece.log_prob(units, beta, minimum=minimum)) for piece in pieces
+    Energies of answers are learnt at β = 1, which few rows leave where it is.
+    """
+    top = max(float(piece.weight.max()) for piece in pieces)
+    shares = [piece.weight / top for piece in pieces]
+    unit = sum(map(np.count_nonzero, shares)) / sum(float(share.sum()) for share in shares)
+
+    def cost(beta: float) -> float:
+        return -unit * sum(
+            float(share @ piece.log_prob(units, beta, minimum=minimum))
+            for share, piece in zip(shares, pieces, strict=True)
         )
 
-    found = minimize_scalar(
-        cost, bounds=np.log(RANGE), method="bounded", options={"xatol": PRECISION}
-    )
-    return float(np.exp(found.x))
+    return most_probable_beta(cost, RANGE, 1.0, PRECISION)
 
 
 def sharper_together(of_one: float, of_two: float, n_members: int) -> float:

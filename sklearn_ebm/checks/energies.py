@@ -228,6 +228,14 @@ def check_fitted_attributes(energy: Energy, X: Array, n_answers: int, params: Pa
         demand(finite, energy, "fitted attributes must be finite arrays", f"{name} is not")
 
 
+def check_written(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
+    """Fitted attributes that nobody wrote into leave the parameters as they are."""
+    fitted = energy.fitted_attributes(params, n_answers)
+    promise = "written must return the parameters themselves where nothing was written"
+    same = energy.written(params, fitted, n_answers) is params
+    demand(same, energy, promise, "others came back")
+
+
 ENERGY_CHECKS = (
     check_start,
     check_energies,
@@ -238,4 +246,5 @@ ENERGY_CHECKS = (
     check_declarations,
     check_curvature_scale,
     check_fitted_attributes,
+    check_written,
 )

@@ -15,11 +15,11 @@ import numpy as np
 # calls the index that somebody saved along with the table.
 _IDENTIFIER = re.compile(r"(^|[_\s.])(id|idx|index|key|rowid|uuid)$|^unnamed: \d+$", re.IGNORECASE)
 _NUMBERS = (numbers.Real, decimal.Decimal)
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
 # Fewer values than this say nothing about whether a column counts rows or is free text.
-_ENOUGH_VALUES = 20
+ENOUGH_VALUES = 20
 # Above this share of distinct values a text column has next to nothing to learn from.
-_FREE_TEXT = 0.8
+FREE_TEXT = 0.8
 
 
 class DataError(ValueError):
@@ -193,7 +193,7 @@ def _dates(present: np.ndarray, kinds: set[type]) -> np.ndarray | None:
     if (
         not len(present)
         or not kinds <= {str}
-        or not all(_ISO_DATE.fullmatch(str(value)) for value in present)
+        or not all(ISO_DATE.fullmatch(str(value)) for value in present)
     ):
         return None
     try:
@@ -211,7 +211,7 @@ def _without_zone(moment: datetime.date) -> datetime.date:
 def _category(name: str, values: np.ndarray, missing: np.ndarray) -> Column:
     text = np.array([str(value) for value in values[~missing]])
     distinct, codes = np.unique(text, return_inverse=True)
-    if len(text) >= _ENOUGH_VALUES and len(distinct) > _FREE_TEXT * len(text):
+    if len(text) >= ENOUGH_VALUES and len(distinct) > FREE_TEXT * len(text):
         raise DataError(
             f'Column "{name}" looks like free text: {len(distinct)} of its {len(text)} values are '
             f'different; leave it out with --drop (in Python drop=["{name}"]), or turn it into '
@@ -260,7 +260,7 @@ def why_useless(column: RawColumn) -> str:
     distinct = len(set(present.tolist())) if present.dtype.kind == "O" else len(np.unique(present))
     if distinct == 1 and not missing.any():
         return "the same value in every row"
-    if values.dtype.kind == "f" and distinct == len(values) >= _ENOUGH_VALUES:
+    if values.dtype.kind == "f" and distinct == len(values) >= ENOUGH_VALUES:
         whole = bool((values == np.round(values)).all())
         consecutive = values.max() - values.min() == len(values) - 1
         if whole and (consecutive or _IDENTIFIER.search(name)):

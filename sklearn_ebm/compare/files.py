@@ -5,6 +5,7 @@ import os
 import warnings
 from typing import Any
 
+from sklearn_ebm.compare.cells import EMPTY, typed_cells
 from sklearn_ebm.compare.columns import DataError, closest
 
 _INSTALL = 'install it with: pip install "sklearn_ebm[compare]"'
@@ -17,8 +18,9 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
     ----------
     path : path
         The file: Parquet if its name ends in .parquet or .pq, text otherwise. The header line
-        decides between comma, semicolon and tab. Empty cells, `?` and pandas' own markers (`NA`,
-        `nan`, `null`, `None`, ...) are missing values.
+        decides between comma, semicolon and tab. Empty cells and `?` are missing values; so are
+        `NA`, `nan`, `null`, `None` in columns that hold no other words. Whole numbers with leading
+        zeros are text, so that `01` and `1` stay apart.
 
     Returns
     -------
@@ -58,13 +60,16 @@ def _read_parquet(path: str, pandas: Any) -> Any:
 
 
 def _read_text(path: str, pandas: Any) -> Any:
-    # `low_memory=False` reads a column at once, so that its type does not change half-way.
-    options: dict[str, Any] = {"na_values": ["?"], "skipinitialspace": True, "low_memory": False}
+    # Cells come as they are written; what they are is decided column by column.
+    options: dict[str, Any] = {
+        "dtype": str, "keep_default_na": False, "na_values": EMPTY, "skipinitialspace": True,
+        "low_memory": False,
+    }  # fmt: skip
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             # Without `index_col` pandas would take a first column without a heading as an index.
-            return pandas.read_csv(path, sep=_separator(path, pandas), index_col=False, **options)
+            cells = pandas.read_csv(path, sep=_separator(path, pandas), index_col=False, **options)
     except pandas.errors.EmptyDataError:
         raise DataError(f"{path} is empty; it needs a header line and rows below it.") from None
     except UnicodeDecodeError:
@@ -75,6 +80,9 @@ def _read_text(path: str, pandas: Any) -> Any:
         raise DataError(f"{path} has rows with more cells than its header; mend these.") from None
     except (ValueError, OSError, EOFError) as error:  # a ParserError is a ValueError
         raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from error
+    typed = [typed_cells(cells.iloc[:, j], pandas) for j in range(cells.shape[1])]
+    frame = pandas.DataFrame(dict(enumerate(typed)), index=cells.index)
+    return frame.set_axis(cells.columns, axis=1)
 
 
 def _separator(path: str, pandas: Any) -> str:

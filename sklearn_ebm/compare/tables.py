@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from sklearn_ebm._arrays import canonical_rows
 from sklearn_ebm.compare.columns import (
     Column,
     DataError,
@@ -139,7 +140,7 @@ def make_table(
     if scipy.sparse.issparse(X):
         if isinstance(y, str):
             raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
-        return _sparse_table(X.tocsr(), read_target(raw_column(y, "y"), task), drop, source)
+        return _sparse_table(canonical_rows(X), read_target(raw_column(y, "y"), task), drop, source)
     columns = raw_columns(X)
     if isinstance(y, str):
         target = columns.pop(_position(y, columns, "target column"))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_ebm.compare.cells import MAYBE_EMPTY
 from sklearn_ebm.compare.columns import DataError, RawColumn
 
 TASKS = ("auto", "classification", "regression")
@@ -62,11 +63,11 @@ def read_target(column: RawColumn, task: str) -> Target:
         raise DataError("The labels have more than one column; give one label per row.")
     present = values[~missing]
     if present.dtype.kind == "O" and not all(isinstance(value, str) for value in present):
-        kinds = {type(value) for value in present}
-        # Numbers that came as objects stay numbers; a mixture has no order other than its text's.
-        present = present.astype(float if kinds <= {int, float, decimal.Decimal} else str)
+        present = _of_one_kind(name, present)
     if present.dtype.kind in "Mm":
         raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
+    if task == "regression":
+        present = _codes_of_a_quantity(present)
     is_number = present.dtype.kind in "iuf"
     if is_number and np.isinf(present.astype(np.float64)).any():
         raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
@@ -85,12 +86,41 @@ def read_target(column: RawColumn, task: str) -> Target:
             )
     else:
         labels, classes = _classes(name, present)
+        words = [f'"{label}"' for label in classes if label in MAYBE_EMPTY]
+        if words:
+            notes.append(
+                f'{", ".join(words)} of the target "{name}" was taken as a class; leave the cell '
+                "empty where a label is missing."
+            )
         if is_number and task == "auto" and len(distinct) > _FEW_CLASSES:
             notes.append(
                 f'The target "{name}" was taken as {len(distinct)} classes, because its numbers '
                 'are whole and few; the task "regression" takes it as a quantity.'
             )
     return Target(~missing, labels, classes, tuple(notes))
+
+
+def _of_one_kind(name: str, values: np.ndarray) -> np.ndarray:
+    """Numbers that came as objects stay numbers; a mixture has no order other than its text's."""
+    if {type(value) for value in values} <= {int, float, decimal.Decimal}:
+        return values.astype(float)
+    text = values.astype(str)
+    if len(set(text.tolist())) < len(set(values.tolist())):
+        raise DataError(
+            f'The target "{name}" holds labels that are written alike, such as the number 1 and '
+            'the text "1"; make them all numbers, or all text.'
+        )
+    return text
+
+
+def _codes_of_a_quantity(values: np.ndarray) -> np.ndarray:
+    """Return text that holds numbers, such as "007", as numbers; all else as it is."""
+    if values.dtype.kind not in "OU":
+        return values
+    try:
+        return values.astype(str).astype(np.float64)
+    except ValueError:
+        return values
 
 
 def _why_a_quantity(values: np.ndarray, distinct: np.ndarray) -> str:

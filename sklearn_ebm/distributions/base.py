@@ -202,6 +202,13 @@ def probability(name: str, value: Any) -> float:
     return float(value)
 
 
+def coverage(name: str, value: Any) -> float:
+    """Return a number above 0, 1 included: all answers have a probability of 1."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) <= 1:
+        raise ValueError(f"{name}={value!r} must be a number between 0 and 1, 0 excluded.")
+    return float(value)
+
+
 def share(name: str, value: Any) -> float:
     """Return a number from 0 to 1, or raise ValueError."""
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:

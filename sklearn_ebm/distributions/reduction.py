@@ -15,6 +15,8 @@ from sklearn_ebm.distributions.profile import pad_rows
 BLOCK_NUMBERS = 1 << 19
 #: Components of a row that others may be given to.
 N_COVERS = 8
+#: Places of a row that are told apart, as a power of 2; the same whatever rows there are beside it.
+PLACE_BITS = 40
 #: ∫|He_n φ| for n = 3, 4: what the third and the fourth derivative of a Gaussian integrate to.
 TOTAL = 1.5100130, 2.8006003
 #: max |He_n φ| for n = 3, 4.
@@ -127,7 +129,7 @@ def reduced(
     n_backgrounds : int, default=2
         How many of the widest components of a row stay as they are.
     enough : int, default=64
-        With no more components than this, the arrays are returned as they are.
+        A row with no more components of positive weight than this stays as it is.
 
     Returns
     -------
@@ -160,15 +162,20 @@ def reduced(
     (array([[0.8, 0.2]]), array([[0., 0.]]), array([[ 1.01, 81.  ]]))
     """
     _check_tolerances(cell=cell, scale_step=scale_step, dropped=dropped, factor=factor)
-    n_rows, n_components = weights.shape
-    if n_components <= enough or not n_rows:
+    # Each row for itself: how many components others have pads it, and must not change it.
+    many = np.flatnonzero((weights > 0).sum(axis=1) > enough)
+    if not len(many):
         return weights, means, scales
-    parts = []
-    for rows in row_blocks(n_rows, n_components, BLOCK_NUMBERS):
+    few = np.setdiff1d(np.arange(len(weights)), many, assume_unique=True)
+    parts = [_without_padding(weights[few], means[few], scales[few])] if len(few) else []
+    for some in row_blocks(len(many), weights.shape[1], BLOCK_NUMBERS):
+        rows = many[some]
         part = weights[rows], means[rows], scales[rows]
         fewer = merged(*part, cell=cell, scale_step=scale_step, n_alone=n_backgrounds)
         parts.append(_given_away(*fewer, dropped, factor, n_backgrounds))
-    return _joined(parts)
+    back = np.argsort(np.concatenate([few, many]))
+    weights, means, scales = (array[back] for array in _joined(parts))
+    return weights, means, scales
 
 
 def _check_tolerances(**tolerances: float) -> None:
@@ -249,7 +256,8 @@ def _cells(
     class_ -= class_.min(initial=np.inf, where=live)
     class_[~live] = 0
     n_classes = int(class_.max()) + 1
-    n_places = 1 << max(62 - n_components.bit_length() - n_classes.bit_length(), 0)
+    bits = 62 - n_components.bit_length() - n_classes.bit_length()
+    n_places = 1 << int(np.clip(bits, 0, PLACE_BITS))
     # So narrow that its place cannot be counted, or the widest: a component with its own cell.
     alone = ~(place < n_places)
     alone |= _widest(weights, scales, n_alone)
@@ -283,13 +291,13 @@ def _given_away(
     stays = _widest(weights, scales, n_alone)
     broad = np.where(stays, np.inf, weights * scales)
     n_covers = min(N_COVERS + n_alone, weights.shape[1])
-    covers = np.argpartition(-broad, n_covers - 1, axis=1)[:, :n_covers]
+    covers = np.argsort(-broad, axis=1, kind="stable")[:, :n_covers]
     stays[row, covers] = True
     stays |= weights == 0
     cost, cover = _cheapest_cover(weights, means, scales, covers)
     cost[stays] = np.inf
     candidates = cost <= factor
-    order = np.argsort(np.where(candidates, weights, np.inf), axis=1)
+    order = np.argsort(np.where(candidates, weights, np.inf), axis=1, kind="stable")
     sorted_weight = np.where(candidates, weights, 0.0)[row, order]
     goes = candidates[row, order] & (np.cumsum(sorted_weight, axis=1) <= dropped)
     sorted_cost = np.where(goes, cost[row, order], 0.0)
@@ -342,6 +350,12 @@ def _padded(
     for array in result[1:]:
         np.copyto(array, array[:, :1], where=pads)
     return result[0], result[1], result[2]
+
+
+def _without_padding(weights: Array, means: Array, scales: Array) -> tuple[Array, Array, Array]:
+    """The components of positive weight, in their order; padded with weights of 0."""
+    at = np.nonzero(weights > 0)
+    return _padded(at[0], weights[at], means[at], scales[at], len(weights))
 
 
 def _joined(parts: list[tuple[Array, Array, Array]]) -> tuple[Array, Array, Array]:

@@ -14,9 +14,9 @@ from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.base import (
     ConditionalDistribution,
     Modes,
+    coverage,
     in_place,
     join_rows,
-    probability,
     share,
 )
 from sklearn_ebm.distributions.basins import basins_of
@@ -227,13 +227,13 @@ class ScalarDistribution(ConditionalDistribution):
         Parameters
         ----------
         level : float
-            Its probability, between 0 and 1.
+            Its probability, above 0; 1 is all answers, from −∞ to ∞.
 
         Returns
         -------
         ndarray of shape (n, 2)
         """
-        outside = (1 - probability("level", level)) / 2
+        outside = (1 - coverage("level", level)) / 2
         return self.quantiles([outside, 1 - outside])
 
     def region(self, level: float) -> Array:
@@ -242,7 +242,7 @@ class ScalarDistribution(ConditionalDistribution):
         Parameters
         ----------
         level : float
-            Its probability, between 0 and 1.
+            Its probability, above 0; 1 is all answers, from −∞ to ∞.
 
         Returns
         -------
@@ -255,7 +255,8 @@ class ScalarDistribution(ConditionalDistribution):
         Hyndman, "Computing and Graphing Highest Density Regions", The American Statistician 50
         (1996) 120-126. :doi:`10.1080/00031305.1996.10474359`
         """
-        probability("level", level)
+        if coverage("level", level) == 1:
+            return np.tile([-np.inf, np.inf], (self.n_rows, 1, 1))
         return self._in_blocks(lambda part: part._region_of_block(level), self._width)
 
     def _region_of_block(self, level: float) -> Array:
@@ -266,7 +267,8 @@ class ScalarDistribution(ConditionalDistribution):
 
     def region_threshold(self, level: float) -> Array:
         """log τ of the region {y: p(y | x) ≥ τ} with probability `level`, of shape (n,)."""
-        probability("level", level)
+        if coverage("level", level) == 1:
+            return np.full(self.n_rows, -np.inf)
         return self._in_blocks(lambda part: LevelSets(part).threshold(level), self._width)
 
     def density_rank(self, y: npt.ArrayLike) -> Array:

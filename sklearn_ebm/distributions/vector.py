@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import positive_integer
-from sklearn_ebm.distributions.base import ConditionalDistribution, probability
+from sklearn_ebm.distributions.base import ConditionalDistribution, coverage
 
 #: Samples of each row in what is estimated from them.
 N_SAMPLES = 1000
@@ -131,7 +131,7 @@ class VectorDistribution(ConditionalDistribution):
         positive_integer("size", size)
         return self._draw(size, check_random_state(random_state), shared=False)
 
-    def _seeded(self, n_samples: int, random_state: Any) -> Array:
+    def seeded_sample(self, n_samples: int, random_state: Any) -> Array:
         """Samples (n, n_samples, q) from the same random numbers in every row."""
         positive_integer("n_samples", n_samples)
         return self._draw(n_samples, check_random_state(random_state), shared=True)
@@ -152,7 +152,7 @@ class VectorDistribution(ConditionalDistribution):
         """
 
         def block(part: VectorDistribution) -> Array:
-            return -part._logpdf(part._seeded(n_samples, random_state)).mean(axis=1)
+            return -part._logpdf(part.seeded_sample(n_samples, random_state)).mean(axis=1)
 
         return self._in_blocks(block, n_samples * self.n_outputs)
 
@@ -184,7 +184,7 @@ class VectorDistribution(ConditionalDistribution):
         answers, shape = self._candidates(y)
 
         def block(part: VectorDistribution, some: Array) -> Array:
-            samples = part._seeded(n_samples, random_state)
+            samples = part.seeded_sample(n_samples, random_state)
             # Shifts pair each sample with several others; all n² pairs would say little more.
             shifts = sorted({1 + (n_samples - 1) * j // 8 for j in range(8)} - {n_samples})
             apart = [
@@ -210,7 +210,7 @@ class VectorDistribution(ConditionalDistribution):
         Parameters
         ----------
         level : float
-            Its probability, between 0 and 1.
+            Its probability, above 0; 1 is all answers.
         n_samples : int, default=1000
             For each row. The standard error of the probability is √(level (1 − level)/n_samples).
         random_state : int, RandomState or None, default=0
@@ -221,11 +221,13 @@ class VectorDistribution(ConditionalDistribution):
             Its `log_threshold` and its method `contains`. y is in it where
             ``density_rank(y, n_samples, random_state)`` is at most `level`.
         """
+        if coverage("level", level) == 1:
+            return VectorRegion(np.full(self.n_rows, -np.inf), self)
         # How many samples may lie above the threshold; level·n_samples is rarely a whole number.
-        inside = int(np.floor(probability("level", level) * n_samples + 1e-9))
+        inside = int(np.floor(level * n_samples + 1e-9))
 
         def block(part: VectorDistribution) -> Array:
-            heights = part._logpdf(part._seeded(n_samples, random_state))
+            heights = part._logpdf(part.seeded_sample(n_samples, random_state))
             return np.sort(heights, axis=1)[:, max(n_samples - 1 - inside, 0)]
 
         return VectorRegion(self._in_blocks(block, n_samples * self.n_outputs), self)
@@ -249,7 +251,7 @@ class VectorDistribution(ConditionalDistribution):
         answers, shape = self._candidates(y)
 
         def block(part: VectorDistribution, some: Array) -> Array:
-            heights = np.sort(part._logpdf(part._seeded(n_samples, random_state)), axis=1)
+            heights = np.sort(part._logpdf(part.seeded_sample(n_samples, random_state)), axis=1)
             own = part._logpdf(some)
             ranks = np.empty(own.shape)
             for column in range(own.shape[1]):

@@ -12,10 +12,10 @@ from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.distributions.ascent import merge
 from sklearn_ebm.distributions.base import (
     Modes,
+    coverage,
     finite_array,
     join_rows,
     matrix_shape,
-    probability,
     share,
 )
 from sklearn_ebm.distributions.blocks import row_blocks, tiles
@@ -109,7 +109,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         """E[max/sum] under the mixture, and the standard error of its logarithm."""
 
         def block(part: VectorGaussianEnvelope) -> Array:
-            samples = part.mixture._seeded(part.n_samples, part.random_state)
+            samples = part.mixture.seeded_sample(part.n_samples, part.random_state)
             part_of_sum = np.exp(part._log_bumps(samples)[0] - part.mixture._logpdf(samples))
             return np.stack([part_of_sum.mean(axis=1), part_of_sum.std(axis=1)], axis=1)
 
@@ -170,7 +170,8 @@ class VectorGaussianEnvelope(VectorDistribution):
     def _of_samples(self, function: Any) -> Array:
         """A function of seeded samples (n, n_samples, q), block by block."""
         return self._in_blocks(
-            lambda part: function(part._seeded(part.n_samples, part.random_state)), self._width
+            lambda part: function(part.seeded_sample(part.n_samples, part.random_state)),
+            self._width,
         )
 
     def mean(self) -> Array:
@@ -221,7 +222,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         answers, shape = self._candidates(y)
 
         def block(part: VectorGaussianEnvelope, some: Array) -> Array:
-            samples = np.sort(part._seeded(part.n_samples, part.random_state), axis=1)
+            samples = np.sort(part.seeded_sample(part.n_samples, part.random_state), axis=1)
             below = np.linspace(0, 1, part.n_samples)
             result = np.empty(some.shape)
             for row, output in np.ndindex(part.n_rows, part.n_outputs):
@@ -234,7 +235,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
     def interval(self, level: float) -> Array:
         """Central interval of each output over seeded samples, of shape (n, q, 2)."""
-        outside = (1 - probability("level", level)) / 2
+        outside = (1 - coverage("level", level)) / 2
         return self.quantiles([outside, 1 - outside])
 
     def crps(self, y: npt.ArrayLike) -> Array:
@@ -251,7 +252,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         answers, shape = self._candidates(y)
 
         def block(part: VectorGaussianEnvelope, some: Array) -> Array:
-            samples = np.sort(part._seeded(part.n_samples, part.random_state), axis=1)
+            samples = np.sort(part.seeded_sample(part.n_samples, part.random_state), axis=1)
             # Σ_ij |y_i − y_j| = 2 Σ_i (2i − n − 1) y_i of sorted numbers; of n(n − 1) pairs.
             n = samples.shape[1]
             ranks = 2 * np.arange(1, n + 1) - n - 1
@@ -295,7 +296,7 @@ class VectorGaussianEnvelope(VectorDistribution):
     def _modes_of_block(self, min_probability: float) -> Modes:
         row = np.arange(self.n_rows)[:, None]
         n_bumps = self.log_heights.shape[1]
-        _, winners = self._log_bumps(self._seeded(self.n_samples, self.random_state))
+        _, winners = self._log_bumps(self.seeded_sample(self.n_samples, self.random_state))
         flat = (winners + n_bumps * row).ravel()
         counts = np.bincount(flat, minlength=n_bumps * self.n_rows)
         shares = counts.reshape(self.n_rows, n_bumps) / self.n_samples

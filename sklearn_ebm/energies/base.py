@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._curvature import Curvature
@@ -69,6 +70,8 @@ class Energy(Documented, BaseEstimator, ABC):
         Whether steps on batches may see the rows in float32, whatever their dtype.
     threads : bool
         Whether its `linearize` may run in several threads at a time.
+    coefficients : bool
+        Whether there is a parameter ``coef`` that is shown as ``coef_``, as linear models have it.
     two_templates : bool
         Whether two answers have a template each where one, the difference, would say it all. Its
         penalty then counts twice, so that C means what it does in scikit-learn's binary estimators.
@@ -90,6 +93,7 @@ class Energy(Documented, BaseEstimator, ABC):
     batches_because: ClassVar[str | None] = None
     threads: ClassVar[bool] = True
     rounds: ClassVar[bool] = True
+    coefficients: ClassVar[bool] = False
     two_templates: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     difference: Callable[[Params, Any], Array] | None = None
@@ -115,6 +119,14 @@ class Energy(Documented, BaseEstimator, ABC):
             If a setting cannot be used; the message says what to do.
         """
         return self
+
+    def moulded(self) -> dict[str, Any]:
+        """Return what `prepared` may have taken from the rows, by name: all attributes.
+
+        Parameters mean the same only where all of it is the same, so that a warm start goes on
+        with other rows only where they leave it as it was.
+        """
+        return dict(vars(self))
 
     def factored(self) -> tuple[Callable[[Any], Any], Energy] | None:
         """Return φ and F' with F(x, y) = F'(φ(x), y) in the same parameters, if φ stays fixed.
@@ -235,3 +247,48 @@ class Energy(Documented, BaseEstimator, ABC):
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Public attributes of the fitted estimator, such as ``coef_``."""
         return {}
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Parameters that show as the fitted attributes do now, after users wrote into them.
+
+        Parameters
+        ----------
+        params : dict
+        fitted : mapping
+            The attributes of `fitted_attributes` by name, among others.
+        n_answers : int
+
+        Returns
+        -------
+        dict
+            `params` itself where nothing was written, or where attributes are for reading only.
+
+        Raises
+        ------
+        ValueError
+            If what was written is not of the shape that it had.
+        """
+        return params
+
+
+def as_written(name: str, fitted: Mapping[str, Any], shown: Array) -> Array:
+    """Return a fitted attribute as it is now, dense and in the dtype of what was shown; or raise.
+
+    Examples
+    --------
+    >>> as_written("coef_", {"coef_": [[0, 1]]}, np.array([[0.5, 1.5]]))
+    array([[0., 1.]])
+    """
+    found = dense(fitted[name])
+    if found.shape != shown.shape:
+        raise ValueError(
+            f"{name} has shape {found.shape} now, but this model has {name} of shape "
+            f"{shown.shape}; write an array of that shape."
+        )
+    return found.astype(shown.dtype, copy=False)
+
+
+def dense(value: Any) -> Array:
+    """Return an array, or a sparse matrix as one."""
+    result: Array = np.asarray(value.toarray() if sparse.issparse(value) else value)
+    return result

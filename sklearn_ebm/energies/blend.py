@@ -44,6 +44,9 @@ class Blend(BankEnergy):
         What learning the location and each of the members took.
     labels_ : list of (str, int)
         Member and element, in the order of the prior; the backgrounds come last.
+    heard_ : tuple of str
+        Members that the location listens to: those that were learnt before it, and know more than
+        their densities.
 
     References
     ----------
@@ -54,10 +57,13 @@ class Blend(BankEnergy):
     Bayesian Analysis 13 (2018) 917-1007. :doi:`10.1214/17-BA1091`
     """
 
-    settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "members_", "sizes_", "seconds_")
+    settled: ClassVar[tuple[str, ...]] = (
+        *BankEnergy.settled, "members_", "sizes_", "seconds_", "heard_",
+    )  # fmt: skip
     members_: tuple[tuple[str, BankEnergy], ...] = ()
     sizes_: tuple[int, ...] = ()
     seconds_: dict[str, float] = {}  # noqa: RUF012 (never written to)
+    heard_: tuple[str, ...] = ()
 
     def __init__(self, members: Any = "auto", base: Any = "auto") -> None:
         self.members = members
@@ -99,7 +105,7 @@ class Blend(BankEnergy):
         kept = [
             ((name, energy.restricted(some)), len(some))
             for (name, energy), some in sized
-            if len(some) or (located and energy.companion)
+            if len(some) or (located and name in self.heard_)
         ]
         other = copy(self)
         # None may be left: then the backgrounds speak alone.
@@ -124,23 +130,27 @@ class Blend(BankEnergy):
     ) -> tuple[Blend, list[Parabolas]]:
         """Learn all members on the same folds; those that the location listens to come first.
 
-        Where somebody asks to stop, what was learnt so far is the blend.
+        Where time is short another order may be chosen; where somebody asks to stop, what was
+        learnt so far is the blend.
         """
         other = copy(self)
-        other.floor, other.seconds_ = floor, {}
+        other.floor, other.seconds_, other.heard_ = floor, {}, ()
         done: list[tuple[str, BankEnergy, list[Parabolas]]] = []
         # Each draws from a generator of its own: it is the same whoever learns beside it.
         seeds = rng.randint(np.iinfo(np.int32).max, size=len(self.members_) + 1)
         numbered = list(zip(self.members_, seeds[1:], strict=True))
         numbered.sort(key=lambda member: not member[0][1].companion)
-        for (name, energy), seed in numbered:
+        while numbered:
+            place = folds.progress.next_of([name for (name, _), _ in numbered])
+            (name, energy), seed = numbered.pop(place)
             if folds.progress.skips(name):
                 continue
             if _shares(energy) and other.location is None:
                 start = time.perf_counter()
-                heard = [member.out_of_fold for _, member, _ in done if member.out_of_fold]
+                heard = {name: one.out_of_fold for name, one, _ in done if one.out_of_fold}
+                other.heard_ = tuple(heard)
                 other.location, location = Location(self.base).learnt(
-                    rows, folds, np.random.RandomState(seeds[0]), heard
+                    rows, folds, np.random.RandomState(seeds[0]), list(heard.values())
                 )
                 other.seconds_["location"] = time.perf_counter() - start
                 folds.progress.ended("location")
@@ -167,7 +177,7 @@ class Blend(BankEnergy):
     def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
         """Return the elements of all members; the location is its own."""
         if self.location is not None:
-            heard = [energy.opinion(X) for _, energy in self.members_ if energy.companion]
+            heard = [energy.opinion(X) for name, energy in self.members_ if name in self.heard_]
             location = self.location(X, heard)
         return [
             element

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import clone
 
+from sklearn_ebm._arrays import canonical_rows
 from sklearn_ebm._namespace import namespace_of, numpy_namespace
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
@@ -90,6 +91,11 @@ class Featured(Energy):
         return self.energy.threads
 
     @property
+    def coefficients(self) -> bool:  # type: ignore[override]
+        """Whether the energy on the features shows a ``coef_``."""
+        return self.energy.coefficients
+
+    @property
     def two_templates(self) -> bool:  # type: ignore[override]
         """Whether the energy on the features has a template for each of two answers."""
         return self.energy.two_templates
@@ -121,7 +127,7 @@ class Featured(Energy):
         """
         features = self.transformer.transform(X)
         if sparse.issparse(features):
-            return features.tocsr().astype(X.dtype, copy=False)
+            return canonical_rows(features).astype(X.dtype, copy=False)
         xp = namespace_of(X)
         if xp is numpy_namespace:
             return np.asarray(features, dtype=X.dtype)
@@ -143,6 +149,10 @@ class Featured(Energy):
 
     def _with(self, energy: Energy) -> Featured:
         return self if energy is self.energy else type(self)(self.transformer, energy)
+
+    def moulded(self) -> dict[str, Any]:
+        """Return what settles the features, and what F' took from them."""
+        return {"transformer": self.transformer} | self.energy.moulded()
 
     def resumed(self) -> Energy:
         """Return the features as they are, and F' to go on with."""
@@ -207,3 +217,7 @@ class Featured(Energy):
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Those of F', in the space of the features."""
         return self.energy.fitted_attributes(params, n_answers)
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Parameters of F' with what users wrote into its attributes."""
+        return self.energy.written(params, fitted, n_answers)

@@ -42,6 +42,10 @@ def speaking(models: Sequence[Model]) -> list[Model]:
 class Progress:
     """Is told how far learning is, and may cut it short; this one does nothing."""
 
+    def next_of(self, members: Sequence[str]) -> int:
+        """Which of the members that are left is learnt next."""
+        return 0
+
     def skips(self, member: str) -> bool:
         """Whether a member is not to be learnt."""
         return False
@@ -72,6 +76,14 @@ class UnitRows(NamedTuple):
     def take(self, rows: Index) -> UnitRows:
         """Return some of the rows."""
         return UnitRows(self.X[rows], self.y[rows], self.weight[rows])
+
+    def with_rows(self, more: UnitRows) -> UnitRows:
+        """Return these rows and more."""
+        return UnitRows(
+            np.concatenate([self.X, more.X]),
+            np.concatenate([self.y, more.y]),
+            np.concatenate([self.weight, more.weight]),
+        )
 
 
 class Folds(NamedTuple):
@@ -145,11 +157,25 @@ def _return(n_rows: int, n_distinct: int) -> bool:
     return n_rows >= RETURNS * n_distinct
 
 
-def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
-    """Divide rows into folds, those with equal columns together, and choose who judges.
+def together(X: Array) -> Index:
+    """Return the group of each row: those with equal columns are left out together.
 
     Levels, and rows that are all equal, are divided all the same: new rows have them too, and a
     level that was left out altogether could only be guessed from others.
+
+    Examples
+    --------
+    >>> together(np.array([[2.0], [1.0], [2.0]])), together(np.zeros((3, 1)))
+    (array([1, 0, 1]), array([0, 1, 2]))
+    """
+    distinct, group = np.unique(X, axis=0, return_inverse=True)
+    if len(distinct) == 1 or _return(len(X), len(distinct)):
+        return np.arange(len(X))
+    return group.reshape(-1)
+
+
+def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
+    """Divide rows into folds, those that are left out `together` in one, and choose who judges.
 
     Examples
     --------
@@ -159,11 +185,8 @@ def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) 
     >>> folds.n_folds, bool(folds.of_row[0] == folds.of_row[2]), folds.judged
     (3, True, array([0, 1, 2, 3]))
     """
-    n_rows = len(X)
-    distinct, group = np.unique(X, axis=0, return_inverse=True)
-    n_groups, group = len(distinct), group.reshape(-1)
-    if n_groups == 1 or _return(n_rows, n_groups):
-        n_groups, group = n_rows, np.arange(n_rows)
+    n_rows, group = len(X), together(X)
+    n_groups = int(group.max()) + 1
     n_folds = min(FOLDS[0] if n_rows < FEW_ROWS else FOLDS[1], n_groups)
     order = rng.permutation(n_groups)
     size = np.bincount(group, minlength=n_groups)[order]

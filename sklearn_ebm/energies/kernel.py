@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn_ebm._arrays import column_moments
 from sklearn_ebm._params import Array, Index, Params, Shapes
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._validation import as_number, positive_integer, switch
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.kernel_features import FourierFeatures, KernelFeatures, NystroemFeatures
@@ -127,9 +127,9 @@ class Kernel(Energy):
 
     def _validate(self) -> None:
         positive_integer("n_components", self.n_components)
+        switch("fit_intercept", self.fit_intercept, of="Kernel")
         gamma = self.gamma
-        positive = isinstance(gamma, Real) and not isinstance(gamma, bool) and 0 < gamma < np.inf
-        if gamma != "scale" and not positive:
+        if gamma != "scale" and not 0 < as_number(gamma) < np.inf:
             raise ValueError(f"gamma={gamma!r} must be a positive finite number or 'scale'.")
         if self.approximation not in APPROXIMATIONS:
             raise ValueError(unknown_name("approximation", self.approximation, APPROXIMATIONS))
@@ -165,12 +165,18 @@ class Kernel(Energy):
 class PreparedKernel(Featured):
     """A kernel energy with its features, as `Kernel.prepared` makes it."""
 
+    coefficients = False
+
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """None: templates of features that were drawn say nothing by themselves.
 
         Their number differs from fold to fold, too, where there are fewer rows than components.
         """
         return {}
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Return the parameters: nothing is shown that could be written."""
+        return params
 
 
 def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array) -> float:

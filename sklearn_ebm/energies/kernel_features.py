@@ -149,14 +149,19 @@ class NystroemFeatures(KernelFeatures):
         ----------
         X : array or CSR of shape (n, d)
         """
+        # In float64 whatever the dtype of X: the inverse is so large that it would make rounding
+        # errors of the kernel a thousand times larger, and they depend on the rows of the block.
         xp = namespace_of(X)
         landmarks = self.units
         if sparse.issparse(landmarks) and xp is not numpy_namespace:
             landmarks = landmarks.toarray()
-        landmarks, inverse = as_in(xp, landmarks, X), as_in(xp, self.inverse, X)
-        return self._in_blocks(
-            X, lambda units, out: product(xp, _gaussian(xp, units, landmarks), inverse, out)
-        )
+        landmarks, inverse = (as_in(xp, part, X, xp.float64) for part in (landmarks, self.inverse))
+
+        def of_units(units: Any, out: Array | None) -> Array:
+            kernel = _gaussian(xp, as_in(xp, units, X, xp.float64), landmarks)
+            return product(xp, kernel, inverse, out if X.dtype == xp.float64 else None)
+
+        return self._in_blocks(X, of_units)
 
 
 class FourierFeatures(KernelFeatures):

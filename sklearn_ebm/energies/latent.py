@@ -65,6 +65,10 @@ class LatentEnergy(ConditionalEnergy, Energy):
         other._seed = int(rng.randint(np.iinfo(np.int32).max))
         return other
 
+    def moulded(self) -> dict[str, Any]:
+        """Return all but the widths, which come after all else is learnt."""
+        return {name: part for name, part in vars(self).items() if name != "widths"}
+
     def widened(self, widths: Widths | None) -> LatentEnergy:
         """Return a copy with a bank of widths."""
         other = copy(self)

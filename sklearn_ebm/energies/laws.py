@@ -30,6 +30,9 @@ from sklearn_ebm.energies.units import Units
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
+# How many nats a component that is absent lies above one that is there: exp(−ABSENT) is 0.
+ABSENT = 1e3
+
 
 class Widths(NamedTuple):
     """A bank of widths, and how likely each of them is.
@@ -215,13 +218,14 @@ def gibbs_law(
     factors = factors * (units.answer_unit[:, None] / np.sqrt(beta))
     scalar = means.shape[-1] == 1
     if minimum:
-        # What is absent in a row repeats what is present, which leaves the minimum as it is.
+        # What is absent in a row stands far above what is lowest, in the same place: so neither the
+        # minimum nor what is drawn for it knows of components that only other rows have.
         absent = np.isinf(levels)
         if absent.any():
             row = np.arange(len(levels))[:, None]
             stands_in = np.where(absent, levels.argmin(axis=1)[:, None], np.arange(levels.shape[1]))
             levels, means, factors = (part[row, stands_in] for part in (levels, means, factors))
-        heights = -beta * levels
+        heights = -beta * levels - ABSENT * absent
         if scalar:
             return GaussianEnvelope(heights, means[..., 0], factors[..., 0, 0])
         return VectorGaussianEnvelope(heights, means, factors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from sklearn_ebm._arrays import column_norms
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm._validation import switch
+from sklearn_ebm.energies.base import Energy, Linearization, as_written, dense
 from sklearn_ebm.energies.standardized import Standardized
 from sklearn_ebm.energies.steps import as_in, column_sums, floating
 from sklearn_ebm.energies.templates import (
@@ -52,6 +54,7 @@ class Linear(Energy):
 
     penalized = ("coef",)
     linear = True
+    coefficients = True
     two_templates = True
     examples = ({}, {"fit_intercept": False})
 
@@ -74,6 +77,7 @@ class Linear(Energy):
         rng: np.random.RandomState,
     ) -> Params:
         """All zero: every answer fits every x equally well."""
+        switch("fit_intercept", self.fit_intercept, of="Linear")
         shapes = self.shapes(X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
@@ -105,7 +109,7 @@ class Linear(Energy):
 
         def pushforward(direction: Params) -> Array:
             energies = template_energies(direction["coef"], rows)
-            if self.fit_intercept:
+            if "intercept" in direction:
                 energies -= as_in(xp, direction["intercept"], rows)
             return energies
 
@@ -129,7 +133,7 @@ class Linear(Energy):
         xp = namespace_of(X)
         template = params["coef"][0, :] - params["coef"][1, :]
         result = X @ as_in(xp, template, X)
-        if self.fit_intercept:
+        if "intercept" in params:
             result += as_in(xp, params["intercept"][0] - params["intercept"][1], X)
         return result
 
@@ -180,3 +184,22 @@ class Linear(Energy):
         if n_answers == 2:
             return {"coef_": coef[1:] - coef[:1], "intercept_": intercept[1:] - intercept[:1]}
         return {"coef_": coef, "intercept_": intercept}
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Parameters with the coefficients and intercepts that users wrote.
+
+        Of two answers these are differences: the level of both is what it was. An intercept that
+        was not learnt is one once it is written.
+        """
+        plain = {name: dense(value) for name, value in params.items()}
+        changed: Params = {}
+        for attribute, old in self.fitted_attributes(plain, n_answers).items():
+            new, name = as_written(attribute, fitted, old), attribute.removesuffix("_")
+            if np.array_equal(new, old):
+                continue
+            if n_answers == 2:
+                apart = np.concatenate([old - new, new - old]) / 2
+                new = plain.get(name, np.zeros_like(apart)) + apart
+            changed[name] = new
+        as_they_are = not changed and all(plain[name] is params[name] for name in params)
+        return params if as_they_are else plain | changed

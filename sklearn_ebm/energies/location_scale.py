@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge
 
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._threads import Workers
+from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows, speaking
 from sklearn_ebm.energies.laws import Parabolas
@@ -162,8 +163,7 @@ class LocationScale(BankEnergy):
                 "The energy 'location_scale' has base=None; it needs a location: pass 'auto', a "
                 "scikit-learn regressor, or a list of them."
             )
-        if self.n_estimators < 1:
-            raise ValueError(f"n_estimators is {self.n_estimators}; pass 1 or more.")
+        positive_integer("n_estimators", self.n_estimators, of="LocationScale")
 
     def width(self, n_features: int, n_answers: int) -> int:
         """Return how many numbers of each row inference needs."""

@@ -23,7 +23,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import ThreadpoolController
 
 from sklearn_ebm._documented import Documented
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Index
 from sklearn_ebm._threads import Workers
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows, speaking
 from sklearn_ebm.energies.gaussian_process import GaussianProcess
@@ -49,6 +49,11 @@ FORESTS = (ExtraTreesRegressor, RandomForestRegressor)
 # squares of the answers.
 SUM_TO_ONE = 1e3
 EQUAL = 1e-4
+
+# A regressor that takes no weights is given rows as often as they count, if all counts are whole
+# multiples of a part of the least weight down to 1/FINEST, and not more than MOST_COPIES together
+# for each row.
+FINEST, MOST_COPIES = 6, 10
 
 # The least spread of regressors, in units, so that its logarithm is finite.
 LEAST_SPREAD = 1e-6
@@ -149,9 +154,10 @@ class Location(Documented, BaseEstimator):
             Of all rows.
         """
         bases = bases_of(self.base, *rows.X.shape)
+        times = repetitions(rows.weight)
         for base in bases:
-            check_base(base, rows.weight)
-        fitted = [_Fits(base, rows, folds, rng) for base in bases]
+            check_base(base, times)
+        fitted = [_Fits(base, rows, times, folds, rng) for base in bases]
         jobs = [job for fits in fitted for job in fits.jobs]
         with Workers() as workers:
             # Boosting is the last to be listed, and the longest: it starts first.
@@ -245,9 +251,27 @@ def _histogram(rounds: int, rate: float, leaves: int, **settings: Any) -> Any:
     )
 
 
-def check_base(base: Any, weight: npt.NDArray[np.float64]) -> None:
-    """Raise ValueError if rows of these weights cannot be given to the regressor."""
-    if _weight_name(base) is None and np.ptp(weight) > 0:
+def repetitions(weight: npt.NDArray[np.float64]) -> Index | None:
+    """Return how often each row stands for itself in place of a weight; None if that is no number.
+
+    Examples
+    --------
+    >>> repetitions(np.array([0.5, 0.75, 0.0])), repetitions(np.array([1.0, 1.618]))
+    (array([2, 3, 0]), None)
+    """
+    times = weight / weight[weight > 0].min()
+    for part in range(1, FINEST + 1):
+        whole = np.rint(part * times)
+        if whole.sum() > MOST_COPIES * len(weight):
+            return None
+        if np.allclose(whole, part * times, rtol=1e-9, atol=0):
+            return whole.astype(np.intp)
+    return None
+
+
+def check_base(base: Any, times: Index | None) -> None:
+    """Raise ValueError if rows with these `repetitions` cannot be given to the regressor."""
+    if _weight_name(base) is None and times is None:
         raise ValueError(
             f"{type(base).__name__} takes no sample_weight in fit, and the weights differ; pass a "
             "regressor that takes them as base, or leave sample_weight out."
@@ -331,8 +355,17 @@ def _predicted(models: list[Any], X: Array) -> Array:
 class _Fits:
     """The fits of one regressor: what there is to do, and what came of it."""
 
-    def __init__(self, base: Any, rows: UnitRows, folds: Folds, rng: np.random.RandomState) -> None:
+    def __init__(
+        self,
+        base: Any,
+        rows: UnitRows,
+        times: Index | None,
+        folds: Folds,
+        rng: np.random.RandomState,
+    ) -> None:
         self.rows, self.folds, self.mean = rows, folds, np.zeros(rows.y.shape)
+        # How often a regressor sees each row that takes no weights.
+        self.times = None if _weight_name(base) else times
         q = rows.y.shape[1]
         together = q > 1 and get_tags(base).target_tags.multi_output
         answers: list[Any] = [slice(None)] if together else list(range(q))
@@ -365,6 +398,8 @@ class _Fits:
         """Fit one model to the other folds, and note what it says of this one."""
         unseen = self.folds.of_row == place
         seen = np.flatnonzero(~unseen & (self.rows.weight > 0))
+        if self.times is not None:
+            seen = np.repeat(seen, self.times[seen])
         _fit_rows(model, self.rows.take(seen), answer)
         self.mean[unseen, answer] = model.predict(self.rows.X[unseen])
         self.part.models[place][number] = model
@@ -377,7 +412,7 @@ def _openmp() -> ThreadpoolController:
 
 
 def _fit_rows(model: Any, rows: UnitRows, answer: Any) -> None:
-    """Fit on rows; with weights only where they differ, as some regressors take none."""
+    """Fit on rows; with weights only where it takes them, and they differ."""
     name = _weight_name(model)
     weighted = {} if name is None or np.ptp(rows.weight) == 0 else {name: rows.weight}
     # Threads of OpenMP inside of threads of ours wait for each other more than they work; the

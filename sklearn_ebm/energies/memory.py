@@ -11,7 +11,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._threads import Workers
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._validation import positive_integer, positive_number, share
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.cells import points_of
 from sklearn_ebm.energies.folds import Folds, Located, UnitRows
@@ -59,6 +59,20 @@ class Store(NamedTuple):
     values: Array
     counts: Array
     spread: Array
+
+
+class Forests(NamedTuple):
+    """What all forests of one fit have in common, those of its folds included.
+
+    Attributes
+    ----------
+    n_trees : int
+    leaf_sizes : tuple of int
+        Least rows of a leaf, of each forest.
+    """
+
+    n_trees: int
+    leaf_sizes: tuple[int, ...]
 
 
 class Memory(BankEnergy):
@@ -170,16 +184,15 @@ class Memory(BankEnergy):
         self.cell = cell
         self.dropped = dropped
 
-    def _n_trees(self, n_rows: int) -> int:
-        if _is_auto(self.n_trees):
-            return max(FEWEST_TREES, min(TREES, ROWS_IN_TREES // n_rows))
-        return int(self.n_trees)
-
-    def _leaf_sizes(self, n_rows: int, n_answers: int) -> tuple[int, ...]:
-        if _is_auto(self.min_leaf_size):
+    def _forests(self, n_rows: int, n_answers: int) -> Forests:
+        """What "auto" stands for; a fold has fewer rows than `n_rows`, and the same forests."""
+        n_trees, leaf_sizes = self.n_trees, self.min_leaf_size
+        if _is_auto(n_trees):
+            n_trees = max(FEWEST_TREES, min(TREES, ROWS_IN_TREES // n_rows))
+        if _is_auto(leaf_sizes):
             several = n_rows < MANY_ROWS and n_answers == 1
-            return SEVERAL_LEAF_SIZES if several else ONE_LEAF_SIZE
-        return tuple(int(size) for size in np.atleast_1d(self.min_leaf_size))
+            leaf_sizes = SEVERAL_LEAF_SIZES if several else ONE_LEAF_SIZE
+        return Forests(int(n_trees), tuple(int(size) for size in np.atleast_1d(leaf_sizes)))
 
     @property
     def _powers(self) -> tuple[float, ...]:
@@ -211,7 +224,10 @@ class Memory(BankEnergy):
                 "values='residuals' of Memory needs a location: pass base='auto', or values='auto'."
             )
         positive_number("cell", self.cell, of="Memory")
-        pairs = np.asarray(self.bandwidths, dtype=np.float64)
+        try:
+            pairs = np.asarray(self.bandwidths, dtype=np.float64)
+        except (TypeError, ValueError):
+            pairs = np.empty(0)
         if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
             raise ValueError(
                 f"bandwidths={self.bandwidths!r} of Memory must be pairs (c, c0), at least one."
@@ -221,8 +237,7 @@ class Memory(BankEnergy):
                 f"bandwidths={self.bandwidths!r} of Memory must be finite and not negative, and "
                 "c and c0 not both 0."
             )
-        if not 0 <= self.dropped < 1:
-            raise ValueError(f"dropped={self.dropped!r} of Memory must be at least 0 and below 1.")
+        share("dropped", self.dropped, of="Memory", zero=True)
 
     def width(self, n_features: int, n_answers: int) -> int:
         """Return how many numbers of each row inference needs; blocks keep them few."""
@@ -240,20 +255,28 @@ class Memory(BankEnergy):
     ) -> tuple[Self, list[Parabolas]]:
         """Return a copy that stores the rows, and out-of-fold elements of ``folds.judged``."""
         seed = int(rng.randint(np.iinfo(np.int32).max))
+        forests = self._forests(*rows.y.shape)
         blocks = []
         order = []
         for judges, places, others in folds.judging():
             there = None if location is None else location.take(others)
-            fold = self._stored(rows.take(others), there, floor, seed)
+            fold = self._stored(rows.take(others), there, floor, forests, seed)
             there = None if location is None else location.take(judges)
             blocks.append(fold.elements(rows.X[judges], there))
             order.append(places)
             folds.progress.ended("fold")
         back = np.argsort(np.concatenate(order))
         elements = [Parabolas.stacked(part).take(back) for part in zip(*blocks, strict=True)]
-        return self._stored(rows, location, floor, seed), elements
+        return self._stored(rows, location, floor, forests, seed), elements
 
-    def _stored(self, rows: UnitRows, location: Located | None, floor: Array, seed: int) -> Self:
+    def _stored(
+        self,
+        rows: UnitRows,
+        location: Located | None,
+        floor: Array,
+        forests: Forests,
+        seed: int,
+    ) -> Self:
         """Return a copy that stores the rows."""
         result = self.__sklearn_clone__()
         result.floor = floor
@@ -267,21 +290,23 @@ class Memory(BankEnergy):
         order = np.argsort(values[:, 0], kind="stable")
         columns, targets, weight = columns[order], targets[order], rows.weight[order]
         leaves = [
-            self._leaves(columns, targets, weight, size, seed + k)
-            for k, size in enumerate(self._leaf_sizes(*values.shape))
+            self._leaves(columns, targets, weight, forests.n_trees, size, seed + k)
+            for k, size in enumerate(forests.leaf_sizes)
         ]
         result.stores = tuple(Store(some, values[order], weight, spread) for some in leaves)
         return result
 
     def _leaves(
-        self, columns: Array, targets: Array, weight: Array, size: int, seed: int
+        self, columns: Array, targets: Array, weight: Array, n_trees: int, size: int, seed: int
     ) -> SharedLeaves:
+        # By weight, so that a row that counts twice is two rows. One row is the typical weight, so
+        # that a few heavy ones change nothing for the others; just below the size, as sums of
+        # weights are rounded.
+        least = (size - 0.001) * float(np.median(weight) / weight.sum())
         with Workers() as workers:
             forest = ExtraTreesRegressor(
-                self._n_trees(len(columns)),
-                # By weight, so that a row that counts twice is two rows. Just below the size:
-                # sums of weights are rounded.
-                min_weight_fraction_leaf=min(0.5, (size - 0.001) / len(columns)),
+                n_trees,
+                min_weight_fraction_leaf=min(0.5, least),
                 max_features=self._max_features,
                 random_state=seed % np.iinfo(np.int32).max,
                 n_jobs=workers.n_threads,

@@ -20,6 +20,10 @@ from sklearn_ebm.energies.steps import as_in
 SHRINKAGE = 0.05
 
 
+# Eigenvalues of a given metric below this share of the largest one are rounding.
+ROUNDING = 1e-6
+
+
 class Metric(Documented, BaseEstimator, ABC):
     """A matrix Ω of one form, as the array that is learnt of it, the root of A = ΩᵀΩ."""
 
@@ -65,6 +69,10 @@ class Metric(Documented, BaseEstimator, ABC):
     def matrix(self, root: Array) -> Array:
         """A = ΩᵀΩ: (d, d), or its diagonal (d,)."""
 
+    @abstractmethod
+    def root_of(self, matrix: Array) -> Array:
+        """Return an Ω of A = ΩᵀΩ; raise ValueError where A has none."""
+
 
 class Euclidean(Metric):
     """Ω = 1, never learnt."""
@@ -96,6 +104,10 @@ class Euclidean(Metric):
     def matrix(self, root: Array) -> Array:
         """Return the number 1."""
         return root
+
+    def root_of(self, matrix: Array) -> Array:
+        """Return the number 1."""
+        return matrix
 
 
 class Diagonal(Metric):
@@ -133,6 +145,12 @@ class Diagonal(Metric):
         """Return ω²."""
         return np.square(root)
 
+    def root_of(self, matrix: Array) -> Array:
+        """Return ω."""
+        if not (matrix >= 0).all():
+            raise ValueError("metric_ holds numbers that are negative or NaN; write others.")
+        return np.sqrt(matrix)
+
 
 class Full(Metric):
     """Ω of shape (d, d), without any symmetry."""
@@ -169,6 +187,18 @@ class Full(Metric):
     def matrix(self, root: Array) -> Array:
         """Return ΩᵀΩ."""
         return root.T @ root
+
+    def root_of(self, matrix: Array) -> Array:
+        """Return the symmetric Ω."""
+        level, axes = np.linalg.eigh(matrix)
+        if not (level >= -ROUNDING * np.abs(level).max()).all() or not np.allclose(
+            matrix, matrix.T
+        ):
+            raise ValueError(
+                "metric_ is not symmetric, or has negative eigenvalues; write a matrix of squares "
+                "of distances, ΩᵀΩ."
+            )
+        return (axes * np.sqrt(level.clip(min=0))) @ axes.T
 
 
 def _inverse(deviation: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
+from sklearn_ebm._validation import MOST, share, switch
 from sklearn_ebm.energies.activations import ACTIVATIONS
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.network import Backward, activated, dense, dropped, normalization
@@ -143,15 +144,16 @@ class MLP(Energy):
         except TypeError:
             sizes = ()
         whole = [isinstance(size, Integral) and not isinstance(size, bool) for size in sizes]
-        if not sizes or not all(whole) or min(sizes) < 1:
+        if not sizes or not all(whole) or not 1 <= min(sizes) <= max(sizes) <= MOST:
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold one positive whole "
                 "number for each hidden layer, and at least one."
             )
         if self.activation not in ACTIVATIONS.names:
             raise ValueError(unknown_name("activation", self.activation, ACTIVATIONS.names))
-        if not isinstance(self.dropout, Real) or not 0 <= float(self.dropout) < 1:
-            raise ValueError(f"dropout={self.dropout!r} must be a number from 0 to below 1.")
+        share("dropout", self.dropout, zero=True)
+        switch("layer_norm", self.layer_norm, of="MLP")
+        switch("fit_intercept", self.fit_intercept, of="MLP")
         return self
 
     def training(self, rng: np.random.RandomState) -> MLP:

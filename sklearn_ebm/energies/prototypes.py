@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from sklearn_ebm._arrays import blocks_of
 from sklearn_ebm._namespace import namespace_of
 from sklearn_ebm._params import Array, Params, Shapes
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._validation import positive_integer, positive_number, switch
 from sklearn_ebm.energies.anchors import anchors_of, scatter_within
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, as_written
 from sklearn_ebm.energies.metrics import METRICS, Metric
 from sklearn_ebm.energies.pull import Pull, Rows
 from sklearn_ebm.energies.steps import as_in, floating, not_below_zero
@@ -174,8 +175,7 @@ class Prototypes(Energy):
     def _refuse_settings(self) -> None:
         positive_integer("n_prototypes", self.n_prototypes, of="Prototypes")
         positive_number("beta", self.beta, of="Prototypes")
-        if not isinstance(self.shared, bool | np.bool_):
-            raise ValueError(f"shared={self.shared!r} of Prototypes must be True or False.")
+        switch("shared", self.shared, of="Prototypes")
         for kind, name, known in (
             ("metric", self.metric, METRICS.names),
             ("inference", self.inference, INFERENCES.names),
@@ -330,3 +330,22 @@ class Prototypes(Energy):
         if "metric_shift" in params:
             fitted["metric_"] = self._metric().matrix(self._root(params)).astype(dtype)
         return fitted
+
+    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Parameters with the prototypes, and the metric, that users wrote."""
+        changed: Params = {}
+        for name, old in self.fitted_attributes(params, n_answers).items():
+            new = as_written(name, fitted, old)
+            if np.array_equal(new, old):
+                continue
+            if name == "metric_":
+                root = self._metric().root_of(new.astype(np.float64))
+                changed["metric_shift"] = (root - self._root(params)) + params["metric_shift"]
+                continue
+            if self.shared and (new != new[:1]).any():
+                raise ValueError(
+                    "prototypes_ differ between classes now, but Prototypes(shared=True) has one "
+                    "pool of them for all; write the same for every class."
+                )
+            changed["shift"] = params["shift"] + (new - old)[: len(params["shift"])]
+        return params | changed if changed else params

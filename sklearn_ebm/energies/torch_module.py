@@ -141,6 +141,10 @@ class TorchModule(Energy):
         other.module = module
         return other
 
+    def moulded(self) -> dict[str, Any]:
+        """Return nothing: the module is the user's, and its buffers move as it is learnt."""
+        return {}
+
     def resumed(self) -> TorchModule:
         """Return the energy with a copy of the module, whose buffers will change."""
         return self._with(deepcopy(self.module))

@@ -19,8 +19,8 @@ ROUNDED = 1 / np.sqrt(12)
 # to infinity along straight lines, the data do not.
 FAR = 1e3
 
-# The unit of a constant answer, as a part of its size.
-ROUNDING = 1e-6
+# The unit of a constant answer, as a part of its size: small, but many times its rounding.
+ROUNDING = 1e-9
 
 
 class Units(NamedTuple):
@@ -31,7 +31,8 @@ class Units(NamedTuple):
     origin, scale : ndarray of shape (d,)
         Mean of each column, and one over its deviation; 0 for a constant column.
     answer_origin, answer_unit : ndarray of shape (q,)
-        Mean and deviation of each answer; 1, or 1e-6 of its size, for a constant answer.
+        Mean and deviation of each answer; for a constant one 1e-9 of its size, or of 1 where it
+        is 0.
     resolution : ndarray of shape (q,)
         Deviation of the rounding of each answer, in units: what is narrower is not known.
     """
@@ -93,7 +94,8 @@ def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
     origin, deviation = column_moments(X, weight, centred=True)
     answer_origin, answer_unit = column_moments(y, weight, centred=True)
     # That of a constant is well above its rounding, so that densities around it are resolved.
-    of_constant = np.maximum(1.0, ROUNDING * np.abs(answer_origin))
+    size = np.abs(answer_origin)
+    of_constant = ROUNDING * np.where(size > 0, size, 1.0)
     answer_unit = np.where(np.isfinite(answer_unit), answer_unit, of_constant)
     gaps = np.array([_typical_gap(column) for column in y.T])
     return Units(origin, 1 / deviation, answer_origin, answer_unit, ROUNDED * gaps / answer_unit)

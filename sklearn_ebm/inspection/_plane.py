@@ -12,6 +12,7 @@ from sklearn.utils.sparsefuncs import csc_median_axis_0
 from sklearn.utils.validation import check_array
 
 from sklearn_ebm._arrays import column_moments
+from sklearn_ebm._validation import canonical
 from sklearn_ebm.inspection._reading import Floats
 
 HOLDS = ("mean", "median")
@@ -45,7 +46,7 @@ def plane_of(X: Any, features: Any, hold: Any, names: list[str]) -> Plane:
     """
     if hold not in HOLDS:
         raise ValueError(f"hold={hold!r} is not known. Known: {', '.join(HOLDS)}.")
-    table = check_array(X, accept_sparse="csr", dtype=np.float64)
+    table = check_array(canonical(X), accept_sparse="csr", dtype=np.float64)
     n_features = table.shape[1]
     if features is None:
         features = list(range(n_features)) if n_features <= 2 else "pca"

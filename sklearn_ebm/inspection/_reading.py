@@ -28,6 +28,19 @@ class Reading(NamedTuple):
         """The labels, in the order of the columns of the energies."""
         return self.classifier.classes_
 
+    @property
+    def learnt(self) -> Any:
+        """Which of the classes had rows to learn from, as an index; the others have no energy."""
+        return slice(None) if self.classifier._seen is None else self.classifier._seen
+
+    def judged(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Energies of rows of the learnt classes, among these, and the labels of these rows."""
+        energies = self.energies(X)
+        if self.classifier._seen is None:
+            return energies, y
+        mine = self.learnt[answers_of(y, self.classes)]
+        return energies[mine][:, self.learnt], np.asarray(y)[mine]
+
 
 def read(caller: str, estimator: Any) -> Reading:
     """Return the classifier within a pipeline or a search, with the steps before it.

@@ -180,8 +180,9 @@ class BetaDisplay:
         pyplot(cls.__name__)
         found = read(cls.__name__, estimator)
         return cls.from_energies(
-            found.energies(X), y, classes=found.classes, betas=betas, beta=found.classifier.beta_,
-            reliability_betas=reliability_betas, n_bins=n_bins, ax=ax, **kwargs,
+            *found.judged(X, y), classes=found.classes[found.learnt], betas=betas,
+            beta=found.classifier.beta_, reliability_betas=reliability_betas, n_bins=n_bins, ax=ax,
+            **kwargs,
         )  # fmt: skip
 
     @classmethod

@@ -164,10 +164,12 @@ class EnergyGapDisplay:
         found = read(cls.__name__, estimator)
         if (X_test is None) != (y_test is None):
             raise ValueError("X_test and y_test belong together; give both or neither.")
-        loss = found.classifier.loss_
+        margin = found.classifier.loss_.get_params(deep=False).get("margin")
+        if np.ndim(margin) == 2:
+            margin = np.asarray(margin)[found.learnt][:, found.learnt]
+        test = (None, None) if X_test is None else found.judged(X_test, y_test)
         return cls.from_energies(
-            found.energies(X), y, None if X_test is None else found.energies(X_test), y_test,
-            classes=found.classes, margin=loss.get_params(deep=False).get("margin"), ax=ax,
+            *found.judged(X, y), *test, classes=found.classes[found.learnt], margin=margin, ax=ax,
             **kwargs,
         )  # fmt: skip
 

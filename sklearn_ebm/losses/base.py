@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._documented import Documented
 from sklearn_ebm._params import Array
+from sklearn_ebm._validation import positive_number
 from sklearn_ebm.losses.right import Mask
 
 
@@ -123,8 +122,4 @@ class Loss(Documented, BaseEstimator, ABC):
 def require_positive(loss: Loss, *names: str) -> None:
     """Raise ValueError unless the named parameters are positive finite numbers."""
     for name in names:
-        value = getattr(loss, name)
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
-            raise ValueError(
-                f"{name}={value!r} of {type(loss).__name__} must be a positive finite number."
-            )
+        positive_number(name, getattr(loss, name), of=type(loss).__name__)

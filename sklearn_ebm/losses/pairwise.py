@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_ebm._curvature import Curvature
 from sklearn_ebm._namespace import constant, namespace_of
 from sklearn_ebm._params import Array
+from sklearn_ebm._validation import as_number
 from sklearn_ebm.losses.base import Loss
 from sklearn_ebm.losses.contrast import CONTRASTS, Contrast
 from sklearn_ebm.losses.right import Mask, RightAnswers
@@ -121,10 +122,11 @@ class PairwiseLoss(Loss):
         name = type(self).__name__
         try:
             table = np.asarray(self.margin, dtype=float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             table = np.asarray(np.nan)
         if table.ndim == 0:
-            if isinstance(self.margin, bool) or not 0 <= float(table) < np.inf:
+            of_array = isinstance(self.margin, np.ndarray)
+            if not 0 <= as_number(self.margin.item() if of_array else self.margin) < np.inf:
                 raise ValueError(
                     f"margin={self.margin!r} of {name} must be a finite number that is not "
                     "negative, or a (k, k) array of class-pair margins."

@@ -15,7 +15,8 @@ class Perceptron(Loss):
 
     Zero as soon as the right answer has the lowest energy; there is no margin. As a penalised sum
     over rows its minimum is the flat surface W = 0, so it is trained as the online rule it is: row
-    by row, the steps averaged.
+    by row, the steps averaged. It goes on until a pass makes no mistake, where there are weights
+    that make none; see `sklearn_ebm.solvers.Averaged`.
 
     References
     ----------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 from sklearn.base import clone
@@ -11,11 +10,11 @@ from sklearn.base import clone
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers.adam_search import Search
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 
-SCHEDULES = ("cosine", "plateau", "constant")
+SCHEDULES = ("cosine", "plateau", "constant", "root")
 
 # Passes over the rows where the user names none: so many, and on few rows so many that there are
 # enough steps. Schedules that end by themselves may take longer.
@@ -24,7 +23,7 @@ LONGER = 10
 
 # A pass without progress counts; after so many, the schedule moves on, and it does so so often.
 PATIENCE = 10
-PLATEAUS = {"cosine": 0, "plateau": 3, "constant": 1}
+PLATEAUS = {"cosine": 0, "plateau": 3, "constant": 1, "root": 1}
 PLATEAU_FACTOR = 0.2
 
 
@@ -52,10 +51,12 @@ class Adam(Solver):
         half of that on average.
     batch_size : int, default=200
         Rows of a batch, at most: the sizes of all batches differ by one row at most.
-    schedule : {"cosine", "plateau", "constant"}, default="cosine"
+    schedule : {"cosine", "plateau", "constant", "root"}, default="cosine"
         ``"cosine"``: η falls along half a cosine to zero over `max_iter` passes, and that is the
         end. ``"plateau"``: a fifth of η once the objective has not fallen by `tol`, relative, for
-        10 passes; the third time is the end. ``"constant"``: the first time is.
+        10 passes; the third time is the end. ``"constant"``: the first time is. ``"root"``: it is
+        as well; step t has the rate η/√(1 + t/100), and the answer is a mean of the parameters
+        after all steps, of which late ones count for more.
     beta_1 : float, default=0.9
         β₁ in [0, 1).
     beta_2 : float, default=0.999
@@ -123,8 +124,8 @@ class Adam(Solver):
         return passes * (LONGER if PLATEAUS[self.schedule] else 1)
 
     def of_streams(self) -> Adam:
-        """Return the same with a constant rate."""
-        return clone(self).set_params(schedule="constant")
+        """Return the same at a constant rate, unless it falls without knowing where it ends."""
+        return clone(self).set_params(schedule="root" if self.schedule == "root" else "constant")
 
     def minimize(
         self,
@@ -167,7 +168,7 @@ class Adam(Solver):
                 search.retreat()
                 continue
             converged = True
-            message = "whoever watches said so" if asked else "the objective no longer falls"
+            message = ASKED if asked else "the objective no longer falls"
             break
         else:
             message = "the schedule has ended" if converged else message
@@ -189,8 +190,7 @@ class Adam(Solver):
             value = getattr(self, name)
             if name == "weight_decay" and value is None:
                 continue
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not 0 <= float(value) < below:
+            if not 0 <= as_number(value) < below:
                 kind = "from 0 to below 1" if below == 1 else "0 or more"
                 raise ValueError(f"{name}={value!r} of Adam must be a finite number, {kind}.")
         if self.schedule not in SCHEDULES:

@@ -25,6 +25,11 @@ RETRIES = 6
 # next.
 PIECE = 2**19
 
+# With schedule "root" the rate has fallen to 1/√2 after so many steps, and the answer is a mean of
+# the parameters after all steps, in which step t counts about t to this power: the noise of steps
+# is averaged away, and the way from the start is forgotten.
+ROOT_STEPS, RECENCY = 100, 8
+
 # A batch is shared out among threads in parts of this many multiplications at least. The number of
 # parts does not depend on that of threads, so neither does the rounding.
 PART_WORK = 7e6
@@ -40,15 +45,22 @@ class Moments:
     first, second : ndarray of shape (size,)
         m/(1 − β₁) and v/(1 − β₂): as sums instead of means they take one operation less.
     n_steps : int
+    mean, last : ndarray of shape (size,)
+        Of a search that answers with a mean of its parameters: that, and where it goes on. Both are
+        empty in other searches.
     """
 
     first: Array
     second: Array
     n_steps: int
+    mean: Array
+    last: Array
 
     def astype(self, dtype: Any) -> Moments:
         """Return the same in arrays of its own."""
-        return Moments(self.first.astype(dtype), self.second.astype(dtype), self.n_steps)
+        arrays = (self.first, self.second, self.mean, self.last)
+        first, second, mean, last = (array.astype(dtype) for array in arrays)
+        return Moments(first, second, self.n_steps, mean, last)
 
 
 class Search:
@@ -80,8 +92,16 @@ class Search:
         n_parts = n_parts if objective.energy.threads else 1
         self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
         known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
-        zero = Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0)
+        self.averages = solver.schedule == "root"
+        none = self.w[:0].copy()
+        mean = self.w.copy() if self.averages else none
+        zero = Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0, mean, none)
         self.moments = memory.astype(self.w.dtype) if known else zero
+        if self.averages and known:
+            if np.array_equal(self.moments.mean, self.w):
+                self.w[...] = self.moments.last
+            else:  # somebody moved the parameters in between
+                self.moments.mean = mean
         self.scratch = np.empty_like(self.w)
         self.factor = 1.0
         self.steps = self.passes = self.retries = 0
@@ -152,6 +172,8 @@ class Search:
         rate = solver.learning_rate * self.factor
         if solver.schedule == "cosine":
             rate *= cosine(self.steps / (self.max_iter * self.n_batches))
+        elif solver.schedule == "root":
+            rate /= math.sqrt(1 + moments.n_steps / ROOT_STEPS)
         moments.n_steps += 1
         self.steps += 1
         sum_1 = (1 - solver.beta_1**moments.n_steps) / (1 - solver.beta_1)
@@ -165,6 +187,9 @@ class Search:
 
         for _ in self.objective.workers(move, self.shares):
             pass
+        if self.averages:
+            share = (RECENCY + 1) / (moments.n_steps + RECENCY)
+            moments.mean += share * (self.w - moments.mean)
 
     def _move(self, piece: slice, decay: float, rate: float, length: float, epsilon: float) -> None:
         """One step of some parameters."""
@@ -228,6 +253,9 @@ class Search:
 
     def result(self, converged: bool, message: str) -> Result:
         """What the solver returns."""
+        if self.averages:
+            self.moments.last, self.value = self.w.copy(), None
+            self.w[...] = self.moments.mean
         value = self.objective.value(self.w) if self.value is None else self.value
         curve = self.curve or [value]
         return Result(

@@ -11,11 +11,19 @@ from scipy import sparse
 from sklearn_ebm._arrays import correct_mask
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.separable import separable, separates
 
 # Energies are computed for this many rows ahead of a mistake.
 LOOK_AHEAD = 64
 DENSE_COLUMNS = 20_000
+
+# Passes where the user names no number: as many as visit so many rows, within these limits.
+VISITS, FEWEST_PASSES, MOST_PASSES = 300_000, 100, 1_000
+
+NOT_SEPARABLE = "the loss no longer falls, and no weights were found that separate the rows"
+SEPARABLE = "every pass made mistakes, although there are weights that separate the rows"
 
 
 class Steps(NamedTuple):
@@ -31,13 +39,18 @@ class Averaged(Solver):
 
     This is how an online rule such as the perceptron is trained: its penalised sum over rows has
     its minimum at zero, so the penalty plays no part here. Rows come in a random order, drawn anew
-    for each pass. It ends after a pass without a mistake, or when the loss of the averaged
-    parameters has not fallen by 0.1 % for `patience` passes.
+    for each pass. A pass without a mistake ends the search; where the mean does not separate the
+    rows, the parameters of that pass are returned.
+
+    When the loss of the mean has not fallen by 0.1 % for `patience` passes, the question is whether
+    any parameters separate the rows; minimising the smooth version of the loss answers it. If none
+    are found, the search ends there. If there are some, it goes on, and where ``max_iter`` passes
+    are not enough, it has not converged. ``tol`` is not used.
 
     Parameters
     ----------
     patience : int, default=3
-        Passes without progress before it ends.
+        Passes without progress before it is asked whether more can help.
 
     References
     ----------
@@ -56,6 +69,10 @@ class Averaged(Solver):
     def __init__(self, patience: int = 3) -> None:
         self.patience = patience
 
+    def iterations_for(self, objective: Objective) -> int:
+        """Return how many passes over these rows there are where the user names no number."""
+        return min(max(VISITS // len(objective.y), FEWEST_PASSES), MOST_PASSES)
+
     def minimize(
         self,
         objective: Objective,
@@ -68,6 +85,7 @@ class Averaged(Solver):
         memory: object = None,
     ) -> Result:
         """Pass over the rows from `start`; see `Solver`."""
+        positive_integer("patience", self.patience, of="Averaged")
         n_rows = len(objective.y)
         # A search that goes on does so from the last w, not from the average that it returned.
         w, lag, seen = memory if isinstance(memory, Steps) else Steps(start, 0 * start, 0.0)
@@ -76,6 +94,7 @@ class Averaged(Solver):
         best, best_value, stale = start, np.inf, 0
         curve = [objective.value(start)]
         converged, message = False, "max_iter was reached"
+        can_separate = False
         for _ in range(max_iter):
             with np.errstate(over="ignore", invalid="ignore"):  # learning refuses what overflows
                 mistakes = _one_pass(objective, w, lag, seen, rng.permutation(n_rows))
@@ -90,15 +109,21 @@ class Averaged(Solver):
             if monitor is not None and monitor(
                 Progress(average, value, np.zeros_like(average), np.inf, len(curve))
             ):
-                converged, message = True, "whoever watches said so"
+                converged, message = True, ASKED
                 break
             if mistakes == 0:
                 converged, message = True, "a pass made no mistake"
-                best, best_value = average, value
+                best = average if separates(objective, average) else w
+                best_value = objective.value(best)
                 break
-            if stale >= self.patience:
-                converged, message = True, "the loss no longer falls"
+            can_separate = can_separate or (stale >= self.patience and separable(objective))
+            if stale >= self.patience and not can_separate:
+                converged, message = True, NOT_SEPARABLE
                 break
+        if can_separate and not converged:
+            message = SEPARABLE
+        if not max_iter:
+            best_value = curve[0]
         return Result(
             best, best_value, len(curve) - 1, converged, message, curve,
             n_evaluations=len(curve), memory=Steps(w, lag, seen),

@@ -6,7 +6,8 @@ import numpy as np
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.line_search import line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
 
@@ -51,6 +52,7 @@ class LBFGS(Solver):
         memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
+        positive_integer("memory", self.memory, of="LBFGS")
         scale = objective.scale()
 
         n_evaluations = 0
@@ -93,7 +95,7 @@ class LBFGS(Solver):
                     n_evaluations,
                 )
             ):
-                converged, message = True, "the certified gap is below tol"
+                converged, message = True, ASKED
                 break
         return Result(
             scale * v, value, len(curve) - 1, converged, message, curve, exhausted, n_evaluations

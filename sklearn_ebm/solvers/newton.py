@@ -9,7 +9,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm._validation import positive_integer
+from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.line_search import line_search
 
 
@@ -58,6 +59,8 @@ class Newton(Solver):
         memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
+        positive_integer("max_inner", self.max_inner, of="Newton")
+        positive_integer("dense_size", self.dense_size, of="Newton", least=0)
         scale = objective.scale()
 
         n_evaluations = 0
@@ -90,7 +93,7 @@ class Newton(Solver):
             if monitor is not None and monitor(
                 Progress(scale * v, value, gradient / scale, 0.5 * size**2, n_evaluations)
             ):
-                converged, message = True, "the certified gap is below tol"
+                converged, message = True, ASKED
                 break
         return Result(
             scale * v, value, len(curve) - 1, converged, message, curve, exhausted, n_evaluations

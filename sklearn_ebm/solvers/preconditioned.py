@@ -8,8 +8,9 @@ import numpy as np
 
 from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
+from sklearn_ebm._validation import positive_integer
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.initial_matrices import InitialMatrix, Model, Ruler, model_of
 from sklearn_ebm.solvers.line_search import Step, line_search
 from sklearn_ebm.solvers.two_loop import Pairs, two_loop
@@ -72,6 +73,7 @@ class PreconditionedLBFGS(Solver):
         memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
+        positive_integer("memory", self.memory, of="Preconditioned")
         n_pairs = self.memory if objective.layout.size <= MANY_PARAMETERS else self.memory // 2
         search = memory if isinstance(memory, Search) else Search(max(n_pairs, 1), rng)
         search.begin(objective, start)
@@ -89,7 +91,7 @@ class PreconditionedLBFGS(Solver):
                 break
             result.curve.append(search.value)
             if monitor is not None and monitor(search.progress()):
-                result.converged, result.message = True, "the certified gap is below tol"
+                result.converged, result.message = True, ASKED
                 break
         result.w, result.value = search.w, search.value
         result.n_iter = len(result.curve) - 1
