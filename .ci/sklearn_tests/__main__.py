@@ -45,7 +45,7 @@ FILES = (
     "model_selection/tests/test_classification_threshold.py",
 )
 # Seconds until a test counts as failed.
-LIMIT = 300
+LIMIT = 600
 
 
 class Recorder:

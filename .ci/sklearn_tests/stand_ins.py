@@ -142,11 +142,11 @@ def translated(estimator, X):
     used = True
     given = estimator.get_params(deep=False)
     ours = estimator.translate(given, X)
-    vars(estimator).update(ours)
+    vars(estimator).update(ours, learning=True)
     try:
         yield
     finally:
-        for name in ours:
+        for name in (*ours, "learning"):
             vars(estimator).pop(name, None)
         vars(estimator).update(given)
 
@@ -166,6 +166,11 @@ def stand_in(original, translate, base=EBMClassifier, *, listed=False):
         bound.apply_defaults()
         vars(self).update(list(bound.arguments.items())[1:])
 
+    def get_params(self, deep=True):
+        if "learning" in vars(self):
+            return {name: getattr(self, name) for name in defaults}
+        return base.get_params(self, deep)
+
     def fit(self, X, y, sample_weight=None):
         with translated(self, X):
             base.fit(self, X, y, sample_weight)
@@ -179,7 +184,12 @@ def stand_in(original, translate, base=EBMClassifier, *, listed=False):
 
     ours = inspect.signature(base).parameters
     defaults = {name: parameter.default for name, parameter in ours.items()}
-    methods = {"__init__": init, "fit": fit, "translate": staticmethod(translate)}
+    methods = {
+        "__init__": init,
+        "get_params": get_params,
+        "fit": fit,
+        "translate": staticmethod(translate),
+    }
     if hasattr(base, "partial_fit"):
         methods["partial_fit"] = partial_fit
     methods["original"] = original
