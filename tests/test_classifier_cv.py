@@ -490,7 +490,7 @@ BAD = {
     "no Cs": ({"Cs": 0}, {}, "Cs=0 must be a whole number of at least 1"),
     "Cs as text": ({"Cs": "many"}, {}, "Cs='many' must be a list of at least one"),
     "tol": ({"tol": -1}, {}, "tol=-1 must be a positive finite number"),
-    "max_iter": ({"max_iter": 0}, {}, "max_iter=0 must be a whole number"),
+    "max_iter": ({"max_iter": -1}, {}, "max_iter=-1 must be a whole number"),
     "solver": ({"solver": "lbgfs"}, {}, "Did you mean 'lbfgs'"),
     "several scores": (
         {"scoring": ["accuracy", "roc_auc"]}, {}, "must be one scorer, by name or as a callable",
