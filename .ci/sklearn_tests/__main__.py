@@ -1,7 +1,8 @@
 """Runs scikit-learn's own tests with our classifiers in the place of its linear ones and SVMs.
 
-    python .ci/sklearn_tests               all of them, in about two minutes on one core
+    python .ci/sklearn_tests               all of them, in some minutes on one core
     python .ci/sklearn_tests svm bagging   the test files whose path holds one of these words
+    python .ci/sklearn_tests --slow        those too that take minutes
 
 The tests are those that the installed scikit-learn ships. Every test that meets one of ours must
 pass, but for those in `theirs.toml`: they ask for what is scikit-learn's own, and each is there for
@@ -44,6 +45,8 @@ FILES = (
     "ensemble/tests/test_voting.py",
     "model_selection/tests/test_classification_threshold.py",
 )
+# Hundreds of fits of a kernel, in minutes.
+SLOW = ("test_oob_score_classification",)
 # Seconds until a test counts as failed.
 LIMIT = 600
 
@@ -51,7 +54,8 @@ LIMIT = 600
 class Recorder:
     """A plugin of pytest: which tests met one of ours, and how they ended."""
 
-    def __init__(self):
+    def __init__(self, left_out):
+        self.left_out = left_out
         self.passed, self.failed = set(), {}
         self.errors = []
 
@@ -63,7 +67,12 @@ class Recorder:
     def pytest_collection_modifyitems(self, config, items):
         # A test that names none of them cannot meet one; it would only take its time.
         names = re.compile("|".join(cls.__name__ for cls in stand_ins.CLASSES))
-        others = [item for item in items if not names.search(inspect.getsource(item.function))]
+        others = [
+            item
+            for item in items
+            if item.originalname in self.left_out
+            or not names.search(inspect.getsource(item.function))
+        ]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
 
@@ -105,6 +114,8 @@ class Recorder:
 
 def main(words):
     """Run the tests and print the counts; whether all is as it should be."""
+    left_out = () if "--slow" in words else SLOW
+    words = [word for word in words if word != "--slow"]
     folder = Path(sklearn.__file__).parent
     files = [name for name in FILES if not words or any(word in name for word in words)]
     if not files:
@@ -113,7 +124,7 @@ def main(words):
     for package in ("calibration", "ensemble", "multiclass", "multioutput", "model_selection"):
         __import__(f"sklearn.{package}")
     stand_ins.put_in()
-    recorder = Recorder()
+    recorder = Recorder(left_out)
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         status = pytest.main(
