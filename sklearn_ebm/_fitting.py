@@ -25,8 +25,8 @@ from sklearn_ebm._validation import (
     checked_rows,
     loudness,
     n_workers,
-    optional_positive_integer,
     optional_positive_number,
+    optional_whole_number,
     positive_integer,
     positive_number,
     row_weights,
@@ -90,7 +90,7 @@ class TakesParts(HoldsDocumented, BaseEstimator):
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "C": partial(positive_number, infinite=True),
     "tol": positive_number,
-    "max_iter": optional_positive_integer,
+    "max_iter": optional_whole_number,
     "time_budget": optional_positive_number,
     "fit_intercept": switch,
     "early_stopping": switch,

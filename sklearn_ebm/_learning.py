@@ -207,13 +207,12 @@ def learn(
                 inner, among, held_out_rows, held_out.answer, held_out.weight, n_answers, 0.0,
                 workers.map,
             )  # fmt: skip
-        path = Path(
-            objective, solver, tol, max_iter or solver.iterations_for(objective), rng, watch
-        )
+        limit = solver.iterations_for(objective) if max_iter is None else max_iter
+        path = Path(objective, solver, tol, limit, rng, watch)
         w = objective.layout.pack(params)
         if warm:
             watch.begin(w)
-        if conditioned is not None and automatic and not warm:
+        if conditioned is not None and automatic and not warm and limit:
             liblinear = Liblinear(objective, conditioned.fit_intercept, C * unit, tol)
 
             def consult() -> Array:

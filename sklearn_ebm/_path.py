@@ -195,6 +195,10 @@ class Path:
         A warm start, the minimum of something similar, spares the first stage; one that is near
         the minimum begins where its own bound is tightest; one that is there is the answer.
         """
+        if not self.max_iter:
+            self.total.w, self.total.value = w, self.objective.value(w)
+            self.total.curve = [self.total.value]
+            return self.total
         if self.loss.online or self.solver.stochastic:
             self.total = self.solver.minimize(
                 self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng,

@@ -6,6 +6,7 @@ import inspect
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -14,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 from scipy.stats import rankdata
-from sklearn.metrics import get_scorer, make_scorer
+from sklearn import get_config
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import ParameterGrid
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sklearn_ebm._fitting import (
     Index,
@@ -257,18 +260,20 @@ def choose_scorer(scoring: Any, classes: Array) -> Callable[..., float]:
         return scorer
     if scorer._response_method == "predict":
         return scorer  # there, labels= would ask for the score of other classes than by default
-    return make_scorer(
-        function,
-        greater_is_better=scorer._sign == 1,
-        response_method=scorer._response_method,
-        **{"labels": classes} | scorer._kwargs,
-    )
+    knowing = copy(scorer)
+    knowing._kwargs = {"labels": classes} | scorer._kwargs
+    return knowing
 
 
 def score_weights(scorer: Callable[..., float], weight: Weights | None) -> dict[str, Weights]:
-    """Return the row weights as keywords, if there are some and the scorer takes them."""
+    """Return the row weights as keywords, if there are some and the scorer takes them.
+
+    Where metadata is routed, one that has said that it does not want them is heard.
+    """
     function = getattr(scorer, "_score_func", scorer)
     takes = "sample_weight" in inspect.signature(function).parameters
+    if get_config()["enable_metadata_routing"]:
+        takes &= get_routing_for_object(scorer).score.requests.get("sample_weight") is not False
     return {"sample_weight": weight} if takes and weight is not None else {}
 
 

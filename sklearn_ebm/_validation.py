@@ -123,9 +123,9 @@ def _named(name: str, value: Any, of: str) -> str:
     return f"{name}={value!r} of {of}" if of else f"{name}={value!r}"
 
 
-def optional_positive_integer(name: str, value: Any) -> int | None:
-    """Return None, a positive whole number, or raise ValueError."""
-    return None if value is None else positive_integer(name, value)
+def optional_whole_number(name: str, value: Any) -> int | None:
+    """Return None, a whole number that is not negative, or raise ValueError."""
+    return None if value is None else positive_integer(name, value, least=0)
 
 
 def optional_positive_number(name: str, value: Any) -> float | None:

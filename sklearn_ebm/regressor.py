@@ -144,7 +144,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     n_iter_no_change : int, default=40
         Passes without a lower held-out loss after which learning ends.
     max_iter : int or None, default=None
-        Passes over the rows; None is what suits the energy and the number of rows.
+        Passes over the rows; 0 leaves the parameters where learning would start, and None is what
+        suits the energy and the number of rows.
     time_budget : float or None, default=None
         Seconds that learning may take, about. Of ``energy="auto"`` the cheapest members come
         first, and those that would take longer than is left are left out; learning by gradients

@@ -735,6 +735,29 @@ def test_docstrings_name_every_parameter(function):
     assert documented(function.__doc__, "Parameters") == parameters
 
 
+@pytest.mark.parametrize("energy", ["linear", "kernel"])
+@pytest.mark.parametrize("name", LINEAR)
+def test_no_iterations_leave_the_start_where_no_class_is_likelier(name, energy):
+    """Templates start at zero, so every energy is 0 and every probability 1/k."""
+    for y, k in ((Y, 3), (Y == 2, 2)):
+        with pytest.warns(ConvergenceWarning, match="after 0 iterations") as told:
+            clf = EBMClassifier(energy, name, max_iter=0).fit(X, y)
+        assert len(told) == 1  # and not that the surface has collapsed
+        assert clf.n_iter_ == 0
+        assert clf.gap_ is None
+        assert clf.loss_curve_.shape == (1,)
+        np.testing.assert_array_equal(clf.energies(X), 0)
+        np.testing.assert_allclose(clf.predict_proba(X), 1 / k)
+
+
+def test_no_iterations_after_a_warm_start_change_nothing():
+    clf = EBMClassifier(warm_start=True).fit(X, Y)
+    before = clf.coef_.copy()
+    with pytest.warns(ConvergenceWarning, match="after 0 iterations"):
+        clf.set_params(max_iter=0, C=0.1).fit(X, Y)
+    np.testing.assert_allclose(clf.coef_, before, rtol=1e-12)
+
+
 def test_docstring_names_every_attribute():
     frame = pandas.DataFrame(X, columns=list("abcd"))
     clf = EBMClassifier().fit(frame, Y, X_val=frame, y_val=Y)

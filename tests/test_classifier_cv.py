@@ -295,6 +295,29 @@ def test_a_scorer_without_weights_does_not_get_them():
     assert ours.score(X, Y, weight) == accuracy_score(Y, ours.predict(X))
 
 
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+def test_a_scorer_that_asks_for_no_weights_does_not_get_them(scoring):
+    """A weight of 0 takes a row out of the score, unless the scorer does not want weights."""
+    weight = np.where(np.arange(len(Y)) % 3, 1.0, 0.0)
+    scores = {}
+    for asks in (True, False):
+        with config_context(enable_metadata_routing=True):
+            scorer = get_scorer(scoring).set_score_request(sample_weight=asks)
+            clf = EBMClassifierCV(losses=["nll"], betas=[1.0], Cs=[1.0], cv=FOLDS, scoring=scorer)
+            clf.fit(X, Y, sample_weight=weight)
+            scores[asks] = clf.scores_[0, 0], clf.score(X, Y, weight)
+    plain = get_scorer(scoring)
+    kept, held_out = next(FOLDS.split(X, Y))
+    model = EBMClassifier().fit(X[kept], Y[kept], weight[kept])
+    for asks, (of_fold, of_all) in scores.items():
+        given = {"sample_weight": weight} if asks else {}
+        in_fold = {name: value[held_out] for name, value in given.items()}
+        expected = plain(model, X[held_out], Y[held_out], **in_fold)
+        np.testing.assert_allclose(of_fold, expected, atol=1e-3)
+        np.testing.assert_allclose(of_all, plain(clf, X, Y, **given))
+    assert not np.allclose(scores[True], scores[False], atol=1e-2)
+
+
 def test_a_callable_scorer_may_look_at_X_and_predict_other_rows():  # noqa: N802
     """Energies are known for the held-out rows only; for any others they are computed."""
 
@@ -467,7 +490,7 @@ BAD = {
     "no Cs": ({"Cs": 0}, {}, "Cs=0 must be a whole number of at least 1"),
     "Cs as text": ({"Cs": "many"}, {}, "Cs='many' must be a list of at least one"),
     "tol": ({"tol": -1}, {}, "tol=-1 must be a positive finite number"),
-    "max_iter": ({"max_iter": 0}, {}, "max_iter=0 must be a whole number"),
+    "max_iter": ({"max_iter": -1}, {}, "max_iter=-1 must be a whole number"),
     "solver": ({"solver": "lbgfs"}, {}, "Did you mean 'lbfgs'"),
     "several scores": (
         {"scoring": ["accuracy", "roc_auc"]}, {}, "must be one scorer, by name or as a callable",

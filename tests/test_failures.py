@@ -242,9 +242,9 @@ BAD = {
     **{
         f"max_iter={max_iter!r}": (
             {"max_iter": max_iter}, {}, ValueError,
-            rf"max_iter={max_iter!r} must be a whole number of at least 1.$",
+            rf"max_iter={max_iter!r} must be a whole number of at least 0.$",
         )
-        for max_iter in (0, -1, 1.5, True, "auto")
+        for max_iter in (-1, 1.5, True, "auto")
     },
     # energy and solver
     "unknown energy": (

@@ -394,7 +394,7 @@ REFUSED = [
     ),
     ({"C": 0}, "C=0 must be a positive number or inf"),
     ({"tol": 0}, "tol=0 must be a positive finite number"),
-    ({"max_iter": 0}, "max_iter=0 must be a whole number"),
+    ({"max_iter": -1}, "max_iter=-1 must be a whole number"),
     ({"n_iter_no_change": 0}, "n_iter_no_change=0 must be a whole number"),
     ({"validation_fraction": 1.0}, "validation_fraction=1.0 must be a number between 0 and 1"),
     ({"validation_fraction": -0.1}, "validation_fraction=-0.1 must be"),

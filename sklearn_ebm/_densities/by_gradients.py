@@ -167,7 +167,7 @@ def learn_density(
         w = training.layout.pack(params)
         if start is not None:
             watch.begin(w)
-        passes = max_iter or schedule.passes
+        passes = schedule.passes if max_iter is None else max_iter
         result = _search(solver, training, w, tol, passes, rng, watch)
     if not np.isfinite(result.w).all():
         raise ValueError(
