@@ -24,7 +24,6 @@ from sklearn_ebm._densities.parts import resolve_density_parts
 from sklearn_ebm._densities.predictions import PREDICTIONS, Densities
 from sklearn_ebm._densities.transforms import (
     chosen_transform,
-    log_slopes,
     refuse_unknown,
     transformed,
 )
@@ -114,7 +113,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         where energies are normalised; other losses see the free energy at β.
     y_transform : {"auto", "log"} or None, default="auto"
         Monotone transform t in which a single answer is learnt with ``loss="nll"``; it is undone
-        exactly, and p(y | x) = p(t(y) | x) t'(y). "log" is sign(y) log(1 + |y|/s). "auto" is "log"
+        exactly, and p(y | x) = p(t(y) | x) t'(y). Energies, modes and regions are those of t(y),
+        taken back; loss curves are of t(y). "log" is sign(y) log(1 + |y|/s). "auto" is "log"
         for answers over decades where held-out rows are likelier with it. Otherwise it leaves
         answers as they are, but for those that are further from the median than 20 typical
         distances, such as wrong entries: it draws these in by their logarithm. None leaves all as
@@ -389,14 +389,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         task = FitTask(self, X, given_y, sample_weight, state)
         with self._watch(task, parts) as (watch, progress):
             learned = learn_energy(
-                parts, transformed(rows, transform), start=start, seed=seed, watch=watch,
-                progress=progress,
+                parts, transformed(rows, transform), transform=transform, start=start, seed=seed,
+                watch=watch, progress=progress,
                 validation=None if held_out is None else transformed(held_out, transform),
                 fraction=fraction if leaves_out else None, **settings,
             )  # fmt: skip
         beta = self._chosen_beta(learned, parts)
         self.__dict__.update(state(Start(learned.energy, learned.params), beta))
-        self._store(learned, rows)
+        self._store(learned)
         if calibrating is not None:
             self._conformal: Conformal | None = conformal_of(
                 self._law(calibrating.X), calibrating.y
@@ -530,17 +530,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return None
         return chosen_transform(self.y_transform, rows, seed)
 
-    def _store(self, learned: LearnedDensity, rows: Answers) -> None:
+    def _store(self, learned: LearnedDensity) -> None:
         """The attributes that say how learning went."""
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
         for name in ("validation_loss_curve_", "auto_report_"):
             self.__dict__.pop(name, None)
         if learned.report is not None:
-            # The report is of t(y); its likelihoods are to be those of y.
-            lacking = log_slopes(rows.y, self.y_transform_).sum(axis=1)
-            nll = learned.report.held_out_nll - np.average(lacking, weights=rows.weight)
-            self.auto_report_ = learned.report._replace(held_out_nll=nll)
+            self.auto_report_ = learned.report
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 

@@ -212,7 +212,7 @@ def test_a_memory_that_stores_its_judges_is_caught(monkeypatch):
         base = None
 
         def learnt(self, rows, folds, location, floor, rng):
-            other = self._stored(rows, location, floor, 0)
+            other = self._stored(rows, location, floor, self._forests(*rows.y.shape), 0)
             judged = folds.judged
             there = None if location is None else location.take(judged)
             return other, other.elements(rows.X[judged], there)

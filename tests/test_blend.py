@@ -284,7 +284,7 @@ FITTED = {
 def test_the_widest_background_reaches_the_furthest_answer():
     answers = np.array([[0.5], [-40.0], [3.0]])
     backgrounds = Backgrounds.around(answers, 0.0)
-    assert backgrounds.widths.tolist() == [0.1, 0.3, 1.0, 3.0, 40.0]
+    assert backgrounds.widths.tolist() == [1.0, 3.0, 40.0]
     density = backgrounds.elements(3)[-1].log_prob(answers) + np.log(backgrounds.least_prior[-1])
     assert density.min() == pytest.approx(backgrounds.least_log_density)
 

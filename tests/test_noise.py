@@ -7,8 +7,10 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm._densities import by_counting
 from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.energies.backgrounds import SHARE_OF_VARIANCE, WIDTHS, Backgrounds
+from sklearn_ebm.energies.folds import UnitRows
 from sklearn_ebm.exceptions import FewAnswersWarning
 
 RNG = np.random.RandomState(0)
@@ -46,16 +48,25 @@ def test_the_deviation_is_that_of_the_errors(name, noise):
 
 
 def test_backgrounds_add_their_share_of_the_variance_and_no_more():
-    """Of a Gaussian the entropy power is the variance."""
+    """Of a Gaussian of known height; each is a deviation of the answers away."""
     answers = np.linspace(-2, 2, 50)[:, None]
     for deviation in (1e-4, 0.01, 0.5):
-        nll = np.log(deviation * np.sqrt(2 * np.pi * np.e))
-        least = Backgrounds.around(answers, nll).least_prior
-        added = least @ np.square(WIDTHS)
+        least = Backgrounds.around(answers, -np.log(deviation * np.sqrt(2 * np.pi))).least_prior
+        added = least @ (1 + np.square(WIDTHS))
         assert added <= SHARE_OF_VARIANCE * deviation**2 * (1 + 1e-9)
         assert (least > 0).all()
-    few_reach = Backgrounds.around(answers, np.inf).least_prior
-    assert few_reach == pytest.approx(np.full(5, 0.3 / 50 / (1 + 5 * 0.3 / 50)))
+    unsure = Backgrounds.around(answers, -np.inf).least_prior
+    assert unsure == pytest.approx(np.full(3, 0.3 / 50 / (1 + 3 * 0.3 / 50)))
+
+
+def test_backgrounds_go_by_the_quiet_rows():
+    """A fifth of the rows has noise of 0.01, the others of 1: heights are 1/(s √2π)."""
+    scale = np.where(np.arange(100) < 20, 0.01, 1.0)
+    log_density = -np.log(scale * np.sqrt(2 * np.pi))[:, None]
+    judging = UnitRows(np.zeros((100, 1)), np.zeros((100, 1)), np.ones(100))
+    found = by_counting._backgrounds(judging.y, log_density, judging)
+    least = Backgrounds.around(judging.y, -np.log(0.01 * np.sqrt(2 * np.pi))).least_prior
+    np.testing.assert_allclose(found.least_prior, least, rtol=0.1)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm._densities.transforms import CORE
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 
 RNG = np.random.RandomState(0)
@@ -59,6 +60,26 @@ def test_small_answers_among_large_ones(name, sign):
     )
 
 
+@pytest.mark.parametrize(("name", "most"), [("memory", 0.6), ("experts", 10.0)])
+def test_moments_and_modes_of_small_and_large_answers(name, most):
+    """y = exp(x log 10⁵ + 0.1 ε) for x in [0, 1]: the deviation is a tenth of y, everywhere."""
+    rows = RNG.uniform(0, 1, size=(300, 1))
+    y = np.exp(np.log(1e5) * rows[:, 0] + 0.1 * RNG.normal(size=300))
+    reg = fit(ENERGIES[name], y, rows)
+    places = np.array([[0.1], [0.5], [0.9]])
+    size = 1e5 ** places[:, 0]
+    law = reg.predict_distribution(places)
+    for said in (reg.predict(places), law.mean(), law.median()):
+        np.testing.assert_allclose(said, size, rtol=0.4)
+    assert (law.std() < most * size).all()
+
+
+def test_answers_of_both_signs_are_not_sizes():
+    y = np.where(X[:, 0] < 0, 1e-3, 1.0) * NOISE
+    transform = fit(ENERGIES["memory"], y).y_transform_
+    assert transform.core == CORE and transform.scale < 0.1
+
+
 def test_ordinary_answers_stay_as_they_are():
     y = X[:, 0] + NOISE
     reg, plain = (fit(ENERGIES["memory"], y, y_transform=asked) for asked in ("auto", None))
@@ -74,8 +95,11 @@ def test_everything_speaks_of_y_itself(energy):
     rows = NEW[:3]
     law = reg.predict_distribution(rows)
     answers = law.ppf(np.array([0.1, 0.5, 0.9]))
-    # exp(−F) is the density up to a constant of the row, which is that of the units.
+    # exp(−F) is the density of t(y), up to a constant, which is that of the units.
     lacking = reg.log_prob(rows, answers) + reg.energies(rows, answers)
+    lacking -= reg.y_transform_.log_slope(answers)
+    modes = reg.predict(rows)[:, None]
+    assert (reg.energies(rows, modes) <= reg.energies(rows, answers).min(axis=1)[:, None]).all()
     np.testing.assert_allclose(lacking, np.broadcast_to(lacking[:1, :1], (3, 3)), atol=1e-6)
     step = 1e-5 * answers
     slope = (law.cdf(answers + step) - law.cdf(answers - step)) / (2 * step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp
 
 from sklearn_ebm._densities.by_gradients import LearnedDensity
 from sklearn_ebm._densities.gradient_member import GradientMember, LearnGradients
@@ -21,6 +22,9 @@ from sklearn_ebm.energies.folds import Progress, UnitRows, folds_of
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.units import units_of
+
+# The share of the rows that judge which a bank is less sure of than it is where it is sure.
+SURE = 0.9
 
 # Parts of rows that are not folds; each is judged by the prior of all others.
 GROUPS = 5
@@ -150,11 +154,12 @@ def count_bank(
 
 def _backgrounds(answers: Array, log_density: Array, judging: UnitRows) -> Backgrounds:
     """Return backgrounds behind a bank, given the log densities (m, B) of rows that judge it."""
-    reach = Backgrounds.around(answers, np.inf)
+    reach = Backgrounds.around(answers, -np.inf)
     behind = bank_of(reach.elements(len(judging.y)), judging.y)
     every = np.hstack([log_density, behind])
-    _, curve = most_likely_prior(every, judging.weight, np.zeros(every.shape[1]))
-    return Backgrounds.around(answers, float(curve[-1]))
+    log_prior, _ = most_likely_prior(every, judging.weight, np.zeros(every.shape[1]))
+    said = logsumexp(every + log_prior, axis=1)
+    return Backgrounds.around(answers, float(np.quantile(said, SURE)))
 
 
 def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str, BankEnergy]]:

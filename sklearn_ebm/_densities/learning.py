@@ -12,8 +12,10 @@ from sklearn_ebm._densities.auto import TimeBudget, chosen_candidate, suitable_m
 from sklearn_ebm._densities.by_counting import count_bank
 from sklearn_ebm._densities.by_gradients import LearnedDensity, Parts, learn_density
 from sklearn_ebm._densities.members import Answers, Division, member_rows
+from sklearn_ebm._densities.transforms import mean_log_slope
 from sklearn_ebm._learning import Start
 from sklearn_ebm._watch import Watch
+from sklearn_ebm.distributions import SignedLog
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.folds import Progress, has_levels, together
@@ -24,6 +26,7 @@ def learn_energy(
     parts: Parts,
     rows: Answers,
     *,
+    transform: SignedLog | None,
     C: float,
     tol: float,
     max_iter: int | None,
@@ -41,7 +44,9 @@ def learn_energy(
     ----------
     parts : Parts
     rows : Answers
-        Of positive weight.
+        Of positive weight, with transformed answers.
+    transform : SignedLog or None
+        How they were transformed: reports are of the answers themselves.
     C, tol, max_iter, start, validation
         What `learn_density` takes.
     seed : int
@@ -90,4 +95,7 @@ def learn_energy(
     places, report = chosen_candidate(
         counted.energy, counted.judgement, counted.groups, budget.skipped
     )
+    assert counted.energy.units is not None
+    lacking = mean_log_slope(counted.judging, counted.energy.units, transform)
+    report = report._replace(held_out_nll=report.held_out_nll - lacking)
     return replace(counted.concluded(places), report=report)

@@ -51,7 +51,7 @@ class Densities:
     energy_: ConditionalEnergy
     params_: Params
     beta_: float
-    y_transform_: SignedLog | None
+    y_transform_: SignedLog | None = None
     n_outputs_: int
     y_grid_: Array
     inference: str
@@ -131,7 +131,8 @@ class Densities:
         Returns
         -------
         ndarray of shape (n, z) or (n, m, z)
-            In nats at β = 1, of answers in units of their deviation in `fit`.
+            In nats at β = 1, of answers in units of their deviation in `fit`; of transformed
+            answers where there is a `y_transform_`.
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -167,8 +168,6 @@ class Densities:
             units = self._in_units(answers[part])
             with np.errstate(over="ignore"):
                 latent = self.energy_.known(self.params_, rows[part]).energies(units)
-            if self.y_transform_ is not None:  # exp(−βF) is the density of y, not of t(y)
-                latent = latent - self.y_transform_.log_slope(answers[part]) / self.beta_
             yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:

@@ -11,17 +11,19 @@ from sklearn_ebm._densities.members import Answers
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm.distributions import SignedLog
-from sklearn_ebm.energies.folds import SILENT
+from sklearn_ebm.energies.folds import SILENT, UnitRows
 from sklearn_ebm.energies.memory import Memory
+from sklearn_ebm.energies.units import Units
 
 TRANSFORMS = ("auto", "log")
 
 # Answers further from the median than this, in typical distances from it, are drawn in.
 CORE = 20.0
 
-# Sizes of answers whose quantiles at 10 % and 90 % are this far apart may be better learnt as
-# logarithms; whether they are, is told by so many rows and trees, and by so many nats at least.
-DECADES, MOST_JUDGES, TREES, BETTER = 30.0, 1_000, 10, 0.02
+# Sizes of answers, but for one in a hundred of one sign, whose quantiles at 10 % and 90 % are this
+# far apart may be better learnt as logarithms; whether they are, is told by so many rows and trees,
+# and by so many nats at least.
+DECADES, ONE_SIGN, MOST_JUDGES, TREES, BETTER = 30.0, 0.98, 1_000, 10, 0.02
 
 # The logarithm goes down to the size that this share of the answers is below, and no further than
 # this part of the typical size.
@@ -106,8 +108,9 @@ def of_sizes(y: Array, weight: Array) -> SignedLog:
 
 
 def _spans_decades(y: Array, weight: Array) -> bool:
-    size, weight = np.abs(y[y != 0]), weight[y != 0]
-    if not len(size):
+    """Whether sizes do, of answers that nearly all have one sign."""
+    size, weight, sign = np.abs(y[y != 0]), weight[y != 0], np.sign(y[y != 0])
+    if not len(size) or abs(np.average(sign, weights=weight)) < ONE_SIGN:
         return False
     small, large = (_quantile(size, weight, share) for share in (0.1, 0.9))
     return large > DECADES * small
@@ -131,11 +134,6 @@ def transformed(rows: Answers, transform: SignedLog | None) -> Answers:
     return rows if transform is None else rows._replace(y=transform(rows.y))
 
 
-def log_slopes(y: Array, transform: SignedLog | None) -> Array:
-    """log t'(y): what a log-density of t(y) lacks of that of y."""
-    return np.zeros_like(y) if transform is None else transform.log_slope(y)
-
-
 def _held_out_nll(rows: Answers, transform: SignedLog | None, seed: int) -> float:
     """Mean −log p(y | x) of rows that a small memory of the others has not seen, in nats."""
     counted = count_bank(
@@ -144,4 +142,12 @@ def _held_out_nll(rows: Answers, transform: SignedLog | None, seed: int) -> floa
     )  # fmt: skip
     assert counted.energy.units is not None
     nll = float(counted.judgement.prior()[1][-1]) + counted.energy.units.log_unit
-    return nll - float(np.average(log_slopes(rows.y[:, 0], transform), weights=rows.weight))
+    return nll - mean_log_slope(counted.judging, counted.energy.units, transform)
+
+
+def mean_log_slope(judging: UnitRows, units: Units, transform: SignedLog | None) -> float:
+    """Mean log t'(y) of rows that judge: what a log-density of t(y) lacks of that of y."""
+    if transform is None:
+        return 0.0
+    y = transform.inverse(judging.y[:, 0] * units.answer_unit + units.answer_origin)
+    return float(np.average(transform.log_slope(y), weights=judging.weight))

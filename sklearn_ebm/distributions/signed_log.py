@@ -82,14 +82,6 @@ class SignedLog(NamedTuple):
         result: Array = -np.log1p(self._outside(self._standardised(y))) - np.log(self.scale)
         return result
 
-    def bend(self, y: Array) -> Array:
-        """d log t'(y)/dy."""
-        z, beyond = self._standardised(y), self._outside(self._standardised(y))
-        first, last = self._ends
-        bends = (beyond > 0) & (z > first) & (z < last)
-        result: Array = np.where(bends, -np.sign(z) / (1 + beyond), 0.0) / self.scale
-        return result
-
     def grid(self) -> Array:
         """Sorted values of t, all places among them where the slope of log t' jumps.
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_ebm._params import Array, Index
+from sklearn_ebm.distributions.base import Modes
 from sklearn_ebm.distributions.profile import by_need
 from sklearn_ebm.distributions.quadrature import cell_quadrature
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.signed_log import SignedLog
 
+#: Moments are those between the quantiles at this probability and one minus it.
+TRIMMED = 5e-4
+
 
 class TransformedDistribution(ScalarDistribution):
     r"""p(y) = p_t(t(y)) t'(y), with the density p_t of the transformed answer.
 
-    Quantiles are those of the transformed answer, taken back; integrals are over t.
+    Quantiles are those of the transformed answer, taken back. So are modes and regions: they are
+    where the energy of t(y) is low, and do not depend on the slope of t. Mean and variance leave
+    out 0.05 % of the probability at each end, where the transform alone says how far answers lie.
 
     Parameters
     ----------
@@ -32,10 +39,10 @@ class TransformedDistribution(ScalarDistribution):
     >>> from sklearn_ebm.distributions import GaussianMixture, SignedLog, TransformedDistribution
     >>> inner = GaussianMixture([[1.0]], [[5.0]], [[0.5]])
     >>> density = TransformedDistribution(inner, SignedLog(0.0, 1.0, 0.0, 0.0, 1e6))
-    >>> density.median().round(2)
-    array([147.41])
-    >>> density.mean().round(1)  # e^(5 + 0.5²/2) − 1
-    array([167.2])
+    >>> density.median().round(2), density.mode().round(2)
+    (array([147.41]), array([147.41]))
+    >>> density.mean().round(0)  # nearly e^(5 + 0.5²/2) − 1 = 167.2
+    array([167.])
     """
 
     _fields: ClassVar[tuple[str, ...]] = ("inner",)
@@ -53,26 +60,15 @@ class TransformedDistribution(ScalarDistribution):
 
     def _with_grid(self, points: Array) -> Array:
         """Points (n, g) of t, with those between which the slope of t changes little."""
-        grid = self.transform.grid()
-        return np.sort(
-            np.concatenate([points, np.broadcast_to(grid, (len(points), len(grid)))], axis=1),
-            axis=1,
-        )
+        grid = np.broadcast_to(self.transform.grid(), (len(points), len(self.transform.grid())))
+        return np.sort(np.concatenate([points, grid], axis=1), axis=1)
 
     def _knots(self) -> Array:
         return self.transform.inverse(self._with_grid(self.inner._knots()))
 
-    def _cell_ends(self, finest: float = 2.0) -> Array:
-        return self.transform.inverse(self._with_grid(self.inner._cell_ends(finest)))
-
     def _logpdf(self, y: Array) -> Array:
         result: Array = self.inner._logpdf(self.transform(y)) + self.transform.log_slope(y)
         return result
-
-    def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
-        height, slope = self.inner._logpdf_and_slope(self.transform(y))
-        log_slope = self.transform.log_slope(y)
-        return height + log_slope, slope * np.exp(log_slope) + self.transform.bend(y)
 
     def _cdf(self, y: Array) -> Array:
         return self.inner._cdf(self.transform(y))
@@ -80,20 +76,74 @@ class TransformedDistribution(ScalarDistribution):
     def _ppf(self, q: Array) -> Array:
         return self.transform.inverse(self.inner._ppf(q))
 
-    def _masses(self) -> tuple[Array, Array]:
-        """Answers (n, j) and the probability that each stands for."""
-        points, weights = cell_quadrature(self._with_grid(self.inner._knots()))
+    def mode(self) -> Array:
+        """The answer at which t(y) is likeliest, of shape (n,)."""
+        return self.transform.inverse(self.inner.mode())
+
+    def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
+        """Answers at which t(y) is likely, with the probability between the minima around each.
+
+        Parameters
+        ----------
+        min_probability, min_depth : float
+            As of other densities, for that of t(y).
+
+        Returns
+        -------
+        Modes
+        """
+        inner = self.inner.modes(min_probability, min_depth)
+        return inner._replace(answers=self.transform.inverse(inner.answers))
+
+    def region(self, level: float) -> Array:
+        """{y: p_t(t(y)) ≥ τ} with probability `level`: the shortest set of t(y) that has it.
+
+        Parameters
+        ----------
+        level : float
+            Its probability.
+
+        Returns
+        -------
+        ndarray of shape (n, r, 2)
+            The intervals of each row from left to right, padded with NaN.
+        """
+        return self.transform.inverse(self.inner.region(level))
+
+    def region_threshold(self, level: float) -> Array:
+        """log τ of the region {y: p_t(t(y)) ≥ τ} with probability `level`, of shape (n,)."""
+        return self.inner.region_threshold(level)
+
+    def density_rank(self, y: npt.ArrayLike) -> Array:
+        """P(p_t(t(Y)) > p_t(t(y))): y lies in ``region(level)`` where it is at most `level`.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        return self.inner.density_rank(self.transform(np.asarray(y, dtype=np.float64)))
+
+    def _masses(self, knots: Array) -> tuple[Array, Array]:
+        """Answers (n, j) between knots of t, and the probability that each stands for."""
+        points, weights = cell_quadrature(knots)
         mass = weights * np.exp(by_need(self.inner, type(self.inner)._logpdf, points))
         return self.transform.inverse(points), mass
 
     def _moments(self) -> tuple[Array, Array]:
-        answers, mass = self._masses()
+        ends = self.inner._ppf(np.broadcast_to([TRIMMED, 1 - TRIMMED], (self.n_rows, 2)))
+        knots = np.clip(self._with_grid(self.inner._knots()), ends[:, :1], ends[:, 1:])
+        answers, mass = self._masses(np.concatenate([ends[:, :1], knots, ends[:, 1:]], axis=1))
+        mass /= mass.sum(axis=1, keepdims=True)
         centre = answers[:, [answers.shape[1] // 2]]
         mean = centre[:, 0] + (mass * (answers - centre)).sum(axis=1)
         return mean, (mass * (answers - mean[:, None]) ** 2).sum(axis=1)
 
     def _entropy_of_block(self) -> Array:
-        answers, mass = self._masses()
+        answers, mass = self._masses(self._with_grid(self.inner._knots()))
         return self.inner.entropy() - (mass * self.transform.log_slope(answers)).sum(axis=1)
 
     def _crps_of_block(self, y: Array) -> Array:

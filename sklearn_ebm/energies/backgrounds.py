@@ -10,10 +10,10 @@ from sklearn_ebm._params import Array
 from sklearn_ebm.energies.laws import LOG_SQRT_2PI, Parabolas
 
 # Widths in deviations of the answers; the last one reaches the furthest answer too.
-WIDTHS = (0.1, 0.3, 1.0, 3.0, 10.0)
+WIDTHS = (1.0, 3.0, 10.0)
 
 # The prior of each is never less than this many rows' part of all rows that are learnt from, as
-# long as all together add no more than this share to the variance of the noise.
+# long as all together add about this share to the variance of the noise, and no more.
 ROWS_FOR_EACH, SHARE_OF_VARIANCE = 0.3, 0.2
 
 
@@ -47,50 +47,45 @@ class Backgrounds(NamedTuple):
     least_prior: Array
 
     @classmethod
-    def around(cls, answers: Array, nll: float) -> Backgrounds:
+    def around(cls, answers: Array, height: float) -> Backgrounds:
         r"""Return those that reach all answers, with priors that leave moments to the noise.
 
-        A background of width c that speaks with probability ρ adds ρ c² to the variance. The
-        variance of the noise is at least its entropy power,
+        A background of width c that speaks with probability ρ adds about ρ (1 + c²) to the
+        variance: it is as far away as answers are from each other, and c wide. A Gaussian of
+        deviation s is 1/(s √2π) high. So where the bank is as high as exp(`height`), the noise is
+        estimated by
 
         .. code-block:: none
 
-            N = exp(2 h/q)/(2πe)
+            log s = −height − q log √2π
 
-        with h the mean negative log-likelihood of rows that were not learnt from. So the least
-        prior of each of B backgrounds falls with the square of its width:
-        min(0.3/n, 0.2 N/(B c²)).
+        which for several answers puts all sharpness down to one of them. The least prior of each of
+        B backgrounds is min(0.3/n, 0.2 s²/(B (1 + c²))).
 
         Parameters
         ----------
         answers : ndarray of shape (n, q)
             In units.
-        nll : float
-            h, in nats, of answers in units, without backgrounds.
-
-        References
-        ----------
-        Shannon, "A mathematical theory of communication", Bell System Technical Journal 27 (1948)
-        623-656. :doi:`10.1002/j.1538-7305.1948.tb00917.x`
+        height : float
+            log p(y | x) that the bank reaches where it is sure, in units.
 
         Examples
         --------
-        A Gaussian of deviation 0.01 has the entropy log(0.01 √(2πe)), and N = 10⁻⁴. Of five
-        backgrounds each adds at most 0.2/5 of that, which the narrowest of 0.1 does with a prior
-        of 0.04 · 10⁻⁴/0.1² = 4 · 10⁻⁴:
+        A Gaussian of deviation 0.01 has the height −log(0.01 √(2π)). Of three backgrounds each adds
+        0.2/3 of 10⁻⁴, which that of width 3 does with a prior of 0.0667 · 10⁻⁴/10:
 
         >>> answers = np.linspace(-1, 1, 100)[:, None]
-        >>> nll = np.log(0.01 * np.sqrt(2 * np.pi * np.e))
-        >>> backgrounds = Backgrounds.around(answers, nll)
-        >>> backgrounds.least_prior[0].round(6), backgrounds.widths[-1]
-        (np.float64(0.0004), np.float64(10.0))
+        >>> backgrounds = Backgrounds.around(answers, -np.log(0.01 * np.sqrt(2 * np.pi)))
+        >>> float(backgrounds.least_prior[1].round(9)), float(backgrounds.widths[-1])
+        (6.67e-07, 10.0)
         """
+        q = answers.shape[1]
         furthest = max(WIDTHS[-1], float(np.abs(answers).max()))
         widths = np.array([*WIDTHS[:-1], furthest])
-        power = np.exp(2 * nll / answers.shape[1]) / (2 * np.pi * np.e)
-        within = SHARE_OF_VARIANCE * power / (len(widths) * widths**2)
+        variance = np.exp(-2 * (height + q * LOG_SQRT_2PI))
+        within = SHARE_OF_VARIANCE * variance / (len(widths) * (1 + widths**2))
         least = np.minimum(ROWS_FOR_EACH / len(answers), within)
-        return cls(widths, answers.shape[1], least / (1 + least.sum()))
+        return cls(widths, q, least / (1 + least.sum()))
 
     @property
     def least_log_density(self) -> float:
