@@ -278,7 +278,7 @@ def test_sparse_coefficients_change_nothing(n_classes, loss, dtype):
 def test_a_tiny_write_is_no_new_start(loss):
     """A new start would take the long first steps, or forget the mean of all parts."""
     clf = stream(EBMClassifier(loss=loss), 5, 2)
-    clf.coef_ += 1e-9
+    clf.coef_ = clf.coef_ + 1e-9
     before = clf.coef_.copy()
     clf.partial_fit(IRIS[::10], SPECIES[::10])
     assert 0 < np.abs(clf.coef_ - before).max() < 0.03 * np.abs(before).max()
