@@ -108,7 +108,8 @@ class Answers:
     def decision_function(self, X: Any) -> Array:
         """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
 
-        Where an energy is infinite, because the class had no rows, it is the largest float.
+        Where an energy is infinite, because the class had no rows, the decision is clipped to the
+        largest float: the lowest value there is for such a class.
 
         Parameters
         ----------

@@ -291,6 +291,12 @@ def _weights_by_label(class_weight: Mapping[Any, Any], classes: Array) -> Weight
     array([1., 5.])
     """
     named = {_as_label(key, classes): (key, value) for key, value in class_weight.items()}
+    for key in class_weight:
+        other = named[_as_label(key, classes)][0]
+        if other is not key:
+            raise ValueError(
+                f"class_weight names one class twice, as {key!r} and as {other!r}; leave one out."
+            )
     labels = classes.tolist()
     found = [named.get(label) for label in labels]
     others = [key for label, (key, _) in named.items() if label not in labels]

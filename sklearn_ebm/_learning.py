@@ -305,11 +305,12 @@ def learn_part(
     tol: float,
     rng: np.random.RandomState,
     stream: Stream | None,
+    among: npt.NDArray[np.bool_],
 ) -> Stream:
-    """One pass over some rows of a stream, from where the parts before it ended.
+    """One pass over some rows of a stream, from where the parts before it, or a fit, ended.
 
     Steps follow the gradient of the mean over rows of w ℓ plus ‖W‖²/(2C) shared out over the weight
-    of all rows so far.
+    of all rows so far. The loss looks at the answers `among` those that rows had so far, (k,).
     """
     if stream is None:
         energy = energy.prepared(X, y, weight, n_answers, rng)
@@ -318,6 +319,8 @@ def learn_part(
     energy, params, memory, unit, seen, parts = stream
     energy = energy.resumed()
     total = seen + float(weight.sum())
+    if among.sum() == 1:  # there is nothing to be told apart
+        return Stream(energy, _in_dtype(params, X.dtype), memory, unit, total, parts + 1)
     # A solver divides the penalty by the number of rows in this part.
     penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) * len(weight) / total
     represent, inner = energy.factored() or (None, energy)
@@ -326,11 +329,12 @@ def learn_part(
     else:
         solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
     rows = _represented(X, represent)
-    objective = Objective(inner, loss, rows, y, weight / unit, n_answers, penalty)
+    objective = Objective(inner, Among.of(loss, among), rows, y, weight / unit, n_answers, penalty)
+    w = objective.layout.pack(params)
+    if memory is None and not parts:  # a new start, or the rows of a fit
+        memory = solver.remembered(w, round(seen / unit))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-        result = solver.minimize(
-            objective, objective.layout.pack(params), tol=tol, max_iter=1, rng=rng, memory=memory
-        )
+        result = solver.minimize(objective, w, tol=tol, max_iter=1, rng=rng, memory=memory)
     if not (np.isfinite(result.w).all() and np.isfinite(result.value)):
         raise ValueError(_not_finite(loss, X))
     params = _in_dtype(objective.layout.unpack(result.w), X.dtype)

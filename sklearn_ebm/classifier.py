@@ -39,7 +39,7 @@ from sklearn_ebm._learning import (
     learn_part,
     seen_answers,
 )
-from sklearn_ebm._params import Array
+from sklearn_ebm._params import Array, Params
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._repeated import groups_of_equal_rows
 from sklearn_ebm._stream import stream_classes, stream_rows
@@ -502,14 +502,14 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 "on a sample first."
             )
         seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
-        stream = learn_part(
-            energy, loss, None if isinstance(self.solver, str) else solver, *rows,
-            n_answers=len(known), stream=before,
-            rng=np.random.RandomState((seed + parts) % 2**31), **settings,
-        )  # fmt: skip
         seen = seen_answers(rows.answer, len(known))
         if not first:
             seen |= True if self._seen is None else self._seen
+        stream = learn_part(
+            energy, loss, None if isinstance(self.solver, str) else solver, *rows,
+            n_answers=len(known), stream=before, among=seen,
+            rng=np.random.RandomState((seed + parts) % 2**31), **settings,
+        )  # fmt: skip
         moulding = seed if before is None else self._moulding_seed
         state = self._state(loss, stream, known, seen, float(self.beta), repr(energy), moulding)
         self.__dict__.update(state)
@@ -538,12 +538,22 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 f"partial_fit goes on with energy {self._asked_energy}, but energy={energy!r} is "
                 "set now; set it back, or start with a new estimator."
             )
-        params = self._params
-        # What a solver remembers may hold parameters of its own: it is of no use to written ones.
-        memory = self._solver_memory if params is self.params_ else None
         return Stream(
-            self.energy_, params, memory, self._weight_unit, self._weight_seen, self._parts_seen
-        )
+            self.energy_, self._learnt, self._solver_memory, self._weight_unit, self._weight_seen,
+            self._parts_seen,
+        )  # fmt: skip
+
+    @property
+    def _learnt(self) -> Params:
+        """Parameters to go on from, with what users wrote; refused where some cannot be learnt."""
+        params = self._params
+        fixed = params.keys() - self.params_.keys()
+        if fixed:
+            raise ValueError(
+                f"{fixed.pop()}_ was written, but energy {self._asked_energy} has none that is "
+                "learnt, so learning cannot go on from it; set it to zero, or start anew."
+            )
+        return params
 
     def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and the rows leave it so."""
@@ -556,7 +566,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 "use warm_start=False for a new start."
             )
         refuse_another_shape(same_width and repr(energy) == self._asked_energy)
-        before = Start(self.energy_, self._params, self._moulding_seed)
+        before = Start(self.energy_, self._learnt, self._moulding_seed)
         return continued(before, energy, *rows, len(classes))
 
     def _state(

@@ -110,6 +110,17 @@ def test_a_quantity_may_have_leading_zeros(table_of):
         table_of("regression", x=X, y=["NA", "low", "high"])
 
 
+def test_text_in_memory_is_a_quantity_by_the_rules_of_files():
+    """What stands for nothing is a missing label; numbers of Python's syntax are no numbers."""
+    frame = pandas.DataFrame({"x": np.arange(24) ** 2, "y": ["1.5", "nan", "2", "NA"] * 6})
+    table = make_table(frame.astype({"y": object}), "y", task="regression")
+    assert table.labels.tolist() == [1.5, 2.0] * 6
+    assert table.notes[0] == "12 rows without a label were left out."
+    frame["y"] = ["1_0", "1", "2", "3"] * 6
+    with pytest.raises(DataError, match='it holds "1_0", which is no number'):
+        make_table(frame, "y", task="regression")
+
+
 @pytest.mark.parametrize("labels", [[1, "1", "a"], [True, "True", "b"]])
 def test_labels_in_memory_that_are_written_alike_are_refused(labels):
     frame = pandas.DataFrame({"x": np.arange(24) ** 2, "y": labels * 8})

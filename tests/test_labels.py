@@ -170,6 +170,7 @@ def test_balanced_weights_keep_labels_apart_too():
         ({"1": True}, r"class_weight\['1'\]=True must be"),
         ({"1": -1.0}, r"class_weight\['1'\]=-1.0 must be"),
         ({"1": np.inf}, r"class_weight\['1'\]=inf must be"),
+        ({"1": 2.0, 1: 5.0}, "class_weight names one class twice, as '1' and as 1; leave one out"),
         ([1, 2], r"class_weight=\[1, 2\] must be a dict, 'balanced' or None"),
         (2.0, "class_weight=2.0 must be a dict"),
         ("balance", "class_weight='balance' must be a dict, 'balanced'"),

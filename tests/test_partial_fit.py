@@ -1,12 +1,16 @@
 """Passes over parts of a stream."""
 
+import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import load_digits, load_iris, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import EBMClassifier
@@ -22,9 +26,14 @@ def parts(size=100):
     return [(X[i : i + size], Y[i : i + size]) for i in range(0, len(X), size)]
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("loss", ["nll", "hinge", "square_square"])
-@pytest.mark.parametrize("energy", ENERGIES)
+@pytest.mark.parametrize(
+    ("energy", "loss", "dtype"),
+    [
+        ("linear", "nll", np.float64), ("linear", "square_square", np.float32),
+        ("kernel", "hinge", np.float32), ("mlp", "square_square", np.float64),
+        ("prototypes", "nll", np.float32),
+    ],
+)  # fmt: skip
 def test_parts_are_learnt_from(energy, loss, dtype):
     solver = Adam(learning_rate=0.02, batch_size=20)
     clf = EBMClassifier(energy=energy, loss=loss, solver=solver)
@@ -46,11 +55,10 @@ def test_sparse_parts_give_what_dense_ones_give():
     np.testing.assert_allclose(one.coef_, two.coef_, atol=1e-6)
 
 
-@pytest.mark.parametrize("energy", ["linear", "mlp"])
-@pytest.mark.parametrize("loss", ["nll", "perceptron"])
+@pytest.mark.parametrize(
+    ("energy", "loss"), [("linear", "nll"), ("linear", "perceptron"), ("mlp", "nll")]
+)
 def test_a_pickle_goes_on_where_the_original_does(energy, loss):
-    if (energy, loss) == ("mlp", "perceptron"):
-        pytest.skip("an online rule, for linear energies")
     clf = EBMClassifier(energy=energy, loss=loss).partial_fit(X[:300], Y[:300], classes=[0, 1, 2])
     other = pickle.loads(pickle.dumps(clf))
     for each in (clf, other):
@@ -61,7 +69,7 @@ def test_a_pickle_goes_on_where_the_original_does(energy, loss):
 
 def test_many_parts_of_a_perceptron_are_averaged():
     clf = EBMClassifier(loss="perceptron")
-    for _ in range(5):
+    for _ in range(3):
         for rows, y in parts():
             clf.partial_fit(rows, y, classes=[0, 1, 2])
     whole = EBMClassifier(loss="perceptron").fit(X, Y)
@@ -207,15 +215,15 @@ def stream(clf, size, passes, X=IRIS, y=SPECIES):
 
 # "energy" and "lvq2" need energies that are never negative.
 @pytest.mark.parametrize("loss", [name for name in LOSSES if not LOSSES[name].needs_nonnegative])
-def test_sixty_passes_get_far_with_every_loss(loss):
-    assert stream(EBMClassifier(loss=loss), 150, 60).score(IRIS, SPECIES) >= 0.92
+def test_some_passes_get_far_with_every_loss(loss):
+    assert stream(EBMClassifier(loss=loss), 150, 25).score(IRIS, SPECIES) >= 0.92
 
 
 @pytest.mark.parametrize(
     ("energy", "size", "passes"),
     [
-        ("linear", 1, 1), ("linear", 5, 4), ("linear", 50, 40), ("mlp", 5, 4), ("mlp", 50, 20),
-        ("kernel", 50, 20), ("prototypes", 50, 20),
+        ("linear", 1, 1), ("linear", 5, 2), ("linear", 50, 20), ("mlp", 5, 3), ("mlp", 50, 15),
+        ("kernel", 50, 12), ("prototypes", 50, 12),
     ],
 )  # fmt: skip
 def test_parts_of_any_size_get_somewhere(energy, size, passes):
@@ -234,7 +242,7 @@ def test_a_solver_by_name_takes_the_steps_that_suit_streams():
     assert np.abs(own).max() < 1e-4 < np.abs(named).max()
 
 
-@pytest.mark.parametrize("size", [100, 2000])
+@pytest.mark.parametrize("size", [250, 2000])
 def test_a_long_stream_comes_to_rest_at_the_law(size):
     """Rows that never return, of a logistic law: the coefficients are those of the law."""
     rng = np.random.default_rng(1)
@@ -248,6 +256,69 @@ def test_a_long_stream_comes_to_rest_at_the_law(size):
 def test_a_stream_goes_on_from_parameters_that_were_moved():
     """The steps go on from their own last point only while nobody has moved the parameters."""
     clf = stream(EBMClassifier(), 50, 1)
-    clf.params_ = {name: np.zeros_like(part) for name, part in clf.params_.items()}
+    clf.coef_[:], clf.intercept_[:] = 0, 0
     moved = clf.partial_fit(IRIS[:1], SPECIES[:1]).coef_
     assert np.abs(moved).max() <= 0.1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", ["nll", "perceptron"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_sparse_coefficients_change_nothing(n_classes, loss, dtype):
+    rows = IRIS[n_classes > SPECIES].astype(dtype)
+    y = SPECIES[n_classes > SPECIES]
+    one = stream(EBMClassifier(loss=loss), 20, 1, rows, y)
+    two = copy.deepcopy(one).sparsify()
+    for clf in (one, two):
+        clf.partial_fit(rows[::2], y[::2])
+    np.testing.assert_array_equal(one.energies(rows), two.energies(rows))
+
+
+@pytest.mark.parametrize("loss", ["nll", "perceptron"])
+def test_a_tiny_write_is_no_new_start(loss):
+    """A new start would take the long first steps, or forget the mean of all parts."""
+    clf = stream(EBMClassifier(loss=loss), 5, 2)
+    clf.coef_ = clf.coef_ + 1e-9
+    before = clf.coef_.copy()
+    clf.partial_fit(IRIS[::10], SPECIES[::10])
+    assert 0 < np.abs(clf.coef_ - before).max() < 0.03 * np.abs(before).max()
+
+
+DIGITS, NAMES = load_digits(return_X_y=True)
+DIGITS = StandardScaler().fit_transform(DIGITS)
+
+
+@pytest.mark.parametrize("energy", ENERGIES)
+def test_parts_after_a_fit_do_not_undo_it(energy):
+    """Small parts of the same law: the held-out log loss stays where the fit brought it."""
+    order = np.random.default_rng(0).permutation(len(NAMES))
+    rows, parts, held_out = order[:600], order[600:700].reshape(5, 20), order[700:1200]
+    max_iter = 60 if energy == "linear" else 15
+    clf = EBMClassifier(energy, "nll", tol=0.05, max_iter=max_iter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clf.fit(DIGITS[rows], NAMES[rows])
+    before = log_loss(NAMES[held_out], clf.predict_proba(DIGITS[held_out]))
+    for part in parts:
+        clf.partial_fit(DIGITS[part], NAMES[part])
+        after = log_loss(NAMES[held_out], clf.predict_proba(DIGITS[held_out]))
+        assert after < 1.03 * before
+
+
+def test_a_perceptron_after_a_fit_keeps_the_mean_of_its_rows():
+    clf = EBMClassifier(loss="perceptron").fit(IRIS, SPECIES)
+    before = clf.coef_.copy()
+    for first in range(3):
+        clf.partial_fit(IRIS[first::50], SPECIES[first::50])
+    assert np.abs(clf.coef_ - before).max() < 0.1 * np.abs(before).max()
+
+
+@pytest.mark.parametrize("loss", ["nll", "perceptron"])
+def test_classes_that_no_part_held_are_not_learnt(loss):
+    clf = EBMClassifier(loss=loss)
+    clf.partial_fit(X[Y == 0], Y[Y == 0], classes=[0, 1, 2])
+    assert not clf.coef_.any()
+    clf.partial_fit(X[Y < 2], Y[Y < 2])
+    assert clf.coef_[:2].any() and not clf.coef_[2].any()
+    clf.partial_fit(X, Y)
+    assert clf.coef_[2].any()

@@ -156,6 +156,27 @@ def test_stream_goes_on_from_what_was_written(loss, n_classes):
     assert np.abs(model.coef_ - far).mean() < np.abs(far).mean() / 2
 
 
+@pytest.mark.parametrize("learn", ["fit", "partial_fit"])
+def test_learning_refuses_an_intercept_that_it_would_drop(learn):
+    model = EBMClassifier(fit_intercept=False, warm_start=True).fit(X, Y)
+    model.intercept_[0] = 7.0
+    follows(model)
+    with pytest.raises(ValueError, match=r"^intercept_ was written, but energy .*; set it to zero"):
+        getattr(model, learn)(X, Y)
+    follows(model)
+    model.intercept_[0] = 0.0
+    getattr(model, learn)(X, Y)
+
+
+@pytest.mark.parametrize("method", ["predict", "partial_fit"])
+def test_a_deleted_attribute_is_missed_in_a_sentence(method):
+    model = EBMClassifier().fit(X, Y)
+    del model.coef_
+    with pytest.raises(AttributeError, match=r"^coef_ was deleted, .* shape \(3, 4\), or call fit"):
+        getattr(model, method)(*((X, Y) if method == "partial_fit" else (X,)))
+    model.fit(X, Y).predict(X)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("name", MODELS)
 def test_sparsify_and_densify(name, n_classes):

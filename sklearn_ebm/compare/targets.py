@@ -68,6 +68,10 @@ def read_target(column: RawColumn, task: str) -> Target:
         raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
     if task == "regression":
         present = _codes_of_a_quantity(present)
+        if present.dtype.kind == "f":
+            missing = missing.copy()
+            missing[~missing] = np.isnan(present)
+            present = present[~np.isnan(present)]
     is_number = present.dtype.kind in "iuf"
     if is_number and np.isinf(present.astype(np.float64)).any():
         raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
@@ -114,11 +118,17 @@ def _of_one_kind(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _codes_of_a_quantity(values: np.ndarray) -> np.ndarray:
-    """Return text that holds numbers, such as "007", as numbers; all else as it is."""
+    """Return text that holds numbers, such as "007", as numbers; all else as it is.
+
+    Beside numbers, words such as "NA" stand for nothing: NaN.
+    """
     if values.dtype.kind not in "OU":
         return values
+    words = ["nan" if word in MAYBE_EMPTY else word for word in values.astype(str).tolist()]
+    if any("_" in word for word in words):  # Python's way to write 10 as 1_0
+        return values
     try:
-        return values.astype(str).astype(np.float64)
+        return np.array(words).astype(np.float64)
     except ValueError:
         return values
 

@@ -279,6 +279,11 @@ def as_written(name: str, fitted: Mapping[str, Any], shown: Array) -> Array:
     >>> as_written("coef_", {"coef_": [[0, 1]]}, np.array([[0.5, 1.5]]))
     array([[0., 1.]])
     """
+    if name not in fitted:
+        raise AttributeError(
+            f"{name} was deleted, but it is what predicts; write an array of shape {shown.shape}, "
+            "or call fit again."
+        )
     found = dense(fitted[name])
     if found.shape != shown.shape:
         raise ValueError(

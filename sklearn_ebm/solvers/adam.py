@@ -11,7 +11,7 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 from sklearn_ebm._registry import unknown_name
 from sklearn_ebm._validation import as_number, positive_integer, positive_number
-from sklearn_ebm.solvers.adam_search import Search
+from sklearn_ebm.solvers.adam_search import Moments, Search
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
@@ -126,6 +126,11 @@ class Adam(Solver):
     def of_streams(self) -> Adam:
         """Return the same at a constant rate, unless it falls without knowing where it ends."""
         return clone(self).set_params(schedule="root" if self.schedule == "root" else "constant")
+
+    def remembered(self, start: Array, n_rows: int) -> Moments:
+        """No moments, but the rate and the mean of the schedule "root" after a step on each row."""
+        mean = start if self.schedule == "root" else start[:0]
+        return Moments(np.zeros_like(start), np.zeros_like(start), 0, mean, mean, n_rows)
 
     def minimize(
         self,

@@ -48,6 +48,8 @@ class Moments:
     mean, last : ndarray of shape (size,)
         Of a search that answers with a mean of its parameters: that, and where it goes on. Both are
         empty in other searches.
+    n_before : int
+        Steps that count for the rate and the mean, but left no gradients: those before the first.
     """
 
     first: Array
@@ -55,12 +57,18 @@ class Moments:
     n_steps: int
     mean: Array
     last: Array
+    n_before: int = 0
+
+    @property
+    def time(self) -> int:
+        """Number of all steps."""
+        return self.n_before + self.n_steps
 
     def astype(self, dtype: Any) -> Moments:
         """Return the same in arrays of its own."""
         arrays = (self.first, self.second, self.mean, self.last)
         first, second, mean, last = (array.astype(dtype) for array in arrays)
-        return Moments(first, second, self.n_steps, mean, last)
+        return Moments(first, second, self.n_steps, mean, last, self.n_before)
 
 
 class Search:
@@ -173,7 +181,7 @@ class Search:
         if solver.schedule == "cosine":
             rate *= cosine(self.steps / (self.max_iter * self.n_batches))
         elif solver.schedule == "root":
-            rate /= math.sqrt(1 + moments.n_steps / ROOT_STEPS)
+            rate /= math.sqrt(1 + moments.time / ROOT_STEPS)
         moments.n_steps += 1
         self.steps += 1
         sum_1 = (1 - solver.beta_1**moments.n_steps) / (1 - solver.beta_1)
@@ -188,7 +196,7 @@ class Search:
         for _ in self.objective.workers(move, self.shares):
             pass
         if self.averages:
-            share = (RECENCY + 1) / (moments.n_steps + RECENCY)
+            share = (RECENCY + 1) / (moments.time + RECENCY)
             moments.mean += share * (self.w - moments.mean)
 
     def _move(self, piece: slice, decay: float, rate: float, length: float, epsilon: float) -> None:

@@ -27,11 +27,12 @@ SEPARABLE = "every pass made mistakes, although there are weights that separate 
 
 
 class Steps(NamedTuple):
-    """The parameters after the last step, Σ (time of the step) · step, and the rows seen."""
+    """The parameters after the last step, Σ (time of the step) · step, rows seen, the answer."""
 
     w: Array
     lag: Array
     seen: float
+    answer: Array
 
 
 class Averaged(Solver):
@@ -73,6 +74,10 @@ class Averaged(Solver):
         """Return how many passes over these rows there are where the user names no number."""
         return min(max(VISITS // len(objective.y), FEWEST_PASSES), MOST_PASSES)
 
+    def remembered(self, start: Array, n_rows: float) -> Steps:
+        """`start` as the mean over so many rows, and as the parameters after the last."""
+        return Steps(start, np.zeros_like(start), n_rows, start)
+
     def minimize(
         self,
         objective: Objective,
@@ -87,9 +92,11 @@ class Averaged(Solver):
         """Pass over the rows from `start`; see `Solver`."""
         positive_integer("patience", self.patience, of="Averaged")
         n_rows = len(objective.y)
+        before = memory if isinstance(memory, Steps) else self.remembered(start, 0)
+        if not np.array_equal(before.answer, start):  # somebody moved the parameters in between
+            before = self.remembered(start, before.seen)
         # A search that goes on does so from the last w, not from the average that it returned.
-        w, lag, seen = memory if isinstance(memory, Steps) else Steps(start, 0 * start, 0.0)
-        w, lag = w.copy(), lag.copy()
+        w, lag, seen = before.w.copy(), before.lag.copy(), before.seen
         # The start does not compete: all zero, it has the lowest loss there is and says nothing.
         best, best_value, stale = start, np.inf, 0
         curve = [objective.value(start)]
@@ -126,7 +133,7 @@ class Averaged(Solver):
             best_value = curve[0]
         return Result(
             best, best_value, len(curve) - 1, converged, message, curve,
-            n_evaluations=len(curve), memory=Steps(w, lag, seen),
+            n_evaluations=len(curve), memory=Steps(w, lag, seen, best.astype(objective.dtype)),
         )  # fmt: skip
 
 

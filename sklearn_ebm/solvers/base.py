@@ -109,6 +109,13 @@ class Solver(Documented, BaseEstimator, ABC):
         """Return the solver for single passes over parts of the data: no schedule that ends."""
         return self
 
+    def remembered(self, start: Array, n_rows: int) -> object:
+        """Return a memory as if passes over so many rows had led to `start`; None for a new start.
+
+        For streams that go on from parameters that another solver found.
+        """
+        return None
+
     @abstractmethod
     def minimize(
         self,

@@ -73,7 +73,7 @@ class PreconditionedLBFGS(Solver):
         memory: object = None,
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
-        positive_integer("memory", self.memory, of="Preconditioned")
+        positive_integer("memory", self.memory, of="PreconditionedLBFGS")
         n_pairs = self.memory if objective.layout.size <= MANY_PARAMETERS else self.memory // 2
         search = memory if isinstance(memory, Search) else Search(max(n_pairs, 1), rng)
         search.begin(objective, start)
