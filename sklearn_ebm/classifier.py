@@ -428,9 +428,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             votes = np.isin(held_out.answer, rows.answer)
             if not votes.any():
                 return None
-            X, answer, weight = (part[votes] for part in held_out)
-            group = groups_of_equal_rows(X)
-            return fit_beta(learned.energies(X), answer, weight, before, group=group)
+            X = held_out.X[votes]
+            return fit_beta(
+                learned.energies(X), held_out.answer[votes], held_out.weight[votes], before,
+                group=groups_of_equal_rows(X),
+            )  # fmt: skip
         limit = {"max_iter": max(learned.n_iter, 1)} if learned.stopped else {}
 
         def held_out_energies(kept: Any, held_out: Any) -> Array:
