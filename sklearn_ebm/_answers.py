@@ -190,7 +190,7 @@ class Answers:
     def sparsify(self) -> Self:
         """Turn ``coef_`` into a sparse matrix, which takes less space where most of it is zero.
 
-        Answers stay as they are; a call of `predict` and the like makes it dense for a while.
+        Answers stay as they are; a call of `predict` and the like temporarily makes it dense.
 
         Returns
         -------

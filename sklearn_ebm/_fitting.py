@@ -303,7 +303,7 @@ def _weights_by_label(class_weight: Mapping[Any, Any], classes: Array) -> Weight
     if others and None in found:
         raise ValueError(
             f"The classes, {labels[:10]}, are not in class_weight, which names "
-            f"{others[0]!r} instead; a dict may leave classes out, and these count once."
+            f"{others[0]!r} instead; a dict may leave classes out, and these have weight 1."
         )
     return np.array([1.0 if each is None else _class_weight(*each) for each in found])
 

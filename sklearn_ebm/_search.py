@@ -32,6 +32,7 @@ from sklearn_ebm._fitting import (
 )
 from sklearn_ebm._learning import Learned, Rows, Start, Stream, learn
 from sklearn_ebm._params import Array
+from sklearn_ebm._repeated import groups_of_equal_rows
 from sklearn_ebm._temperature import fit_beta, learnt_at, warn_of_no_votes
 from sklearn_ebm._validation import row_weights
 from sklearn_ebm.classifier import EBMClassifier
@@ -219,12 +220,16 @@ def _learn(
 def choose_betas(grid: Grid, data: Data, folds: Folds, fits: Fits) -> list[float]:
     """Return the β of each point: its number, or for "auto" the most probable one, all folds.
 
-    Rows whose class the training part of their fold has not seen have no vote.
+    Rows whose class the training part of their fold has not seen have no vote, and neither have
+    those of which it has seen a copy.
     """
+    group = groups_of_equal_rows(data.X)
     weight = with_class_weight(data.class_weight, data.weight, data.y, data.classes, data.answer)
-    seen = [data.answer[kept[weight[kept] > 0]] for kept, _ in folds]
+    seen = [kept[weight[kept] > 0] for kept, _ in folds]
     votes = [
-        np.isin(data.answer[held_out], learnt) & (weight[held_out] > 0)
+        np.isin(data.answer[held_out], data.answer[learnt])
+        & ~np.isin(group[held_out], group[learnt])
+        & (weight[held_out] > 0)
         for learnt, (_, held_out) in zip(seen, folds, strict=True)
     ]
     order = np.concatenate(
@@ -237,7 +242,9 @@ def choose_betas(grid: Grid, data: Data, folds: Folds, fits: Fits) -> list[float
         if not len(order):
             return before
         energies = [fold[path][C].energies[vote] for fold, vote in zip(fits, votes, strict=True)]
-        return fit_beta(np.concatenate(energies), data.answer[order], weight[order], before)
+        return fit_beta(
+            np.concatenate(energies), data.answer[order], weight[order], before, group=group[order]
+        )
 
     for point in grid.points:
         at = (point.path, point.C)

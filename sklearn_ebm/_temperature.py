@@ -7,7 +7,8 @@ likelihood has no maximum, and β would run away. So β is the most probable one
 
     least over β of    Σᵢ wᵢ [β F(yᵢ) + log Σ exp(−β F)] + 2 log(1 + t²/3),    t = log(β/β₀)
 
-with wᵢ the shares of the rows' weights times the number of rows, and β₀ the β that learning used.
+with wᵢ the shares of the rows' weights times the number of distinct rows, and β₀ the β that
+learning used.
 The prior on t is Student's t with three degrees of freedom and scale 1: within a factor of e, β₀
 is believed about as by a normal law; far from it, what belief costs grows with the logarithm of t
 only, so that some ten rows move β by any power of ten where β₀ does not suit the energies.
@@ -130,10 +131,13 @@ def fit_beta(
     y: npt.NDArray[np.intp],
     weight: npt.NDArray[np.float64],
     before: float = 1.0,
+    *,
+    group: npt.NDArray[np.intp] | None = None,
 ) -> float:
     """Return the most probable β of energies that were held out.
 
     Energies are infinite for answers that were not learnt; rows of such an answer do not vote.
+    Copies of a row have one vote together.
 
     Parameters
     ----------
@@ -143,6 +147,8 @@ def fit_beta(
         Of any scale.
     before : float, default=1.0
         The β that learning used.
+    group : ndarray of int of shape (n,), default=None
+        Rows of one group and one answer are copies; None where there are none.
 
     Examples
     --------
@@ -152,13 +158,22 @@ def fit_beta(
     >>> beta = fit_beta(np.array([[0.0, 1.0]]), np.array([0]), np.ones(1))
     >>> round(beta, 2)
     1.24
+
+    Three copies of it say no more:
+
+    >>> energies, y = np.tile([[0.0, 1.0]], (3, 1)), np.zeros(3, dtype=int)
+    >>> round(fit_beta(energies, y, np.ones(3), group=np.zeros(3, dtype=int)), 2)
+    1.24
     """
     votes = (weight > 0) & np.isfinite(energies[np.arange(len(y)), y])
     if not votes.any():
         return before
+    n_votes = int(votes.sum())
+    if group is not None:
+        n_votes = len(np.unique(group[votes] * energies.shape[1] + y[votes]))
     energies, y = energies[votes].astype(np.float64), y[votes]
     share = weight[votes] / weight[votes].max()
-    share *= len(share) / share.sum()
+    share *= n_votes / share.sum()
     possible = np.isfinite(energies)
     variance = np.var(energies, axis=1, where=possible)
     spread = float(np.sqrt(np.average(variance, weights=share)))
@@ -175,8 +190,9 @@ def fit_beta(
 def warn_of_no_votes(before: float, stacklevel: int) -> None:
     """Say that no row had a vote on β."""
     warnings.warn(
-        f"beta='auto' stays at {before:g}, as no held-out row is of a class that was learnt "
-        "without it; pass X_val and y_val, folds that mix the classes, or a number.",
+        "beta='auto' cannot be chosen, because no held-out row is of a class that was learnt "
+        f"without it and its copies; beta stays at {before:g}. Pass X_val and y_val, folds that "
+        "mix the classes and keep copies of a row together, or a number.",
         UserWarning,
         stacklevel=stacklevel + 1,
     )
@@ -210,7 +226,7 @@ def choose_beta(
         Folds learnt at the same time.
     n_folds : int, default=3
     group : ndarray of int of shape (n,), default=None
-        Rows that are held out together.
+        Rows that are held out together, and have one vote for each answer.
     before : float, default=1.0
         The β that learning used.
 
@@ -226,13 +242,14 @@ def choose_beta(
         return None
     rows_so_far = np.cumsum([0] + [len(rows) for rows in held_out[:-1]])
     held_out = [
-        rows for rows, before in zip(held_out, rows_so_far, strict=True) if before < ENOUGH_ROWS
+        rows for rows, n_rows in zip(held_out, rows_so_far, strict=True) if n_rows < ENOUGH_ROWS
     ]
     energies = Parallel(n_jobs=n_jobs)(
         delayed(held_out_energies)(np.flatnonzero(fold != fold[rows[0]]), rows) for rows in held_out
     )
     order = np.concatenate(held_out)
-    return fit_beta(np.concatenate(energies), y[order], weight[order], before)
+    group = np.arange(len(y)) if group is None else group
+    return fit_beta(np.concatenate(energies), y[order], weight[order], before, group=group[order])
 
 
 def _voters(

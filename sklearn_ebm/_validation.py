@@ -171,7 +171,7 @@ def row_weights(
         )
     if weight.max() < SMALLEST:
         raise ValueError(
-            f"{name} is at most {weight.max():.2g}, too small to count with; multiply all weights "
-            "by the same large number."
+            f"{name} is at most {weight.max():.2g}, below the range that can be computed with; "
+            "multiply all weights by the same large number."
         )
     return weight

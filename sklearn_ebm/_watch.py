@@ -56,8 +56,8 @@ class Iteration(NamedTuple):
     params: Callable[[], Params]
 
 
-#: Looks at an iteration; returns True to stop learning.
-Onlooker: TypeAlias = Callable[[Iteration], bool]
+#: Looks at an iteration; returns True, or why as a clause, to stop learning.
+Onlooker: TypeAlias = Callable[[Iteration], bool | str]
 
 
 class Watch:
@@ -126,8 +126,9 @@ class Watch:
             self.number, progress.value, loss, self.energy, lambda: self.params_of(w)
         )
         # All of them are shown it, whoever wants to stop.
-        if any([look(iteration) for look in self.onlookers]):
-            self.message = self.message or "a callback asked for it"
+        for answer in [look(iteration) for look in self.onlookers]:
+            if answer and self.message is None:
+                self.message = answer if isinstance(answer, str) else "a callback asked for it"
         return self.stopped
 
     def begin(self, w: Array) -> None:

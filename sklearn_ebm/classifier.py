@@ -87,8 +87,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
         probabilities by log-loss on up to three held-out folds (fewer once 10,000 rows have been
         held out), on ``X_val``, or on the rows of ``early_stopping``; a prior keeps it near 1 where
-        these are few, and copies of a row are held out together. `predict` does not depend on the β
-        of the probabilities, so tune it by log-loss or Brier score, never by accuracy.
+        these are few. Copies of a row are held out together, and count as one. `predict` does not
+        depend on the β of the probabilities, so tune it by log-loss or Brier score, never by
+        accuracy.
     C : float, default=1.0
         Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
     fit_intercept : bool, default=True
@@ -121,7 +122,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         held-out loss are kept.
     validation_fraction : float, default=0.1
         Share of the rows that ``early_stopping=True`` holds out, class by class and copies of a row
-        together where enough others are there, unless `fit` is given ``X_val``.
+        together where enough others are there, unless `fit` is given ``X_val``. A row with so many
+        copies that they exceed the share is learnt from, and the share is of the others.
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
@@ -426,8 +428,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             votes = np.isin(held_out.answer, rows.answer)
             if not votes.any():
                 return None
-            energies = learned.energies(held_out.X[votes])
-            return fit_beta(energies, held_out.answer[votes], held_out.weight[votes], before)
+            X = held_out.X[votes]
+            return fit_beta(
+                learned.energies(X), held_out.answer[votes], held_out.weight[votes], before,
+                group=groups_of_equal_rows(X),
+            )  # fmt: skip
         limit = {"max_iter": max(learned.n_iter, 1)} if learned.stopped else {}
 
         def held_out_energies(kept: Any, held_out: Any) -> Array:

@@ -90,7 +90,8 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         Inverse strengths of the penalty; a number means that many from 1e-4 to 1e4, evenly in the
         logarithm.
     cv : int, splitter or iterable of (train, test), default=5
-        Folds, as in ``GridSearchCV``; a number means stratified folds.
+        Folds, as in ``GridSearchCV``; a number means stratified folds. Folds may divide copies of a
+        row: such a row has no say on β, but it is scored.
     scoring : str, callable or None, default="neg_log_loss"
         What is highest at the best point: a name of scikit-learn or ``scorer(model, X, y)``, where
         X is an array or a CSR matrix. None means accuracy, which does not depend on β. A scorer

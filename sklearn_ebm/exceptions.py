@@ -4,10 +4,10 @@ __all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning"]
 
 
 class CalibrationWarning(UserWarning):
-    """What the rows that calibrate say of a level is that its intervals hold all answers.
+    """At this level the calibrated intervals are infinite.
 
-    Most often they are too few. Of m exchangeable rows none says how far out a new answer may lie
-    with a probability above m/(m + 1). More rows to calibrate with, or a lower level, make
+    Most often too few rows calibrate. Of m exchangeable rows none says how far out a new answer
+    may lie with a probability above m/(m + 1). More rows to calibrate with, or a lower level, make
     intervals finite.
 
     Examples
@@ -45,7 +45,7 @@ class CollapseWarning(UserWarning):
 
 
 class FewAnswersWarning(UserWarning):
-    """The answers of a regression return, so that their likelihood has no upper bound.
+    """Answers repeat, so that the likelihood of a regression has no upper bound.
 
     They take few values, or one value in a tenth of the rows or more, such as zero. A density may
     grow without limit at values that occur again and again. The scales of an energy

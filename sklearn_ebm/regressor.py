@@ -147,9 +147,10 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         Passes over the rows; 0 leaves the parameters where learning would start, and None is what
         suits the energy and the number of rows.
     time_budget : float or None, default=None
-        Seconds that learning may take, about. Of ``energy="auto"`` the cheapest members come
-        first, and those that would take longer than is left are left out; learning by gradients
-        ends with what was learnt so far. What is learnt then depends on how fast the machine is.
+        Approximate time limit for learning, in seconds. Of ``energy="auto"`` the cheapest members
+        come first, and those that would take longer than is left are left out; learning by
+        gradients ends with what was learnt so far. What is learnt then depends on how fast the
+        machine is.
     tol : float, default=1e-4
         For solvers that end by themselves.
     warm_start : bool, default=False
@@ -440,7 +441,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if n_copied:
             warnings.warn(
                 f"{n_copied} different rows of X_val and y_val are in X and y as well, and rows "
-                "that are learnt from cannot judge; leave them out of one of both.",
+                "that are learnt from cannot judge; remove them from one of the two.",
                 UserWarning,
                 stacklevel=4 + FRAMES,
             )

@@ -18,6 +18,7 @@ from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.banks import Judgement
 from sklearn_ebm.energies.folds import SILENT
 from sklearn_ebm.energies.units import Units
+from sklearn_ebm.solvers import Progress
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(60, 2))
@@ -253,6 +254,13 @@ def test_passes_end_with_the_time():
     """With what was learnt so far, and no warning: that was asked for."""
     assert fit(energy="experts", max_iter=20, time_budget=1e-6).n_iter_ == 1
     assert fit(energy="experts", max_iter=20, time_budget=1e6).n_iter_ == 20
+
+
+def test_what_ends_with_the_time_says_so():
+    watch = Watch((TimeBudget(1e-9, 60, SILENT).stops,))
+    watch.energy, watch.params_of = None, lambda w: {}
+    assert watch(Progress(np.zeros(1), 0.0, np.zeros(1), 0.0, 1))
+    assert watch.message == "the time_budget is used up"
 
 
 def test_passes_of_a_member_end_with_the_time(small, monkeypatch):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
@@ -197,14 +198,14 @@ def test_auto_learns_at_beta_one():
     np.testing.assert_array_equal(auto.predict(X), plain.predict(X))
 
 
-@pytest.mark.parametrize("loss", ["hinge", "perceptron"])
-def test_jobs_change_nothing(loss):
+def test_jobs_change_nothing():
+    """Not even the random order of the perceptron."""
     X, y = load_iris(return_X_y=True)
-    betas = {
-        EBMClassifier(loss=loss, beta="auto", n_jobs=n_jobs, random_state=0).fit(X, y).beta_
-        for n_jobs in (None, 1, 2)
-    }
-    assert len(betas) == 1
+    alone, side_by_side = (
+        EBMClassifier(loss="perceptron", beta="auto", n_jobs=n_jobs, random_state=0).fit(X, y)
+        for n_jobs in (None, 2)
+    )
+    assert alone.beta_ == side_by_side.beta_ != 1
 
 
 def test_classes_with_one_row():
@@ -279,7 +280,7 @@ def test_folds_that_lack_a_class_leave_beta():
     """Sorted labels, and folds without shuffling: no row is of a class that was learnt."""
     X, y = load_iris(return_X_y=True)
     settings = {"losses": ["hinge"], "Cs": [1.0]}
-    with pytest.warns(UserWarning, match=r"beta='auto' stays at 1, as no held-out row is of a cla"):
+    with pytest.warns(UserWarning, match="cannot be chosen, because no held-out row is of a cla"):
         clf = EBMClassifierCV(cv=KFold(3), **settings).fit(X, y)
     assert clf.beta_ == 1.0
     mixed = EBMClassifierCV(cv=KFold(3, shuffle=True, random_state=0), **settings).fit(X, y)
@@ -301,16 +302,60 @@ def test_rows_without_a_vote_change_nothing():
     assert len(betas) == 1
 
 
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_where_no_row_has_a_vote_beta_stays(early_stopping):
-    """One row of each class; held-out rows of a class that only rows of weight zero have."""
-    X, y, weight = np.eye(3), ["a", "b", "c"], np.array([1.0, 1.0, 0.0])
-    held_out = {"X_val": X[2:], "y_val": ["c"]} if early_stopping else {}
-    loss = NLL(beta=3.0)
-    clf = EBMClassifier(loss=loss, beta="auto", early_stopping=early_stopping)
-    with pytest.warns(UserWarning, match="beta='auto' stays at 3"):
-        clf.fit(X, y, weight, **held_out)
+def test_where_no_row_has_a_vote_beta_stays():
+    """One row of each class that has weight."""
+    clf = EBMClassifier(loss=NLL(beta=3.0), beta="auto")
+    with pytest.warns(UserWarning, match="beta stays at 3"):
+        clf.fit(np.eye(3), ["a", "b", "c"], np.array([1.0, 1.0, 0.0]))
     assert clf.beta_ == 3.0
+
+
+def copies(X, y, k):
+    """Each row k times, in sequence, with a weight of 1/k."""
+    return np.repeat(X, k, axis=0), np.repeat(y, k), np.full(k * len(y), 1 / k)
+
+
+@pytest.mark.parametrize("how", FEW)
+def test_copies_of_a_row_have_one_vote(how):
+    """All rows are right, so that only the prior keeps β from running away."""
+    rng = np.random.RandomState(0)
+    y = np.repeat([0, 1], 24)
+    X = rng.normal(size=(48, 2)) + 4 * y[:, None]
+    betas = []
+    for k in (1, 10):
+        *rows, weight = copies(X, y, k)
+        held_out = {}
+        if how == "X_val":
+            held_out = {"X_val": rows[0], "y_val": rows[1], "sample_weight_val": weight}
+            (*rows, weight) = copies(X, y, 1)
+        clf = FEW[how](loss="hinge", beta="auto", tol=1e-4)
+        betas.append(clf.fit(*rows, weight, **held_out).beta_)
+    # Early stopping holds out others where there are copies; ten votes for one would double β.
+    assert betas[1] == pytest.approx(betas[0], rel=0.2 if how == "early stopping" else 1e-4)
+    assert how == "early stopping" or betas[0] > 1.3
+
+
+def test_equal_rows_with_other_answers_are_no_copies():
+    energies, y = np.tile([[0.0, 1.0]], (4, 1)), np.array([0, 0, 0, 1])
+    one = fit_beta(energies, y, np.ones(4), group=np.zeros(4, dtype=int))
+    two = fit_beta(energies[[0, 3]], y[[0, 3]], np.array([3.0, 1.0]))
+    assert one == pytest.approx(two, rel=1e-5)
+
+
+def test_rows_with_a_copy_that_was_learnt_do_not_vote():
+    """Noise that was learnt by heart looks right in its copies, so that β would rise."""
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(40, 10))
+    y = (X[:, 0] + 2 * rng.normal(size=40) > 0).astype(int)
+    half = np.arange(40) % 2
+    clf = EBMClassifierCV(losses=["hinge"], Cs=[1e3], tol=1e-2, refit=False)
+    folds = [(np.flatnonzero(half != f), np.flatnonzero(half == f)) for f in (0, 1)]
+    alone = clone(clf).set_params(cv=folds).fit(X, y).beta_
+    leaking = [(kept, np.append(held_out, kept[:10] + 40)) for kept, held_out in folds]
+    more = np.append(np.arange(40), np.arange(40))
+    assert clone(clf).set_params(cv=leaking).fit(X[more], y[more]).beta_ == alone
+    with pytest.warns(UserWarning, match="beta stays at 1"):
+        assert clone(clf).set_params(cv=2).fit(np.tile(X, (2, 1)), np.tile(y, 2)).beta_ == 1
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
@@ -343,6 +388,21 @@ def test_early_stopping_holds_out_all_copies_of_a_row(as_sparse):
     assert set(kept.answer) == set(held_out.answer) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.3])
+def test_early_stopping_learns_from_a_row_with_many_copies(fraction):
+    """The share is of the other rows; with groups of several sizes it is reached and no more."""
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(100, 2)), np.arange(100) % 2
+    times = np.where(np.arange(100) == 7, 2_001, 1 + np.arange(100) % 3)
+    X, y = np.repeat(X, times, axis=0), np.repeat(y, times)
+    kept, held_out = split_rows(Rows(X, y, np.ones(len(y))), fraction, np.arange(2), 0)
+    wanted = fraction * (times.sum() - 2_001)
+    assert wanted <= len(held_out.answer) < wanted + 3
+    assert np.bincount(held_out.answer) == pytest.approx(wanted / 2, abs=4)
+    assert len(kept.answer) + len(held_out.answer) == len(y)
+    assert not set(map(bytes, kept.X)) & set(map(bytes, held_out.X))
+
+
 def test_four_points_many_times_are_held_out_one_by_one():
     """Exclusive or: without one of its points, nothing of it can be learnt."""
     X = np.tile([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (20, 1))
@@ -357,7 +417,7 @@ def test_one_group_has_no_fold():
     fold = fold_of_each_row(y, 3, np.random.RandomState(0), np.array([0, 0, 0, 0, 1, 2]))
     np.testing.assert_array_equal(fold[:4], -1)
     assert len(set(fold[4:])) == 2
-    with pytest.warns(UserWarning, match="beta='auto' stays at 1"):
+    with pytest.warns(UserWarning, match="beta stays at 1"):
         with pytest.warns(CollapseWarning):
             EBMClassifier(beta="auto").fit(np.zeros((6, 1)), [0, 1] * 3)
 

@@ -109,7 +109,7 @@ BAD = {
     ),
     "weights that vanish": (
         {}, {"sample_weight": np.full(12, 5e-324)}, ValueError,
-        "sample_weight is at most 4.9e-324, too small to count with; multiply all weights by",
+        "sample_weight is at most 4.9e-324, below the range that can be computed with; multiply",
     ),
     "weights in two columns": (
         {}, {"sample_weight": np.ones((12, 2))}, ValueError, "Sample weights must be 1D",

@@ -208,6 +208,25 @@ def test_a_repeated_row_is_a_row_of_twice_the_weight():
     same(at(repeated, rows), at(weighted, rows))
 
 
+def test_leaves_are_as_large_whether_half_of_the_rows_are_light_or_more():
+    """Rows of almost no weight are almost no rows, and a few heavy ones leave leaves alone."""
+    rows = rows_of(n=400, d=1)
+    energy = Memory(n_trees=10, min_leaf_size=20, powers=1, bandwidths=((0.3, 0.0),), base=None)
+
+    def n_leaves(weight):
+        weighted = rows._replace(weight=weight / weight.mean())
+        (store,) = learn(energy, weighted, folds=folds_of(400))[0].stores
+        return (np.diff(store.leaves.shares.indptr) > 0).sum()
+
+    place = np.random.RandomState(0).permutation(400)
+    alike, some, most, few = (
+        n_leaves(np.where(place < n, light, 1.0))
+        for n, light in [(400, 1.0), (196, 1e-3), (204, 1e-3), (390, 0.2)]
+    )
+    assert most == pytest.approx(some, rel=0.2) and some < 0.7 * alike
+    assert few == pytest.approx(alike, rel=0.25)
+
+
 def test_the_same_seed_gives_the_same_memory():
     energy = Memory(**SMALL)
     assert energy.stores == ()

@@ -190,7 +190,7 @@ def test_answers_of_other_shapes_are_refused(fitted, answers, method, y, message
 @pytest.mark.parametrize(
     ("method", "arguments", "message"),
     [
-        ("predict_interval", (1.5,), "level=1.5 must be a number between 0 and 1, 0 excluded"),
+        ("predict_interval", (1.5,), "level=1.5 must be above 0 and at most 1"),
         ("predict_interval", ("wide",), "level='wide' must be"),
         ("predict_region", (0.0,), "level=0.0 must be"),
         ("predict_quantiles", (0.5,), r"probabilities.shape == \(\), expected"),

@@ -260,9 +260,9 @@ def test_prototypes_are_followed(metric, shared):
     ("settings", "name", "value", "message"),
     [
         ({"shared": True}, "prototypes_", np.arange(36.0).reshape(3, 3, 4), "one pool of them"),
-        ({"metric": "diagonal"}, "metric_", -np.ones(4), "negative or NaN"),
-        ({"metric": "full"}, "metric_", -np.eye(4), "negative eigenvalues"),
-        ({"metric": "full"}, "metric_", np.triu(np.ones((4, 4))), "not symmetric"),
+        ({"metric": "diagonal"}, "metric_", -np.ones(4), "non-negative and finite"),
+        ({"metric": "full"}, "metric_", -np.eye(4), "positive semi-definite"),
+        ({"metric": "full"}, "metric_", np.triu(np.ones((4, 4))), "must be symmetric"),
         ({}, "prototypes_", np.zeros(4), r"prototypes_ has shape \(4,\) now"),
     ],
 )

@@ -70,9 +70,10 @@ class TimeBudget(Progress):
         """Seconds since learning began."""
         return time.perf_counter() - self.began
 
-    def is_over(self, _: object = None) -> bool:
-        """Whether all of the time is spent."""
-        return self.seconds is not None and self.elapsed > self.seconds
+    def stops(self, _: object = None) -> bool | str:
+        """Why learning by gradients should stop; False while there is time."""
+        over = self.seconds is not None and self.elapsed > self.seconds
+        return "the time_budget is used up" if over else False
 
     def next_of(self, members: Sequence[str]) -> int:
         """The cheapest, where time is short; what has no known cost comes as it stands."""

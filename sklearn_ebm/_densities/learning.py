@@ -64,7 +64,7 @@ def learn_energy(
     budget = TimeBudget(time_budget, len(rows.y), progress)
     by_gradients = partial(learn_density, C=C, tol=tol, max_iter=max_iter)
     if isinstance(parts.energy, LatentEnergy):
-        watch.onlookers = (*watch.onlookers, budget.is_over)
+        watch.onlookers = (*watch.onlookers, budget.stops)
         return by_gradients(
             parts, rows, start=start, rng=rng, watch=watch, validation=validation,
             divide=partial(member_rows, fraction=fraction, group=together(rows.X)),
@@ -76,7 +76,7 @@ def learn_energy(
     ) -> LearnedDensity:
         return by_gradients(
             parts._replace(energy=energy), rows, start=None, rng=rng,
-            watch=Watch((budget.is_over,), watch.patience), validation=None, divide=divide,
+            watch=Watch((budget.stops,), watch.patience), validation=None, divide=divide,
         )  # fmt: skip
 
     energy = parts.energy

@@ -205,7 +205,7 @@ def probability(name: str, value: Any) -> float:
 def coverage(name: str, value: Any) -> float:
     """Return a number above 0, 1 included: all answers have a probability of 1."""
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) <= 1:
-        raise ValueError(f"{name}={value!r} must be a number between 0 and 1, 0 excluded.")
+        raise ValueError(f"{name}={value!r} must be above 0 and at most 1.")
     return float(value)
 
 

@@ -15,7 +15,8 @@ from sklearn_ebm.distributions.profile import pad_rows
 BLOCK_NUMBERS = 1 << 19
 #: Components of a row that others may be given to.
 N_COVERS = 8
-#: Places of a row that are told apart, as a power of 2; the same whatever rows there are beside it.
+#: Places of a row that are told apart, as a power of 2; the same whatever rows there are beside it,
+#: unless the numbers of components and of classes of scales of a block take more than 22 bits.
 PLACE_BITS = 40
 #: ∫|He_n φ| for n = 3, 4: what the third and the fourth derivative of a Gaussian integrate to.
 TOTAL = 1.5100130, 2.8006003

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._params import Array, Index
+from sklearn_ebm._repeated import groups_of_equal_rows
 
 Model = TypeVar("Model")
 
@@ -150,7 +151,7 @@ def has_levels(X: Array) -> bool:
     >>> has_levels(np.repeat([[0.0], [1.0]], 5, axis=0)), has_levels(np.arange(10.0)[:, None])
     (True, False)
     """
-    return _return(len(X), len(np.unique(X, axis=0)))
+    return _return(len(X), int(groups_of_equal_rows(X).max()) + 1)
 
 
 def _return(n_rows: int, n_distinct: int) -> bool:
@@ -168,10 +169,15 @@ def together(X: Array) -> Index:
     >>> together(np.array([[2.0], [1.0], [2.0]])), together(np.zeros((3, 1)))
     (array([1, 0, 1]), array([0, 1, 2]))
     """
-    distinct, group = np.unique(X, axis=0, return_inverse=True)
-    if len(distinct) == 1 or _return(len(X), len(distinct)):
+    group = groups_of_equal_rows(X)
+    n_distinct = int(group.max()) + 1
+    if n_distinct == 1 or _return(len(X), n_distinct):
         return np.arange(len(X))
-    return group.reshape(-1)
+    # Numbered by their columns, so that the order of the rows does not matter.
+    first = np.unique(group, return_index=True)[1]
+    number = np.empty(n_distinct, dtype=np.intp)
+    number[np.lexsort(X[first].T[::-1])] = np.arange(n_distinct)
+    return number[group]
 
 
 def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:

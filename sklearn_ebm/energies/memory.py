@@ -299,10 +299,9 @@ class Memory(BankEnergy):
     def _leaves(
         self, columns: Array, targets: Array, weight: Array, n_trees: int, size: int, seed: int
     ) -> SharedLeaves:
-        # By weight, so that a row that counts twice is two rows. One row is the typical weight, so
-        # that a few heavy ones change nothing for the others; just below the size, as sums of
+        # By weight, so that a row that counts twice is two rows; just below the size, as sums of
         # weights are rounded.
-        least = (size - 0.001) * float(np.median(weight) / weight.sum())
+        least = (size - 0.001) * _typical(weight) / float(weight.sum())
         with Workers() as workers:
             forest = ExtraTreesRegressor(
                 n_trees,
@@ -474,6 +473,21 @@ def _several(name: str, value: Any) -> list[Any]:
 
 def _columns(X: Array, location: Located | None) -> Array:
     return X if location is None else np.hstack([X, location.features])
+
+
+def _typical(weight: Array) -> float:
+    """Weight that counts as one row: half of all weight is in rows that are no heavier.
+
+    So neither a few heavy rows change it, nor many that are next to nothing.
+
+    Examples
+    --------
+    >>> _typical(np.array([1.0, 1.0, 1.0, 2.0])), _typical(np.array([0.001, 0.001, 0.001, 2.0]))
+    (1.0, 2.0)
+    """
+    ordered = np.sort(weight)
+    total = np.cumsum(ordered)
+    return float(ordered[np.searchsorted(total, 0.5 * total[-1])])
 
 
 def _spread(values: Array, weight: Array) -> Array:

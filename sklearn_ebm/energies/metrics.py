@@ -147,8 +147,8 @@ class Diagonal(Metric):
 
     def root_of(self, matrix: Array) -> Array:
         """Return ω."""
-        if not (matrix >= 0).all():
-            raise ValueError("metric_ holds numbers that are negative or NaN; write others.")
+        if not ((matrix >= 0) & np.isfinite(matrix)).all():
+            raise ValueError("metric_ must be non-negative and finite.")
         return np.sqrt(matrix)
 
 
@@ -194,10 +194,7 @@ class Full(Metric):
         if not (level >= -ROUNDING * np.abs(level).max()).all() or not np.allclose(
             matrix, matrix.T
         ):
-            raise ValueError(
-                "metric_ is not symmetric, or has negative eigenvalues; write a matrix of squares "
-                "of distances, ΩᵀΩ."
-            )
+            raise ValueError("metric_ must be symmetric positive semi-definite.")
         return (axes * np.sqrt(level.clip(min=0))) @ axes.T
 
 
