@@ -40,6 +40,7 @@ class Answers:
     beta_: float
     energy_: Energy
     params_: Params
+    _asked_energy: str
     # The classes that rows of positive weight had, (k,); None where all had some. The energy of the
     # others is infinite: they are never predicted.
     _seen: npt.NDArray[np.bool_] | None = None
@@ -53,6 +54,18 @@ class Answers:
     def _params(self) -> Params:
         """`params_`, with what users wrote into the attributes that show them."""
         return self.energy_.written(self.params_, vars(self), len(self.classes_))
+
+    @property
+    def _learnt(self) -> Params:
+        """Parameters to go on from, with what users wrote; refused where some cannot be learnt."""
+        params = self._params
+        fixed = params.keys() - self.params_.keys()
+        if fixed:
+            raise ValueError(
+                f"{fixed.pop()}_ was written, but energy {self._asked_energy} has none that is "
+                "learnt, so learning cannot go on from it; set it to zero, or start anew."
+            )
+        return params
 
     @property
     def _width(self) -> int:

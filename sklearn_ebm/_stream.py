@@ -13,6 +13,7 @@ from sklearn_ebm._labels import check_labels
 from sklearn_ebm._learning import Rows
 from sklearn_ebm._params import Array
 from sklearn_ebm._validation import checked_rows, row_weights
+from sklearn_ebm.energies import ENERGIES, Energy
 
 
 def stream_classes(classes: Any, before: Array | None) -> Array:
@@ -55,3 +56,29 @@ def stream_rows(
     weight = row_weights(sample_weight, len(y))
     weight = with_class_weight(class_weight, weight, y, classes, answer)
     return counting_rows(X, answer, weight)
+
+
+def refuse_what_needs_all_rows(estimator: Any) -> None:
+    """Raise ValueError for settings that a part of the rows cannot serve."""
+    for name, value, way_out in (
+        ("class_weight", "balanced", "pass the weights of the classes as a dict"),
+        ("beta", "auto", "pass a number"),
+        ("early_stopping", True, "use early_stopping=False"),
+    ):
+        given = getattr(estimator, name)
+        if isinstance(given, str | bool | np.bool_) and given == value:
+            raise ValueError(
+                f"partial_fit sees a part of the rows only, but {name}={value!r} needs all of "
+                f"them; {way_out}."
+            )
+
+
+def refuse_missing_answers(energy: Energy, rows: Rows, classes: Array) -> None:
+    """Raise ValueError where an energy starts from rows of every class, and one has none."""
+    missing = np.setdiff1d(np.arange(len(classes)), rows.answer)
+    if energy.needs_every_answer and len(missing):
+        raise ValueError(
+            f"energy {ENERGIES.name_of(energy)!r} starts from rows of every class, but the first "
+            f"part has none of {classes.tolist()[missing[0]]!r}; put one in, or call fit on a "
+            "sample first."
+        )

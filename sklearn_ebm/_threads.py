@@ -74,7 +74,7 @@ def _limits_one_thread(library: Any) -> bool:
 
 
 def _controlled(library: Any) -> bool:
-    return hasattr(library, "clear_controlling_thread")
+    return getattr(library, "clear_controlling_thread", None) is not None
 
 
 def _take_control() -> None:
@@ -121,7 +121,7 @@ def _leave_the_parent() -> None:
     of_parent.lock.release()
 
 
-if hasattr(os, "register_at_fork"):
+if getattr(os, "register_at_fork", None) is not None:
     # While one thread forks, no other is changing the limit.
     os.register_at_fork(
         before=_hold_still, after_in_parent=_go_on, after_in_child=_leave_the_parent

@@ -39,14 +39,17 @@ from sklearn_ebm._learning import (
     learn_part,
     seen_answers,
 )
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._params import Array
 from sklearn_ebm._progress import ProgressLine
 from sklearn_ebm._repeated import groups_of_equal_rows
-from sklearn_ebm._stream import stream_classes, stream_rows
-from sklearn_ebm._temperature import choose_beta, fit_beta, learnt_at, warn_of_no_votes
-from sklearn_ebm._validation import (
-    row_weights,
+from sklearn_ebm._stream import (
+    refuse_missing_answers,
+    refuse_what_needs_all_rows,
+    stream_classes,
+    stream_rows,
 )
+from sklearn_ebm._temperature import choose_beta, fit_beta, learnt_at, warn_of_no_votes
+from sklearn_ebm._validation import row_weights
 from sklearn_ebm._watch import INTERRUPTED, Watch
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.exceptions import CollapseWarning
@@ -494,18 +497,13 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
         first = "params_" not in vars(self)
-        self._refuse_what_needs_all_rows()
+        refuse_what_needs_all_rows(self)
         known = stream_classes(classes, None if first else self.classes_)
         loss.validate(len(known))
         before = None if first else self._stream(energy)
         rows = stream_rows(self, X, y, sample_weight, self.class_weight, known, first=first)
-        missing = np.setdiff1d(np.arange(len(known)), rows.answer)
-        if first and energy.needs_every_answer and len(missing):
-            raise ValueError(
-                f"energy {ENERGIES.name_of(energy)!r} starts from rows of every class, but the "
-                f"first part has none of {known.tolist()[missing[0]]!r}; put one in, or call fit "
-                "on a sample first."
-            )
+        if first:
+            refuse_missing_answers(energy, rows, known)
         seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
         seen = seen_answers(rows.answer, len(known))
         if not first:
@@ -523,19 +521,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         self.gap_: float | None = None
         self.n_iter_ = self.n_evaluations_ = stream.parts
 
-    def _refuse_what_needs_all_rows(self) -> None:
-        for name, value, way_out in (
-            ("class_weight", "balanced", "pass the weights of the classes as a dict"),
-            ("beta", "auto", "pass a number"),
-            ("early_stopping", True, "use early_stopping=False"),
-        ):
-            given = getattr(self, name)
-            if isinstance(given, str | bool | np.bool_) and given == value:
-                raise ValueError(
-                    f"partial_fit sees a part of the rows only, but {name}={value!r} needs all of "
-                    f"them; {way_out}."
-                )
-
     def _stream(self, energy: Energy) -> Stream:
         """Where parts, or a fit, have led so far."""
         if repr(energy) != self._asked_energy:
@@ -547,18 +532,6 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             self.energy_, self._learnt, self._solver_memory, self._weight_unit, self._weight_seen,
             self._parts_seen,
         )  # fmt: skip
-
-    @property
-    def _learnt(self) -> Params:
-        """Parameters to go on from, with what users wrote; refused where some cannot be learnt."""
-        params = self._params
-        fixed = params.keys() - self.params_.keys()
-        if fixed:
-            raise ValueError(
-                f"{fixed.pop()}_ was written, but energy {self._asked_energy} has none that is "
-                "learnt, so learning cannot go on from it; set it to zero, or start anew."
-            )
-        return params
 
     def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
         """Where the fit before ended, where a warm start is asked for and the rows leave it so."""

@@ -61,9 +61,6 @@ FEW_VALUES, FEW_SHARE = 30, 0.2
 # deviations a tenth gains half a nat of the mean likelihood, more than good fits differ by.
 ATOM_SHARE, ATOM_ROWS = 0.1, 5
 
-# Answers of `y_grid_`.
-GRID = 101
-
 # Squares of answers in units of some of them must be floats.
 LARGEST_ANSWER = 1e153
 
@@ -383,7 +380,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "_moulding_seed": moulding, "y_grid_": _grid(rows),
+                "_moulding_seed": moulding, "y_grid_": rows.steps_of_probability(),
                 "y_transform_": transform,
             }  # fmt: skip
 
@@ -595,15 +592,3 @@ def _unbounded(rows: Answers) -> str | None:
             atom = int(np.argmax(np.where(atoms, share, 0)))
             return f"y is {values[atom]:g} in {share[atom]:.0%} of the rows"
     return None
-
-
-def _grid(rows: Answers) -> Array | None:
-    """Answers at equal steps of probability, weights honoured; None for several outputs."""
-    if rows.y.shape[1] > 1:
-        return None
-    answers, place = np.unique(rows.y[:, 0], return_inverse=True)
-    share = np.cumsum(np.bincount(place, rows.weight / rows.weight.max()))
-    # A step may be a whole number of rows but for rounding.
-    steps = np.linspace(0, 1, GRID) * share[-1] * (1 - 1e-12)
-    grid: Array = answers[np.unique(np.searchsorted(share, steps))]
-    return grid

@@ -52,7 +52,7 @@ WITHIN = {
         ("by_gradients",),
         ("gradient_member", "member_tasks"),
         ("by_counting",),
-        ("auto",),
+        ("auto", "transforms"),
         ("learning",),
         ("parts", "predictions"),
     )

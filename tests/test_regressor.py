@@ -398,7 +398,7 @@ REFUSED = [
     ({"n_iter_no_change": 0}, "n_iter_no_change=0 must be a whole number"),
     ({"validation_fraction": 1.0}, "validation_fraction=1.0 must be a number between 0 and 1"),
     ({"validation_fraction": -0.1}, "validation_fraction=-0.1 must be"),
-    ({"random_state": "chance"}, "cannot be used to seed"),
+    ({"random_state": "chance"}, "must be None, a whole number"),
 ]
 
 

@@ -22,25 +22,26 @@ NAN, INF = math.nan, math.inf
 NEVER = (NAN, -INF, -1, "x", True, np.True_, 10**400, [1.0, 2.0], 1j)
 POSITIVE = (*NEVER, 0, INF)
 COUNT = (*POSITIVE, 1.5, "1")
+LIMIT = (*NEVER, INF, 1.5, "1")
 SWITCH = ("False", "no", "", 0, 1, None, NAN, [])
 
 ESTIMATORS = {
     EBMClassifier: {
-        "C": (*NEVER, 0), "tol": POSITIVE, "beta": POSITIVE, "max_iter": COUNT,
+        "C": (*NEVER, 0), "tol": POSITIVE, "beta": POSITIVE, "max_iter": LIMIT,
         "n_iter_no_change": COUNT, "validation_fraction": (*POSITIVE, 1, 1.5),
         "fit_intercept": SWITCH, "early_stopping": (*SWITCH, "auto"), "warm_start": SWITCH,
         "n_jobs": (NAN, 0, "x", True, 1.5), "verbose": (NAN, -1, "x", None),
         "random_state": (NAN, -1, "x", 1.5, 2**32, [1]),
     },
     EBMClassifierCV: {
-        "tol": POSITIVE, "max_iter": COUNT, "fit_intercept": SWITCH, "refit": SWITCH,
+        "tol": POSITIVE, "max_iter": LIMIT, "fit_intercept": SWITCH, "refit": SWITCH,
         "Cs": (NAN, -1, 0, "x", True, 1.5, [], [0.0], [NAN], ["x"], [True]),
         "betas": (NAN, 1.0, "x", [], [0.0], [NAN], ["x"], [True]),
         "cv": (-1, 0, 1, True), "n_jobs": (NAN, 0, "x", True, 1.5), "verbose": (NAN, -1, "x"),
         "random_state": (NAN, -1, "x", 2**32),
     },
     LatentEBMRegressor: {
-        "C": (*NEVER, 0), "tol": POSITIVE, "beta": POSITIVE, "max_iter": COUNT,
+        "C": (*NEVER, 0), "tol": POSITIVE, "beta": POSITIVE, "max_iter": LIMIT,
         "n_iter_no_change": COUNT, "validation_fraction": (*POSITIVE, 1, 1.5),
         "time_budget": POSITIVE, "n_latents": COUNT, "early_stopping": SWITCH,
         "warm_start": SWITCH, "n_jobs": (NAN, 0, "x", True), "verbose": (NAN, -1, "x"),

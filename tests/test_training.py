@@ -488,4 +488,4 @@ def test_without_callbacks_in_scikit_learn_nothing_is_told(monkeypatch):
     task.end()
     function = object()
     assert _callbacks.with_callbacks(function) is function
-    assert Start._fields == ("energy", "params")
+    assert Start._fields == ("energy", "params", "seed")

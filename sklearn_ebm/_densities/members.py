@@ -20,6 +20,9 @@ GROUP = 2
 # Held-out rows that choose widths, at most, of each group.
 ROWS_FOR_WIDTHS = 500
 
+# Steps of equal probability that candidate answers are taken from.
+STEPS = 101
+
 
 class Answers(NamedTuple):
     """What learning sees of the data: features, answers (n, q), weights.
@@ -76,6 +79,17 @@ class Answers(NamedTuple):
         number[order] = np.arange(len(group)) - (np.cumsum(count) - count)[group[order]]
         kept = np.flatnonzero(number < times[group])
         return self.take(kept)._replace(weight=weight[group[kept]])
+
+    def steps_of_probability(self) -> Array | None:
+        """Answers at equal steps of probability, weights honoured; None for several outputs."""
+        if self.y.shape[1] > 1:
+            return None
+        answers, place = np.unique(self.y[:, 0], return_inverse=True)
+        share = np.cumsum(np.bincount(place, self.weight / self.weight.max()))
+        # A step may be a whole number of rows but for rounding.
+        steps = np.linspace(0, 1, STEPS) * share[-1] * (1 - 1e-12)
+        result: Array = answers[np.unique(np.searchsorted(share, steps))]
+        return result
 
     def come_again(self) -> npt.NDArray[np.bool_]:
         """Which of these rows, all different, may come again without being copied."""
