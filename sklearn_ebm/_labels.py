@@ -77,6 +77,7 @@ def _refuse_objects(labels: Any, name: str) -> None:
             f"order; make them text, such as by {name}.astype(str)."
         )
     raise ValueError(
-        f"The labels of {name} are objects of type {kinds[0]}; use an array of numbers, text or "
-        f"dates instead, such as numpy.array({name}.tolist()) or {name}.astype(str)."
+        f"Unknown label type: the labels of {name} are objects of type {kinds[0]}; use an array of "
+        f"numbers, text or dates instead, such as numpy.array({name}.tolist()) or "
+        f"{name}.astype(str)."
     )
