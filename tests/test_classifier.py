@@ -697,6 +697,9 @@ def test_the_state_is_arrays_numbers_and_parts(loss):
             for inner, part in value.items():
                 assert isinstance(inner, str)
                 check(part, f"{name}[{inner}]")
+        elif isinstance(value, tuple):
+            for part in value:
+                check(part, name)
         elif isinstance(value, np.ndarray):
             assert value.dtype != object, name
         else:
