@@ -217,21 +217,28 @@ def _learn(
     return Fit(learned, model.energies(data.X[held_out]), seconds)
 
 
-def choose_betas(grid: Grid, data: Data, folds: Folds, fits: Fits) -> list[float]:
+def choose_betas(
+    grid: Grid, data: Data, folds: Folds, fits: Fits, *, copies_vote: bool
+) -> list[float]:
     """Return the β of each point: its number, or for "auto" the most probable one, all folds.
 
     Rows whose class the training part of their fold has not seen have no vote, and neither have
-    those of which it has seen a copy.
+    those of which it has seen a copy. If there are no others, copies vote where `copies_vote`: in
+    folds that somebody made on purpose.
     """
     group = groups_of_equal_rows(data.X)
     weight = with_class_weight(data.class_weight, data.weight, data.y, data.classes, data.answer)
     seen = [kept[weight[kept] > 0] for kept, _ in folds]
     votes = [
-        np.isin(data.answer[held_out], data.answer[learnt])
-        & ~np.isin(group[held_out], group[learnt])
-        & (weight[held_out] > 0)
+        np.isin(data.answer[held_out], data.answer[learnt]) & (weight[held_out] > 0)
         for learnt, (_, held_out) in zip(seen, folds, strict=True)
     ]
+    without_copies = [
+        vote & ~np.isin(group[held_out], group[learnt])
+        for vote, learnt, (_, held_out) in zip(votes, seen, folds, strict=True)
+    ]
+    if not copies_vote or any(vote.any() for vote in without_copies):
+        votes = without_copies
     order = np.concatenate(
         [held_out[vote] for (_, held_out), vote in zip(folds, votes, strict=True)]
     )

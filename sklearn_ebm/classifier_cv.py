@@ -305,7 +305,9 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         scorer = choose_scorer(self._one_scorer(), classes)
         folds = self._folds(data, groups)
         fits = learn_folds(grid, data, folds, self.n_jobs, **settings)
-        betas = choose_betas(grid, data, folds, fits)
+        betas = choose_betas(
+            grid, data, folds, fits, copies_vote=not isinstance(self.cv, Integral | None)
+        )
         scores, seconds = score_points(grid, data, folds, fits, betas, scorer)
         for name in [name for name in vars(self) if name.endswith("_") and name not in SEEN]:
             delattr(self, name)  # a fit before may have had more, such as a model
