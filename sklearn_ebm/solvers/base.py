@@ -15,7 +15,7 @@ from sklearn_ebm._objective import Objective
 from sklearn_ebm._params import Array
 
 # Why a search ended where its monitor returned True: what that meant, only the monitor can say.
-ASKED = "whoever watches said so"
+ASKED = "the monitor asked to stop"
 
 
 @dataclass
