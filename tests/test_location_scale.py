@@ -189,7 +189,7 @@ def test_with_backgrounds_and_a_prior_it_is_one_mixture(known):
 
 @pytest.mark.parametrize("settings", [{"base": None}, {"n_estimators": 0}])
 def test_settings_are_refused(settings):
-    with pytest.raises(ValueError, match="pass|whole number"):
+    with pytest.raises(ValueError, match=r"pass|whole number"):
         LocationScale(**settings).validate()
 
 
