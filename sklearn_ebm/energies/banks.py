@@ -142,7 +142,10 @@ class BankEnergy(ConditionalEnergy):
 
     @property
     def least_log_density(self) -> float:
-        """What log p(y | x) is at least, in nats, for answers that the backgrounds reach."""
+        """What log p(y | x) is at least, in nats, for answers that the backgrounds reach.
+
+        Of transformed answers, where the regressor has a `y_transform_`.
+        """
         least = self._settled("backgrounds").least_log_density - self._settled("units").log_unit
         return float(least)
 
