@@ -276,7 +276,7 @@ def test_the_numbers_of_classes_give_the_scores_of_the_table(n_classes, tmp_path
         )
         # A row may lie so near to the end of a bin that rounding moves it to the next.
         ece = np.mean([expected_calibration_error(*part) for part in parts])
-        assert ece == pytest.approx(row.mean("ece"), abs=5e-3)
+        assert ece == pytest.approx(row.mean("ece"), abs=6e-3)
         assert contender["mean"]["accuracy"] == row.mean("accuracy")
 
 
