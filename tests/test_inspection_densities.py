@@ -16,6 +16,7 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
+from sklearn_ebm.exceptions import CalibrationWarning
 from sklearn_ebm.inspection import ConditionalDensityDisplay, LatentDisplay  # noqa: E402
 from sklearn_ebm.inspection._ribbons import bands_of  # noqa: E402
 
@@ -174,9 +175,10 @@ def test_infinite_ends_of_calibrated_regions_are_cut():
     X, y = make_two_branches(60, random_state=0)
     reg = LatentEBMRegressor(SMALL, max_iter=5, calibration="conformal", random_state=0)
     reg.fit(X, y)
-    display = ConditionalDensityDisplay.from_estimator(
-        reg, X, y, levels=[0.99], kind="ribbon", grid_resolution=8, y_range=(-3, 3)
-    )
+    with pytest.warns(CalibrationWarning, match="allow levels up to"):
+        display = ConditionalDensityDisplay.from_estimator(
+            reg, X, y, levels=[0.99], kind="ribbon", grid_resolution=8, y_range=(-3, 3)
+        )
     assert np.isinf(display.regions[0.99]).all()
     corners = np.concatenate([path.vertices[:, 1] for path in display.ribbons_[0.99].get_paths()])
     assert set(corners.tolist()) == {-3.0, 3.0}
