@@ -11,12 +11,13 @@ from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_horn, make_two_branches
 from sklearn_ebm.distributions import GaussianMixture, VectorGaussianEnvelope, VectorGaussianMixture
 from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Responsibilities
+from sklearn_ebm.exceptions import CalibrationWarning
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
+
 plt = pytest.importorskip("matplotlib.pyplot")
 
-from sklearn_ebm.exceptions import CalibrationWarning
 from sklearn_ebm.inspection import ConditionalDensityDisplay, LatentDisplay  # noqa: E402
 from sklearn_ebm.inspection._ribbons import bands_of  # noqa: E402
 
