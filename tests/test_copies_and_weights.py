@@ -21,6 +21,9 @@ from sklearn_ebm.energies.folds import together
 from sklearn_ebm.energies.locations import repetitions
 from sklearn_ebm.regressor import CALIBRATIONS
 
+# The file as a whole takes more than ten seconds.
+pytestmark = pytest.mark.slow
+
 MEMORY = Memory(n_trees=2, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 EXPERTS = Experts(2, hidden_layer_sizes=(3,), n_members=2)
 OBJECTS = {

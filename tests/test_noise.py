@@ -13,6 +13,9 @@ from sklearn_ebm.energies.backgrounds import SHARE_OF_VARIANCE, WIDTHS, Backgrou
 from sklearn_ebm.energies.folds import UnitRows
 from sklearn_ebm.exceptions import FewAnswersWarning
 
+# The file as a whole takes more than ten seconds.
+pytestmark = pytest.mark.slow
+
 RNG = np.random.RandomState(0)
 X, NEW = RNG.uniform(-1, 1, size=(150, 2)), RNG.uniform(-0.9, 0.9, size=(200, 2))
 SCALE = LocationScale(base=Ridge(1e-3), n_estimators=10)

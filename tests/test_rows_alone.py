@@ -17,6 +17,9 @@ from sklearn_ebm.energies import (
 )
 from sklearn_ebm.inference import INFERENCES
 
+# The file as a whole takes more than ten seconds.
+pytestmark = pytest.mark.slow
+
 # Settings with few components in some rows and many in others.
 MEMORY = Memory(n_trees=10, min_leaf_size=3, powers=1)
 EXPERTS = Experts(2, hidden_layer_sizes=(4,), n_members=2)

@@ -17,6 +17,9 @@ from sklearn_ebm import EBMClassifier, LatentEBMRegressor
 from sklearn_ebm.energies import ENERGIES, Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.energies.gaussian_process import Covariance, GaussianProcess, _prior
 
+# The file as a whole takes more than ten seconds.
+pytestmark = pytest.mark.slow
+
 T = 24
 FOLDS = (4, 2)
 
