@@ -114,16 +114,17 @@ def test_everything_speaks_of_y_itself(energy):
     assert clone(reg).y_transform == "log"
 
 
-def test_the_report_is_of_y_itself():
+def test_the_report_is_of_y_itself(monkeypatch):
     """In another unit of y likelihoods move by the logarithm of that unit."""
     y = np.exp(2.5 * X[:, 0] + 0.3 * NOISE)
-    one, other = (
-        LatentEBMRegressor(time_budget=0.01, random_state=0).fit(X[:120], unit * y[:120])
-        for unit in (1.0, 10.0)
+    members = [("memory", ENERGIES["memory"])]
+    monkeypatch.setattr(
+        "sklearn_ebm._densities.learning.suitable_members", lambda *_, **__: members
     )
+    one, other = (LatentEBMRegressor(random_state=0).fit(X, unit * y) for unit in (1.0, 10.0))
     moved = other.auto_report_.held_out_nll - one.auto_report_.held_out_nll
     np.testing.assert_allclose(moved, np.log(10), atol=0.05)
-    said = -one.log_prob(X[:120], y[:120]).mean()
+    said = -one.log_prob(X, y).mean()
     assert said < one.auto_report_.held_out_nll.min() < said + 2
 
 
