@@ -50,7 +50,7 @@ logger = logging.getLogger("sklearn_ebm")
 SEEN = ("n_features_in_", "feature_names_in_")
 
 
-def of_best_estimator(name: str) -> Any:
+def _of_best_estimator(name: str) -> Any:
     """Return a property that is the attribute of `best_estimator_`, also when it is written."""
 
     def read(search: EBMClassifierCV) -> Any:
@@ -206,10 +206,10 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
 
     # `fit` hands groups on to the splitter; it does not ask for them itself.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
-    coef_ = of_best_estimator("coef_")
-    intercept_ = of_best_estimator("intercept_")
-    prototypes_ = of_best_estimator("prototypes_")
-    metric_ = of_best_estimator("metric_")
+    coef_ = _of_best_estimator("coef_")
+    intercept_ = _of_best_estimator("intercept_")
+    prototypes_ = _of_best_estimator("prototypes_")
+    metric_ = _of_best_estimator("metric_")
 
     def __init__(
         self,

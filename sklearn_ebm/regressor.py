@@ -111,7 +111,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     y_transform : {"auto", "log"} or None, default="auto"
         Monotone transform t in which a single answer is learnt with ``loss="nll"``; it is undone
         exactly, and p(y | x) = p(t(y) | x) t'(y). Energies, modes and regions are those of t(y),
-        taken back; loss curves are of t(y). "log" is sign(y) log(1 + |y|/s). "auto" is "log"
+        taken back; loss curves are of t(y). "log" is sign(y) log(1 + abs(y)/s). "auto" is "log"
         for answers over decades where held-out rows are likelier with it. Otherwise it leaves
         answers as they are, but for those that are further from the median than 20 typical
         distances, such as wrong entries: it draws these in by their logarithm. None leaves all as

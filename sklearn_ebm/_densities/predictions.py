@@ -132,7 +132,7 @@ class Densities:
         -------
         ndarray of shape (n, z) or (n, m, z)
             In nats at β = 1, of answers in units of their deviation in `fit`; of transformed
-            answers where there is a `y_transform_`.
+            answers where there is a ``y_transform_``.
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))

@@ -52,7 +52,7 @@ class Backgrounds(NamedTuple):
 
         A background of width c that speaks with probability ρ adds about ρ (1 + c²) to the
         variance: it is as far away as answers are from each other, and c wide. A Gaussian of
-        deviation s is 1/(s √2π) high. So where the bank is as high as exp(`height`), the noise is
+        deviation s is 1/(s √2π) high. So where the bank is as high as exp(height), the noise is
         estimated by
 
         .. code-block:: none

@@ -144,7 +144,7 @@ class BankEnergy(ConditionalEnergy):
     def least_log_density(self) -> float:
         """What log p(y | x) is at least, in nats, for answers that the backgrounds reach.
 
-        Of transformed answers, where the regressor has a `y_transform_`.
+        Of transformed answers, where the regressor has a ``y_transform_``.
         """
         least = self._settled("backgrounds").least_log_density - self._settled("units").log_unit
         return float(least)
