@@ -552,7 +552,9 @@ def test_docstrings_name_every_parameter(function):
 def test_docstring_names_every_attribute():
     clf = EBMClassifierCV(Cs=1, cv=2).fit(pandas.DataFrame(X, columns=list("abcde")), Y)
     fitted = {name for name in vars(clf) if name.endswith("_") and not name.startswith("_")}
-    assert set(documented(EBMClassifierCV.__doc__, "Attributes")) == fitted
+    of_best = {"coef_", "intercept_"}  # properties, which ask the best estimator
+    assert set(documented(EBMClassifierCV.__doc__, "Attributes")) == fitted | of_best
+    assert all(getattr(clf, name) is not None for name in of_best)
 
 
 def test_representations():

@@ -12,8 +12,8 @@ from sklearn_ebm._params import Array
 class SignedLog(NamedTuple):
     r"""t(y) = z for \|z\| ≤ a, sign(z) (a + log(1 + \|z\| − a)) beyond, with z = (y − c)/s.
 
-    t rises, has a continuous slope, and is undone exactly. Below ``lowest`` and above ``highest`` it
-    goes on as a straight line, so that t and its inverse stay within what the answers show.
+    t rises, has a continuous slope, and is undone exactly. Below ``lowest`` and above ``highest``
+    it goes on as a straight line, so that t and its inverse stay within what the answers show.
 
     Attributes
     ----------
