@@ -360,7 +360,9 @@ def test_a_score_that_is_not_a_number_is_the_worst():
     def scorer(model, rows, y):
         return np.nan if model.C == 1.0 else 1.0
 
-    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0, 2.0], scoring=scorer, cv=2).fit(X, Y)
+    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0, 2.0], scoring=scorer, cv=2)
+    with pytest.warns(UserWarning, match="non-finite"):
+        clf.fit(X, Y)
     assert clf.best_params_["C"] == 2.0
     assert clf.cv_results_["rank_test_score"].tolist() == [2, 1]
 
@@ -456,7 +458,7 @@ def test_one_warning_for_all_fits_that_stopped_short():
 
 def test_a_best_model_that_learnt_nothing():
     with pytest.warns(CollapseWarning, match="cannot be told apart") as caught:
-        EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=2).fit(0 * X, np.arange(90) % 3)
+        EBMClassifierCV(losses=["hinge"], betas=[1.0], Cs=[1.0], cv=2).fit(0 * X, np.arange(90) % 3)
     assert caught[0].filename == __file__
 
 
