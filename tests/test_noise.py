@@ -10,7 +10,7 @@ from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm._densities import by_counting
 from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.energies.backgrounds import SHARE_OF_VARIANCE, WIDTHS, Backgrounds
-from sklearn_ebm.energies.folds import UnitRows
+from sklearn_ebm.energies.banks import bank_of
 from sklearn_ebm.exceptions import FewAnswersWarning
 
 # The file as a whole takes more than ten seconds.
@@ -66,9 +66,11 @@ def test_backgrounds_go_by_the_quiet_rows():
     """A fifth of the rows has noise of 0.01, the others of 1: heights are 1/(s √2π)."""
     scale = np.where(np.arange(100) < 20, 0.01, 1.0)
     log_density = -np.log(scale * np.sqrt(2 * np.pi))[:, None]
-    judging = UnitRows(np.zeros((100, 1)), np.zeros((100, 1)), np.ones(100))
-    found = by_counting._backgrounds(judging.y, log_density, judging)
-    least = Backgrounds.around(judging.y, -np.log(0.01 * np.sqrt(2 * np.pi))).least_prior
+    answers = np.zeros((100, 1))
+    behind = bank_of(Backgrounds.around(answers, -np.inf).elements(100), answers)
+    height = by_counting._height(np.hstack([log_density, behind]), np.ones(100))
+    found = Backgrounds.around(answers, height)
+    least = Backgrounds.around(answers, -np.log(0.01 * np.sqrt(2 * np.pi))).least_prior
     np.testing.assert_allclose(found.least_prior, least, rtol=0.1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import logsumexp
 
 from sklearn_ebm._densities.by_gradients import LearnedDensity
@@ -142,24 +143,19 @@ def count_bank(
     if validation is not None or (groups == groups[0]).all():
         groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
     learnt.units, learnt.floor = units, floor
-    log_density = bank_of(elements, judging.y)
-    learnt.backgrounds = _backgrounds(in_units.y, log_density, judging)
-    behind = learnt.backgrounds.elements(len(judging.y))
+    behind = Backgrounds.around(in_units.y, -np.inf).elements(len(judging.y))
+    log_density = bank_of([*elements, *behind], judging.y)
+    learnt.backgrounds = Backgrounds.around(in_units.y, _height(log_density, judging.weight))
     least = np.concatenate([np.zeros(len(elements)), learnt.backgrounds.least_prior])
-    log_density = np.hstack([log_density, bank_of(behind, judging.y)])
     judgement = Judgement(log_density, judging.weight, least)
     elements = [*elements, *behind]
     return Counted(learnt, elements, judging, groups, judgement)
 
 
-def _backgrounds(answers: Array, log_density: Array, judging: UnitRows) -> Backgrounds:
-    """Return backgrounds behind a bank, given the log densities (m, B) of rows that judge it."""
-    reach = Backgrounds.around(answers, -np.inf)
-    behind = bank_of(reach.elements(len(judging.y)), judging.y)
-    every = np.hstack([log_density, behind])
-    log_prior, _ = most_likely_prior(every, judging.weight, np.zeros(every.shape[1]))
-    said = logsumexp(every + log_prior, axis=1)
-    return Backgrounds.around(answers, float(np.quantile(said, SURE)))
+def _height(log_density: Array, weight: npt.NDArray[np.float64]) -> float:
+    """log p(y | x) that a bank reaches where it is sure, given that of its elements (m, B)."""
+    log_prior, _ = most_likely_prior(log_density, weight, np.zeros(log_density.shape[1]))
+    return float(np.quantile(logsumexp(log_density + log_prior, axis=1), SURE))
 
 
 def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str, BankEnergy]]:
