@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn_ebm._densities.widths import Unseen, fitted_widths, likeliest_beta, sharper_together
 from sklearn_ebm._params import Array, Index, Params
 from sklearn_ebm._repeated import groups_of_equal_rows
-from sklearn_ebm.energies.folds import has_levels
+from sklearn_ebm.energies.folds import WeightedRows, has_levels
 from sklearn_ebm.energies.latent import LatentEnergy
 
 # Members that leave out the same rows.
@@ -24,28 +24,12 @@ ROWS_FOR_WIDTHS = 500
 STEPS = 101
 
 
-class Answers(NamedTuple):
+class Answers(WeightedRows):
     """What learning sees of the data: features, answers (n, q), weights.
 
     Weights are relative: all equal ones are none. What counts rows counts those of `distinct`, each
     as often as its weight is times the mean weight.
     """
-
-    X: Array
-    y: Array
-    weight: npt.NDArray[np.float64]
-
-    def take(self, rows: Index) -> Answers:
-        """Return some of the rows."""
-        return Answers(self.X[rows], self.y[rows], self.weight[rows])
-
-    def with_rows(self, more: Answers) -> Answers:
-        """Return these rows and more."""
-        return Answers(
-            np.concatenate([self.X, more.X]),
-            np.concatenate([self.y, more.y]),
-            np.concatenate([self.weight, more.weight]),
-        )
 
     def relative(self) -> Answers:
         """The same with weights of mean 1, whatever their unit."""

@@ -48,6 +48,22 @@ def cell_quadrature(knots: Array, n_points: int = POINTS_PER_CELL) -> tuple[Arra
     return (knots[:, :-1, None] + width * unit).reshape(shape), (width * share).reshape(shape)
 
 
+def moments_of(points: Array, mass: Array) -> tuple[Array, Array]:
+    """Mean and variance of each row of points (n, j) with masses that sum to 1, (n,) each.
+
+    Examples
+    --------
+    Half of the mass lies at 1 and half at 3, each of them 1 from the mean:
+
+    >>> import numpy as np
+    >>> moments_of(np.array([[1.0, 3.0]]), np.array([[0.5, 0.5]]))
+    (array([2.]), array([1.]))
+    """
+    centre = points[:, [points.shape[1] // 2]]
+    mean = centre[:, 0] + (mass * (points - centre)).sum(axis=1)
+    return mean, (mass * (points - mean[:, None]) ** 2).sum(axis=1)
+
+
 @cache
 def _partial_rule(n_points: int) -> Array:
     """Weights (n, n) of the integrals from 0 to each point on [0, 1], exact below degree n."""

@@ -23,7 +23,12 @@ from sklearn_ebm.distributions.basins import basins_of
 from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm.distributions.level_sets import LevelSets
 from sklearn_ebm.distributions.profile import by_need, highest_of
-from sklearn_ebm.distributions.quadrature import POINTS_PER_CELL, cell_quadrature, unit_rule
+from sklearn_ebm.distributions.quadrature import (
+    POINTS_PER_CELL,
+    cell_quadrature,
+    moments_of,
+    unit_rule,
+)
 from sklearn_ebm.distributions.roots import find_roots
 
 
@@ -342,10 +347,7 @@ class ScalarDistribution(ConditionalDistribution):
 
     def _moments(self) -> tuple[Array, Array]:
         points, weights = cell_quadrature(self._knots())
-        mass = weights * np.exp(self._logpdf(points))
-        centre = points[:, [points.shape[1] // 2]]
-        mean = centre[:, 0] + (mass * (points - centre)).sum(axis=1)
-        return mean, (mass * (points - mean[:, None]) ** 2).sum(axis=1)
+        return moments_of(points, weights * np.exp(self._logpdf(points)))
 
     def entropy(self) -> Array:
         """−∫ p log p dy, in nats, of shape (n,)."""

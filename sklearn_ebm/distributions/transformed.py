@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn_ebm._params import Array, Index
 from sklearn_ebm.distributions.base import Modes
 from sklearn_ebm.distributions.profile import by_need
-from sklearn_ebm.distributions.quadrature import cell_quadrature
+from sklearn_ebm.distributions.quadrature import cell_quadrature, moments_of
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.signed_log import SignedLog
 
@@ -60,8 +60,9 @@ class TransformedDistribution(ScalarDistribution):
 
     def _with_grid(self, points: Array) -> Array:
         """Points (n, g) of t, with those between which the slope of t changes little."""
-        grid = np.broadcast_to(self.transform.grid(), (len(points), len(self.transform.grid())))
-        return np.sort(np.concatenate([points, grid], axis=1), axis=1)
+        grid = self.transform.grid()
+        every = np.broadcast_to(grid, (len(points), len(grid)))
+        return np.sort(np.concatenate([points, every], axis=1), axis=1)
 
     def _knots(self) -> Array:
         return self.transform.inverse(self._with_grid(self.inner._knots()))
@@ -137,10 +138,7 @@ class TransformedDistribution(ScalarDistribution):
         ends = self.inner._ppf(np.broadcast_to([TRIMMED, 1 - TRIMMED], (self.n_rows, 2)))
         knots = np.clip(self._with_grid(self.inner._knots()), ends[:, :1], ends[:, 1:])
         answers, mass = self._masses(np.concatenate([ends[:, :1], knots, ends[:, 1:]], axis=1))
-        mass /= mass.sum(axis=1, keepdims=True)
-        centre = answers[:, [answers.shape[1] // 2]]
-        mean = centre[:, 0] + (mass * (answers - centre)).sum(axis=1)
-        return mean, (mass * (answers - mean[:, None]) ** 2).sum(axis=1)
+        return moments_of(answers, mass / mass.sum(axis=1, keepdims=True))
 
     def _entropy_of_block(self) -> Array:
         answers, mass = self._masses(self._with_grid(self.inner._knots()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,32 +59,35 @@ class Progress:
 SILENT = Progress()
 
 
-class UnitRows(NamedTuple):
-    """Rows to learn from, columns and answers in units.
+class WeightedRows(NamedTuple):
+    """Columns, answers and weights of rows.
 
     Attributes
     ----------
     X : ndarray of shape (n, d)
     y : ndarray of shape (n, q)
     weight : ndarray of shape (n,)
-        Of mean 1.
     """
 
     X: Array
     y: Array
     weight: npt.NDArray[np.float64]
 
-    def take(self, rows: Index) -> UnitRows:
+    def take(self, rows: Index) -> Self:
         """Return some of the rows."""
-        return UnitRows(self.X[rows], self.y[rows], self.weight[rows])
+        return self._replace(X=self.X[rows], y=self.y[rows], weight=self.weight[rows])
 
-    def with_rows(self, more: UnitRows) -> UnitRows:
+    def with_rows(self, more: Self) -> Self:
         """Return these rows and more."""
-        return UnitRows(
-            np.concatenate([self.X, more.X]),
-            np.concatenate([self.y, more.y]),
-            np.concatenate([self.weight, more.weight]),
+        return self._replace(
+            X=np.concatenate([self.X, more.X]),
+            y=np.concatenate([self.y, more.y]),
+            weight=np.concatenate([self.weight, more.weight]),
         )
+
+
+class UnitRows(WeightedRows):
+    """Rows to learn from: columns and answers in units, weights of mean 1."""
 
 
 class Folds(NamedTuple):
