@@ -695,4 +695,7 @@ def test_classes_that_were_not_learnt_are_left_out():
         np.testing.assert_allclose(one.gaps[name], other.gaps["train"], atol=1e-2)
     assert one.below_margin.keys() == {"train", "test"}
     BetaDisplay.from_estimator(clf, rows, y)
-    EnergySurfaceDisplay.from_estimator(clf, rows, y, grid_resolution=5)
+    display = EnergySurfaceDisplay.from_estimator(clf, rows, y, grid_resolution=5)
+    assert list(display.surfaces_) == [0, 2, "free_energy"]
+    with pytest.raises(ValueError, match="leave it out of response"):
+        display.plot(response=1)

@@ -326,8 +326,8 @@ class EnergySurfaceDisplay:
         ax : matplotlib Axes or array-like of them, default=None
             One for each response; None makes a figure.
         response : object or list of them, default="all"
-            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for every label and the free energy, or
-            a list. A label of this name goes before.
+            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for every label that was learnt and the
+            free energy, or a list. A label of this name goes before.
         kind : {"contour", "surface"}, default="contour"
             Filled contours, or surfaces in three dimensions, with borders and data on the floor.
             Over one feature there are lines only.
@@ -346,8 +346,9 @@ class EnergySurfaceDisplay:
         Raises
         ------
         ValueError
-            If `kind` or a response is not known, a single feature is asked for a surface, or `ax`
-            holds another number of axes than there are panels.
+            If `kind` or a response is not known, an energy is infinite all over the grid, a single
+            feature is asked for a surface, or `ax` holds another number of axes than there are
+            panels.
         ImportError
             If matplotlib is not installed.
         """
@@ -355,6 +356,12 @@ class EnergySurfaceDisplay:
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} is not known. Known kinds: {', '.join(KINDS)}.")
         surfaces = {one: self.surface(one) for one in self._responses(response)}
+        for one, surface in surfaces.items():
+            if not np.isfinite(surface).any():
+                raise ValueError(
+                    f"The energy of {one!r} is infinite all over the grid, as that of a class that "
+                    "was not learnt is: leave it out of response."
+                )
         self.surfaces_: dict[Any, Any] = {}
         self.boundaries_: dict[Any, list[Any]] = {}
         self.points_: dict[Any, dict[Any, Any]] = {}
@@ -393,7 +400,8 @@ class EnergySurfaceDisplay:
                 raise ValueError(f"response={response!r} must hold one or more, each once.")
             return given
         if response == "all" and "all" not in labels:
-            return [*labels, "free_energy"]
+            drawn = [one for one in labels if np.isfinite(self.surface(one)).any()]
+            return [*drawn, "free_energy"]
         return [response]
 
     def _is_gap(self, response: Any) -> bool:
