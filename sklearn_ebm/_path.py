@@ -64,10 +64,11 @@ SLOW_ITERATIONS = 10
 SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
 
 # Where a stage takes more iterations than this, Newton's method takes over, from so many stages
-# before, if one of its steps takes no more than so many operations.
+# before, if one of its steps takes no more than so many operations. With more parameters than
+# `CHEAP_NEWTON` its steps cost as much as hundreds of others: it is left until the bound is stale.
 PATIENCE = 150
 WARMED_STAGES = 2
-LARGEST_NEWTON = 2500
+CHEAP_NEWTON, LARGEST_NEWTON = 1000, 2500
 NEWTON_WORK = 2e10
 
 # After so many iterations over all stages, whoever may know better is asked.
@@ -76,7 +77,7 @@ RESCUE = 100
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
 # repeated rows and weights agree to many digits.
-POLISHED_ENTRIES, POLISHED_SIZE = 5_000, 1_000
+POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
 CERTIFIED = "the certified gap is below tol"
@@ -225,6 +226,8 @@ class Path:
                 if found is not None:
                     w, temperature = found, self._temperature_of(found, temperature)
                     continue
+                if not stage.converged:
+                    continue  # it was interrupted for the question alone
             if not stage.converged or self.stale >= MOST_STALE:
                 if self._has_another_way:
                     temperature, stage_tol = self._another_way(temperature, stage_tol, first)
@@ -351,7 +354,8 @@ class Path:
         """Iterations after which a stage is interrupted to try something else."""
         if self.rescue is not None:
             return max(RESCUE - self.total.n_iter, 1)
-        return PATIENCE if self._affords_newton else self.max_iter
+        cheap = self.objective.layout.size <= CHEAP_NEWTON
+        return PATIENCE if self._affords_newton and cheap else self.max_iter
 
     @property
     def _iterations_left(self) -> int:
@@ -439,7 +443,7 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Resul
     """The minimum of a stage to rounding, where that is cheap; elsewhere None."""
     entries = len(objective.y) * objective.n_answers
     curved = objective.loss.curvature is not None and objective.energy.linear
-    if not curved or entries > POLISHED_ENTRIES or objective.layout.size > POLISHED_SIZE:
+    if not curved or entries > POLISHED_ENTRIES or objective.layout.size > CHEAP_NEWTON:
         return None
     return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng)
 

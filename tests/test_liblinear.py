@@ -234,9 +234,12 @@ def test_dense_rows_turn_to_it_late_and_only_where_few_are_undecided():
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_a_dense_fit_that_takes_long_is_closed_by_it(monkeypatch, fit_intercept, noise):
     monkeypatch.setattr(_path, "RESCUE", 3)
-    asked = []
-    start = Liblinear.start
+    asked, turned = [], []
+    start, another = Liblinear.start, _path.Path._another_way
     monkeypatch.setattr(Liblinear, "start", lambda self: asked.append(1) or start(self))
+    monkeypatch.setattr(
+        _path.Path, "_another_way", lambda *given: turned.append(1) or another(*given)
+    )
     X, y = texts(n_rows=300, n_columns=400, k=4)
     rng = np.random.RandomState(0)
     y = np.where(rng.uniform(size=300) < noise, rng.randint(4, size=300), y)
@@ -244,6 +247,8 @@ def test_a_dense_fit_that_takes_long_is_closed_by_it(monkeypatch, fit_intercept,
     clf = EBMClassifier(**settings).fit(X.toarray(), y)
     assert 0 <= clf.gap_ <= 1e-4
     assert len(clf.loss_curve_) >= 3
+    # Where it declines, the path goes on as it would have without the question.
+    assert not turned
     monkeypatch.setattr(_path, "RESCUE", 10**9)
     alone = EBMClassifier(**settings).fit(X.toarray(), y)
     np.testing.assert_allclose(clf.energies(X), alone.energies(X), atol=0.05)
