@@ -54,6 +54,7 @@ def fit(*, y=Y, **parameters):
 # The true default
 
 
+@pytest.mark.slow
 def test_the_default():
     """All members, on few rows: better than the marginal density, and it says why."""
     reg = LatentEBMRegressor().fit(X, Y)

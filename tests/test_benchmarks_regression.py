@@ -401,6 +401,7 @@ def test_unknown_energies_are_refused_at_once(regression_cases, monkeypatch, cap
 FEW = ("--splits", "1", "--repeats", "1", "--cores", "1")
 
 
+@pytest.mark.slow
 def test_it_runs_without_data(tmp_path):
     sets = "two_branches,horn,wine_colour"
     cases = ("likelihood", "ablation", "pareto", "unused", "calibration", "conformal")

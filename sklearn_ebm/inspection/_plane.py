@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +14,11 @@ from sklearn.utils.validation import check_array
 
 from sklearn_ebm._arrays import column_moments
 from sklearn_ebm._validation import canonical
-from sklearn_ebm.inspection._reading import Floats
+from sklearn_ebm.inspection._reading import Floats, as_numbers
 
 HOLDS = ("mean", "median")
+
+BEYOND = 0.08  # of the range of the data, on each side of a grid
 
 # Numbers of a block of rows that are made up for a grid.
 BLOCK_NUMBERS = 4_000_000
@@ -130,3 +133,23 @@ def _principal_plane(table: Any) -> Plane:
     ]
     scale = np.where(varies, deviation, 0.0)
     return Plane(mean, signs[:, None] * pca.components_ * scale, points * signs, names)
+
+
+def sides_of(grid: Any) -> tuple[Floats, ...]:
+    """One or two axes of a grid, or ValueError."""
+    one = isinstance(grid, str | Number) or len(grid) != 2 or np.ndim(grid[0]) != 1
+    sides = tuple(as_numbers("grid", side) for side in ([grid] if one else grid))
+    for side in sides:
+        if side.ndim != 1 or len(side) < 2 or not (np.diff(side) > 0).all():
+            raise ValueError(
+                "grid must hold two or more numbers that rise, or a pair of such, one for each "
+                "axis."
+            )
+    return sides
+
+
+def side_over(values: Floats, count: int) -> Floats:
+    """Points over the range of the data and a little beyond."""
+    low, high = float(values.min()), float(values.max())
+    beyond = BEYOND * (high - low) if high > low else 1.0
+    return np.linspace(low - beyond, high + beyond, count)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn_ebm.inspection._axes import (
     style_of,
     take_axes,
 )
-from sklearn_ebm.inspection._plane import plane_of
+from sklearn_ebm.inspection._plane import plane_of, side_over, sides_of
 from sklearn_ebm.inspection._reading import Floats, Index, answers_of, as_numbers, read
 
 KINDS = ("contour", "surface")
@@ -27,7 +26,6 @@ LEVELS = 14
 # What lies beyond these shares of a surface does not stretch the scale of colours.
 TAILS = (0.01, 0.99)
 SMALLEST_POINT, LARGEST_POINT = 12.0, 30.0  # square points
-BEYOND = 0.08  # of the range of the data, on each side
 
 
 class EnergySurfaceDisplay:
@@ -180,7 +178,7 @@ class EnergySurfaceDisplay:
         answer = None if y is None else answers_of(y, found.classes)
         if answer is not None and len(answer) != len(plane.points):
             raise ValueError(f"X has {len(plane.points)} rows, but y has {len(answer)}.")
-        grid = tuple(_side(values, grid_resolution) for values in plane.points.T)
+        grid = tuple(side_over(values, grid_resolution) for values in plane.points.T)
         coordinates = np.column_stack([side.ravel() for side in np.meshgrid(*grid)])
         like_X = _table_maker(estimator, X)
         blocks = [found.energies(like_X(rows)) for rows in plane.rows(coordinates)]
@@ -246,7 +244,7 @@ class EnergySurfaceDisplay:
         if draw:
             pyplot(cls.__name__)
         table = as_numbers("energies", energies)
-        sides = _sides(grid)
+        sides = sides_of(grid)
         shape = tuple(len(side) for side in reversed(sides))
         if table.ndim < 2 or table.shape[:-1] != shape or table.shape[-1] < 2:
             raise ValueError(
@@ -540,26 +538,6 @@ class EnergySurfaceDisplay:
         axis.set_ylabel("energy, low is good")
         self.legend_ = axis.legend()
         return self
-
-
-def _sides(grid: Any) -> tuple[Floats, ...]:
-    """One or two axes of a grid, or ValueError."""
-    one = isinstance(grid, str | Number) or len(grid) != 2 or np.ndim(grid[0]) != 1
-    sides = tuple(as_numbers("grid", side) for side in ([grid] if one else grid))
-    for side in sides:
-        if side.ndim != 1 or len(side) < 2 or not (np.diff(side) > 0).all():
-            raise ValueError(
-                "grid must hold two or more numbers that rise, or a pair of such, one for each "
-                "axis."
-            )
-    return sides
-
-
-def _side(values: Floats, count: int) -> Floats:
-    """Points over the range of the data and a little beyond."""
-    low, high = float(values.min()), float(values.max())
-    beyond = BEYOND * (high - low) if high > low else 1.0
-    return np.linspace(low - beyond, high + beyond, count)
 
 
 def _table_maker(estimator: Any, X: Any) -> Any:
