@@ -79,7 +79,7 @@ ESTIMATORS = [
         for name in ("nll", "hinge", "square_square")
     ),
     # Every loss is learnt in the same way by an energy that is not linear.
-    EBMClassifier(energy=MLP(hidden_layer_sizes=(20,)), loss="hinge"),
+    EBMClassifier(energy=MLP(hidden_layer_sizes=(20,)), loss="hinge", max_iter=60),
     EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
     LatentEBMRegressor(Experts(n_latents=2, hidden_layer_sizes=(16,), n_members=2), max_iter=60),
     LatentEBMRegressor(Decoder(n_latents=6, hidden_layer_sizes=(16,), n_members=1), max_iter=60),

@@ -57,9 +57,16 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 WITH_BLOCKS = [path for path in PAGES if blocks(path)]
+LONG = ("calibration.md", "compare.md", "first_steps.md")
 
 
-@pytest.mark.parametrize("path", WITH_BLOCKS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.name, marks=pytest.mark.slow if path.name in LONG else ())
+        for path in WITH_BLOCKS
+    ],
+)
 def test_page_runs_and_prints_what_it_says(path, monkeypatch):
     needed = NEEDS.get(path.name)
     if needed and parse(sklearn.__version__) < parse(needed):
