@@ -1,8 +1,8 @@
 """Energy-based models in LeCun's sense, with scikit-learn's interface."""
 
-from sklearn_ebm.classifier import EBMClassifier
-from sklearn_ebm.classifier_cv import EBMClassifierCV
-from sklearn_ebm.regressor import LatentEBMRegressor
+from sklearn_ebm.estimators.classifier import EBMClassifier
+from sklearn_ebm.estimators.classifier_cv import EBMClassifierCV
+from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 
 __version__ = "0.1.0"
 

@@ -6,9 +6,9 @@ from hypothesis import settings
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from sklearn_ebm._objective import Objective
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL
+from sklearn_ebm.solvers.objective import Objective
 
 settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("fixed")

@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._threads import Workers
+from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
+from sklearn_ebm.solvers.objective import Objective
 
 from .data import Problem, planted, problems
 from .report import geometric_mean

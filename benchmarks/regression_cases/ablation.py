@@ -7,9 +7,9 @@ learnt in a moment, and tried on the test rows without another fit.
 import numpy as np
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm._densities.auto import suitable_members
 from sklearn_ebm.energies import Blend
 from sklearn_ebm.energies.blend import BACKGROUNDS
+from sklearn_ebm.learning.densities.auto import suitable_members
 
 from .data import PUBLISHED, real_names, splits_of
 from .energies import OBJECTS

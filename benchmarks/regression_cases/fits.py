@@ -11,7 +11,7 @@ from linear_cases.clock import PAUSE
 from scipy.stats import kstest
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.compare.quantile_law import NoDensityError
+from sklearn_ebm.compare.quantile_distribution import NoDensityError
 
 from .energies import DEFAULT, energies_for, settings_of
 from .rounding import cells_of, spread_inside

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ebm._densities.by_counting import members_of
-from sklearn_ebm._densities.by_gradients import LearnedDensity, Parts, learn_density
-from sklearn_ebm._densities.members import Answers, Division
-from sklearn_ebm._watch import Watch
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import BankEnergy, Blend, LatentEnergy
+from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._gaussian.units import FAR
 from sklearn_ebm.energies.banks import bank_of
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies.laws import Parabolas
-from sklearn_ebm.energies.units import FAR
 from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.learning.densities.ensemble import Answers, Division
+from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density
+from sklearn_ebm.learning.densities.stacking import members_of
+from sklearn_ebm.learning.monitor import Watch
 from sklearn_ebm.losses import NLL
 
 # Answers of a row.

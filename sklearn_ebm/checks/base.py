@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.checks.base import ANSWERS, PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import Energy
 

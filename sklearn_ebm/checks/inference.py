@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.checks.base import (
     ANSWERS,
     demand,

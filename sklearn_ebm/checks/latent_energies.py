@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import LatentEnergy
 from sklearn_ebm.inference import Minimum, SoftMinimum

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ebm._arrays import correct_mask
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.arrays import correct_mask
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.checks.base import (
     ANSWERS,
     ROWS,
@@ -20,7 +20,7 @@ from sklearn_ebm.checks.base import (
     run_checks,
 )
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.right import Mask
+from sklearn_ebm.losses._right_answers import Mask
 
 # A kink shows as a change of the slope, relative to it, between points 1e-12 apart.
 JUMP = 1e-3

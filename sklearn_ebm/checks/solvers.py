@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._arrays import correct_mask
-from sklearn_ebm._objective import Objective
+from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm.checks.base import ANSWERS, demand, demand_close, run_checks
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL, Perceptron
 from sklearn_ebm.solvers import Solver
+from sklearn_ebm.solvers.objective import Objective
 
 
 def check_solver(solver: Solver) -> None:

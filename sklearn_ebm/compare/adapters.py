@@ -11,8 +11,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.model_selection import KFold, cross_val_predict
 
-from sklearn_ebm._documented import Documented
-from sklearn_ebm.compare.quantile_law import QuantileLaw
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm.compare.quantile_distribution import QuantileLaw
 from sklearn_ebm.distributions import ConditionalDistribution, GaussianMixture
 
 # Those of the intervals that are scored, every twentieth between them, and the tails.

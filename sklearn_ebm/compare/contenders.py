@@ -9,11 +9,11 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
-from sklearn_ebm._suitability import suitable_losses
-from sklearn_ebm.classifier import EBMClassifier
 from sklearn_ebm.compare.columns import DataError, closest
 from sklearn_ebm.compare.folds import Fold, prepare, prepare_for_trees
 from sklearn_ebm.energies import ENERGIES
+from sklearn_ebm.estimators.classifier import EBMClassifier
+from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.losses import LOSSES
 
 

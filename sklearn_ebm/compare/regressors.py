@@ -7,7 +7,6 @@ from typing import Any
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import QuantileRegressor, Ridge
 
-from sklearn_ebm._densities.parts import resolve_density_parts
 from sklearn_ebm.compare.adapters import (
     PROBABILITIES,
     GaussianProcess,
@@ -19,8 +18,9 @@ from sklearn_ebm.compare.adapters import (
 from sklearn_ebm.compare.contenders import Contender, Pair, Setting, spoken, suitable_pairs
 from sklearn_ebm.compare.folds import prepare_dense, prepare_for_trees
 from sklearn_ebm.energies import Decoder, Experts
+from sklearn_ebm.estimators._density_parts import resolve_density_parts
+from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.losses import LOSSES
-from sklearn_ebm.regressor import LatentEBMRegressor
 
 # What LatentEBMRegressor is given for the name of an energy.
 ENERGIES: dict[str, dict[str, Any]] = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from sklearn_ebm._arrays import canonical_rows
+from sklearn_ebm._utils.arrays import canonical_rows
 from sklearn_ebm.compare.columns import (
     Column,
     DataError,

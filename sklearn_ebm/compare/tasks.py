@@ -11,8 +11,8 @@ import sklearn_ebm.compare.contenders as classifiers
 import sklearn_ebm.compare.regressors as regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import Contender, Pair, Setting, known_baselines
+from sklearn_ebm.compare.density_scores import OF_LAWS, law_scores
 from sklearn_ebm.compare.folds import ECE_BINS, MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
-from sklearn_ebm.compare.law_scores import OF_LAWS, law_scores
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table
 

@@ -2,16 +2,16 @@
 
 from typing import Any, Protocol
 
-from sklearn_ebm.datasets.controls import make_heteroscedastic, make_skewed
 from sklearn_ebm.datasets.inverse_sine import make_inverse_sine
-from sklearn_ebm.datasets.scalar_answers import (
+from sklearn_ebm.datasets.scalar import (
     make_fork,
     make_ring,
     make_steps,
     make_two_branches,
 )
 from sklearn_ebm.datasets.truth import Truth
-from sklearn_ebm.datasets.vector_answers import make_ellipse, make_horn
+from sklearn_ebm.datasets.unimodal import make_heteroscedastic, make_skewed
+from sklearn_ebm.datasets.vector import make_ellipse, make_horn
 
 
 class Maker(Protocol):

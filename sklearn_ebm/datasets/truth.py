@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 from sklearn.utils import check_array, check_random_state
 
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._utils.validation import positive_integer, positive_number
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Random: TypeAlias = np.random.RandomState

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm.distributions.blocks import row_blocks
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.tiles import row_blocks
 
 Same = TypeVar("Same", bound="ConditionalDistribution")
 

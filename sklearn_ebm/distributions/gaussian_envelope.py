@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.tiles import tiles
+from sklearn_ebm.distributions._numerics.knots import march
+from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
 from sklearn_ebm.distributions.base import finite_array, matrix_shape, require_positive_scales
-from sklearn_ebm.distributions.blocks import tiles
-from sklearn_ebm.distributions.envelope_segments import upper_envelope
-from sklearn_ebm.distributions.knots import march
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)

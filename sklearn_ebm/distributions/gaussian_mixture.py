@@ -9,16 +9,16 @@ import numpy.typing as npt
 from scipy.special import ndtr
 from sklearn.utils import check_random_state
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.tiles import CACHED_NUMBERS, row_blocks, tiles
+from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.distributions._numerics.knots import march
+from sklearn_ebm.distributions._numerics.quadrature import half_spread
 from sklearn_ebm.distributions.base import (
     check_mixture_weights,
     finite_array,
     require_positive_scales,
 )
-from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
-from sklearn_ebm.distributions.knots import march
-from sklearn_ebm.distributions.quadrature import half_spread
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm.distributions.blocks import row_blocks
-from sklearn_ebm.distributions.profile import pad_rows
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.tiles import row_blocks
+from sklearn_ebm.distributions._numerics.profile import pad_rows
 
 #: Numbers in one array of a block, 4 MiB: a dozen of them are alive at once.
 BLOCK_NUMBERS = 1 << 19

@@ -9,8 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_random_state
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.tiles import CACHED_NUMBERS, row_blocks, tiles
+from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.distributions._numerics.level_sets import LevelSets
+from sklearn_ebm.distributions._numerics.modes import basins_of
+from sklearn_ebm.distributions._numerics.profile import by_need, highest_of
+from sklearn_ebm.distributions._numerics.quadrature import (
+    POINTS_PER_CELL,
+    cell_quadrature,
+    moments_of,
+    unit_rule,
+)
+from sklearn_ebm.distributions._numerics.roots import find_roots
 from sklearn_ebm.distributions.base import (
     ConditionalDistribution,
     Modes,
@@ -19,17 +30,6 @@ from sklearn_ebm.distributions.base import (
     join_rows,
     share,
 )
-from sklearn_ebm.distributions.basins import basins_of
-from sklearn_ebm.distributions.blocks import CACHED_NUMBERS, row_blocks, tiles
-from sklearn_ebm.distributions.level_sets import LevelSets
-from sklearn_ebm.distributions.profile import by_need, highest_of
-from sklearn_ebm.distributions.quadrature import (
-    POINTS_PER_CELL,
-    cell_quadrature,
-    moments_of,
-    unit_rule,
-)
-from sklearn_ebm.distributions.roots import find_roots
 
 
 class ScalarDistribution(ConditionalDistribution):

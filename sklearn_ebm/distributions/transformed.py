@@ -7,12 +7,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._params import Array, Index
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm.distributions._numerics.profile import by_need
+from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature, moments_of
+from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.distributions.base import Modes
-from sklearn_ebm.distributions.profile import by_need
-from sklearn_ebm.distributions.quadrature import cell_quadrature, moments_of
 from sklearn_ebm.distributions.scalar import ScalarDistribution
-from sklearn_ebm.distributions.signed_log import SignedLog
 
 #: Moments are those between the quantiles at this probability and one minus it.
 TRIMMED = 5e-4

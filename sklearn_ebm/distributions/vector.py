@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_random_state
 
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.distributions.base import ConditionalDistribution, coverage
 
 #: Samples of each row in what is estimated from them.

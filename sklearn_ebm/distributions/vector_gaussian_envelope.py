@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm._validation import positive_integer
-from sklearn_ebm.distributions.ascent import merge
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.tiles import row_blocks, tiles
+from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.distributions._numerics.cholesky import check_factors, log_determinants, precisions
+from sklearn_ebm.distributions._numerics.mean_shift import merge
 from sklearn_ebm.distributions.base import (
     Modes,
     coverage,
@@ -18,8 +20,6 @@ from sklearn_ebm.distributions.base import (
     matrix_shape,
     share,
 )
-from sklearn_ebm.distributions.blocks import row_blocks, tiles
-from sklearn_ebm.distributions.factors import check_factors, log_determinants, precisions
 from sklearn_ebm.distributions.gaussian_mixture import LOG_SQRT_2PI
 from sklearn_ebm.distributions.vector import N_SAMPLES, Estimate, VectorDistribution
 from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture

@@ -8,11 +8,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._params import Array
-from sklearn_ebm.distributions.ascent import climb, merge
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.tiles import row_blocks, tiles
+from sklearn_ebm.distributions._numerics.cholesky import (
+    check_factors,
+    log_determinants,
+    squared_distances,
+)
+from sklearn_ebm.distributions._numerics.mean_shift import climb, merge
 from sklearn_ebm.distributions.base import Modes, check_mixture_weights, join_rows, share
-from sklearn_ebm.distributions.blocks import row_blocks, tiles
-from sklearn_ebm.distributions.factors import check_factors, log_determinants, squared_distances
 from sklearn_ebm.distributions.gaussian_mixture import (
     LOG_SQRT_2PI,
     GaussianMixture,

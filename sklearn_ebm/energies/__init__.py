@@ -1,8 +1,12 @@
 """Energies: what is learnt. Low where x and y fit."""
 
-from sklearn_ebm._registry import Registry
+from sklearn_ebm._utils.registry import Registry
+from sklearn_ebm.energies._bank.backgrounds import Backgrounds
+from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
+from sklearn_ebm.energies._bank.locations import Location
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.auto_report import AutoReport
-from sklearn_ebm.energies.backgrounds import Backgrounds
 from sklearn_ebm.energies.banks import BankEnergy, Judgement
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.blend import Blend
@@ -10,14 +14,10 @@ from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.decoder import Decoder
 from sklearn_ebm.energies.experts import Experts
 from sklearn_ebm.energies.featured import Featured
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies.gaussian_process import GaussianProcess
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.latent import LatentEnergy
-from sklearn_ebm.energies.laws import Parabolas
 from sklearn_ebm.energies.linear import Linear
 from sklearn_ebm.energies.location_scale import LocationScale
-from sklearn_ebm.energies.locations import Location
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes

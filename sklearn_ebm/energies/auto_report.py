@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
 
 
 class AutoReport(NamedTuple):

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from sklearn_ebm._params import Array, Index, Params
-from sklearn_ebm._threads import Workers
-from sklearn_ebm.energies.backgrounds import Backgrounds
+from sklearn_ebm._utils.parameters import Array, Index, Params
+from sklearn_ebm._utils.threads import Workers
+from sklearn_ebm.energies._bank.backgrounds import Backgrounds
+from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._bank.locations import Location
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.conditional import ConditionalEnergy
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies.laws import Parabolas
-from sklearn_ebm.energies.locations import Location
 
 # Rounds of expectation maximisation.
 ROUNDS = 300

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._documented import Documented
-from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm.losses.curvature import Curvature
 
 
 class Linearization(NamedTuple):

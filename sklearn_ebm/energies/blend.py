@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_ebm._params import Array, Index
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._bank.locations import Location
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.banks import BACKGROUNDS, BankEnergy
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies.laws import Parabolas
-from sklearn_ebm.energies.locations import Location
 
 
 class Blend(BankEnergy):

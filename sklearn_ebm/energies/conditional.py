@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._documented import Documented
-from sklearn_ebm._params import Array, Params
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.distributions import ConditionalDistribution
-from sklearn_ebm.energies.laws import Parabolas, gibbs_law
-from sklearn_ebm.energies.units import Units
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas, gibbs_law
+from sklearn_ebm.energies._gaussian.units import Units
 
 
 class ConditionalEnergy(Documented, BaseEstimator, ABC):

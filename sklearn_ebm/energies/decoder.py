@@ -8,24 +8,24 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from sklearn_ebm._namespace import at_most, namespace_of, overwriting
-from sklearn_ebm._params import Array, Params, Shapes
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import level, positive_integer
-from sklearn_ebm.energies.activations import ACTIVATIONS
-from sklearn_ebm.energies.base import Linearization
-from sklearn_ebm.energies.gaussians import WIDEST
-from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.energies.latent_spaces import (
+from sklearn_ebm._utils.array_api import at_most, namespace_of, overwriting
+from sklearn_ebm._utils.array_ops import as_in, column_sums, product, put, times_mask
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import level, positive_integer
+from sklearn_ebm.energies._gaussian.decoder_windows import Windows
+from sklearn_ebm.energies._gaussian.expert_heads import WIDEST
+from sklearn_ebm.energies._gaussian.latent_spaces import (
     LATENT_SPACES,
     LatentSpace,
     latent_space,
 )
-from sklearn_ebm.energies.network import Backward, activated, dense
-from sklearn_ebm.energies.steps import as_in, column_sums, product, put, times_mask
-from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
-from sklearn_ebm.energies.units import Units, units_of
-from sklearn_ebm.energies.windows import Windows
+from sklearn_ebm.energies._gaussian.units import Units, units_of
+from sklearn_ebm.energies._network.activations import ACTIVATIONS
+from sklearn_ebm.energies._network.layers import Backward, activated, dense
+from sklearn_ebm.energies._network.trunk import Noise, Trunk, trunk_of
+from sklearn_ebm.energies.base import Linearization
+from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 
 # The narrowest noise that is learnt, where it starts, and noise while learning, in deviations.
 NARROWEST, WIDE_START, INPUT_NOISE = float(np.exp(-6)), 0.5, 0.0

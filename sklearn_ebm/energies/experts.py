@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from sklearn_ebm._namespace import namespace_of
-from sklearn_ebm._params import Array, Params, Shapes
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import level, positive_integer
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import level, positive_integer
+from sklearn_ebm.energies._gaussian.expert_heads import Gaussians, Heads
+from sklearn_ebm.energies._gaussian.units import Units, units_of
+from sklearn_ebm.energies._network.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.base import Linearization
-from sklearn_ebm.energies.gaussians import Gaussians, Heads
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.energies.steps import as_in
-from sklearn_ebm.energies.trunk import Noise, Trunk, trunk_of
-from sklearn_ebm.energies.units import Units, units_of
 
 COVARIANCES = ("diagonal", "full")
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_ebm._arrays import canonical_rows
-from sklearn_ebm._namespace import namespace_of, numpy_namespace
-from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace
+from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.arrays import canonical_rows
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
-from sklearn_ebm.energies.steps import as_in
 
 # Features exist for one block of rows at a time, and go through few operations: a block may have
 # more of them than it has energies.

@@ -11,13 +11,13 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.kernel_approximation import RBFSampler
 
-from sklearn_ebm._arrays import column_moments
-from sklearn_ebm._params import Array, Index, Params, Shapes
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import as_number, positive_integer, switch
+from sklearn_ebm._utils.arrays import column_moments
+from sklearn_ebm._utils.parameters import Array, Index, Params, Shapes
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import as_number, positive_integer, switch
+from sklearn_ebm.energies._kernel.features import FourierFeatures, KernelFeatures, NystroemFeatures
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
-from sklearn_ebm.energies.kernel_features import FourierFeatures, KernelFeatures, NystroemFeatures
 from sklearn_ebm.energies.linear import Linear
 
 APPROXIMATIONS = ("nystroem", "fourier")

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._arrays import row_slices
-from sklearn_ebm._namespace import namespace_of
-from sklearn_ebm._params import Array, Params
-from sklearn_ebm._threads import Workers
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import in_plain_order
+from sklearn_ebm._utils.arrays import row_slices
+from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.threads import Workers
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.conditional import ConditionalEnergy
-from sklearn_ebm.energies.laws import Parabolas, Widths
-from sklearn_ebm.energies.steps import in_plain_order
 
 
 class Schedule(NamedTuple):

@@ -9,19 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._arrays import column_norms
-from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._namespace import namespace_of
-from sklearn_ebm._params import Array, Params, Shapes
-from sklearn_ebm._validation import switch
-from sklearn_ebm.energies.base import Energy, Linearization, as_written, dense
-from sklearn_ebm.energies.standardized import Standardized
-from sklearn_ebm.energies.steps import as_in, column_sums, floating
-from sklearn_ebm.energies.templates import (
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import as_in, column_sums, floating
+from sklearn_ebm._utils.arrays import column_norms
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.validation import switch
+from sklearn_ebm.energies._linear.standardized import Standardized
+from sklearn_ebm.energies._linear.templates import (
     template_energies,
     template_gradient,
     template_normal_matrix,
 )
+from sklearn_ebm.energies.base import Energy, Linearization, as_written, dense
+from sklearn_ebm.losses.curvature import Curvature
 
 
 class Linear(Energy):

@@ -11,13 +11,13 @@ import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm._threads import Workers
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.threads import Workers
+from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows, speaking
+from sklearn_ebm.energies._bank.trees import LeafMeans
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.banks import BankEnergy
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows, speaking
-from sklearn_ebm.energies.laws import Parabolas
-from sklearn_ebm.energies.trees import LeafMeans
 
 # Widths of the bank, as multiples of a scale at which residuals have a square of 1 on average.
 FACTORS = (0.15, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._threads import Workers
-from sklearn_ebm._validation import positive_integer, positive_number, share
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.threads import Workers
+from sklearn_ebm._utils.validation import positive_integer, positive_number, share
+from sklearn_ebm.energies._bank.cells import points_of
+from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._bank.leaves import Moments, SharedLeaves, moments_of, rows_of
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.banks import BankEnergy
-from sklearn_ebm.energies.cells import points_of
-from sklearn_ebm.energies.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies.laws import Parabolas
-from sklearn_ebm.energies.leaves import Moments, SharedLeaves, moments_of, rows_of
 
 VALUES = ("auto", "answers", "residuals")
 

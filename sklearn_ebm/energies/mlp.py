@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._namespace import namespace_of
-from sklearn_ebm._params import Array, Params, Shapes
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import MOST, share, switch
-from sklearn_ebm.energies.activations import ACTIVATIONS
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import as_in, floating, negative
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import MOST, share, switch
+from sklearn_ebm.energies._network.activations import ACTIVATIONS
+from sklearn_ebm.energies._network.layers import Backward, activated, dense, dropped, normalization
 from sklearn_ebm.energies.base import Energy, Linearization
-from sklearn_ebm.energies.network import Backward, activated, dense, dropped, normalization
-from sklearn_ebm.energies.steps import as_in, floating, negative
 
 
 class MLP(Energy):

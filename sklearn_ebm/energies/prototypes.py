@@ -10,16 +10,16 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import clone
 
-from sklearn_ebm._arrays import blocks_of
-from sklearn_ebm._namespace import namespace_of
-from sklearn_ebm._params import Array, Params, Shapes
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer, positive_number, switch
-from sklearn_ebm.energies.anchors import anchors_of, scatter_within
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import as_in, floating, not_below_zero
+from sklearn_ebm._utils.arrays import blocks_of
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import positive_integer, positive_number, switch
+from sklearn_ebm.energies._prototypes.distances import Pull, Rows
+from sklearn_ebm.energies._prototypes.metrics import METRICS, Metric
+from sklearn_ebm.energies._prototypes.starts import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization, as_written
-from sklearn_ebm.energies.metrics import METRICS, Metric
-from sklearn_ebm.energies.pull import Pull, Rows
-from sklearn_ebm.energies.steps import as_in, floating, not_below_zero
 from sklearn_ebm.inference import INFERENCES, Eliminated, Elimination
 
 

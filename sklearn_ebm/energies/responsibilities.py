@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from sklearn_ebm._params import Array
-from sklearn_ebm.energies.laws import Parabolas
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 
 
 class Responsibilities(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._params import Array, Params, Shapes
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
 
 # Held while a module computes: parameters are put into the module for that time, it is in training

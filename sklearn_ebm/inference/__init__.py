@@ -1,6 +1,6 @@
 """Inference: eliminating a variable, answers and latents alike."""
 
-from sklearn_ebm._registry import Registry
+from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.inference.base import Eliminated, Elimination
 from sklearn_ebm.inference.minimum import Minimum
 from sklearn_ebm.inference.soft_minimum import SoftMinimum

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._documented import Documented
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array
 
 
 class Eliminated(NamedTuple):

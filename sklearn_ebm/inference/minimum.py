@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._namespace import device_of, namespace_of, numpy_namespace
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.array_api import device_of, namespace_of, numpy_namespace
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.inference.base import Eliminated, Elimination
 
 

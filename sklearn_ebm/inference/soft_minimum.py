@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._namespace import (
+from sklearn_ebm._utils.array_api import (
     constant,
     in_dtype,
     namespace_of,
@@ -18,7 +18,7 @@ from sklearn_ebm._namespace import (
     side_by_side,
     smallest_normal,
 )
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.inference.base import Eliminated, Elimination
 
 

@@ -12,8 +12,8 @@ from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import csc_median_axis_0
 from sklearn.utils.validation import check_array
 
-from sklearn_ebm._arrays import column_moments
-from sklearn_ebm._validation import canonical
+from sklearn_ebm._utils.arrays import column_moments
+from sklearn_ebm._utils.validation import canonical
 from sklearn_ebm.inspection._reading import Floats, as_numbers
 
 HOLDS = ("mean", "median")

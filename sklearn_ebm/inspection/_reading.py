@@ -10,8 +10,8 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm._answers import Answers
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.estimators._class_predictions import Answers
 
 Index = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
 
 
 class Bands(NamedTuple):

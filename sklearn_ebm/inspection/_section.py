@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.inspection._axes import feature_names
 
 

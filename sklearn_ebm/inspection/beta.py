@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer, positive_number
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.inspection._axes import COLOURS, LINES, pyplot, style_of, take_axes
 from sklearn_ebm.inspection._reading import (

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._params import Array
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.distributions import VectorDistribution
 from sklearn_ebm.distributions.base import probability
-from sklearn_ebm.inspection._answer_plane import plot_plane
 from sklearn_ebm.inspection._axes import COLOURS, take_axes
+from sklearn_ebm.inspection._pair_surface import plot_plane
 from sklearn_ebm.inspection._ribbons import bands_of, cell_edges
 from sklearn_ebm.inspection._section import as_given, matrix_of, name_of_answer, section_of
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._collapse import collapsed
 from sklearn_ebm.inspection._axes import COLOURS, LINES, one_or_all, pyplot, take_axes
 from sklearn_ebm.inspection._reading import (
     Floats,
@@ -15,6 +14,7 @@ from sklearn_ebm.inspection._reading import (
     energies_and_answers,
     read,
 )
+from sklearn_ebm.learning.collapse import collapsed
 
 # Gaps beyond these shares of the rows are counted in the outermost bins.
 TAILS = (0.002, 0.998)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._validation import positive_integer, positive_number
+from sklearn_ebm._utils.validation import positive_integer, positive_number
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.inspection._axes import (
     COLOUR_MAP,

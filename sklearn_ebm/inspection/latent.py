@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._params import Array, Index
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.energies import Blend, Decoder, LatentEnergy, Responsibilities
 from sklearn_ebm.energies.banks import BACKGROUNDS
 from sklearn_ebm.inspection._axes import COLOURS, feature_names, take_axes

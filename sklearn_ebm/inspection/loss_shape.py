@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._arrays import correct_mask
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.arrays import correct_mask
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.inspection._axes import (
     COLOUR_MAP,
     COLOURS,

@@ -1,11 +1,11 @@
 """Losses: what learning wants of the energies. One small file each; one line in the registry."""
 
-from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._registry import Registry
+from sklearn_ebm._utils.registry import Registry
+from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
 from sklearn_ebm.losses.base import Loss
+from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.losses.energy import EnergyLoss
 from sklearn_ebm.losses.hinge import Hinge
-from sklearn_ebm.losses.kinks import positive_part, positive_part_curvature
 from sklearn_ebm.losses.log import Log
 from sklearn_ebm.losses.lvq2 import LVQ2
 from sklearn_ebm.losses.mce import MCE

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._documented import Documented
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_number
-from sklearn_ebm.losses.right import Mask
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_number
+from sklearn_ebm.losses._right_answers import Mask
+from sklearn_ebm.losses.curvature import Curvature
 
 
 class Loss(Documented, BaseEstimator, ABC):

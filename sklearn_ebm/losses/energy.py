@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._namespace import in_dtype, namespace_of
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.array_api import in_dtype, namespace_of
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.losses._right_answers import Mask, RightAnswers
 from sklearn_ebm.losses.base import Loss
-from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class EnergyLoss(Loss):

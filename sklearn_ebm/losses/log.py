@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._namespace import at_least, at_most, namespace_of
-from sklearn_ebm._params import Array
-from sklearn_ebm.losses.kinks import positive_part, positive_part_curvature
+from sklearn_ebm._utils.array_api import at_least, at_most, namespace_of
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
+from sklearn_ebm.losses._special import xlogy
 from sklearn_ebm.losses.pairwise import PairwiseLoss
-from sklearn_ebm.losses.special import xlogy
 
 
 class Log(PairwiseLoss):

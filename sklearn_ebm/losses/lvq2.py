@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from sklearn_ebm._namespace import at_least, at_most, namespace_of, smallest_normal
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.array_api import at_least, at_most, namespace_of, smallest_normal
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.losses._positive_part import positive_part
 from sklearn_ebm.losses.base import require_positive
-from sklearn_ebm.losses.kinks import positive_part
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 

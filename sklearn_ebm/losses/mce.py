@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.losses._special import sigmoid
 from sklearn_ebm.losses.base import Loss
 from sklearn_ebm.losses.log import Log
 from sklearn_ebm.losses.pairwise import PairwiseLoss
-from sklearn_ebm.losses.special import sigmoid
 
 
 class MCE(PairwiseLoss):

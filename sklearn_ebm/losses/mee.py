@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._namespace import in_dtype, namespace_of
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.array_api import in_dtype, namespace_of
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.losses._right_answers import Mask, RightAnswers
 from sklearn_ebm.losses.base import Loss, require_positive
+from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.losses.nll import NLL
-from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class MEE(Loss):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._namespace import (
+from sklearn_ebm._utils.array_api import (
     at_least,
     in_dtype,
     namespace_of,
@@ -11,12 +10,13 @@ from sklearn_ebm._namespace import (
     overwriting,
     with_negative,
 )
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.inference import SoftMinimum
+from sklearn_ebm.losses._positive_part import positive_part
+from sklearn_ebm.losses._right_answers import Mask, RightAnswers
+from sklearn_ebm.losses._special import xlogy
 from sklearn_ebm.losses.base import Loss, require_positive
-from sklearn_ebm.losses.kinks import positive_part
-from sklearn_ebm.losses.right import Mask, RightAnswers
-from sklearn_ebm.losses.special import xlogy
+from sklearn_ebm.losses.curvature import Curvature
 
 
 class NLL(Loss):

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_ebm._curvature import Curvature
-from sklearn_ebm._namespace import constant, namespace_of
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import as_number
+from sklearn_ebm._utils.array_api import constant, namespace_of
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import as_number
+from sklearn_ebm.losses._contrast import CONTRASTS, Contrast
+from sklearn_ebm.losses._right_answers import Mask, RightAnswers
 from sklearn_ebm.losses.base import Loss
-from sklearn_ebm.losses.contrast import CONTRASTS, Contrast
-from sklearn_ebm.losses.right import Mask, RightAnswers
+from sklearn_ebm.losses.curvature import Curvature
 
 
 class PairwiseLoss(Loss):

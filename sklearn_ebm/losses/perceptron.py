@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._namespace import in_dtype, namespace_of
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.array_api import in_dtype, namespace_of
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.inference import Minimum
+from sklearn_ebm.losses._right_answers import Mask, RightAnswers
 from sklearn_ebm.losses.base import Loss
 from sklearn_ebm.losses.nll import NLL
-from sklearn_ebm.losses.right import Mask, RightAnswers
 
 
 class Perceptron(Loss):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._namespace import namespace_of
-from sklearn_ebm._params import Array
-from sklearn_ebm.losses.kinks import positive_part, positive_part_curvature
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 

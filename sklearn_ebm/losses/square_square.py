@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._namespace import at_least, in_dtype, namespace_of
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.array_api import at_least, in_dtype, namespace_of
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 

@@ -1,6 +1,6 @@
 """Which wrong answers a loss sees where the answers cannot be listed."""
 
-from sklearn_ebm._registry import Registry
+from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.negatives.base import Negatives
 from sklearn_ebm.negatives.pool import Pool
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._documented import Documented
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array
 
 
 class Negatives(Documented, BaseEstimator, ABC):

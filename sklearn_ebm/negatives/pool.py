@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._namespace import at_least, namespace_of, overwriting, smallest_normal
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer, positive_number
-from sklearn_ebm.energies.steps import as_in, floating
+from sklearn_ebm._utils.array_api import at_least, namespace_of, overwriting, smallest_normal
+from sklearn_ebm._utils.array_ops import as_in, floating
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer, positive_number
 from sklearn_ebm.negatives.base import Negatives
 
 

@@ -1,6 +1,6 @@
 """Solvers: minimising over the parameters."""
 
-from sklearn_ebm._registry import Registry
+from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.averaged import Averaged
 from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver

@@ -7,12 +7,12 @@ import math
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._params import Array
-from sklearn_ebm._registry import unknown_name
-from sklearn_ebm._validation import as_number, positive_integer, positive_number
-from sklearn_ebm.solvers.adam_search import Moments, Search
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
+from sklearn_ebm.solvers._adam_search import Moments, Search
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.objective import Objective
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
 
@@ -83,7 +83,7 @@ class Adam(Solver):
     has the length η whatever the gradient; of a second one at constant η, nearly the same:
 
     >>> import numpy as np
-    >>> from sklearn_ebm._objective import Objective
+    >>> from sklearn_ebm.solvers.objective import Objective
     >>> from sklearn_ebm.energies import Linear
     >>> from sklearn_ebm.losses import NLL
     >>> from sklearn_ebm.solvers import Adam

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._arrays import correct_mask
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.arrays import correct_mask
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import separable, separates
 
 # Energies are computed for this many rows ahead of a mistake.

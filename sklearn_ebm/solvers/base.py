@@ -10,9 +10,9 @@ from typing import ClassVar, NamedTuple, TypeAlias
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._documented import Documented
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.solvers.objective import Objective
 
 # Why a search ended where its monitor returned True: what that meant, only the monitor can say.
 ASKED = "the monitor asked to stop"

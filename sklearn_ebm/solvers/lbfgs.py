@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.solvers._line_search import line_search
+from sklearn_ebm.solvers._two_loop import Pairs, two_loop
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
-from sklearn_ebm.solvers.line_search import line_search
-from sklearn_ebm.solvers.two_loop import Pairs, two_loop
+from sklearn_ebm.solvers.objective import Objective
 
 
 class LBFGS(Solver):

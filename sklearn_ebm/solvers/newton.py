@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.solvers._line_search import line_search
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
-from sklearn_ebm.solvers.line_search import line_search
+from sklearn_ebm.solvers.objective import Objective
 
 
 class Newton(Solver):

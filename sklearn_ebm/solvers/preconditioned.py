@@ -6,14 +6,14 @@ from collections import deque
 
 import numpy as np
 
-from sklearn_ebm._objective import Objective
-from sklearn_ebm._params import Array
-from sklearn_ebm._validation import positive_integer
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.losses import Loss
+from sklearn_ebm.solvers._line_search import Step, line_search
+from sklearn_ebm.solvers._two_loop import Pairs, two_loop
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
-from sklearn_ebm.solvers.initial_matrices import InitialMatrix, Model, Ruler, model_of
-from sklearn_ebm.solvers.line_search import Step, line_search
-from sklearn_ebm.solvers.two_loop import Pairs, two_loop
+from sklearn_ebm.solvers.objective import Objective
+from sklearn_ebm.solvers.preconditioners import InitialMatrix, Model, Ruler, model_of
 
 # Beyond so many parameters, the products with all pairs take longer than an evaluation, and half of
 # the pairs serve nearly as well.

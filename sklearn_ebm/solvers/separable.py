@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_ebm._arrays import ones
-from sklearn_ebm._objective import Block, Objective
-from sklearn_ebm._params import Array
+from sklearn_ebm._utils.arrays import ones
+from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.base import Progress
+from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
 
 # The search ends after so many iterations, or where it expects to lower the loss by less than this.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
-from sklearn_ebm.compare.report.kept_laws import LEVELS, MARKS
+from sklearn_ebm.compare.report.kept_densities import LEVELS, MARKS
 from sklearn_ebm.compare.report.rows import Plan
 from sklearn_ebm.compare.tables import Table
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._answers import Answers
 from sklearn_ebm.compare.folds import Fold
+from sklearn_ebm.estimators._class_predictions import Answers
 
 # e^(−745) is the least float64 above zero.
 FURTHEST = 745.0

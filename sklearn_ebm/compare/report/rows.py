@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ebm.compare.folds import Fold
 from sklearn_ebm.compare.report.kept_classes import KeepClasses
-from sklearn_ebm.compare.report.kept_laws import KeepLaws
+from sklearn_ebm.compare.report.kept_densities import KeepLaws
 from sklearn_ebm.compare.tables import Table
 
 MOST_ROWS = 2_000

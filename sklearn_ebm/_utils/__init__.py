@@ -1,0 +1,1 @@
+"""Arrays, parameters and other tools that know nothing of energies."""

@@ -1,0 +1,228 @@
+"""Steps of energies that NumPy has a faster way for than the Array API standard writes.
+
+Energies take arrays of any library that follows the standard. What they do is written once; here is
+where the two part: NumPy may write in place, into an array that is there, or in an order of memory.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import array_api_compat
+import numpy as np
+from scipy.special import erfcx, ndtr
+
+from sklearn_ebm._utils.array_api import numpy_namespace
+from sklearn_ebm._utils.parameters import Array, Params
+
+# Terms of the series of erfc that leave nothing but the rounding of float64.
+ERFC_DEGREE = 24
+
+
+# Arrays made ---------------------------------------------------------------------------------
+
+
+def as_in(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
+    """A value in the dtype of the rows, or another one; of their library, and on their device.
+
+    Parameters
+    ----------
+    xp : module
+        Namespace of the rows.
+    value : array
+        Of NumPy or of the library of the rows. It is returned itself where it fits.
+    rows : array or sparse matrix
+    dtype : dtype of `xp`, optional
+
+    Examples
+    --------
+    >>> as_in(numpy_namespace, np.array([1.0]), np.zeros(3, dtype=np.float32))
+    array([1.], dtype=float32)
+    """
+    dtype = rows.dtype if dtype is None else dtype
+    result: Array
+    if xp is numpy_namespace:
+        return value.astype(dtype, copy=False)
+    if isinstance(value, np.ndarray | np.generic):
+        # A copy in plain order: not every library takes views that run backwards or are read-only.
+        plain = np.array(value, order="C")
+        result = xp.asarray(plain, dtype=dtype, device=array_api_compat.device(rows))
+    else:
+        result = xp.astype(value, dtype, copy=False)
+    return result
+
+
+def floating(xp: Any, rows: Any) -> Any:
+    """Rows as energies work on them: float32 as it is, all else in float64."""
+    return rows if rows.dtype == xp.float32 else as_in(xp, rows, rows, xp.float64)
+
+
+def negative(xp: Any, array: Any, rows: Any, order: Any) -> Array:
+    """−array in the dtype of the rows; of NumPy, in an order of memory."""
+    if xp is numpy_namespace:
+        return np.negative(array, dtype=rows.dtype, order=order)
+    return -as_in(xp, array, rows)
+
+
+def opposites(xp: Any, values: Array) -> Array:
+    """−v and v for numbers v (n,), (n, 2), each side by side in memory (Fortran order)."""
+    if xp is not numpy_namespace:
+        result: Array = xp.stack([-values, values], axis=1)
+        return result
+    both = np.empty((2, len(values)), dtype=values.dtype)
+    np.negative(values, out=both[0])
+    both[1] = values
+    return both.T
+
+
+def in_plain_order(xp: Any, array: Array) -> Array:
+    """The array with its last axis side by side in memory, where the library knows of memory."""
+    return np.ascontiguousarray(array) if xp is numpy_namespace else array
+
+
+# Products and sums ---------------------------------------------------------------------------
+
+
+def product(xp: Any, one: Any, other: Any, out: Array | None = None) -> Array:
+    """One @ other; NumPy writes it into `out` where that is given."""
+    result: Array = np.matmul(one, other, out=out) if xp is numpy_namespace else one @ other
+    return result
+
+
+def column_sums(xp: Any, array: Array) -> Array:
+    """Sum of each column of matrices (..., n, p).
+
+    The function around NumPy's reduction takes longer than few rows do; of several large matrices,
+    a product with ones takes a fraction of the time of either.
+    """
+    result: Array
+    if xp is not numpy_namespace:
+        result = xp.sum(array, axis=-2)
+    elif array.ndim == 2:
+        result = np.add.reduce(array, axis=0)
+    else:
+        ones = np.ones((1, array.shape[-2]), dtype=array.dtype)
+        result = np.matmul(ones, array)[..., 0, :]
+    return result
+
+
+def dots(xp: Any, one: Array, other: Array, axis: int) -> Array:
+    """Inner products along an axis of two matrices.
+
+    Examples
+    --------
+    >>> dots(numpy_namespace, np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), axis=1)
+    array([11.])
+    """
+    if xp is numpy_namespace:
+        return np.einsum("ij,ij->i" if axis else "ij,ij->j", one, other)
+    result: Array = xp.sum(one * other, axis=axis)
+    return result
+
+
+def summed(xp: Any, array: Array, axis: int) -> Array:
+    """Sum over an axis; of a single number it is that number, in the memory where it is.
+
+    Examples
+    --------
+    >>> summed(numpy_namespace, np.ones((1, 3)), 0), summed(numpy_namespace, np.ones((2, 3)), 0)
+    (array([1., 1., 1.]), array([2., 2., 2.]))
+    """
+    result: Array
+    if array.shape[axis] == 1:
+        result = xp.squeeze(array, axis=axis)
+    elif xp is numpy_namespace:
+        result = np.add.reduce(array, axis=axis)
+    else:
+        result = xp.sum(array, axis=axis)
+    return result
+
+
+def inner(one: Array, other: Array) -> Array:
+    """Σ over the first axis of one · other: few numbers each, and many of such sums.
+
+    Examples
+    --------
+    >>> inner(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 1.0], [2.0, 0.5]]))
+    array([7., 4.])
+    """
+    total: Array = one[0, ...] * other[0, ...]
+    for place in range(1, one.shape[0]):
+        total += one[place, ...] * other[place, ...]
+    return total
+
+
+def put(out: Params, name: str, value: Array) -> None:
+    """Values under a name, in the array that is there already, if one is.
+
+    Examples
+    --------
+    >>> out = {"here": np.zeros(2)}
+    >>> put(out, "here", np.ones(2))
+    >>> put(out, "new", np.ones(1))
+    >>> out
+    {'here': array([1., 1.]), 'new': array([1.])}
+    """
+    kept = out.get(name)
+    if kept is None:
+        out[name] = value
+    elif kept is not value:
+        kept[...] = value
+
+
+# Functions of one number ---------------------------------------------------------------------
+
+
+def not_below_zero(xp: Any, array: Array) -> Array:
+    """max(a, 0), in the memory of the array where the library can."""
+    if xp is numpy_namespace:
+        return np.maximum(array, 0, out=array)
+    result: Array = xp.maximum(array, xp.zeros_like(array))
+    return result
+
+
+def one_minus(xp: Any, array: Array) -> Array:
+    """1 − a, in the memory of the array where the library can."""
+    return np.subtract(1, array, out=array) if xp is numpy_namespace else 1 - array
+
+
+def times_mask(xp: Any, array: Array, mask: Any) -> Array:
+    """The array where the mask holds, 0 elsewhere; in its memory where the library can."""
+    array *= mask if xp is numpy_namespace else xp.astype(mask, array.dtype)
+    return array
+
+
+def normal_share(xp: Any, z: Array) -> Array:
+    """Φ(z), the share of the normal distribution below z, to the precision of the dtype.
+
+    The standard has no error function. With t = 2/(2 + u), erfc(u) e^{u²}/t is smooth in t for all
+    u ≥ 0, down to t = 0, and so a short Chebyshev series of 2t − 1.
+    """
+    result: Array
+    if xp is numpy_namespace:
+        result = ndtr(z)
+        return result
+    u = xp.abs(z) / float(np.sqrt(2))
+    t = 2 / (2 + u)
+    x = 2 * t - 1
+    now, last = xp.zeros_like(x), xp.zeros_like(x)
+    for coefficient in _erfc_series()[:0:-1]:  # Clenshaw's recurrence
+        now, last = 2 * x * now - last + coefficient, now
+    tail = t * (x * now - last + _erfc_series()[0]) * xp.exp(-0.5 * z * z) / 2
+    result = xp.where(z > 0, 1 - tail, tail)
+    return result
+
+
+@lru_cache(maxsize=1)
+def _erfc_series() -> tuple[float, ...]:
+    """Chebyshev coefficients of erfc(u) e^{u²}/t in 2t − 1, from its values at Chebyshev's points.
+
+    The angles of the cosines are kept within one turn: NumPy's own interpolation loses two digits.
+    """
+    order = np.arange(ERFC_DEGREE + 1)
+    angle = np.pi / (2 * len(order)) * (np.outer(order, 2 * order + 1) % (4 * len(order)))
+    t = (np.cos(angle[1]) + 1) / 2
+    coefficients = 2 / len(order) * np.cos(angle) @ (erfcx(2 / t - 2) / t)
+    coefficients[0] /= 2
+    return tuple(coefficients.tolist())

@@ -1,0 +1,93 @@
+"""Rows that are there several times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from sklearn_ebm._utils.arrays import blocks_of, take_rows
+
+
+def groups_of_equal_rows(X: Any) -> npt.NDArray[np.intp]:
+    """Return for each row the number of its group; rows are in one group where they are equal.
+
+    Groups are numbered by their first rows. −0 equals 0, and an entry of a sparse row that is
+    stored as zero equals one that is not stored.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n, d)
+        Is not changed.
+
+    Returns
+    -------
+    ndarray of int of shape (n,)
+
+    Examples
+    --------
+    >>> groups_of_equal_rows(np.array([[1.0, 0.0], [2.0, 5.0], [1.0, -0.0]]))
+    array([0, 1, 0])
+    """
+    if sparse.issparse(X):
+        X = X.copy()
+        X.sum_duplicates()
+        X.eliminate_zeros()
+    # Equal rows have equal projections. The few rows that share theirs are compared in full.
+    _, place, count = np.unique(_projections(X), return_inverse=True, return_counts=True)
+    first = np.arange(X.shape[0])
+    shared = np.flatnonzero(count[place] > 1)
+    seen: dict[bytes, int] = {}
+    for row, key in zip(shared.tolist(), _keys(X[shared]), strict=True):
+        first[row] = seen.setdefault(key, row)
+    return np.unique(first, return_inverse=True)[1]
+
+
+def main_answers(group: npt.NDArray[np.intp], answer: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return for each group the answer that most of its rows have.
+
+    Parameters
+    ----------
+    group, answer : ndarray of int of shape (n,)
+
+    Returns
+    -------
+    ndarray of int of shape (n_groups,)
+
+    Examples
+    --------
+    >>> main_answers(np.array([0, 1, 0, 0]), np.array([2, 1, 2, 0]))
+    array([2, 1])
+    """
+    n_answers = int(answer.max()) + 1
+    pair, count = np.unique(group * n_answers + answer, return_counts=True)
+    of_pair, answer_of_pair = np.divmod(pair, n_answers)
+    by_count = np.lexsort((count, of_pair))
+    main = np.empty(of_pair[-1] + 1, dtype=np.intp)
+    main[of_pair[by_count]] = answer_of_pair[by_count]  # the last that is written has most rows
+    return main
+
+
+def _projections(X: Any) -> npt.NDArray[np.float64]:
+    """Each row times one random vector, by sums in an order that is the same for all rows."""
+    direction = np.random.RandomState(0).uniform(0.5, 1.0, X.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        if sparse.issparse(X):
+            return np.asarray(X @ direction)
+        return np.concatenate(
+            [(take_rows(X, rows) * direction).sum(axis=1) for rows in blocks_of(X)]
+        )
+
+
+def _keys(X: Any) -> Iterator[bytes]:
+    """Bytes that are the same for equal rows, and for no others."""
+    if sparse.issparse(X):
+        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+            yield X.indices[start:stop].tobytes() + X.data[start:stop].tobytes()
+        return
+    for rows in blocks_of(X):
+        for row in take_rows(X, rows) + 0.0:  # −0 + 0 is 0
+            yield row.tobytes()

@@ -1,0 +1,401 @@
+"""The command line: ``python -m sklearn_ebm``."""
+
+import argparse
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Callable, Generator, Sequence
+from shutil import get_terminal_size
+
+from sklearn_ebm import __version__
+from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, regressors
+from sklearn_ebm.compare.contenders import BASELINES
+from sklearn_ebm.compare.files import read_frame
+from sklearn_ebm.compare.targets import TASKS
+from sklearn_ebm.compare.tasks import check_names
+from sklearn_ebm.energies import ENERGIES
+from sklearn_ebm.losses import LOSSES
+
+_PROGRAM = "python -m sklearn_ebm"
+_EPILOG = f"""\
+output:
+  The ranked table goes to standard output; progress, one line per finished model (a live table
+  on a terminal that has `rich`), goes to standard error.
+
+exit status:
+  0    the comparison ran to its end
+  1    the data, or a file to write to, cannot be used; one sentence says why
+  2    the command line is wrong
+  130  stopped with Ctrl-C; the models finished by then are printed, and saved with --out
+
+examples:
+  {_PROGRAM}
+      every loss, every energy and every baseline on scikit-learn's breast cancer data
+  {_PROGRAM} compare adult.csv --target income
+      the same on your own table
+  {_PROGRAM} compare adult.csv --target income --losses nll,hinge --baselines none
+      two losses of the linear energy only
+  {_PROGRAM} compare adult.csv --target income --energies kernel,mlp --losses nll,hinge
+      four combinations, and the baselines
+  {_PROGRAM} compare concrete.csv --target compressive_strength_mpa
+      a numeric target: conditional densities, by likelihood, CRPS, coverage and error
+  {_PROGRAM} compare big.parquet --target label --max-rows 20000 --out results/big
+      on a sample, saved as results/big.csv and results/big.json
+  {_PROGRAM} compare adult.csv --target income --report report.html
+      the table and charts as one page, to look at or to send
+
+Reading a table needs pandas, and pyarrow for Parquet: pip install "sklearn_ebm[compare]"
+"""
+_DESCRIPTION = """\
+Compare the energies and losses of EBMClassifier with scikit-learn's LogisticRegression, LinearSVC
+(calibrated), SGDClassifier, MLPClassifier and HistGradientBoostingClassifier, on the same folds of
+a table: accuracy, log-loss, Brier score, calibration error, time to fit and to predict. The table
+is ranked by log-loss.
+
+A numeric target is a regression: energies and losses of LatentEBMRegressor beside Ridge,
+QuantileRegressor, GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost (where it is
+installed), each with a law of the answer: negative log-likelihood (NLL), CRPS, coverage of
+intervals, error of the mean, time to fit. The table is ranked by NLL.
+"""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keep the line breaks of the description and the epilog, in 100 columns at most."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=28, width=min(100, get_terminal_size().columns))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after the program's name; those of the process by default.
+
+    Returns
+    -------
+    status : int
+        0, or 1 if the data cannot be used, or 130 if the user stopped it.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 for a wrong command line, and 0 after ``--help`` and ``--version``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a stream put in their place may not have it
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # "±" in an ASCII locale
+    argv = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parse(argv)
+    arguments.command = shlex.join([*_PROGRAM.split(), *argv])
+    try:
+        return _compare(arguments)
+    except DataError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _complain(message: str) -> int:
+    print(f"sklearn_ebm: error: {message}", file=sys.stderr)
+    return 1
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description=_DESCRIPTION + "\nWithout a command, `compare` runs.",
+        epilog=f"`{_PROGRAM} compare --help` lists the options.",
+        formatter_class=_Formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sklearn_ebm {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    compare = commands.add_parser(
+        "compare",
+        help="compare models on a table, or on data that comes along",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=_Formatter,
+    )
+    _add_options(compare)
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
+        argv = ["compare", *argv]
+    arguments = parser.parse_args(argv)
+    if arguments.data is not None and arguments.target is None:
+        compare.error("DATA needs --target COLUMN, the name of the column to predict")
+    if arguments.data is None and (arguments.target is not None or arguments.drop):
+        compare.error("--target and --drop need DATA, the table that has the column")
+    task = arguments.task
+    if arguments.data is None and task == "auto":
+        task = "classification"
+    try:
+        check_names(task, arguments.energies, arguments.losses, arguments.baselines)
+    except DataError as error:
+        compare.error(str(error))
+    if arguments.losses == [] and arguments.baselines == []:
+        compare.error("--losses none and --baselines none leave nothing to compare")
+    return arguments
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="a table with a header: CSV (.csv or .tsv, also as .gz, .bz2, .xz or .zip) or Parquet "
+        "(.parquet, .pq); default: scikit-learn's breast cancer data, or its diabetes data with "
+        "--task regression",
+    )
+    add("-t", "--target", metavar="COLUMN", help="the column to predict; goes with DATA")
+    add(
+        "--task",
+        choices=TASKS,
+        default="auto",
+        help="whether the target is classes or a quantity; default: auto, which takes numbers with "
+        "fractions as a quantity, and whole ones of which there are many for so few rows",
+    )
+    add(
+        "--drop",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="leave out a column, free text for example; may be repeated",
+    )
+    add(
+        "--energies",
+        metavar="NAME[,NAME...]",
+        type=_names,
+        help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all losses that suit "
+        "it; default: linear, and where no losses are named every other one with nll. For a "
+        f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: "
+        f"{', '.join(regressors.SUGGESTED)}, or experts where losses are named",
+    )
+    add(
+        "--losses",
+        metavar="NAME[,NAME...]",
+        type=_names,
+        help=f"losses of EBMClassifier, or none; default: all that suit, of {', '.join(LOSSES)}. "
+        f"For a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll, "
+        "and simple for experts",
+    )
+    add(
+        "--baselines",
+        metavar="NAME[,NAME...]",
+        type=_names,
+        help=f"classifiers to compare with, or none; default: {', '.join(BASELINES)}. For a "
+        f"regression, of {', '.join(regressors.BASELINES)}; default: those that are installed "
+        "and not too slow for so many rows",
+    )
+    add("--cv", metavar="N", type=_at_least(2), default=5, help="number of folds; default: 5")
+    add(
+        "-j",
+        "--n-jobs",
+        metavar="N",
+        type=_n_jobs,
+        default=-1,
+        help="folds that run at the same time, each on one thread; -1 is one per core; times are "
+        "most exact with 1; default: -1",
+    )
+    add("--seed", metavar="N", type=_at_least(0), default=0, help="random seed; default: 0")
+    add(
+        "--max-rows",
+        metavar="N",
+        type=_at_least(1),
+        help="compare on about N rows, drawn at random, class by class where there are classes; "
+        "default: all rows",
+    )
+    add(
+        "-o",
+        "--out",
+        metavar="PATH",
+        help="save the table as PATH.csv and PATH.json, or, where PATH is a folder, as "
+        "comparison.csv and comparison.json in it; default: not saved",
+    )
+    add(
+        "--report",
+        metavar="FILE",
+        help="write one HTML file, which needs no network, with the table, what was compared, and "
+        "charts of held-out rows, a slider for β among them; in a folder it is report.html; "
+        "default: not written",
+    )
+    add("-q", "--quiet", action="store_true", help="show no progress, only the final table")
+    parser.add_argument("--version", action="version", version=f"sklearn_ebm {__version__}")
+
+
+def _names(text: str) -> list[str]:
+    return [] if text == "none" else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least {least}")
+        return int(text)
+
+    return number
+
+
+def _n_jobs(text: str) -> int:
+    if not text.removeprefix("-").isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number other than 0")
+    return int(text)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    stem, report = _stem(arguments.out), _report(arguments.report)
+    frame = None if arguments.data is None else read_frame(arguments.data)
+    comparison = Comparison(
+        frame,
+        arguments.target,
+        task=arguments.task,
+        energies=arguments.energies,
+        losses=arguments.losses,
+        baselines=arguments.baselines,
+        cv=arguments.cv,
+        n_jobs=arguments.n_jobs,
+        seed=arguments.seed,
+        max_rows=arguments.max_rows,
+        drop=arguments.drop,
+        source=os.path.basename(arguments.data or ""),
+        for_report=report is not None,
+    )
+    status = 0
+    try:
+        with contextlib.closing(_watched(comparison, arguments.quiet)) as rows:
+            for _ in rows:
+                with contextlib.suppress(OSError):  # the last save below says what is wrong
+                    _save(comparison.table, stem)
+    except KeyboardInterrupt:
+        status = 130
+    status = _finish(comparison, stem, status)
+    if report is not None and comparison.table.rows:
+        status = max(status, _write_report(comparison, report, arguments.command))
+    return status
+
+
+def _write_report(comparison: Comparison, path: str, command: str) -> int:
+    try:
+        comparison.report(path, command=command)
+    except OSError as error:
+        return _complain(f"The report cannot be saved as {path}: {error}.")
+    print(f"saved {path}", file=sys.stderr)
+    return 0
+
+
+def _finish(comparison: Comparison, stem: str | None, status: int) -> int:
+    table, n_models = comparison.table, len(comparison.contenders)
+    if status:
+        print(f"stopped after {len(table.rows)} of {n_models} models", file=sys.stderr)
+    if not table.rows:
+        return status
+    print(table, flush=True)
+    try:
+        _save(table, stem)
+    except OSError as error:
+        return _complain(f"The table cannot be saved as {stem}.csv and {stem}.json: {error}.")
+    if stem:
+        print(f"saved {stem}.csv and {stem}.json", file=sys.stderr)
+    return status
+
+
+def _stem(out: str | None) -> str | None:
+    """Return the path of the results without .csv and .json; make its folder, so that it exists."""
+    if out is None:
+        return None
+    if os.path.isdir(out) or out.endswith(("/", os.sep)):
+        out = os.path.join(out, "comparison")
+    stem = out.removesuffix(".csv").removesuffix(".json")
+    _make_folder_of(stem, "--out")
+    return stem
+
+
+def _report(path: str | None) -> str | None:
+    """Return the path of the report; make its folder, so that it exists."""
+    if path is None:
+        return None
+    if os.path.isdir(path) or path.endswith(("/", os.sep)):
+        path = os.path.join(path, "report.html")
+    _make_folder_of(path, "--report")
+    return path
+
+
+def _make_folder_of(path: str, option: str) -> None:
+    folder = os.path.dirname(path) or "."
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    if not os.access(folder, os.W_OK):
+        raise DataError(f"The folder {folder} cannot be written to; give another {option}.")
+
+
+def _save(table: ComparisonTable, stem: str | None) -> None:
+    if stem:
+        table.to_csv(f"{stem}.csv")
+        table.to_json(f"{stem}.json")
+
+
+def _watched(comparison: Comparison, quiet: bool) -> Generator[Row, None, None]:
+    """Run the comparison and show each row as it is finished."""
+    if quiet:
+        return comparison.run()
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        with contextlib.suppress(ImportError):
+            return _live(comparison)
+    return _lines(comparison)
+
+
+def _lines(comparison: Comparison) -> Generator[Row, None, None]:
+    n_models = len(comparison.contenders)
+    width = max(len(contender.model) for contender in comparison.contenders)
+    scores = comparison.task.scoreboard.scores
+    print(comparison.table.about["title"], file=sys.stderr)
+    for number, row in enumerate(comparison.run(), 1):
+        cells = "  ".join(f"{name} {row.cell(key)}" for key, (name, _) in scores.items())
+        text = cells if row.folds else f"failed: {row.error}"
+        place = f"[{number:{len(str(n_models))}}/{n_models}]"
+        print(f"{place} {row.model:{width}}  {text}", file=sys.stderr, flush=True)
+        yield row
+
+
+def _live(comparison: Comparison) -> Generator[Row, None, None]:
+    """Show a ranked table that grows, and who is running, on a terminal."""
+    # Imported here: the command runs without `rich` too.
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
+    scores = comparison.task.scoreboard.scores
+
+    def leaderboard() -> Table:
+        title = comparison.table.about["title"]
+        shown = Table(title=title, title_justify="left", box=None, header_style="bold")
+        shown.add_column("model", no_wrap=True)
+        for heading, _ in scores.values():
+            shown.add_column(heading, justify="right", no_wrap=True)
+        for row in comparison.table.ranked():
+            shown.add_row(row.model, *(row.cell(score) for score in scores))
+        return shown
+
+    def watch() -> Generator[Row, None, None]:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        progress = Progress(*columns, TimeElapsedColumn())
+        models = [contender.model for contender in comparison.contenders]
+        task = progress.add_task(f"running {models[0]}", total=len(models))
+        screen = Group(leaderboard(), progress)
+        with Live(screen, console=Console(stderr=True), transient=True) as live:
+            for row in comparison.run():
+                ahead = models[len(comparison.table.rows) :]
+                progress.update(task, advance=1, description=f"running {ahead[0]}" if ahead else "")
+                live.update(Group(leaderboard(), progress), refresh=True)
+                yield row
+
+    return watch()

@@ -1,0 +1,68 @@
+"""Scores of the law of a quantity on one fold: likelihood, CRPS, coverage and error."""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm.compare.folds import Fold
+from sklearn_ebm.compare.quantile_distribution import NoDensityError
+from sklearn_ebm.compare.scoreboard import Score, Scoreboard
+from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.estimators.regressor import LatentEBMRegressor
+
+OF_LAWS = Scoreboard(
+    {
+        "nll": Score("NLL", 3),
+        "crps": Score("CRPS", 3),
+        "coverage_50": Score("cover 50 %", 3),
+        "coverage_90": Score("cover 90 %", 3),
+        "rmse": Score("RMSE", 3),
+        "fit_seconds": Score("fit s", 2),
+    },
+    ranked_by=("nll", "crps"),
+    spread="se",
+)
+
+
+def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
+    """Fit an estimator on a fold's training part and score its law on the test part.
+
+    Parameters
+    ----------
+    estimator : LatentEBMRegressor or LawAdapter
+    fold : Fold
+
+    Returns
+    -------
+    scores : dict of str to float
+        By the names of `OF_LAWS`; no `nll` if the law has no density.
+
+    Raises
+    ------
+    ValueError
+        If a score is infinite or NaN.
+    """
+    start = time.perf_counter()
+    estimator.fit(fold.X_train, fold.y_train)
+    scores = {"fit_seconds": time.perf_counter() - start}
+    law, y = law_of(estimator, fold.X_test), fold.y_test
+    with suppress(NoDensityError):
+        scores["nll"] = -float(np.mean(law.logpdf(y)))
+    scores["crps"] = float(np.mean(law.crps(y)))
+    for level in (50, 90):
+        low, high = law.interval(level / 100).T
+        scores[f"coverage_{level}"] = float(np.mean((low <= y) & (y <= high)))
+    scores["rmse"] = float(np.sqrt(np.mean((law.mean() - y) ** 2)))
+    for name, score in scores.items():
+        if not np.isfinite(score):
+            raise ValueError(f"The score {name} is {score}.")
+    return scores
+
+
+def law_of(estimator: Any, X: Any) -> ConditionalDistribution:
+    """Return the law that a fitted estimator says of each row."""
+    if isinstance(estimator, LatentEBMRegressor):
+        return estimator.predict_distribution(X)
+    return estimator.law(X)

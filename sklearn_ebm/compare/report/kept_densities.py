@@ -1,0 +1,92 @@
+"""What a report keeps of the law of a quantity on one fold."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm.compare.density_scores import law_of
+from sklearn_ebm.compare.folds import Fold
+from sklearn_ebm.compare.quantile_distribution import NoDensityError
+from sklearn_ebm.compare.report.kept_classes import curve
+from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.estimators.regressor import LatentEBMRegressor
+
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+# Two central intervals and the median.
+MARKS = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Answers at equal steps of y show the tails, those at equal steps of probability the peaks.
+EQUAL_STEPS, EQUAL_PROBABILITIES = 61, 60
+TAIL = 0.002
+
+
+@dataclass(frozen=True)
+class KeepLaws:
+    """Called with a fitted estimator and its fold: what its law says of some rows.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Positions in the test part.
+    shown : ndarray of int
+        Those whose densities are drawn.
+    """
+
+    rows: np.ndarray
+    shown: np.ndarray
+
+    def __call__(self, estimator: Any, fold: Fold) -> dict[str, Any]:
+        """Return F(answer) of each row, which intervals hold it, and the densities to draw.
+
+        Returns
+        -------
+        kept : dict
+            "pit", the distribution function at the answer, of shape (n,); "held" of shape
+            (levels, n), whether the central interval of each level holds it; "shown", a list with
+            one dict for each row shown; "energies", whether it has any; "curve", a list of
+            (iteration, objective).
+        """
+        kept: dict[str, Any] = {"pit": np.empty(0), "held": np.empty((len(LEVELS), 0), dtype=bool)}
+        if len(self.rows):
+            law, y = law_of(estimator, fold.X_test[self.rows]), fold.y_test[self.rows]
+            # A comparison has one answer for each row, and hence laws with a distribution function.
+            kept = {"pit": law.cdf(y), "held": _held(law, y)}  # type: ignore[attr-defined]
+        kept["energies"] = isinstance(estimator, LatentEBMRegressor)
+        kept["shown"] = []
+        if len(self.shown):
+            kept["shown"] = drawn(law_of(estimator, fold.X_test[self.shown]))
+        kept["curve"] = curve(vars(estimator).get("loss_curve_", ()))
+        return kept
+
+
+def _held(law: ConditionalDistribution, y: np.ndarray) -> np.ndarray:
+    intervals = [law.interval(level) for level in LEVELS]
+    return np.stack([(each[:, 0] <= y) & (y <= each[:, 1]) for each in intervals])
+
+
+def drawn(law: ConditionalDistribution) -> list[dict[str, Any]]:
+    """Return for each row its quantiles at `MARKS`, and its density at some answers, if it has one.
+
+    Examples
+    --------
+    >>> from sklearn_ebm.distributions import GaussianMixture
+    >>> (row,) = drawn(GaussianMixture([[1.0]], [[5.0]], [[2.0]]))
+    >>> row["marks"][2], round(max(row["density"]), 4)
+    (5.0, 0.1995)
+    """
+    marks = law.quantiles(MARKS)
+    inner = law.quantiles(np.linspace(TAIL, 1 - TAIL, EQUAL_PROBABILITIES))
+    even = np.linspace(inner[:, 0], inner[:, -1], EQUAL_STEPS, axis=1)
+    answers = np.sort(np.concatenate([inner, even], axis=1), axis=1)
+    density = None
+    with suppress(NoDensityError):
+        density = law.pdf(answers)
+    return [
+        {
+            "marks": marks[j].tolist(),
+            "answers": [] if density is None else answers[j].tolist(),
+            "density": [] if density is None else density[j].tolist(),
+        }
+        for j in range(len(marks))
+    ]

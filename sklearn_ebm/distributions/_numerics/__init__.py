@@ -1,0 +1,1 @@
+"""Numerical methods for densities on a line."""

@@ -1,0 +1,245 @@
+"""The sets {y: p(y) ≥ τ} of a scalar density: their mass, their ends, and τ for a given mass."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm.distributions._numerics.profile import Profile, pad_rows, profile_of
+from sklearn_ebm.distributions._numerics.protocol import ResolvedDensity
+from sklearn_ebm.distributions._numerics.quadrature import unit_rule
+from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
+
+#: Points of the quadrature of a cubic's exponential.
+N_POINTS = 4
+#: No level that anybody asks for is lower, in log p over the highest.
+LOWEST = -1e4
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Crossed(NamedTuple):
+    """Cells in which log p crosses a level, j of them.
+
+    Attributes
+    ----------
+    which : ndarray of shape (j,)
+        The entry of the rows that were asked about, in order.
+    row, cell : ndarray of shape (j,)
+        Where it is among the nodes of the profile.
+    enters : ndarray of bool of shape (j,)
+        Whether the set begins there.
+    above : ndarray of bool of shape (r, g)
+        Which nodes of the rows are in the set.
+    """
+
+    which: Index
+    row: Index
+    cell: Index
+    enters: Mask
+    above: Mask
+
+    def total(self, below: Array) -> Array:
+        """Mass of the sets, from the mass below each crossing."""
+        signed = np.where(self.enters, -below, below)
+        total = np.bincount(self.which, signed, minlength=len(self.above))
+        # A set that holds the last node ends at infinity.
+        return np.clip(total + self.above[:, -1], 0.0, 1.0)
+
+
+class LevelSets:
+    """Level sets of the rows of a density, for as many thresholds as one likes.
+
+    Between two nodes log p is near a cubic, which the nodes tell. What the cubics say is where the
+    search for the exact answer starts: the density itself is then asked two or three times.
+
+    Parameters
+    ----------
+    density : ResolvedDensity
+        The densities; their profile is worked out once.
+    """
+
+    def __init__(self, density: ResolvedDensity) -> None:
+        self.density = density
+        self.profile: Profile = profile_of(density)
+
+    @cached_property
+    def near_masses(self) -> Array:
+        """Masses of the cells (n, g − 1), nearly; they sum to 1."""
+        nodes, heights, slopes, *_ = self.profile
+        cubic = _cubic(nodes, heights, slopes)
+        masses = _integral(cubic, np.ones(cubic[0].shape), np.diff(nodes, axis=1))
+        return masses / masses.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def _near_cumulative(self) -> Array:
+        """The distribution function at the nodes, nearly."""
+        return np.cumsum(np.pad(self.near_masses, ((0, 0), (1, 0))), axis=1)
+
+    def _crossed(self, log_level: Array, rows: Index) -> Crossed:
+        above = self.profile.log_density[rows] >= log_level[:, None]
+        which, cells = np.nonzero(above[:, 1:] != above[:, :-1])
+        return Crossed(which, rows[which], cells, above[which, cells + 1], above)
+
+    def _ends(self, crossed: Crossed) -> tuple[Array, Array]:
+        """Ends of the cells."""
+        nodes = self.profile.nodes
+        return nodes[crossed.row, crossed.cell], nodes[crossed.row, crossed.cell + 1]
+
+    def _cubics(self, crossed: Crossed) -> tuple[Array, Array, Array, Array]:
+        """Coefficients of the cubic for log p in each cell."""
+        both = crossed.row[:, None], crossed.cell[:, None] + np.arange(2)
+        parts = (array[both] for array in self.profile[:3])
+        return tuple(c[:, 0] for c in _cubic(*parts))  # type: ignore[return-value]
+
+    def _near_parts(self, crossed: Crossed, level: Array) -> tuple[Array, Array]:
+        """Which part of its cell lies before each crossing, by the cubic, and the slope there."""
+        low, high = self._ends(crossed)
+        first, linear, square, cube = self._cubics(crossed)
+        first = first - level
+
+        def cubic(part: Array, i: Index) -> tuple[Array, Array]:
+            value = first[i] + part * (linear[i] + part * (square[i] + part * cube[i]))
+            return value, linear[i] + part * (2 * square[i] + 3 * part * cube[i])
+
+        with np.errstate(all="ignore"):
+            line = np.nan_to_num(-first / (linear + square + cube), nan=0.5)
+            zeros = np.zeros(len(first))
+            part = find_roots_by_slopes(
+                cubic, zeros, zeros + 1, crossed.enters, line, tolerance=1e-6, max_iterations=20
+            )
+            slope = cubic(part, np.arange(len(first)))[1] / (high - low)
+        return np.where(np.isfinite(part), part, 0.5), slope
+
+    def _crossings(
+        self, log_level: Array, rows: Index, tolerance: float = 1e-13
+    ) -> tuple[Crossed, Array, Array]:
+        """Where log p of some rows crosses a level, and its slope there, nearly."""
+        crossed = self._crossed(log_level, rows)
+        level = log_level[crossed.which]
+        low, high = self._ends(crossed)
+        part, slope = self._near_parts(crossed, level)
+
+        def over(x: Array, index: Index) -> tuple[Array, Array]:
+            height, slope = self.density._of_pairs("_logpdf_and_slope", x, crossed.row[index])
+            return height - level[index], slope
+
+        start = low + part * (high - low)
+        points = find_roots_by_slopes(over, low, high, crossed.enters, start, tolerance=tolerance)
+        return crossed, points, slope
+
+    def mass(self, log_level: Array, rows: Index) -> Array:
+        """P(log p(Y) ≥ level) of some rows, to 1e-10 of the mass of a cell.
+
+        Parameters
+        ----------
+        log_level : ndarray of shape (j,)
+        rows : ndarray of shape (j,)
+
+        Returns
+        -------
+        ndarray of shape (j,)
+        """
+        return self._mass_and_slope(log_level, rows)[0]
+
+    def _mass_and_slope(self, log_level: Array, rows: Index) -> tuple[Array, Array]:
+        """The mass, and its derivative by the level, −Σ exp(level)/|slope|, nearly."""
+        crossed, points, slope = self._crossings(log_level, rows, tolerance=1e-10)
+        total = crossed.total(self.density._of_pairs("_cdf", points, crossed.row))
+        with np.errstate(all="ignore"):
+            widths = np.bincount(crossed.which, 1 / np.abs(slope), minlength=len(rows))
+            return total, -np.exp(log_level) * widths
+
+    def _near_mass(self, log_level: Array, rows: Index) -> Array:
+        """The mass, by the cubics alone."""
+        crossed = self._crossed(log_level, rows)
+        part, _ = self._near_parts(crossed, log_level[crossed.which])
+        row, cell = crossed.row, crossed.cell
+        low, high = self._ends(crossed)
+        mass = _integral(self._cubics(crossed), part, high - low)
+        below = self._near_cumulative[row, cell] + np.fmin(mass, self.near_masses[row, cell])
+        return crossed.total(below)
+
+    def threshold(self, level: float) -> Array:
+        """Log τ with P(p(Y) ≥ τ) = level, of shape (n,)."""
+        near_low, near_high = self._enclose(level)
+        rows = np.arange(len(near_low))
+
+        def near_missing(log_level: Array, index: Index) -> Array:
+            return level - self._near_mass(log_level, index)
+
+        def missing(log_level: Array, index: Index) -> tuple[Array, Array]:
+            mass, slope = self._mass_and_slope(log_level, index)
+            return level - mass, -slope
+
+        at_low, at_high = near_missing(near_low, rows), near_missing(near_high, rows)
+        start = find_roots(
+            near_missing, near_low, near_high, at_low, at_high, enough=1e-5, tolerance=1e-6
+        )
+        # What is only near may be wrong: the search for the exact level is among all heights.
+        heights = self.profile.log_density
+        highest = heights.max(axis=1)
+        low = np.maximum(heights.min(axis=1), highest + LOWEST)
+        rising = np.ones(len(rows), dtype=bool)
+        return find_roots_by_slopes(
+            missing, low, highest, rising, start, enough=1e-9, tolerance=0.0, near_slopes=True
+        )
+
+    def _enclose(self, level: float) -> tuple[Array, Array]:
+        """Heights of nodes between which the threshold nearly lies, from the masses of the cells.
+
+        Of the cells sorted by their lower ends, as many as hold the level lie above the first
+        height; of those sorted by their upper ends, fewer than hold it reach above the second.
+        """
+        heights, masses = self.profile.log_density, self.near_masses
+        ends = []
+        for pick in (np.minimum, np.maximum):
+            edge = pick(heights[:, 1:], heights[:, :-1])
+            order = np.argsort(-edge, axis=1)
+            held = np.cumsum(np.take_along_axis(masses, order, axis=1), axis=1)
+            last = np.minimum((held < level).sum(axis=1), edge.shape[1] - 1)
+            chosen = np.take_along_axis(order, last[:, None], axis=1)
+            ends.append(np.take_along_axis(edge, chosen, axis=1)[:, 0])
+        return ends[0], ends[1]
+
+    def intervals(self, log_level: Array) -> Array:
+        """The intervals of {y: log p(y) ≥ level}, of shape (n, r, 2), NaN-padded."""
+        n_rows = len(log_level)
+        crossed, points, _ = self._crossings(log_level, np.arange(n_rows))
+        which, enters, above = crossed.which, crossed.enters, crossed.above
+        nodes = self.profile.nodes
+        sides = []
+        for mine, edge in ((enters, 0), (~enters, -1)):
+            # A set that holds the outermost node begins or ends there: no mass lies beyond.
+            outer = np.flatnonzero(above[:, edge])
+            rows = np.concatenate([which[mine], outer])
+            ends = np.concatenate([points[mine], nodes[outer, edge]])
+            order = np.lexsort((ends, rows))
+            sides.append(pad_rows(rows[order], ends[order], n_rows))
+        return np.stack(sides, axis=2)
+
+
+def _cubic(nodes: Array, heights: Array, slopes: Array) -> tuple[Array, Array, Array, Array]:
+    """Coefficients of cubics on cells of length 1, with these heights and slopes at the nodes."""
+    width = np.diff(nodes, axis=1)
+    with np.errstate(all="ignore"):
+        first, last = slopes[:, :-1] * width, slopes[:, 1:] * width
+        rise = np.diff(heights, axis=1)
+        return heights[:, :-1], first, 3 * rise - 2 * first - last, first + last - 2 * rise
+
+
+def _integral(cubic: tuple[Array, Array, Array, Array], part: Array, width: Array) -> Array:
+    """∫ exp(cubic) over the first part of cells, by Gauss and Legendre; 0 where it is unknown."""
+    points, weights = unit_rule(N_POINTS)
+    first, linear, square, cube = cubic
+    total = np.zeros(part.shape)
+    with np.errstate(all="ignore"):
+        for point, weight in zip(points, weights, strict=True):
+            t = part * point
+            total += weight * np.exp(first + t * (linear + t * (square + t * cube)))
+        total *= part * width
+    return np.nan_to_num(total, nan=0.0, posinf=0.0)

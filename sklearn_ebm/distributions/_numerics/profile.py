@@ -1,0 +1,238 @@
+"""A scalar density as pieces on which it only rises or only falls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.tiles import row_blocks
+from sklearn_ebm.distributions._numerics.protocol import ResolvedDensity
+from sklearn_ebm.distributions._numerics.roots import find_roots
+
+TINY = np.finfo(np.float64).tiny
+#: How often a doubtful cell is halved at most.
+HALVINGS = 6
+#: The slopes at both ends of a cell, over the mean slope, that are above doubt.
+MOST_BENDING = 2.5
+#: Rows that are worked on together.
+ROWS_TOGETHER = 32
+#: Part of the slope at the ends of a cell that is as good as none.
+STEEPNESS_LEFT = 1e-11
+
+
+class Profile(NamedTuple):
+    """Points between which log p is monotone, and its extrema.
+
+    Attributes
+    ----------
+    nodes : ndarray of shape (n, g)
+        The knots of the density and its extrema, sorted.
+    log_density : ndarray of shape (n, g)
+        log p at the nodes.
+    slope : ndarray of shape (n, g)
+        d log p / dy there; 0 at the extrema.
+    peaks : ndarray of shape (n, r)
+        Local maxima from left to right, NaN-padded.
+    valleys : ndarray of shape (n, r − 1)
+        The minima between them, NaN-padded.
+    """
+
+    nodes: Array
+    log_density: Array
+    slope: Array
+    peaks: Array
+    valleys: Array
+
+
+class _Cells(NamedTuple):
+    """Cells in which the slope of log p changes its sign: where, and what is at their ends."""
+
+    rows: Index
+    cells: Index
+    low: Array
+    high: Array
+    rise: Array
+    at_low: Array
+    at_high: Array
+
+    def those(self, chosen: npt.NDArray[np.bool_]) -> _Cells:
+        """Some of them."""
+        rows, cells, *ends = self
+        return _Cells(rows[chosen], cells[chosen], *(array[chosen] for array in ends))
+
+
+def profile_of(density: ResolvedDensity) -> Profile:
+    """Find the extrema of each row and insert them between its knots.
+
+    A cell holds an extremum where the slope of log p changes its sign. Beyond the knots there is no
+    mass, so the density counts as rising before the first knot and as falling after the last one.
+    """
+    knots, log_density, slope = _refined(density)
+    turning = _turning(knots, log_density, slope)
+    extrema = pad_rows(turning.rows, _extrema(density, turning), len(knots))
+    inserted = np.where(np.isnan(extrema), knots[:, -1:], extrema)
+    nodes = np.concatenate([knots, inserted], axis=1)
+    heights = np.concatenate([log_density, by_need(density, type(density)._logpdf, inserted)], 1)
+    level = np.where(np.isnan(extrema), slope[:, -1:], 0.0)
+    slopes = np.concatenate([slope, level], axis=1)
+    order = np.argsort(nodes, axis=1, kind="stable")
+    return Profile(
+        np.take_along_axis(nodes, order, axis=1),
+        np.take_along_axis(heights, order, axis=1),
+        np.take_along_axis(slopes, order, axis=1),
+        extrema[:, ::2],
+        extrema[:, 1::2],
+    )
+
+
+def highest_of(density: ResolvedDensity) -> Array:
+    """argmax_y p(y) of each row: the maximum of each cell is looked for only where it may win.
+
+    In a cell log p rises above neither end by more than the steeper of its slopes there would let
+    it, as far as log p is concave between; twice as much is allowed.
+    """
+    knots, log_density, slope = _refined(density)
+    best = log_density.argmax(axis=1)[:, None]
+    points, heights = (np.take_along_axis(a, best, axis=1)[:, 0] for a in (knots, log_density))
+    turning = _turning(knots, log_density, slope)
+    rows, cells = turning.rows, turning.cells
+    steepest = np.maximum(np.abs(turning.at_low), np.abs(turning.at_high))
+    most = np.maximum(log_density[rows, cells], log_density[rows, cells + 1])
+    most = most + 2 * steepest * (turning.high - turning.low)
+    # The first extremum of a row is a maximum, and so is every other one from there on.
+    first = np.cumsum(np.bincount(rows, minlength=len(knots)))
+    first = np.concatenate([[0], first[:-1]])
+    peaks = (np.arange(len(rows)) - first[rows]) % 2 == 0
+    turning = turning.those(peaks & (most >= heights[rows]))
+    found = _extrema(density, turning)
+    height = density._of_pairs("_logpdf", found, turning.rows)
+    # By rising height, so that the highest of a row is written last.
+    order = np.argsort(height, kind="stable")
+    order = order[height[order] >= heights[turning.rows[order]]]
+    points[turning.rows[order]] = found[order]
+    return points
+
+
+def _turning(knots: Array, log_density: Array, slope: Array) -> _Cells:
+    rising = slope >= 0
+    rising[:, 0], rising[:, -1] = True, False
+    rows, cells = np.nonzero(rising[:, 1:] != rising[:, :-1])
+    at_low, at_high = slope[rows, cells], slope[rows, cells + 1]
+    # A slope of 0 counts as rising: where it jumps, the extremum need not be at the zero.
+    at_low[at_low == 0], at_high[at_high == 0] = TINY, TINY
+    # An end that rises or falls by decree is itself the extremum.
+    at_low[(cells == 0) & (at_low < 0)] = 0.0
+    at_high[(cells == knots.shape[1] - 2) & (at_high > 0)] = 0.0
+    low, high = knots[rows, cells], knots[rows, cells + 1]
+    rise = log_density[rows, cells + 1] - log_density[rows, cells]
+    return _Cells(rows, cells, low, high, rise, at_low, at_high)
+
+
+def _extrema(density: ResolvedDensity, turning: _Cells) -> Array:
+    """Where the slope is 0 in each of the cells."""
+    rows, _, low, high, rise, at_low, at_high = turning
+
+    def slope_at(x: Array, index: Index) -> Array:
+        return density._of_pairs("_logpdf_and_slope", x, rows[index])[1]
+
+    width = high - low
+    return find_roots(
+        slope_at,
+        low,
+        high,
+        at_low,
+        at_high,
+        enough=STEEPNESS_LEFT * np.minimum(np.abs(at_low), np.abs(at_high)),
+        start=low + width * _turn(rise, at_low * width, at_high * width),
+    )
+
+
+def _turn(rise: Array, at_low: Array, at_high: Array) -> Array:
+    """Where in a cell of length 1 the cubic through its ends, with slopes of two signs, turns."""
+    with np.errstate(all="ignore"):
+        square = 3 * (at_low + at_high - 2 * rise)
+        linear = 6 * rise - 4 * at_low - 2 * at_high
+        root = np.sqrt(np.maximum(linear**2 - 4 * square * at_low, 0.0))
+        pivot = -0.5 * (linear + np.copysign(root, linear))
+        one, other = pivot / square, at_low / pivot
+        turn = np.where((one >= 0) & (one <= 1), one, other)
+    return np.where((turn >= 0) & (turn <= 1), turn, 0.5)
+
+
+def _refined(density: ResolvedDensity) -> tuple[Array, Array, Array]:
+    """Knots, log p and its slope there, with cells halved that may hide two extrema.
+
+    Where log p rises at both ends of a cell, or falls at both, the cubic through these values and
+    slopes is monotone if the slopes add up to at most three times the mean slope; a parabola has
+    two times. Where they add up to more than 2.5 times, log p may turn back on the way. A cell with
+    an extremum may hold three of them, which its ends do not tell: it is halved once.
+    """
+    knots = density._knots()
+    log_density, slope = by_need(density, type(density)._logpdf_and_slope, knots)
+    for halving in range(HALVINGS):
+        with np.errstate(invalid="ignore", over="ignore"):
+            ends = slope[:, 1:] + slope[:, :-1]
+            most = MOST_BENDING * np.diff(log_density, axis=1) * np.sign(ends)
+            together = slope[:, 1:] * slope[:, :-1]
+            doubtful = together > 0
+            doubtful &= np.abs(ends) * np.diff(knots, axis=1) > most
+            if halving == 0:
+                doubtful |= together < 0
+        rows, cells = np.nonzero(doubtful)
+        if not len(rows):
+            break
+        added = pad_rows(rows, (knots[rows, cells] + knots[rows, cells + 1]) / 2, len(knots))
+        added = np.where(np.isnan(added), knots[:, -1:], added)
+        new = (added, *by_need(density, type(density)._logpdf_and_slope, added))
+        knots, log_density, slope = (
+            np.concatenate(pair, axis=1)
+            for pair in zip((knots, log_density, slope), new, strict=True)
+        )
+        order = np.argsort(knots, axis=1, kind="stable")
+        knots, log_density, slope = (
+            np.take_along_axis(array, order, axis=1) for array in (knots, log_density, slope)
+        )
+    return knots, log_density, slope
+
+
+def by_need(density: ResolvedDensity, method: Callable[..., Any], points: Array) -> Array:
+    """A method at sorted points (n, g), of which the last of a row may be repeated.
+
+    Rows that need about as many points are worked on together, so that repetitions cost little. Of
+    shape (n, g), or (2, n, g) if the method returns two arrays.
+    """
+    n_rows, n_points = points.shape
+    needed = np.minimum((points < points[:, -1:]).sum(axis=1) + 1, n_points)
+    order = np.argsort(needed, kind="stable")
+    result: Array | None = None
+    for some in row_blocks(n_rows, 1, ROWS_TOGETHER):
+        rows = order[some]
+        most = int(needed[rows[-1]])
+        part = np.asarray(method(density[rows], points[rows, :most]))
+        if result is None:
+            result = np.empty((*part.shape[:-2], n_rows, n_points))
+        result[..., rows, :most] = part
+        result[..., rows, most:] = part[..., -1:]
+    return np.asarray(method(density, points)) if result is None else result
+
+
+def pad_rows(rows: Index, values: Array, n_rows: int, fill: float = np.nan) -> Array:
+    """Values that belong to sorted rows as an array (n_rows, most in one row), padded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pad_rows(np.array([0, 0, 2]), np.array([1.0, 2.0, 3.0]), 3)
+    array([[ 1.,  2.],
+           [nan, nan],
+           [ 3., nan]])
+    """
+    counts = np.bincount(rows, minlength=n_rows)
+    padded = np.full((n_rows, int(counts.max(initial=0))), fill)
+    first = np.cumsum(counts) - counts
+    padded[rows, np.arange(len(rows)) - first[rows]] = values
+    return padded

@@ -1,0 +1,1 @@
+"""Helpers of energies that stack densities."""

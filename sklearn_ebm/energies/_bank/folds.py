@@ -1,0 +1,213 @@
+"""Rows in units, their folds, and what a location says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.repeated import groups_of_equal_rows
+
+Model = TypeVar("Model")
+
+# Folds where there are fewer rows than this, and where there are more.
+FEW_ROWS, FOLDS = 2_000, (10, 5)
+
+# Rows that return so many times on average are levels.
+RETURNS = 5
+
+# With more rows than this, so many of one fold judge for all.
+MOST_JUDGES, JUDGES_OF_MANY = 6_000, 2_000
+
+
+# Models of so many folds speak for new rows: an average of more is hardly better, and takes longer.
+SPEAKING = 5
+
+
+def speaking(models: Sequence[Model]) -> list[Model]:
+    """Return those of the models of all folds that speak for new rows, evenly spread.
+
+    Examples
+    --------
+    >>> speaking("abcdefghij"), speaking("abcdef"), speaking("abc")
+    (['a', 'c', 'e', 'g', 'j'], ['a', 'b', 'c', 'd', 'f'], ['a', 'b', 'c'])
+    """
+    last = len(models) - 1
+    places = np.linspace(0, last, min(SPEAKING, len(models))).astype(int)
+    return [models[place] for place in places]
+
+
+class Progress:
+    """Is told how far learning is, and may cut it short; this one does nothing."""
+
+    def next_of(self, members: Sequence[str]) -> int:
+        """Which of the members that are left is learnt next."""
+        return 0
+
+    def skips(self, member: str) -> bool:
+        """Whether a member is not to be learnt."""
+        return False
+
+    def ended(self, what: str) -> bool:
+        """Take note of a fold, location or member; whether to stop after the member."""
+        return False
+
+
+SILENT = Progress()
+
+
+class WeightedRows(NamedTuple):
+    """Columns, answers and weights of rows.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d)
+    y : ndarray of shape (n, q)
+    weight : ndarray of shape (n,)
+    """
+
+    X: Array
+    y: Array
+    weight: npt.NDArray[np.float64]
+
+    def take(self, rows: Index) -> Self:
+        """Return some of the rows."""
+        return self._replace(X=self.X[rows], y=self.y[rows], weight=self.weight[rows])
+
+    def with_rows(self, more: Self) -> Self:
+        """Return these rows and more."""
+        return self._replace(
+            X=np.concatenate([self.X, more.X]),
+            y=np.concatenate([self.y, more.y]),
+            weight=np.concatenate([self.weight, more.weight]),
+        )
+
+
+class UnitRows(WeightedRows):
+    """Rows to learn from: columns and answers in units, weights of mean 1."""
+
+
+class Folds(NamedTuple):
+    """Which rows are left out together, and which of them judge.
+
+    Attributes
+    ----------
+    of_row : ndarray of int of shape (n,)
+        The fold of each row, from 0 on. Rows with equal columns share one.
+    judged : ndarray of int of shape (m,)
+        Rows whose out-of-fold densities choose the prior; sorted.
+    progress : Progress
+        Is told of each fold and member that is learnt.
+    """
+
+    of_row: Index
+    judged: Index
+    progress: Progress = SILENT
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        return int(self.of_row.max()) + 1
+
+    def judging(self) -> list[tuple[Index, Index, Index]]:
+        """For each fold with judges: these, their places in ``judged``, and the other folds."""
+        of_judge = self.of_row[self.judged]
+        places = [np.flatnonzero(of_judge == fold) for fold in np.unique(of_judge)]
+        return [
+            (self.judged[mine], mine, np.flatnonzero(self.of_row != of_judge[mine[0]]))
+            for mine in places
+        ]
+
+
+class Located(NamedTuple):
+    """What a location says of rows.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n, q)
+        Where the answers are expected, in units.
+    features : ndarray of shape (n, e)
+        What else it knows, as further columns: what each regressor says, how far they are apart.
+    centres, deviations : ndarray of shape (n, k, q) or None
+        Mean and deviation of regressors that say how sure they are; None where none does.
+    """
+
+    mean: Array
+    features: Array
+    centres: Array | None = None
+    deviations: Array | None = None
+
+    def take(self, rows: Any) -> Located:
+        """Return some of the rows."""
+        centres, deviations = (None if part is None else part[rows] for part in self[2:])
+        return Located(self.mean[rows], self.features[rows], centres, deviations)
+
+
+def has_levels(X: Array) -> bool:
+    """Whether rows are levels that return again and again, `RETURNS` times on average.
+
+    Examples
+    --------
+    >>> has_levels(np.repeat([[0.0], [1.0]], 5, axis=0)), has_levels(np.arange(10.0)[:, None])
+    (True, False)
+    """
+    return _return(len(X), int(groups_of_equal_rows(X).max()) + 1)
+
+
+def _return(n_rows: int, n_distinct: int) -> bool:
+    return n_rows >= RETURNS * n_distinct
+
+
+def together(X: Array) -> Index:
+    """Return the group of each row: those with equal columns are left out together.
+
+    Levels, and rows that are all equal, are divided all the same: new rows have them too, and a
+    level that was left out altogether could only be guessed from others.
+
+    Examples
+    --------
+    >>> together(np.array([[2.0], [1.0], [2.0]])), together(np.zeros((3, 1)))
+    (array([1, 0, 1]), array([0, 1, 2]))
+    """
+    group = groups_of_equal_rows(X)
+    n_distinct = int(group.max()) + 1
+    if n_distinct == 1 or _return(len(X), n_distinct):
+        return np.arange(len(X))
+    # Numbered by their columns, so that the order of the rows does not matter.
+    first = np.unique(group, return_index=True)[1]
+    number = np.empty(n_distinct, dtype=np.intp)
+    number[np.lexsort(X[first].T[::-1])] = np.arange(n_distinct)
+    return number[group]
+
+
+def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
+    """Divide rows into folds, those that are left out `together` in one, and choose who judges.
+
+    Examples
+    --------
+    Rows 0 and 2 are equal; three folds are left:
+
+    >>> folds = folds_of(np.array([[1.0], [2.0], [1.0], [3.0]]), np.random.RandomState(0))
+    >>> folds.n_folds, bool(folds.of_row[0] == folds.of_row[2]), folds.judged
+    (3, True, array([0, 1, 2, 3]))
+    """
+    n_rows, group = len(X), together(X)
+    n_groups = int(group.max()) + 1
+    n_folds = min(FOLDS[0] if n_rows < FEW_ROWS else FOLDS[1], n_groups)
+    order = rng.permutation(n_groups)
+    size = np.bincount(group, minlength=n_groups)[order]
+    # A group belongs to the fold in which its middle lies, with at least one group to each fold.
+    middle = (np.cumsum(size) - 0.5 * size) * n_folds / n_rows
+    _, fold_in_order = np.unique(middle.astype(np.intp), return_inverse=True)
+    of_group = np.empty(n_groups, dtype=np.intp)
+    of_group[order] = fold_in_order.reshape(-1)
+    of_row = of_group[group]
+    judged = np.arange(n_rows)
+    if n_rows > MOST_JUDGES:
+        first = np.flatnonzero(of_row == 0)
+        some = rng.permutation(len(first))[:JUDGES_OF_MANY]
+        judged = np.sort(first[some])
+    return Folds(of_row, judged, progress)

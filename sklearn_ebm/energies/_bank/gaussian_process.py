@@ -1,0 +1,446 @@
+"""A Gaussian process that says what it would have said of rows that are left out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, optimize
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ebm._utils.arrays import row_slices
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array, Index
+
+# The smoothness ν of each of the terms: a smooth one over long distances, which the linear term
+# does not follow, and two that are free to be short.
+SMOOTHNESS = (2.5, 2.5, 1.5)
+
+# Deviation of a uniform column is its range/√12.
+OF_UNIT_DEVIATION = np.sqrt(12.0)
+
+# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the
+# normal prior around it. The terms start apart, as equal ones would stay equal; and at random by a
+# part of a deviation, so that several processes end at several optima, which are better together.
+AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
+LENGTHS = (1.0, 0.3, 1.7)
+LENGTH_DEVIATION = 1.5
+AROUND = 0.3
+BEND = (0.0, 3.0)
+SLOPE = (-1.0, 2.0)
+NOISE = (-2.0, 3.0)
+
+# A bend that is as good as none.
+STRAIGHT = 1e-4
+
+# What is added to the diagonal beside the noise, as a part of it, where rounding asks for it.
+JITTER = 1e-10
+
+# How far from the centre of its prior a logarithm may go, in deviations.
+WIDEST = 3.0
+
+# Arrays of pairs of rows that share the cache.
+ALIVE = 4
+
+# Rows of a triangular system that are solved for at a time.
+SOLVED_AT_A_TIME = 128
+
+# Rows of less weight count for no more than noise.
+LEAST_WEIGHT = 1e-9
+
+
+class Curve(NamedTuple):
+    """Columns on a scale that is between logarithmic (t > 0), linear (0) and its mirror (t < 0).
+
+    .. code-block:: none
+
+        φ(x) = √12 log(1 + (exp(t) − 1) u)/t,    u = (x − lowest)/(highest − lowest)
+
+    Attributes
+    ----------
+    lowest, span : ndarray of shape (d,)
+        Least value and range of each column; a range of 1 for a constant column.
+    """
+
+    lowest: Array
+    span: Array
+
+    @classmethod
+    def of(cls, X: Array) -> Curve:
+        """Return the curve of the ranges of the columns."""
+        span = np.ptp(X, axis=0)
+        return cls(X.min(axis=0), np.where(span > 0, span, 1.0))
+
+    def __call__(self, X: Array, bend: Array) -> Array:
+        """φ(x) with the bend t of each column, straight outside of the ranges, (n, d).
+
+        Examples
+        --------
+        With t = log 4 the point at a third of the range lies at log 2/log 4, which is half of it:
+
+        >>> curve = Curve(np.zeros(1), np.ones(1))
+        >>> bent = curve(np.array([[0.0], [1 / 3], [1.0]]), np.log([4.0]))
+        >>> (bent / np.sqrt(12)).ravel().round(4)
+        array([0. , 0.5, 1. ])
+        """
+        bend = _away_from_zero(bend)
+        part, rise = (X - self.lowest) / self.span, np.expm1(bend)
+        within = np.clip(part, 0, 1)
+        slope = rise / (bend * (1 + rise * within))
+        bent = np.log1p(rise * within) / bend + slope * (part - within)
+        result: Array = OF_UNIT_DEVIATION * bent
+        return result
+
+    def slope(self, X: Array, bend: Array) -> Array:
+        """dφ/dt of rows within the ranges, (n, d)."""
+        bend = _away_from_zero(bend)
+        part, rise = (X - self.lowest) / self.span, np.expm1(bend)
+        rising = (1 + rise) * part / (1 + rise * part) - np.log1p(rise * part) / bend
+        result: Array = OF_UNIT_DEVIATION * rising / bend
+        return result
+
+
+def _away_from_zero(bend: Array) -> Array:
+    """Where t is too small to divide by, one that is as good as linear."""
+    return np.where(np.abs(bend) < STRAIGHT, STRAIGHT, bend)
+
+
+class Covariance(NamedTuple):
+    """k(x, x') = Σ_m a_m² M_m(‖(φ − φ')/l_m‖) + b² ⟨φ, φ'⟩ + 1, with Matérn's M_m.
+
+    Attributes
+    ----------
+    amplitude : ndarray of shape (k,)
+        a.
+    length : ndarray of shape (k, d)
+        l.
+    bend : ndarray of shape (d,)
+        t of the curve φ.
+    slope : float
+        b.
+    noise : float
+        Deviation σ of answers of weight 1 around the process.
+    """
+
+    amplitude: Array
+    length: Array
+    bend: Array
+    slope: float
+    noise: float
+
+    @classmethod
+    def from_vector(cls, theta: Array) -> Covariance:
+        """Return what the vector that is searched stands for."""
+        k = len(SMOOTHNESS)
+        d = (len(theta) - k - 2) // (k + 1)
+        amplitude, length, bend, others = np.split(theta, [k, k + k * d, k + k * d + d])
+        slope, noise = np.exp(others)
+        return cls(
+            np.exp(amplitude), np.exp(length.reshape(k, d)), bend, float(slope), float(noise)
+        )
+
+    def between(self, left: Array, right: Array) -> Array:
+        """k of each pair of rows on their curves, (n, m)."""
+        result: Array = self.slope**2 * (left @ right.T) + 1
+        for amplitude, length, smoothness in zip(
+            self.amplitude, self.length, SMOOTHNESS, strict=True
+        ):
+            term = _similarities(left / length, right / length, smoothness)
+            term *= amplitude**2
+            result += term
+        return result
+
+    def variance(self, rows: Array) -> Array:
+        """k(x, x), (n,)."""
+        result: Array = (self.amplitude**2).sum() + self.slope**2 * (rows**2).sum(axis=1) + 1
+        return result
+
+
+def _distances(left: Array, right: Array) -> Array:
+    """Euclidean distances of all pairs, (n, m)."""
+    # The squares are two more columns of one product, which spares passes over all pairs.
+    ones = np.ones((max(len(left), len(right)), 1))
+    of_left = np.hstack([-2 * left, (left**2).sum(axis=1)[:, None], ones[: len(left)]])
+    of_right = np.hstack([right, ones[: len(right)], (right**2).sum(axis=1)[:, None]])
+    squared: Array = of_left @ of_right.T
+    np.maximum(squared, 0, out=squared)
+    return np.sqrt(squared, out=squared)
+
+
+def _similarities(left: Array, right: Array, smoothness: float) -> Array:
+    """M of the distances of all pairs, (n, m), in as few passes as there can be."""
+    unit = np.sqrt(2 * smoothness)
+    scaled = _distances(unit * left, unit * right)
+    decay = np.negative(scaled)
+    np.exp(decay, out=decay)
+    if smoothness == 1.5:
+        scaled += 1
+    else:
+        rising = scaled / 3
+        rising += 1
+        scaled *= rising
+        scaled += 1
+    decay *= scaled
+    return decay
+
+
+def matern(distance: Array, smoothness: float) -> tuple[Array, Array]:
+    """M(r) with ν = 3/2 or 5/2, and −dM/d(½r²).
+
+    Examples
+    --------
+    (1 + √3) exp(−√3) and 3 exp(−√3):
+
+    >>> value, fall = matern(np.array([1.0]), 1.5)
+    >>> value.round(4), fall.round(4)
+    (array([0.4834]), array([0.5308]))
+    """
+    scaled = np.sqrt(2 * smoothness) * distance
+    decay = np.exp(-scaled)
+    if smoothness == 1.5:
+        return decay * (1 + scaled), 3 * decay
+    return decay * (1 + scaled + scaled**2 / 3), decay * (1 + scaled) * (5 / 3)
+
+
+def _solved_in_place(factor: Array, right: Array) -> Array:
+    """L⁻¹ R, (n, m), by blocks of rows, so that nearly all of it is products.
+
+    SciPy's solver keeps other threads waiting until it is done; products do not.
+    """
+    for start in range(0, len(right), SOLVED_AT_A_TIME):
+        rows = slice(start, start + SOLVED_AT_A_TIME)
+        right[rows] -= factor[rows, :start] @ right[:start]
+        right[rows] = linalg.solve_triangular(
+            factor[rows, rows], right[rows], lower=True, check_finite=False
+        )
+    return right
+
+
+def _prior(d: int) -> tuple[Array, Array]:
+    """Centre and deviation of each number that is searched."""
+    typical = 0.5 * np.log(d)
+    lengths = [(typical + centre, LENGTH_DEVIATION) for centre in LENGTHS for _ in range(d)]
+    parts = [*AMPLITUDES, *lengths, *[BEND] * d, SLOPE, NOISE]
+    centre, deviation = np.array(parts).T
+    return centre, deviation
+
+
+def surprise(
+    theta: Array, X: Array, y: Array, weight: npt.NDArray[np.float64], curve: Curve
+) -> tuple[float, Array]:
+    """−log p(y, θ) up to a constant, and its slope in θ.
+
+    Sums over pairs of rows of squared differences of columns are products of matrices,
+    Σ_ij A_ij (φ_i − φ_j)² = 2 Σ_i φ_i² Σ_j A_ij − 2 φ'Aφ, so that no array is larger than (n, n).
+    """
+    of = Covariance.from_vector(theta)
+    rows, turning = curve(X, of.bend), curve.slope(X, of.bend)
+    terms = [
+        [of.amplitude[m] ** 2 * part for part in matern(_distances(scaled, scaled), smoothness)]
+        for m, smoothness in enumerate(SMOOTHNESS)
+        for scaled in [rows / of.length[m]]
+    ]
+    linear, noise = of.slope**2 * (rows @ rows.T), of.noise**2 / weight
+    covariance = sum((value for value, _ in terms), linear + 1)
+    covariance.flat[:: len(X) + 1] += noise + JITTER * np.diagonal(covariance)
+    try:
+        factor = linalg.cholesky(covariance, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return np.inf, np.zeros_like(theta)
+    inverse, _ = linalg.lapack.dpotri(factor, lower=True)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    solved = inverse @ y
+    apart, deviation = theta - _prior(X.shape[1])[0], _prior(X.shape[1])[1]
+    misfit = 0.5 * y @ solved + np.log(np.diagonal(factor)).sum()
+    value = misfit + 0.5 * np.square(apart / deviation).sum()
+    # The slope of the misfit is ½ Σ pull · dK.
+    pull = inverse - np.outer(solved, solved)
+    by_bend = of.slope**2 * (turning * (pull @ rows)).sum(axis=0)
+    by_length = np.empty_like(of.length)
+    for m, (_, fall) in enumerate(terms):
+        near = pull * fall
+        total, across = near.sum(axis=1), near @ rows
+        by_length[m] = (total @ rows**2 - (rows * across).sum(axis=0)) / of.length[m] ** 2
+        of_bend = total @ (rows * turning) - (turning * across).sum(axis=0)
+        by_bend -= of_bend / of.length[m] ** 2
+    by_amplitude = [np.vdot(pull, term) for term, _ in terms]
+    by_others = [np.vdot(pull, linear), np.diagonal(pull) @ noise]
+    gradient = np.concatenate([by_amplitude, by_length.ravel(), by_bend, by_others])
+    return float(value), gradient + apart / deviation**2
+
+
+class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
+    r"""y = f(x) + ε,  f a Gaussian process,  Var ε = σ²/w.
+
+    .. code-block:: none
+
+        k(x, x') = Σ_m a_m² M_m(‖(φ(x) − φ(x'))/l_m‖) + b² ⟨φ(x), φ(x')⟩ + 1
+
+    with Matérn's M, two of ν = 5/2 and one of ν = 3/2, and lengths l of each column. The scales a,
+    l, b, σ and the bend of each column, from linear to logarithmic, maximise the posterior of some
+    of the rows; all rows are then conditioned on. What the process would have said of a block B of
+    rows without having seen them needs no further fit:
+
+    .. code-block:: none
+
+        y_B − (K⁻¹_BB)⁻¹ (K⁻¹y)_B,    covariance (K⁻¹_BB)⁻¹
+
+    Parameters
+    ----------
+    n_searched : int, default=700
+        How many rows choose the scales.
+    max_iter : int, default=60
+        Steps of L-BFGS.
+    floor : float, default=1e-3
+        Least σ, in units of the answers, which are expected to have mean 0 and deviation 1.
+    bent : bool, default=True
+        Whether bends are searched; they are 0 otherwise.
+    random_state : int, RandomState instance or None, default=None
+        Which rows choose the scales.
+
+    Attributes
+    ----------
+    covariance_ : Covariance
+    n_iter_ : int
+    n_features_in_ : int
+
+    References
+    ----------
+    Rasmussen, C. E. and Williams, C. K. I. (2006). Gaussian Processes for Machine Learning. MIT
+    Press. Section 5.4.2. https://doi.org/10.7551/mitpress/3206.001.0001
+
+    Snoek, J., Swersky, K., Zemel, R. and Adams, R. (2014). Input warping for Bayesian optimization
+    of non-stationary functions. ICML. https://doi.org/10.48550/arXiv.1402.0929
+    """
+
+    def __init__(
+        self,
+        n_searched: int = 700,
+        max_iter: int = 60,
+        floor: float = 1e-3,
+        bent: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_searched = n_searched
+        self.max_iter = max_iter
+        self.floor = floor
+        self.bent = bent
+        self.random_state = random_state
+
+    def fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> GaussianProcess:
+        """Find the scales, and condition on all rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+        y : ndarray of shape (n,)
+        sample_weight : ndarray of shape (n,), optional
+
+        Returns
+        -------
+        self : GaussianProcess
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        weight = (
+            np.ones(len(y))
+            if sample_weight is None
+            else column_or_1d(sample_weight, dtype=np.float64)
+        )
+        check_consistent_length(X, weight)
+        if not weight.max() > LEAST_WEIGHT:
+            raise ValueError("All values of sample_weight are zero; pass a weight above 0.")
+        self.curve_ = Curve.of(X)
+        self.covariance_ = self._searched(X, y, np.maximum(weight, LEAST_WEIGHT))
+        return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
+
+    def _searched(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> Covariance:
+        """Return the scales of the largest posterior, by some of the rows."""
+        rng = check_random_state(self.random_state)
+        likely = rng.permutation(np.flatnonzero(weight > LEAST_WEIGHT))[: self.n_searched]
+        centre, deviation = _prior(X.shape[1])
+        bounds = np.column_stack([centre - WIDEST * deviation, centre + WIDEST * deviation])
+        bounds[-1] = np.log(self.floor), 1.0
+        if not self.bent:
+            bounds[-2 - X.shape[1] : -2] = 0
+        found = optimize.minimize(
+            surprise,
+            np.clip(centre + AROUND * rng.normal(size=len(centre)), *bounds.T),
+            args=(X[likely], y[likely], weight[likely], self.curve_),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": self.max_iter},
+        )
+        self.n_iter_ = max(found.nit, 1)
+        return Covariance.from_vector(found.x)
+
+    def condition(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> GaussianProcess:
+        """Condition on rows, with the scales as they are."""
+        of = self.covariance_
+        self.rows_ = self.curve_(X, of.bend)
+        covariance = of.between(self.rows_, self.rows_)
+        self.noise_ = of.noise**2 / weight
+        covariance.flat[:: len(X) + 1] += self.noise_ + JITTER * np.diagonal(covariance)
+        self.factor_ = linalg.cholesky(covariance, lower=True, check_finite=False)
+        self.solved_ = linalg.cho_solve((self.factor_, True), y, check_finite=False)
+        self.answers_ = np.array(y)
+        return self
+
+    def out_of_fold(self, of_row: Index) -> tuple[Array, Array]:
+        """Mean and deviation of each row, had its fold not been seen; the scales stay.
+
+        Parameters
+        ----------
+        of_row : ndarray of int of shape (n,)
+            The fold of each row.
+
+        Returns
+        -------
+        mean, deviation : ndarray of shape (n,)
+            The deviation is that of an answer of weight 1.
+        """
+        inverse, _ = linalg.lapack.dpotri(self.factor_, lower=True)
+        mean, variance = np.empty(len(of_row)), np.empty(len(of_row))
+        for fold in np.unique(of_row):
+            block = np.flatnonzero(of_row == fold)
+            # Only the lower triangle is filled in; blocks are sorted, so theirs lies within it.
+            factor = linalg.cho_factor(inverse[np.ix_(block, block)], lower=True)
+            mean[block] = self.answers_[block] - linalg.cho_solve(factor, self.solved_[block])
+            variance[block] = np.diagonal(linalg.cho_solve(factor, np.eye(len(block))))
+        of_function = np.maximum(variance - self.noise_, 0)
+        return mean, np.sqrt(of_function + self.covariance_.noise**2)
+
+    def forget(self) -> None:
+        """Drop what only `out_of_fold` needs."""
+        del self.answers_, self.noise_
+
+    def predict(self, X: Array, return_std: bool = False) -> Array | tuple[Array, Array]:
+        """Mean of each row, and the deviation of an answer of weight 1.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+        return_std : bool, default=False
+
+        Returns
+        -------
+        mean : ndarray of shape (n,)
+        deviation : ndarray of shape (n,)
+            Where asked for.
+        """
+        check_is_fitted(self)
+        of = self.covariance_
+        rows = self.curve_(validate_data(self, X, dtype=np.float64, reset=False), of.bend)
+        mean, deviation = np.empty(len(rows)), np.empty(len(rows))
+        # Of each block several arrays are alive at once.
+        for block in row_slices(len(rows), ALIVE * len(self.rows_)):
+            between = of.between(self.rows_, rows[block])
+            mean[block] = self.solved_ @ between
+            if return_std:
+                half = _solved_in_place(self.factor_, between)
+                left = of.variance(rows[block]) - np.square(half).sum(axis=0)
+                deviation[block] = np.sqrt(np.maximum(left, 0) + of.noise**2)
+        return (mean, deviation) if return_std else mean

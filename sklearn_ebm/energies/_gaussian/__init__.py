@@ -1,0 +1,1 @@
+"""Helpers of latent energies that are quadratic in y."""

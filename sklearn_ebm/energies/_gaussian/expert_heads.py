@@ -1,0 +1,211 @@
+r"""Energies of Gaussian experts, and their slopes, from what the heads of a network say.
+
+.. code-block:: none
+
+    u      = (e + B e)/σ,   e = y − μ,   B strictly lower triangular
+    G      = ½ ‖u‖² + Σ log σ + (q/2) log 2π − log π
+    σ²     = floor² + exp(2 s)
+    π      = softmax(a)
+
+The heads give a (K), μ (K q), s (K q) and, for a full covariance, the entries of B below the
+diagonal, each limited to ±`STEEPEST`, so that no direction is narrower than a share of the floor.
+
+Arrays have the experts and outputs, of which there are few, as first axes, and the rows last: one
+step of NumPy then does much at a time.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_ebm._utils.array_api import at_most, namespace_of, overwriting
+from sklearn_ebm._utils.array_ops import as_in, in_plain_order, one_minus, summed, times_mask
+from sklearn_ebm._utils.parameters import Array
+
+LOG_2_PI = float(np.log(2 * np.pi))
+
+# Logarithms of scales beyond this, in units, are held there; and entries of B.
+WIDEST = 2.0
+STEEPEST = 5.0
+
+
+class Heads(NamedTuple):
+    """How many numbers the heads give, and what they are.
+
+    Attributes
+    ----------
+    n_experts, n_outputs : int
+        K and q.
+    full : bool
+        Whether covariances have more than a diagonal.
+    """
+
+    n_experts: int
+    n_outputs: int
+    full: bool
+
+    @property
+    def n_pairs(self) -> int:
+        """Entries of B below the diagonal."""
+        return self.n_outputs * (self.n_outputs - 1) // 2 if self.full else 0
+
+    @property
+    def width(self) -> int:
+        """K (1 + 2q + pairs)."""
+        return self.n_experts * (1 + 2 * self.n_outputs + self.n_pairs)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Row and column of the entries of B below the diagonal, row by row."""
+        places = range(self.n_outputs if self.full else 0)
+        return sorted((row, column) for column, row in combinations(places, 2))
+
+    def split(self, values: Array) -> tuple[Array, Array, Array, Array]:
+        """Parts a (K, ...), μ and s (K, q, ...), and the pairs (K, p, ...) of values (width, ...).
+
+        With NumPy they are views.
+        """
+        k, q, rest = self.n_experts, self.n_outputs, values.shape[1:]
+        xp = namespace_of(values)
+        first, second, last = k, k * (1 + q), k * (1 + 2 * q)
+        return (
+            values[:first, ...],
+            xp.reshape(values[first:second, ...], (k, q, *rest)),
+            xp.reshape(values[second:last, ...], (k, q, *rest)),
+            xp.reshape(values[last:, ...], (k, self.n_pairs, *rest)),
+        )
+
+    def join(self, *parts: Array) -> Array:
+        """Values (width, ...) from such parts."""
+        xp = namespace_of(*parts)
+        rest = parts[0].shape[1:]
+        result: Array = xp.concat([xp.reshape(part, (-1, *rest)) for part in parts])
+        return result
+
+    def start_bias(self, n_members: int, rng: np.random.RandomState) -> Array:
+        """Heads before learning: experts side by side over the range of the answers."""
+        values = np.zeros((self.width, n_members))
+        _, means, raw, _ = self.split(values)
+        spread = (np.arange(self.n_experts) + 0.5) / self.n_experts * 2 - 1
+        for output in range(self.n_outputs):
+            for member in range(n_members):
+                means[:, output, member] = rng.permutation(spread) if output else spread
+        raw[...] = np.log(0.7)
+        return np.ascontiguousarray(values.T)
+
+
+class Gaussians:
+    """Experts of some rows.
+
+    Parameters
+    ----------
+    heads : Heads
+    values : array of shape (M, n, width)
+        What the heads say.
+    floor : ndarray of shape (q,)
+        The narrowest scales.
+
+    Attributes
+    ----------
+    log_prior : array of shape (K, M, n)
+        log π.
+    means, scales : array of shape (K, q, M, n)
+        μ and σ.
+    """
+
+    def __init__(self, heads: Heads, values: Array, floor: Array) -> None:
+        self.heads = heads
+        self.xp = xp = namespace_of(values)
+        values = in_plain_order(xp, xp.permute_dims(values, (2, 0, 1)))
+        logits, self.means, raw, pairs = heads.split(values)
+        shifted = logits - xp.max(logits, axis=0)
+        self.prior = xp.exp(shifted)
+        total = summed(xp, self.prior, 0)
+        self.prior = self.prior / total
+        self.log_prior = shifted - xp.log(total)
+        variance = at_most(xp, raw, WIDEST) * 2
+        variance = overwriting(xp, "exp", variance)
+        total = variance + as_in(xp, np.square(floor)[:, None, None], values)
+        variance /= total
+        # Of the variance that is learnt: ∂ log σ/∂s.
+        self.share = times_mask(xp, variance, raw < WIDEST)
+        self.scales = overwriting(xp, "sqrt", total)
+        self.bend = xp.tanh(pairs / STEEPEST) if heads.full else None
+
+    def parabolas(self) -> tuple[Array, Array, Array]:
+        """Levels (n, M, K), middles (n, M, K, q) and factors (n, M, K, q, q); of NumPy."""
+        levels, means = self.levels().transpose(2, 1, 0), self.means.transpose(3, 2, 0, 1)
+        return levels, means, self._factors()
+
+    def _factors(self) -> Array:
+        """Return (I + B)⁻¹ diag σ: lower factors of the covariances."""
+        scales = self.scales.transpose(3, 2, 0, 1)
+        if self.bend is None:
+            return scales[..., None] * np.eye(self.heads.n_outputs)
+        mixing = np.zeros((*scales.shape, self.heads.n_outputs), dtype=scales.dtype)
+        mixing += np.eye(self.heads.n_outputs, dtype=scales.dtype)
+        for place, (row, column) in enumerate(self.heads.pairs):
+            mixing[..., row, column] = STEEPEST * self.bend[:, place].transpose(2, 1, 0)
+        return np.tril(np.linalg.inv(mixing)) * scales[..., None, :]
+
+    def levels(self) -> Array:
+        """G at y = μ, (K, M, n)."""
+        level = summed(self.xp, self.xp.log(self.scales), 1) - self.log_prior
+        level += 0.5 * self.heads.n_outputs * LOG_2_PI
+        return level
+
+    def energies(self, answers: Array) -> Array:
+        """G of answers (M or 1, n, m, q), as (M, n, m, K)."""
+        xp = self.xp
+        answers = in_plain_order(xp, xp.permute_dims(answers, (3, 0, 1, 2)))
+        self.apart = answers - self.means[..., None]
+        self.unit = self._bent(self.apart) / self.scales[..., None]
+        result = summed(xp, xp.square(self.unit), 1)
+        result *= 0.5
+        result += self.levels()[..., None]
+        return xp.permute_dims(result, (1, 2, 3, 0))
+
+    def _bent(self, apart: Array) -> Array:
+        """(I + B) e of e (K, q, M, n, m)."""
+        if self.bend is None:
+            return apart
+        result = [apart[:, output, ...] for output in range(self.heads.n_outputs)]
+        for place, (row, column) in enumerate(self.heads.pairs):
+            steep = STEEPEST * self.bend[:, place, ..., None]
+            result[row] = result[row] + steep * apart[:, column, ...]
+        return self.xp.stack(result, axis=1)
+
+    def _bent_back(self, slope: Array) -> Array:
+        """(I + B)ᵀ of slopes (K, q, M, n)."""
+        if self.bend is None:
+            return slope
+        result = [slope[:, output, ...] for output in range(self.heads.n_outputs)]
+        for place, (row, column) in enumerate(self.heads.pairs):
+            steep = STEEPEST * self.bend[:, place, ...]
+            result[column] = result[column] + steep * slope[:, row, ...]
+        return self.xp.stack(result, axis=1)
+
+    def slopes(self, slope: Array) -> Array:
+        """Slopes in what the heads say, (M, n, width), from slopes in G, (M, n, m, K)."""
+        xp = self.xp
+        slope = in_plain_order(xp, xp.permute_dims(slope, (3, 0, 1, 2)))
+        total = summed(xp, slope, -1)
+        in_logits = self.prior * summed(xp, total, 0)
+        in_logits -= total
+        pull = slope[:, None, ...] * self.unit
+        in_raw = total[:, None, ...] - summed(xp, pull * self.unit, -1)
+        in_raw *= self.share
+        pull /= self.scales[..., None]
+        parts = [in_logits, -self._bent_back(summed(xp, pull, -1)), in_raw]
+        if self.bend is not None:
+            in_pairs = [
+                summed(xp, pull[:, row, ...] * self.apart[:, column, ...], -1)
+                for row, column in self.heads.pairs
+            ]
+            stacked = xp.stack(in_pairs, axis=1)
+            stacked *= one_minus(xp, xp.square(self.bend))
+            parts.append(stacked)
+        return xp.permute_dims(self.heads.join(*parts), (1, 2, 0))

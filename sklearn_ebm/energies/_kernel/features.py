@@ -1,0 +1,239 @@
+"""Features whose inner products are, nearly, a Gaussian kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dtrtri
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.metrics.pairwise import rbf_kernel
+
+from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace, overwriting
+from sklearn_ebm._utils.array_ops import as_in, dots, not_below_zero, product
+from sklearn_ebm._utils.arrays import row_slices, take_rows
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array
+
+# Added to the diagonal of the kernel of the landmarks, relative to its trace, so that it has a
+# triangular factor whose inverse rounding does not spoil.
+JITTER = 1e-9
+
+# Rows are taken in blocks for which the kernel with all landmarks stays small.
+ROW_SHARE = 16
+
+
+class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Documented, BaseEstimator):
+    """Rows x -> features of s (x − centre): of a kernel in units of its own width.
+
+    Products of rows as they come may overflow, or lose what is left of a difference of large
+    numbers; those of rows in units of the width of the kernel do not.
+
+    Parameters
+    ----------
+    centre : ndarray of shape (d,) or None
+        None for sparse rows.
+    scale : float
+        s = √γ.
+    """
+
+    def __init__(self, centre: Array | None, scale: float) -> None:
+        self.centre = centre
+        self.scale = scale
+
+    def fit(self, X: Any, y: Any = None) -> KernelFeatures:
+        """Nothing to learn: all is settled."""
+        return self
+
+    def __sklearn_clone__(self) -> KernelFeatures:
+        """Return the same features: they are settled when they are made, and never fitted."""
+        return copy(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether `transform` can be called: always."""
+        return True
+
+    def _units(self, X: Any) -> Any:
+        xp = namespace_of(X)
+        scale = as_in(xp, np.float64(self.scale), X)
+        if self.centre is None:
+            return X * scale
+        if sparse.issparse(X):
+            X = X.toarray()
+        units = X - as_in(xp, self.centre, X)
+        units *= scale
+        return units
+
+    @property
+    def _n_features_out(self) -> int:
+        """p."""
+        raise NotImplementedError
+
+    def _in_blocks(self, X: Any, of_units: Callable[[Any, Array | None], Array]) -> Array:
+        """Features (n, p) in the dtype of X, for blocks of rows at a time.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (n, d)
+        of_units : callable
+            Rows in units of the kernel, and where NumPy may write the features of them, if it
+            likes -> features, which are rounded to the dtype of X.
+        """
+        xp = namespace_of(X)
+        blocks = list(row_slices(X.shape[0], self._n_features_out // ROW_SHARE)) or [slice(0)]
+        if xp is not numpy_namespace:
+            parts = (of_units(self._units(take_rows(X, rows)), None) for rows in blocks)
+            joined: Array = xp.concat([as_in(xp, part, X) for part in parts], axis=0)
+            return joined
+        result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        for rows in blocks:
+            place = result[rows]
+            features = of_units(self._units(take_rows(X, rows)), place)
+            if features is not place:
+                place[...] = features
+            del features  # or that of the next block would come on top of it
+        return result
+
+
+class NystroemFeatures(KernelFeatures):
+    """φ(x) = R⁻ᵀ k(L, x) with k(L, L) = RᵀR: inner products are the kernel's next to landmarks L.
+
+    The features of Williams and Seeger up to a rotation, as scikit-learn's ``Nystroem`` has them.
+    A triangular factor does what the root of the kernel does there, in a fraction of the time.
+
+    Parameters
+    ----------
+    landmarks : ndarray or CSR of shape (m, d)
+        Distinct rows.
+    centre : ndarray of shape (d,) or None
+    scale : float
+
+    References
+    ----------
+    Williams, Seeger, "Using the Nyström Method to Speed Up Kernel Machines", NIPS 13 (2001).
+
+    Examples
+    --------
+    One landmark at 0 and γ = 1: φ(x) = exp(−x²), and e⁻¹ = 0.3679.
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies._kernel.features import NystroemFeatures
+    >>> NystroemFeatures(np.zeros((1, 1)), None, 1.0).transform(np.array([[1.0]])).round(4)
+    array([[0.3679]])
+    """
+
+    def __init__(self, landmarks: Any, centre: Array | None, scale: float) -> None:
+        super().__init__(centre, scale)
+        self.landmarks = landmarks
+        units = self._units(landmarks.astype(np.float64))
+        kernel = rbf_kernel(units, gamma=1.0)
+        kernel[np.diag_indices(len(kernel))] += JITTER * len(kernel)
+        # R⁻¹ as a matrix: products with it are faster than solves, and it is used many times.
+        self.inverse = inv_triangular(kernel)
+        self.units = units
+
+    @property
+    def _n_features_out(self) -> int:
+        """p: one for each landmark."""
+        return self.landmarks.shape[0]
+
+    def transform(self, X: Any) -> Array:
+        """Features (n, m) in the dtype of X.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (n, d)
+        """
+        # In float64 whatever the dtype of X: the inverse is so large that it would make rounding
+        # errors of the kernel a thousand times larger, and they depend on the rows of the block.
+        xp = namespace_of(X)
+        landmarks = self.units
+        if sparse.issparse(landmarks) and xp is not numpy_namespace:
+            landmarks = landmarks.toarray()
+        landmarks, inverse = (as_in(xp, part, X, xp.float64) for part in (landmarks, self.inverse))
+
+        def of_units(units: Any, out: Array | None) -> Array:
+            kernel = _gaussian(xp, as_in(xp, units, X, xp.float64), landmarks)
+            return product(xp, kernel, inverse, out if X.dtype == xp.float64 else None)
+
+        return self._in_blocks(X, of_units)
+
+
+class FourierFeatures(KernelFeatures):
+    """φ(x) = √(2/p) cos(⟨ω, x⟩ + b) with random frequencies: scikit-learn's ``RBFSampler``.
+
+    Parameters
+    ----------
+    sampler : RBFSampler
+        Fitted, for γ = 1.
+    centre : ndarray of shape (d,) or None
+    scale : float
+
+    References
+    ----------
+    Rahimi, Recht, "Random Features for Large-Scale Kernel Machines", NIPS 20 (2007).
+    """
+
+    def __init__(self, sampler: RBFSampler, centre: Array | None, scale: float) -> None:
+        super().__init__(centre, scale)
+        self.sampler = sampler
+
+    @property
+    def _n_features_out(self) -> int:
+        """p."""
+        return int(self.sampler.n_components)
+
+    def transform(self, X: Any) -> Array:
+        """Features (n, p) in the dtype of X.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (n, d)
+        """
+        # As the sampler does, in float64: block by block, that is never large.
+        xp = namespace_of(X)
+        frequencies = as_in(xp, self.sampler.random_weights_, X, xp.float64)
+        offsets = as_in(xp, self.sampler.random_offset_, X, xp.float64)
+
+        def of_units(units: Any, out: Array | None) -> Array:
+            angles = as_in(xp, units, X, xp.float64) @ frequencies
+            angles += offsets
+            features = overwriting(xp, "cos", angles)
+            features *= float(np.sqrt(2 / self._n_features_out))
+            return features
+
+        return self._in_blocks(X, of_units)
+
+
+def _gaussian(xp: Any, rows: Any, landmarks: Any) -> Array:
+    """Return exp(−‖x − l‖²) for all rows and landmarks, in the dtype of the rows."""
+    kernel: Array
+    if xp is numpy_namespace:
+        kernel = rbf_kernel(rows, landmarks, gamma=1.0)
+        return kernel
+    # As scikit-learn has them: squares in float64, then rounded.
+    one, other = (as_in(xp, points, rows, xp.float64) for points in (rows, landmarks))
+    square = -2 * one @ other.T
+    square += dots(xp, one, one, axis=1)[:, None]
+    square += dots(xp, other, other, axis=1)
+    kernel = xp.exp(-as_in(xp, not_below_zero(xp, square), rows))
+    return kernel
+
+
+def inv_triangular(matrix: Array) -> Array:
+    """R⁻¹ of a positive definite matrix RᵀR.
+
+    Examples
+    --------
+    >>> inv_triangular(np.array([[4.0]]))
+    array([[0.5]])
+    """
+    factor = cholesky(matrix, overwrite_a=True, check_finite=False)
+    inverse, failed = dtrtri(factor)
+    assert failed == 0
+    return inverse

@@ -1,0 +1,1 @@
+"""Helpers of energies that are linear in templates."""

@@ -1,0 +1,157 @@
+"""Two answers of opposite energies: what solvers work with where only differences count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import opposites
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.losses.curvature import Curvature
+
+
+class Antisymmetric(Energy):
+    """F(x, 1) = −⟨θ, φ(x)⟩ and F(x, 0) = −F(x, 1).
+
+    A loss of differences leaves a common shift of both energies open, and the penalty is least
+    where the two templates are opposite. So one of them says it all: half of the parameters, of the
+    products and of the curvature. With templates θ₀ and θ₁ of the energy that it is made of,
+
+    .. code-block:: none
+
+        θ = (θ₁ − θ₀)/2,    λ (‖θ₀‖² + ‖θ₁‖²)/2 = 2λ ‖θ‖²/2,    b = B₀₀ − B₀₁ − B₁₀ + B₁₁
+
+    with B the curvature of the loss in the energies, and b that in ⟨θ, φ⟩. Not public as a name;
+    learning makes one.
+
+    Parameters
+    ----------
+    inner : Energy
+        What ``Energy.conditioned`` returned. It makes sense of any number of answers, of one, too.
+
+    Examples
+    --------
+    x = 5 is two deviations of 2 above a mean of 1, so ⟨θ, φ⟩ = 3·2 + 0.5 = 6.5:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
+    >>> from sklearn_ebm.energies._linear.standardized import Standardized
+    >>> energy = Antisymmetric(Standardized(np.array([1.0]), np.array([2.0]), True))
+    >>> energy.linearize({"coef": np.array([[3.0, 0.5]])}, np.array([[5.0]])).energies
+    array([[ 6.5, -6.5]])
+    """
+
+    penalized = ("coef",)
+    linear = True
+    two_templates = True
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    @property
+    def fit_intercept(self) -> bool:
+        """Whether φ ends with a 1."""
+        return bool(self.inner.fit_intercept)
+
+    def n_templates(self, n_answers: int) -> int:
+        """One, for two answers."""
+        return 1
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Return the one template: coef (1, p)."""
+        return self.inner.shapes(n_features, 1)
+
+    def start(
+        self,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        rng: np.random.RandomState,
+    ) -> Params:
+        """All zero."""
+        return {name: np.zeros(shape) for name, shape in self.shapes(X.shape[1], 2).items()}
+
+    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+        """Energies (n, 2) in the dtype of X, pullback and pushforward."""
+        line = self.inner.linearize(params, X)
+
+        def pullback(slope: Array) -> Params:
+            apart: Array = slope[:, 1] - slope[:, 0]
+            return line.pullback(apart[:, None])
+
+        def pushforward(direction: Params) -> Array:
+            return _both(line.pushforward(direction))
+
+        return Linearization(_both(line.energies), pullback, pushforward)
+
+    def curvature_scale(
+        self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
+    ) -> Params | None:
+        """Return the ruler of each parameter: both energies answer to it."""
+        scale = self.inner.curvature_scale(X, weight, 1)
+        return {name: np.sqrt(2) * value for name, value in scale.items()}
+
+    # From and to the parameters of the plain energy ----------------------------------------------
+
+    def to_params(self, params: Params) -> Params:
+        """Parameters of the plain energy, the templates of two answers."""
+        plain = self.inner.to_params(params)
+        return {name: np.concatenate([-value, value]) for name, value in plain.items()}
+
+    def from_params(self, params: Params) -> Params:
+        """Half the difference of the templates of the plain energy, here."""
+        half = {name: (value[1:] - value[:1]) / 2 for name, value in params.items()}
+        return self.inner.from_params(half)
+
+    def penalty_factor(self, n_answers: int) -> Params:
+        """Return the penalty of each parameter in units of λ: that of both templates."""
+        return {name: 2 * value for name, value in self.inner.penalty_factor(1).items()}
+
+    def standardized_rows(
+        self, X: Any, workers: Callable[..., Any] = map
+    ) -> tuple[Energy, Any] | None:
+        """Rows in float32 and the energy that has the same parameters on them."""
+        twin = self.inner.standardized_rows(X, workers)
+        return None if twin is None else (Antisymmetric(twin[0]), twin[1])
+
+    # Curvature -----------------------------------------------------------------------------------
+
+    def bend_of_templates(self, bend: Curvature) -> Curvature:
+        """Return b, (n, 1), for a loss of differences.
+
+        Its second derivatives are c [[1, −1], [−1, 1]], so b = 4c. Rounding leaves more of the
+        smaller of two diagonals that should be the same: probabilities near 1 have lost digits.
+        """
+        diagonals = bend.diagonals()
+        least = np.minimum(diagonals[:, 0], diagonals[:, 1])
+        least *= 4
+        return Curvature(least[:, None])
+
+    def features(self, X: Any, dtype: Any = None) -> Any:
+        """φ(x) of some rows."""
+        return self.inner.features(X, dtype)
+
+    def normal_matrix(
+        self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
+    ) -> Array | None:
+        """Σᵢ wᵢ bᵢ φφᵀ."""
+        return self.inner.normal_matrix(X, bend, weight)
+
+    def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array:
+        """Σᵢ wᵢ φφᵀ, (p, p)."""
+        return self.inner.gram(X, weight)
+
+    def curvature_diagonal(self, X: Any, bend: Array) -> Params | None:
+        """Σᵢ bᵢ φⱼ² for weighted second derivatives b (n, 1)."""
+        return self.inner.curvature_diagonal(X, bend)
+
+
+def _both(energy: Array) -> Array:
+    """The energies of both answers, (n, 2), side by side in memory (Fortran order)."""
+    return opposites(namespace_of(energy), energy[:, 0])

@@ -1,0 +1,1 @@
+"""Helpers of energies with a network."""

@@ -1,0 +1,134 @@
+"""Networks of several members side by side: shapes, start, the way through, and noise.
+
+Parameters have the members as first axis, rows are (M, n, d) or (1, n, d), and every product is one
+batched product.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm.energies._network.activations import ACTIVATIONS
+from sklearn_ebm.energies._network.layers import Backward, activated, dense
+
+TRUNKS = ("mlp", "linear")
+
+
+class Trunk(NamedTuple):
+    """Hidden layers in front of the heads; none for ``"linear"``.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Units of each hidden layer.
+    activation : str
+    """
+
+    sizes: tuple[int, ...]
+    activation: str
+
+    def shapes(self, n_members: int, n_inputs: int, n_outputs: int) -> Shapes:
+        """Shape of each parameter; weights come first, so that decay acts on one range."""
+        widths = (n_inputs, *self.sizes, n_outputs)
+        names = [*(f"hidden_{number}" for number in range(len(self.sizes))), "output"]
+        pairs = list(zip(names, widths, widths[1:], strict=False))
+        weights = {f"{name}_weight": (n_members, below, above) for name, below, above in pairs}
+        return weights | {f"{name}_bias": (n_members, above) for name, _, above in pairs}
+
+    def start(self, shapes: Shapes, rng: np.random.RandomState) -> Params:
+        """Random weights that keep the variance from layer to layer; biases of zero.
+
+        Heads start small, so that the answer at first depends little on x.
+        """
+        gain = ACTIVATIONS[self.activation].gain
+        params: Params = {}
+        for name, shape in shapes.items():
+            if not name.endswith("_weight"):
+                params[name] = np.zeros(shape)
+                continue
+            fan_in, fan_out = shape[1:]
+            if name == "output_weight":
+                bound = 0.3 * np.sqrt(3 / fan_in)
+            else:
+                bound = np.sqrt(6 / fan_in if gain > 1 else 6 / (fan_in + fan_out))
+            params[name] = rng.uniform(-bound, bound, size=shape)
+        return params
+
+    def forward(self, params: Params, rows: Array) -> tuple[Array, list[Backward]]:
+        """What the heads say of the rows, (M, n, p), and the ways back."""
+        activation = ACTIVATIONS[self.activation]()
+        h, steps = rows, list[Backward]()
+        for number in range(len(self.sizes)):
+            z, back = dense(params, f"hidden_{number}", h, first=not steps)
+            steps.append(back)
+            h, back = activated(activation, z)
+            steps.append(back)
+        result, back = dense(params, "output", h, first=not steps)
+        return result, [*steps, back]
+
+
+def trunk_of(kind: Any, hidden_layer_sizes: Any, activation: Any) -> Trunk:
+    """Return the trunk that settings ask for.
+
+    Raises
+    ------
+    ValueError
+        If one of them cannot be used.
+    """
+    if kind not in TRUNKS:
+        raise ValueError(unknown_name("trunk", kind, TRUNKS))
+    if activation not in ACTIVATIONS.names:
+        raise ValueError(unknown_name("activation", activation, ACTIVATIONS.names))
+    one = isinstance(hidden_layer_sizes, Integral)
+    try:
+        sizes = (hidden_layer_sizes,) if one else tuple(hidden_layer_sizes)
+    except TypeError:
+        sizes = ()
+    whole = [isinstance(size, Integral) and not isinstance(size, bool) for size in sizes]
+    if not sizes or not all(whole) or min(sizes) < 1:
+        raise ValueError(
+            f"hidden_layer_sizes={hidden_layer_sizes!r} must hold one positive whole number for "
+            "each hidden layer, and at least one; trunk='linear' is without hidden layers."
+        )
+    return Trunk(() if kind == "linear" else tuple(int(size) for size in sizes), activation)
+
+
+class Noise(NamedTuple):
+    """Normal noise while learning, on rows and on answers, in units.
+
+    Attributes
+    ----------
+    rows, answers : float
+        Deviations.
+    """
+
+    rows: float = 0.0
+    answers: float = 0.0
+
+    def added(self, seed: int, n_members: int, X: Array, answers: Array) -> tuple[Array, Array]:
+        """Return rows (M, n, d) and answers (M, n, m, q) with noise of their own."""
+        draw = np.random.Generator(np.random.SFC64(seed))
+        return (
+            _with_noise(draw, self.rows, n_members, X),
+            _with_noise(draw, self.answers, n_members, answers),
+        )
+
+
+def _with_noise(draw: np.random.Generator, level: float, n_members: int, values: Array) -> Array:
+    if not level:
+        return values
+    xp = namespace_of(values)
+    kind: Any = np.float32 if values.dtype == xp.float32 else np.float64
+    # Drawn by NumPy, whatever the library: the same noise for the same seed.
+    drawn = draw.standard_normal((n_members, *values.shape[1:]), dtype=kind)
+    drawn *= level
+    noise = as_in(xp, drawn, values)
+    noise += values
+    return noise

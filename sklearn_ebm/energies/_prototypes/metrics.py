@@ -1,0 +1,215 @@
+"""How differences between rows and prototypes are measured: ‖Ω(x − c)‖², with Ω fixed or learnt."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._utils.array_api import namespace_of
+from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array, Shapes
+from sklearn_ebm._utils.registry import Registry
+
+# So much of the scatter within the cells is replaced by that of all rows: the start of a learnt
+# metric then has an inverse, also where prototypes sit on the rows themselves.
+SHRINKAGE = 0.05
+
+
+# Eigenvalues of a given metric below this share of the largest one are rounding.
+ROUNDING = 1e-6
+
+
+class Metric(Documented, BaseEstimator, ABC):
+    """A matrix Ω of one form, as the array that is learnt of it, the root of A = ΩᵀΩ."""
+
+    @abstractmethod
+    def shapes(self, n_features: int) -> Shapes:
+        """Shape of the parameter ``metric_shift``, if Ω is learnt."""
+
+    @abstractmethod
+    def identity(self, n_features: int) -> Array:
+        """Return the root of A = I."""
+
+    @abstractmethod
+    def root(self, within: Array, total: Array) -> Array:
+        """Return the root to start from.
+
+        Parameters
+        ----------
+        within : ndarray
+            Weighted mean of (x − c)(x − c)ᵀ over the rows, with c the nearest anchor of the class,
+            in the form that `outer` has.
+        total : ndarray of shape (d,)
+            Weighted variance of each column over all rows.
+
+        Returns
+        -------
+        ndarray
+            Scaled such that the mean energy of right answers is about 1 for any number of columns.
+        """
+
+    @abstractmethod
+    def transform(self, rows: Any, root: Array) -> Any:
+        """Ωx for each row; sparse rows stay sparse where Ω is diagonal."""
+
+    @abstractmethod
+    def back(self, rows: Any, root: Array) -> Any:
+        """Ωᵀv for each row v."""
+
+    @abstractmethod
+    def outer(self, one: Any, other: Any, share: Array) -> Array:
+        """Σᵢ shareᵢ oneᵢ otherᵢᵀ, as far as it is learnt."""
+
+    @abstractmethod
+    def matrix(self, root: Array) -> Array:
+        """A = ΩᵀΩ: (d, d), or its diagonal (d,)."""
+
+    @abstractmethod
+    def root_of(self, matrix: Array) -> Array:
+        """Return an Ω of A = ΩᵀΩ; raise ValueError where A has none."""
+
+
+class Euclidean(Metric):
+    """Ω = 1, never learnt."""
+
+    def shapes(self, n_features: int) -> Shapes:
+        """Nothing is learnt."""
+        return {}
+
+    def identity(self, n_features: int) -> Array:
+        """Return the number 1."""
+        return np.ones(())
+
+    def root(self, within: Array, total: Array) -> Array:
+        """Return the number 1."""
+        return np.ones(())
+
+    def transform(self, rows: Any, root: Array) -> Any:
+        """Return the rows themselves."""
+        return rows
+
+    def back(self, rows: Any, root: Array) -> Any:
+        """Return the rows themselves."""
+        return rows
+
+    def outer(self, one: Any, other: Any, share: Array) -> Array:
+        """Nothing is learnt."""
+        return np.zeros(())
+
+    def matrix(self, root: Array) -> Array:
+        """Return the number 1."""
+        return root
+
+    def root_of(self, matrix: Array) -> Array:
+        """Return the number 1."""
+        return matrix
+
+
+class Diagonal(Metric):
+    """Ω = diag(ω)."""
+
+    def shapes(self, n_features: int) -> Shapes:
+        """One number for each column."""
+        return {"metric_shift": (n_features,)}
+
+    def identity(self, n_features: int) -> Array:
+        """Return all ones."""
+        return np.ones(n_features)
+
+    def root(self, within: Array, total: Array) -> Array:
+        """ω = 1/(√d · deviation); 0 for columns that are constant."""
+        mixed = (1 - SHRINKAGE) * within + SHRINKAGE * total
+        return _inverse(np.sqrt(mixed)) / np.sqrt(len(total))
+
+    def transform(self, rows: Any, root: Array) -> Any:
+        """ω ∘ x for each row."""
+        root = as_in(namespace_of(rows), root, rows)
+        return rows.multiply(root).tocsr() if sparse.issparse(rows) else rows * root
+
+    def back(self, rows: Any, root: Array) -> Any:
+        """ω ∘ v for each row v."""
+        return self.transform(rows, root)
+
+    def outer(self, one: Any, other: Any, share: Array) -> Array:
+        """Σᵢ shareᵢ oneᵢ ∘ otherᵢ."""
+        if sparse.issparse(one):
+            return np.asarray(one.multiply(other).T @ share).ravel()
+        return share @ (one * other)
+
+    def matrix(self, root: Array) -> Array:
+        """Return ω²."""
+        return np.square(root)
+
+    def root_of(self, matrix: Array) -> Array:
+        """Return ω."""
+        if not ((matrix >= 0) & np.isfinite(matrix)).all():
+            raise ValueError("metric_ must be non-negative and finite.")
+        return np.sqrt(matrix)
+
+
+class Full(Metric):
+    """Ω of shape (d, d), without any symmetry."""
+
+    def shapes(self, n_features: int) -> Shapes:
+        """All of Ω."""
+        return {"metric_shift": (n_features, n_features)}
+
+    def identity(self, n_features: int) -> Array:
+        """Return the identity."""
+        return np.eye(n_features)
+
+    def root(self, within: Array, total: Array) -> Array:
+        """Ω = R^(−1/2) D⁻¹/√d, with R the scatter in units D of the columns' deviations."""
+        unit = _inverse(np.sqrt(total))
+        relative = (1 - SHRINKAGE) * (unit[:, None] * within * unit)
+        relative[np.diag_indices_from(relative)] += SHRINKAGE
+        level, axes = np.linalg.eigh(relative)
+        inverse_root = (axes / np.sqrt(np.maximum(level, 0.1 * SHRINKAGE))) @ axes.T
+        return inverse_root * unit / np.sqrt(len(total))
+
+    def transform(self, rows: Any, root: Array) -> Any:
+        """XΩᵀ."""
+        return rows @ as_in(namespace_of(rows), root, rows).T
+
+    def back(self, rows: Any, root: Array) -> Any:
+        """VΩ."""
+        return rows @ as_in(namespace_of(rows), root, rows)
+
+    def outer(self, one: Any, other: Any, share: Array) -> Array:
+        """Σᵢ shareᵢ oneᵢ otherᵢᵀ."""
+        return (one * share[:, None]).T @ other
+
+    def matrix(self, root: Array) -> Array:
+        """Return ΩᵀΩ."""
+        return root.T @ root
+
+    def root_of(self, matrix: Array) -> Array:
+        """Return the symmetric Ω."""
+        level, axes = np.linalg.eigh(matrix)
+        if not (level >= -ROUNDING * np.abs(level).max()).all() or not np.allclose(
+            matrix, matrix.T
+        ):
+            raise ValueError("metric_ must be symmetric positive semi-definite.")
+        return (axes * np.sqrt(level.clip(min=0))) @ axes.T
+
+
+def _inverse(deviation: Array) -> Array:
+    """1/deviation; 0 where that is 0: a constant column has nothing to say."""
+    return np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+
+
+#: Every metric by its name.
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    Metric,  # type: ignore[type-abstract]
+    {
+        "euclidean": Euclidean,
+        "diagonal": Diagonal,
+        "full": Full,
+    },
+)

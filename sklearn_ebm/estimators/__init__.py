@@ -1,0 +1,1 @@
+"""Classifiers and regressors: what a user fits."""

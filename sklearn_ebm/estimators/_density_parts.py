@@ -1,0 +1,115 @@
+"""Objects for the parts of a regressor, and refusals of what cannot learn together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm.energies import BANK_ENERGIES, CONDITIONAL_ENERGIES, BankEnergy, Blend
+from sklearn_ebm.estimators._parts import margin_of_loss, refuse_beta
+from sklearn_ebm.inference import INFERENCES
+from sklearn_ebm.learning.densities.gradient_fit import Parts
+from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.negatives import NEGATIVES
+from sklearn_ebm.solvers import SOLVERS
+
+
+def resolve_density_parts(
+    energy: Any, loss: Any, inference: Any, negatives: Any, solver: Any,
+    *, n_latents: Any, margin: Any, beta: Any,
+) -> Parts:  # fmt: skip
+    """Objects for the parts; refuses clashes before any work."""
+    refuse_beta(beta)
+    chosen_loss = _loss(loss, margin)
+    if not isinstance(inference, str) or inference not in INFERENCES:
+        raise ValueError(unknown_name("inference", inference, INFERENCES.names))
+    blended = None
+    if isinstance(energy, str) and energy == "auto":
+        # A blend is learnt by its likelihood. All else is learnt by gradients.
+        blends = chosen_loss.integrates and INFERENCES.accepts(inference, "beta")
+        energy, blended = ("blend", n_latents) if blends else ("experts", None)
+        n_latents = None if blends else n_latents
+    settings = {}
+    if n_latents is not None:
+        if not isinstance(energy, str):
+            raise ValueError(
+                f"n_latents={n_latents!r} and the object energy={energy!r} both set the latent "
+                "values; leave n_latents=None and set it in the object (energy__n_latents)."
+            )
+        if energy in BANK_ENERGIES:
+            raise ValueError(
+                f"energy {energy!r} has no n_latents; leave n_latents=None, or use 'experts' or "
+                "'decoder'."
+            )
+        settings["n_latents"] = n_latents
+    chosen_energy = CONDITIONAL_ENERGIES.resolve(energy, **settings)
+    # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learnt
+    # at β = 1, where its energies are normalised.
+    samples = chosen_loss.contrasts and not chosen_loss.integrates
+    learns_at = float(beta) if samples and not isinstance(beta, str) else 1.0
+    takes = INFERENCES.accepts(inference, "beta")
+    latent = INFERENCES.resolve(inference, **({"beta": learns_at} if takes else {}))
+    pool = NEGATIVES.resolve(negatives)
+    pool.validate()
+    _refuse(chosen_energy, chosen_loss)
+    named = isinstance(solver, str)
+    if named and solver not in ("auto", *SOLVERS):
+        raise ValueError(unknown_name("solver", solver, ("auto", *SOLVERS.names)))
+    chosen_solver = SOLVERS.resolve("adam" if named and solver == "auto" else solver)
+    if not chosen_solver.stochastic:
+        raise ValueError(
+            f"solver {SOLVERS.name_of(chosen_solver)!r} cannot learn a density: noise and wrong "
+            "answers are drawn anew in each step; use solver='adam' or 'auto'."
+        )
+    counts = isinstance(chosen_energy, BankEnergy) and not isinstance(chosen_energy, Blend)
+    if counts and not named:
+        raise ValueError(
+            f"solver={solver!r} has nothing to do with energy {type(chosen_energy).__name__}, "
+            "which is learnt by counting; leave solver='auto'."
+        )
+    # By name, it has the steps that suit the energy.
+    its_own = None if named else chosen_solver
+    wrong_answers = pool if samples else None
+    return Parts(chosen_energy, chosen_loss, latent, wrong_answers, its_own, blended)
+
+
+def _loss(loss: Any, margin: Any) -> Loss:
+    chosen = LOSSES.resolve(loss, **margin_of_loss(loss, margin))
+    if np.ndim(getattr(chosen, "margin", 0.0)) > 0:
+        raise ValueError(
+            f"margin of {LOSSES.name_of(chosen)!r} is an array of pairs of classes, but answers "
+            "are numbers here; pass one number."
+        )
+    chosen.validate(2)
+    return chosen
+
+
+def _refuse(energy: Any, loss: Loss) -> None:
+    """Raise ValueError where a loss cannot be minimised with continuous answers."""
+    name, energy_name = LOSSES.name_of(loss), type(energy).__name__
+    if isinstance(energy, BankEnergy) and not loss.integrates:
+        raise ValueError(
+            f"loss {name!r} cannot be minimised with energy {energy_name}, which is learnt by "
+            "counting: use 'nll', or an energy that is learnt by gradients, such as 'experts'."
+        )
+    if loss.online or (loss.needs_nonnegative and loss.contrasts):
+        reason = loss.needs_nonnegative or "its penalised minimum is a flat surface"
+        raise ValueError(
+            f"loss {name!r} cannot be minimised with energy {energy_name}: {reason}; use 'nll', "
+            "'hinge', 'log', 'simple' or 'square_square'."
+        )
+    if loss.integrates and getattr(loss, "beta", 1.0) != 1.0:
+        raise ValueError(
+            f"loss {name!r} has beta={loss.beta!r}, but energies of answers are normalised at "
+            "β = 1; use the name, and set beta= of the regressor for the densities."
+        )
+    if name == "mee":
+        raise ValueError("loss 'mee' counts errors, and every continuous answer is one; use 'nll'.")
+    if not energy.normalized and (loss.integrates or not loss.contrasts):
+        raise ValueError(
+            f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "
+            "by construction: energies would fall without end; use 'hinge', 'log', 'simple' or "
+            "'square_square'."
+        )

@@ -1,0 +1,446 @@
+"""From energies to continuous answers: densities, modes, quantiles, regions, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from operator import methodcaller
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ebm._utils.arrays import row_slices
+from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.threads import Workers
+from sklearn_ebm.distributions import (
+    ConditionalDistribution,
+    Modes,
+    ScalarDistribution,
+    SignedLog,
+    TransformedDistribution,
+    VectorDistribution,
+)
+from sklearn_ebm.distributions.base import coverage, join_rows
+from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.responsibilities import (
+    Responsibilities,
+    posterior_shares,
+    prior_shares,
+)
+from sklearn_ebm.estimators._conformal import Conformal
+from sklearn_ebm.inference import INFERENCES, Elimination
+
+# Rows whose laws are held at a time, and those of each thread where energies share out rows.
+LAWS_AT_A_TIME, LAWS_OF_A_THREAD = 16_384, 2_048
+
+# Answers of each row where the share of a latent value has no closed form.
+N_DRAWS = 500
+
+PREDICTIONS = ("mode", "mean", "median")
+
+
+class Densities:
+    """What a regressor says once its energies are learnt: a mixin.
+
+    Every method is inference: a function of the energies of each row.
+    """
+
+    energy_: ConditionalEnergy
+    params_: Params
+    beta_: float
+    y_transform_: SignedLog | None = None
+    n_outputs_: int
+    y_grid_: Array
+    inference: str
+    prediction: str
+    _conformal: Conformal | None
+    _flat: bool
+
+    def _rows(self, X: Any) -> Array:
+        check_is_fitted(self)
+        rows: Array = validate_data(
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            reset=False,
+        )
+        return rows
+
+    def _elimination(self) -> Elimination:
+        takes = INFERENCES.accepts(self.inference, "beta")
+        return INFERENCES.resolve(self.inference, **({"beta": self.beta_} if takes else {}))
+
+    def _law(self, rows: Array) -> ConditionalDistribution:
+        if self.inference not in INFERENCES:  # set after `fit`
+            raise ValueError(unknown_name("inference", self.inference, INFERENCES.names))
+        minimum = not INFERENCES.accepts(self.inference, "beta")
+        law = self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+        if self.y_transform_ is None:
+            return law
+        assert isinstance(law, ScalarDistribution)
+        return TransformedDistribution(law, self.y_transform_)
+
+    def _in_units(self, answers: Array) -> Array:
+        """Answers (..., q) as the energy sees them."""
+        inner = answers if self.y_transform_ is None else self.y_transform_(answers)
+        return self.energy_.represented_answers(inner)
+
+    def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
+        """``method(law, *arrays)`` of blocks of rows, joined; laws of all rows may be too many."""
+
+        def block(part: slice) -> Array:
+            return method(self._law(rows[part]), *(array[part] for array in arrays))
+
+        if self.energy_.threads and len(rows) > LAWS_OF_A_THREAD:
+            with Workers() as workers:
+                parts = list(workers.map(block, _blocks(len(rows), LAWS_OF_A_THREAD)))
+        else:
+            parts = [block(part) for part in _blocks(len(rows), LAWS_AT_A_TIME)]
+        return _joined(parts)
+
+    def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
+        """Answers as (n, m, q), and whether each row has a single one."""
+        answers, q = np.asarray(y, dtype=np.float64), self.n_outputs_
+        single = answers.ndim == (1 if q == 1 and self._flat else 2)
+        if q == 1 and self._flat and answers.ndim in (1, 2):
+            answers = answers.reshape(*answers.shape, 1)
+        if single:
+            answers = answers[:, None]
+        if answers.ndim != 3 or answers.shape[0] != n_rows or answers.shape[2] != q:
+            one = f"({n_rows},)" if self._flat else f"({n_rows}, {q})"
+            many = f"({n_rows}, m)" if self._flat else f"({n_rows}, m, {q})"
+            raise ValueError(
+                f"{name}.shape == {np.shape(y)}, expected {one} for one answer of each row, or "
+                f"{many} for m of each."
+            )
+        _require_finite(name, answers)
+        return answers, single
+
+    def latent_energies(self, X: Any, y: Any) -> Array:
+        """G(x, y, z) for every value of the latent variable; low is good.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+            One answer for each row, or m of each.
+
+        Returns
+        -------
+        ndarray of shape (n, z) or (n, m, z)
+            In nats at β = 1, of answers in units of their deviation in `fit`; of transformed
+            answers where there is a ``y_transform_``.
+        """
+        rows = self._rows(X)
+        answers, single = self._candidates(y, len(rows))
+        parts = list(self._latent_energies(rows, answers))
+        # Blocks may hold mixtures of more components than others: absent ones are highest.
+        depth = max(part.shape[2] for part in parts)
+        latent = np.concatenate([_deepened(part, depth) for part in parts])
+        return latent[:, 0] if single else latent
+
+    def energies(self, X: Any, y: Any) -> Array:
+        """F(x, y), the latent variable eliminated; low is good.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        rows = self._rows(X)
+        answers, single = self._candidates(y, len(rows))
+        eliminate = self._elimination()
+        parts = [eliminate(latent).energies for latent in self._latent_energies(rows, answers)]
+        free = np.concatenate(parts)
+        return free[:, 0] if single else free
+
+    def _latent_energies(self, rows: Array, answers: Array) -> Iterator[Array]:
+        """G of answers (n, m, q), by blocks of rows; the largest float for answers too far away."""
+        width = self.energy_.width(rows.shape[1], self.n_outputs_)
+        for part in row_slices(len(rows), width * max(answers.shape[1], 1)):
+            units = self._in_units(answers[part])
+            with np.errstate(over="ignore"):
+                latent = self.energy_.known(self.params_, rows[part]).energies(units)
+            yield np.minimum(latent, np.finfo(latent.dtype).max)
+
+    def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:
+        """Which latent value speaks for which row.
+
+        Without y it is π_z(x), how often z is meant at x; with y it is r_z(x, y), how much z counts
+        for that answer. Both are derivatives: r_z = ∂F/∂G_z, and π_z its mean over p(y | x).
+
+        .. code-block:: none
+
+            r_z(x, y) = exp(−βG(x, y, z)) / Σ_z' exp(−βG(x, y, z'))    inference="marginal"
+                      = 1 for the z of lowest energy, else 0           inference="min"
+            π_z(x)    = ∫ r_z(x, y) p(y | x) dy
+
+        Latent values that only serve the form of one speaker, widths and stored rows, are summed
+        over.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, q), default=None
+            One answer for each row. With ``inference="min"`` and without y the integral is a mean
+            over 500 quantiles, or over 500 seeded draws of several answers.
+
+        Returns
+        -------
+        Responsibilities
+            ``labels``, k of them, and ``shares`` of shape (n, k).
+        """
+        rows = self._rows(X)
+        minimum = not INFERENCES.accepts(self.inference, "beta")
+        answers = None if y is None else self._one_answer(y, len(rows))
+        if answers is None and minimum:
+            answers = self._by_blocks(_spread_answers, rows)
+        labels: tuple[tuple[str, int], ...] = ()
+        shares = []
+        width = self.energy_.width(rows.shape[1], self.n_outputs_)
+        depth = 1 if answers is None else answers.shape[1]
+        for part in row_slices(len(rows), width * depth):
+            labels, groups = zip(*self.energy_.speakers(self.params_, rows[part]), strict=True)
+            if answers is None:
+                shares.append(prior_shares(groups, self.beta_))
+                continue
+            units = self._in_units(answers[part])
+            each = posterior_shares(groups, units, self.beta_, minimum=minimum)
+            shares.append(each.mean(axis=1))
+        return Responsibilities(labels, np.concatenate(shares))
+
+    def _one_answer(self, y: Any, n_rows: int) -> Array:
+        answers, single = self._candidates(y, n_rows)
+        if not single:
+            raise ValueError(
+                f"y.shape == {np.shape(y)}, but latent_responsibilities takes one answer of each "
+                "row; repeat the rows of X for several."
+            )
+        return answers
+
+    def predict_distribution(self, X: Any) -> ConditionalDistribution:
+        """Return p(y | x) = exp(−βF(x, y))/Z(x), a density for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ConditionalDistribution
+            With pdf, logpdf, cdf, ppf, mean, var, std, mode, modes, median, interval, region,
+            sample, crps and entropy; see `sklearn_ebm.distributions`.
+        """
+        return self._law(self._rows(X))
+
+    def log_prob(self, X: Any, y: Any) -> Array:
+        """log p(y | x), in nats, in the units of y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        rows = self._rows(X)
+        answers, single = self._candidates(y, len(rows))
+        answers = answers[..., 0] if self.n_outputs_ == 1 else answers
+        answers = answers[:, 0] if single else answers
+        return self._by_blocks(lambda law, y: law.logpdf(y), rows, answers)
+
+    def predict(self, X: Any) -> Array:
+        """Return the answer of lowest energy; or the mean, or the median of the density.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, q)
+        """
+        if self.prediction not in PREDICTIONS:  # set after `fit`
+            raise ValueError(unknown_name("prediction", self.prediction, PREDICTIONS))
+        answer = self._by_blocks(methodcaller(self.prediction), self._rows(X))
+        return answer if self._flat or self.n_outputs_ > 1 else answer[:, None]
+
+    def predict_modes(self, X: Any, min_probability: float = 0.05) -> Modes:
+        """Return all answers worth giving, with their probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        min_probability : float, default=0.05
+            A mode whose basin holds less is no answer of its own; nor is a ripple of the density of
+            one answer, see `sklearn_ebm.distributions.ScalarDistribution.modes`.
+
+        Returns
+        -------
+        Modes
+            ``answers`` of shape (n, r) or (n, r, q), by falling probability and padded with NaN,
+            and ``probabilities`` of shape (n, r), padded with 0.
+        """
+        return self._law(self._rows(X)).modes(min_probability)
+
+    def predict_proba(self, X: Any, y_candidates: Any = None) -> Array:
+        """Gibbs probabilities of candidate answers, exp(−βF(x, y))/Σ exp(−βF(x, y')).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y_candidates : array-like of shape (m,) or (n, m); (m, q) or (n, m, q), default=None
+            The same for all rows, or of each row; by default `y_grid_`.
+
+        Returns
+        -------
+        ndarray of shape (n, m)
+        """
+        rows = self._rows(X)
+        if y_candidates is None:
+            if self.n_outputs_ > 1:
+                raise ValueError(
+                    f"predict_proba needs y_candidates for {self.n_outputs_} answers: pass an "
+                    f"array of shape (m, {self.n_outputs_})."
+                )
+            y_candidates = self.y_grid_
+        answers = np.asarray(y_candidates, dtype=np.float64)
+        if answers.ndim == (1 if self.n_outputs_ == 1 else 2):
+            answers = np.broadcast_to(answers, (len(rows), *answers.shape))
+        if self.n_outputs_ == 1 and answers.ndim == 2:
+            answers = answers[..., None]
+        if answers.ndim != 3 or len(answers) != len(rows) or answers.shape[2] != self.n_outputs_:
+            shapes = "(m,) or (n, m)" if self.n_outputs_ == 1 else "(m, q) or (n, m, q)"
+            raise ValueError(f"y_candidates.shape == {np.shape(y_candidates)}, expected {shapes}.")
+        if answers.shape[1] == 0:
+            raise ValueError("y_candidates is empty; predict_proba needs one candidate or more.")
+        _require_finite("y_candidates", answers)
+        answers = answers[..., 0] if self.n_outputs_ == 1 else answers
+        density = self._by_blocks(lambda law, y: law.logpdf(y), rows, answers)
+        # All candidates of a row may lie where the density is no float: then they are as good.
+        density = np.maximum(density, -np.finfo(float).max)
+        odds = np.exp(density - density.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def predict_quantiles(self, X: Any, probabilities: npt.ArrayLike) -> Array:
+        """Quantiles of the answers; they never cross.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        probabilities : array-like of shape (m,)
+
+        Returns
+        -------
+        ndarray of shape (n, m) or (n, q, m)
+        """
+        return self._by_blocks(methodcaller("quantiles", probabilities), self._rows(X))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Array:
+        """Central intervals that hold the answer with a given probability.
+
+        With ``calibration="conformal"`` as many new answers as promised lie inside, whatever the
+        density is worth; without, as many as the density says.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        level : float, default=0.9
+            Above 0; 1 is all answers, from −∞ to ∞.
+
+        Returns
+        -------
+        ndarray of shape (n, 2) or (n, q, 2)
+            Infinite where calibration has too few rows for the level, with a warning.
+        """
+        rows = self._rows(X)
+        if self._conformal is None:
+            return self._by_blocks(methodcaller("interval", level), rows)
+        levels = self._conformal.levels_of_intervals(coverage("level", level))
+        self._conformal.warn_if_infinite(level, levels.max())
+        tails = np.column_stack([(1 - levels) / 2, (1 + levels) / 2])
+        quantiles = self._by_blocks(methodcaller("quantiles", tails.ravel()), rows)
+        if self.n_outputs_ == 1:
+            return quantiles
+        each = np.arange(self.n_outputs_)
+        return quantiles.reshape(len(quantiles), self.n_outputs_, -1, 2)[:, each, each]
+
+    def predict_region(self, X: Any, level: float = 0.9) -> Any:
+        """The smallest set that holds the answer with a given probability, {y : F(x, y) ≤ τ(x)}.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        level : float, default=0.9
+            Above 0; 1 is all answers.
+
+        Returns
+        -------
+        ndarray of shape (n, r, 2), or VectorRegion for several answers
+            Disjoint intervals, padded with NaN. All answers where calibration has too few rows for
+            the level, with a warning.
+        """
+        law = self._law(self._rows(X))
+        if self._conformal is None:
+            return law.region(level)
+        calibrated = self._conformal.level_of_regions(coverage("level", level))
+        self._conformal.warn_if_infinite(level, calibrated)
+        return law.region(max(calibrated, np.finfo(float).tiny))
+
+    def sample(self, X: Any, size: int = 1, random_state: Any = None) -> Array:
+        """Draw answers from the density of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        size : int, default=1
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n, size) or (n, size, q)
+        """
+        rng, rows = check_random_state(random_state), self._rows(X)
+        # One block after the other, as they draw from one generator.
+        parts = [
+            self._law(rows[part]).sample(size, rng) for part in _blocks(len(rows), LAWS_AT_A_TIME)
+        ]
+        return _joined(parts)
+
+
+def _blocks(n_rows: int, size: int) -> list[slice]:
+    """Parts of the rows, at least one."""
+    return [slice(start, start + size) for start in range(0, max(n_rows, 1), size)]
+
+
+def _joined(parts: list[Array]) -> Array:
+    """What was said of parts of the rows, under each other; a single part as it is."""
+    return parts[0] if len(parts) == 1 else join_rows(parts)
+
+
+def _spread_answers(law: ConditionalDistribution) -> Array:
+    """Answers (n, N_DRAWS, q) that stand for a density, whatever rows there are beside one."""
+    if isinstance(law, VectorDistribution):
+        return law.seeded_sample(N_DRAWS, 0)
+    return law.quantiles((np.arange(N_DRAWS) + 0.5) / N_DRAWS)[..., None]
+
+
+def _deepened(latent: Array, depth: int) -> Array:
+    """Energies (n, m, z) with absent latent values behind, up to a depth."""
+    absent = np.finfo(latent.dtype).max
+    behind = ((0, 0), (0, 0), (0, depth - latent.shape[2]))
+    return np.pad(latent, behind, constant_values=absent)
+
+
+def _require_finite(name: str, answers: Array) -> None:
+    if not np.isfinite(answers).all():
+        raise ValueError(f"{name} contains NaN or infinity; answers must be finite.")

@@ -1,0 +1,458 @@
+"""The classifier that tunes itself: loss, margin and C along warm-started paths, β for nothing."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
+from sklearn_ebm.energies import Energy
+from sklearn_ebm.estimators._class_predictions import Answers
+from sklearn_ebm.estimators._grid import (
+    Data,
+    Fits,
+    Folds,
+    Grid,
+    choose_betas,
+    choose_scorer,
+    learn_folds,
+    make_grid,
+    results_table,
+    score_points,
+    score_weights,
+)
+from sklearn_ebm.estimators._parts import (
+    TakesParts,
+    checked_settings,
+    encode,
+    generator_and_seed,
+    losses_with_margin,
+    takes_margin,
+    unchanged_if_it_fails,
+)
+from sklearn_ebm.estimators.classifier import EBMClassifier
+from sklearn_ebm.learning.learn import Learned
+from sklearn_ebm.solvers import Solver
+
+logger = logging.getLogger("sklearn_ebm")
+
+# Written by the validation of X, before anything is learnt.
+SEEN = ("n_features_in_", "feature_names_in_")
+
+
+def _of_best_estimator(name: str) -> Any:
+    """Return a property that is the attribute of `best_estimator_`, also when it is written."""
+
+    def read(search: EBMClassifierCV) -> Any:
+        return getattr(search._model(), name)
+
+    def write(search: EBMClassifierCV, value: Any) -> None:
+        setattr(search._model(), name, value)
+
+    return property(read, write, doc=f"`{name}` of `best_estimator_`.")
+
+
+class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
+    r"""Classifier that chooses its loss, margin, β and C by cross-validation.
+
+    A point of the grid means ``EBMClassifier(loss=..., margin=..., beta=..., C=...)``, and the
+    scores are those of ``GridSearchCV`` over the same points and folds. The work is less: fits
+    along C start from the fit before, and energies do not depend on the β of the probabilities,
+    so each loss, margin and C is learnt once in each fold and scored at every β. Losses that learn
+    at the β of the classifier, ``"nll"`` and ``"mee"`` given by name, have a path for every β.
+
+    Parameters
+    ----------
+    energy : str or Energy, default="linear"
+        What is learnt, as in `EBMClassifier`.
+    losses : sequence of str or Loss, default=("hinge", "log")
+        Losses to compare, names or objects.
+    margins : sequence of float or array-like of shape (k, k), default=None
+        Margins to compare for the losses that are given by name and have one. None means the
+        loss's own default.
+    betas : "auto" or sequence of float and "auto", default="auto"
+        Inverse temperatures to compare. ``"auto"`` is, for each loss, margin and C, the β of least
+        log-loss on the energies of all held-out rows whose class their fold has learnt, with a
+        prior where these are few; the loss then learns at β = 1, as in `EBMClassifier`. One number
+        is fitted to all the rows that are scored, which flatters the score by about 1/(2n) in
+        log-loss.
+    Cs : int or sequence of float, default=10
+        Inverse strengths of the penalty; a number means that many from 1e-4 to 1e4, evenly in the
+        logarithm.
+    cv : int, splitter or iterable of (train, test), default=5
+        Folds, as in ``GridSearchCV``; a number means stratified folds. Folds may divide copies of a
+        row: such a row has no say on β, but it is scored.
+    scoring : str, callable or None, default="neg_log_loss"
+        What is highest at the best point: a name of scikit-learn or ``scorer(model, X, y)``, where
+        X is an array or a CSR matrix. None means accuracy, which does not depend on β. A scorer
+        that takes `sample_weight` gets it.
+    fit_intercept : bool, default=True
+        Whether an energy given by name has an intercept.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in learning, not in the scores.
+    solver : str or Solver, default="auto"
+        As in `EBMClassifier`.
+    max_iter : int, default=None
+        Largest number of iterations of one fit.
+    tol : float, default=1e-4
+        Relative accuracy of the minimum.
+    refit : bool, default=True
+        Whether to learn the best point again from all rows. Without it there is nothing to predict
+        with.
+    random_state : int, RandomState instance or None, default=None
+        Order of the rows for ``"perceptron"``. Folds are those of `cv`. None means a fixed seed.
+    n_jobs : int or None, default=None
+        Folds learnt at the same time; the results do not depend on it.
+    verbose : int, default=0
+        With 1 or more, one line is logged (logger ``"sklearn_ebm"``, level INFO) after learning.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to ndarray
+        One entry for each point, as in ``GridSearchCV``, in the order of ``ParameterGrid``, loss by
+        loss. The time of a fit stands with each of the points scored from it. ``fitted_beta`` is
+        the β of the probabilities, a number also where ``param_beta`` is ``"auto"``.
+    best_params_ : dict of str to object
+        Parameters of the best point, the first of highest mean score.
+    best_score_ : float
+        Its mean score.
+    best_index_ : int
+        Its position in `cv_results_`.
+    best_estimator_ : EBMClassifier
+        The best point, learnt from all rows. Only with ``refit=True``.
+    C_ : float
+        C of the best point: one number, because all classes are learnt together.
+    Cs_ : ndarray of shape (n_Cs,)
+        Cs that were compared.
+    beta_ : float
+        β of the probabilities at the best point.
+    betas_ : list of float or "auto"
+        βs that were compared.
+    margin_ : float, array-like or None
+        Margin of the best point; None where it is the default of the loss, or there is none.
+    loss_ : Loss
+        Loss of the best point, as it was used.
+    paths_ : list of dict of str to object
+        Loss and margin, and the β where it is learnt at, of each path that was learnt along C.
+    scores_ : ndarray of shape (n_splits, n_points)
+        Score of each point in each fold.
+    coefs_paths_ : ndarray of shape (n_splits, n_paths, n_Cs, 1 or k, d or d + 1)
+        Coefficients that were learnt in each fold, the intercept last. Only for energies that
+        have `coef_`.
+    n_iter_ : ndarray of shape (n_splits, n_paths, n_Cs)
+        Iterations of each fit in each fold; 0 where the fit before ended at the minimum already.
+    n_splits_ : int
+        Number of folds.
+    scorer_ : callable
+        Scorer that was used.
+    classes_ : ndarray of shape (k,)
+        The labels, sorted.
+    energy_ : Energy
+        The energy as it was used.
+    coef_ : ndarray of shape (1, d) or (k, d)
+        Coefficients of `best_estimator_`. Only with ``refit=True``, like the next three.
+    intercept_ : ndarray of shape (1,) or (k,)
+        Intercepts of `best_estimator_`.
+    params_ : dict of str to ndarray
+        Parameters of `best_estimator_`.
+    gap_ : float or None
+        Certified bound on (f − min f)/f of `best_estimator_`.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, when all are strings.
+
+    Warns
+    -----
+    CollapseWarning
+        After a fit whose best model cannot tell right answers from wrong ones.
+    ConvergenceWarning
+        Once, if any fit stopped short of `tol`.
+
+    See Also
+    --------
+    EBMClassifier : The model that is tuned.
+    sklearn.linear_model.LogisticRegressionCV : The same along C alone.
+
+    Examples
+    --------
+    Four points and two folds, each with one row of each class at ±1, so that each fold learns what
+    `EBMClassifier` shows: the hinge, without an intercept, is least at w = min(1, 2C) when C scales
+    one row of each class. Answers are right for any w > 0, so at β = 2 and C = 1 the log-loss is
+    log(1 + e⁻²) = 0.127, and at β = 1 it is log(1 + e⁻¹) = 0.313:
+
+    >>> from sklearn_ebm import EBMClassifierCV
+    >>> clf = EBMClassifierCV(
+    ...     losses=["hinge"], betas=[1.0, 2.0], Cs=[1.0], cv=2, fit_intercept=False, tol=1e-6
+    ... )
+    >>> clf = clf.fit([[-1.0], [-1.0], [1.0], [1.0]], ["no", "no", "yes", "yes"])
+    >>> clf.cv_results_["mean_test_score"].round(3)
+    array([-0.313, -0.127])
+    >>> clf.best_params_
+    {'C': 1.0, 'beta': 2.0, 'loss': 'hinge', 'margin': None}
+    >>> clf.predict_proba([[1.0]]).round(3)
+    array([[0.119, 0.881]])
+    """
+
+    # `fit` hands groups on to the splitter; it does not ask for them itself.
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
+    coef_ = _of_best_estimator("coef_")
+    intercept_ = _of_best_estimator("intercept_")
+    prototypes_ = _of_best_estimator("prototypes_")
+    metric_ = _of_best_estimator("metric_")
+
+    def __init__(
+        self,
+        energy: str | Energy = "linear",
+        losses: Any = ("hinge", "log"),
+        *,
+        margins: Any = None,
+        betas: Any = "auto",
+        Cs: Any = 10,
+        cv: Any = 5,
+        scoring: Any = "neg_log_loss",
+        fit_intercept: bool = True,
+        class_weight: Any = None,
+        solver: str | Solver = "auto",
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        refit: bool = True,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.energy = energy
+        self.losses = losses
+        self.margins = margins
+        self.betas = betas
+        self.Cs = Cs
+        self.cv = cv
+        self.scoring = scoring
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.refit = refit
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> EBMClassifierCV:
+        """Learn and score the grid. If anything is wrong, the estimator is left as it was.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+            Rows; float32 stays float32, anything else becomes float64.
+        y : array-like of shape (n,)
+            Labels of any type, of at least two classes.
+        sample_weight : array-like of shape (n,), default=None
+            Weights ≥ 0, in learning, and in the scores where the scorer takes them.
+        groups : array-like of shape (n,), default=None
+            Group of each row, for a splitter as `cv` that keeps groups together
+            (``GroupKFold``).
+
+        Returns
+        -------
+        EBMClassifierCV
+            Itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights cannot be used; the message says what to do.
+        """
+        with unchanged_if_it_fails(self):
+            stopped, n_fits = self._fit(X, y, sample_weight, groups)
+            if self.verbose:
+                logger.info(
+                    "%d fits in %d folds for %d points; the best, score %.6g: %s.", n_fits,
+                    self.n_splits_, len(self.cv_results_["params"]), self.best_score_,
+                    self.best_params_,
+                )  # fmt: skip
+            if stopped:
+                warnings.warn(
+                    f"Learning stopped short of tol={self.tol:g} in {stopped} of {n_fits} fits. "
+                    "Raise max_iter or tol, or scale the features (StandardScaler).",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[int, int]:
+        """Learn, score and store; how many fits stopped short, and how many there were."""
+        settings = checked_settings(self, "tol", "max_iter")
+        grid = self._grid()
+        settings["seed"] = generator_and_seed(self.random_state)[1]
+        rows, labels, classes, answer = encode(self, X, y)
+        for path in grid.paths:
+            path.parts.loss.validate(len(classes))
+        weight = None if sample_weight is None else row_weights(sample_weight, len(labels))
+        data = Data(rows, labels, classes, answer, weight, self.class_weight)
+        scorer = choose_scorer(self._one_scorer(), classes)
+        folds = self._folds(data, groups)
+        fits = learn_folds(grid, data, folds, self.n_jobs, **settings)
+        betas = choose_betas(
+            grid, data, folds, fits, copies_vote=not isinstance(self.cv, Integral | None)
+        )
+        scores, seconds = score_points(grid, data, folds, fits, betas, scorer)
+        for name in [name for name in vars(self) if name.endswith("_") and name not in SEEN]:
+            delattr(self, name)  # a fit before may have had more, such as a model
+        self.cv_results_ = results_table(grid, fits, betas, scores, seconds)
+        self.scores_, self.scorer_, self.n_splits_ = scores.T, scorer, len(folds)
+        self._store(grid, fits, classes)
+        distinct = {id(fit): fit for fold in fits for path in fold for fit in path}.values()
+        converged = [fit.learned.converged for fit in distinct]
+        if self.refit:
+            converged.append(self._refit(X, y, sample_weight))
+        return len(converged) - sum(converged), len(converged)
+
+    def _grid(self) -> Grid:
+        losses = _entries("losses", self.losses, "('hinge', 'log')")
+        betas = [self.betas] if isinstance(self.betas, str) else self.betas
+        betas = _entries("betas", betas, "(0.3, 1.0, 3.0)")
+        for i, beta in enumerate(betas):
+            if not isinstance(beta, str):
+                betas[i] = positive_number(f"betas[{i}]", beta)
+            elif beta != "auto":
+                raise ValueError(f"betas holds {beta!r}; use positive numbers or 'auto'.")
+        margins = [None]
+        if self.margins is not None:
+            margins = _entries("margins", self.margins, "(0.5, 1.0, 2.0)")
+            if not any(takes_margin(loss) for loss in losses):
+                raise ValueError(
+                    f"margins are for losses given by name that have one "
+                    f"({', '.join(losses_with_margin())}), and losses holds none; leave "
+                    "margins=None, or put one object for each margin into losses."
+                )
+        return make_grid(
+            losses, margins, betas, self._inverse_strengths(),
+            energy=self.energy, solver=self.solver, fit_intercept=self.fit_intercept,
+        )  # fmt: skip
+
+    def _inverse_strengths(self) -> list[float]:
+        if np.ndim(self.Cs) == 0 and not isinstance(self.Cs, str):
+            return np.logspace(-4, 4, positive_integer("Cs", self.Cs)).tolist()
+        entries = _entries("Cs", self.Cs, "(0.1, 1.0, 10.0)")
+        return [positive_number(f"Cs[{i}]", C, infinite=True) for i, C in enumerate(entries)]
+
+    def _one_scorer(self) -> Any:
+        if self.scoring is None or isinstance(self.scoring, str) or callable(self.scoring):
+            return self.scoring
+        raise ValueError(
+            f"scoring={self.scoring!r} must be one scorer, by name or as a callable; for several "
+            "scores use cross_validate on the best model."
+        )
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who takes metadata: `fit` itself, and its splitter, such as ``groups``.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        of_splitter = MethodMapping().add(caller="fit", callee="split")
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(splitter=check_cv(self.cv), method_mapping=of_splitter)
+        )
+
+    def _folds(self, data: Data, groups: Any) -> Folds:
+        every_row = np.arange(len(data.y))
+        check_consistent_length(data.y, groups)
+        if isinstance(self.cv, Integral):
+            positive_integer("cv", self.cv, least=2)
+        splits = check_cv(self.cv, data.y, classifier=True).split(data.X, data.y, groups)
+        folds = [(every_row[kept], every_row[held_out]) for kept, held_out in splits]
+        if not folds:
+            raise ValueError(f"cv={self.cv!r} gives no folds; use a number of folds, such as cv=5.")
+        return folds
+
+    def _store(self, grid: Grid, fits: Fits, classes: Array) -> None:
+        self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
+        best = grid.points[self.best_index_]
+        self.best_params_ = best.params
+        self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
+        self.beta_ = float(self.cv_results_["fitted_beta"][self.best_index_])
+        self.C_, self.margin_ = best.params["C"], best.params["margin"]
+        self.energy_, self.loss_, _ = grid.paths[best.path].parts
+        self.classes_ = classes
+        self.Cs_ = np.array(grid.Cs)
+        self.betas_ = list(dict.fromkeys(point.params["beta"] for point in grid.points))
+        self.paths_ = [path.params for path in grid.paths]
+        self.n_iter_ = np.array(
+            [[[fit.learned.n_iter for fit in path] for path in fold] for fold in fits]
+        )
+        if "coef_" in fits[0][0][0].learned.fitted_attributes():
+            self.coefs_paths_ = np.array(
+                [[[self._coefs(fit.learned) for fit in path] for path in fold] for fold in fits]
+            )
+
+    def _coefs(self, learned: Learned) -> Array:
+        """Coefficients and the intercept side by side, as in ``LogisticRegressionCV``."""
+        fitted = learned.fitted_attributes()
+        if not self.fit_intercept or "intercept_" not in fitted:
+            return fitted["coef_"]
+        return np.column_stack([fitted["coef_"], fitted["intercept_"]])
+
+    def _refit(self, X: Any, y: Any, sample_weight: Any) -> bool:
+        """Learn the best point from all rows at the β that was found; whether it converged."""
+        model = EBMClassifier(
+            energy=self.energy, fit_intercept=self.fit_intercept, class_weight=self.class_weight,
+            solver=self.solver, max_iter=self.max_iter, tol=self.tol,
+            random_state=self.random_state, **self.best_params_,
+        )  # fmt: skip
+        learned, rows = model._fit(X, y, sample_weight, beta=self.beta_)
+        model._warn_of_collapse(rows, stacklevel=5)
+        self.best_estimator_ = model
+        self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
+        return learned.converged
+
+    def _model(self) -> EBMClassifier:
+        check_is_fitted(self)
+        if "best_estimator_" not in vars(self):
+            raise NotFittedError(
+                "This EBMClassifierCV was fitted with refit=False, so it has no model to predict "
+                "with; fit it with refit=True, or fit EBMClassifier(**best_params_)."
+            )
+        return self.best_estimator_
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Score of the best model by `scoring`, by default minus the log-loss.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, d)
+            Rows.
+        y : array-like of shape (n,)
+            True labels.
+        sample_weight : array-like of shape (n,), default=None
+            Weights, used where the scorer takes them.
+
+        Returns
+        -------
+        float
+        """
+        model = self._model()
+        return self.scorer_(model, X, y, **score_weights(self.scorer_, sample_weight))
+
+
+def _entries(name: str, value: Any, example: str) -> list[Any]:
+    """Return the entries of a sequence that has some, or raise ValueError."""
+    if not isinstance(value, list | tuple | np.ndarray) or not len(value):
+        raise ValueError(f"{name}={value!r} must be a list of at least one, such as {example}.")
+    return list(value)

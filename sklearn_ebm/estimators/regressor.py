@@ -1,0 +1,599 @@
+"""One input, many answers: the estimator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import (
+    row_weights,
+)
+from sklearn_ebm.distributions import SignedLog
+from sklearn_ebm.energies._bank.folds import Progress
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.estimators._callbacks import (
+    FRAMES,
+    CallbackSupportMixin,
+    FitTask,
+    MemberTasks,
+    with_callbacks,
+)
+from sklearn_ebm.estimators._conformal import Conformal, conformal_of
+from sklearn_ebm.estimators._density_parts import resolve_density_parts
+from sklearn_ebm.estimators._density_predictions import PREDICTIONS, Densities
+from sklearn_ebm.estimators._parts import (
+    TakesParts,
+    checked_settings,
+    generator_and_seed,
+    refuse_another_shape,
+    unchanged_if_it_fails,
+)
+from sklearn_ebm.estimators._progress import ProgressLine
+from sklearn_ebm.exceptions import FewAnswersWarning
+from sklearn_ebm.learning.densities.ensemble import Answers
+from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts
+from sklearn_ebm.learning.densities.learn import learn_energy
+from sklearn_ebm.learning.densities.transforms import (
+    chosen_transform,
+    refuse_unknown,
+    transformed,
+)
+from sklearn_ebm.learning.densities.widths import likeliest_beta
+from sklearn_ebm.learning.learn import Start
+from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
+from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.negatives import Negatives
+from sklearn_ebm.solvers import Solver
+
+CALIBRATIONS = (None, "conformal")
+
+# Answers with fewer values than this, and than a fifth of the rows, are few.
+FEW_VALUES, FEW_SHARE = 30, 0.2
+
+# A value is an atom where it holds such a part of the rows, and so many of them: at a floor of e⁻⁷
+# deviations a tenth gains half a nat of the mean likelihood, more than good fits differ by.
+ATOM_SHARE, ATOM_ROWS = 0.1, 5
+
+# Squares of answers in units of some of them must be floats.
+LARGEST_ANSWER = 1e153
+
+
+class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesParts):
+    r"""One input, many answers: conditional densities from an energy with a latent variable.
+
+    .. code-block:: none
+
+        F(x, y)  = −(1/β) log Σ_z exp(−β G(x, y, z))     inference="marginal"
+                 = min_z G(x, y, z)                      inference="min"
+        p(y | x) = exp(−β F(x, y)) / ∫ exp(−β F(x, y')) dy'
+
+    The latent z says which of several answers is meant, or where on a curve of answers one lies.
+    Once it is eliminated, the Gibbs law of the free energy is a density over all answers, with
+    several modes where there are several answers.
+
+    Parameters
+    ----------
+    energy : str or ConditionalEnergy, default="auto"
+        G, by name or as an object. By gradients are learnt ``"experts"``
+        (`sklearn_ebm.energies.Experts`) and ``"decoder"`` (`sklearn_ebm.energies.Decoder`); by
+        counting ``"memory"`` (`sklearn_ebm.energies.Memory`), ``"location_scale"``
+        (`sklearn_ebm.energies.LocationScale`), and ``"blend"`` of any of them
+        (`sklearn_ebm.energies.Blend`), all with the loss ``"nll"``. ``"auto"`` learns those that
+        suit the rows and the `time_budget`, and keeps their blend or the best of them, whichever
+        held-out rows speak for: see `auto_report_`. With other losses, and with
+        ``inference="min"``, it is "experts".
+    loss : str or Loss, default="nll"
+        ``"nll"``: the likelihood. ``"energy"``: pushes down only, safe because energies are
+        normalised by construction; with ``inference="min"`` it pulls the best latent value of each
+        row and no other. ``"simple"``, ``"hinge"``, ``"log"``, ``"square_square"`` and other losses
+        on pairs: against wrong answers drawn at random, `negatives`; the density is then what the
+        margin made of it, and ``beta="auto"`` gives it its scale.
+    n_latents : int or None, default=None
+        Latent values of an energy given by name: experts, or points along each axis of the grid of
+        a decoder. None is the energy's own default.
+    inference : {"marginal", "min"}, default="marginal"
+        How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learnt
+        by its upper bound F, in which only the best latent value counts. Energies learnt by
+        counting are learnt by the free energy in any case; their minimum is that of the one element
+        that speaks most, which is coarse where several say nearly the same.
+    beta : float or "auto", default=1.0
+        Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
+        at which rows that were not learnt from are most likely; a prior keeps it near 1 where these
+        are few. The likelihood is learnt at β = 1,
+        where energies are normalised; other losses see the free energy at β.
+    y_transform : {"auto", "log"} or None, default="auto"
+        Monotone transform t in which a single answer is learnt with ``loss="nll"``; it is undone
+        exactly, and p(y | x) = p(t(y) | x) t'(y). Energies, modes and regions are those of t(y),
+        taken back; loss curves are of t(y). "log" is sign(y) log(1 + abs(y)/s). "auto" is "log"
+        for answers over decades where held-out rows are likelier with it. Otherwise it leaves
+        answers as they are, but for those that are further from the median than 20 typical
+        distances, such as wrong entries: it draws these in by their logarithm. None leaves all as
+        they are. Several answers are never transformed by "auto".
+    prediction : {"mode", "mean", "median"}, default="mode"
+        What `predict` returns: the answer of lowest energy, that of least squared error, or of
+        least absolute error.
+    margin : float or None, default=None
+        m of a loss given by name, in units of the energy; None is the loss's own default.
+    negatives : {"pool"} or Negatives, default="pool"
+        Where wrong answers come from, for losses that need them: `sklearn_ebm.negatives.Pool`.
+    C : float, default=1.0
+        Inverse strength of the decay of the weights, for a solver given by name.
+    calibration : {None, "conformal"}, default=None
+        "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
+        says, and makes `predict_interval` and `predict_region` hold as many new answers as they
+        promise, for any data whose rows are exchangeable. Copies of a row count as one. With m
+        rows set aside, levels up to m/(m + 1) have finite intervals.
+    solver : {"auto", "adam"} or Solver, default="auto"
+        "auto", the same as "adam", is Adam with the batches and the rate that suit the energy. An
+        object learns with settings of its own, among them its decay of the weights.
+    early_stopping : bool, default=True
+        Whether each member leaves out rows of its own and learning keeps the parameters at which
+        those were most likely.
+    validation_fraction : float, default=0.1
+        Share of the rows that each member leaves out.
+    n_iter_no_change : int, default=40
+        Passes without a lower held-out loss after which learning ends.
+    max_iter : int or None, default=None
+        Passes over the rows; 0 leaves the parameters where learning would start, and None is what
+        suits the energy and the number of rows.
+    time_budget : float or None, default=None
+        Approximate time limit for learning, in seconds. Of ``energy="auto"`` the cheapest members
+        come first, and those that would take longer than is left are left out; learning by
+        gradients ends with what was learnt so far. What is learnt then depends on how fast the
+        machine is.
+    tol : float, default=1e-4
+        For solvers that end by themselves.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the fit before. The units of columns and
+        answers are always those of the rows that are given now; where they differ from those
+        before, the parameters would mean something else, and learning starts anew. So it goes on
+        with the same rows. Another number of features or outputs, and another energy, are refused.
+        Energies that are learnt by counting, as ``"auto"`` is, count anew.
+    random_state : int, RandomState or None, default=None
+        Start, noise, batches, and which rows are left out; None is 0.
+    n_jobs : int or None, default=None
+        Not used: learning uses as many threads as BLAS may.
+    verbose : int, default=0
+        Whether a line shows the progress.
+
+    Attributes
+    ----------
+    energy_ : ConditionalEnergy
+        The energy as it was prepared for the rows.
+    params_ : dict of str to ndarray
+        What was learnt.
+    auto_report_ : AutoReport
+        What held-out rows said of each energy, where ``energy="auto"`` blends: printed, it is a
+        table.
+    loss_ : Loss
+        The loss as it was used.
+    beta_ : float
+        β of the densities.
+    y_transform_ : SignedLog or None
+        The transform in which answers were learnt; None where they were learnt as they are.
+    n_outputs_ : int
+        q, answers of each row.
+    y_grid_ : ndarray or None
+        Answers at equal steps of probability, the candidates of `predict_proba`; None for q > 1.
+    loss_curve_ : ndarray
+        Mean loss of the first batch, and in each pass.
+    validation_loss_curve_ : ndarray
+        Mean loss of held-out rows after each pass, where there are any.
+    n_iter_ : int
+        Passes over the rows.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, when all are strings.
+
+    Warns
+    -----
+    FewAnswersWarning
+        Where y takes few values, or one value in a tenth of the rows or more, so that its
+        likelihood is unbounded.
+    CalibrationWarning
+        In `predict_interval` and `predict_region`, where the rows that calibrate are too few for
+        the level.
+    UserWarning
+        Where rows of X_val and y_val are among those of X and y.
+    ConvergenceWarning
+        After a fit that was interrupted or whose steps were too long.
+
+    See Also
+    --------
+    EBMClassifier : The same idea for answers that can be listed.
+    sklearn_ebm.distributions : The densities.
+
+    References
+    ----------
+    LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
+    (2007). :doi:`10.7551/mitpress/7443.003.0014`
+
+    Bishop, "Mixture density networks", Aston University NCRG/94/004 (1994).
+
+    Examples
+    --------
+    Every x has two answers, x + 1 and x − 1, and noise of deviation 0.1:
+
+    >>> import numpy as np
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, size=(400, 1))
+    >>> y = X[:, 0] + rng.choice([-1.0, 1.0], size=400) + 0.1 * rng.normal(size=400)
+    >>> reg = LatentEBMRegressor("experts", n_latents=2, max_iter=100, random_state=0).fit(X, y)
+    >>> modes = reg.predict_modes([[0.5]])
+    >>> np.sort(modes.answers).round(1), modes.probabilities.round(1)
+    (array([[-0.5,  1.5]]), array([[0.5, 0.5]]))
+    """
+
+    _asked_energy: str
+    _moulding_seed: int
+
+    def __init__(
+        self,
+        energy: str | ConditionalEnergy = "auto",
+        loss: str | Loss = "nll",
+        *,
+        n_latents: int | None = None,
+        inference: str = "marginal",
+        beta: float | str = 1.0,
+        y_transform: str | None = "auto",
+        prediction: str = "mode",
+        margin: float | None = None,
+        negatives: str | Negatives = "pool",
+        C: float = 1.0,
+        calibration: str | None = None,
+        solver: str | Solver = "auto",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 40,
+        max_iter: int | None = None,
+        time_budget: float | None = None,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.energy = energy
+        self.loss = loss
+        self.n_latents = n_latents
+        self.inference = inference
+        self.beta = beta
+        self.y_transform = y_transform
+        self.prediction = prediction
+        self.margin = margin
+        self.negatives = negatives
+        self.C = C
+        self.calibration = calibration
+        self.solver = solver
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.max_iter = max_iter
+        self.time_budget = time_budget
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        """Dense rows; one answer or several."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> LatentEBMRegressor:
+        """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
+
+        Ctrl-C after the first pass ends learning by gradients with what was learnt so far, and a
+        warning; learning by counting is given up, and the estimator stays as it was.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows; float32 stays float32, anything else becomes float64.
+        y : array-like of shape (n,) or (n, q)
+            Answers.
+        sample_weight : array-like of shape (n,), default=None
+            Weights ≥ 0; 0 is the same as leaving the row out. They are relative: all equal ones
+            are none. A row that is there twice, with its answer, is one row of twice the weight.
+        X_val : array-like of shape (m, d), default=None
+            Rows that are not learnt from. Their loss is recorded after each pass; with
+            ``early_stopping=True`` it decides when to stop, and members leave out others only where
+            these are fewer than the share `validation_fraction` of the rows: then all count alike.
+            Energies learnt by counting are judged by these rows and by those of their folds. With
+            ``beta="auto"`` they choose β.
+        y_val : array-like of shape (m,) or (m, q), default=None
+            Their answers.
+        sample_weight_val : array-like of shape (m,), default=None
+            Their weights.
+
+        Returns
+        -------
+        LatentEBMRegressor
+            Itself, fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights cannot be used; the message says what to do.
+        """
+        with unchanged_if_it_fails(self):
+            return self._watched_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    # Inside of what restores the state, so that callbacks end their work first.
+    @with_callbacks
+    def _watched_fit(
+        self, X: Any, y: Any, sample_weight: Any, validation: Any
+    ) -> LatentEBMRegressor:
+        settings = self._settings()
+        parts = resolve_density_parts(
+            self.energy, self.loss, self.inference, self.negatives, self.solver,
+            n_latents=self.n_latents, margin=self.margin, beta=self.beta,
+        )  # fmt: skip
+        known_features = getattr(self, "n_features_in_", None)
+        given_y = y
+        _refuse_sparse("y", y)
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+        )
+        flat = y.ndim == 1
+        rows = self._exchangeable(_answers(X, y, sample_weight)).distinct()
+        seed = generator_and_seed(self.random_state)[1]
+        held_out = self._given_rows(validation, rows)
+        rows, calibrating = self._calibrating(rows, seed)
+        if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
+            self._refuse_without_held_out(rows, held_out)
+        start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
+        moulding = seed if start is None else start.seed
+        transform = self._transform(parts, rows, moulding)
+        if start is not None and transform != self.y_transform_:
+            start, moulding = None, seed
+        fraction = float(self.validation_fraction)
+        # Few rows of the user get a say in proportion: members leave out rows beside them.
+        few = held_out is None or len(held_out.y) < fraction * len(rows.y)
+        leaves_out = self.early_stopping and few and len(rows.y) > 1
+        until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
+
+        def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
+            return {
+                "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
+                "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
+                "_conformal": None, "_asked_energy": repr(parts.energy),
+                "_moulding_seed": moulding, "y_grid_": rows.steps_of_probability(),
+                "y_transform_": transform,
+            }  # fmt: skip
+
+        task = FitTask(self, X, given_y, sample_weight, state)
+        with self._watch(task, parts) as (watch, progress):
+            learned = learn_energy(
+                parts, transformed(rows, transform), transform=transform, start=start, seed=seed,
+                watch=watch, progress=progress,
+                validation=None if held_out is None else transformed(held_out, transform),
+                fraction=fraction if leaves_out else None, **settings,
+            )  # fmt: skip
+        beta = self._chosen_beta(learned, parts)
+        self.__dict__.update(state(Start(learned.energy, learned.params), beta))
+        self._store(learned)
+        if calibrating is not None:
+            self._conformal: Conformal | None = conformal_of(
+                self._law(calibrating.X), calibrating.y
+            )
+        task.end()
+        self._warn(learned, rows, parts)
+        return self
+
+    def _settings(self) -> dict[str, Any]:
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(unknown_name("prediction", self.prediction, PREDICTIONS))
+        if self.calibration not in CALIBRATIONS:
+            raise ValueError(
+                f"calibration={self.calibration!r} is not known. Known: None, 'conformal'."
+            )
+        refuse_unknown(self.y_transform)
+        return checked_settings(self, "C", "tol", "max_iter", "time_budget")
+
+    def _given_rows(self, given: tuple[Any, Any, Any], training: Answers) -> Answers | None:
+        """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
+        X, y, sample_weight = given
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
+        _refuse_sparse("y_val", y)
+        try:
+            X, y = validate_data(
+                self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True,
+                reset=False,
+            )  # fmt: skip
+        except ValueError as error:
+            raise ValueError(f"X_val and y_val cannot be used: {error}") from error
+        rows = _answers(X, y, sample_weight, "sample_weight_val").distinct()
+        if rows.y.shape[1] != training.y.shape[1]:
+            raise ValueError(
+                f"y_val has {rows.y.shape[1]} answers for each row, but y has "
+                f"{training.y.shape[1]}."
+            )
+        n_copied = rows.n_copied(training)
+        if n_copied:
+            warnings.warn(
+                f"{n_copied} different rows of X_val and y_val are in X and y as well, and rows "
+                "that are learnt from cannot judge; remove them from one of the two.",
+                UserWarning,
+                stacklevel=4 + FRAMES,
+            )
+        return rows
+
+    def _exchangeable(self, rows: Answers) -> Answers:
+        """The rows, if calibration can keep its promise for them; copies of a row are one."""
+        if self.calibration is not None and not (rows.weight == rows.weight[0]).all():
+            raise ValueError(
+                "calibration='conformal' promises coverage for rows that are exchangeable, but "
+                "sample_weight makes some count more; use calibration=None, or leave the weights "
+                "out."
+            )
+        return rows
+
+    def _calibrating(self, rows: Answers, seed: int) -> tuple[Answers, Answers | None]:
+        """Rows to learn from, and those that no member ever sees."""
+        if self.calibration is None:
+            return rows, None
+        n_rows = len(rows.y)
+        n_out = int(np.ceil(float(self.validation_fraction) * n_rows))
+        if n_rows - n_out < 2:
+            raise ValueError(
+                f"calibration='conformal' with validation_fraction={self.validation_fraction:g} "
+                f"leaves {n_rows - n_out} of n_samples={n_rows} to learn from; lower it, or use "
+                "calibration=None."
+            )
+        kept, out = train_test_split(np.arange(n_rows), test_size=n_out, random_state=seed)
+        return rows.take(np.sort(kept)), rows.take(np.sort(out))
+
+    def _refuse_without_held_out(self, rows: Answers, held_out: Answers | None) -> None:
+        if isinstance(self.beta, str) and not self.early_stopping and held_out is None:
+            raise ValueError(
+                "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
+                "early_stopping=True, or pass a number."
+            )
+        if len(rows.y) < 2 and self.early_stopping and held_out is None:
+            raise ValueError(
+                f"early_stopping=True holds out rows, but there is n_samples={len(rows.y)} of "
+                "positive weight; pass X_val and y_val, or use early_stopping=False."
+            )
+
+    def _start(self, energy: ConditionalEnergy, same_width: bool, n_outputs: int) -> Start | None:
+        """Where the fit before ended, where a warm start is asked for and it fits."""
+        if not self.warm_start or "params_" not in vars(self):
+            return None
+        if isinstance(energy, BankEnergy):  # counts anew, whatever there was
+            return None
+        same_shape = same_width and self.n_outputs_ == n_outputs
+        refuse_another_shape(same_shape and repr(energy) == self._asked_energy)
+        return Start(self.energy_, self.params_, self._moulding_seed)
+
+    @contextmanager
+    def _watch(self, task: FitTask, parts: Parts) -> Iterator[tuple[Watch, Progress]]:
+        """Who looks on: callbacks, the progress line, and held-out rows that may end learning."""
+        patience = self.n_iter_no_change if self.early_stopping else None
+        with ExitStack() as stack:
+            onlookers, line = task.onlookers, None
+            if self.verbose:
+                name = f"{type(parts.energy).__name__.lower()}, {LOSSES.name_of(parts.loss)}"
+                line = stack.enter_context(ProgressLine(name))
+                onlookers = (*onlookers, line)
+            watch = Watch(onlookers, patience, outlives_interrupts=True)
+            yield watch, MemberTasks(task, line)
+
+    def _chosen_beta(self, learned: LearnedDensity, parts: Parts) -> float:
+        """The β of the density: as given, or of largest likelihood of rows not learnt from."""
+        if not isinstance(self.beta, str):
+            return float(self.beta)
+        assert learned.energy.units is not None
+        try:
+            pieces = learned.unseen()
+            return likeliest_beta(pieces, learned.energy.units, minimum=parts.minimum)
+        except KeyboardInterrupt:
+            learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
+            learned.converged = False
+            return 1.0
+
+    def _transform(self, parts: Parts, rows: Answers, seed: int) -> SignedLog | None:
+        """The transform in which the answers are learnt."""
+        if not parts.loss.integrates:  # margins are in units of the answers themselves
+            if self.y_transform == "log":
+                raise ValueError(
+                    f"y_transform='log' is for loss='nll', not for {LOSSES.name_of(parts.loss)!r}: "
+                    "use y_transform=None, and transform y yourself (TransformedTargetRegressor)."
+                )
+            return None
+        return chosen_transform(self.y_transform, rows, seed)
+
+    def _store(self, learned: LearnedDensity) -> None:
+        """The attributes that say how learning went."""
+        self.loss_curve_ = learned.curve
+        self.n_iter_ = learned.n_iter
+        for name in ("validation_loss_curve_", "auto_report_"):
+            self.__dict__.pop(name, None)
+        if learned.report is not None:
+            self.auto_report_ = learned.report
+        if learned.held_out_curve:
+            self.validation_loss_curve_ = np.array(learned.held_out_curve)
+
+    def _warn(self, learned: LearnedDensity, rows: Answers, parts: Parts) -> None:
+        told = _unbounded(rows) if parts.likelihood else None
+        if told is not None:
+            warnings.warn(
+                f"{told}: the likelihood of a density is unbounded there, and was kept finite by a "
+                "floor under its scales. Compare by CRPS or squared error, or use EBMClassifier.",
+                FewAnswersWarning,
+                stacklevel=4 + FRAMES,
+            )
+        if not learned.converged:
+            way_out = "Raise max_iter or lower the learning_rate of the solver"
+            if learned.interrupted:
+                way_out = "The estimator holds what was learnt so far; warm_start=True goes on"
+            warnings.warn(
+                f"Learning stopped after {learned.n_iter} passes: {learned.message}. {way_out}.",
+                ConvergenceWarning,
+                stacklevel=4 + FRAMES,
+            )
+
+
+def _refuse_sparse(name: str, y: Any) -> None:
+    if sparse.issparse(y):
+        raise TypeError(f"{name} is sparse, but answers are dense numbers; use {name}.toarray().")
+
+
+def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Answers:
+    """Rows of positive weight, with answers as (n, q) in float64."""
+    weight = row_weights(sample_weight, len(y), name)
+    y = y.reshape(len(y), -1).astype(np.float64)
+    used = weight > 0
+    rows = Answers(X, y, weight)
+    rows = rows if used.all() else rows.take(np.flatnonzero(used))
+    largest = np.abs(rows.y).max()
+    if largest > LARGEST_ANSWER:
+        raise ValueError(
+            f"y holds numbers of size {largest:.3g}, and squares of those beyond "
+            f"{LARGEST_ANSWER:g} are no floats; divide the answers by a number of their size."
+        )
+    return rows
+
+
+def _unbounded(rows: Answers) -> str | None:
+    """Where the likelihood has no upper bound: few values, or one that returns; None if nowhere."""
+    n_rows = len(rows.y)
+    for column in rows.y.T:
+        values, place, count = np.unique(column, return_inverse=True, return_counts=True)
+        if len(values) < min(FEW_VALUES, max(FEW_SHARE * n_rows, 2)):
+            return f"y takes {len(values)} different values in {n_rows} rows"
+        share = np.bincount(place, rows.weight / rows.weight.sum())
+        if (atoms := (share >= ATOM_SHARE) & (count >= ATOM_ROWS)).any():
+            atom = int(np.argmax(np.where(atoms, share, 0)))
+            return f"y is {values[atom]:g} in {share[atom]:.0%} of the rows"
+    return None

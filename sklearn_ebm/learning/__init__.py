@@ -1,0 +1,1 @@
+"""Learning: parts and data go in, parameters come out."""

@@ -1,0 +1,85 @@
+"""Has the surface collapsed? Energies of right answers next to those of wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.arrays import BLOCK_ENTRIES, row_slices
+from sklearn_ebm._utils.parameters import Array
+
+# Energies of right and wrong answers closer than this, relative to their spread, are the same.
+COLLAPSED = 1e-6
+
+# Rows of a first look, and what it takes to be sure.
+SAMPLE, CLEAR = 2048, 0.05
+
+
+def collapsed(
+    energies_of: Callable[[slice], Array],
+    answer: npt.NDArray[np.intp],
+    weight: npt.NDArray[np.float64],
+    n_answers: int,
+) -> bool:
+    """Whether wrong answers lie, on average, no higher than right ones, up to rounding.
+
+    Parameters
+    ----------
+    energies_of : callable
+        Rows -> their energies; called block by block.
+    answer : ndarray of int of shape (n,)
+    weight : ndarray of shape (n,)
+    n_answers : int
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> energies = np.array([[0.0, 1.0], [1.0, 0.0]])
+    >>> collapsed(lambda rows: energies[rows], np.array([0, 1]), np.ones(2), 2)
+    False
+    >>> collapsed(lambda rows: 0 * energies[rows], np.array([0, 1]), np.ones(2), 2)
+    True
+    """
+    step = len(answer) // SAMPLE
+    if step > 1 and n_answers * SAMPLE <= 10 * BLOCK_ENTRIES:
+        # A sample that is far from collapsed settles it; one that is not is looked at in full.
+        some = slice(None, None, step)
+        share, energies = weight[some], energies_of(some).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            apart, scatter = _moments(energies, answer[some], share)
+            spread = share.sum() * np.sqrt(scatter / share.sum())
+            if apart > CLEAR * spread > 0:
+                return False
+    top = float(weight.max())
+    total = difference = variance = largest = eps = 0.0
+    for rows in row_slices(len(answer), n_answers):
+        share = weight[rows] / top
+        total += float(share.sum())
+        raw = energies_of(rows)
+        eps = float(np.finfo(raw.dtype).eps)
+        energies = raw.astype(np.float64)
+        # In units of the largest energy so far, squares neither overflow nor vanish.
+        highest = float(np.abs(energies).max())
+        if highest > largest:
+            difference *= largest / highest
+            variance *= (largest / highest) ** 2
+            largest = highest
+        if largest == 0:
+            continue
+        energies /= largest
+        apart, scatter = _moments(energies, answer[rows], share)
+        difference += apart
+        variance += scatter
+    return bool(not difference / total > COLLAPSED * np.sqrt(variance / total) + 4 * eps)
+
+
+def _moments(energies: Array, answer: npt.NDArray[np.intp], share: Array) -> tuple[float, float]:
+    """Weighted sums, over rows, of mean wrong less right energy, and of the energies' variance."""
+    right = energies[np.arange(len(answer)), answer]
+    wrong = (energies.sum(axis=1) - right) / (energies.shape[1] - 1)
+    return float(share @ (wrong - right)), float(share @ energies.var(axis=1))

@@ -1,0 +1,218 @@
+"""energy="auto": which energies suit the rows, what the time allows, and which does best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from sklearn_ebm._utils.parameters import Index
+from sklearn_ebm.energies import AutoReport, Blend, Experts, LocationScale, Memory
+from sklearn_ebm.energies._bank.folds import Progress
+from sklearn_ebm.energies.banks import Judgement
+from sklearn_ebm.energies.conditional import ConditionalEnergy
+
+# A blend must be better than its best member by so many nats to be worth what it costs.
+WORTH = 0.005
+
+# What a member must bring to a blend to stay in it, in nats.
+WORTHLESS = 0.002
+
+
+# What the location is called beside the members, and who waits for it.
+LOCATION = "location"
+LOCATED = ("located_memory", "residual_memory", "location_scale")
+
+# Seconds that each takes on two cores, about: an affine function of the rows.
+COSTS: dict[str, tuple[float, float]] = {
+    "memory": (1.0, 2e-4),
+    "experts": (6.0, 1e-3),
+    "location": (5.0, 1e-3),
+    "located_memory": (1.0, 3e-4),
+    "residual_memory": (1.0, 3e-4),
+    "location_scale": (0.5, 1e-4),
+}
+
+
+# Members whose learning may end before it is done, and the part of it that is worth having.
+CUT_SHORT = {"experts": 0.5}
+
+
+class TimeBudget(Progress):
+    """Takes the cheapest member next, and skips those that would take longer than is left.
+
+    How long that is is judged by what others have taken.
+
+    Parameters
+    ----------
+    seconds : float or None
+        That learning may take; None is as long as it takes.
+    n_rows : int
+    inner : Progress
+        Is told the same.
+
+    Attributes
+    ----------
+    skipped : dict of str to str
+        Members, and why they were skipped.
+    """
+
+    def __init__(self, seconds: float | None, n_rows: int, inner: Progress) -> None:
+        self.seconds, self.inner = seconds, inner
+        self.n_rows = n_rows
+        self.began = time.perf_counter()
+        self.skipped: dict[str, str] = {}
+        self.taken: dict[str, float] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since learning began."""
+        return time.perf_counter() - self.began
+
+    def stops(self, _: object = None) -> bool | str:
+        """Why learning by gradients should stop; False while there is time."""
+        over = self.seconds is not None and self.elapsed > self.seconds
+        return "the time_budget is used up" if over else False
+
+    def next_of(self, members: Sequence[str]) -> int:
+        """The cheapest, where time is short; what has no known cost comes as it stands."""
+        if self.seconds is None or not all(name in COSTS for name in members):
+            return 0
+        return int(np.argmin([self._typical(name) for name in members]))
+
+    def skips(self, member: str) -> bool:
+        """Whether a member would take too long; the first is learnt whatever it takes."""
+        if self.seconds is not None and self.taken and member in COSTS:
+            left, needed = self.seconds - self.elapsed, self._needed(member)
+            if needed * CUT_SHORT.get(member, 1.0) > left:
+                why = f"it would take about {needed:.1f} s, and {max(left, 0):.1f} s are left"
+                self.skipped[member] = why
+                return True
+        return self.inner.skips(member)
+
+    def _needed(self, member: str) -> float:
+        """Seconds that a member will take, from what those took that are learnt."""
+        pace = sum(self.taken.values()) / sum(self._cost(name) for name in self.taken)
+        return pace * self._typical(member)
+
+    def _typical(self, member: str) -> float:
+        """What a member typically takes now, with the location if it waits for that."""
+        waits = LOCATION not in self.taken and member in LOCATED
+        return self._cost(member) + (self._cost(LOCATION) if waits else 0.0)
+
+    def _cost(self, name: str) -> float:
+        base, each = COSTS[name]
+        return base + each * self.n_rows
+
+    def ended(self, what: str) -> bool:
+        """Take note of what a member took, and pass it on."""
+        if what in COSTS:
+            self.taken[what] = self.elapsed - sum(self.taken.values())
+        return self.inner.ended(what)
+
+
+def suitable_members(
+    n_outputs: int, n_latents: int | None, *, levels: bool = False
+) -> list[tuple[str, ConditionalEnergy]]:
+    """Return the members of a blend that says nothing of them, as they are learnt.
+
+    Parameters
+    ----------
+    n_outputs : int
+    n_latents : int or None
+        Of the experts.
+    levels : bool
+        Whether the rows are levels that return. Then no memory sees what the location says: of
+        rows of one level in different folds that differs by their own answers alone, and trees
+        would read these off.
+    """
+    experts = Experts(covariance="full" if n_outputs > 1 else "diagonal")
+    if n_latents is not None:
+        experts.n_latents = n_latents
+    located = [
+        ("located_memory", Memory(base="auto", values="answers")),
+        ("residual_memory", Memory(base="auto")),
+    ]
+    return [
+        ("experts", experts),
+        ("memory", Memory()),
+        *([] if levels else located),
+        ("location_scale", LocationScale()),
+    ]
+
+
+def needed(blend: Blend, judgement: Judgement) -> Index:
+    """Places of the members that a blend is worse without, and of the backgrounds.
+
+    One at a time, the member goes without which the rows that judge lose least, as long as that is
+    less than `WORTHLESS`.
+    """
+    members = [name for name, _ in blend.members_]
+
+    def places(kept: Sequence[str]) -> Index:
+        return np.unique(np.concatenate([blend.places_of(name) for name in kept]))
+
+    loss = judgement.loss(places(members))
+    while len(members) > 1:
+        without = {
+            name: judgement.loss(places([other for other in members if other != name]))
+            for name in members
+        }
+        least = min(without, key=lambda name: without[name])
+        if without[least] - loss > WORTHLESS:
+            break
+        members.remove(least)
+    return places(members)
+
+
+def chosen_candidate(
+    blend: Blend, judgement: Judgement, groups: Index, skipped: dict[str, str]
+) -> tuple[Index, AutoReport]:
+    """Judge the blend and each member by rows that chose neither energy nor prior.
+
+    Parameters
+    ----------
+    blend : Blend
+    judgement : Judgement
+    groups : ndarray of int of shape (m,)
+        Rows that judge together, such as folds.
+    skipped : dict of str to str
+        Members that were not learnt, and why.
+
+    Returns
+    -------
+    places : ndarray of int
+        Of the elements of what was chosen.
+    report : AutoReport
+    """
+    assert blend.units is not None
+    names = np.array([name for name, _ in blend.labels_])
+    members = [name for name, _ in blend.members_]
+    everything = needed(blend, judgement)
+    alone = [blend.places_of(name) for name in members]
+    losses = [-judgement.held_out(places, groups) for places in [everything, *alone]]
+    weight = judgement.weight / judgement.weight.sum()
+    nll = np.array([weight @ loss for loss in losses])
+    apart = [loss - losses[0] for loss in losses]
+    error = np.array([np.sqrt((weight**2) @ (off - weight @ off) ** 2) for off in apart])
+    prior = np.zeros(len(names))
+    prior[everything] = np.exp(judgement.of(everything).prior()[0])
+    shares = np.array([1.0] + [prior[names == name].sum() for name in members])
+    seconds = np.array([blend.seconds_[name] for name in members])
+    seconds = np.concatenate([[sum(blend.seconds_.values())], seconds])
+    best = 1 + int(np.argmin(nll[1:]))
+    gain = nll[best] - nll[0]
+    chosen = "blend" if gain > WORTH and len(members) > 1 else members[best - 1]
+    if len(members) == 1:
+        reason = "the only one that was learnt"
+    elif chosen == "blend":
+        reason = f"better than {members[best - 1]}, the best of its members, by {gain:.3f} nats"
+    else:
+        reason = f"a blend of all is not better by {WORTH:g} nats, but by {gain:.4f}"
+    report = AutoReport(
+        ("blend", *members), nll + blend.units.log_unit, error, shares, seconds, skipped, chosen,
+        reason,
+    )  # fmt: skip
+    places = everything if chosen == "blend" else blend.places_of(chosen)
+    return places, report

@@ -1,0 +1,136 @@
+"""An energy learnt by gradients, as one bank of a blend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_ebm._utils.parameters import Array, Index, Params
+from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.learning.densities.ensemble import (
+    GROUP,
+    Answers,
+    Division,
+    fold_rows,
+    sharper_than_groups,
+)
+from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
+from sklearn_ebm.learning.densities.widths import FACTORS
+
+#: Learns an energy from rows: (energy, rows, division, generator).
+LearnGradients: TypeAlias = Callable[
+    [LatentEnergy, Answers, Division, np.random.RandomState], LearnedDensity
+]
+
+
+class GradientMember(BankEnergy):
+    """An energy that is learnt in folds: two of its members leave out each of them.
+
+    So both say what they are worth on rows that they have not seen. Each width of a bank is one
+    element.
+
+    Parameters
+    ----------
+    energy : LatentEnergy
+    learn : callable
+        How it is learnt.
+
+    Attributes
+    ----------
+    params_ : dict of str to ndarray
+    sharper_ : float
+        How many times sharper all members together should be than two of them.
+    """
+
+    companion = True
+    selective = True
+    settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "params_", "sharper_")
+    params_: Params
+    sharper_: float
+
+    def __init__(self, energy: LatentEnergy, learn: LearnGradients | None = None) -> None:
+        self.energy = energy
+        self.learn = learn
+
+    def learnt(
+        self,
+        rows: UnitRows,
+        folds: Folds,
+        location: Located | None,
+        floor: Array,
+        rng: np.random.RandomState,
+    ) -> tuple[GradientMember, list[Parabolas]]:
+        """Learn the energy, and say what pairs of members know of the folds that they left out."""
+        assert self.learn is not None
+        energy = clone(self.energy)
+        if "n_members" not in energy.get_params():
+            raise ValueError(
+                f"energy {type(energy).__name__} has no parameter n_members, but a blend needs two "
+                "members for each fold of the rows; give it one, or use it alone."
+            )
+        energy.set_params(n_members=GROUP * folds.n_folds)
+
+        def divide(n_rows: int, n_members: int, rng: np.random.RandomState) -> tuple[Index, Index]:
+            return fold_rows(n_rows, n_members, rng, folds.of_row)
+
+        learned = self.learn(energy, Answers(*rows), divide, rng)
+        assert isinstance(learned.energy, LatentEnergy) and learned.held is not None
+        other = GradientMember(learned.energy.widened(None))
+        other.params_, other.floor = learned.params, np.maximum(floor, other.energy.narrowest)
+        pieces = learned.unseen()
+        other.sharper_ = sharper_than_groups(other.energy, other.params_, learned.held, pieces)
+        return other, other._left_out(rows, folds)
+
+    def _left_out(self, rows: UnitRows, folds: Folds) -> list[Parabolas]:
+        """Elements of the rows that judge, and the mean of all rows."""
+        mean, deviation = np.empty_like(rows.y), np.empty_like(rows.y)
+        blocks, places = [], []
+        for fold in range(folds.n_folds):
+            left_out = np.flatnonzero(folds.of_row == fold)
+            pair = [*range(GROUP * fold, GROUP * (fold + 1))]
+            said = self._parabolas(rows.X[left_out], pair)
+            mean[left_out], deviation[left_out] = said.moments()
+            judges = np.flatnonzero(np.isin(left_out, folds.judged, assume_unique=True))
+            blocks.append(said.take(judges))
+            places.append(left_out[judges])
+            folds.progress.ended("fold")
+        self.out_of_fold = mean, deviation
+        joined = Parabolas.stacked(blocks).take(np.argsort(np.concatenate(places)))
+        return self._widened(joined, 1.0)
+
+    def _parabolas(self, X: Array, members: list[int] | None = None) -> Parabolas:
+        """Energies of rows in units, in which its own units are little else than 1.
+
+        Members are latent values of equal prior, which those of the energy itself leave out.
+        """
+        units = self.energy.units
+        assert units is not None
+        said = self.energy.parabolas(self.params_, X, members).in_units(units)
+        n_members = self.energy.n_members if members is None else len(members)
+        return said._replace(levels=said.levels + np.log(n_members))
+
+    def _widened(self, parabolas: Parabolas, sharper: float) -> list[Parabolas]:
+        assert self.floor is not None
+        return [
+            parabolas.widened(Widths.single(factor / np.sqrt(sharper)), self.floor)
+            for element, factor in enumerate(FACTORS)
+            if self.speaks(element)
+        ]
+
+    def opinion(self, X: Array) -> tuple[Array, Array]:
+        """Mean and deviation of rows in units, (n, q) each."""
+        return self._parabolas(X).moments()
+
+    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
+        """One for each width."""
+        return self._widened(self._parabolas(X), self.sharper_)
+
+    def width(self, n_features: int, n_answers: int) -> int:
+        """Return how many numbers of each row inference needs."""
+        return len(FACTORS) * self.energy.width(n_features, n_answers)

@@ -1,0 +1,101 @@
+"""From any energy of continuous answers and data to what predicts: by gradients or by counting."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from sklearn_ebm.distributions import SignedLog
+from sklearn_ebm.energies._bank.folds import Progress, has_levels, together
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.blend import Blend
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.learning.densities.auto import TimeBudget, chosen_candidate, suitable_members
+from sklearn_ebm.learning.densities.ensemble import Answers, Division, member_rows
+from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density
+from sklearn_ebm.learning.densities.stacking import count_bank
+from sklearn_ebm.learning.densities.transforms import mean_log_slope
+from sklearn_ebm.learning.learn import Start
+from sklearn_ebm.learning.monitor import Watch
+
+
+def learn_energy(
+    parts: Parts,
+    rows: Answers,
+    *,
+    transform: SignedLog | None,
+    C: float,
+    tol: float,
+    max_iter: int | None,
+    start: Start | None,
+    seed: int,
+    watch: Watch,
+    progress: Progress,
+    validation: Answers | None,
+    fraction: float | None,
+    time_budget: float | None,
+) -> LearnedDensity:
+    """Learn an energy in the way that is its own.
+
+    Parameters
+    ----------
+    parts : Parts
+    rows : Answers
+        Of positive weight, with transformed answers.
+    transform : SignedLog or None
+        How they were transformed: reports are of the answers themselves.
+    C, tol, max_iter, start, validation
+        What `learn_density` takes.
+    seed : int
+    watch : Watch
+        Follows learning by gradients.
+    progress : Progress
+        Follows learning by counting.
+    fraction : float or None
+        Share of the rows that each member leaves out that is learnt by gradients, where there is
+        no `validation`; None for none.
+    time_budget : float or None
+        Seconds after which passes end, and within which members of a blend are learnt, about.
+    """
+    rng = np.random.RandomState(seed)
+    budget = TimeBudget(time_budget, len(rows.y), progress)
+    by_gradients = partial(learn_density, C=C, tol=tol, max_iter=max_iter)
+    if isinstance(parts.energy, LatentEnergy):
+        watch.onlookers = (*watch.onlookers, budget.stops)
+        return by_gradients(
+            parts, rows, start=start, rng=rng, watch=watch, validation=validation,
+            divide=partial(member_rows, fraction=fraction, group=together(rows.X)),
+        )  # fmt: skip
+    assert isinstance(parts.energy, BankEnergy)
+
+    def member(
+        energy: LatentEnergy, rows: Answers, divide: Division, rng: np.random.RandomState
+    ) -> LearnedDensity:
+        return by_gradients(
+            parts._replace(energy=energy), rows, start=None, rng=rng,
+            watch=Watch((budget.stops,), watch.patience), validation=None, divide=divide,
+        )  # fmt: skip
+
+    energy = parts.energy
+    automatic = isinstance(energy, Blend) and energy.members == "auto"
+    if isinstance(energy, Blend) and automatic:
+        energy = copy(energy)
+        energy.members = suitable_members(
+            rows.y.shape[1], parts.n_latents, levels=has_levels(rows.X)
+        )
+    counted = count_bank(
+        energy, rows, rng=rng, progress=budget, gradients=member, validation=validation
+    )
+    if not automatic:
+        return counted.concluded()
+    assert isinstance(counted.energy, Blend)
+    places, report = chosen_candidate(
+        counted.energy, counted.judgement, counted.groups, budget.skipped
+    )
+    assert counted.energy.units is not None
+    lacking = mean_log_slope(counted.judging, counted.energy.units, transform)
+    report = report._replace(held_out_nll=report.held_out_nll - lacking)
+    return replace(counted.concluded(places), report=report)

@@ -1,0 +1,168 @@
+r"""What learning minimises where answers are continuous and a latent variable is eliminated first.
+
+.. code-block:: none
+
+    f(W) = Σᵢ wᵢ ℓ(F_W(xᵢ, ·), yᵢ),   averaged over members, each on rows of its own
+
+    params --energy--> G (M, n, m, z) --latent--> F (M, n, m) --loss--> value (M·n,)
+    params <-pullback- dG            <-weights--- dF         <-slope-
+
+The first of the m candidates is the right answer; the others are wrong ones that were drawn for it.
+The negative log-likelihood of an energy that is normalised by construction needs none: F(y) itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.inference import Elimination
+from sklearn_ebm.losses import Loss
+from sklearn_ebm.negatives import Negatives
+from sklearn_ebm.solvers.objective import Gradient
+
+# Rows whose losses are computed at a time.
+BLOCK = 1_024
+
+# Answers further out than this, in deviations, have squares that are no float32.
+FARTHEST = 1e12
+
+
+class DensityObjective:
+    """The sum over rows of a loss on energies of continuous answers.
+
+    Parameters
+    ----------
+    energy : LatentEnergy
+        Prepared.
+    loss : Loss
+    latent : Elimination
+        How z is eliminated.
+    X : ndarray of shape (n, d)
+        Rows in units; see `LatentEnergy.represented`.
+    answers : ndarray of shape (n, q)
+        Right answers in units.
+    weight : ndarray of shape (n,)
+    rows : ndarray of int of shape (M or 1, r)
+        The rows of each member; position j of all members makes one step together.
+    negatives : Negatives or None
+        Where wrong answers come from; None for a likelihood.
+    workers : callable, default=map
+        Like `map`: how parts of a batch are shared out.
+    """
+
+    noise = 32 * float(np.finfo(np.float32).eps)
+
+    def __init__(
+        self,
+        energy: LatentEnergy,
+        loss: Loss,
+        latent: Elimination,
+        X: Array,
+        answers: Array,
+        weight: npt.NDArray[np.float64],
+        rows: Index,
+        negatives: Negatives | None,
+        workers: Callable[..., Any] = map,
+    ) -> None:
+        self.energy = energy
+        self.loss = loss
+        self.latent = latent
+        self.X = X
+        self.answers = answers
+        self.row_weight = weight
+        self.negatives = negatives
+        self.workers = workers
+        self.layout = ParameterLayout(energy.shapes(X.shape[1], answers.shape[1]))
+        self.penalized = self.layout.mask(energy.penalized)
+        self.penalty = np.zeros(self.layout.size)
+        self.dtype = X.dtype
+        self._take(rows)
+
+    def _take(self, rows: Index) -> None:
+        self.rows = rows
+        # What the solvers count: one step sees one row of each member.
+        self.y = rows[0]
+        self.weight = self.row_weight[rows].mean(axis=0)
+
+    def on_rows(self, rows: Index) -> DensityObjective:
+        """Return the same sum over other rows of the same data."""
+        other = copy(self)
+        other._take(rows)
+        return other
+
+    def unpenalized(self) -> DensityObjective:
+        """Return itself: there is no penalty, weights decay instead."""
+        return self
+
+    def rounded(self) -> DensityObjective:
+        """Return the same sum on rows in float32."""
+        if self.dtype == np.float32:
+            return self
+        other = copy(self)
+        other.X = self.X.astype(np.float32)
+        other.answers = np.clip(self.answers, -FARTHEST, FARTHEST).astype(np.float32)
+        other.dtype = other.X.dtype
+        return other
+
+    def penalty_at(self, w: Array) -> float:
+        """Zero."""
+        return 0.0
+
+    def _candidates(self, rows: Index, rng: np.random.Generator) -> Array:
+        """Right answers of rows (M, b), and wrong ones after them: (M, b, m, q)."""
+        right = self.answers[rows][:, :, None, :]
+        return right if self.negatives is None else self.negatives.after(right, rng)
+
+    def _losses(self, line: Any, weight: Array) -> tuple[float, Array]:
+        """Weighted sum of the losses of all members, and slopes in G."""
+        free, share = self.latent(line.energies)
+        energies = free.reshape(-1, free.shape[-1])
+        if self.negatives is None:
+            value, slope = energies[:, 0], np.ones_like(energies)
+        else:
+            correct = np.zeros(energies.shape, dtype=bool)
+            correct[:, 0] = True
+            value, slope = self.loss(energies, correct)
+        flat = np.broadcast_to(weight, free.shape[:2]).reshape(-1)
+        slope = slope * flat.astype(slope.dtype)[:, None]
+        share *= slope.reshape(free.shape)[..., None]
+        return float(flat @ value.astype(np.float64)), share
+
+    def on_batch(
+        self, params: Params, rows: Any, share: float, energy: LatentEnergy, gradient: Gradient
+    ) -> float:
+        """Return share · the mean over members of Σ wᵢ ℓᵢ, and write its gradient."""
+        places = self.rows[:, rows]
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            line = energy.linearize_members(
+                params, self.X[places], self._candidates(places, energy.chance())
+            )
+            weight = self.row_weight[places] * (share / line.energies.shape[0])
+            value, slope = self._losses(line, weight)
+            assert line.pullback_into is not None
+            line.pullback_into(slope, gradient.params)
+        return value
+
+    def value(self, w: Array) -> float:
+        """The objective, without noise; wrong answers are the same each time."""
+        params = self.layout.unpack(w.astype(self.dtype, copy=False))
+
+        def of_block(part: slice) -> float:
+            places = self.rows[:, part]
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                candidates = self._candidates(places, np.random.default_rng(part.start))
+                line = self.energy.linearize_members(params, self.X[places], candidates)
+                weight = self.row_weight[places] / line.energies.shape[0]
+                return self._losses(line, weight)[0]
+
+        n_rows = self.rows.shape[1]
+        size = max(BLOCK // max(self.energy.n_members, 1), 64)
+        parts = [slice(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
+        return float(sum(self.workers(of_block, parts)))

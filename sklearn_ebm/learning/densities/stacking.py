@@ -1,0 +1,196 @@
+"""From a bank of densities and data to its prior: folds, what each energy counts, who judges."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+
+from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm.energies import CONDITIONAL_ENERGIES
+from sklearn_ebm.energies._bank.backgrounds import Backgrounds
+from sklearn_ebm.energies._bank.folds import Progress, UnitRows, folds_of
+from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._gaussian.units import units_of
+from sklearn_ebm.energies.banks import BankEnergy, Judgement, bank_of, most_likely_prior
+from sklearn_ebm.energies.blend import Blend
+from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.experts import NARROWEST
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.learning.densities.ensemble import Answers
+from sklearn_ebm.learning.densities.ensemble_bank import GradientMember, LearnGradients
+from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
+from sklearn_ebm.learning.densities.widths import Unseen
+
+# The share of the rows that judge which a bank is less sure of than it is where it is sure.
+SURE = 0.9
+
+# Parts of rows that are not folds; each is judged by the prior of all others.
+GROUPS = 5
+
+
+class Counted(NamedTuple):
+    """A bank that knows its rows, before its prior is found.
+
+    Attributes
+    ----------
+    energy : BankEnergy
+    elements : list of Parabolas
+        Of the rows that judge.
+    judging : UnitRows
+    groups : ndarray of int of shape (m,)
+        Rows that judge together: folds, or parts of equal size.
+    judgement : Judgement
+    """
+
+    energy: BankEnergy
+    elements: list[Parabolas]
+    judging: UnitRows
+    groups: Index
+    judgement: Judgement
+
+    def concluded(self, places: Index | None = None) -> LearnedDensity:
+        """Find the prior, of some elements or all, and leave out what has none.
+
+        Parameters
+        ----------
+        places : ndarray of int, default=None
+            Elements of which the others are left out.
+        """
+        energy, judgement = self.energy, self.judgement
+        some = np.arange(len(self.elements)) if places is None else places
+        log_prior = np.full(len(self.elements), -np.inf)
+        log_prior[some], curve = judgement.of(some).prior()
+        stays = energy.needed(log_prior)
+        log_prior = log_prior[stays]
+        assert energy.backgrounds is not None
+        n_elements = len(self.elements) - len(energy.backgrounds.widths)
+        energy = energy.restricted(stays[stays < n_elements])
+        energy.judgement = judgement.of(stays)
+        elements, judging, units = self.elements, self.judging, energy.units
+        assert units is not None
+
+        def unseen() -> list[Unseen]:
+            joined = Parabolas.joined([elements[place] for place in stays], log_prior)
+            answers = judging.y * units.answer_unit + units.answer_origin
+            return [Unseen(joined, answers, judging.weight)]
+
+        return LearnedDensity(
+            energy=energy,
+            params={"log_prior": log_prior},
+            n_iter=len(curve),
+            curve=curve,
+            unseen=unseen,
+            held=None,
+            held_out_curve=[],
+            converged=True,
+            message="",
+        )
+
+
+def count_bank(
+    energy: BankEnergy,
+    rows: Answers,
+    *,
+    rng: np.random.RandomState,
+    progress: Progress,
+    gradients: LearnGradients | None,
+    validation: Answers | None,
+) -> Counted:
+    """Let an energy count what it needs of the rows, and let rows judge that it has not seen.
+
+    Parameters
+    ----------
+    energy : BankEnergy
+    rows : Answers
+        Of positive weight.
+    rng : RandomState
+    progress : Progress
+        Is told of each fold and member that is learnt.
+    gradients : callable or None
+        How members of a blend are learnt that need gradients.
+    validation : Answers or None
+        Rows that judge besides those that are left out; each counts as much as one of these.
+
+    Raises
+    ------
+    ValueError
+        If a setting cannot be used, or there are fewer rows than two.
+    """
+    energy.validate()
+    if len(rows.y) < 2:
+        raise ValueError(
+            f"energy {type(energy).__name__} leaves rows out to learn, but there is "
+            f"n_samples={len(rows.y)} of positive weight; pass two rows or more."
+        )
+    rows = rows.relative()
+    units = units_of(rows.X, rows.y, rows.weight)
+    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight)
+    folds = folds_of(rows.X, rng, progress)
+    judging, groups = in_units.take(folds.judged), folds.of_row[folds.judged]
+    if isinstance(energy, Blend):
+        energy = energy.of(members_of(energy, gradients))
+    floor = np.maximum(units.resolution, NARROWEST)
+    learnt, elements = energy.learnt_alone(in_units, folds, floor, rng)
+    if validation is not None:
+        X, y, weight = validation.relative()
+        given = UnitRows(units.rows(X), units.answers(y), weight)
+        judging = judging.with_rows(given)
+        of_given = learnt.elements_alone(given.X)
+        elements = [Parabolas.stacked(two) for two in zip(elements, of_given, strict=True)]
+    if validation is not None or (groups == groups[0]).all():
+        groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
+    learnt.units, learnt.floor = units, floor
+    behind = Backgrounds.around(in_units.y, -np.inf).elements(len(judging.y))
+    log_density = bank_of([*elements, *behind], judging.y)
+    learnt.backgrounds = Backgrounds.around(in_units.y, _height(log_density, judging.weight))
+    least = np.concatenate([np.zeros(len(elements)), learnt.backgrounds.least_prior])
+    judgement = Judgement(log_density, judging.weight, least)
+    elements = [*elements, *behind]
+    return Counted(learnt, elements, judging, groups, judgement)
+
+
+def _height(log_density: Array, weight: npt.NDArray[np.float64]) -> float:
+    """log p(y | x) that a bank reaches where it is sure, given that of its elements (m, B)."""
+    log_prior, _ = most_likely_prior(log_density, weight, np.zeros(log_density.shape[1]))
+    return float(np.quantile(logsumexp(log_density + log_prior, axis=1), SURE))
+
+
+def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str, BankEnergy]]:
+    """Return the members of a blend by name, ready to learn.
+
+    Raises
+    ------
+    ValueError
+        If they are no list or there are none, a name is not known, or two have the same.
+    """
+    if not isinstance(blend.members, list | tuple):
+        raise ValueError(
+            f"members={blend.members!r} of the blend must be 'auto', or a list of energies, each "
+            "by name, as an object, or as a pair of a name and one of these."
+        )
+    members: list[tuple[str, BankEnergy]] = []
+    for entry in blend.members:
+        named = isinstance(entry, tuple) and len(entry) == 2
+        name, choice = entry if named else (None, entry)
+        energy: ConditionalEnergy = CONDITIONAL_ENERGIES.resolve(choice)
+        name = name or CONDITIONAL_ENERGIES.name_of(energy)
+        taken = {other for other, _ in members}
+        if named and name in taken:
+            raise ValueError(f"Two members of the blend are called {name!r}; rename one of them.")
+        number = 2
+        base_name = name
+        while name in taken:
+            name, number = f"{base_name}_{number}", number + 1
+        if isinstance(energy, LatentEnergy):
+            energy = GradientMember(energy, gradients)
+        elif isinstance(energy, Blend):
+            energy = energy.of(members_of(energy, gradients))
+        assert isinstance(energy, BankEnergy)
+        energy.validate()
+        members.append((name, energy))
+    if not members:
+        raise ValueError("members of the blend is empty; name one energy or more, or use 'auto'.")
+    return members

@@ -1,0 +1,194 @@
+"""Which wrong answers a pairwise loss is measured against: the most offending one, or all.
+
+Both work on the *offending energies* o_ȳ = F(ȳ) − m_yȳ, the energies of wrong answers less their
+margin, so that a loss is a function φ(F(y), o) of two numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from sklearn_ebm._utils.array_api import at_least, in_dtype, namespace_of, over_last
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.registry import Registry
+from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
+from sklearn_ebm.losses._right_answers import Mask, RightAnswers
+from sklearn_ebm.losses.curvature import Curvature
+
+
+class Pairs(Protocol):
+    """What a contrast needs to know of a pairwise loss; see `PairwiseLoss`."""
+
+    pinned: Any
+    pair_curvature: Any
+    pair_conjugate: Any
+
+    def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
+        """φ and its two slopes."""
+
+    def margins(self, correct: Mask, dtype: Any) -> Any:
+        """Margins, as a scalar or of shape (n, m)."""
+
+
+# Entries this much larger than the curvature itself would lose it to rounding.
+LARGEST_RATIO = 4.0
+
+
+class Contrast:
+    """Turns a loss on pairs into a loss on the energies of a row."""
+
+    def value_and_slope(
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m)."""
+        raise NotImplementedError
+
+    def curvature(
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
+    ) -> Curvature:
+        """Second derivatives in the energies of each row."""
+        raise NotImplementedError
+
+    def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
+        """Convex conjugate (n,) at slopes (n, m)."""
+        raise NotImplementedError
+
+
+class Hardest(Contrast):
+    """ℓ = φ(F(y), min_ȳ o_ȳ); at temperature T the minimum becomes −T log Σ exp(−o_ȳ/T)."""
+
+    def _eliminate(
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[RightAnswers, Array, Array, Array]:
+        answers = RightAnswers(namespace_of(energies, correct), correct)
+        offending = energies - loss.margins(correct, energies.dtype)
+        offending = answers.put(offending, np.inf)
+        hard_or_soft: Elimination = SoftMinimum(1 / temperature) if temperature else Minimum()
+        lowest, weights = hard_or_soft(offending)
+        return answers, answers.take(energies), lowest, weights
+
+    def value_and_slope(
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m)."""
+        answers, right, lowest, slope = self._eliminate(loss, energies, correct, temperature)
+        value, slope_right, slope_offending = loss.pair(right, lowest, temperature)
+        slope *= in_dtype(answers.xp, slope_offending, slope.dtype)[:, None]
+        return value, answers.put(slope, slope_right)
+
+    def curvature(
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
+    ) -> Curvature:
+        """Second derivatives in the energies of each row.
+
+        With weights π of the soft minimum o, ∂o = π and ∂²o = −(diag π − ππᵀ)/T. In the plane of
+        e, the right answer, and π the rest is φ_rr e eᵀ + φ_ro (e πᵀ + π eᵀ) + c ππᵀ. As e eᵀ is
+        diagonal, one product c (π + r e)(π + r e)ᵀ with r = φ_ro/c holds all of it. Where c is too
+        small for that, φ_ro ((e + π)(e + π)ᵀ − e eᵀ − ππᵀ) takes the place of the mixed term.
+        """
+        answers, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
+        xp = answers.xp
+        _, _, slope_offending = loss.pair(right, lowest, temperature)
+        both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)
+        bend = -slope_offending / temperature if temperature else xp.zeros_like(right)
+        both = both_offending - bend
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = xp.where(mixed == 0, 0, mixed / both)
+            level = max(_largest(xp, xp.abs(both_right)), _largest(xp, bend))
+            top = LARGEST_RATIO * max(level, 1 / temperature if temperature else 0.0)
+            apart = xp.where(xp.abs(mixed * ratio) <= top, 0, mixed)
+        ratio = xp.where(apart != 0, 0, ratio)
+        own = both_right - (mixed - apart) * ratio - apart
+        diagonal = answers.put(bend[:, None] * weights, own)
+        # The weights are 0 at the right answers: e, in one multiple or another, is put there.
+        outer = _outer(xp, both, weights := answers.put(weights, ratio))
+        if _largest(xp, xp.abs(apart)) != 0:
+            outer += _outer(xp, apart, weights := answers.put(weights, 1))
+            outer += _outer(xp, -apart, answers.put(weights, 0))
+        return Curvature(diagonal, tuple(outer))
+
+    def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
+        """Convex conjugate (n,) at slopes (n, m).
+
+        At the supremum all offending energies are equal, so only the total push counts:
+        ℓ*(g) = Σ_ȳ m_yȳ g_ȳ + φ*(g_y, Σ_ȳ g_ȳ).
+        """
+        xp = namespace_of(slope, correct)
+        right = RightAnswers(xp, correct).take(slope)
+        wrong = xp.where(correct, 0, slope)
+        shift = over_last(xp, "sum", wrong * loss.margins(correct, slope.dtype))
+        return shift + loss.pair_conjugate(right, over_last(xp, "sum", wrong))
+
+
+class All(Contrast):
+    """ℓ = Σ_ȳ φ(F(y), o_ȳ): the sum over all wrong answers, term by term."""
+
+    def _pairs(
+        self, loss: Pairs, energies: Array, correct: Mask
+    ) -> tuple[RightAnswers, Array, Array]:
+        answers = RightAnswers(namespace_of(energies, correct), correct)
+        wrong = answers.others(energies - loss.margins(correct, energies.dtype))
+        right = answers.take(energies)[:, None]
+        return answers, answers.xp.broadcast_to(right, wrong.shape), wrong
+
+    def value_and_slope(
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
+    ) -> tuple[Array, Array]:
+        """Value (n,) and slope (n, m)."""
+        answers, right, wrong = self._pairs(loss, energies, correct)
+        xp = answers.xp
+        value, slope_right, slope_offending = loss.pair(right, wrong, temperature)
+        slope = answers.join(over_last(xp, "sum", slope_right), slope_offending)
+        return over_last(xp, "sum", value), in_dtype(xp, slope, energies.dtype)
+
+    def curvature(
+        self, loss: Pairs, energies: Array, correct: Mask, temperature: float
+    ) -> Curvature:
+        """Second derivatives in the energies of each row.
+
+        Their matrix is an arrow: a diagonal, and a row and a column v at the right answer. That is
+        e vᵀ + v eᵀ = (e + v)(e + v)ᵀ − e eᵀ − v vᵀ, and e eᵀ is diagonal.
+        """
+        answers, right, wrong = self._pairs(loss, energies, correct)
+        xp = answers.xp
+        both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)
+        diagonal = answers.join(over_last(xp, "sum", both_right) - 1, both_offending)
+        arrow = answers.join(xp.zeros_like(right[:, 0]), mixed)
+        joint = answers.put(xp.asarray(arrow, copy=True), 1)
+        return Curvature(diagonal, ((1.0, joint), (-1.0, arrow)))
+
+    def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
+        """Convex conjugate (n,) at slopes (n, m).
+
+        The conjugate of a sum is the infimal convolution: the slope at the right answer is shared
+        out over the pairs. A loss of differences has g_y = −g_ȳ in each pair; for a pinned one the
+        terms in F(y) are equal, so equal shares are best.
+        """
+        xp = namespace_of(slope, correct)
+        answers = RightAnswers(xp, correct)
+        right, wrong = answers.take(slope), answers.others(slope)
+        share = xp.broadcast_to(right[:, None] / wrong.shape[1], wrong.shape)
+        pairs = loss.pair_conjugate(share if loss.pinned else -wrong, wrong)
+        margins = loss.margins(correct, slope.dtype)
+        shift = wrong * (margins if isinstance(margins, float) else answers.others(margins))
+        return over_last(xp, "sum", pairs + shift)
+
+
+def _largest(xp: Any, array: Array) -> float:
+    """The largest of numbers (n,), or 0 if none is positive."""
+    return max(float(over_last(xp, "max", array)), 0.0) if array.shape[0] else 0.0
+
+
+def _outer(xp: Any, factor: Array, vector: Array) -> list[tuple[float, Array]]:
+    """Terms of Σ fᵢ vᵢvᵢᵀ with factors of either sign taken into the vectors; none if all are 0."""
+    terms = []
+    for sign in (1.0, -1.0):
+        size = xp.sqrt(at_least(xp, sign * factor, 0.0))
+        if _largest(xp, size) != 0:
+            terms.append((sign, size[:, None] * vector))
+    return terms
+
+
+CONTRASTS: Registry[Contrast] = Registry("contrast", Contrast, {"hardest": Hardest, "all": All})

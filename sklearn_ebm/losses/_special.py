@@ -1,0 +1,56 @@
+"""Special functions that the losses share, for arrays of any library."""
+
+from __future__ import annotations
+
+from sklearn_ebm._utils.array_api import (
+    at_least,
+    in_dtype,
+    namespace_of,
+    overwriting,
+    smallest_normal,
+)
+from sklearn_ebm._utils.parameters import Array
+
+
+def sigmoid(u: Array) -> Array:
+    """σ(u) = 1/(1 + e^{−u}), exact to rounding at both ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sigmoid(np.array([-1000.0, 0.0, np.log(3)])).round(6)
+    array([0.  , 0.5 , 0.75])
+    """
+    return sigmoid_and_odds(u)[0]
+
+
+def sigmoid_and_odds(u: Array, temperature: float = 1.0) -> tuple[Array, Array]:
+    """σ(u/T), and the odds e^{−|u|/T} that it is made of.
+
+    σ(u) = e^{min(u, 0)}/(1 + e^{−|u|}): no exponent is positive, so nothing overflows. The larger
+    of the odds and a mask is the numerator, which takes less time than a choice by the mask or
+    another exponential.
+    """
+    xp = namespace_of(u)
+    odds = xp.abs(u)
+    odds *= -1 / temperature
+    odds = overwriting(xp, "exp", odds)
+    slope = overwriting(xp, "maximum", in_dtype(xp, u >= 0.0, odds.dtype), odds)
+    slope /= odds + 1.0
+    return slope, odds
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """x log y for x, y ≥ 0, which is 0 at x = y = 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> xlogy(np.array([0.0, 2.0]), np.array([0.0, 1.0]))
+    array([0., 0.])
+    """
+    xp = namespace_of(x, y)
+    # 0 log(tiny) is 0 as well: no branch.
+    result = overwriting(xp, "log", at_least(xp, y, smallest_normal(xp, y.dtype)))
+    result *= x
+    return result

@@ -1,0 +1,91 @@
+"""One line search for all batch solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_ebm._utils.parameters import Array
+
+SUFFICIENT_DECREASE = 1e-4
+CURVATURE = 0.9
+MAX_TRIALS = 40
+
+
+class Step(NamedTuple):
+    """A point along the line that satisfies the search, and what was evaluated there."""
+
+    point: Array
+    value: float
+    gradient: Array
+
+
+@np.errstate(over="ignore", invalid="ignore")  # slopes of huge gradients count as too far
+def line_search(
+    evaluate: Callable[[Array], tuple[float, Array]],
+    point: Array,
+    value: float,
+    gradient: Array,
+    direction: Array,
+    noise: float,
+) -> Step | None:
+    """Find a step that satisfies the weak Wolfe conditions, by bisection and expansion.
+
+    Where rounding hides the decrease, a step is also taken if the value rose by no more than
+    `noise` relative and the slope along the line shrank (the approximate Wolfe conditions of Hager
+    and Zhang). Values that are not finite count as too far.
+
+    Parameters
+    ----------
+    evaluate : callable
+        point -> value, gradient.
+    point, value, gradient
+        Where the search starts.
+    direction : ndarray
+        A direction of descent.
+    noise : float
+        Relative resolution of the values.
+
+    Returns
+    -------
+    Step or None
+        None if no step along the direction lowers the value any more.
+
+    References
+    ----------
+    Hager, Zhang, "A New Conjugate Gradient Method with Guaranteed Descent and an Efficient Line
+    Search" (2005). :doi:`10.1137/030601880`
+    """
+    descent = float(gradient @ direction)
+    if not descent < 0:
+        return None
+    near, far, length = 0.0, np.inf, 1.0
+    fallback = None
+    for _ in range(MAX_TRIALS):
+        trial = point + length * direction
+        if not np.any(trial != point):
+            return fallback
+        trial_value, trial_gradient = evaluate(trial)
+        slope = float(trial_gradient @ direction) if np.isfinite(trial_value) else np.inf
+        lower = trial_value <= value + SUFFICIENT_DECREASE * length * descent
+        level = trial_value <= value + noise * abs(value)
+        level = level and slope <= (2 * SUFFICIENT_DECREASE - 1) * descent
+        if not np.isfinite(slope) or not (lower or level):
+            far = length
+        elif slope < CURVATURE * descent:
+            near = length
+            if trial_value < value:
+                fallback = Step(trial, trial_value, trial_gradient)
+        else:
+            return Step(trial, trial_value, trial_gradient)
+        if np.isinf(far):
+            length = 4 * near
+        elif near == 0 and np.isfinite(slope):
+            # The minimum of the parabola through the two slopes, kept inside the bracket.
+            guess = length * descent / (descent - slope) if slope > descent else 0.5 * far
+            length = float(np.clip(guess, 0.1 * far, 0.7 * far))
+        else:
+            length = 0.5 * (near + far)
+    return fallback

@@ -1,0 +1,376 @@
+r"""What learning minimises: the losses of the rows, weighted and summed, plus the penalty.
+
+.. code-block:: none
+
+    f(W) = Σᵢ wᵢ ℓ(F_W(xᵢ, ·), yᵢ) + (λ/2) ‖W_penalised‖²
+
+    params --energy--> F (n, k) --loss--> value (n,)
+    params <-pullback- dF       <-slope-
+
+Every arrow works row by row and only the pullback sums over rows, so the sum may be taken in
+blocks. This is the only home of row weights, of blocks and of the penalty.
+
+========== ================= ==========================================
+symbol     shape             here
+========== ================= ==========================================
+W          (size,) float64   the solver's vector, named parts by `layout`
+F, slope   (block, k)        in the dtype of X
+value      (block,)          summed in float64
+w          (n,) float64      row weights, all positive
+λ          (size,) float64   `penalty`; zero for intercepts
+========== ================= ==========================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import issparse
+
+from sklearn_ebm._utils.arrays import AnswerMask, blocks_of, correct_mask, ones, take_rows
+from sklearn_ebm._utils.parameters import Array, ParameterLayout, Params
+from sklearn_ebm.energies import Energy
+from sklearn_ebm.losses import Loss
+from sklearn_ebm.losses.curvature import Curvature
+
+# Rows are rounded to float32 up to so many numbers (half of X is copied), and to this size: squares
+# of squares still fit.
+LARGEST_ROUNDED, LARGEST_ENTRY = 2**27, 1e8
+
+# Sums are taken over so many groups of blocks, whatever the number of threads, and then in order:
+# the rounding is the same on every machine with the same BLAS.
+MOST_GROUPS = 16
+
+# Masks of right answers are kept if they are no larger than this, in bytes.
+KEPT_MASKS = 2**22
+
+
+class Block(NamedTuple):
+    """Some rows: their features, the mask of their right answers, their weights, their place."""
+
+    X: Any
+    correct: AnswerMask
+    weight: npt.NDArray[np.float64]
+    rows: slice
+
+    def take(self, part: npt.NDArray[np.intp]) -> Block:
+        """Return a selection of these rows; the place is that of the whole block."""
+        mask = self.correct[part].view(AnswerMask)
+        return Block(self.X[part], mask, self.weight[part], self.rows)
+
+
+class Gradient:
+    """Room for the gradient of one step after another.
+
+    Attributes
+    ----------
+    vector : ndarray of shape (size,)
+    params : dict
+        Views into the vector, by name.
+    """
+
+    def __init__(self, layout: ParameterLayout, dtype: Any) -> None:
+        self.vector = np.empty(layout.size, dtype)
+        self.params = layout.unpack(self.vector)
+
+
+class Objective:
+    """The sum over rows of a loss on energies, with the penalty.
+
+    Parameters
+    ----------
+    energy : Energy
+    loss : Loss
+    X : ndarray or CSR of shape (n, d)
+    y : ndarray of int of shape (n,)
+        Index of the right answer.
+    weight : ndarray of shape (n,)
+        Positive weights.
+    n_answers : int
+        k.
+    penalty : float or ndarray of shape (size,)
+        λ ≥ 0: for all penalised parameters, or for each.
+    workers : callable, default=map
+        Like `map`: how the work on blocks is shared out; see `Workers`. Not used for energies that
+        take one thread at a time.
+
+    Attributes
+    ----------
+    layout : ParameterLayout
+        Which part of the vector is which parameter.
+    single : Objective or None
+        The twin: the same sum in the same parameters, with rows in float32.
+
+    Examples
+    --------
+    Two points at ±1 with all parameters 0: both classes have probability ½, so the value is
+    2 log 2, and each template is pulled by ½ towards its own point and pushed by ½ off the other:
+
+    >>> from sklearn_ebm.energies import Linear
+    >>> from sklearn_ebm.losses import NLL
+    >>> X, y = np.array([[-1.0], [1.0]]), np.array([0, 1])
+    >>> objective = Objective(Linear(), NLL(), X, y, np.ones(2), n_answers=2, penalty=1.0)
+    >>> value, gradient = objective.evaluate(np.zeros(4))
+    >>> round(value, 4), gradient  # of two coefficients, then of two intercepts
+    (1.3863, array([ 1., -1.,  0.,  0.]))
+    """
+
+    def __init__(
+        self,
+        energy: Energy,
+        loss: Loss,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        n_answers: int,
+        penalty: Any,
+        workers: Callable[..., Any] = map,
+    ) -> None:
+        self.energy = energy
+        self.loss = loss
+        self.X = X
+        self.y = y
+        self.weight = weight
+        self.n_answers = n_answers
+        self.n_templates = energy.n_templates(n_answers)
+        self.workers = workers if energy.threads else map
+        self.layout = ParameterLayout(energy.shapes(X.shape[1], n_answers))
+        self.penalized = self.layout.mask(energy.penalized)
+        self.penalty = np.where(self.penalized, penalty, 0.0)
+        self.slices = list(blocks_of(X, max(energy.width(X.shape[1], n_answers), n_answers)))
+        self.equal_weights = bool((weight == 1).all())
+        self.dtype = X.dtype
+        # The same sum with rows in float32, in the same parameters; None where there is none.
+        self.single: Objective | None = None
+        keep = X.shape[0] * n_answers <= KEPT_MASKS
+        self._masks = [correct_mask(y[rows], n_answers) for rows in self.slices] if keep else None
+        n_groups = min(MOST_GROUPS, len(self.slices))
+        bounds = np.linspace(0, len(self.slices), n_groups + 1).astype(int)
+        self._groups = [range(a, b) for a, b in pairwise(bounds)]
+
+    def with_loss(self, loss: Loss) -> Objective:
+        """Return the same sum with another loss; rows and blocks are shared."""
+        other = copy(self)
+        other.loss = loss
+        if self.single is not None:
+            other.single = self.single.with_loss(loss)
+        return other
+
+    def unpenalized(self) -> Objective:
+        """Return the same sum without the penalty."""
+        other = copy(self)
+        other.penalty = np.zeros_like(self.penalty)
+        return other
+
+    def exact(self) -> Objective:
+        """Return the same sum with energies in float64, without a twin.
+
+        Rows in float32 are converted block by block: no copy of X is made.
+        """
+        other = copy(self)
+        other.single = None
+        other.dtype = np.dtype(np.float64)
+        return other
+
+    def rounded(self) -> Objective:
+        """Return the same sum on a copy of the rows in float32, where they fit; else itself.
+
+        For steps on batches, whose chance is far above rounding.
+        """
+        entries = self.X.data if issparse(self.X) else self.X
+        single = self.X.dtype == np.float32 or not self.energy.rounds
+        if single or entries.size > LARGEST_ROUNDED or not entries.size:
+            return self
+        if not max(abs(float(entries.min())), abs(float(entries.max()))) <= LARGEST_ENTRY:
+            return self
+        other = copy(self)
+        other.X = self.X.astype(np.float32)
+        other.dtype = other.X.dtype
+        return other
+
+    @property
+    def noise(self) -> float:
+        """Relative rounding of the value: the energies round, and so does their sum over rows."""
+        return 32 * float(np.finfo(self.dtype).eps)
+
+    @property
+    def fully_penalized(self) -> bool:
+        """Whether every parameter is penalised, so that none is free."""
+        return bool((self.penalty > 0).all())
+
+    def block(self, number: int) -> Block:
+        """One block of rows."""
+        rows = self.slices[number]
+        X = take_rows(self.X, rows).astype(self.dtype, copy=False)
+        kept = self._masks
+        mask = correct_mask(self.y[rows], self.n_answers) if kept is None else kept[number]
+        weight = ones(rows.stop - rows.start) if self.equal_weights else self.weight[rows]
+        return Block(X, mask, weight, rows)
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks of rows in their order."""
+        return map(self.block, range(len(self.slices)))
+
+    def sum_over_rows(self, of_block: Callable[[Block], Iterable[Any]]) -> list[Any]:
+        """Add up what a function returns for each block, term by term, in a fixed order.
+
+        Parameters
+        ----------
+        of_block : callable
+            `Block` -> terms: numbers, arrays, or lists, which are joined.
+
+        Returns
+        -------
+        list
+            The sums.
+        """
+
+        def of_group(numbers: range) -> list[Any]:
+            total: list[Any] = []
+            # Trial steps may overflow; the solvers see a value that is not finite and step back.
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                for number in numbers:
+                    total = _add(total, of_block(self.block(number)))
+            return total
+
+        result: list[Any] = []
+        for terms in self.workers(of_group, self._groups):
+            result = _add(result, terms)
+        return result
+
+    def weighted(self, slope: Array, weight: Array) -> Array:
+        """Slopes times the weights of their rows, in place."""
+        if not self.equal_weights:
+            slope *= weight.astype(slope.dtype, copy=False)[:, None]
+        return slope
+
+    def evaluate(self, w: Array) -> tuple[float, Array]:
+        """Value and gradient at `w`. A value that is not finite means: too far, step back."""
+        params = self.layout.unpack(w)
+
+        def of_block(block: Block) -> tuple[float, Array]:
+            energies, pullback, *_ = self.energy.linearize(params, block.X)
+            row_value, slope = self.loss(energies, block.correct)
+            gradient = self.layout.pack(pullback(self.weighted(slope, block.weight)))
+            return float(block.weight @ row_value.astype(np.float64, copy=False)), gradient
+
+        value, gradient = self.sum_over_rows(of_block)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            pull = self.penalty * w
+            value += 0.5 * float(pull @ w)
+            gradient += pull
+        return value, gradient
+
+    def on_batch(
+        self, params: Params, rows: Any, share: float, energy: Energy, gradient: Gradient
+    ) -> float:
+        """Return share · Σ wᵢ ℓᵢ over some rows, without the penalty, and write its gradient.
+
+        Parameters
+        ----------
+        params : dict
+            In the dtype of the rows.
+        rows : ndarray of int, or slice
+        share : float
+            1/b makes it the mean over a batch of b rows, or a part of that mean.
+        energy : Energy
+            The energy as this step sees it; see `Energy.training`.
+        gradient : Gradient
+            Where the gradient goes.
+        """
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            X = self.X[rows] if isinstance(rows, np.ndarray) else take_rows(self.X, rows)
+            line = energy.linearize(params, X)
+            row_value, slope = self.loss(line.energies, correct_mask(self.y[rows], self.n_answers))
+            weight = self.weight[rows]
+            slope = self.weighted(slope, weight)
+            slope *= share
+            if line.pullback_into is None:
+                self.layout.pack(line.pullback(slope), out=gradient.vector)
+            else:
+                line.pullback_into(slope, gradient.params)
+            return share * float(weight @ row_value.astype(np.float64, copy=False))
+
+    def penalty_at(self, w: Array) -> float:
+        """(λ/2) ‖W‖² of the penalised parameters."""
+        return 0.5 * float((self.penalty * w) @ w)
+
+    def value(self, w: Array) -> float:
+        """Value at `w`, without the way back."""
+        params = self.layout.unpack(w)
+
+        def of_block(block: Block) -> tuple[float]:
+            energies = self.energy.linearize(params, block.X).energies
+            row_value, _ = self.loss(energies, block.correct)
+            return (float(block.weight @ row_value.astype(np.float64, copy=False)),)
+
+        (value,) = self.sum_over_rows(of_block)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            return value + self.penalty_at(w)
+
+    def hessian_product(self, w: Array) -> Callable[[Array], Array]:
+        """v -> ∇²f(w) v, for a linear energy and a loss with curvature."""
+        params = self.layout.unpack(w)
+        pieces = []
+        for block in self.blocks():
+            line = self.energy.linearize(params, block.X)
+            assert line.pushforward is not None and self.loss.curvature is not None
+            curvature = self.loss.curvature(line.energies, block.correct)
+            pieces.append((line.pushforward, curvature, line.pullback, block.weight))
+
+        def product(v: Array) -> Array:
+            direction = self.layout.unpack(v)
+            result = self.penalty * v
+            for pushforward, curvature, pullback, weight in pieces:
+                change = curvature.product(pushforward(direction))
+                result += self.layout.pack(pullback(self.weighted(change, weight)))
+            return result
+
+        return product
+
+    def bend(self, params: Params, block: Block) -> Curvature:
+        """Curvature of the loss in what the templates give, for some rows."""
+        energies = self.energy.linearize(params, block.X).energies
+        assert self.loss.curvature is not None
+        return self.energy.bend_of_templates(self.loss.curvature(energies, block.correct))
+
+    def hessian(self, w: Array) -> Array | None:
+        """∇²f(w) as a matrix, as `hessian_product`; None where the energy does not give it."""
+        params = self.layout.unpack(w)
+        matrix = np.diag(self.penalty)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            for block in self.blocks():
+                bend = self.bend(params, block)
+                part = self.energy.normal_matrix(block.X, bend, block.weight)
+                if part is None:
+                    return None
+                matrix += part
+        return matrix
+
+    def scale(self) -> Array:
+        """Return the step in each parameter that changes f by about one: the solver's ruler.
+
+        1/√(h Σᵢ wᵢ (∂Fᵢ/∂W)² + λ) with h = 1/4, the largest curvature of the log loss. It removes
+        the units of the features, so that columns of very different size are no obstacle.
+        """
+        ruler = self.energy.curvature_scale(self.X, self.weight, self.n_answers)
+        if ruler is None:
+            return np.ones(self.layout.size)
+        # hypot does not overflow where the squares would.
+        stiffness = np.hypot(0.5 * self.layout.pack(ruler), np.sqrt(self.penalty))
+        return 1.0 / np.where(stiffness > 0, stiffness, 1.0)
+
+
+def _add(total: list[Any], terms: Iterable[Any]) -> list[Any]:
+    """Term by term, in place where the terms are arrays."""
+    terms = list(terms)
+    if not total:
+        return terms
+    for number, term in enumerate(terms):
+        total[number] += term
+    return total

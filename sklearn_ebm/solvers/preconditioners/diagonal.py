@@ -1,0 +1,61 @@
+"""The diagonal of the Hessian, or a bound on it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.solvers.objective import Block, Objective
+from sklearn_ebm.solvers.preconditioners.base import InitialMatrix, weighted_diagonals
+
+
+class Diagonal(InitialMatrix):
+    """The diagonal of the Hessian, Σᵢ wᵢ (Bᵢ)_cc φᵢⱼ² + λⱼ for template c and column j.
+
+    Parameters
+    ----------
+    objective : Objective
+        With an energy that gives `curvature_diagonal` and a loss with curvature.
+    w : ndarray of shape (size,)
+    """
+
+    def __init__(self, objective: Objective, w: Array) -> None:
+        stiffness = hessian_diagonal(objective, w) + objective.penalty
+        top = float(stiffness.max())
+        self.inverse = 1 / np.maximum(stiffness, 1e-10 * top if top > 0 else 1.0)
+
+    def __call__(self, gradient: Array) -> Array:
+        """Divide by the diagonal."""
+        return self.inverse * gradient
+
+
+class Ruler(InitialMatrix):
+    """The squares of the objective's `scale`: for energies and losses without curvature.
+
+    Parameters
+    ----------
+    objective : Objective
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.inverse = objective.scale() ** 2
+
+    def __call__(self, gradient: Array) -> Array:
+        """Multiply by the squares."""
+        return self.inverse * gradient
+
+
+def hessian_diagonal(objective: Objective, w: Array) -> Array:
+    """Diagonal of the Hessian without the penalty, (size,)."""
+
+    def of_block(block: Block) -> tuple[Array]:
+        return (diagonal_of(objective, weighted_diagonals(objective, w, block), block),)
+
+    return objective.sum_over_rows(of_block)[0]
+
+
+def diagonal_of(objective: Objective, share: Array, block: Block) -> Array:
+    """Σᵢ hᵢ φⱼ² over some rows, (size,), for weighted second derivatives h (n, k)."""
+    diagonal = objective.energy.curvature_diagonal(block.X, share)
+    assert diagonal is not None
+    return objective.layout.pack(diagonal)

@@ -1,0 +1,544 @@
+"""The comparison on a numeric target: which task it is, laws, contenders, scores, the command."""
+
+import json
+import sys
+import types
+from itertools import pairwise
+
+import numpy as np
+import pandas
+import pytest
+import scipy.sparse
+from scipy.integrate import quad
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import Ridge
+from sklearn.utils.multiclass import type_of_target
+
+from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm.compare import Comparison, DataError, Row, adapters, compare, regressors
+from sklearn_ebm.compare.adapters import (
+    PROBABILITIES,
+    GaussianProcess,
+    GaussianResiduals,
+    NaturalGradientBoosting,
+    Quantiles,
+    gaussian,
+)
+from sklearn_ebm.compare.columns import raw_column
+from sklearn_ebm.compare.command import main
+from sklearn_ebm.compare.density_scores import OF_LAWS, law_scores
+from sklearn_ebm.compare.folds import Fold, measure
+from sklearn_ebm.compare.quantile_distribution import NoDensityError, QuantileLaw
+from sklearn_ebm.compare.tables import make_table
+from sklearn_ebm.compare.targets import read_target
+from sklearn_ebm.energies import Decoder, Experts
+
+N_ROWS = 60
+# What every run needs where it is not about the energies.
+RIDGE = {"losses": [], "baselines": ["Ridge"], "cv": 2}
+
+
+def mixed(n_rows=N_ROWS):
+    """Numbers, text and missing values, and a quantity that depends on them."""
+    rng = np.random.default_rng(0)
+    number = rng.normal(size=n_rows)
+    colour = rng.choice(["red", "green"], size=n_rows).astype(object)
+    strength = 10 + 3 * number + 2 * (colour == "red") + rng.normal(size=n_rows)
+    number[::7], colour[::11], strength[5] = np.nan, None, np.nan
+    return pandas.DataFrame({"number": number, "colour": colour, "strength": strength})
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "beams.csv"
+    mixed().to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The energies with so few units that learning takes no time."""
+    tiny = {"n_members": 1, "hidden_layer_sizes": (4,)}
+    experts = Experts(n_latents=2, **tiny)
+    for name, energy in {
+        "experts": experts,
+        "experts_min": experts,
+        "linear": Experts(n_latents=2, trunk="linear", n_members=1),
+        "decoder": Decoder(latent="interval", n_latents=5, **tiny),
+    }.items():
+        settings = regressors.ENERGIES[name] | {"energy": energy}
+        monkeypatch.setitem(regressors.ENERGIES, name, settings)
+
+
+def fold_of(y_test, n_train=20):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_train + len(y_test), 1))
+    return Fold(X[:n_train], X[n_train:], rng.normal(size=n_train), np.asarray(y_test), law_scores)
+
+
+# ------------------------------------------------------------------------------------------- task
+
+
+@pytest.mark.parametrize(
+    ("values", "is_quantity"),
+    [
+        ([0.5, 1.5, 0.5, 1.5], True),
+        ([1.0, 2.0, 1.0, None], False),
+        (list(range(30)), True),
+        ([*range(21)] * 5, False),  # five rows of each
+        ([*range(21)] * 4, True),
+        (["a", "b"] * 20, False),
+        ([str(j) for j in range(30)], False),
+        ([True, False] * 9, False),
+    ],
+)
+def test_the_task_follows_from_the_values(values, is_quantity):
+    target = read_target(raw_column(values, "y"), "auto")
+    assert (target.classes == ()) == is_quantity
+    told = [note for note in target.notes if "was taken as" in note]
+    assert len(told) == (is_quantity or (len(target.classes) > 5 and values[0] == 0))
+    known = [value for value in values if value is not None]
+    if type_of_target(known) == "continuous":
+        assert is_quantity
+    if is_quantity:
+        np.testing.assert_array_equal(target.labels, known)
+        assert target.labels.dtype == np.float64
+
+
+def test_the_task_can_be_said():
+    column = raw_column([1, 2, 3, 1, 2, 3], "y")
+    assert read_target(column, "classification").classes == ("1", "2", "3")
+    assert read_target(column, "regression").classes == ()
+    fractions = raw_column([0.5, 1.5, 0.5], "y")
+    assert read_target(fractions, "classification").classes == ("0.5", "1.5")
+    # Nothing was decided, so nothing is told.
+    assert not read_target(column, "regression").notes
+    assert not read_target(fractions, "classification").notes
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "message"),
+    [
+        (["a", "b", "a"], "regression", 'it holds "a", which is no number; use the task "class'),
+        ([True, False], "regression", 'holds "True", which is no number'),
+        ([2, 2, 2], "regression", 'has one value only, "2"; a regression needs at least two'),
+        ([None, None], "regression", "has no values"),
+        ([1.5, np.inf], "auto", "holds infinite values"),
+        (pandas.date_range("2024", periods=3), "regression", "is a date"),
+        ([1, 2], "clustering", 'no task "clustering". Known are auto, classification, regression'),
+    ],
+)
+def test_a_target_that_cannot_be_a_quantity_gets_one_sentence(values, task, message):
+    with pytest.raises(DataError) as caught:
+        read_target(raw_column(values, "y"), task)
+    assert message in str(caught.value)
+
+
+def test_a_table_of_a_quantity_and_a_sample_of_it():
+    table = make_table(mixed(), "strength", task="auto")
+    assert table.classes == () and table.target_name == "strength"
+    assert table.labels.shape == (N_ROWS - 1,)
+    assert table.notes[0] == "1 row without a label was left out."
+    sample = table.sample(20, at_least=2, seed=0)
+    assert len(sample.labels) == len(sample.numbers) == 20
+    assert sample.notes[-1] == f"20 of {N_ROWS - 1} rows were drawn at random."
+    np.testing.assert_array_equal(sample.labels, table.sample(20, 2, seed=0).labels)
+
+
+# ------------------------------------------------------------------------------ laws of quantiles
+
+LAW = QuantileLaw([0.1, 0.5, 0.8], [[0.0, 1.0, 3.0], [2.0, 2.0, 5.0]])
+
+
+def test_distribution_function_and_quantiles_of_quantiles_are_inverse():
+    probabilities = np.array([0.1, 0.3, 0.5, 0.7, 0.8])
+    np.testing.assert_allclose(LAW[0].ppf(probabilities), [[0, 0.5, 1, 7 / 3, 3]])
+    np.testing.assert_allclose(LAW[0].cdf(LAW[0].ppf(probabilities))[0], [*probabilities[:4], 1])
+    # Mass beyond the outermost quantiles sits at these, and coinciding quantiles are a jump.
+    np.testing.assert_allclose(LAW.cdf([[-0.1, 0.0], [1.9, 2.0]]), [[0, 0.1], [0, 0.5]])
+    np.testing.assert_allclose(LAW.quantiles([0.0, 1.0]), [[0, 3], [2, 5]])
+    np.testing.assert_allclose(LAW.interval(0.4), [[0.5, 7 / 3], [2, 4]])
+    np.testing.assert_allclose(LAW.median(), [1, 2])
+
+
+def test_moments_of_quantiles_are_those_of_many_draws():
+    draws = LAW.ppf(np.linspace(0, 1, 200_001))
+    np.testing.assert_allclose(LAW.mean(), draws.mean(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(LAW.var(), draws.var(axis=1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("answer", [-1.0, 0.0, 0.7, 2.0, 2.5, 5.0, 9.0])
+def test_crps_of_quantiles_is_the_integral(answer):
+    for row in range(2):
+
+        def off(t, law=LAW[row]):
+            return (law.cdf(t)[0] - (t >= answer)) ** 2
+
+        ends = sorted({-2.0, 10.0, answer, *LAW.values[row]})
+        exact = sum(quad(off, a, b)[0] for a, b in pairwise(ends))
+        assert LAW.crps(answer)[row] == pytest.approx(exact, abs=1e-7)
+    assert LAW.crps(np.full((2, 3), answer)).shape == (2, 3)
+
+
+def test_the_crps_of_one_quantile_is_the_absolute_error():
+    point = QuantileLaw([0.5, 0.6], [[2.0, 2.0]])
+    assert point.crps(5.0)[0] == pytest.approx(3)
+    assert point.mean()[0] == 2 and point.var()[0] == 0
+
+
+def test_crps_of_many_quantiles_of_a_gaussian_is_nearly_that_of_the_gaussian():
+    normal = gaussian(np.zeros(5), 1.0)
+    law = QuantileLaw(PROBABILITIES, normal.quantiles(PROBABILITIES))
+    answers = np.linspace(-2, 2, 5)
+    np.testing.assert_allclose(law.crps(answers), normal.crps(answers), atol=6e-3)
+
+
+def test_quantiles_that_cross_are_sorted_and_give_no_density():
+    law = QuantileLaw([0.2, 0.8], [[3.0, 1.0]])
+    np.testing.assert_array_equal(law.interval(0.6), [[1, 3]])
+    for method in (law.logpdf, law.density_rank):
+        with pytest.raises(NoDensityError, match="no density"):
+            method(2.0)
+    with pytest.raises(NoDensityError):
+        law.mode()
+
+
+# --------------------------------------------------------------------------------------- adapters
+
+
+def test_the_deviation_of_residuals_is_that_of_rows_left_out():
+    class Memory(RegressorMixin, BaseEstimator):
+        """Knows the rows it has seen by heart, and nothing else."""
+
+        def fit(self, X, y):
+            self.known_ = dict(zip(X[:, 0], y, strict=True))
+            return self
+
+        def predict(self, X):
+            return np.array([self.known_.get(x, 0.0) for x in X[:, 0]])
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 1)), rng.normal(size=200)
+    law = GaussianResiduals(Memory()).fit(X, y).law(X)
+    np.testing.assert_array_equal(law.mean(), y)
+    np.testing.assert_allclose(law.std(), np.sqrt(np.mean(y**2)))
+
+
+def test_a_perfect_fit_still_has_a_law():
+    X = np.arange(10.0)[:, None]
+    law = GaussianResiduals(DummyRegressor()).fit(X, np.zeros(10)).law(X)
+    assert (law.std() > 0).all() and np.isfinite(law.logpdf(np.zeros(10))).all()
+
+
+def test_every_adapter_is_near_the_truth_on_a_line_with_noise():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 1))
+    y = 2 * X[:, 0] + 0.5 * rng.normal(size=150)
+    linear = regressors.BASELINES["QuantileRegressor"](regressors.Setting(0, 5, [], 150)).estimator
+    for adapter in (GaussianResiduals(Ridge()), linear, GaussianProcess()):
+        law = adapter.fit(X, y).law([[0.0], [1.0]])
+        np.testing.assert_allclose(law.mean(), [0, 2], atol=0.2)
+        np.testing.assert_allclose(law.std(), 0.5, atol=0.15)
+
+
+def test_one_length_for_all_of_many_columns(monkeypatch):
+    monkeypatch.setattr(adapters, "LENGTHS_OF_THEIR_OWN", 2)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = X[:, 0] + np.sin(X[:, 1]) + rng.normal(size=60)
+    for n_columns, n_axes in ((2, 1), (3, 0)):
+        kernel = GaussianProcess().fit(X[:, :n_columns], y).regressor_.kernel_
+        assert np.ndim(kernel.k1.k2.length_scale) == n_axes
+
+
+def test_ngboost_is_used_where_it_is_installed(monkeypatch):
+    class NGBRegressor:
+        def __init__(self, verbose, random_state):
+            assert verbose is False and random_state == 3
+
+        def fit(self, X, y):
+            self.mean = y.mean()
+            return self
+
+        def pred_dist(self, X):
+            loc = np.full(len(X), self.mean)
+            return types.SimpleNamespace(params={"loc": loc, "scale": np.full(len(X), 2.0)})
+
+    module = types.ModuleType("ngboost")
+    module.NGBRegressor = NGBRegressor
+    monkeypatch.setitem(sys.modules, "ngboost", module)
+    law = NaturalGradientBoosting(3).fit(np.zeros((2, 1)), np.array([1.0, 3.0])).law([[0.0]])
+    assert law.mean() == 2 and law.std() == 2
+    setting = regressors.Setting(0, 5, [], 100)
+    monkeypatch.setattr(regressors, "find_spec", lambda name: True)
+    assert regressors.suggested_baselines(setting)[0][-1] == "NGBoost"
+    monkeypatch.setattr(regressors, "find_spec", lambda name: None)
+    assert "NGBoost" not in regressors.suggested_baselines(setting)[0]
+    assert regressors.BASELINES["NGBoost"](setting).model == "NGBoost"
+
+
+# ----------------------------------------------------------------------------------------- scores
+
+
+class Known(regressors.LawAdapter):
+    """Says N(0, 1) whatever it is told."""
+
+    def fit(self, X, y):
+        return self
+
+    def law(self, X):
+        return gaussian(np.zeros(len(X)), 1.0)
+
+
+class Broken(Known):
+    def law(self, X):
+        return QuantileLaw([0.1, 0.9], np.full((len(X), 2), np.nan))
+
+
+def test_scores_are_what_the_formulas_say():
+    y = np.array([0.0, 0.5, 1.0, 3.0])
+    scores = law_scores(Known(), fold_of(y))
+    assert scores["nll"] == pytest.approx(0.5 * np.log(2 * np.pi) + np.mean(y**2) / 2)
+    assert scores["coverage_50"] == 0.5 and scores["coverage_90"] == 0.75
+    assert scores["rmse"] == pytest.approx(np.sqrt(np.mean(y**2)))
+    assert scores["crps"] == pytest.approx(gaussian(np.zeros(4), 1.0).crps(y).mean())
+    assert set(scores) == set(OF_LAWS.scores) and scores["fit_seconds"] >= 0
+
+
+def test_a_law_without_a_density_has_no_likelihood():
+    scores = law_scores(Quantiles(regressors.QuantileRegressor(alpha=0)), fold_of([0.0, 1.0]))
+    assert set(OF_LAWS.scores) - set(scores) == {"nll"}
+
+
+def test_a_score_that_is_no_number_is_a_failure():
+    outcome = measure(Broken(), fold_of([0.0]))
+    assert outcome.scores is None and outcome.error == "ValueError: The score crps is nan."
+
+
+def test_rows_are_ranked_by_likelihood_and_those_without_by_crps():
+    def row(model, **scores):
+        return Row(model, "", (dict.fromkeys(OF_LAWS.scores, 1.0) | scores,), scoreboard=OF_LAWS)
+
+    quantiles = {name: 1.0 for name in OF_LAWS.scores if name != "nll"}
+    rows = [
+        Row("failed", "", error="No.", scoreboard=OF_LAWS),
+        Row("worse quantiles", "", (quantiles | {"crps": 0.2},), scoreboard=OF_LAWS),
+        Row("better quantiles", "", (quantiles | {"crps": 0.1},), scoreboard=OF_LAWS),
+        row("worse", nll=2.0, crps=0.5),
+        row("better", nll=1.0, crps=9.0),
+    ]
+    names = [each.model for each in sorted(rows, key=Row.rank)]
+    assert names == ["better", "worse", "better quantiles", "worse quantiles", "failed"]
+    assert rows[1].cell("nll") == "–" and rows[0].cell("nll") == "failed"
+
+
+def test_the_spread_is_the_standard_error_of_the_mean():
+    folds = tuple(dict.fromkeys(OF_LAWS.scores, value) for value in (1.0, 2.0, 3.0))
+    row = Row("model", "", folds, scoreboard=OF_LAWS)
+    assert row.se("crps") == pytest.approx(1 / np.sqrt(3))
+    assert row.cell("crps") == "2.000 ± 0.577"
+
+
+# ------------------------------------------------------------------------------------- contenders
+
+
+def models(**options):
+    comparison = Comparison(np.eye(20), np.linspace(0, 1, 20), cv=2, **options)
+    return [contender.model for contender in comparison.contenders]
+
+
+def test_who_takes_part_by_default():
+    names = models()
+    assert names[:5] == [
+        "EBM experts nll",
+        "EBM experts_min nll",
+        "EBM linear nll",
+        "EBM decoder nll",
+        "EBM experts simple",
+    ]
+    assert [name for name in names[5:] if name != "NGBoost"] == [
+        "Ridge (Gaussian)",
+        "QuantileRegressor",
+        "GaussianProcessRegressor",
+        "HistGradientBoostingRegressor",
+    ]
+
+
+def test_energies_learnt_by_counting_take_part_by_their_names_only():
+    named = set(regressors.ENERGIES) - set(regressors.SUGGESTED)
+    assert named == {"memory", "location_scale", "auto"}
+    assert not named & {pair.energy for pair in regressors.known_pairs(None, None)}
+    pairs = regressors.known_pairs(["memory", "auto"], None)
+    assert [pair.model for pair in pairs] == ["EBM memory nll", "EBM auto nll"]
+
+
+def test_energies_and_losses_by_name_or_as_objects():
+    assert models(losses=["nll", "hinge"], baselines=[]) == ["EBM experts nll", "EBM experts hinge"]
+    assert models(energies=["linear", "decoder"], baselines=[]) == [
+        "EBM linear nll",
+        "EBM decoder nll",
+    ]
+    own = Experts(n_latents=3)
+    assert models(energies=[own], baselines=[]) == ["EBM Experts(n_latents=3) nll"]
+    comparison = Comparison(
+        np.eye(20), np.linspace(0, 1, 20), energies=[own], losses=["nll", "log"], baselines=[], cv=2
+    )
+    likelihood, margin = (contender.estimator for contender in comparison.contenders)
+    assert likelihood.energy is own and likelihood.beta == 1.0 and margin.beta == "auto"
+
+
+def test_slow_baselines_are_left_out_of_long_tables_unless_named():
+    setting = regressors.Setting(0, 5, [], 6000)
+    names, notes = regressors.suggested_baselines(setting)
+    assert not {"QuantileRegressor", "GaussianProcessRegressor"} & set(names)
+    assert notes[1] == (
+        "GaussianProcessRegressor was left out, which takes long on more than 1250 rows; name it "
+        "among the baselines to have it."
+    )
+    x = np.arange(1300.0)
+    options = {"losses": [], "cv": 2}
+    default = Comparison(x[:, None] ** 2, x / 3, **options)
+    assert "GaussianProcessRegressor was left out" in str(default.table)
+    named = Comparison(x[:, None] ** 2, x / 3, baselines=["GaussianProcessRegressor"], **options)
+    assert len(named.contenders) == 1 and "was left out" not in str(named.table)
+
+
+def test_regressors_of_ones_own():
+    own = {
+        "plain": DummyRegressor(),
+        "law": Known(),
+        "ours": LatentEBMRegressor(Experts(trunk="linear", n_members=1), max_iter=2),
+    }
+    table = compare(mixed(), "strength", losses=[], baselines=own, cv=2)
+    assert not any(row.error for row in table.rows)
+    assert table.rows[0].settings == "GaussianResiduals(regressor=DummyRegressor())"
+    assert table.rows[0].mean("rmse") == pytest.approx(mixed()["strength"].std(), rel=0.2)
+
+
+def test_every_contender_runs_on_mixed_columns(small):
+    table = compare(mixed(), "strength", cv=2)
+    assert [row.error for row in table.rows] == [""] * len(table.rows)
+    assert len({round(row.mean("crps"), 6) for row in table.rows}) == len(table.rows)
+    without = {row.model for row in table.rows if np.isnan(row.mean("nll"))}
+    assert without == {"QuantileRegressor", "HistGradientBoostingRegressor"}
+    assert {row.model for row in table.ranked()[-2:]} == without
+
+
+def test_sparse_columns_are_made_dense(small):
+    X = scipy.sparse.random(40, 30, density=0.05, random_state=0, format="csr")
+    y = np.random.default_rng(0).normal(size=40)
+    names = ["Ridge", "HistGradientBoostingRegressor"]
+    table = compare(X, y, energies=["experts"], baselines=names, cv=2)
+    assert [row.error for row in table.rows] == [""] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"energies": ["kernel"]}, 'There is no energy "kernel". Known are experts, '),
+        ({"losses": ["perceptron"]}, '"perceptron" does not suit these energies; use one of nll'),
+        ({"baselines": ["LinearSVC"]}, 'There is no baseline "LinearSVC". Known are Ridge'),
+        ({"losses": [], "baselines": []}, "nothing to compare"),
+        ({"cv": 31}, f"31 folds need at least 62 rows; there are {N_ROWS - 1}."),
+        ({"max_rows": 9}, "max_rows is 9; 5 folds need at least 10 rows."),
+    ],
+)
+def test_bad_requests_get_one_clear_sentence(options, message):
+    with pytest.raises(DataError) as caught:
+        Comparison(mixed(), "strength", **options)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------------- command
+
+
+def test_the_command_on_a_quantity_end_to_end(table, tmp_path, small, capsys):
+    out = str(tmp_path / "result")
+    few = ["--energies", "experts", "--baselines", "Ridge,QuantileRegressor"]
+    status = main(
+        ["compare", table, "-t", "strength", "--cv", "2", "--n-jobs", "1", "-o", out, *few]
+    )
+    printed = capsys.readouterr()
+    assert status == 0
+    lines = printed.out.splitlines()
+    assert lines[0].startswith(
+        f"beams.csv: {N_ROWS - 1} rows, 1 numeric and 1 categorical columns, "
+        'a quantity, "strength", from '
+    )
+    assert lines[1] == (
+        "mean ± se over 2 folds, ranked by NLL, where there is none by CRPS (lower is better)"
+    )
+    for heading in ("NLL", "CRPS", "cover 50 %", "cover 90 %", "RMSE", "fit s"):
+        assert heading in lines[2]
+    notes = [line for line in lines if line.startswith("note: ")]
+    assert (
+        'note: The target "strength" was taken as a quantity, a regression, because its numbers '
+        f'have fractions; the task "classification" takes its {N_ROWS - 1} values as classes.'
+    ) in notes
+    assert sum("give no density" in note for note in notes) == 1
+    assert "EBM experts nll" in printed.err and "CRPS" in printed.err
+
+    def no_constant(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    with open(out + ".json", encoding="utf-8") as file:
+        saved = json.load(file, parse_constant=no_constant)
+    assert saved["about"]["task"] == "regression"
+    assert saved["about"]["data"]["target"]["name"] == "strength"
+    assert set(saved["about"]["scores"]) == set(OF_LAWS.scores)
+    frame = pandas.read_csv(out + ".csv")
+    assert {"nll_mean", "crps_se", "coverage_90_mean"} <= set(frame.columns)
+    assert frame["nll_mean"].isna().sum() == 1
+
+
+def test_a_terminal_gets_a_live_table_of_a_quantity(table, capsys, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "140")
+    short = ["--losses", "none", "--baselines", "Ridge", "--cv", "2", "--n-jobs", "1"]
+    assert main(["compare", table, "-t", "strength", *short]) == 0
+    assert "CRPS" in capsys.readouterr().err
+
+
+def test_without_data_a_regression_takes_the_diabetes_data(capsys):
+    short = ["--losses", "none", "--baselines", "Ridge", "--cv", "2", "--n-jobs", "1", "-q"]
+    assert main(["--task", "regression", *short]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("diabetes (from scikit-learn): 442 rows") and not printed.err
+
+
+def test_the_task_of_the_command_line_overrides_the_values(tmp_path, capsys):
+    path = tmp_path / "wine.csv"
+    rng = np.random.default_rng(0)
+    pandas.DataFrame({"x": rng.normal(size=80), "y": [3, 4, 5, 6, 7, 8, 5, 6] * 10}).to_csv(
+        path, index=False
+    )
+    short = ["--losses", "none", "--cv", "2", "--n-jobs", "1", "-q", "-t", "y"]
+    assert main(["compare", str(path), *short, "--baselines", "LogisticRegression"]) == 0
+    classes = capsys.readouterr().out
+    assert "6 classes" in classes and 'the task "regression" takes it as a quantity' in classes
+    numbers = ["--task", "regression", "--baselines", "Ridge"]
+    assert main(["compare", str(path), *short, *numbers]) == 0
+    assert 'a quantity, "y", from 3 to 8' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--energies", "kernel"], 1, 'There is no energy "kernel". Known are experts'),
+        (["--baselines", "SVC"], 2, 'Did you mean "LinearSVC"?'),
+        (["--baselines", "Rigde"], 2, 'Did you mean "Ridge"?'),
+        (["--task", "regression", "--energies", "mlp"], 2, 'There is no energy "mlp"'),
+        (["--task", "classification", "--baselines", "Ridge"], 2, 'no baseline "Ridge"'),
+        (["--task", "ranking"], 2, "invalid choice"),
+    ],
+)
+def test_wrong_options_for_a_quantity_are_refused(table, options, status, message, capsys):
+    try:
+        found = main(["compare", table, "-t", "strength", *options])
+    except SystemExit as stopped:
+        found = stopped.code
+    assert found == status
+    assert message in capsys.readouterr().err

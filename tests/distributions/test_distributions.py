@@ -1,0 +1,988 @@
+"""The densities that a regressor returns: identities, brute force, and SciPy where it has them."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import logsumexp
+
+from sklearn_ebm._utils import tiles as blocks
+from sklearn_ebm.distributions import (
+    GaussianEnvelope,
+    GaussianMixture,
+    ScalarDistribution,
+    VectorGaussianEnvelope,
+    VectorGaussianMixture,
+)
+from sklearn_ebm.distributions._numerics import mean_shift as ascent
+from sklearn_ebm.distributions._numerics.level_sets import LevelSets
+from sklearn_ebm.distributions._numerics.profile import profile_of
+from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature
+from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
+from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
+from sklearn_ebm.distributions.gaussian_mixture import choose_components
+
+LEVELS = [0.02, 0.5, 0.9, 0.999]
+
+
+def random_parts(n=20, K=6, seed=0, spread=3.0):
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.ones(K), size=n)
+    return weights, spread * rng.normal(size=(n, K)), np.exp(rng.normal(size=(n, K)) - 0.5)
+
+
+def mixture(**settings):
+    return GaussianMixture(*random_parts(**settings))
+
+
+def envelope(**settings):
+    weights, means, scales = random_parts(**settings)
+    return GaussianEnvelope(np.log(weights), means, scales)
+
+
+def random_factors(rng, n, K, q):
+    factors = np.tril(0.5 * rng.normal(size=(n, K, q, q)))
+    factors[..., np.arange(q), np.arange(q)] = np.exp(0.4 * rng.normal(size=(n, K, q)))
+    return factors
+
+
+def vector_parts(n=6, K=4, q=2, seed=0):
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.ones(K), size=n)
+    return weights, 3 * rng.normal(size=(n, K, q)), random_factors(rng, n, K, q)
+
+
+def vector_mixture(**settings):
+    return VectorGaussianMixture(*vector_parts(**settings))
+
+
+def vector_envelope(**settings):
+    weights, means, factors = vector_parts(**settings)
+    return VectorGaussianEnvelope(np.log(weights), means, factors)
+
+
+SCALAR = pytest.mark.parametrize("make", [mixture, envelope])
+VECTOR = pytest.mark.parametrize("make", [vector_mixture, vector_envelope])
+ANY = pytest.mark.parametrize("make", [mixture, envelope, vector_mixture, vector_envelope])
+
+
+class Plain(ScalarDistribution):
+    """A mixture with nothing but what a subclass must write."""
+
+    _fields = ("mixture",)
+
+    def __init__(self, mixture):
+        self.mixture = mixture
+
+    def _logpdf(self, y):
+        return self.mixture._logpdf(y)
+
+    def _cdf(self, y):
+        return self.mixture._cdf(y)
+
+    def _knots(self):
+        return self.mixture._knots()
+
+
+def fine_grid(density, n_points=20_001):
+    knots = density._knots()
+    share = np.linspace(0, 1, n_points)
+    return knots[:, :1] + (knots[:, -1:] - knots[:, :1]) * share
+
+
+def trapezoid(values, points):
+    return (np.diff(points, axis=1) * (values[:, 1:] + values[:, :-1]) / 2).sum(axis=1)
+
+
+def region_mass(density, region):
+    known = np.isfinite(region[:, :, 0])
+    ends = np.nan_to_num(region)
+    return ((density.cdf(ends[:, :, 1]) - density.cdf(ends[:, :, 0])) * known).sum(axis=1)
+
+
+def in_region(region, y):
+    return ((region[:, :, 0] <= y[:, None]) & (y[:, None] <= region[:, :, 1])).any(axis=1)
+
+
+# One dimension, by brute force.
+
+
+@SCALAR
+def test_density_integrates_to_one_and_has_these_moments(make):
+    density = make()
+    y = fine_grid(density, 50_001)
+    p = density.pdf(y)
+    mean, var = density.mean(), density.var()
+    np.testing.assert_allclose(trapezoid(p, y), 1, atol=1e-6)
+    np.testing.assert_allclose(trapezoid(p * y, y), mean, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(trapezoid(p * (y - mean[:, None]) ** 2, y), var, rtol=1e-5)
+    np.testing.assert_allclose(density.std() ** 2, var, rtol=1e-12)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        surprise = np.where(p > 0, -p * np.log(p), 0)
+    np.testing.assert_allclose(trapezoid(surprise, y), density.entropy(), atol=1e-5)
+    p_between = (p[:, 1:] + p[:, :-1]) / 2 * np.diff(y, axis=1)
+    np.testing.assert_allclose(np.cumsum(p_between, axis=1), density.cdf(y)[:, 1:], atol=1e-5)
+
+
+@SCALAR
+def test_slope_is_the_derivative(make):
+    density = make(n=5)
+    y = np.random.default_rng(1).normal(size=(5, 50)) * 3
+    numeric = (density.logpdf(y + 1e-6) - density.logpdf(y - 1e-6)) / 2e-6
+    close = np.isclose(density._logpdf_and_slope(y)[1], numeric, rtol=1e-4, atol=1e-4)
+    assert close.mean() > 0.99  # a kink may lie in between
+    plain = Plain(mixture(n=5))
+    exact = plain.mixture._logpdf_and_slope(y)[1]
+    np.testing.assert_allclose(plain._logpdf_and_slope(y)[1], exact, rtol=1e-5, atol=1e-5)
+
+
+@SCALAR
+def test_quantiles_invert_the_cdf_and_never_cross(make):
+    density = make()
+    q = np.concatenate([[0.3, 0.1], np.linspace(1e-6, 1 - 1e-6, 40), 0.5 + 1e-16 * np.arange(5)])
+    y = density.ppf(q)
+    assert np.abs(density.cdf(y) - q).max() <= 1e-10
+    ordered = density.quantiles(q)[:, np.argsort(q)]
+    assert (np.diff(ordered, axis=1) >= 0).all()
+    np.testing.assert_allclose(density.quantiles(q), y, atol=1e-8)
+    np.testing.assert_allclose(density.median(), density.ppf(0.5))
+    np.testing.assert_array_equal(density.ppf([0, 1]), np.tile([-np.inf, np.inf], (20, 1)))
+    np.testing.assert_allclose(density.interval(0.8), density.quantiles([0.1, 0.9]), rtol=1e-9)
+
+
+def test_far_tails_of_quantiles():
+    density = GaussianMixture([[1.0]], [[3.0]], [[2.0]])
+    q = np.array([1e-300, 1e-100, 1e-20, 1e-9])
+    np.testing.assert_allclose(density.ppf(q)[0], stats.norm(3, 2).ppf(q), rtol=1e-9)
+    np.testing.assert_allclose(density.sf(40.0), stats.norm(3, 2).sf(40.0), rtol=1e-12)
+
+
+@SCALAR
+@pytest.mark.parametrize("level", LEVELS)
+def test_region_has_its_mass_and_is_a_level_set(make, level):
+    density = make()
+    region = density.region(level)
+    np.testing.assert_allclose(region_mass(density, region), level, atol=1e-6)
+    # Intervals are disjoint and sorted, and all of their ends are equally likely.
+    ends = region.reshape(len(region), -1)
+    steps = np.diff(ends, axis=1)
+    assert (steps[np.isfinite(steps)] >= 0).all()
+    threshold = density.region_threshold(level)
+    heights = density.logpdf(np.nan_to_num(ends))
+    known = np.isfinite(ends)
+    off = np.where(known, heights - threshold[:, None], 0)
+    np.testing.assert_allclose(off, 0, atol=1e-6)
+    assert (np.isfinite(region).sum(axis=(1, 2)) >= 2).all()
+
+
+@SCALAR
+def test_region_is_the_shortest_set(make):
+    density, level = make(), 0.7
+    y = fine_grid(density, 40_001)
+    p = density.pdf(y)
+    width = y[:, 1] - y[:, 0]
+    highest = np.cumsum(-np.sort(-p, axis=1) * width[:, None], axis=1)
+    shortest = (highest < level).sum(axis=1) * width
+    region = density.region(level)
+    length = np.nansum(region[:, :, 1] - region[:, :, 0], axis=1)
+    assert (np.abs(length - shortest) <= 4 * width * region.shape[1]).all()
+    central = density.interval(level)
+    assert (length <= central[:, 1] - central[:, 0] + 1e-9).all()
+
+
+@SCALAR
+def test_density_rank_agrees_with_the_region(make):
+    density = make()
+    y = density.sample(30, random_state=0)
+    ranks = density.density_rank(y)
+    region = density.region(0.6)
+    for column in range(30):
+        inside = in_region(region, y[:, column])
+        sure = np.abs(ranks[:, column] - 0.6) > 1e-6
+        assert (inside == (ranks[:, column] <= 0.6))[sure].all()
+    assert stats.kstest(ranks.ravel(), "uniform").pvalue > 0.01
+    np.testing.assert_allclose(density.density_rank(density.mode()), 0, atol=1e-7)
+    np.testing.assert_allclose(density.density_rank(1e6), 1, atol=1e-9)
+    assert np.isnan(density.density_rank(np.nan)).all()
+
+
+@ANY
+def test_samples_follow_the_density(make):
+    density = make(n=2)
+    samples = density.sample(4000, random_state=1)
+    scalar = density if isinstance(density, ScalarDistribution) else None
+    for row in range(2):
+        if scalar is not None:
+            values = scalar[row].cdf(samples[[row]])[0]
+        else:
+            values = density[row].density_rank(samples[[row]], n_samples=20_000)[0]
+        assert stats.kstest(values, "uniform").pvalue > 0.01
+    np.testing.assert_array_equal(density.sample(3, random_state=2), density.sample(3, 2))
+
+
+@SCALAR
+def test_crps_is_the_integral(make):
+    density = make()
+    y = density.sample(3, random_state=0)
+    points = fine_grid(density, 50_001)
+    for column in range(3):
+        off = density.cdf(points) - (points >= y[:, [column]])
+        np.testing.assert_allclose(
+            trapezoid(off**2, points), density.crps(y)[:, column], rtol=2e-3, atol=1e-3
+        )
+
+
+def test_closed_forms_agree_with_what_every_density_has():
+    density = mixture(K=9)
+    plain = Plain(density)
+    y = density.sample(4, random_state=0)
+    for name in ("mean", "var", "std", "mode", "median", "entropy"):
+        np.testing.assert_allclose(
+            getattr(plain, name)(), getattr(density, name)(), rtol=1e-8, atol=1e-8
+        )
+    np.testing.assert_allclose(plain.crps(y), density.crps(y), atol=1e-9)
+    far = density.mean() + 100 * density.std()
+    np.testing.assert_allclose(plain.crps(far), density.crps(far), rtol=1e-9)
+    np.testing.assert_allclose(plain.region(0.9), density.region(0.9), atol=1e-6)
+    np.testing.assert_allclose(plain.modes().probabilities, density.modes().probabilities)
+    assert stats.kstest(plain.cdf(plain.sample(200, 0)).ravel(), "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("make", [GaussianMixture, GaussianEnvelope, lambda *p: None])
+def test_one_component_is_a_normal_distribution(make):
+    n = 5
+    rng = np.random.default_rng(0)
+    mean, scale = rng.normal(size=n), np.exp(rng.normal(size=n))
+    norm = stats.norm(mean, scale)
+    parts = np.full((n, 1), 1.0), mean[:, None], scale[:, None]
+    density = make(*parts) or Plain(GaussianMixture(*parts))
+    y = rng.normal(size=n)
+    close = {"rtol": 1e-7, "atol": 1e-9}
+    for name in ("pdf", "logpdf", "cdf"):
+        np.testing.assert_allclose(getattr(density, name)(y), getattr(norm, name)(y), **close)
+    for name in ("mean", "var", "std", "entropy", "median"):
+        np.testing.assert_allclose(getattr(density, name)(), getattr(norm, name)(), **close)
+    np.testing.assert_allclose(density.mode(), mean, **close)
+    np.testing.assert_allclose(density.ppf(0.3), norm.ppf(0.3), **close)
+    np.testing.assert_allclose(density.interval(0.9), np.transpose(norm.interval(0.9)), **close)
+    np.testing.assert_allclose(density.region(0.9)[:, 0], density.interval(0.9), atol=1e-6)
+    np.testing.assert_allclose(density.modes().probabilities, np.ones((n, 1)))
+    rank = np.abs(2 * norm.cdf(y) - 1)
+    np.testing.assert_allclose(density.density_rank(y), rank, atol=1e-8)
+    z = (y - mean) / scale
+    crps = scale * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - np.pi**-0.5)
+    np.testing.assert_allclose(density.crps(y), crps, **close)
+
+
+# Modes.
+
+
+@pytest.mark.parametrize(("apart", "n_modes", "n_ripples"), [(1.9, 1, 1), (2.4, 1, 2), (3.0, 2, 2)])
+def test_ripples_are_no_modes(apart, n_modes, n_ripples):
+    """Of two equal Gaussians the density falls by 9 % at 2.4 deviations, by 36 % at 3."""
+    density = GaussianMixture([[0.5, 0.5]], [[0.0, apart]], [[1.0, 1.0]])
+    for found, n in ((density.modes(), n_modes), (density.modes(min_depth=0.0), n_ripples)):
+        assert found.answers.shape == (1, n)
+        np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
+    with pytest.raises(ValueError, match="min_depth"):
+        density.modes(min_depth=1.5)
+
+
+@SCALAR
+def test_modes_of_separated_components(make):
+    weights = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])
+    means = np.array([[-20.0, 0.0, 20.0], [-20.0, 0.0, 20.0]])
+    density = GaussianMixture(weights, means, np.ones((2, 3)))
+    if make is envelope:
+        density = GaussianEnvelope(np.log(weights), means, np.ones((2, 3)))
+    modes = density.modes()
+    np.testing.assert_allclose(modes.answers, [[0, 20, -20], [-20, 20, 0]], atol=1e-8)
+    np.testing.assert_allclose(modes.probabilities, -np.sort(-weights, axis=1), atol=1e-9)
+    np.testing.assert_allclose(density.mode(), [0, -20], atol=1e-8)
+    # The basin of 0.1 goes to the neighbour on its left: the minimum there is higher.
+    merged = density.modes(min_probability=0.15)
+    np.testing.assert_allclose(merged.answers[1], [-20, 20, np.nan], atol=1e-8)
+    np.testing.assert_allclose(merged.probabilities[1], [0.7, 0.3, 0], atol=1e-9)
+    alone = density.modes(min_probability=1.0)
+    np.testing.assert_allclose(alone.answers, [[0], [-20]], atol=1e-8)
+    np.testing.assert_allclose(alone.probabilities, 1)
+
+
+@SCALAR
+def test_modes_are_maxima_and_share_all_of_the_probability(make):
+    density = make(n=200, K=8)
+    answers, probabilities = density.modes(min_probability=0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (np.diff(probabilities, axis=1) <= 0).all()
+    at = density.pdf(np.nan_to_num(answers))
+    for step in (-1e-5, 1e-5):
+        aside = density.pdf(np.nan_to_num(answers) + step)
+        assert (aside <= at * (1 + 1e-12))[np.isfinite(answers)].all()
+    best = np.where(np.isfinite(answers), at, 0).max(axis=1)
+    np.testing.assert_allclose(best, density.pdf(density.mode()))
+    grid = density.pdf(fine_grid(density, 4001)).max(axis=1)
+    assert (best >= grid * (1 - 1e-9)).all()
+
+
+def test_two_bumps_that_the_knots_barely_tell_apart():
+    # Components 2.02 deviations apart have two maxima, 0.98 as far from each other as 1.
+    apart = 2.02
+    density = GaussianMixture([[0.5, 0.5]], [[-apart / 2, apart / 2]], [[1.0, 1.0]])
+    profile = profile_of(density)
+    assert np.isfinite(profile.peaks).sum() in (1, 2)
+    assert LevelSets(density).mass(density.logpdf([0.5]), np.array([0]))[0] < 0.4
+    np.testing.assert_allclose(region_mass(density, density.region(0.1)), 0.1, atol=1e-6)
+
+
+# The envelope.
+
+
+def test_envelope_is_the_limit_of_power_means():
+    weights, means, scales = random_parts(n=4, K=5)
+    density = GaussianEnvelope(np.log(weights), means, scales)
+    y = fine_grid(density)
+    z = (y[:, :, None] - means[:, None]) / scales[:, None]
+    logs = np.log(weights)[:, None] - z**2 / 2
+    for beta, close in ((20, 0.1), (2000, 1e-3)):
+        height = logsumexp(beta * logs, axis=2) / beta
+        norm = np.log(trapezoid(np.exp(height), y))
+        np.testing.assert_allclose(norm, density.log_partition(), atol=close)
+        np.testing.assert_allclose(height - norm[:, None], density.logpdf(y), atol=2 * close)
+
+
+@pytest.mark.parametrize("K", [1, 2, 7, 40])
+def test_envelope_segments_have_the_winners(K):
+    rng = np.random.default_rng(K)
+    n = 50
+    heights, means = 3 * rng.normal(size=(n, K)), 3 * rng.normal(size=(n, K))
+    scales = np.exp(rng.normal(size=(n, K)))
+    scales[::3] = 1.0  # lines instead of parabolas
+    means[::5] = 0.0  # one centre
+    heights[1::5], means[1::5], scales[1::5] = 0.0, 1.0, 2.0  # all the same
+    edges, winners = upper_envelope(heights, means, scales)
+    assert (np.diff(np.nan_to_num(edges, posinf=1e9, neginf=-1e9), axis=1) >= 0).all()
+    assert edges.shape[1] <= 2 * K + 1
+    # Beyond 40 scales there is no mass, and who wins is not looked at.
+    first, last = (means - 39 * scales).min(axis=1), (means + 39 * scales).max(axis=1)
+    low = np.clip(edges, first[:, None], last[:, None])
+    middle = (low[:, 1:] + low[:, :-1]) / 2
+    values = heights[:, None] - ((middle[:, :, None] - means[:, None]) / scales[:, None]) ** 2 / 2
+    ours = np.take_along_axis(values, winners[:, :, None], axis=2)[:, :, 0]
+    real = np.diff(low, axis=1) > 1e-9
+    np.testing.assert_allclose(ours[real], values.max(axis=2)[real], atol=1e-9)
+
+
+def test_a_spike_is_not_left_for_rounding():
+    # One unit in the last place of y moves this spike's parabola by 1e-9 where it comes up.
+    heights = np.log([[0.002, 0.18]])
+    means, scales = np.array([[-0.2029237, 4.87329088]]), np.array([[2.2, 3.4e-6]])
+    edges, winners = upper_envelope(heights, means, scales)
+    np.testing.assert_array_equal(winners, [[0, 1, 0]])
+    for edge in edges[0, 1:3]:
+        values = heights - ((edge - means) / scales) ** 2 / 2
+        assert abs(values[0, 0] - values[0, 1]) < 1e-8
+    density = GaussianEnvelope(heights, means, scales)
+    points, weights = cell_quadrature(density._knots())
+    np.testing.assert_allclose((weights * density.pdf(points)).sum(), 1, atol=1e-9)
+
+
+def test_bumps_of_nearly_equal_scales_do_not_cross_at_the_end_of_numbers():
+    density = GaussianEnvelope([[0.0, 1e-300]], [[0.0, 1e-300]], [[1.0, np.nextafter(1.0, 2.0)]])
+    np.testing.assert_allclose(density.log_partition(), np.log(np.sqrt(2 * np.pi)))
+    far = GaussianEnvelope([[0.0, -1.0]], [[0.0, 1e-250]], [[1.0, 1.0]])
+    np.testing.assert_allclose(far.cdf(0.0), 0.5)
+
+
+def test_dominated_bumps_change_nothing():
+    one = GaussianEnvelope([[0.0]], [[1.0]], [[2.0]])
+    two = GaussianEnvelope([[0.0, -5.0]], [[1.0, 1.2]], [[2.0, 0.1]])
+    np.testing.assert_allclose(one.log_partition(), two.log_partition())
+    np.testing.assert_allclose(one.log_partition(), np.log(2 * np.sqrt(2 * np.pi)))
+    np.testing.assert_allclose(one.cdf(0.3), two.cdf(0.3))
+
+
+# Scales, many components, odd weights.
+
+
+@SCALAR
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_every_answer_scales_with_the_unit(make, unit):
+    weights, means, scales = random_parts(n=8)
+    first = weights if make is mixture else np.log(weights)
+    kind = GaussianMixture if make is mixture else GaussianEnvelope
+    one, other = kind(first, means, scales), kind(first, unit * means, unit * scales)
+    y = one.sample(2, random_state=0)
+    for name in ("mean", "std", "mode", "median"):
+        np.testing.assert_allclose(getattr(other, name)(), unit * getattr(one, name)(), rtol=1e-7)
+    np.testing.assert_allclose(other.var(), unit**2 * one.var(), rtol=1e-9)
+    np.testing.assert_allclose(other.region(0.8), unit * one.region(0.8), rtol=1e-5)
+    np.testing.assert_allclose(other.crps(unit * y), unit * one.crps(y), rtol=1e-9)
+    np.testing.assert_allclose(other.entropy(), np.log(unit) + one.entropy(), rtol=1e-9)
+    np.testing.assert_allclose(other.density_rank(unit * y), one.density_rank(y), atol=1e-8)
+    np.testing.assert_allclose(other.modes().probabilities, one.modes().probabilities)
+    np.testing.assert_allclose(other.logpdf(unit * y), one.logpdf(y) - np.log(unit), atol=1e-9)
+
+
+def test_a_component_a_million_times_narrower_is_resolved():
+    density = GaussianMixture([[0.6, 0.4]], [[0.0, 0.7]], [[1.0, 1e-6]])
+    assert np.abs(density.mode() - 0.7) < 1e-12
+    assert np.abs(density.cdf(density.ppf([0.5, 0.7])) - [0.5, 0.7]).max() < 1e-10
+    np.testing.assert_allclose(region_mass(density, density.region(0.5)), 0.5, atol=1e-6)
+    # 0.7 splits the wide component; the two basins of its halves meet the spike.
+    modes = density.modes()
+    np.testing.assert_allclose(sorted(modes.answers[0]), [0, 0.7], atol=1e-6)
+    plain = Plain(density)
+    np.testing.assert_allclose(plain.var(), density.var(), rtol=1e-9)
+    np.testing.assert_allclose(plain.entropy(), density.entropy(), rtol=1e-9)
+    np.testing.assert_allclose(plain.crps(0.3), density.crps(0.3), rtol=1e-9)
+
+
+def test_identical_components_and_weights_of_zero_count_for_nothing():
+    one = GaussianMixture([[1.0]], [[2.0]], [[3.0]])
+    many = GaussianMixture(np.full((1, 100), 0.01), np.full((1, 100), 2.0), np.full((1, 100), 3.0))
+    zero = GaussianMixture([[0.0, 1.0, 0.0]], [[-1e9, 2.0, 5.0]], [[1.0, 3.0, 1e-9]])
+    y = np.linspace(-10, 10, 7)[None]
+    for other in (many, zero):
+        for name in ("logpdf", "cdf", "crps", "density_rank"):
+            np.testing.assert_allclose(
+                getattr(other, name)(y), getattr(one, name)(y), rtol=1e-9, atol=1e-9
+            )
+        for name in ("mean", "var", "mode", "median", "entropy"):
+            np.testing.assert_allclose(getattr(other, name)(), getattr(one, name)(), atol=1e-9)
+        np.testing.assert_allclose(other.region(0.5), one.region(0.5), atol=1e-8)
+        assert other.modes(0).answers.shape == (1, 1)
+    assert np.isfinite(zero.sample(1000, 0)).all() and zero.sample(1000, 0).min() > -50
+
+
+def test_far_answers_have_finite_log_densities():
+    density = GaussianMixture([[0.5, 0.5]], [[0.0, 1.0]], [[1.0, 2.0]])
+    np.testing.assert_allclose(
+        density.logpdf(1e8), np.log(0.5 / 2 / np.sqrt(2 * np.pi)) - (1e8 - 1) ** 2 / 8
+    )
+    assert density.logpdf(np.inf) == -np.inf and density.cdf(np.inf) == 1
+    assert density.pdf(-np.inf) == 0 and density.cdf(-np.inf) == 0
+
+
+# What all have in common.
+
+
+def first_answers(density):
+    return density.sample(1, random_state=3)[:, 0]
+
+
+METHODS = ("mean", "var", "std", "mode", "median", "entropy")
+ANSWER_METHODS = ("logpdf", "pdf", "crps", "density_rank")
+
+
+@ANY
+def test_rows_are_independent_of_each_other_and_of_blocks(make, monkeypatch):
+    density = make(n=6)
+    y = first_answers(density)
+    rows = np.array([4, 0, 3])
+    whole = {name: getattr(density, name)() for name in METHODS}
+    whole |= {name: getattr(density, name)(y) for name in ANSWER_METHODS}
+    whole["interval"] = density.interval(0.5)
+    modes = density.modes()
+    part = density[rows]
+    for name in METHODS:
+        np.testing.assert_allclose(getattr(part, name)(), whole[name][rows], rtol=1e-9, atol=1e-12)
+    for name in ANSWER_METHODS:
+        np.testing.assert_allclose(getattr(part, name)(y[rows]), whole[name][rows], rtol=1e-9)
+    monkeypatch.setattr(blocks.row_blocks, "__defaults__", (1,))  # one row at a time
+    monkeypatch.setattr(blocks.tiles, "__defaults__", (1,))
+    for name in METHODS:
+        np.testing.assert_allclose(getattr(density, name)(), whole[name], rtol=1e-9, atol=1e-12)
+    for name in ANSWER_METHODS:
+        np.testing.assert_allclose(getattr(density, name)(y), whole[name], rtol=1e-9)
+    np.testing.assert_allclose(density.interval(0.5), whole["interval"], rtol=1e-9)
+    again = density.modes()
+    np.testing.assert_allclose(again.answers, modes.answers, rtol=1e-9)
+    np.testing.assert_allclose(again.probabilities, modes.probabilities, rtol=1e-9)
+
+
+@ANY
+def test_rows_can_be_picked_and_densities_pickled(make):
+    density = make(n=6)
+    y = first_answers(density)
+    mask = np.array([True, False, True, False, False, True])
+    for rows in (slice(1, 4), slice(None, None, 2), mask, np.flatnonzero(mask), [5, 5, 0]):
+        part = density[rows]
+        assert type(part) is type(density) and len(part) == part.n_rows == len(y[rows])
+        np.testing.assert_allclose(part.logpdf(y[rows]), density.logpdf(y)[rows])
+    assert len(density[-1]) == 1 and len(density[np.intp(2)]) == 1
+    assert len(list(density)) == 6
+    with pytest.raises(IndexError):
+        density[6]
+    assert "6 rows" in repr(density)
+    copy = pickle.loads(pickle.dumps(density))
+    np.testing.assert_array_equal(copy.logpdf(y), density.logpdf(y))
+    assert len(density[:0]) == 0 and density[:0].logpdf(y[:0]).shape == (0,)
+
+
+@ANY
+def test_no_rows_give_no_answers(make):
+    density = make()[:0]
+    for name in METHODS:
+        assert len(getattr(density, name)()) == 0
+    assert len(density.modes().answers) == len(density.modes().probabilities) == 0
+    assert len(density.interval(0.5)) == 0 and len(density.sample(3, 0)) == 0
+
+
+@SCALAR
+def test_shapes_of_scalar_answers(make):
+    density = make(n=4)
+    for name in ("pdf", "logpdf", "cdf", "crps", "density_rank"):
+        method = getattr(density, name)
+        assert method(0.5).shape == method(np.zeros(4)).shape == (4,)
+        assert method(np.zeros((4, 3))).shape == (4, 3)
+        for wrong in (np.zeros(3), np.zeros((3, 4)), np.zeros((4, 2, 2))):
+            with pytest.raises(ValueError, match=r"y\.shape == .* expected \(4,\)"):
+                method(wrong)
+    assert density.ppf(0.5).shape == (4,) and density.ppf([0.5]).shape == (4, 1)
+    assert density.sample(7, 0).shape == (4, 7) and density.quantiles([]).shape == (4, 0)
+
+
+@pytest.mark.parametrize("level", [0, -0.1, 1.5, "half", True, np.nan])
+@ANY
+def test_levels_lie_between_0_and_1(make, level):
+    density = make(n=2)
+    for name in ("region", "interval"):
+        with pytest.raises(ValueError, match="level="):
+            getattr(density, name)(level)
+
+
+@ANY
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "much", None])
+def test_least_probabilities_lie_between_0_and_1(make, wrong):
+    with pytest.raises(ValueError, match="min_probability="):
+        make(n=2).modes(wrong)
+
+
+def test_wrong_arguments_raise():
+    density = mixture(n=2)
+    for q in (-0.1, [0.5, 1.1], np.nan):
+        with pytest.raises(ValueError, match="outside"):
+            density.ppf(q)
+    with pytest.raises(ValueError, match=r"q\.shape"):
+        density.ppf([[0.5]])
+    with pytest.raises(ValueError, match="expected \\(m,\\)"):
+        density.quantiles(0.5)
+    with pytest.raises(ValueError, match="size="):
+        density.sample(0)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        vector_envelope(n=1).quantiles([2.0])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (([0.5, 0.5], [0, 1], [1, 1]), "expected \\(n, K\\)"),
+        (([[0.5, 0.6]], [[0, 1]], [[1, 1]]), "sum to 1"),
+        (([[1.5, -0.5]], [[0, 1]], [[1, 1]]), "negative"),
+        (([[np.nan, 1.0]], [[0, 1]], [[1, 1]]), "NaN"),
+        (([[0.5, 0.5]], [[0, 1, 2]], [[1, 1]]), "means.shape"),
+        (([[0.5, 0.5]], [[0, np.inf]], [[1, 1]]), "finite"),
+        (([[0.5, 0.5]], [[0, 1]], [[1, 0]]), "not positive"),
+        (([[0.5, 0.5]], [[0, 1]], [[1, np.inf]]), "finite"),
+    ],
+)
+def test_wrong_parts_raise(parts, message):
+    with pytest.raises(ValueError, match=message):
+        GaussianMixture(*parts)
+
+
+def test_weights_are_normalised():
+    density = GaussianMixture([[0.5, 0.5 + 5e-7]], [[0, 1]], [[1, 1]])
+    np.testing.assert_allclose(density.weights.sum(), 1, rtol=1e-15)
+
+
+def test_wrong_factors_raise():
+    weights, means, factors = vector_parts(n=2)
+    for wrong, message in (
+        (np.swapaxes(factors, 2, 3), "above the diagonal"),
+        (-factors, "not positive"),
+        (factors[:, :, :1], "factors.shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            VectorGaussianMixture(weights, means, wrong)
+    with pytest.raises(ValueError, match=r"means\.shape"):
+        VectorGaussianMixture(weights, means[:, :, 0], factors)
+
+
+# Several outputs.
+
+
+def plane(density, row, n_points=401, reach=12.0):
+    mixture = getattr(density, "mixture", density)
+    middle, half = mixture.mean()[row], reach * mixture.std()[row] / 2
+    axes = [np.linspace(m - h, m + h, n_points) for m, h in zip(middle, half, strict=True)]
+    y = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(1, -1, 2)
+    area = np.prod([axis[1] - axis[0] for axis in axes])
+    return y, area
+
+
+@VECTOR
+def test_density_of_two_outputs_integrates_to_one(make):
+    density = make(n=3)
+    for row in range(3):
+        y, area = plane(density, row)
+        p = density[row].pdf(y)
+        close = 1e-6
+        if make is vector_envelope:
+            close = 4 * density.log_partition().standard_error[row]
+            assert 0 < close < 0.1
+        assert abs(p.sum() * area - 1) < close
+        mean = (p[..., None] * y).sum(axis=1)[0] / p.sum()
+        error = 0 if make is vector_mixture else 0.15
+        np.testing.assert_allclose(density.mean()[row], mean, atol=1e-4 + error)
+
+
+def test_one_component_is_a_multivariate_normal():
+    rng = np.random.default_rng(0)
+    q = 3
+    factor, mean = random_factors(rng, 1, 1, q), rng.normal(size=(1, 1, q))
+    normal = stats.multivariate_normal(mean[0, 0], factor[0, 0] @ factor[0, 0].T)
+    y = rng.normal(size=(1, 5, q))
+    for density in (
+        VectorGaussianMixture([[1.0]], mean, factor),
+        VectorGaussianEnvelope([[7.0]], mean, factor),
+    ):
+        np.testing.assert_allclose(density.logpdf(y)[0], normal.logpdf(y[0]))
+        np.testing.assert_allclose(density.logpdf(y[:, 0])[0], normal.logpdf(y[0, 0]))
+        np.testing.assert_allclose(density.mode()[0], mean[0, 0], atol=1e-9)
+        np.testing.assert_allclose(density.modes().answers[0], mean[0], atol=1e-9)
+        np.testing.assert_allclose(density.entropy(20_000)[0], normal.entropy(), atol=0.03)
+        # The squared distance is χ² with q degrees of freedom, and orders the answers.
+        away = np.linalg.solve(factor[0, 0], (y[0] - mean[0, 0]).T)
+        rank = stats.chi2(q).cdf((away**2).sum(axis=0))
+        np.testing.assert_allclose(density.density_rank(y, 20_000)[0], rank, atol=0.02)
+        np.testing.assert_allclose(density.std()[0], np.linalg.norm(factor[0, 0], axis=1), rtol=0.1)
+
+
+def test_marginals_are_the_densities_of_single_outputs():
+    density = vector_mixture()
+    y = first_answers(density)
+    for output in range(2):
+        marginal = density.marginal(output)
+        np.testing.assert_allclose(marginal.mean(), density.mean()[:, output])
+        np.testing.assert_allclose(marginal.var(), density.covariance()[:, output, output])
+        np.testing.assert_allclose(marginal.crps(y[:, output]), density.crps(y)[:, output])
+        np.testing.assert_array_equal(marginal.interval(0.5), density.interval(0.5)[:, output])
+    samples = density.sample(4000, random_state=0)
+    np.testing.assert_allclose(samples.mean(axis=1), density.mean(), atol=0.3)
+    np.testing.assert_allclose(np.cov(samples[0].T), density.covariance()[0], rtol=0.2, atol=0.3)
+    assert density.quantiles([0.1, 0.5, 0.9]).shape == (6, 2, 3)
+    assert density.crps(density.sample(3, 0)).shape == (6, 3, 2)
+
+
+def test_one_output_agrees_with_the_scalar_density():
+    weights, means, scales = random_parts(n=5)
+    scalar = GaussianMixture(weights, means, scales)
+    vector = VectorGaussianMixture(weights, means[..., None], scales[..., None, None])
+    y = scalar.sample(6, random_state=0)
+    np.testing.assert_allclose(vector.logpdf(y[..., None]), scalar.logpdf(y))
+    np.testing.assert_allclose(vector.mode()[:, 0], scalar.mode(), atol=1e-6)
+    score = vector.energy_score(y[..., None], n_samples=20_000)
+    np.testing.assert_allclose(score, scalar.crps(y), atol=0.06)
+    np.testing.assert_allclose(
+        vector.density_rank(y[..., None], 20_000), scalar.density_rank(y), atol=0.02
+    )
+    bumps = VectorGaussianEnvelope(np.log(weights), means[..., None], scales[..., None, None])
+    exact = GaussianEnvelope(np.log(weights), means, scales)
+    value, error = bumps.log_partition()
+    assert (np.abs(value - exact.log_partition()) < 4 * error).all()
+    np.testing.assert_allclose(bumps.logpdf(y[..., None]), exact.logpdf(y), atol=0.1)
+    np.testing.assert_allclose(bumps.mode()[:, 0], exact.mode())
+    np.testing.assert_allclose(bumps.crps(y[..., None])[..., 0], exact.crps(y), atol=0.3)
+    np.testing.assert_allclose(bumps.median()[:, 0], exact.median(), atol=0.5)
+    np.testing.assert_allclose(bumps.var()[:, 0], exact.var(), rtol=0.2)
+
+
+@VECTOR
+def test_modes_of_separated_vector_components(make):
+    weights = np.array([[0.2, 0.5, 0.27, 0.03]])
+    means = np.array([[[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [20.0, 18.0]]])
+    factors = np.broadcast_to(np.eye(2), (1, 4, 2, 2))
+    density = VectorGaussianMixture(weights, means, factors)
+    if make is vector_envelope:
+        density = VectorGaussianEnvelope(np.log(weights), means, factors, n_samples=20_000)
+    modes = density.modes()
+    np.testing.assert_allclose(modes.answers[0], [[20, 0], [0, 20], [0, 0]], atol=1e-6)
+    close = 1e-9 if make is vector_mixture else 0.02
+    np.testing.assert_allclose(modes.probabilities, [[0.53, 0.27, 0.2]], atol=close)
+    np.testing.assert_allclose(density.mode(), [[20, 0]], atol=1e-6)
+    np.testing.assert_allclose(density.modes(1.0).answers, [[[20, 0]]], atol=1e-6)
+    assert density.modes(0.0).answers.shape == (1, 4, 2)
+
+
+@VECTOR
+def test_vector_modes_are_maxima(make):
+    density = make(n=50, K=6)
+    answers, probabilities = density.modes(min_probability=0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    known = np.isfinite(answers[..., 0])
+    at = density.logpdf(np.nan_to_num(answers))
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        aside = density.logpdf(np.nan_to_num(answers) + 1e-4 * rng.normal(size=2))
+        assert (aside <= at + 1e-12)[known].all()
+    best = np.where(known, at, -np.inf).max(axis=1)
+    np.testing.assert_allclose(best, density.logpdf(density.mode()), atol=1e-9)
+
+
+def test_components_on_top_of_each_other_share_a_mode():
+    weights = np.array([[0.3, 0.3, 0.4]])
+    means = np.array([[[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]]])
+    density = VectorGaussianMixture(weights, means, np.broadcast_to(np.eye(2), (1, 3, 2, 2)))
+    modes = density.modes()
+    assert modes.answers.shape == (1, 1, 2) and modes.probabilities == 1
+    np.testing.assert_allclose(modes.answers[:, 0], density.mean(), atol=0.02)
+
+
+@VECTOR
+@pytest.mark.parametrize("level", [0.29, 0.9])
+def test_vector_region_agrees_with_the_rank(make, level):
+    density = make()
+    y = density.sample(300, random_state=5)
+    region = density.region(level, n_samples=100)
+    inside = region.contains(y)
+    assert inside.shape == (6, 300) and region.log_threshold.shape == (6,)
+    np.testing.assert_array_equal(inside, density.density_rank(y, n_samples=100) <= level)
+    assert (region.contains(y[:, 0]) == inside[:, 0]).all()
+    assert abs(density.region(level).contains(y).mean() - level) < 0.03
+    for wrong in (y[:, 0, :1], y[:, 0, 0], y[:2]):
+        with pytest.raises(ValueError, match="expected"):
+            density.logpdf(wrong)
+
+
+def test_energy_score_is_lower_for_the_true_density():
+    density = vector_mixture(n=60)
+    y = first_answers(density)
+    right, wrong = density.energy_score(y), density[::-1].energy_score(y)
+    assert right.mean() < wrong.mean()
+    assert density.energy_score(density.sample(2, 0), n_samples=1).shape == (60, 2)
+
+
+# Roots, and random mixtures.
+
+
+def test_roots_of_a_step_and_of_a_bracket_without_one():
+    def step(x, index):
+        return np.where(x < 0.3, -1.0, 1.0)
+
+    low, high = np.zeros(2), np.ones(2)
+    np.testing.assert_allclose(find_roots(step, low, high, -high, high), 0.3, atol=1e-12)
+    np.testing.assert_array_equal(find_roots(step, low, high, high, 2 * high), low)
+    few = find_roots(step, low, high, -high, high, max_iterations=3)
+    assert (np.abs(few - 0.3) < 0.2).all()
+
+
+@st.composite
+def mixtures(draw):
+    K = draw(st.integers(1, 6))
+    numbers = st.lists(st.floats(-5, 5), min_size=K, max_size=K)
+    raw = np.array([draw(numbers)])
+    means = np.array([draw(numbers)])
+    scales = np.exp(np.array([draw(st.lists(st.floats(-6, 3), min_size=K, max_size=K))]))
+    weights = np.exp(raw) / np.exp(raw).sum()
+    if draw(st.booleans()):
+        return GaussianEnvelope(raw, means, scales)
+    return GaussianMixture(weights, means, scales)
+
+
+@settings(max_examples=60, deadline=None)
+@given(mixtures(), st.floats(0.001, 0.999))
+def test_random_densities(density, level):
+    y = fine_grid(density, 300)
+    assert (np.diff(density.cdf(y), axis=1) >= -1e-14).all()
+    assert np.abs(density.cdf(density.ppf(level)) - level).max() <= 1e-10
+    region = density.region(level)
+    np.testing.assert_allclose(region_mass(density, region), level, atol=1e-6)
+    answers, probabilities = density.modes()
+    np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-9)
+    assert np.isfinite(answers[0, 0]) and (probabilities >= 0).all()
+    np.testing.assert_allclose(density.density_rank(density.mode()), 0, atol=1e-6)
+    assert (density.crps(y) >= 0).all()
+
+
+# Many components.
+
+
+def many(n=12, K=150, seed=0, sharpness=1.5):
+    """Components of many scales, a background, and padding behind it."""
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.full(K, 0.5), size=n)
+    means, scales = 2 * rng.normal(size=(n, K)), np.exp(sharpness * rng.normal(size=(n, K)) - 2)
+    weights[:, -1], means[:, -1], scales[:, -1] = 1e-3, 0, 10
+    weights[1::3, K // 2 :] = 0
+    weights[2::3, K // 3 :] = 0
+    return weights / weights.sum(axis=1, keepdims=True), means, scales
+
+
+def spiked(K, seed):
+    """Many components, and a spike of weight and scale 1/1000 at 0.7."""
+    weights, means, scales = many(n=4, K=K, seed=seed, sharpness=0.3)
+    weights, means, scales = (a.copy() for a in (weights, means, scales))
+    scales[:, :] = np.maximum(scales, 0.1)
+    weights[:, 0] = 0
+    weights /= weights.sum(axis=1, keepdims=True) / 0.999
+    weights[:, 0], means[:, 0], scales[:, 0] = 1e-3, 0.7, 1e-3
+    return GaussianMixture(weights, means, scales)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**31), K=st.integers(48, 120), sharpness=st.floats(0.0, 3.0))
+def test_sums_over_the_components_nearby_are_those_over_all(seed, K, sharpness):
+    density = GaussianMixture(*many(n=3, K=K, seed=seed, sharpness=sharpness))
+    y = np.sort(np.random.default_rng(seed).normal(size=(3, 90)) * [[1], [5], [500]], axis=1)
+    y[:, -3:] = y[:, [-3]]
+    height, slope = density._logpdf_and_slope(y)
+    rows, columns = np.indices(y.shape).reshape(2, -1)
+    exact = density._far(y, rows, columns)
+    np.testing.assert_allclose(height.ravel(), exact[0], rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(slope.ravel(), exact[1], rtol=1e-7, atol=1e-8)
+    shuffled = density._logpdf(y[:, ::-1])[:, ::-1]
+    np.testing.assert_allclose(height, shuffled, rtol=1e-10, atol=1e-10)
+
+
+def test_without_a_background_the_far_components_still_count():
+    """Between two clusters the density is 1e-4000, and its logarithm a number."""
+    means = np.concatenate([np.linspace(-1, 1, 30), np.linspace(199, 201, 30)])[None]
+    density = GaussianMixture(np.full((1, 60), 1 / 60), means, np.ones((1, 60)))
+    y = np.linspace(-20, 220, 100)[None]
+    z = y[:, :, None] - means[:, None]
+    expected = logsumexp(-0.5 * z**2, axis=2) - np.log(60 * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(density.logpdf(y), expected, rtol=1e-12)
+    assert density.modes(min_depth=0.5).answers.shape == (1, 2)
+    assert density.modes(0.0, 0.0).answers.shape == (1, 2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), sharpness=st.floats(0.0, 3.0))
+def test_crps_of_many_components_is_that_of_all_pairs(seed, sharpness):
+    density = GaussianMixture(*many(n=4, K=60, seed=seed, sharpness=sharpness))
+    pairs, cells = density._half_spread_of_pairs(), density._half_spread_of_cells()
+    np.testing.assert_allclose(cells, pairs, rtol=1e-8)
+    y = density.sample(2, random_state=0)
+    np.testing.assert_allclose(density.crps(y), Plain(density).crps(y), rtol=1e-7)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**31), K=st.sampled_from([20, 60, 200]))
+def test_a_narrow_spike_among_many_components_is_found(seed, K):
+    density = spiked(K, seed)
+    nearest = np.nanmin(np.abs(density.modes(0.0).answers - 0.7), axis=1)
+    assert (nearest < 1e-4).all()
+    heights = density.logpdf(density.mode())
+    assert (heights >= density.logpdf(0.7) - 1e-12).all()
+    assert (heights >= density.logpdf(fine_grid(density, 4001)).max(axis=1) - 1e-12).all()
+    for level in (0.05, 0.5):
+        region = density.region(level)
+        np.testing.assert_allclose(region_mass(density, region), level, atol=1e-8)
+        inside = density.logpdf(0.7) >= density.region_threshold(level)
+        np.testing.assert_array_equal(in_region(region, np.full(4, 0.7)), inside)
+    below = density.cdf(0.7)
+    for row in range(4):
+        np.testing.assert_allclose(density[row].ppf(below[row]), 0.7, atol=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**31), K=st.sampled_from([3, 12, 80]), sharpness=st.floats(0, 1.2))
+def test_extrema_are_those_of_a_fine_grid(seed, K, sharpness):
+    """Every maximum that a grid of 60,000 points shows, and that is no ripple, is one of ours."""
+    density = GaussianMixture(*many(n=3, K=K, seed=seed, sharpness=sharpness))
+    found = profile_of(density)
+    y = fine_grid(density, 60_001)
+    height = density.logpdf(y)
+    for row in range(3):
+        seen = np.sort(found.peaks[row][np.isfinite(found.peaks[row])])
+        inner = height[row, 1:-1]
+        tops = np.flatnonzero((inner > height[row, :-2]) & (inner > height[row, 2:])) + 1
+        tops = tops[height[row, tops] > height[row].max() - 30]
+        walls = np.minimum.reduceat(height[row], np.r_[0, tops])[1:]
+        deep = np.minimum(height[row, tops], np.r_[height[row, tops[1:]], np.inf]) - walls
+        clear = tops[(deep > 1e-3) & (np.r_[np.inf, deep[:-1]] > 1e-3)]
+        width = y[row, 1] - y[row, 0]
+        for top in y[row, clear]:
+            assert np.abs(seen - top).min() <= width
+
+
+def test_padding_changes_no_answer():
+    weights, means, scales = many()
+    padded = [np.concatenate([a, np.repeat(a[:, :1], 90, axis=1)], axis=1) for a in (means, scales)]
+    one = GaussianMixture(weights, means, scales)
+    other = GaussianMixture(np.pad(weights, ((0, 0), (0, 90))), *padded)
+    y = one.sample(3, random_state=0)
+    for name in METHODS:
+        np.testing.assert_allclose(
+            getattr(other, name)(), getattr(one, name)(), rtol=1e-9, atol=1e-9
+        )
+    for name in ANSWER_METHODS:
+        np.testing.assert_allclose(getattr(other, name)(y), getattr(one, name)(y), atol=1e-9)
+    np.testing.assert_array_equal(other.sample(5, random_state=1), one.sample(5, random_state=1))
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 7, 8, 9, 100])
+def test_components_are_chosen_by_their_weights(K):
+    rng = np.random.default_rng(K)
+    weights = rng.dirichlet(np.full(K, 0.3), size=5)
+    weights[0, -1] = 0
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+    weights[0] = np.eye(K)[0] if K == 1 else weights[0]
+    uniform = np.concatenate([rng.uniform(size=(5, 50)), [[0.0, 1 - 2**-53]] * 5], axis=1)
+    chosen = choose_components(weights, uniform)
+    ends = np.cumsum(weights, axis=1)
+    for row in range(5):
+        last = np.flatnonzero(weights[row])[-1]
+        expected = np.minimum(np.searchsorted(ends[row], uniform[row], side="right"), last)
+        np.testing.assert_array_equal(chosen[row], expected)
+
+
+def test_memory_of_many_components_is_bounded():
+    parts = many(n=400, K=300)
+    density = GaussianMixture(*parts)
+    y = density.sample(1, random_state=0)[:, 0]
+    tracemalloc.start()
+    for call in (density.modes, density.entropy, lambda: density.crps(y), density.median):
+        call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+
+
+@pytest.mark.parametrize("slope", [1e-3, -1.0, 0.0, np.nan, np.inf, None])
+def test_roots_by_slopes_that_may_be_wrong(slope):
+    squares = np.array([4.0, 9.0, 1e-6])
+
+    def function(x, index):
+        return x**2 - squares[index], 2 * x if slope is None else np.full(len(x), slope)
+
+    low, high, rising = np.zeros(3), np.full(3, 10.0), np.ones(3, dtype=bool)
+    for start in (low - 1, high):
+        roots = find_roots_by_slopes(
+            function, low, high, rising, start, near_slopes=slope is not None
+        )
+        np.testing.assert_allclose(roots, np.sqrt(squares), rtol=1e-6)
+
+
+def test_a_climb_far_from_the_origin_ends(monkeypatch):
+    """No step is as short there as near the origin: it ends where steps are rounding."""
+    steps, step = [], ascent._step
+
+    def counted(*args):
+        steps.append(args)
+        return step(*args)
+
+    monkeypatch.setattr(ascent, "_step", counted)
+    rng = np.random.RandomState(0)
+    means, factors = rng.normal(size=(2, 6, 2)), np.broadcast_to(0.5 * np.eye(2), (2, 6, 2, 2))
+    weights = np.full((2, 6), 1 / 6)
+    near, far = (VectorGaussianMixture(weights, means + at, factors) for at in (0.0, 1e8))
+    modes = near.mode()
+    of_near = len(steps)
+    np.testing.assert_allclose(far.mode() - 1e8, modes, atol=1e-6)
+    assert len(steps) - of_near <= 2 * of_near

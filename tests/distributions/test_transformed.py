@@ -1,0 +1,107 @@
+"""Densities of transformed answers: everything against the law of y itself."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sklearn_ebm.distributions import GaussianMixture, SignedLog, TransformedDistribution
+from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature
+from sklearn_ebm.distributions.transformed import TRIMMED
+
+TRANSFORMS = {
+    "log": SignedLog(0.0, 0.5, 0.0, -20.0, 3e3),
+    "drawn_in": SignedLog(1.0, 0.5, 3.0, -4.0, 50.0),
+    "one_side": SignedLog(2.0, 1.0, 2.0, 1.0, 200.0),
+}
+
+
+@pytest.fixture(params=TRANSFORMS)
+def transform(request):
+    return TRANSFORMS[request.param]
+
+
+def density_of(transform):
+    """Two rows: one bump in the middle; three of which one lies beyond the furthest answer."""
+    ends = transform(np.array([transform.lowest, transform.highest]))
+    means = [[0.3, 0.3, 0.3], [ends[0] + 0.2, 0.5 * ends.sum(), ends[1] + 0.5]]
+    weights = [[1.0, 0.0, 0.0], [0.3, 0.5, 0.2]]
+    inner = GaussianMixture(weights, means, [[0.4, 1.0, 1.0], [0.2, 0.6, 0.3]])
+    return TransformedDistribution(inner, transform)
+
+
+def integral(function, density, row, *extra):
+    """Over all answers, by many points between halved knots: sums over y, where p jumps nowhere."""
+    knots = np.unique(np.append(density._knots()[row], extra))
+    halved = np.sort(np.concatenate([knots, (knots[1:] + knots[:-1]) / 2]))
+    points, weights = cell_quadrature(halved[None], 20)
+    return float(weights[0] @ function(points)[0])
+
+
+def test_the_transform_is_undone_exactly(transform):
+    y = np.concatenate([np.linspace(-60, 60, 400), [-1e6, 1e6]])
+    np.testing.assert_allclose(transform.inverse(transform(y)), y, rtol=1e-12, atol=1e-12)
+    assert (np.diff(transform(np.sort(y))) > 0).all()
+    assert transform(np.array(-np.inf)) == -np.inf and transform.inverse(np.inf) == np.inf
+
+
+def test_slopes_are_derivatives(transform):
+    """Away from the kinks of log t', where the two sides differ."""
+    y, step = np.linspace(-30, 60, 333) + 0.0123, 1e-6
+    slope = (transform(y + step) - transform(y - step)) / (2 * step)
+    np.testing.assert_allclose(np.exp(transform.log_slope(y)), slope, rtol=1e-6)
+
+
+def test_the_slope_changes_little_between_points_of_the_grid(transform):
+    steps = np.diff(transform.log_slope(transform.inverse(transform.grid())))
+    assert np.abs(steps).max() <= 1 + 1e-9
+
+
+def test_one_density(transform):
+    density = density_of(transform)
+    for row in range(2):
+        one = density[row]
+        assert integral(lambda y, one=one: one.pdf(y), density, row) == pytest.approx(1, abs=1e-7)
+        low, high = one.ppf(TRIMMED)[0], one.ppf(1 - TRIMMED)[0]
+
+        def share(y, one=one, low=low, high=high):
+            return one.pdf(y) * ((low <= y) & (y <= high)) / (1 - 2 * TRIMMED)
+
+        mean = integral(lambda y, share=share: y * share(y), density, row, low, high)
+        assert one.mean()[0] == pytest.approx(mean, rel=1e-6)
+        square = integral(
+            lambda y, share=share, m=mean: (y - m) ** 2 * share(y), density, row, low, high
+        )
+        assert one.var()[0] == pytest.approx(square, rel=1e-6)
+        entropy = integral(lambda y, one=one: -one.pdf(y) * one.logpdf(y), density, row)
+        assert one.entropy()[0] == pytest.approx(entropy, rel=1e-5)
+    q = np.linspace(0.01, 0.99, 25)
+    np.testing.assert_allclose(density.cdf(density.ppf(q)), np.tile(q, (2, 1)), atol=1e-9)
+    y = density.ppf(np.array([0.2, 0.45, 0.7]))
+    slope = (density.cdf(y + 1e-6) - density.cdf(y - 1e-6)) / 2e-6
+    np.testing.assert_allclose(density.pdf(y), slope, rtol=1e-5)
+
+
+def test_scores_regions_and_modes(transform):
+    density = density_of(transform)
+    answers = density.ppf(0.6) + 0.1
+    for row in range(2):
+        one, y = density[row], answers[row]
+        crps = integral(lambda t, one=one, y=y: (one.cdf(t) - (t >= y)) ** 2, density, row, y)
+        assert one.crps(y)[0] == pytest.approx(crps, rel=1e-5)
+    for level in (0.5, 0.9):
+        region = density.region(level)
+        inside = density.cdf(np.nan_to_num(region[..., 1])) - density.cdf(
+            np.nan_to_num(region[..., 0])
+        )
+        np.testing.assert_allclose(np.nansum(inside, axis=1), level, atol=1e-6)
+        rank = density.density_rank(np.nan_to_num(region[:, 0]))
+        np.testing.assert_allclose(rank[~np.isnan(region[:, 0])], level, atol=1e-6)
+    grid = transform(density.ppf(np.linspace(0.001, 0.999, 3000)))
+    highest = density.inner.logpdf(transform(density.mode()))
+    assert (highest >= density.inner.logpdf(grid).max(axis=1) - 1e-6).all()
+    apart = np.abs(density.modes().answers - density.mode()[:, None])
+    assert (np.nanmin(apart, axis=1) < 1e-6 * np.abs(density.mode())).all()
+    np.testing.assert_allclose(density.modes().probabilities.sum(axis=1), 1)
+    drawn = density.sample(400, random_state=0)
+    for row in range(2):
+        assert stats.kstest(density[row].cdf(drawn[[row]])[0], "uniform").pvalue > 1e-3

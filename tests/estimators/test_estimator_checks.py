@@ -1,0 +1,128 @@
+"""scikit-learn's own checks, for every loss that a linear energy takes and each solver."""
+
+import inspect
+
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_ebm import EBMClassifier, EBMClassifierCV, LatentEBMRegressor, losses
+from sklearn_ebm.energies import MLP, Blend, Decoder, Experts, LocationScale, Memory
+from sklearn_ebm.learning.compatibility import suitable_losses
+
+# The checks fit tiny, badly scaled and constant data on purpose, with few iterations.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.FewAnswersWarning"),
+]
+
+ONLINE = "each step depends on the rows before it, so a weight is not a repetition"
+FLAT = "not convex: energies agree to 1e-6, and the check asks for 1e-7 on a nearly flat minimum"
+
+DRAWN = (
+    "not convex, and batches and left-out rows are drawn by position: weights are repetitions in "
+)
+DRAWN += "the objective (test_regressor.py), but not in the course of the steps"
+COUNTED = (
+    "which rows are left out together, and where trees split, is drawn by the number of rows: with "
+)
+COUNTED += "as many rows to count a weight is a repetition (test_blend.py), but the draws differ"
+DENSITY = (
+    "its predict_proba is the Gibbs law over candidate answers that the estimator exists for, "
+)
+DENSITY += "which no regressor of scikit-learn has"
+
+# The one table of reasons: loss, energy or estimator -> check -> why it cannot hold.
+EXPECTED_FAILURES = {
+    "perceptron": {
+        "check_sample_weight_equivalence_on_dense_data": ONLINE,
+        "check_sample_weight_equivalence_on_sparse_data": ONLINE,
+        "check_class_weight_classifiers": "it stops as soon as the heavy class is right",
+    },
+    "prototypes": {
+        "check_class_weight_classifiers": "distances have no offset that a weight could move: the "
+        "prototypes of a light class start among its rows, and stay nearest to them",
+    },
+    "LatentEBMRegressor": {"check_regressors_no_decision_function": DENSITY},
+    **{
+        energy: {"check_sample_weight_equivalence_on_dense_data": DRAWN}
+        for energy in ("Experts", "Decoder")
+    },
+}
+
+# On these the outcome depends on the rounding of the platform: they may fail, and need not.
+WEIGHT_CHECKS = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+MAY_FAIL = {
+    **{loss: dict.fromkeys(WEIGHT_CHECKS, FLAT) for loss in ("mce", "mee")},
+    **{
+        energy: dict.fromkeys(WEIGHT_CHECKS, COUNTED)
+        for energy in ("Memory", "LocationScale", "Blend")
+    },
+}
+
+COUNTED_MEMORY = Memory(n_trees=3, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
+
+ESTIMATORS = [
+    EBMClassifier(),
+    *(EBMClassifier(loss=name) for name in suitable_losses("linear") if name != "nll"),
+    EBMClassifier(loss=losses.Hinge(contrast="all")),
+    EBMClassifier(loss=losses.Simple(contrast="all")),
+    EBMClassifier(loss=losses.Hinge(margin=2.0), solver="newton"),
+    EBMClassifier(solver="newton"),
+    *(
+        EBMClassifier(energy=energy, loss=name)
+        for energy in ("kernel", "prototypes")
+        for name in ("nll", "hinge", "square_square")
+    ),
+    # Every loss is learnt in the same way by an energy that is not linear.
+    EBMClassifier(energy=MLP(hidden_layer_sizes=(20,)), loss="hinge", max_iter=60),
+    EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
+    LatentEBMRegressor(Experts(n_latents=2, hidden_layer_sizes=(16,), n_members=2), max_iter=60),
+    LatentEBMRegressor(Decoder(n_latents=6, hidden_layer_sizes=(16,), n_members=1), max_iter=60),
+    LatentEBMRegressor(Memory(n_trees=5, min_leaf_size=2, powers=1)),
+    LatentEBMRegressor(LocationScale(base=Ridge(), n_estimators=3)),
+    LatentEBMRegressor(Blend([COUNTED_MEMORY, LocationScale(n_estimators=3)], base=Ridge())),
+    EBMClassifierCV(losses=("hinge",), margins=(0.5, 1.0), betas=(1.0,), Cs=(1.0,), cv=2),
+]
+
+# From scikit-learn 1.8 on; before, pytest's own xfail_strict of setup.cfg does the same.
+STRICT = (
+    {"xfail_strict": True}
+    if "xfail_strict" in inspect.signature(parametrize_with_checks).parameters
+    else {}
+)
+
+
+def reasons(table, estimator):
+    params = estimator.get_params(deep=False)
+    parts = [part for part in map(params.get, ("loss", "energy")) if part is not None]
+    names = [part if isinstance(part, str) else type(part).__name__ for part in parts]
+    # What is said of a part goes before what is said of the estimator.
+    names.insert(0, type(estimator).__name__)
+    return {check: reason for name in names for check, reason in table.get(name, {}).items()}
+
+
+@parametrize_with_checks(
+    ESTIMATORS,
+    expected_failed_checks=lambda estimator: reasons(EXPECTED_FAILURES, estimator),
+    **STRICT,
+)
+def test_scikit_learn_check(estimator, check):
+    reason = reasons(MAY_FAIL, estimator).get(getattr(check, "func", check).__name__)
+    try:
+        check(estimator)
+    except AssertionError as difference:
+        if reason is None or "Max relative difference" not in str(difference):
+            raise
+        pytest.xfail(reason)
+
+
+def test_only_parts_that_have_a_reason_may_fail():
+    assert set(EXPECTED_FAILURES) | set(MAY_FAIL) <= {
+        "mce", "mee", "perceptron", "prototypes", "LatentEBMRegressor", "Experts", "Decoder",
+        "Memory", "LocationScale", "Blend",
+    }  # fmt: skip

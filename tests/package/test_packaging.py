@@ -1,0 +1,141 @@
+"""The distribution: one version, a wheel with the package and nothing else, commands that exist."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from sklearn.utils import estimator_html_repr
+
+import sklearn_ebm
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "sklearn_ebm"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOP_LEVEL = {
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "benchmarks",
+    "conftest.py",
+    "docs",
+    "pyproject.toml",
+    "setup.cfg",
+    "sklearn_ebm",
+    "tests",
+}
+
+
+def tracked():
+    """Return the paths that git tracks, or skip: an unpacked archive is no checkout."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [path for path in listing.split("\0") if path]
+
+
+def installed():
+    """Return the installed distribution, or skip: the tests run without one, too."""
+    try:
+        return metadata.distribution("sklearn_ebm")
+    except metadata.PackageNotFoundError:
+        pytest.skip("sklearn_ebm is not installed")
+
+
+def code_blocks(text):
+    return re.findall(r"^```[^\n]*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_version_is_written_in_one_place():
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev)\d+)?", sklearn_ebm.__version__)
+    assert "version" not in PYPROJECT["project"]
+    assert PYPROJECT["project"]["dynamic"] == ["version"]
+    assigned = [
+        path.relative_to(ROOT).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"^__version__\s*=", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    ]
+    assert assigned == ["sklearn_ebm/__init__.py"]
+
+
+def test_changelog_has_the_version():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    base = re.match(r"\d+\.\d+\.\d+", sklearn_ebm.__version__).group()
+    assert f"## [{base}]" in changelog
+
+
+def test_top_level_of_the_repository():
+    names = {path.split("/")[0] for path in tracked()}
+    assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL
+
+
+def test_installed_metadata():
+    meta = installed().metadata
+    assert meta["Version"] == sklearn_ebm.__version__
+    assert meta["Requires-Python"] == ">=3.11"
+    assert meta["License-Expression"] == "BSD-3-Clause"
+
+
+def test_wheel_holds_the_package_and_nothing_else():
+    files = [path.as_posix() for path in installed().files]
+    if any(path.endswith(".pth") for path in files):
+        pytest.skip("an editable installation lists no files of the package")
+    files = [path for path in files if "__pycache__" not in path and ".dist-info/" not in path]
+    modules = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py")}
+    stale = "install the package again: its modules are not those of this checkout"
+    assert {path for path in files if path.endswith(".py")} == modules, stale
+    assert all(path.startswith("sklearn_ebm/") for path in files)
+    assert not [path for path in files if re.search(r"/tests?/|\.(csv|parquet|npz|pkl)$", path)]
+
+
+def test_every_core_dependency_has_a_lower_bound():
+    run = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "oldest.py"], capture_output=True, text=True, check=True
+    )
+    pins = dict(line.split("==") for line in run.stdout.splitlines())
+    assert {"scikit-learn", "numpy", "scipy", "joblib"} <= pins.keys()
+
+
+@pytest.mark.parametrize("name", [n for n in sklearn_ebm.__all__ if not n.startswith("__")])
+def test_html_repr_links_to_the_api_page(name):
+    page = f"/api/generated/sklearn_ebm.{name}.html"  # autosummary's name for it
+    assert page in estimator_html_repr(getattr(sklearn_ebm, name)())
+
+
+def test_extras_named_in_the_texts_exist():
+    extras = PYPROJECT["project"]["optional-dependencies"].keys()
+    for name in ("README.md", "CONTRIBUTING.md", ".ci/run", "docs/conf.py"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for named in re.findall(r'install[^\n]*?"\.\[([\w,]+)\]"', text):
+            assert set(named.split(",")) <= extras, name
+
+
+def test_readme_has_the_two_commands():
+    assert "pip install . && python -m sklearn_ebm" in README
+    assert 'pip install ".[test]" && pytest' in README
+
+
+def test_readme_commands_exist():
+    code = "\n".join(code_blocks(README)).replace("\\\n", " ")
+    commands = re.findall(r"python -m sklearn_ebm\b([^\n|>#&]*)", code)
+    assert commands
+    for command in commands:
+        words = command.split()
+        subcommand = words[:1] if words and not words[0].startswith("-") else []
+        run = subprocess.run(
+            [sys.executable, "-m", "sklearn_ebm", *subcommand, "--help"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, f"{command}: {run.stderr}"
+        for option in re.findall(r"(?<!\S)--[\w-]+", command):
+            assert re.search(rf"{option}\b", run.stdout), f"{command}: no {option}"
