@@ -61,6 +61,12 @@ def test_few_rows_leave_the_width_as_it_is():
     assert widths.factors[np.argmax(widths.log_prior)] == 1
 
 
+def test_few_rows_far_off_widen():
+    """Four errors of three standard deviations are no chance."""
+    widths = fitted_widths(pieces([3.0, -3.0, 2.9, -3.1]), PLAIN, FLOOR, 1.0)
+    assert widths.factors[np.argmax(widths.log_prior)] == 3.5
+
+
 def test_weights_are_repetitions():
     y, weight = np.array([0.1, 0.5, 3.0]), np.array([2.0, 1.0, 3.0])
     one = fitted_widths(pieces(y, weight=weight), PLAIN, FLOOR, 1.0)

@@ -27,10 +27,11 @@ from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.banks import most_likely_prior
 from sklearn_ebm.learning.temperature_scaling import most_probable_beta
 
-# The factors of the bank; rows that count for the factor 1 before any is seen; and priors below
-# which a factor is left out.
+# The factors of the bank; rows that count for the factor 1 before any is seen, only so many for each
+# row that is seen where that widens densities: few errors may be small by chance, but are never too
+# few to be believed when they are large; and priors below which a factor is left out.
 FACTORS = np.array([0.15, 0.25, 0.4, 0.65, 1.0, 1.4, 2.0, 3.5, 7.0])
-ROWS_BEFORE, LEAST_PRIOR, ROUNDS = 5.0, 0.005, 200
+ROWS_BEFORE, SHARE_BEFORE, LEAST_PRIOR, ROUNDS = 5.0, 0.1, 0.005, 200
 
 # The range in which β is looked for, and how far; and the most that averaging sharpens.
 RANGE, PRECISION, SHARPEST = (0.05, 100.0), 0.01, 4.0
@@ -117,10 +118,14 @@ def fitted_widths(pieces: Sequence[Unseen], units: Units, floor: Array, sharper:
         [np.column_stack([log_density(piece, f) for f in FACTORS]) for piece in pieces]
     )
     weight = np.concatenate([piece.weight for piece in pieces])
-    log_prior, _ = most_likely_prior(
-        log_prob, weight, np.zeros(len(FACTORS)), ROUNDS, ROWS_BEFORE * (FACTORS == 1)
-    )
-    prior = np.exp(log_prior)
+    prior = np.zeros(len(FACTORS))
+    for before in (min(ROWS_BEFORE, SHARE_BEFORE * float(weight.sum())), ROWS_BEFORE):
+        log_prior, _ = most_likely_prior(
+            log_prob, weight, np.zeros(len(FACTORS)), ROUNDS, before * (FACTORS == 1)
+        )
+        prior = np.exp(log_prior)
+        if before == ROWS_BEFORE or prior @ np.log(FACTORS) > 0:
+            break
     kept = prior >= LEAST_PRIOR
     prior = prior[kept] / prior[kept].sum()
     return Widths(FACTORS[kept] / np.sqrt(sharper), np.log(prior))
