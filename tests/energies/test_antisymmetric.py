@@ -8,7 +8,7 @@ from sklearn_ebm import EBMClassifier
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
 from sklearn_ebm.learning.duality_gap import certify
-from sklearn_ebm.learning.learn import _conditioned
+from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import LOSSES, NLL
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import Coupled, Diagonal, Kronecker, kronecker, model_of
@@ -38,7 +38,7 @@ def both(as_sparse=False, fit_intercept=True, loss=None, penalty=0.7):
     X, y, weight = rows(as_sparse)
     plain = Objective(Linear(fit_intercept), loss or NLL(), X, y, weight, 2, penalty)
     energy = plain.energy.conditioned(X, weight)
-    return _conditioned(plain, Antisymmetric(energy)), _conditioned(plain, energy)
+    return conditioned_objective(plain, Antisymmetric(energy)), conditioned_objective(plain, energy)
 
 
 def point(objective, seed=1):
@@ -113,7 +113,7 @@ def test_initial_matrices_know_the_one_template(as_sparse, fit_intercept):
 
 
 def test_a_twin_in_float32_has_the_same_parameters(monkeypatch):
-    monkeypatch.setattr("sklearn_ebm.learning.learn.TWIN_SMALLEST", 1)
+    monkeypatch.setattr("sklearn_ebm.learning.parametrization.TWIN_SMALLEST", 1)
     for settings in SETTINGS:
         one, _ = both(*settings)
         w = point(one)
@@ -173,7 +173,7 @@ def test_columns_that_are_rare_in_a_sample_of_the_rows_keep_their_curvature(monk
     X[7, 3] = 1.0  # one row in 4,002, very likely not among those drawn
     y = (X[:, 0] + rng.logistic(size=len(X)) > 0).astype(int)
     plain = Objective(Linear(), NLL(), X, y, np.ones(len(y)), 2, 1e-6)
-    one = _conditioned(plain, Antisymmetric(plain.energy.conditioned(X, plain.weight)))
+    one = conditioned_objective(plain, Antisymmetric(plain.energy.conditioned(X, plain.weight)))
     monkeypatch.setattr(kronecker, "FEWEST_DRAWN", 200)
     zero, gradient = np.zeros(one.layout.size), point(one)
     found = Kronecker(one, zero, np.random.RandomState(0))(gradient)

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.learning import learn as _learning
+from sklearn_ebm.learning import parametrization
 from sklearn_ebm.learning import temperature_path as _path
 from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.solvers.preconditioners import choice
@@ -38,11 +38,11 @@ ROUTES = {
     "as it is": {},
     "not polished": {(_path, "POLISHED_ENTRIES"): 0},
     "many parameters": {(_path, "POLISHED_ENTRIES"): 0, (choice, "COUPLED_SIZE"): 0},
-    "float32 first": {(_path, "POLISHED_ENTRIES"): 0, (_learning, "TWIN_SMALLEST"): 0},
+    "float32 first": {(_path, "POLISHED_ENTRIES"): 0, (parametrization, "TWIN_SMALLEST"): 0},
     "both": {
         (_path, "POLISHED_ENTRIES"): 0,
         (choice, "COUPLED_SIZE"): 0,
-        (_learning, "TWIN_SMALLEST"): 0,
+        (parametrization, "TWIN_SMALLEST"): 0,
     },
 }
 

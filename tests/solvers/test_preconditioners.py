@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_ebm.learning.learn import _conditioned
+from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import LOSSES, NLL, Curvature, Hinge, Loss
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
 from sklearn_ebm.solvers.preconditioners import (
@@ -42,7 +42,7 @@ def make(make_objective):
         # With eight columns, no sparse row is empty.
         settings = {"n_features": 8 if settings.get("as_sparse") else 4} | settings
         plain = make_objective(loss, **settings)
-        objective = _conditioned(plain, plain.energy.conditioned(plain.X, plain.weight))
+        objective = conditioned_objective(plain, plain.energy.conditioned(plain.X, plain.weight))
         return objective, 0.5 * np.random.RandomState(1).normal(size=objective.layout.size)
 
     return factory
