@@ -282,7 +282,7 @@ def _consult(liblinear: Liblinear, path: Path, moved: Parametrization) -> Array:
     while True:
         found = liblinear.start()
         w = moved.vector(found.params)
-        if path.consider(w, found.slopes) or not liblinear.tighten(*path.standing):
+        if path.monitor.consider(w, found.slopes) or not liblinear.tighten(*path.monitor.standing):
             return w
 
 
@@ -294,10 +294,11 @@ def _follow(path: Path, first: FirstPoint) -> tuple[Result, float | None]:
     try:
         if surrogate is not None:
             easier = path.with_loss(surrogate).minimize(w)
-            w, path.total = easier.w, replace(easier, memory=None, value=np.inf, converged=False)
+            w = easier.w
+            path.monitor.total = replace(easier, memory=None, value=np.inf, converged=False)
             result = easier
         if not watch.stopped:
-            result, gap = path.minimize(w, warm=warm, near=near), path.gap
+            result, gap = path.minimize(w, warm=warm, near=near), path.monitor.gap
     except KeyboardInterrupt:
         kept = watch.interrupted()
         if kept is None:
