@@ -17,6 +17,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sklearn_ebm.distributions import GaussianMixture
+from sklearn_ebm.distributions._numerics.gaussian_crps import half_spread_of_pairs
+from sklearn_ebm.distributions._numerics.integrals import density_in_cells
+from sklearn_ebm.distributions._numerics.quadrature import half_spread
+from sklearn_ebm.distributions.gaussian_mixture import FINEST_CELL
 from sklearn_ebm.distributions.reduction import reduced
 
 #: Bandwidths of a memory, as parts of the local deviation, and widths around the location.
@@ -98,8 +102,8 @@ def errors(density, y, results):
     answers = np.nan_to_num(results["modes"].answers[:n_rows], nan=np.inf)
     highest = density.logpdf(answers).max(axis=1)
     found["mode"] = (highest - density.logpdf(results["mode"][:n_rows])).max().clip(0)
-    distance = density._half_spread_of_pairs()
-    off = distance - density._half_spread_of_cells()
+    distance = half_spread_of_pairs(density.weights, density.means, density.scales)
+    off = distance - half_spread(*density_in_cells(density, FINEST_CELL))
     found["crps"] = np.abs(off / results["crps"][:n_rows]).max()
     return {name: float(value) for name, value in found.items()}
 

@@ -13,9 +13,9 @@ from sklearn.base import clone
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import BankEnergy, Blend, LatentEnergy
 from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._bank.prior import bank_of
 from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies._gaussian.units import FAR
-from sklearn_ebm.energies.banks import bank_of
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.learning.densities.ensemble import Answers, Division
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density

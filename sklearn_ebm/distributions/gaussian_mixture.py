@@ -6,12 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 from sklearn.utils import check_random_state
 
 from sklearn_ebm._utils.parameters import Array, Index
-from sklearn_ebm._utils.tiles import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.distributions._numerics.gaussian_crps import (
+    half_spread_of_pairs,
+    mean_distances,
+)
+from sklearn_ebm.distributions._numerics.gaussian_sums import GaussianSums
+from sklearn_ebm.distributions._numerics.integrals import density_in_cells
 from sklearn_ebm.distributions._numerics.knots import march
 from sklearn_ebm.distributions._numerics.quadrature import half_spread
 from sklearn_ebm.distributions.base import (
@@ -22,20 +26,10 @@ from sklearn_ebm.distributions.base import (
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
-#: Densities that are larger, or smaller than 1 over it, are left to logarithms.
-LARGEST = 1e250
-#: From so many components and points of a row on, those far from each other are not paired.
-MANY = 48
-#: Neighbouring points, or twice as many, to all of which a component is near, or to none.
-TOGETHER = 32
-#: How far a component reaches, in scales.
-NEARBY = 12.0
 #: With more components, sums over pairs of them are left to quadrature.
 MOST_PAIRED = 48
 #: The widest cell at a bump, in its scales, for ∫ F(1 − F) to a relative error below 1e-8.
 FINEST_CELL = 2.4
-#: A component with less weight gets no knots of its own.
-LEAST_WEIGHT = 1e-14
 
 
 class GaussianMixture(ScalarDistribution):
@@ -94,110 +88,20 @@ class GaussianMixture(ScalarDistribution):
     def _depth(self) -> int:  # type: ignore[override]
         return self.weights.shape[1]
 
-    def _of_components(self, rows: slice, *arrays: Array) -> list[Array]:
-        """Arrays (n, K) of a tile as (K', rows, 1): sums over components then run along memory."""
-        extent = int(self._extent[rows].max(initial=1))
-        return [array[rows, :extent].T[:, :, None] for array in arrays]
-
-    def _standardised(self, rows: slice, y: Array) -> tuple[Array, Array]:
-        """(y − μ)/s of a tile, (K', rows, columns), and the scales s, (K', rows, 1)."""
-        means, scales = self._of_components(rows, self.means, self.scales)
-        with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
-            z = y - means
-            z /= scales
-        return z, scales
-
-    def _bumps(self, rows: slice, z: Array) -> Array:
-        """Densities w_k N(y; μ_k, s_k²), (K', rows, columns), as far as they have numbers."""
-        share = np.square(z)
-        share *= -0.5
-        share += self._of_components(rows, self._log_heights)[0]
-        return np.exp(share, out=share)
+    @property
+    def _sums(self) -> GaussianSums:
+        """Sums over the components; made anew, so that pickles hold the arrays alone."""
+        return GaussianSums(self.weights, self.means, self.scales, self._log_heights, self._extent)
 
     def _logpdf(self, y: Array) -> Array:
-        return self._log_of_sums(y, with_slope=False)[0]
+        return self._sums.log_density(y, with_slope=False)[0]
 
     def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p, and d log p/dy = −Σ r_k z_k/s_k with the responsibilities r and z = (y − μ)/s."""
-        height, slope = self._log_of_sums(y, with_slope=True)
-        return height, slope
-
-    def _log_of_sums(self, y: Array, *, with_slope: bool) -> tuple[Array, Array]:
-        total, slope = np.empty(y.shape), np.empty(y.shape if with_slope else (0, 0))
-        local = self._depth >= MANY and y.shape[1] >= MANY and bool((y[:, 1:] >= y[:, :-1]).all())
-        fill = self._sums_nearby if local else self._sums
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            least = fill(y, total, slope)
-            far = np.nonzero(~((total > least) & (total < LARGEST)))
-            if with_slope:
-                slope /= total
-            height = np.log(total)
-        if len(far[0]):
-            exact = self._far(y, *far)
-            height[far] = exact[0]
-            if with_slope:
-                slope[far] = exact[1]
-        return height, slope
-
-    def _sums(self, y: Array, total: Array, slope: Array) -> Array:
-        """Fill in p and, if it has room, its slope; return the least p that can be relied on."""
-        for rows, columns in tiles(y.shape, self._depth):
-            z, scales = self._standardised(rows, y[rows, columns])
-            share = self._bumps(rows, z)
-            total[rows, columns] = share.sum(axis=0)
-            if slope.size:
-                z /= scales
-                z *= share
-                slope[rows, columns] = -z.sum(axis=0)
-        return np.full((len(y), 1), 1 / LARGEST)
-
-    def _sums_nearby(self, y: Array, total: Array, slope: Array) -> Array:
-        """The same at sorted y, with the components only that are within 12 scales of some of them.
-
-        What is left out has a density of at most Σ w_k/s_k exp(−12²/2)/√(2π).
-        """
-        reach = NEARBY * self.scales
-        begin, end = self.means - reach, self.means + reach
-        begin[self.weights == 0] = np.inf
-        negative = -0.5 / self.scales**2
-        together = min(max(TOGETHER, y.shape[1] // 12), 2 * TOGETHER)
-        for row in range(len(y)):
-            for start in range(0, y.shape[1], together):
-                columns = slice(start, start + together)
-                points = y[row, columns]
-                near = ((begin[row] <= points[-1]) & (end[row] >= points[0])).nonzero()[0]
-                away = points - self.means[row, near, None]
-                share = away * away
-                share *= negative[row, near, None]
-                share += self._log_heights[row, near, None]
-                np.exp(share, out=share)
-                total[row, columns] = share.sum(axis=0)
-                if slope.size:
-                    share *= away
-                    slope[row, columns] = 2 * negative[row, near] @ share
-        missing = np.exp(self._log_heights).sum(axis=1, keepdims=True) * np.exp(-0.5 * NEARBY**2)
-        return np.maximum(1e11 * missing, 1 / LARGEST)
-
-    def _far(self, y: Array, rows: Index, columns: Index) -> tuple[Array, Array]:
-        """log p and its slope at entries of y where p itself is no floating-point number."""
-        height, slope = np.empty(len(rows)), np.empty(len(rows))
-        for some in row_blocks(len(rows), self._depth, CACHED_NUMBERS):
-            row = rows[some]
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                z = (y[row, columns[some], None] - self.means[row]) / self.scales[row]
-                share = self._log_heights[row] - 0.5 * np.square(z)
-                highest = share.max(axis=1, keepdims=True)
-                np.copyto(highest, 0.0, where=highest == -np.inf)
-                share = np.exp(share - highest)
-                total = share.sum(axis=1)
-                height[some] = np.log(total) + highest[:, 0]
-                z /= self.scales[row]
-                np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
-                slope[some] = -(z * share).sum(axis=1) / total
-        return height, slope
+        return self._sums.log_density(y, with_slope=True)
 
     def _cdf(self, y: Array) -> Array:
-        return self._tail(y, upper=False)
+        return self._sums.tail(y, upper=False)
 
     def sf(self, y: npt.ArrayLike) -> Array:
         """1 − F(y), to full relative precision far above the density too.
@@ -211,42 +115,17 @@ class GaussianMixture(ScalarDistribution):
         ndarray of shape (n,) or (n, m)
         """
         columns, shape = self._columns(y)
-        return self._tail(columns, upper=True).reshape(shape)
-
-    def _tail(self, y: Array, *, upper: bool) -> Array:
-        """Probability above or below y (n, m): sums of positive numbers, so nothing cancels."""
-        result = np.empty(y.shape)
-        for rows, columns in tiles(y.shape, self._depth):
-            z, _ = self._standardised(rows, y[rows, columns])
-            if upper:
-                np.negative(z, out=z)
-            ndtr(z, out=z)
-            z *= self._of_components(rows, self.weights)[0]
-            result[rows, columns] = z.sum(axis=0)
-        # The weights sum to 1 up to rounding, and so does this.
-        return np.minimum(result, 1.0, out=result)
+        return self._sums.tail(columns, upper=True).reshape(shape)
 
     def _row_order(self) -> Index | None:
         least, most = int(self._extent.min(initial=0)), int(self._extent.max(initial=0))
         return np.argsort(self._extent, kind="stable") if least < 0.9 * most else None
 
     def _knots(self) -> Array:
-        return march(*self._bumps_that_count())
+        return march(*self._sums.bumps_that_count())
 
     def _cell_ends(self, finest: float = 2.0) -> Array:
-        return march(*self._bumps_that_count(), finest=finest)
-
-    def _bumps_that_count(self) -> tuple[Array, Array]:
-        """Means and scales; in place of a component without weight, the heaviest one once more."""
-        some = slice(0, int(self._extent.max(initial=1)))
-        weights = self.weights[:, some]
-        source = np.where(
-            weights >= LEAST_WEIGHT, np.arange(some.stop), weights.argmax(axis=1)[:, None]
-        )
-        means, scales = (
-            np.take_along_axis(a[:, some], source, axis=1) for a in (self.means, self.scales)
-        )
-        return means, scales
+        return march(*self._sums.bumps_that_count(), finest=finest)
 
     def mean(self) -> Array:
         """Σ w_k μ_k, of shape (n,)."""
@@ -278,33 +157,18 @@ class GaussianMixture(ScalarDistribution):
         ndarray of shape (n,) or (n, m)
         """
         columns, shape = self._columns(y)
-        scores = np.empty(columns.shape)
-        for rows, some in tiles(columns.shape, self._depth):
-            away = columns[rows, some, None] - self.means[rows, None, :]
-            distances = _mean_distance(away, self.scales[rows, None, :])
-            scores[rows, some] = np.einsum("rck,rk->rc", distances, self.weights[rows])
-        scores -= self._half_spread()[:, None]
-        return scores.reshape(shape)
-
-    def _half_spread(self) -> Array:
-        """½ E|Y − Y'| of two independent draws."""
+        scores = mean_distances(columns, self.weights, self.means, self.scales)
         if self._depth <= MOST_PAIRED:
-            return self._in_blocks(type(self)._half_spread_of_pairs, self._depth**2)
-        return self._in_blocks(type(self)._half_spread_of_cells, self._width)
-
-    def _half_spread_of_pairs(self) -> Array:
-        """Pairs i < j once, and A(0, √2 s) = 2s/√π."""
-        i, j = np.triu_indices(self._depth, k=1)
-        between = _mean_distance(
-            self.means[:, i] - self.means[:, j], np.hypot(self.scales[:, i], self.scales[:, j])
-        )
-        result = np.einsum("np,np,np->n", between, self.weights[:, i], self.weights[:, j])
-        result += np.einsum("nk,nk->n", self.weights**2, self.scales) / np.sqrt(np.pi)
-        return result
-
-    def _half_spread_of_cells(self) -> Array:
-        """∫ F(1 − F), with F from the integrals of p over the cells and from their starts on."""
-        return half_spread(*self._density_in_cells(FINEST_CELL))
+            spread = self._in_blocks(
+                lambda part: half_spread_of_pairs(part.weights, part.means, part.scales),
+                self._depth**2,
+            )
+        else:  # ∫ F(1 − F), with F from the integrals of p over the cells and from their starts on
+            spread = self._in_blocks(
+                lambda part: half_spread(*density_in_cells(part, FINEST_CELL)), self._width
+            )
+        scores -= spread[:, None]
+        return scores.reshape(shape)
 
     def sample(self, size: int = 1, random_state: Any = None) -> Array:
         """Draw answers: a component by its weight, then a Gaussian.
@@ -346,11 +210,3 @@ def choose_components(weights: Array, uniform: Array) -> npt.NDArray[np.intp]:
         np.copyto(first, beyond, where=known & (value <= uniform))
         length //= 2
     return first
-
-
-def _mean_distance(away: Array, scale: Array) -> Array:
-    """A(m, s) = E|m + sZ| = 2sφ(m/s) + m(2Φ(m/s) − 1)."""
-    with np.errstate(over="ignore"):
-        z = away / scale
-        density = np.exp(-0.5 * np.square(z))
-    return scale * density * np.sqrt(2 / np.pi) + away * (2 * ndtr(z) - 1)

@@ -12,16 +12,16 @@ from sklearn.utils import check_random_state
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.tiles import CACHED_NUMBERS, row_blocks, tiles
 from sklearn_ebm._utils.validation import positive_integer
+from sklearn_ebm.distributions._numerics.integrals import (
+    crps_of_block,
+    entropy_of_block,
+    moments_of_block,
+)
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
 from sklearn_ebm.distributions._numerics.modes import basins_of
-from sklearn_ebm.distributions._numerics.profile import by_need, highest_of
-from sklearn_ebm.distributions._numerics.quadrature import (
-    POINTS_PER_CELL,
-    cell_quadrature,
-    moments_of,
-    unit_rule,
-)
-from sklearn_ebm.distributions._numerics.roots import find_roots
+from sklearn_ebm.distributions._numerics.profile import highest_of
+from sklearn_ebm.distributions._numerics.quadrature import POINTS_PER_CELL
+from sklearn_ebm.distributions._numerics.quantiles import ppf_of_block
 from sklearn_ebm.distributions.base import (
     ConditionalDistribution,
     Modes,
@@ -166,41 +166,7 @@ class ScalarDistribution(ConditionalDistribution):
     def _ppf(self, q: Array) -> Array:
         """F⁻¹ at q (n, m), one set of probabilities for each row."""
         width = max(self._width, self._depth * q.shape[1])
-        return self._in_blocks(type(self)._ppf_of_block, width, q)
-
-    def _ppf_of_block(self, q: Array) -> Array:
-        inside = np.where((q > 0) & (q < 1), q, 0.5)
-        low, high, at_low, at_high = self._cell_of_probability(inside)
-        rows = np.repeat(np.arange(self.n_rows), q.shape[1])
-        target = inside.ravel()
-
-        def excess(y: Array, index: Index) -> Array:
-            return self._of_pairs("_cdf", y, rows[index]) - target[index]
-
-        enough = 1e-12 * np.minimum(target, 1 - target)
-        result = find_roots(
-            excess, low.ravel(), high.ravel(), at_low.ravel(), at_high.ravel(), enough=enough
-        ).reshape(q.shape)
-        first, last = self._support()
-        result = np.where(q == 0, first[:, None], result)
-        return np.where(q == 1, last[:, None], result)
-
-    def _cell_of_probability(self, q: Array) -> tuple[Array, Array, Array, Array]:
-        """Neighbouring knots around F⁻¹(q), and F − q there, by bisection over the knots."""
-        inner = self._knots()
-        reach = 2 * (inner[:, -1:] - inner[:, :1])  # for the tails beyond the knots
-        knots = np.concatenate([inner[:, :1] - reach, inner, inner[:, -1:] + reach], axis=1)
-        first = np.zeros(q.shape, dtype=np.intp)
-        last = np.full(q.shape, knots.shape[1] - 1, dtype=np.intp)
-        at_first, at_last = -q, 1 - q
-        while (last - first).max(initial=0) > 1:
-            middle = (first + last) // 2
-            value = self._cdf(np.take_along_axis(knots, middle, axis=1)) - q
-            below = value < 0
-            first, last = np.where(below, middle, first), np.where(below, last, middle)
-            at_first, at_last = np.where(below, value, at_first), np.where(below, at_last, value)
-        low, high = (np.take_along_axis(knots, end, axis=1) for end in (first, last))
-        return low, high, at_first, at_last
+        return self._in_blocks(ppf_of_block, width, q)
 
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
         """F⁻¹ at several probabilities, which never cross, not even by rounding.
@@ -339,32 +305,19 @@ class ScalarDistribution(ConditionalDistribution):
 
     def mean(self) -> Array:
         """E[y | x] = ∫ y p(y) dy, of shape (n,)."""
-        return self._in_blocks(lambda part: part._moments()[0], self._width * POINTS_PER_CELL)
+        return self._in_blocks(
+            lambda part: moments_of_block(part)[0], self._width * POINTS_PER_CELL
+        )
 
     def var(self) -> Array:
         """∫ (y − E y)² p(y) dy, of shape (n,)."""
-        return self._in_blocks(lambda part: part._moments()[1], self._width * POINTS_PER_CELL)
-
-    def _moments(self) -> tuple[Array, Array]:
-        points, weights = cell_quadrature(self._knots())
-        return moments_of(points, weights * np.exp(self._logpdf(points)))
+        return self._in_blocks(
+            lambda part: moments_of_block(part)[1], self._width * POINTS_PER_CELL
+        )
 
     def entropy(self) -> Array:
         """−∫ p log p dy, in nats, of shape (n,)."""
-        return self._in_blocks(type(self)._entropy_of_block, self._width)
-
-    def _entropy_of_block(self) -> Array:
-        density, width = self._density_in_cells()
-        # p log p is 0 where p is, however low log p.
-        height = np.log(np.where(density > 0, density, 1.0))
-        return -((density * height) @ unit_rule(POINTS_PER_CELL)[1] * width).sum(axis=1)
-
-    def _density_in_cells(self, finest: float = 2.0) -> tuple[Array, Array]:
-        """p at the points of a quadrature, (n, c, 8), and the lengths of the cells, (n, c)."""
-        ends = self._cell_ends(finest)
-        points, _ = cell_quadrature(ends)
-        density = np.exp(by_need(self, type(self)._logpdf, points))
-        return density.reshape(len(ends), ends.shape[1] - 1, POINTS_PER_CELL), np.diff(ends, axis=1)
+        return self._in_blocks(entropy_of_block, self._width)
 
     def crps(self, y: npt.ArrayLike) -> Array:
         """∫ (F(t) − 1[y ≤ t])² dt, in the unit of y: the score of a whole density; low is good.
@@ -385,17 +338,7 @@ class ScalarDistribution(ConditionalDistribution):
         """
         columns, shape = self._columns(y)
         width = self._width * POINTS_PER_CELL
-        return self._in_blocks(type(self)._crps_of_block, width, columns).reshape(shape)
-
-    def _crps_of_block(self, y: Array) -> Array:
-        knots = self._knots()
-        scores = np.empty_like(y)
-        for column in range(y.shape[1]):
-            answer = y[:, [column]]
-            points, weights = cell_quadrature(np.sort(np.concatenate([knots, answer], axis=1)))
-            off = self._cdf(points) - (points >= answer)
-            scores[:, column] = (weights * off**2).sum(axis=1)
-        return scores
+        return self._in_blocks(crps_of_block, width, columns).reshape(shape)
 
     def sample(self, size: int = 1, random_state: Any = None) -> Array:
         """Draw answers, F⁻¹ of uniform numbers.

@@ -9,7 +9,11 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.distributions._numerics.profile import by_need
-from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature, moments_of
+from sklearn_ebm.distributions._numerics.quadrature import (
+    POINTS_PER_CELL,
+    cell_quadrature,
+    moments_of,
+)
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.distributions.base import Modes
 from sklearn_ebm.distributions.scalar import ScalarDistribution
@@ -134,15 +138,42 @@ class TransformedDistribution(ScalarDistribution):
         mass = weights * np.exp(by_need(self.inner, type(self.inner)._logpdf, points))
         return self.transform.inverse(points), mass
 
+    def mean(self) -> Array:
+        """Mean of the answers between two far quantiles, of shape (n,)."""
+        return self._in_blocks(lambda part: part._moments()[0], self._width * POINTS_PER_CELL)
+
+    def var(self) -> Array:
+        """Variance of the answers between two far quantiles, of shape (n,)."""
+        return self._in_blocks(lambda part: part._moments()[1], self._width * POINTS_PER_CELL)
+
     def _moments(self) -> tuple[Array, Array]:
         ends = self.inner._ppf(np.broadcast_to([TRIMMED, 1 - TRIMMED], (self.n_rows, 2)))
         knots = np.clip(self._with_grid(self.inner._knots()), ends[:, :1], ends[:, 1:])
         answers, mass = self._masses(np.concatenate([ends[:, :1], knots, ends[:, 1:]], axis=1))
         return moments_of(answers, mass / mass.sum(axis=1, keepdims=True))
 
+    def entropy(self) -> Array:
+        """−∫ p log p dy: that of t(y) less the mean of log t'(y), in nats, of shape (n,)."""
+        return self._in_blocks(type(self)._entropy_of_block, self._width)
+
     def _entropy_of_block(self) -> Array:
         answers, mass = self._masses(self._with_grid(self.inner._knots()))
         return self.inner.entropy() - (mass * self.transform.log_slope(answers)).sum(axis=1)
+
+    def crps(self, y: npt.ArrayLike) -> Array:
+        """∫ (F(s) − 1[y ≤ s])² ds, in the unit of y: the score of a whole density; low is good.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, m), or float
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+        """
+        columns, shape = self._columns(y)
+        width = self._width * POINTS_PER_CELL
+        return self._in_blocks(type(self)._crps_of_block, width, columns).reshape(shape)
 
     def _crps_of_block(self, y: Array) -> Array:
         knots = self._with_grid(self.inner._knots())

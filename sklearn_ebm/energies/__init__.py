@@ -5,9 +5,10 @@ from sklearn_ebm.energies._bank.backgrounds import Backgrounds
 from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.locations import Location
+from sklearn_ebm.energies._bank.prior import Judgement
 from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.auto_report import AutoReport
-from sklearn_ebm.energies.banks import BankEnergy, Judgement
+from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy

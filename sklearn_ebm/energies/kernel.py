@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,16 @@ from scipy import sparse
 from sklearn.kernel_approximation import RBFSampler
 
 from sklearn_ebm._utils.arrays import column_moments
-from sklearn_ebm._utils.parameters import Array, Index, Params, Shapes
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, switch
 from sklearn_ebm.energies._kernel.features import FourierFeatures, KernelFeatures, NystroemFeatures
+from sklearn_ebm.energies._kernel.landmarks import landmarks_of, spread
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.linear import Linear
 
 APPROXIMATIONS = ("nystroem", "fourier")
-
-# Weights below so small a share of the largest one count as that much.
-LEAST_SHARE = 1e-290
 
 NOT_PREPARED = "A kernel has features, and parameters, once it is prepared for rows."
 
@@ -121,7 +118,7 @@ class Kernel(Energy):
             )
             features = FourierFeatures(sampler.fit(np.zeros((1, X.shape[1]))), middle, scale)
         else:
-            landmarks = _landmarks(X, weight, self.n_components, rng)
+            landmarks = landmarks_of(X, weight, self.n_components, rng)
             features = NystroemFeatures(landmarks, middle, scale)
         return PreparedKernel(features, Linear(fit_intercept=self.fit_intercept))
 
@@ -140,7 +137,7 @@ class Kernel(Energy):
         """√γ."""
         if not isinstance(self.gamma, str):
             return float(np.sqrt(self.gamma))
-        return 1.0 / np.sqrt(X.shape[1]) / _spread(X, weight, mean, deviation)
+        return 1.0 / np.sqrt(X.shape[1]) / spread(X, weight, mean, deviation)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Those of the prepared energy; before, there are no features."""
@@ -177,74 +174,3 @@ class PreparedKernel(Featured):
     def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
         """Return the parameters: nothing is shown that could be written."""
         return params
-
-
-def _spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array) -> float:
-    """Standard deviation of all entries of X, for numbers of any size; 1 where all are equal.
-
-    The variance of all entries is the mean of the columns' variances plus the variance of their
-    means.
-    """
-    if sparse.issparse(X):  # the deviation is the root mean square there
-        mean = np.asarray(X.T @ (weight / weight.sum())).ravel()
-    deviation = np.where(np.isfinite(deviation), deviation, 0.0)
-    top = float(max(np.abs(mean).max(), deviation.max()))
-    if not top > 0:
-        return 1.0
-    square = np.square(deviation / top).mean()
-    between = np.square(mean / top).mean() if not sparse.issparse(X) else 0.0
-    variance = square + between - np.square((mean / top).mean())
-    return top * float(np.sqrt(variance)) if variance > 0 else 1.0
-
-
-def _landmarks(
-    X: Any, weight: npt.NDArray[np.float64], n_landmarks: int, rng: np.random.RandomState
-) -> Any:
-    """Distinct rows, drawn in proportion to their weights; all of them where there are no more.
-
-    As long as there are rows left, repeated ones among those drawn are replaced by further draws:
-    of twice as many rows each time, so that all draws together cost what one of all rows would.
-    """
-    X = X.tocsr() if sparse.issparse(X) else X
-    n_rows = X.shape[0]
-    if n_rows <= n_landmarks:
-        return _ordered(X, np.arange(n_rows))
-    # In units of the largest weight no sum overflows; the least ones stay above zero.
-    share = np.maximum(weight / weight.max(), LEAST_SHARE)
-    kept: Index = np.empty(0, dtype=np.intp)
-    n_drawn = 0
-    while len(kept) < n_landmarks and n_drawn < n_rows:
-        number = min(max(n_drawn, n_landmarks), n_rows - n_drawn)
-        drawn = rng.choice(n_rows, number, replace=False, p=share / share.sum())
-        share[drawn] = 0
-        n_drawn += number
-        kept = np.concatenate([kept, drawn])
-        kept = kept[_first_of_each(X[kept])]
-    return _ordered(X, np.sort(kept[:n_landmarks]))
-
-
-def _ordered(X: Any, chosen: Index) -> Any:
-    """The distinct ones among some rows: sorted, and of a sparse matrix in their order."""
-    if not sparse.issparse(X):
-        return np.unique(X[chosen], axis=0)
-    rows = _canonical(X[chosen])
-    return rows[_first_of_each(rows)]
-
-
-def _canonical(X: Any) -> Any:
-    """A copy of sparse rows in which equal rows have equal arrays."""
-    X = X.copy()
-    X.sum_duplicates()
-    X.eliminate_zeros()
-    return X
-
-
-def _first_of_each(X: Any) -> Index:
-    """Numbers of the rows that no row before them equals."""
-    if not sparse.issparse(X):
-        return np.sort(np.unique(X, axis=0, return_index=True)[1])
-    X, seen = _canonical(X), dict[tuple[bytes, bytes], int]()
-    for number, (first, last) in enumerate(pairwise(X.indptr)):
-        row = X.indices[first:last].tobytes(), X.data[first:last].tobytes()
-        seen.setdefault(row, number)
-    return np.array(list(seen.values()), dtype=np.intp)

@@ -34,7 +34,8 @@ from sklearn_ebm.estimators._parts import (
     with_class_weight,
 )
 from sklearn_ebm.estimators.classifier import EBMClassifier
-from sklearn_ebm.learning.learn import Learned, Rows, Start, Stream, learn
+from sklearn_ebm.learning.learn import Learned, Rows, Start, learn
+from sklearn_ebm.learning.stream import Stream
 from sklearn_ebm.learning.temperature_scaling import fit_beta, learnt_at, warn_of_no_votes
 
 

@@ -43,17 +43,9 @@ from sklearn_ebm.estimators._rows import (
 )
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.learning.collapse import collapsed
-from sklearn_ebm.learning.learn import (
-    Learned,
-    Rows,
-    Start,
-    Stream,
-    continued,
-    learn,
-    learn_part,
-    seen_answers,
-)
+from sklearn_ebm.learning.learn import Learned, Rows, Start, continued, learn, seen_answers
 from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
+from sklearn_ebm.learning.stream import Stream, learn_part
 from sklearn_ebm.learning.temperature_scaling import (
     choose_beta,
     fit_beta,

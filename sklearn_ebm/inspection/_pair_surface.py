@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,9 +11,6 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm.distributions import VectorGaussianMixture
 from sklearn_ebm.inspection._axes import COLOURS
-
-if TYPE_CHECKING:
-    from sklearn_ebm.inspection.conditional_density import ConditionalDensityDisplay
 
 QUANTITIES = ("energy", "density")
 
@@ -26,9 +24,33 @@ ENERGY_LEVELS = (0, 0.3, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 
 MODE_AREA = 90
 
 
+class SurfaceArtists(NamedTuple):
+    """What was drawn; None for what was not asked for.
+
+    Attributes
+    ----------
+    density, colorbar : artist or None
+    outlines : dict of float to artist
+        Of the regions, by level.
+    points, samples, latent, modes : artist or None
+    """
+
+    density: Any
+    colorbar: Any
+    outlines: dict[float, Any]
+    points: Any
+    samples: Any
+    latent: Any
+    modes: Any
+
+
 def plot_plane(
-    display: ConditionalDensityDisplay,
+    axis: Any,
+    law: Any,
     *,
+    regions: Mapping[float, Any],
+    points: Array | None,
+    labels: Sequence[str],
     quantity: str,
     modes: bool,
     min_probability: float,
@@ -37,9 +59,47 @@ def plot_plane(
     samples: int,
     resolution: int,
     colorbar: bool,
-) -> None:
-    """Draw the surface, outlines of regions, and what is marked; see `plot` of the display."""
-    law, axis = display.law, display.ax_
+) -> SurfaceArtists:
+    """Draw the surface, outlines of regions, and what is marked.
+
+    Parameters
+    ----------
+    axis : matplotlib Axes
+    law : VectorDistribution
+        Of one row and two answers.
+    regions : dict of float to region
+        By level, from the widest to the narrowest.
+    points : ndarray of shape (n, 2) or None
+        Pairs of answers to mark.
+    labels : pair of str
+        Names of the answers.
+    quantity, modes, min_probability, y_range, latent, samples, resolution, colorbar
+        See `plot` of the display.
+    """
+    _refuse(law, quantity, latent)
+    ends = _ranges(law, points, y_range).tolist()
+    first, second = (np.linspace(low, high, resolution) for low, high in ends)
+    grid = np.stack(np.meshgrid(first, second), axis=-1)
+    log_density = law.logpdf(grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
+    if quantity == "energy":
+        density, bar = _draw_energy(axis, first, second, log_density.max() - log_density, colorbar)
+    else:
+        density, bar = _draw_density(axis, first, second, np.exp(log_density), colorbar)
+    outlines = _draw_outlines(axis, regions, first, second, log_density)
+    artists = SurfaceArtists(
+        density, bar, outlines,
+        points=None if points is None else _mark_points(axis, points),
+        samples=_mark_samples(axis, law, samples) if samples else None,
+        latent=_mark_latent(axis, law) if latent else None,
+        modes=_mark_modes(axis, law, min_probability) if modes else None,
+    )  # fmt: skip
+    axis.set(xlabel=labels[0], ylabel=labels[1])
+    axis.set(xlim=first[[0, -1]], ylim=second[[0, -1]])
+    return artists
+
+
+def _refuse(law: Any, quantity: str, latent: bool) -> None:
+    """Raise ValueError, in one sentence, if there is nothing to draw."""
     if quantity not in QUANTITIES:
         raise ValueError(unknown_name("quantity", quantity, QUANTITIES))
     if law.n_outputs != 2 or len(law) != 1:
@@ -52,38 +112,14 @@ def plot_plane(
             f"latent=True marks the means of a mixture of Gaussians, but the law is a "
             f"{type(law).__name__}; pass latent=False, or predict with inference='marginal'."
         )
-    ends = _ranges(display, y_range).tolist()
-    first, second = (np.linspace(low, high, resolution) for low, high in ends)
-    grid = np.stack(np.meshgrid(first, second), axis=-1)
-    log_density = law.logpdf(grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
-    if quantity == "energy":
-        _draw_energy(display, first, second, log_density.max() - log_density, colorbar)
-    else:
-        _draw_density(display, first, second, np.exp(log_density), colorbar)
-    for number, (level, region) in enumerate(display.regions.items()):
-        threshold = float(region.log_threshold[0])
-        if not log_density.min() < threshold < log_density.max():
-            raise ValueError(
-                f"The region of level {level:g} has no outline on this grid; raise the resolution, "
-                "widen y_range, or leave the level out."
-            )
-        style = "-" if number == len(display.regions) - 1 else "--"
-        display.ribbons_[level] = axis.contour(
-            first, second, log_density, [threshold], colors=COLOURS[5], linestyles=style,
-            linewidths=1.4,
-        )  # fmt: skip
-    _mark(display, modes, min_probability, latent, samples)
-    axis.set(xlabel=display.y_label[0], ylabel=display.y_label[1])
-    axis.set(xlim=first[[0, -1]], ylim=second[[0, -1]])
 
 
-def _ranges(display: ConditionalDensityDisplay, y_range: Any) -> Array:
+def _ranges(law: Any, points: Array | None, y_range: Any) -> Array:
     """Ends of both axes, (2, 2)."""
     if y_range is not None:
         return np.broadcast_to(np.asarray(y_range, dtype=np.float64), (2, 2))
-    ends = display.law.quantiles([LEFT_OUT / 2, 1 - LEFT_OUT / 2])[0]
-    if display.data is not None:
-        points = display.data[0]
+    ends = law.quantiles([LEFT_OUT / 2, 1 - LEFT_OUT / 2])[0]
+    if points is not None:
         ends = np.column_stack(
             [np.minimum(ends[:, 0], points.min(axis=0)), np.maximum(ends[:, 1], points.max(axis=0))]
         )
@@ -92,63 +128,78 @@ def _ranges(display: ConditionalDensityDisplay, y_range: Any) -> Array:
 
 
 def _draw_energy(
-    display: ConditionalDensityDisplay, first: Array, second: Array, energy: Array, bar: bool
-) -> None:
+    axis: Any, first: Array, second: Array, energy: Array, with_bar: bool
+) -> tuple[Any, Any]:
+    """Contours of the energy, and the bar or None."""
     from matplotlib.colors import BoundaryNorm
 
     norm = BoundaryNorm(ENERGY_LEVELS, 256, extend="max")
-    display.density_ = display.ax_.contourf(
+    contours = axis.contourf(
         first, second, energy, ENERGY_LEVELS, cmap="viridis", norm=norm, extend="max"
     )
-    if bar:
-        display.colorbar_ = display.figure_.colorbar(
-            display.density_, ax=display.ax_, ticks=[0, 1, 3, 8, 21, 55, 144, 377, 1000]
-        )
-        display.colorbar_.set_label("β(F − min F), in nats")
+    if not with_bar:
+        return contours, None
+    bar = axis.figure.colorbar(contours, ax=axis, ticks=[0, 1, 3, 8, 21, 55, 144, 377, 1000])
+    bar.set_label("β(F − min F), in nats")
+    return contours, bar
 
 
 def _draw_density(
-    display: ConditionalDensityDisplay, first: Array, second: Array, density: Array, bar: bool
-) -> None:
-    display.density_ = display.ax_.pcolormesh(
+    axis: Any, first: Array, second: Array, density: Array, with_bar: bool
+) -> tuple[Any, Any]:
+    """Colours of the density, and the bar or None."""
+    mesh = axis.pcolormesh(
         first, second, density, cmap="magma_r", vmin=0, shading="gouraud", rasterized=True
     )
-    if bar:
-        display.colorbar_ = display.figure_.colorbar(display.density_, ax=display.ax_)
-        display.colorbar_.set_label("p(y | x), in 1/(unit of y)²")
+    if not with_bar:
+        return mesh, None
+    bar = axis.figure.colorbar(mesh, ax=axis)
+    bar.set_label("p(y | x), in 1/(unit of y)²")
+    return mesh, bar
 
 
-def _mark(
-    display: ConditionalDensityDisplay,
-    modes: bool,
-    min_probability: float,
-    latent: bool,
-    samples: int,
-) -> None:
-    law, axis = display.law, display.ax_
-    if display.data is not None:
-        display.points_ = axis.scatter(
-            *display.data[0].T, s=9, color="#333333", alpha=0.6, linewidths=0, zorder=2
-        )
-    if samples:
-        display.samples_ = axis.scatter(
-            *law.sample(samples, random_state=0)[0].T, s=22, color=COLOURS[4], edgecolors="black",
-            linewidths=0.6, zorder=2, label="draws",
+def _draw_outlines(
+    axis: Any, regions: Mapping[float, Any], first: Array, second: Array, log_density: Array
+) -> dict[float, Any]:
+    """Draw a contour for each region, the narrowest as a solid line."""
+    outlines = {}
+    for number, (level, region) in enumerate(regions.items()):
+        threshold = float(region.log_threshold[0])
+        if not log_density.min() < threshold < log_density.max():
+            raise ValueError(
+                f"The region of level {level:g} has no outline on this grid; raise the resolution, "
+                "widen y_range, or leave the level out."
+            )
+        style = "-" if number == len(regions) - 1 else "--"
+        outlines[level] = axis.contour(
+            first, second, log_density, [threshold], colors=COLOURS[5], linestyles=style,
+            linewidths=1.4,
         )  # fmt: skip
-    if latent:
-        heard = law.weights[0] > law.weights[0].max() * 1e-3
-        display.latent_ = axis.scatter(
-            *law.means[0, heard].T,
-            s=7,
-            color="white",
-            linewidths=0,
-            zorder=3,
-            label="latent values",
-        )
-    if modes:
-        found = law.modes(min_probability)
-        there = found.probabilities[0] > 0
-        display.modes_ = axis.scatter(
-            *found.answers[0, there].T, s=MODE_AREA * found.probabilities[0, there], color="white",
-            edgecolors="black", linewidths=1.2, zorder=4, label="modes",
-        )  # fmt: skip
+    return outlines
+
+
+def _mark_points(axis: Any, points: Array) -> Any:
+    return axis.scatter(*points.T, s=9, color="#333333", alpha=0.6, linewidths=0, zorder=2)
+
+
+def _mark_samples(axis: Any, law: Any, n_samples: int) -> Any:
+    return axis.scatter(
+        *law.sample(n_samples, random_state=0)[0].T, s=22, color=COLOURS[4], edgecolors="black",
+        linewidths=0.6, zorder=2, label="draws",
+    )  # fmt: skip
+
+
+def _mark_latent(axis: Any, law: Any) -> Any:
+    heard = law.weights[0] > law.weights[0].max() * 1e-3
+    return axis.scatter(
+        *law.means[0, heard].T, s=7, color="white", linewidths=0, zorder=3, label="latent values"
+    )
+
+
+def _mark_modes(axis: Any, law: Any, min_probability: float) -> Any:
+    found = law.modes(min_probability)
+    there = found.probabilities[0] > 0
+    return axis.scatter(
+        *found.answers[0, there].T, s=MODE_AREA * found.probabilities[0, there], color="white",
+        edgecolors="black", linewidths=1.2, zorder=4, label="modes",
+    )  # fmt: skip

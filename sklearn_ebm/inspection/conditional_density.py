@@ -305,11 +305,14 @@ class ConditionalDensityDisplay:
         self.ribbons_: dict[float, Any] = {}
         self.quantiles_: list[Any] = []
         if isinstance(self.law, VectorDistribution):
-            plot_plane(
-                self, quantity=quantity, modes=modes, min_probability=min_probability,
-                y_range=y_range, latent=latent, samples=samples, resolution=resolution,
-                colorbar=colorbar,
+            drawn = plot_plane(
+                self.ax_, self.law, regions=self.regions,
+                points=None if self.data is None else self.data[0], labels=self.y_label,
+                quantity=quantity, modes=modes, min_probability=min_probability, y_range=y_range,
+                latent=latent, samples=samples, resolution=resolution, colorbar=colorbar,
             )  # fmt: skip
+            self.density_, self.colorbar_, self.ribbons_ = drawn[:3]
+            self.points_, self.samples_, self.latent_, self.modes_ = drawn[3:]
             return self
         assert self.x is not None
         limits = self._limits(y_range)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers import SOLVERS, Result, Solver
 
 
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:
@@ -73,3 +77,12 @@ def default_solver(energy: Energy, loss: Loss) -> Solver:
     if loss.online:
         return SOLVERS["averaged"]()
     return SOLVERS["adam" if energy.stochastic else "preconditioned"]()
+
+
+def refuse_overflow(result: Result, loss: Loss, dtype: Any) -> None:
+    """Raise ValueError if parameters, or the value that they have, are not finite."""
+    if not np.isfinite(result.w).all() or not np.isfinite(result.value):
+        raise ValueError(
+            f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
+            f"in {dtype}; scale the features (StandardScaler) or the weights."
+        )

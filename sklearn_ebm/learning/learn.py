@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from sklearn_ebm._utils.arrays import none_but, row_slices, same, take_rows
+from sklearn_ebm._utils.arrays import none_but, same
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies import Energy
-from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
-from sklearn_ebm.learning.compatibility import default_solver
+from sklearn_ebm.learning.compatibility import default_solver, refuse_overflow
 from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
+from sklearn_ebm.learning.parametrization import Parametrization, in_dtype
 from sklearn_ebm.learning.starts import Liblinear, separating_start
 from sklearn_ebm.learning.temperature_path import Path
-from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.losses._among import Among
-from sklearn_ebm.solvers import SOLVERS, Result, Solver
-from sklearn_ebm.solvers.objective import Objective
-
-# A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
-# does not pay; above, half of X is too much to ask.
-TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
-
-# The first steps of a stream, where the user names no solver for mini-batches: of energies linear
-# in what they learn, which have one minimum, and of all others.
-LINEAR_STREAM_RATE, STREAM_RATE = 0.1, 0.03
-
-# Weights within this factor of their mean are safe in float32.
-TWIN_WEIGHTS = 1e12
+from sklearn_ebm.losses import Loss
+from sklearn_ebm.solvers import Result, Solver
 
 
 class Rows(NamedTuple):
@@ -163,81 +147,68 @@ def learn(
 ) -> Learned:
     """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
 
-    Answers that no row has are left where they start: the loss does not look at them.
+    1. The energy is prepared: it takes from the rows what stays fixed, such as landmarks or units.
+       A start, of an earlier fit, brings an energy that is prepared already.
+    2. The sum is written in parameters that suit the solver (`Parametrization`): templates of
+       standardised columns, say, and weights in units of their mean. Its minimum is the same.
+    3. The first point is where the start is, where the energy starts by itself, or one that
+       liblinear finds where it is known to be far ahead.
+    4. A path of falling temperature leads from there to the minimum (`Path`). It ends when a lower
+       bound on the minimum certifies a relative gap of no more than `tol`, or after `max_iter`
+       iterations; `watch` sees every one of them, and the loss of `held_out` rows, and may end it.
+    5. What the solver has found becomes parameters of the energy again, in the dtype of X.
+
+    Answers that no row has are left where they start: the loss does not look at them. Rows that all
+    have one answer leave nothing to learn.
+
+    Parameters
+    ----------
+    energy, loss, solver
+        The parts; the solver None is the one that suits the other two.
+    X, y, weight
+        The rows: features, numbers of the right answers, weights.
+    n_answers, C, tol, max_iter, start, rng, watch, held_out
+        See above; `max_iter` None is what the solver says.
+
+    Raises
+    ------
+    ValueError
+        If parameters overflow.
     """
     seen = seen_answers(y, n_answers)
-    among = Among.of(loss, seen)
-    automatic = solver is None
-    solver = solver or default_solver(energy, loss)
+    automatic, solver = solver is None, solver or default_solver(energy, loss)
     with Workers() as workers:
         if start is None:
             energy = energy.prepared(X, y, weight, n_answers, rng)
         else:
             energy = start.energy.resumed()
-        # What never moves is computed once: F(x, y) = F'(φ(x), y).
-        represent, inner = energy.factored() or (None, energy)
-        rows = _represented(X, represent, workers.map)
-        params = start.params if start else inner.start(rows, y, weight, n_answers, rng)
+        moved = Parametrization(
+            energy, loss, X, y, weight, seen=seen, C=C, conditions=solver.conditions,
+            workers=workers.map,
+        )  # fmt: skip
+        params = start.params if start else moved.first_params(rng)
         if seen.sum() == 1:
             return _of_one_answer(energy, params, seen, X.dtype)
-        # In units of the mean weight, neither weights nor sums over rows leave the range of floats.
-        unit = float(weight.mean())
-        # 0 for C = inf, and for an online rule, whose penalised minimum is zero.
-        penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) / unit
-        share = weight if unit == 1 else weight / unit
-        objective = Objective(inner, among, rows, y, share, n_answers, penalty, workers.map)
-        conditioned: Any = inner.conditioned(rows, share) if solver.conditions else None
-        warm, near = start is not None, False
-        if conditioned is not None:
-            if n_answers == 2 and not loss.pinned:
-                conditioned = Antisymmetric(conditioned)
-            objective = _conditioned(objective, conditioned)
-            params = conditioned.from_params(params)
-
-        def energy_params(w: Array) -> Params:
-            params = objective.layout.unpack(w)
-            params = params if conditioned is None else conditioned.to_params(params)
-            return params if loss.pinned else inner.centered(params)
-
         watch = watch or Watch()
-        watch.energy, watch.params_of = energy, energy_params
+        watch.energy, watch.params_of = energy, moved.params
         if held_out is not None:
-            held_out_rows = _represented(held_out.X, represent, workers.map)
-            watch.held_out = Objective(
-                inner, among, held_out_rows, held_out.answer, held_out.weight, n_answers, 0.0,
-                workers.map,
-            )  # fmt: skip
-        limit = solver.iterations_for(objective) if max_iter is None else max_iter
-        path = Path(objective, solver, tol, limit, rng, watch)
-        w = objective.layout.pack(params)
-        if warm:
-            watch.begin(w)
-        if conditioned is not None and automatic and not warm and limit:
-            liblinear = Liblinear(objective, conditioned.fit_intercept, C * unit, tol)
-
-            def consult() -> Array:
-                return _consult(liblinear, path, conditioned)
-
-            separating = separating_start(objective, conditioned, C * unit)
-            if separating is not None:
-                w = separating
-            elif liblinear.starts:
-                w, near = consult(), True
-            elif liblinear.suits:
-                path.rescue = lambda value: consult() if liblinear.rescues(value) else None
-        if warm and not np.isfinite(objective.value(w)):
-            warm, w = False, np.zeros_like(w)  # made for rows of quite another size
-        result, gap = _follow(path, w, warm=warm, near=near)
-    if not np.isfinite(result.w).all() or not np.isfinite(result.value):
-        raise ValueError(_not_finite(loss, X))
+            watch.held_out = moved.held_out(*held_out)
+        limit = solver.iterations_for(moved.objective) if max_iter is None else max_iter
+        path = Path(moved.objective, solver, tol, limit, rng, watch)
+        if start is None:
+            first = _first_point(path, moved, params, automatic=automatic)
+        else:
+            first = _continued_point(path, moved.vector(params))
+        result, gap = _follow(path, first)
+    refuse_overflow(result, loss, X.dtype)
     return Learned(
         energy=energy,
-        params=_in_dtype(energy_params(result.w), X.dtype),
+        params=in_dtype(moved.params(result.w), X.dtype),
         seen=seen,
         n_iter=result.n_iter,
         n_evaluations=result.n_evaluations,
-        curve=np.asarray(result.curve) * unit,
-        value=result.value * unit,
+        curve=np.asarray(result.curve) * moved.unit,
+        value=result.value * moved.unit,
         gap=gap,
         converged=result.converged,
         message=result.message,
@@ -256,159 +227,78 @@ def _of_one_answer(
 ) -> Learned:
     """Rows of one answer leave nothing to be told apart: the start is the end."""
     return Learned(
-        energy, _in_dtype(params, dtype), seen, n_iter=0, n_evaluations=0, curve=np.empty(0),
+        energy, in_dtype(params, dtype), seen, n_iter=0, n_evaluations=0, curve=np.empty(0),
         value=0.0, gap=None, converged=True, message="rows of one class leave nothing to learn",
         held_out_curve=[], stopped=False,
     )  # fmt: skip
 
 
-def _in_dtype(params: Params, dtype: Any) -> Params:
-    return {name: part.astype(dtype) for name, part in params.items()}
+class FirstPoint(NamedTuple):
+    """Where a path begins; whether that is the minimum of something similar, or near the own."""
+
+    w: Array
+    warm: bool = False
+    near: bool = False
 
 
-class Stream(NamedTuple):
-    """What passes over parts of the data have learnt so far.
+def _continued_point(path: Path, w: Array) -> FirstPoint:
+    """Where an earlier fit ended, or zero if that was made for rows of quite another size."""
+    path.watch.begin(w)
+    if not np.isfinite(path.objective.value(w)):
+        return FirstPoint(np.zeros_like(w))
+    return FirstPoint(w, warm=True)
 
-    Attributes
-    ----------
-    energy : Energy
-        As it was prepared for the first part.
-    params : dict of str to ndarray
-    memory : object
-        What the solver keeps from one pass to the next.
-    unit : float
-        The mean weight of the first part: weights of all parts are measured in it.
-    weight : float
-        Sum of the weights of all rows so far.
-    parts : int
-        How many parts there were.
+
+def _first_point(
+    path: Path, moved: Parametrization, params: Params, *, automatic: bool
+) -> FirstPoint:
+    """Where the energy starts by itself, or what liblinear finds, where it is asked.
+
+    It is for energies linear in templates, where the user names no solver (`automatic`): on sparse
+    rows before the path begins, on dense ones where the path turns out to be long.
     """
-
-    energy: Energy
-    params: Params
-    memory: object
-    unit: float
-    weight: float
-    parts: int
-
-
-def learn_part(
-    energy: Energy,
-    loss: Loss,
-    solver: Solver | None,
-    X: Any,
-    y: np.ndarray,
-    weight: np.ndarray,
-    *,
-    n_answers: int,
-    C: float,
-    tol: float,
-    rng: np.random.RandomState,
-    stream: Stream | None,
-    among: npt.NDArray[np.bool_],
-) -> Stream:
-    """One pass over some rows of a stream, from where the parts before it, or a fit, ended.
-
-    Steps follow the gradient of the mean over rows of w ℓ plus ‖W‖²/(2C) shared out over the weight
-    of all rows so far. The loss looks at the answers `among` those that rows had so far, (k,).
-    """
-    if stream is None:
-        energy = energy.prepared(X, y, weight, n_answers, rng)
-        start = energy.start(X, y, weight, n_answers, rng)
-        stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
-    energy, params, memory, unit, seen, parts = stream
-    energy = energy.resumed()
-    total = seen + float(weight.sum())
-    if among.sum() == 1:  # there is nothing to be told apart
-        return Stream(energy, _in_dtype(params, X.dtype), memory, unit, total, parts + 1)
-    # A solver divides the penalty by the number of rows in this part.
-    penalty = 0.0 if loss.online else _penalty(energy, n_answers, C) * len(weight) / total
-    represent, inner = energy.factored() or (None, energy)
-    if solver is not None and (solver.stochastic or solver.online):
-        solver = solver.of_streams()
-    else:
-        solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
-    rows = _represented(X, represent)
-    objective = Objective(inner, Among.of(loss, among), rows, y, weight / unit, n_answers, penalty)
-    w = objective.layout.pack(params)
-    if memory is None and not parts:  # a new start, or the rows of a fit
-        memory = solver.remembered(w, round(seen / unit))
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-        result = solver.minimize(objective, w, tol=tol, max_iter=1, rng=rng, memory=memory)
-    if not (np.isfinite(result.w).all() and np.isfinite(result.value)):
-        raise ValueError(_not_finite(loss, X))
-    params = _in_dtype(objective.layout.unpack(result.w), X.dtype)
-    return Stream(energy, params, result.memory, unit, total, parts + 1)
-
-
-def _steps_of_streams(energy: Energy, n_rows: int) -> Solver:
-    """Return Adam for a part of a stream, where the user names no solver for mini-batches.
-
-    A part of n rows makes √n steps on √n rows each: steps of a fixed number of rows would be too
-    few in small parts and too many in large ones. They are long at first, so that a short stream
-    gets anywhere, and shorter with the root of their number, so that a long one comes to rest.
-    """
-    rate = LINEAR_STREAM_RATE if energy.linear else STREAM_RATE
-    return SOLVERS["adam"](
-        learning_rate=rate, batch_size=math.ceil(math.sqrt(n_rows)), schedule="root"
+    w, conditioned = moved.vector(params), moved.conditioned
+    if conditioned is None or not automatic or not path.max_iter:
+        return FirstPoint(w)
+    liblinear = Liblinear(
+        path.objective, conditioned.fit_intercept, moved.inverse_penalty, path.tol
     )
 
+    def consult() -> Array:
+        return _consult(liblinear, path, moved)
 
-def _penalty(energy: Energy, n_answers: int, C: float) -> float:
-    """λ. Where each of two answers has a template it counts twice.
-
-    So C means the same as in scikit-learn's binary estimators, which store one vector where such an
-    energy has two.
-    """
-    return (2.0 if n_answers == 2 and energy.two_templates else 1.0) / C
-
-
-def _not_finite(loss: Loss, X: Any) -> str:
-    return (
-        f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "
-        f"in {X.dtype}; scale the features (StandardScaler) or the weights."
-    )
+    separating = separating_start(path.objective, conditioned, moved.inverse_penalty)
+    if separating is not None:
+        return FirstPoint(separating)
+    if liblinear.starts:
+        return FirstPoint(consult(), near=True)
+    if liblinear.suits:
+        path.rescue = lambda value: consult() if liblinear.rescues(value) else None
+    return FirstPoint(w)
 
 
-def _represented(
-    X: Any, represent: Callable[[Any], Any] | None, workers: Callable[..., Any] = map
-) -> Any:
-    """φ of all rows; blocks of them are shared out among threads."""
-    if represent is None:
-        return X
-    first = represent(take_rows(X, slice(0, 1)))
-    if sparse.issparse(first):
-        return represent(X)
-    rows = np.empty((X.shape[0], first.shape[1]), dtype=first.dtype)
-
-    def fill(part: slice) -> None:
-        rows[part] = represent(take_rows(X, part))
-
-    list(workers(fill, row_slices(X.shape[0], first.shape[1])))
-    return rows
-
-
-def _consult(liblinear: Liblinear, path: Path, conditioned: Any) -> Array:
+def _consult(liblinear: Liblinear, path: Path, moved: Parametrization) -> Array:
     """Fits by liblinear, until one closes the gap or the next would not be worth it."""
     while True:
         found = liblinear.start()
-        w = path.objective.layout.pack(conditioned.from_params(found.params))
-        if path.consider(w, found.slopes) or not liblinear.tighten(*path.standing):
+        w = moved.vector(found.params)
+        if path.monitor.consider(w, found.slopes) or not liblinear.tighten(*path.monitor.standing):
             return w
 
 
-def _follow(path: Path, w: Array, *, warm: bool, near: bool) -> tuple[Result, float | None]:
+def _follow(path: Path, first: FirstPoint) -> tuple[Result, float | None]:
     """Follow a path to its end, or to where it is stopped; the result and its certified gap."""
-    watch, gap = path.watch, None
+    (w, warm, near), watch, gap = first, path.watch, None
     # Steps on mini-batches take a loss that is not convex as it is.
     surrogate = None if path.solver.stochastic else path.loss.surrogate()
     try:
         if surrogate is not None:
             easier = path.with_loss(surrogate).minimize(w)
-            w, path.total = easier.w, replace(easier, memory=None, value=np.inf, converged=False)
+            w = easier.w
+            path.monitor.total = replace(easier, memory=None, value=np.inf, converged=False)
             result = easier
         if not watch.stopped:
-            result, gap = path.minimize(w, warm=warm, near=near), path.gap
+            result, gap = path.minimize(w, warm=warm, near=near), path.monitor.gap
     except KeyboardInterrupt:
         kept = watch.interrupted()
         if kept is None:
@@ -424,33 +314,3 @@ def _follow(path: Path, w: Array, *, warm: bool, near: bool) -> tuple[Result, fl
     if watch.held_out is not None and not watch.curve:
         watch.curve.append(watch.held_out_loss(result.w))
     return result, gap
-
-
-def _conditioned(plain: Objective, energy: Any) -> Objective:
-    """The same sum in the parameters of a conditioned energy, with a twin in float32 if it pays."""
-    k, weight = plain.n_answers, plain.weight
-    penalty = plain.penalty.max() * np.concatenate(
-        [np.ravel(part) for part in energy.penalty_factor(k).values()]
-    )
-
-    def over(part: Any, X: Any) -> Objective:
-        return Objective(part, plain.loss, X, plain.y, weight, k, penalty, plain.workers)
-
-    # Energies are float64 in the end, whatever X is; float32 rows are converted by block.
-    objective = over(energy, plain.X).exact()
-    size = plain.X.nnz if sparse.issparse(plain.X) else plain.X.size
-    moderate = weight.max() <= TWIN_WEIGHTS and weight.min() >= 1 / TWIN_WEIGHTS
-    if TWIN_SMALLEST <= size <= TWIN_LARGEST and moderate and not _is_mapped(plain.X):
-        twin = energy.standardized_rows(plain.X, plain.workers)
-        if twin is not None:
-            objective.single = over(*twin)
-    return objective
-
-
-def _is_mapped(X: Any) -> bool:
-    """Whether an array is a view of a file."""
-    while X is not None:
-        if isinstance(X, np.memmap):
-            return True
-        X = getattr(X, "base", None)
-    return False

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.base import Result
 from sklearn_ebm.solvers.objective import Gradient, Objective
-
-if TYPE_CHECKING:
-    from sklearn_ebm.solvers.adam import Adam
 
 # A mean loss so many times the one at the start (or 1) has exploded. It is tried again from before
 # with half the steps, so often.
@@ -34,6 +31,18 @@ ROOT_STEPS, RECENCY = 100, 8
 # parts does not depend on that of threads, so neither does the rounding.
 PART_WORK = 7e6
 MOST_PARTS = 16
+
+
+class Settings(NamedTuple):
+    """The parameters of `Adam`, whose docstring says what each one does."""
+
+    learning_rate: float
+    batch_size: int
+    schedule: str
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    weight_decay: float | None
 
 
 @dataclass
@@ -76,31 +85,31 @@ class Search:
 
     def __init__(
         self,
-        solver: Adam,
+        settings: Settings,
         objective: Objective,
         start: Array,
         max_iter: int,
         rng: np.random.RandomState,
         memory: Any,
     ) -> None:
-        decoupled = solver.weight_decay is not None
+        decoupled = settings.weight_decay is not None
         objective = objective.unpenalized() if decoupled else objective
         self.dtype = objective.dtype
-        if len(objective.y) > solver.batch_size:
+        if len(objective.y) > settings.batch_size:
             objective = objective.rounded()
-        self.solver, self.objective, self.rng = solver, objective, rng
+        self.settings, self.objective, self.rng = settings, objective, rng
         self.max_iter = max_iter
         self.w = start.astype(objective.dtype)
         self.params = objective.layout.unpack(self.w)  # views: they follow w
         self.n_rows = len(objective.y)
-        self.batch_size = min(solver.batch_size, self.n_rows)
+        self.batch_size = min(settings.batch_size, self.n_rows)
         self.n_batches = -(-self.n_rows // self.batch_size)
         n_parts = self.batch_size * len(self.w) / PART_WORK
         n_parts = int(np.clip(n_parts, 1, min(MOST_PARTS, self.batch_size)))
         n_parts = n_parts if objective.energy.threads else 1
         self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
         known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
-        self.averages = solver.schedule == "root"
+        self.averages = settings.schedule == "root"
         none = self.w[:0].copy()
         mean = self.w.copy() if self.averages else none
         zero = Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0, mean, none)
@@ -125,8 +134,8 @@ class Search:
 
     def _decay(self) -> Array:
         """What each parameter is multiplied by: in the gradient, or in a step of length one."""
-        if self.solver.weight_decay is not None:
-            return np.where(self.objective.penalized, self.solver.weight_decay, 0.0)
+        if self.settings.weight_decay is not None:
+            return np.where(self.objective.penalized, self.settings.weight_decay, 0.0)
         return self.objective.penalty / self.n_rows
 
     def make_pass(self) -> bool:
@@ -176,17 +185,17 @@ class Search:
 
         Both corrections of the moments go into the two numbers of the step.
         """
-        solver, moments = self.solver, self.moments
-        rate = solver.learning_rate * self.factor
-        if solver.schedule == "cosine":
+        settings, moments = self.settings, self.moments
+        rate = settings.learning_rate * self.factor
+        if settings.schedule == "cosine":
             rate *= cosine(self.steps / (self.max_iter * self.n_batches))
-        elif solver.schedule == "root":
+        elif settings.schedule == "root":
             rate /= math.sqrt(1 + moments.time / ROOT_STEPS)
         moments.n_steps += 1
         self.steps += 1
-        sum_1 = (1 - solver.beta_1**moments.n_steps) / (1 - solver.beta_1)
-        sum_2 = (1 - solver.beta_2**moments.n_steps) / (1 - solver.beta_2)
-        length, epsilon = rate * math.sqrt(sum_2) / sum_1, solver.epsilon * math.sqrt(sum_2)
+        sum_1 = (1 - settings.beta_1**moments.n_steps) / (1 - settings.beta_1)
+        sum_2 = (1 - settings.beta_2**moments.n_steps) / (1 - settings.beta_2)
+        length, epsilon = rate * math.sqrt(sum_2) / sum_1, settings.epsilon * math.sqrt(sum_2)
 
         def move(pieces: list[tuple[slice, float]]) -> None:
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -205,13 +214,13 @@ class Search:
         for other in self.gradients[1:]:
             g += other.vector[piece]
         first, second = self.moments.first[piece], self.moments.second[piece]
-        if decay and self.solver.weight_decay is None:
+        if decay and self.settings.weight_decay is None:
             g += np.multiply(w, decay, out=self.scratch[piece])
         elif decay:
             w *= max(1 - rate * decay, 0.0)
-        first *= self.solver.beta_1
+        first *= self.settings.beta_1
         first += g
-        second *= self.solver.beta_2
+        second *= self.settings.beta_2
         np.square(g, out=g)
         second += g
         np.sqrt(second, out=g)
@@ -251,7 +260,7 @@ class Search:
         if self.retries > RETRIES:
             raise ValueError(
                 "The losses exploded in float arithmetic, even with a learning rate of "
-                f"{self.solver.learning_rate * self.factor:.3g}; scale the features "
+                f"{self.settings.learning_rate * self.factor:.3g}; scale the features "
                 "(StandardScaler) or lower the learning_rate of solver 'adam'."
             )
         w, moments, self.steps, self.passes = self.before

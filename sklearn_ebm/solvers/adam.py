@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
-from sklearn_ebm.solvers._adam_search import Moments, Search
+from sklearn_ebm.solvers._adam_search import Moments, Search, Settings
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
@@ -150,7 +150,11 @@ class Adam(Solver):
         moments and the number of steps; the search goes on as if it had not ended.
         """
         self._validate()
-        search = Search(self, objective, start, max_iter, rng, memory)
+        settings = Settings(
+            self.learning_rate, self.batch_size, self.schedule, self.beta_1, self.beta_2,
+            self.epsilon, self.weight_decay,
+        )  # fmt: skip
+        search = Search(settings, objective, start, max_iter, rng, memory)
         plateaus = PLATEAUS[self.schedule]
         zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
         message, asked = "max_iter was reached", False

@@ -9,6 +9,7 @@ from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.objective import Objective
 
 
@@ -53,7 +54,7 @@ class LBFGS(Solver):
     ) -> Result:
         """Minimise from `start`; see `Solver`."""
         positive_integer("memory", self.memory, of="LBFGS")
-        scale = objective.scale()
+        scale = scale_of(objective)
 
         n_evaluations = 0
 

@@ -11,6 +11,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.hessian import hessian_of, hessian_product, scale_of
 from sklearn_ebm.solvers.objective import Objective
 
 
@@ -61,7 +62,7 @@ class Newton(Solver):
         """Minimise from `start`; see `Solver`."""
         positive_integer("max_inner", self.max_inner, of="Newton")
         positive_integer("dense_size", self.dense_size, of="Newton", least=0)
-        scale = objective.scale()
+        scale = scale_of(objective)
 
         n_evaluations = 0
 
@@ -103,11 +104,11 @@ class Newton(Solver):
         self, objective: Objective, scale: Array, v: Array, gradient: Array, residual: float
     ) -> Array:
         if objective.layout.size <= self.dense_size:
-            hessian = objective.hessian(scale * v)
+            hessian = hessian_of(objective, scale * v)
             if hessian is not None and np.isfinite(hessian).all():
                 ridge = max(1e-11, objective.noise)
                 return _solve(scale[:, None] * hessian * scale, -gradient, ridge)
-        product = objective.hessian_product(scale * v)
+        product = hessian_product(objective, scale * v)
         return _conjugate_gradients(
             lambda p: scale * product(scale * p), -gradient, residual, self.max_inner
         )

@@ -36,7 +36,6 @@ from sklearn_ebm._utils.arrays import AnswerMask, blocks_of, correct_mask, ones,
 from sklearn_ebm._utils.parameters import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.curvature import Curvature
 
 # Rows are rounded to float32 up to so many numbers (half of X is copied), and to this size: squares
 # of squares still fit.
@@ -312,58 +311,6 @@ class Objective:
         (value,) = self.sum_over_rows(of_block)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             return value + self.penalty_at(w)
-
-    def hessian_product(self, w: Array) -> Callable[[Array], Array]:
-        """v -> ∇²f(w) v, for a linear energy and a loss with curvature."""
-        params = self.layout.unpack(w)
-        pieces = []
-        for block in self.blocks():
-            line = self.energy.linearize(params, block.X)
-            assert line.pushforward is not None and self.loss.curvature is not None
-            curvature = self.loss.curvature(line.energies, block.correct)
-            pieces.append((line.pushforward, curvature, line.pullback, block.weight))
-
-        def product(v: Array) -> Array:
-            direction = self.layout.unpack(v)
-            result = self.penalty * v
-            for pushforward, curvature, pullback, weight in pieces:
-                change = curvature.product(pushforward(direction))
-                result += self.layout.pack(pullback(self.weighted(change, weight)))
-            return result
-
-        return product
-
-    def bend(self, params: Params, block: Block) -> Curvature:
-        """Curvature of the loss in what the templates give, for some rows."""
-        energies = self.energy.linearize(params, block.X).energies
-        assert self.loss.curvature is not None
-        return self.energy.bend_of_templates(self.loss.curvature(energies, block.correct))
-
-    def hessian(self, w: Array) -> Array | None:
-        """∇²f(w) as a matrix, as `hessian_product`; None where the energy does not give it."""
-        params = self.layout.unpack(w)
-        matrix = np.diag(self.penalty)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            for block in self.blocks():
-                bend = self.bend(params, block)
-                part = self.energy.normal_matrix(block.X, bend, block.weight)
-                if part is None:
-                    return None
-                matrix += part
-        return matrix
-
-    def scale(self) -> Array:
-        """Return the step in each parameter that changes f by about one: the solver's ruler.
-
-        1/√(h Σᵢ wᵢ (∂Fᵢ/∂W)² + λ) with h = 1/4, the largest curvature of the log loss. It removes
-        the units of the features, so that columns of very different size are no obstacle.
-        """
-        ruler = self.energy.curvature_scale(self.X, self.weight, self.n_answers)
-        if ruler is None:
-            return np.ones(self.layout.size)
-        # hypot does not overflow where the squares would.
-        stiffness = np.hypot(0.5 * self.layout.pack(ruler), np.sqrt(self.penalty))
-        return 1.0 / np.where(stiffness > 0, stiffness, 1.0)
 
 
 def _add(total: list[Any], terms: Iterable[Any]) -> list[Any]:

@@ -19,12 +19,14 @@ from sklearn_ebm.distributions import (
     VectorGaussianMixture,
 )
 from sklearn_ebm.distributions._numerics import mean_shift as ascent
+from sklearn_ebm.distributions._numerics.gaussian_crps import half_spread_of_pairs
+from sklearn_ebm.distributions._numerics.integrals import density_in_cells
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
 from sklearn_ebm.distributions._numerics.profile import profile_of
-from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature
+from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature, half_spread
 from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
 from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
-from sklearn_ebm.distributions.gaussian_mixture import choose_components
+from sklearn_ebm.distributions.gaussian_mixture import FINEST_CELL, choose_components
 
 LEVELS = [0.02, 0.5, 0.9, 0.999]
 
@@ -842,7 +844,7 @@ def test_sums_over_the_components_nearby_are_those_over_all(seed, K, sharpness):
     y[:, -3:] = y[:, [-3]]
     height, slope = density._logpdf_and_slope(y)
     rows, columns = np.indices(y.shape).reshape(2, -1)
-    exact = density._far(y, rows, columns)
+    exact = density._sums._far(y, rows, columns)
     np.testing.assert_allclose(height.ravel(), exact[0], rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(slope.ravel(), exact[1], rtol=1e-7, atol=1e-8)
     shuffled = density._logpdf(y[:, ::-1])[:, ::-1]
@@ -865,7 +867,8 @@ def test_without_a_background_the_far_components_still_count():
 @given(seed=st.integers(0, 2**31), sharpness=st.floats(0.0, 3.0))
 def test_crps_of_many_components_is_that_of_all_pairs(seed, sharpness):
     density = GaussianMixture(*many(n=4, K=60, seed=seed, sharpness=sharpness))
-    pairs, cells = density._half_spread_of_pairs(), density._half_spread_of_cells()
+    pairs = half_spread_of_pairs(density.weights, density.means, density.scales)
+    cells = half_spread(*density_in_cells(density, FINEST_CELL))
     np.testing.assert_allclose(cells, pairs, rtol=1e-8)
     y = density.sample(2, random_state=0)
     np.testing.assert_allclose(density.crps(y), Plain(density).crps(y), rtol=1e-7)

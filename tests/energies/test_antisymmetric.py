@@ -8,8 +8,9 @@ from sklearn_ebm import EBMClassifier
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
 from sklearn_ebm.learning.duality_gap import certify
-from sklearn_ebm.learning.learn import _conditioned
+from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import LOSSES, NLL
+from sklearn_ebm.solvers.hessian import hessian_of, hessian_product, scale_of
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import Coupled, Diagonal, Kronecker, kronecker, model_of
 
@@ -38,7 +39,7 @@ def both(as_sparse=False, fit_intercept=True, loss=None, penalty=0.7):
     X, y, weight = rows(as_sparse)
     plain = Objective(Linear(fit_intercept), loss or NLL(), X, y, weight, 2, penalty)
     energy = plain.energy.conditioned(X, weight)
-    return _conditioned(plain, Antisymmetric(energy)), _conditioned(plain, energy)
+    return conditioned_objective(plain, Antisymmetric(energy)), conditioned_objective(plain, energy)
 
 
 def point(objective, seed=1):
@@ -78,14 +79,14 @@ def test_energies_are_opposite_and_those_of_linear(as_sparse, fit_intercept):
 def test_gradient_and_hessian_are_differences_of_values(as_sparse, fit_intercept, loss):
     one, _ = both(as_sparse, fit_intercept, loss)
     w = point(one)
-    gradient, matrix = one.evaluate(w)[1], one.hessian(w)
+    gradient, matrix = one.evaluate(w)[1], hessian_of(one, w)
     for number, unit in enumerate(np.eye(len(w))):
         step = 1e-5 * unit
         slope = (one.value(w + step) - one.value(w - step)) / 2e-5
         np.testing.assert_allclose(gradient[number], slope, rtol=1e-6, atol=1e-7)
         change = (one.evaluate(w + step)[1] - one.evaluate(w - step)[1]) / 2e-5
         np.testing.assert_allclose(matrix[number], change, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(one.hessian_product(w)(unit), matrix[number], rtol=1e-9)
+        np.testing.assert_allclose(hessian_product(one, w)(unit), matrix[number], rtol=1e-9)
 
 
 def test_the_curvature_of_two_energies_folds_into_one_number():
@@ -101,19 +102,19 @@ def test_initial_matrices_know_the_one_template(as_sparse, fit_intercept):
     w, gradient = point(one), point(one, 2)
     rng = np.random.RandomState(0)
     assert type(model_of(one, rng)).__name__ == "CoupledModel"
-    matrix = one.hessian(w)
+    matrix = hessian_of(one, w)
     np.testing.assert_allclose(
         Coupled(one, w, rng)(gradient), np.linalg.solve(matrix, gradient), rtol=1e-3
     )
     np.testing.assert_allclose(Diagonal(one, w)(gradient), gradient / matrix.diagonal(), rtol=1e-9)
     # Where all rows bend alike, as they do at zero, the product is all of it.
     zero = np.zeros_like(w)
-    exact = np.linalg.solve(one.hessian(zero), gradient)
+    exact = np.linalg.solve(hessian_of(one, zero), gradient)
     np.testing.assert_allclose(Kronecker(one, zero)(gradient), exact, rtol=1e-5)
 
 
 def test_a_twin_in_float32_has_the_same_parameters(monkeypatch):
-    monkeypatch.setattr("sklearn_ebm.learning.learn.TWIN_SMALLEST", 1)
+    monkeypatch.setattr("sklearn_ebm.learning.parametrization.TWIN_SMALLEST", 1)
     for settings in SETTINGS:
         one, _ = both(*settings)
         w = point(one)
@@ -143,7 +144,7 @@ def test_a_fit_without_a_penalty(as_sparse, fit_intercept):
     found = EBMClassifier(C=np.inf, fit_intercept=fit_intercept).fit(X, y, weight)
     plain = Objective(Linear(fit_intercept), NLL(), X, y, weight, 2, 0.0)
     _, gradient = plain.evaluate(plain.layout.pack(found.params_))
-    assert np.abs(gradient * plain.scale()).max() < 1e-3
+    assert np.abs(gradient * scale_of(plain)).max() < 1e-3
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])
@@ -173,12 +174,12 @@ def test_columns_that_are_rare_in_a_sample_of_the_rows_keep_their_curvature(monk
     X[7, 3] = 1.0  # one row in 4,002, very likely not among those drawn
     y = (X[:, 0] + rng.logistic(size=len(X)) > 0).astype(int)
     plain = Objective(Linear(), NLL(), X, y, np.ones(len(y)), 2, 1e-6)
-    one = _conditioned(plain, Antisymmetric(plain.energy.conditioned(X, plain.weight)))
+    one = conditioned_objective(plain, Antisymmetric(plain.energy.conditioned(X, plain.weight)))
     monkeypatch.setattr(kronecker, "FEWEST_DRAWN", 200)
     zero, gradient = np.zeros(one.layout.size), point(one)
     found = Kronecker(one, zero, np.random.RandomState(0))(gradient)
     assert len(_drawn_rows(one)) < len(y) / 10
-    expected = np.linalg.solve(one.hessian(zero), gradient)
+    expected = np.linalg.solve(hessian_of(one, zero), gradient)
     np.testing.assert_allclose(found, expected, rtol=0.5)
     np.testing.assert_allclose(found[3], expected[3], rtol=0.05)
 

@@ -16,8 +16,9 @@ from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Me
 from sklearn_ebm.energies._bank import folds as folds_module
 from sklearn_ebm.energies._bank.backgrounds import Backgrounds
 from sklearn_ebm.energies._bank.folds import folds_of, has_levels
+from sklearn_ebm.energies._bank.prior import Judgement, most_likely_prior
 from sklearn_ebm.energies._gaussian.quadratics import Parabolas
-from sklearn_ebm.energies.banks import BankEnergy, Judgement, most_likely_prior
+from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.estimators import _density_predictions as predictions
 
 RNG = np.random.RandomState(0)
@@ -78,8 +79,8 @@ class Single(Experts):
 @pytest.fixture
 def keep_all(monkeypatch):
     """No element is so unlikely that it is left out."""
-    monkeypatch.setattr("sklearn_ebm.energies.banks.LEAST_PRIOR", 0.0)
-    monkeypatch.setattr("sklearn_ebm.energies.banks.VANISHED", -1.0)
+    monkeypatch.setattr("sklearn_ebm.energies._bank.prior.LEAST_PRIOR", 0.0)
+    monkeypatch.setattr("sklearn_ebm.energies._bank.prior.VANISHED", -1.0)
 
 
 def test_members_by_name_object_and_with_a_name(keep_all):

@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV
 from sklearn_ebm.energies import MLP, Featured, Kernel, Linear, Prototypes
-from sklearn_ebm.energies.kernel import _landmarks
+from sklearn_ebm.energies._kernel.landmarks import landmarks_of
 from sklearn_ebm.learning.compatibility import suitable_losses
 
 RNG = np.random.RandomState(0)
@@ -290,7 +290,7 @@ def test_rows_are_left_as_they_are(n_components):
     rows = sparse.csr_matrix((data, columns, np.array([0, 2, 3, 4, 5])), shape=(4, 2))
     for part in (rows.data, rows.indices, rows.indptr):
         part.flags.writeable = False
-    found = _landmarks(rows, np.ones(4), n_components, np.random.RandomState(0))
+    found = landmarks_of(rows, np.ones(4), n_components, np.random.RandomState(0))
     assert rows.nnz == 5 and len(rows.data) == 5
     assert found.shape[0] == min(n_components, 4)
 
@@ -299,7 +299,7 @@ def test_rows_are_left_as_they_are(n_components):
 def test_as_many_distinct_landmarks_as_there_are(kind):
     rows = np.vstack([np.ones((3000, 2)), np.arange(80.0).reshape(40, 2)])
     for most, expected in ((5, 5), (30, 30), (41, 41), (500, 41)):
-        found = _landmarks(kind(rows), np.ones(3040), most, np.random.RandomState(0))
+        found = landmarks_of(kind(rows), np.ones(3040), most, np.random.RandomState(0))
         found = found.toarray() if sparse.issparse(found) else found
         assert len(found) == len(np.unique(found, axis=0)) == expected
 
@@ -307,7 +307,7 @@ def test_as_many_distinct_landmarks_as_there_are(kind):
 @pytest.mark.parametrize("weight", [1e308, 1e-308])
 def test_landmarks_of_heavy_rows(weight):
     weights = np.where(np.arange(200) < 100, weight, 1.0)
-    found = _landmarks(X, weights, 150, np.random.RandomState(0))
+    found = landmarks_of(X, weights, 150, np.random.RandomState(0))
     assert found.shape == (150, 2)
 
 

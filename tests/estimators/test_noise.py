@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.energies._bank.backgrounds import SHARE_OF_VARIANCE, WIDTHS, Backgrounds
-from sklearn_ebm.energies.banks import bank_of
+from sklearn_ebm.energies._bank.prior import bank_of
 from sklearn_ebm.exceptions import FewAnswersWarning
 from sklearn_ebm.learning.densities import stacking as by_counting
 

@@ -12,8 +12,8 @@ from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 from sklearn_ebm.energies._bank.backgrounds import Backgrounds
 from sklearn_ebm.energies._bank.folds import SILENT
+from sklearn_ebm.energies._bank.prior import Judgement
 from sklearn_ebm.energies._gaussian.units import Units
-from sklearn_ebm.energies.banks import Judgement
 from sklearn_ebm.learning.densities import auto
 from sklearn_ebm.learning.densities.auto import (
     AutoReport,
@@ -224,8 +224,8 @@ def test_what_is_chosen_is_what_predicts(chosen, small, monkeypatch):
         return every if chosen == "blend" else blend.places_of(chosen), report
 
     monkeypatch.setattr("sklearn_ebm.learning.densities.learn.chosen_candidate", choose)
-    monkeypatch.setattr("sklearn_ebm.energies.banks.LEAST_PRIOR", 0.0)
-    monkeypatch.setattr("sklearn_ebm.energies.banks.VANISHED", -1.0)
+    monkeypatch.setattr("sklearn_ebm.energies._bank.prior.LEAST_PRIOR", 0.0)
+    monkeypatch.setattr("sklearn_ebm.energies._bank.prior.VANISHED", -1.0)
     reg = fit()
     heard = {name for name, _ in reg.energy_.labels_}
     everyone = {"memory", "experts", "location_scale"}
@@ -302,8 +302,8 @@ def test_a_location_listens_to_those_before_it(budget, heard, small, monkeypatch
         return np.arange(len(blend.labels_)), chosen_candidate(blend, judgement, groups, skipped)[1]
 
     monkeypatch.setattr("sklearn_ebm.learning.densities.learn.chosen_candidate", choose)
-    monkeypatch.setattr("sklearn_ebm.energies.banks.LEAST_PRIOR", 0.0)
-    monkeypatch.setattr("sklearn_ebm.energies.banks.VANISHED", -1.0)
+    monkeypatch.setattr("sklearn_ebm.energies._bank.prior.LEAST_PRIOR", 0.0)
+    monkeypatch.setattr("sklearn_ebm.energies._bank.prior.VANISHED", -1.0)
     reg = fit(time_budget=budget)
     assert reg.energy_.heard_ == heard
     others = ["memory", "location_scale"]

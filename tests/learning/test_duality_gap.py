@@ -7,8 +7,9 @@ import pytest
 from scipy.optimize import linprog, minimize
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.learning import duality_gap as _certificate
-from sklearn_ebm.learning.duality_gap import _circulation, certify
+from sklearn_ebm.learning import _dual_balance
+from sklearn_ebm.learning._dual_balance import _circulation
+from sklearn_ebm.learning.duality_gap import certify
 from sklearn_ebm.losses import LOSSES, MCE, NLL, Hinge, Simple
 
 CONVEX = {
@@ -210,7 +211,7 @@ def test_moved_push_is_balanced_and_bounds_as_circulations_do(make_objective, na
         w, best = best_value(objective)
         slopes_of = objective.loss.smoothed(1e-3)
         circulated = certify(objective, slopes_of, w)
-        monkeypatch.setattr(_certificate, "MOST_ANSWERS", 1)
+        monkeypatch.setattr(_dual_balance, "MOST_ANSWERS", 1)
         moved = certify(objective, slopes_of, w)
         monkeypatch.undo()
         assert moved.bound <= best * (1 + 1e-9) + 1e-12

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.learning import learn as _learning
+from sklearn_ebm.learning import parametrization, stage_monitor
 from sklearn_ebm.learning import temperature_path as _path
 from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.solvers.preconditioners import choice
@@ -38,11 +38,11 @@ ROUTES = {
     "as it is": {},
     "not polished": {(_path, "POLISHED_ENTRIES"): 0},
     "many parameters": {(_path, "POLISHED_ENTRIES"): 0, (choice, "COUPLED_SIZE"): 0},
-    "float32 first": {(_path, "POLISHED_ENTRIES"): 0, (_learning, "TWIN_SMALLEST"): 0},
+    "float32 first": {(_path, "POLISHED_ENTRIES"): 0, (parametrization, "TWIN_SMALLEST"): 0},
     "both": {
         (_path, "POLISHED_ENTRIES"): 0,
         (choice, "COUPLED_SIZE"): 0,
-        (_learning, "TWIN_SMALLEST"): 0,
+        (parametrization, "TWIN_SMALLEST"): 0,
     },
 }
 
@@ -299,7 +299,7 @@ def test_a_bound_that_is_too_high_would_be_found(loss, monkeypatch):
         boasted = min(found.bound + 0.01 * found.value, found.value)
         return found._replace(bound=boasted)
 
-    monkeypatch.setattr(_path, "certify", boast)
+    monkeypatch.setattr(stage_monitor, "certify", boast)
     monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
     cases = (problem(seed) for seed in range(500))
     suited = (case for case in cases if case.loss == loss and 0.01 < case.settings["C"] < 100)
@@ -344,7 +344,7 @@ def test_a_path_that_cannot_afford_newton_is_followed_more_closely(monkeypatch):
     """The bound of a warmer stage, solved closely, is far better than one that stalled."""
     monkeypatch.setattr(_path, "POLISHED_ENTRIES", 0)
     monkeypatch.setattr(_path, "LARGEST_NEWTON", 0)
-    monkeypatch.setattr(_path, "MOST_STALE", 30)
+    monkeypatch.setattr(stage_monitor, "MOST_STALE", 30)
     X, y = load_digits(n_class=6, return_X_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -8,7 +8,7 @@ from sklearn_ebm import EBMClassifier
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
 from sklearn_ebm.learning import learn as _learning
-from sklearn_ebm.learning.learn import _conditioned
+from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.learning.starts import separating as module
 from sklearn_ebm.learning.starts.separating import SCALES, best_scale, separating_start
 from sklearn_ebm.losses import NLL, Hinge
@@ -31,7 +31,7 @@ def problem(X, y, loss=None, fit_intercept=True, weight=None):
     conditioned = plain.energy.conditioned(X, weight)
     if k == 2 and not loss.pinned:
         conditioned = Antisymmetric(conditioned)
-    return _conditioned(plain, conditioned), conditioned
+    return conditioned_objective(plain, conditioned), conditioned
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

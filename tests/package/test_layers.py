@@ -54,23 +54,9 @@ def layer_of(module):
     return module.split(".")[1] if "." in module else "__init__"
 
 
-def for_types_only(tree):
-    """Nodes under ``if TYPE_CHECKING``, which are not run."""
-    return {
-        id(child)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
-        for child in ast.walk(node)
-    }
-
-
 def imports(module):
-    """Modules of this package that a module imports when it runs."""
-    tree = TREES[module]
-    typing_only = for_types_only(tree)
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
+    """Modules of this package that a module imports, be it for types alone."""
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("sklearn_ebm"))
         elif isinstance(node, ast.ImportFrom):

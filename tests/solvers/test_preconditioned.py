@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm._utils.arrays import MOST_ROWS
-from sklearn_ebm.learning import learn as _learning
-from sklearn_ebm.learning.learn import _conditioned
+from sklearn_ebm.learning import parametrization
+from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import NLL, Hinge
 from sklearn_ebm.solvers import Newton, PreconditionedLBFGS
 from sklearn_ebm.solvers.base import ASKED
@@ -26,7 +26,7 @@ def make(make_objective):
 
     def factory(loss=None, **settings):
         plain = make_objective(loss, **settings)
-        return _conditioned(plain, plain.energy.conditioned(plain.X, plain.weight))
+        return conditioned_objective(plain, plain.energy.conditioned(plain.X, plain.weight))
 
     return factory
 
@@ -129,7 +129,7 @@ def test_a_search_that_begins_in_float32_ends_with_the_accuracy_of_float64(
     X = 5 + rng.normal(size=(6000, 12)) + 0.5 * rng.normal(size=(3, 12))[y]
     if as_sparse:
         X = sparse.csr_array(X * (rng.uniform(size=X.shape) < 0.95))
-    assert (X.nnz if as_sparse else X.size) >= _learning.TWIN_SMALLEST
+    assert (X.nnz if as_sparse else X.size) >= parametrization.TWIN_SMALLEST
     precisions = []
     evaluate = Objective.evaluate
 
@@ -144,7 +144,7 @@ def test_a_search_that_begins_in_float32_ends_with_the_accuracy_of_float64(
     assert found.gap_ <= settings["tol"]
     assert precisions[0] == np.float32
     assert precisions.count(np.dtype(np.float32)) >= 5
-    monkeypatch.setattr(_learning, "TWIN_SMALLEST", 10**9)
+    monkeypatch.setattr(parametrization, "TWIN_SMALLEST", 10**9)
     precisions.clear()
     wide = EBMClassifier(**settings).fit(X, y)
     assert set(precisions) == {np.dtype(np.float64)}
@@ -262,10 +262,10 @@ def test_rows_in_a_file_give_the_same_answer(tmp_path):
 
 def test_is_mapped_sees_through_views(tmp_path):
     mapped = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=(10, 3))
-    assert _learning._is_mapped(mapped)
-    assert _learning._is_mapped(np.asarray(mapped)[2:].T)
-    assert not _learning._is_mapped(np.array(mapped))
-    assert not _learning._is_mapped(np.ones((3, 3))[1:])
+    assert parametrization._is_mapped(mapped)
+    assert parametrization._is_mapped(np.asarray(mapped)[2:].T)
+    assert not parametrization._is_mapped(np.array(mapped))
+    assert not parametrization._is_mapped(np.ones((3, 3))[1:])
 
 
 def test_a_class_without_rows_that_weigh_is_no_obstacle_to_sparse_hinge():

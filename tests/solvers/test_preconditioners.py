@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_ebm.learning.learn import _conditioned
+from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import LOSSES, NLL, Curvature, Hinge, Loss
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
+from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.preconditioners import (
     Coupled,
     Diagonal,
@@ -42,7 +43,7 @@ def make(make_objective):
         # With eight columns, no sparse row is empty.
         settings = {"n_features": 8 if settings.get("as_sparse") else 4} | settings
         plain = make_objective(loss, **settings)
-        objective = _conditioned(plain, plain.energy.conditioned(plain.X, plain.weight))
+        objective = conditioned_objective(plain, plain.energy.conditioned(plain.X, plain.weight))
         return objective, 0.5 * np.random.RandomState(1).normal(size=objective.layout.size)
 
     return factory
@@ -215,7 +216,7 @@ def test_low_rank_is_refused_where_many_rows_bend(make, monkeypatch):
 def test_the_ruler_is_the_square_of_the_scale(make):
     objective, w = make(NLL())
     np.testing.assert_allclose(
-        np.diag(explicit(Ruler(objective), len(w))), objective.scale() ** 2, rtol=1e-12
+        np.diag(explicit(Ruler(objective), len(w))), scale_of(objective) ** 2, rtol=1e-12
     )
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.distributions._numerics.cholesky import precisions
 from sklearn_ebm.distributions.base import Modes
-
-if TYPE_CHECKING:
-    from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture
 
 MAX_STEPS = 200
 #: Squared length of a step, in local deviations, after which a point counts as arrived.
@@ -24,7 +21,24 @@ NEAR = 1e-2
 SAME = 1e-2
 
 
-def climb(density: VectorGaussianMixture, starts: Array) -> tuple[Array, Array]:
+class GaussianComponents(Protocol):
+    """Mixtures of Gaussians over vectors, one for each row.
+
+    `VectorGaussianMixture` is one; its docstrings say what each method returns.
+    """
+
+    @property
+    def means(self) -> Array: ...
+
+    @property
+    def factors(self) -> Array: ...
+
+    def __getitem__(self, rows: Any) -> Self: ...
+
+    def _responsibilities(self, y: Array) -> Array: ...
+
+
+def climb(density: GaussianComponents, starts: Array) -> tuple[Array, Array]:
     """Follow each start uphill to a maximum of its row's density.
 
     The fixed point y = (Σ r_k P_k)⁻¹ Σ r_k P_k μ_k, with responsibilities r and precisions P, is
@@ -33,7 +47,7 @@ def climb(density: VectorGaussianMixture, starts: Array) -> tuple[Array, Array]:
 
     Parameters
     ----------
-    density : VectorGaussianMixture
+    density : GaussianComponents
     starts : ndarray of shape (n, s, q)
 
     Returns
@@ -65,7 +79,7 @@ def climb(density: VectorGaussianMixture, starts: Array) -> tuple[Array, Array]:
     return points, metrics
 
 
-def _step(density: VectorGaussianMixture, points: Array, precision: Array) -> tuple[Array, Array]:
+def _step(density: GaussianComponents, points: Array, precision: Array) -> tuple[Array, Array]:
     """The next step (n, s, q) and the metric (n, s, q, q) at each point."""
     n_rows, n_points, q = points.shape
     share = density._responsibilities(points)

@@ -1,4 +1,4 @@
-"""What the searches for extrema, level sets and basins ask of a scalar density."""
+"""What integrals and the searches for extrema, quantiles and level sets ask of a density."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ class ResolvedDensity(Protocol):
     `ScalarDistribution` is one; its docstrings say what each method returns.
     """
 
+    @property
+    def n_rows(self) -> int: ...
+
     def __getitem__(self, rows: Any) -> Self: ...
 
     def _knots(self) -> Array: ...
+
+    def _cell_ends(self, finest: float = 2.0) -> Array: ...
+
+    def _support(self) -> tuple[Array, Array]: ...
 
     def _logpdf(self, y: Array) -> Array: ...
 

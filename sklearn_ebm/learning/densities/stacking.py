@@ -12,9 +12,10 @@ from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES
 from sklearn_ebm.energies._bank.backgrounds import Backgrounds
 from sklearn_ebm.energies._bank.folds import Progress, UnitRows, folds_of
+from sklearn_ebm.energies._bank.prior import Judgement, bank_of, most_likely_prior
 from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies._gaussian.units import units_of
-from sklearn_ebm.energies.banks import BankEnergy, Judgement, bank_of, most_likely_prior
+from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.experts import NARROWEST

@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.energies._bank.prior import most_likely_prior
 from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
-from sklearn_ebm.energies.banks import most_likely_prior
 from sklearn_ebm.learning.temperature_scaling import most_probable_beta
 
 # The factors of the bank; rows that count for the factor 1 before any is seen, only so many for each

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.losses.curvature import Curvature
+from sklearn_ebm.solvers.hessian import bend_of
 from sklearn_ebm.solvers.objective import Block, Objective
 
 # A column of which a sample holds less than this share counts as unrelated to the others.
@@ -33,11 +33,6 @@ class InitialMatrix(ABC):
 def positive_level(level: float, objective: Objective) -> float:
     """A level of curvature; where nothing bends, as between two kinks, that of a plain square."""
     return level if 1e-290 < level < np.inf else float(objective.weight.sum())
-
-
-def bend_of(objective: Objective, w: Array, block: Block) -> Curvature:
-    """Curvature of the loss in what the templates give, for some rows."""
-    return objective.bend(objective.layout.unpack(w), block)
 
 
 def weighted_diagonals(objective: Objective, w: Array, block: Block) -> Array:

@@ -8,10 +8,10 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.losses.curvature import Curvature
+from sklearn_ebm.solvers.hessian import bend_of
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioners.base import (
     InitialMatrix,
-    bend_of,
     positive_level,
     weighted_diagonals,
     with_sums_of_columns,

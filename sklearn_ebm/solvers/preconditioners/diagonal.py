@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioners.base import InitialMatrix, weighted_diagonals
 
@@ -38,7 +39,7 @@ class Ruler(InitialMatrix):
     """
 
     def __init__(self, objective: Objective) -> None:
-        self.inverse = objective.scale() ** 2
+        self.inverse = scale_of(objective) ** 2
 
     def __call__(self, gradient: Array) -> Array:
         """Multiply by the squares."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.solvers.hessian import bend_of
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioners.base import (
     InitialMatrix,
-    bend_of,
     positive_level,
     with_sums_of_columns,
 )

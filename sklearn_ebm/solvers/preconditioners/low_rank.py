@@ -10,10 +10,10 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse import issparse, vstack
 
 from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm.solvers.hessian import bend_of
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioners.base import (
     InitialMatrix,
-    bend_of,
     weighted_diagonals,
 )
 

@@ -1,0 +1,181 @@
+"""Slopes of losses, changed so that those of each answer sum to zero over the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from sklearn_ebm._utils.arrays import right_index
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.losses._right_answers import Mask
+from sklearn_ebm.solvers.objective import Block, Objective
+
+# The circulation needs a table of all pairs of answers.
+MOST_ANSWERS = 2000
+
+# Flows below this share of all that leaves or enters a class count as none.
+NEGLIGIBLE_FLOW = 1e-12
+
+# Up to so many answers, sums by right answer are a product with a dense mask.
+DENSE_MASK_ANSWERS = 32
+
+
+def balance_of(objective: Objective) -> Balance | None:
+    """How the slopes of a loss can be balanced; None where there are too many answers for it."""
+    if objective.loss.pinned:
+        return _Scaled()
+    if objective.n_answers <= MOST_ANSWERS:
+        return _Circulated()  # the tighter bound of the two
+    return _Moved() if objective.loss.shares_push else None
+
+
+def _by_right_answer(slope: Array, block: Block) -> Array:
+    """Weighted sums of the slopes over the rows of each right answer: (right answer, answer)."""
+    _, answer = right_index(block.correct)
+    k = slope.shape[1]
+    if k <= DENSE_MASK_ANSWERS:
+        return (block.correct.T * block.weight).view(np.ndarray) @ slope
+    mine = sparse.csr_array(
+        (block.weight, answer, np.arange(len(answer) + 1)), shape=(len(answer), k)
+    )
+    return mine.T @ slope
+
+
+class Balance:
+    """Changes slopes so that those of each answer, weighted, sum to zero over the rows.
+
+    `tally` adds up over blocks what `of` needs to know; `of` gives the change of the slopes.
+    """
+
+    def tally(self, slope: Array, block: Block) -> Array:
+        """Pull at each answer where it is right, and push at it where it is wrong, (2, k)."""
+        index = right_index(block.correct)
+        pull = np.bincount(index[1], block.weight * slope[index], minlength=slope.shape[1])
+        return np.stack([pull, pull - block.weight @ slope])
+
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return ``(slope, correct) -> slope``."""
+        raise NotImplementedError
+
+
+class _Moved(Balance):
+    """Push is moved, in each row, from answers with too much of it to those with too little.
+
+    Of the push at an answer the share (push − pull)⁺/push is removed; what a row loses so goes to
+    the answers that lack push, in proportion to what they lack. It needs a loss in which only the
+    sum of the pushes of a row is limited (`Loss.shares_push`), and k numbers instead of k².
+    """
+
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return the change; an answer's own rows take push by pulling less."""
+        pull, push = tally[0], tally[1].clip(min=0)
+        surplus = np.minimum((push - pull).clip(min=0), push)
+        lack = (pull - push).clip(min=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            removed = np.where(push > 0, surplus / push, 0.0)
+            share = lack / lack.sum() if lack.any() else lack
+
+        def change(slope: Array, correct: Mask) -> Array:
+            index = right_index(correct)
+            right = slope[index]
+            result = slope * (1 - removed)
+            result[index] = 0
+            moved = right + result.sum(axis=1)  # what was there less what is left
+            result[index] = right
+            return result - moved[:, None] * share
+
+        return change
+
+
+class _Scaled(Balance):
+    """Right and wrong answers are scaled apart, down to the smaller of their two sums."""
+
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return the change, for losses in which nothing ties the answers of a row together."""
+        pull, push = tally.clip(min=0)
+        both = np.minimum(pull, push)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            of_right = np.where(pull > 0, both / pull, 0.0)
+            of_wrong = np.where(push > 0, both / push, 0.0)
+
+        def change(slope: Array, correct: Mask) -> Array:
+            index = right_index(correct)
+            result = slope * of_wrong
+            result[index] = slope[index] * of_right[index[1]]
+            return result
+
+        return change
+
+
+class _Circulated(Balance):
+    """The rows of each right answer are scaled so that the pushes between answers circulate."""
+
+    def tally(self, slope: Array, block: Block) -> Array:
+        """Sums of the slopes by right answer and answer, (k, k)."""
+        return _by_right_answer(slope, block)
+
+    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+        """Return the change, for losses in which each pair of answers has its own limits."""
+        push = -tally
+        np.fill_diagonal(push, 0.0)
+        factors = _circulation(push.clip(min=0))
+        of_rows = factors.max(axis=1)
+        others = ~np.eye(len(factors), dtype=bool)
+        alike = bool((factors == of_rows[:, None])[others].all())
+
+        def change(slope: Array, correct: Mask) -> Array:
+            index = right_index(correct)
+            if alike:  # nothing drops out, so a row as a whole is scaled
+                return slope * np.take(of_rows, index[1])[:, None]
+            result = slope * np.take(factors.T, index[1], axis=1).T
+            result[index] = 0
+            result[index] = -result.sum(axis=1)
+            return result
+
+        return change
+
+
+def _circulation(push: Array) -> Array:
+    """Factors θᵢ ≤ 1 for the rows of a matrix that make its row sums and column sums equal.
+
+    They solve Σᵢ θᵢ fᵢⱼ = θⱼ Σⱼ' fⱼⱼ', so θᵢ Σⱼ fᵢⱼ is the stationary law of a Markov chain. At the
+    minimum all are 1. Flow between strongly connected components cannot return and drops out.
+
+    Examples
+    --------
+    Rows of the first class push the second by 4, those of the second push the first by 1. A quarter
+    of the first makes them equal:
+
+    >>> _circulation(np.array([[0.0, 4.0], [1.0, 0.0]]))
+    array([[0.  , 0.25],
+           [1.  , 0.  ]])
+    """
+    # Slopes may always shrink, so flows that rounding cannot tell from none are dropped: a chain
+    # that is held together by them has no law that could be computed.
+    if len(push) == 2:  # of two, no chain has to be solved
+        least = min(push[0, 1], push[1, 0])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(push > 0, least / push, 0.0)
+    push = np.where(push > NEGLIGIBLE_FLOW * push.sum(axis=1, keepdims=True), push, 0.0)
+    push = np.where(push > NEGLIGIBLE_FLOW * push.sum(axis=0), push, 0.0)
+    n_parts, part_of = connected_components(push > 0, connection="strong")
+    flow = np.where(part_of[:, None] == part_of[None, :], push, 0.0)
+    theta = np.zeros(len(flow))
+    for part in range(n_parts):
+        members = np.flatnonzero(part_of == part)
+        if len(members) < 2:
+            continue
+        inner = flow[np.ix_(members, members)]
+        out = inner.sum(axis=1)
+        balance = inner.T / out - np.eye(len(members))
+        balance[-1] = 1.0  # the law sums to one
+        try:
+            law = np.linalg.solve(balance, np.eye(len(members))[-1])
+        except np.linalg.LinAlgError:
+            continue  # these classes drop out: a weaker bound, but a bound
+        factor = law.clip(min=0) / out
+        theta[members] = factor / factor.max()
+    return np.where(flow > 0, theta[:, None], 0.0)

@@ -1,0 +1,208 @@
+"""The parameters that a solver moves in place of those of an energy, and the sum it minimises.
+
+.. code-block:: none
+
+    F(x, y) = F'(φ(x), y)        φ never moves and is computed once for all rows
+    weights in units of their mean, and the penalty with them
+    templates of standardised columns, of two answers one for both
+    beside float64 rows, their twin in float32
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from sklearn_ebm._utils.arrays import row_slices, take_rows
+from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm.energies import Energy
+from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
+from sklearn_ebm.losses import Loss
+from sklearn_ebm.losses._among import Among
+from sklearn_ebm.solvers.objective import Objective
+
+# A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
+# does not pay; above, half of X is too much to ask.
+TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
+
+# Weights within this factor of their mean are safe in float32.
+TWIN_WEIGHTS = 1e12
+
+
+class Parametrization:
+    """What is minimised over which parameters, for some rows.
+
+    Parameters
+    ----------
+    energy : Energy
+        As it was prepared for the rows.
+    loss : Loss
+    X, y, weight
+        The rows: features, numbers of the right answers, weights.
+    seen : ndarray of bool of shape (k,)
+        The answers that the loss looks at.
+    C : float
+        Inverse strength of the penalty.
+    conditions : bool
+        Whether the solver works with standardised parameters where the energy has them.
+    workers : callable
+        Like `map`; see `Workers`.
+
+    Attributes
+    ----------
+    unit : float
+        The mean weight. In units of it neither weights nor sums over rows leave the range of
+        floats.
+    conditioned : Energy or None
+        The energy in the parameters that the solver moves, where these are others than its own.
+    objective : Objective
+        The sum over the rows, in the parameters that the solver moves.
+    """
+
+    def __init__(
+        self,
+        energy: Energy,
+        loss: Loss,
+        X: Any,
+        y: npt.NDArray[np.intp],
+        weight: npt.NDArray[np.float64],
+        *,
+        seen: npt.NDArray[np.bool_],
+        C: float,
+        conditions: bool,
+        workers: Callable[..., Any] = map,
+    ) -> None:
+        self.loss, self.among, self.n_answers = loss, Among.of(loss, seen), len(seen)
+        self.y, self.weight, self.workers = y, weight, workers
+        self.represent: Callable[[Any], Any] | None
+        self.represent, self.inner = energy.factored() or (None, energy)
+        self.rows = represented(X, self.represent, workers)
+        self.conditions = conditions
+        self.unit = float(weight.mean())
+        self._C = C
+        self.penalty = penalty_of(energy, loss, self.n_answers, C) / self.unit
+
+    @property
+    def inverse_penalty(self) -> float:
+        """C in units of the mean weight."""
+        return self._C * self.unit
+
+    def first_params(self, rng: np.random.RandomState) -> Params:
+        """Parameters of the energy where learning starts."""
+        return self.inner.start(self.rows, self.y, self.weight, self.n_answers, rng)
+
+    @cached_property
+    def conditioned(self) -> Any:
+        """The energy in other parameters, or None."""
+        if not self.conditions:
+            return None
+        energy: Any = self.inner.conditioned(self.rows, self._shares)
+        opposite = self.n_answers == 2 and not self.loss.pinned
+        return Antisymmetric(energy) if energy is not None and opposite else energy
+
+    @cached_property
+    def objective(self) -> Objective:
+        """The sum that is minimised."""
+        plain = self._sum_over(self.rows, self.y, self._shares, self.penalty)
+        if self.conditioned is None:
+            return plain
+        return conditioned_objective(plain, self.conditioned)
+
+    def held_out(
+        self, X: Any, y: npt.NDArray[np.intp], weight: npt.NDArray[np.float64]
+    ) -> Objective:
+        """Return the sum over other rows without a penalty, in the parameters of the energy."""
+        return self._sum_over(represented(X, self.represent, self.workers), y, weight, 0.0)
+
+    def vector(self, params: Params) -> Array:
+        """Return the solver's vector for parameters of the energy."""
+        if self.conditioned is not None:
+            params = self.conditioned.from_params(params)
+        return self.objective.layout.pack(params)
+
+    def params(self, w: Array) -> Params:
+        """Return the parameters of the energy for a vector of the solver."""
+        params = self.objective.layout.unpack(w)
+        params = params if self.conditioned is None else self.conditioned.to_params(params)
+        return params if self.loss.pinned else self.inner.centered(params)
+
+    @cached_property
+    def _shares(self) -> npt.NDArray[np.float64]:
+        """Weights in units of their mean."""
+        return self.weight if self.unit == 1 else self.weight / self.unit
+
+    def _sum_over(
+        self, rows: Any, y: npt.NDArray[np.intp], weight: npt.NDArray[np.float64], penalty: float
+    ) -> Objective:
+        return Objective(
+            self.inner, self.among, rows, y, weight, self.n_answers, penalty, self.workers
+        )
+
+
+def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:
+    """λ: 0 for C = inf, and for an online rule, whose penalised minimum is zero.
+
+    Where each of two answers has a template it counts twice. So C means the same as in
+    scikit-learn's binary estimators, which store one vector where such an energy has two.
+    """
+    if loss.online:
+        return 0.0
+    return (2.0 if n_answers == 2 and energy.two_templates else 1.0) / C
+
+
+def represented(
+    X: Any, represent: Callable[[Any], Any] | None, workers: Callable[..., Any] = map
+) -> Any:
+    """φ of all rows; blocks of them are shared out among threads."""
+    if represent is None:
+        return X
+    first = represent(take_rows(X, slice(0, 1)))
+    if sparse.issparse(first):
+        return represent(X)
+    rows = np.empty((X.shape[0], first.shape[1]), dtype=first.dtype)
+
+    def fill(part: slice) -> None:
+        rows[part] = represent(take_rows(X, part))
+
+    list(workers(fill, row_slices(X.shape[0], first.shape[1])))
+    return rows
+
+
+def conditioned_objective(plain: Objective, energy: Any) -> Objective:
+    """The same sum in the parameters of a conditioned energy, with a twin in float32 if it pays."""
+    k, weight = plain.n_answers, plain.weight
+    penalty = plain.penalty.max() * np.concatenate(
+        [np.ravel(part) for part in energy.penalty_factor(k).values()]
+    )
+
+    def over(part: Any, X: Any) -> Objective:
+        return Objective(part, plain.loss, X, plain.y, weight, k, penalty, plain.workers)
+
+    # Energies are float64 in the end, whatever X is; float32 rows are converted by block.
+    objective = over(energy, plain.X).exact()
+    size = plain.X.nnz if sparse.issparse(plain.X) else plain.X.size
+    moderate = weight.max() <= TWIN_WEIGHTS and weight.min() >= 1 / TWIN_WEIGHTS
+    if TWIN_SMALLEST <= size <= TWIN_LARGEST and moderate and not _is_mapped(plain.X):
+        twin = energy.standardized_rows(plain.X, plain.workers)
+        if twin is not None:
+            objective.single = over(*twin)
+    return objective
+
+
+def _is_mapped(X: Any) -> bool:
+    """Whether an array is a view of a file."""
+    while X is not None:
+        if isinstance(X, np.memmap):
+            return True
+        X = getattr(X, "base", None)
+    return False
+
+
+def in_dtype(params: Params, dtype: Any) -> Params:
+    """Return copies of parameters in a dtype."""
+    return {name: part.astype(dtype) for name, part in params.items()}

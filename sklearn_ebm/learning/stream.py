@@ -1,0 +1,109 @@
+"""Learning from a stream: one pass over each part of the data, which is then forgotten."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.parameters import Params
+from sklearn_ebm.energies import Energy
+from sklearn_ebm.learning.compatibility import refuse_overflow
+from sklearn_ebm.learning.parametrization import in_dtype, penalty_of, represented
+from sklearn_ebm.losses import Loss
+from sklearn_ebm.losses._among import Among
+from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers.objective import Objective
+
+# The first steps of a stream, where the user names no solver for mini-batches: of energies linear
+# in what they learn, which have one minimum, and of all others.
+LINEAR_STREAM_RATE, STREAM_RATE = 0.1, 0.03
+
+
+class Stream(NamedTuple):
+    """What passes over parts of the data have learnt so far.
+
+    Attributes
+    ----------
+    energy : Energy
+        As it was prepared for the first part.
+    params : dict of str to ndarray
+    memory : object
+        What the solver keeps from one pass to the next.
+    unit : float
+        The mean weight of the first part: weights of all parts are measured in it.
+    weight : float
+        Sum of the weights of all rows so far.
+    parts : int
+        How many parts there were.
+    """
+
+    energy: Energy
+    params: Params
+    memory: object
+    unit: float
+    weight: float
+    parts: int
+
+
+def learn_part(
+    energy: Energy,
+    loss: Loss,
+    solver: Solver | None,
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray,
+    *,
+    n_answers: int,
+    C: float,
+    tol: float,
+    rng: np.random.RandomState,
+    stream: Stream | None,
+    among: npt.NDArray[np.bool_],
+) -> Stream:
+    """One pass over some rows of a stream, from where the parts before it, or a fit, ended.
+
+    Steps follow the gradient of the mean over rows of w ℓ plus ‖W‖²/(2C) shared out over the weight
+    of all rows so far. The loss looks at the answers `among` those that rows had so far, (k,).
+    """
+    if stream is None:
+        energy = energy.prepared(X, y, weight, n_answers, rng)
+        start = energy.start(X, y, weight, n_answers, rng)
+        stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
+    energy, params, memory, unit, seen, parts = stream
+    energy = energy.resumed()
+    total = seen + float(weight.sum())
+    if among.sum() == 1:  # there is nothing to be told apart
+        return Stream(energy, in_dtype(params, X.dtype), memory, unit, total, parts + 1)
+    # A solver divides the penalty by the number of rows in this part.
+    penalty = penalty_of(energy, loss, n_answers, C) * len(weight) / total
+    represent, inner = energy.factored() or (None, energy)
+    if solver is not None and (solver.stochastic or solver.online):
+        solver = solver.of_streams()
+    else:
+        solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
+    rows = represented(X, represent)
+    objective = Objective(inner, Among.of(loss, among), rows, y, weight / unit, n_answers, penalty)
+    w = objective.layout.pack(params)
+    if memory is None and not parts:  # a new start, or the rows of a fit
+        memory = solver.remembered(w, round(seen / unit))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        result = solver.minimize(objective, w, tol=tol, max_iter=1, rng=rng, memory=memory)
+    refuse_overflow(result, loss, X.dtype)
+    params = in_dtype(objective.layout.unpack(result.w), X.dtype)
+    return Stream(energy, params, result.memory, unit, total, parts + 1)
+
+
+def _steps_of_streams(energy: Energy, n_rows: int) -> Solver:
+    """Return Adam for a part of a stream, where the user names no solver for mini-batches.
+
+    A part of n rows makes √n steps on √n rows each: steps of a fixed number of rows would be too
+    few in small parts and too many in large ones. They are long at first, so that a short stream
+    gets anywhere, and shorter with the root of their number, so that a long one comes to rest.
+    """
+    rate = LINEAR_STREAM_RATE if energy.linear else STREAM_RATE
+    return SOLVERS["adam"](
+        learning_rate=rate, batch_size=math.ceil(math.sqrt(n_rows)), schedule="root"
+    )
