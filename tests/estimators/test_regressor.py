@@ -724,7 +724,10 @@ def test_held_out_answers_out_of_all_bounds():
     far = Y.copy()
     far[0] = 1e150
     reg = regressor(max_iter=2).fit(X, Y, X_val=X, y_val=far)
-    assert np.isfinite(reg.predict(X)).all()
+    assert np.abs(reg.predict(X)).max() < np.abs(Y).max()
+    assert (reg.validation_loss_curve_ > 1e10).all() and np.isfinite(
+        reg.validation_loss_curve_
+    ).all()
 
 
 class Interrupt:
