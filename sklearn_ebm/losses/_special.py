@@ -46,8 +46,8 @@ def xlogy(x: Array, y: Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> xlogy(np.array([0.0, 2.0]), np.array([0.0, 1.0]))
-    array([0., 0.])
+    >>> xlogy(np.array([0.0, 2.0]), np.array([0.0, np.e])) + 0.0
+    array([0., 2.])
     """
     xp = namespace_of(x, y)
     # 0 log(tiny) is 0 as well: no branch.

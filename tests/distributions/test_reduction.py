@@ -130,6 +130,50 @@ def test_answers_drawn_hardly_notice():
     np.testing.assert_allclose(after.logpdf(far), before.logpdf(far), atol=np.log(1.05))
 
 
+@pytest.mark.parametrize(
+    ("weight", "scale", "goes"),
+    [
+        (1e-4, 0.5, True),
+        (4.9e-4, 0.5, True),
+        (5.1e-4, 0.5, False),  # more than may move
+        (1e-4, 0.026, True),  # w c/W = 1e-4 (1/0.026) exp(1/8)/0.09 = 0.048
+        (1e-4, 0.024, False),  # 0.052
+        (1e-5, 1.05, True),  # wider than its neighbour: the background covers it
+    ],
+)
+def test_a_light_component_is_given_to_one_that_covers_it(weight, scale, goes):
+    """Of eight of scale 1, far from each other, and a background: it lies next to the third."""
+    heavy, background = np.full(8, 0.09), 0.28 - weight
+    weights = np.array([[*heavy, background, weight]])
+    means = np.array([[*(100.0 * np.arange(8)), 350.0, 200.5]])
+    scales = np.array([[*np.ones(8), 1000.0, scale]])
+    tiny = {"cell": 1e-9, "scale_step": 1e-12, "n_backgrounds": 1, "enough": 0}
+    found = reduced(weights, means, scales, dropped=5e-4, factor=0.05, **tiny)
+    if not goes:
+        assert found[0].shape == (1, 10)
+        return
+    expected = weights[:, :9].copy()
+    expected[0, 8 if scale > 1 else 2] += weight
+    order = np.argsort(found[1][0] + 1e-3 * found[2][0])
+    mine = np.argsort(means[0, :9] + 1e-3 * scales[0, :9])
+    for array, known in zip(found, (expected, means[:, :9], scales[:, :9]), strict=True):
+        np.testing.assert_allclose(array[:, order], known[:, mine], rtol=1e-12)
+
+
+def test_a_component_is_given_only_as_much_as_it_covers():
+    """Three of w c/W = 0.02 each, with c = 2 exp(1/6), for a share of 0.05: the heaviest stays."""
+    w = 0.02 * 0.09 / (2 * np.exp(1 / 6))
+    light = w * np.array([1.0, 1.02, 1.01])
+    weights = np.array([[*np.full(8, 0.09), 0.28 - light.sum(), *light]])
+    means = np.array([[*(100.0 * np.arange(8)), 350.0, 199.5, 200.5, 199.5]])
+    scales = np.array([[*np.ones(8), 1000.0, 0.5, 0.5, 0.5 * (1 + 1e-9)]])
+    tiny = {"cell": 1e-12, "scale_step": 1e-12, "n_backgrounds": 1, "enough": 0}
+    found = reduced(weights, means, scales, dropped=0.1, factor=0.05, **tiny)
+    assert found[0].shape == (1, 10)
+    np.testing.assert_allclose(found[0][found[1] == 200.5], light[1])
+    np.testing.assert_allclose(found[0][found[1] == 200.0], 0.09 + light[0] + light[2])
+
+
 def test_the_widest_components_stay_as_they_are():
     parts = random_parts(K=300, sharpness=0.5)
     fewer = reduced(*parts, cell=1.0, dropped=0.2, factor=0.5, n_backgrounds=3)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
@@ -251,6 +252,28 @@ def test_no_prior_of_a_background_is_lost(log_density, least_prior):
     assert (np.exp(log_prior[3:]) >= least_prior / (1 + 3 * least_prior) * (1 - 1e-9)).all()
 
 
+def test_elements_of_hardly_any_prior_are_left_out():
+    """The one that is likelier in 1 of 2,000 rows: its prior is about 0.0005, below a thousandth.
+
+    The slope of Σ log Σ_b ρ_b p_b is 0 where 1999/(1 − ρ) = 1/ρ if each row is impossible under one
+    of the two elements: ρ = 1/2000.
+    """
+    log_density = np.full((2_000, 2), -500.0)
+    log_density[:, 0] = np.log(0.4)
+    log_density[0] = -500.0, np.log(0.8)
+    weight = np.ones(2_000)
+    kept = Judgement(log_density, weight, np.array([0.0, 1e-9])).prior()[0]
+    np.testing.assert_allclose(np.exp(kept), [1999 / 2000, 1 / 2000], rtol=1e-6)
+    log_prior, curve = Judgement(log_density, weight, np.zeros(2)).prior()
+    np.testing.assert_array_equal(log_prior, [0.0, -np.inf])
+    # The loss is that of what is left.
+    assert curve[-1] == pytest.approx((500 - 1999 * np.log(0.4)) / 2_000)
+    # Twice as many rows that it explains, 1 of 500, keep it.
+    log_density[:4] = -500.0, np.log(0.8)
+    log_prior, _ = Judgement(log_density, weight, np.zeros(2)).prior()
+    np.testing.assert_allclose(np.exp(log_prior), [0.998, 0.002], rtol=1e-6)
+
+
 def test_a_row_beyond_all_elements_speaks_for_none():
     log_density = np.array([[-1.0, -2.0], [-np.inf, -np.inf], [-1.0, -2.0]])
     log_prior, curve = most_likely_prior(log_density, np.ones(3), np.zeros(2))
@@ -353,7 +376,8 @@ def test_few_of_many_rows_judge(monkeypatch):
     monkeypatch.setattr(folds_module, "JUDGES_OF_MANY", 6)
     reg = fit(blend(MEMORY, LOCATED, EXPERTS))
     assert len(reg.energy_.judgement.log_density) == 6
-    assert np.isfinite(reg.log_prob(X, Y)).all()
+    # Better than the best Gaussian that does not look at x.
+    assert reg.log_prob(X, Y).mean() > norm(Y.mean(), Y.std()).logpdf(Y).mean()
     every = folds_of(X, np.random.RandomState(0))
     assert len(np.unique(every.of_row[every.judged])) == 1
 

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import integrate, optimize
+from scipy.special import logsumexp
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
@@ -140,6 +141,12 @@ def test_few_rows_and_constant_answers(n, d, q, constant):
     energy, elements, _ = learnt(rows, folds)
     log_density = bank_of(elements, rows.y)
     assert np.isfinite(log_density[:, -1]).all()
+    for element in elements:
+        # ∫ exp(−level − |(y − mean)/scale|²/2) dy is 1.
+        mass = np.linalg.slogdet(element.factors)[1] - element.levels + q / 2 * np.log(2 * np.pi)
+        np.testing.assert_allclose(logsumexp(mass, axis=1), 0, atol=1e-12)
+        if constant:
+            assert not element.means.any()
     assert not np.isnan(log_density).any()
     far = energy.elements(np.full((1, d), 1e3), energy.location(np.full((1, d), 1e3)))
     assert np.isfinite(bank_of(far, np.zeros((1, q)))).any()

@@ -53,6 +53,12 @@ def log_density(element, grid):
     return logsumexp(-element.energies(answers), axis=2)
 
 
+def shares_of(element):
+    """Weights of the components of each row; those that are not there have none."""
+    scales = np.linalg.slogdet(element.factors)[1]
+    return np.exp(scales - element.levels + element.means.shape[2] / 2 * np.log(2 * np.pi))
+
+
 def same(some, others):
     assert len(some) == len(others)
     for left, right in zip(some, others, strict=True):
@@ -267,6 +273,11 @@ def test_odd_answers(base, q, case):
         assert np.isfinite([element.log_prob(rows.y).max() for element in elements]).all()
         assert all((np.isfinite(element.levels).sum(axis=1) > 0).all() for element in elements)
         assert all(np.isfinite(element.means).all() for element in elements)
+        for element in elements:
+            shares = shares_of(element)
+            np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-9)
+            if case == "constant" and base is None:
+                np.testing.assert_allclose(element.means[shares > 0], 0, atol=1e-12)
 
 
 def test_memory_grows_with_rows_not_with_columns():
@@ -310,11 +321,16 @@ def test_settings_that_cannot_be_used(settings, words):
 
 
 def test_a_high_power_leaves_the_heaviest():
+    """One row, or two that are as near."""
     learnt, out_of_fold = learn(Memory(n_trees=20, min_leaf_size=3, powers=500.0), rows_of())
     for elements in (out_of_fold, at(learnt, rows_of(n=20, seed=3))):
         for element in elements:
             assert np.isfinite(element.means).all()
-            assert (np.isfinite(element.levels).sum(axis=1) >= 1).all()
+            shares = np.sort(shares_of(element), axis=1)
+            np.testing.assert_allclose(shares.sum(axis=1), 1)
+            assert (shares[:, -2:].sum(axis=1) > 0.99).all()
+    known, _ = learn(Memory(n_trees=20, min_leaf_size=3, powers=1.0), rows_of())
+    assert shares_of(at(known, rows_of())[0]).max(axis=1).mean() < 0.5
 
 
 @pytest.mark.parametrize(

@@ -250,11 +250,19 @@ def test_huge_and_tiny_rows(size, loss, metric):
 
 
 def test_a_constant_column_has_nothing_to_say():
+    """Were it another constant, probabilities would be the same."""
     X, y = blobs()
     X[:, 1] = 7.0
+    other = X.copy()
+    other[:, 1] = 8.0
     for metric in METRICS:
         clf = EBMClassifier(energy=Prototypes(metric=metric)).fit(X, y)
-        assert np.isfinite(clf.energies(X)).all()
+        np.testing.assert_allclose(clf.prototypes_[..., 1], 7.0, rtol=1e-12)
+        np.testing.assert_allclose(clf.predict_proba(other), clf.predict_proba(X), atol=1e-9)
+        assert clf.score(X, y) > 0.85
+    left = np.delete(X, 1, axis=1)
+    one, two = (EBMClassifier(energy=Prototypes()).fit(rows, y) for rows in (X, left))
+    np.testing.assert_allclose(one.energies(X), two.energies(left), atol=1e-9)
 
 
 def test_pickles_and_clones():

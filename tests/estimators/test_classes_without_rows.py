@@ -155,10 +155,12 @@ def test_stream_and_warm_start_go_on_with_the_class(energy):
     model = classifier(energy, warm_start=True).fit(X, Y, without(3))
     model.partial_fit(X, Y)
     assert np.isfinite(model.energies(X)).all()
+    assert (model.predict_proba(X)[:, 3] > 0).all()
     model.fit(X, Y, without(3))
     never_predicted(model, 3)
     model.fit(X, Y)
     assert np.isfinite(model.energies(X)).all()
+    assert (model.predict_proba(X)[:, 3] > 0).all() and (model.predict(X) == 3).any()
 
 
 @pytest.mark.parametrize("energy", ENERGIES)

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import LatentEBMRegressor, losses
-from sklearn_ebm.energies import Decoder, Experts, Linear
+from sklearn_ebm.energies import Decoder, Experts, Linear, Memory
 from sklearn_ebm.energies._gaussian.quadratics import gibbs_law
 from sklearn_ebm.estimators import _callbacks
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
@@ -724,7 +724,10 @@ def test_held_out_answers_out_of_all_bounds():
     far = Y.copy()
     far[0] = 1e150
     reg = regressor(max_iter=2).fit(X, Y, X_val=X, y_val=far)
-    assert np.isfinite(reg.predict(X)).all()
+    assert np.abs(reg.predict(X)).max() < np.abs(Y).max()
+    assert (reg.validation_loss_curve_ > 1e10).all() and np.isfinite(
+        reg.validation_loss_curve_
+    ).all()
 
 
 class Interrupt:
@@ -1229,9 +1232,24 @@ def test_conformal_calibration_needs_rows():
     assert len(regressor(calibration="conformal", max_iter=1).fit(X[:3], Y[:3]).predict(X)) == 200
 
 
-def test_calibrating_rows_are_not_learnt_from():
-    """Rows that would pull the answers far away, were they learnt from."""
-    reg = regressor(calibration="conformal", max_iter=1).fit(X, Y)
-    plain = regressor(max_iter=1).fit(X, Y)
-    assert len(np.setdiff1d(reg.y_grid_, plain.y_grid_)) > 0
-    assert reg._conformal.of_intervals.shape == (20, 1)
+@pytest.mark.parametrize("counts", [False, True], ids=["by gradients", "by counting"])
+def test_calibrating_rows_are_not_learnt_from(counts, monkeypatch):
+    """Their answers grow by 100: the levels change, and not one of the energies does."""
+    split_off = LatentEBMRegressor._calibrating
+    calibrates = np.zeros(200, dtype=bool)
+
+    def watched(self, rows, seed):
+        kept, out = split_off(self, rows, seed)
+        calibrates[:] = np.isin(X[:, 0], out.X[:, 0])
+        return kept, out
+
+    monkeypatch.setattr(LatentEBMRegressor, "_calibrating", watched)
+    energy = Memory(n_trees=3, powers=1) if counts else ENERGIES["experts"]
+    settings = {"calibration": "conformal", "max_iter": 5, "random_state": 0}
+    one = LatentEBMRegressor(energy, **settings).fit(X, Y)
+    assert calibrates.sum() == one._conformal.n_rows == 20
+    other = LatentEBMRegressor(energy, **settings).fit(X, Y + 100 * calibrates)
+    np.testing.assert_array_equal(other.energies(X, Y), one.energies(X, Y))
+    np.testing.assert_array_equal(other.y_grid_, one.y_grid_)
+    assert one._conformal.of_intervals.min() < 0.9
+    np.testing.assert_allclose(other._conformal.of_intervals, 1)

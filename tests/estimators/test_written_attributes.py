@@ -120,6 +120,10 @@ def test_dtype_stays_that_of_the_model(n_classes, dtype):
     model = EBMClassifier().fit(rows, y)
     model.coef_ = np.ones(model.coef_.shape, dtype=int)
     assert model.predict_proba(rows).dtype == model.energies(rows).dtype == dtype
+    np.testing.assert_allclose(model.predict_proba(rows).sum(axis=1), 1, rtol=1e-6)
+    expected = rows.sum(axis=1)[:, None] + model.intercept_
+    found = model.decision_function(rows).reshape(len(rows), -1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("attribute", ["coef_", "intercept_"])

@@ -67,3 +67,18 @@ def test_energies_as_large_as_floats_are(k):
     energies = np.r_[1.0, [np.finfo(float).max] * (k - 1)]
     free, weights = SoftMinimum(2.0)(energies)
     assert free == 1.0 and weights.tolist() == [1.0] + [0.0] * (k - 1)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("shape", [(2,), (3,), (4, 2), (2, 3), (5, 3, 2), (2, 2, 3)])
+def test_weights_alone_are_those_beside_the_free_energy(shape, beta):
+    energies = np.random.RandomState(0).normal(size=shape)
+    weights = SoftMinimum(beta).weights(energies)
+    expected = np.exp(-beta * energies)
+    expected /= expected.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(weights, expected, rtol=1e-12)
+    np.testing.assert_array_equal(weights, SoftMinimum(beta)(energies).weights)
+
+
+def test_the_temperature_is_one_by_default():
+    np.testing.assert_allclose(SoftMinimum()(np.zeros(4)).energies, -np.log(4))

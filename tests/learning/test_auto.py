@@ -402,15 +402,24 @@ def test_the_parameter_is_left_as_it_was(small):
 
 def test_given_rows_judge(small):
     new = RNG.normal(size=(30, 2))
-    reg = LatentEBMRegressor(max_iter=3).fit(X, Y, X_val=new, y_val=new[:, 0])
+    settings = {"max_iter": 3, "random_state": 0}
+    reg = LatentEBMRegressor(**settings).fit(X, Y, X_val=new, y_val=new[:, 0])
     assert len(reg.energy_.judgement.weight) == len(Y) + 30  # besides those left out
-    assert np.isfinite(reg.auto_report_.held_out_nll).all()
+    far = LatentEBMRegressor(**settings).fit(X, Y, X_val=new, y_val=new[:, 0] + 5)
+    assert (far.auto_report_.held_out_nll > reg.auto_report_.held_out_nll + 0.5).all()
 
 
 def test_several_answers_and_beta(small):
     reg = fit(y=VECTOR, beta="auto", calibration="conformal", validation_fraction=0.2)
-    assert 0.1 < reg.beta_ < 10 and np.isfinite(reg.predict_interval(X)).all()
-    assert np.isfinite(reg.log_prob(X, VECTOR)).all()
+    assert 0.1 < reg.beta_ < 10
+    low, high = np.moveaxis(reg.predict_interval(X, 0.8), -1, 0)
+    assert (((low <= VECTOR) & (VECTOR <= high)).mean(axis=0) > 0.7).all()
+    # The unit of the answers does not matter.
+    other = fit(y=4 * VECTOR, beta="auto", calibration="conformal", validation_fraction=0.2)
+    assert other.beta_ == pytest.approx(reg.beta_)
+    np.testing.assert_allclose(other.predict_interval(X), 4 * reg.predict_interval(X))
+    expected = reg.log_prob(X, VECTOR) - 2 * np.log(4)
+    np.testing.assert_allclose(other.log_prob(X, 4 * VECTOR), expected)
 
 
 def test_counted_is_left_as_it_is(small, monkeypatch):

@@ -172,6 +172,46 @@ def test_numbers_computed_by_hand(case, dtype):
     np.testing.assert_allclose(found_slope, [slope], rtol=tolerance, atol=tolerance)
 
 
+# Of the energies 0.5, 0.7 and 2, each in its turn the right one; F(ȳ) is 0.7, 0.5 and 0.5.
+F, OFFENDING = np.array([0.5, 0.7, 2.0]), np.array([0.7, 0.5, 0.5])
+BY_DEFAULT = {
+    "energy": F,
+    "perceptron": [0, 0.2, 1.5],
+    "hinge": 1 + F - OFFENDING,
+    "simple": F + 1 - OFFENDING,
+    "square_square": F**2 + (1 - OFFENDING) ** 2,
+    "square_exp": F**2 + np.exp(-OFFENDING),
+    "log": np.log1p(np.exp(F - OFFENDING)),
+    "mce": 1 / (1 + np.exp(OFFENDING - F)),
+    "lvq2": [0, 0.2 / 0.5, 1],  # (2 − 0.5)/0.5 is above the ceiling
+    "nll": F + log(np.exp(-F).sum()),
+    "mee": 1 - np.exp(-F) / np.exp(-F).sum(),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_defaults_are_a_margin_a_slope_and_a_temperature_of_one(name):
+    value, _ = LOSSES[name]()(np.tile(F, (3, 1)), np.eye(3, dtype=bool))
+    np.testing.assert_allclose(value, BY_DEFAULT[name], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize("name", LOSSES)
+def test_second_derivatives_and_conjugates_are_like_the_energies(name, m, dtype):
+    loss = LOSSES[name]()
+    energies = allowed(loss, random_energies(m)).astype(dtype)
+    correct = mask(np.arange(len(energies)) % m, m)
+    slope = loss(energies, correct)[1]
+    if loss.curvature is not None:
+        bend = loss.curvature(energies, correct)
+        for part in (bend.diagonal, *(vector for _, vector in bend.outer)):
+            assert part.shape == energies.shape and part.dtype == dtype
+    if loss.conjugate is not None:
+        found = loss.conjugate(slope, correct)
+        assert found.shape == (len(energies),) and found.dtype == dtype
+
+
 def test_every_loss_has_numbers_away_from_its_defaults():
     for name, loss in LOSSES.items():
         mine = [case[0] for case in BY_HAND.values() if type(case[0]) is loss]
@@ -276,6 +316,7 @@ def test_positive_part():
     np.testing.assert_allclose(positive_part(u, 2.0), [[2 * np.log(4)], [0.75]])
     np.testing.assert_allclose(positive_part_curvature(u, 2.0), [3 / 32])
     np.testing.assert_array_equal(positive_part_curvature(u, 0.0), [0])
+    np.testing.assert_array_equal(positive_part_curvature(u), [0])
 
 
 # Energies of any size ----------------------------------------------------------------------------

@@ -156,6 +156,9 @@ def test_float32_stays_float32():
     objective, start = network(dtype=np.float32)
     result = run(Adam(), objective, start, max_iter=3)
     assert result.w.dtype == result.memory.first.dtype == result.memory.second.dtype == np.float32
+    double = run(Adam(), *network(), max_iter=3)
+    np.testing.assert_allclose(result.w, double.w, rtol=1e-3, atol=1e-4)
+    assert result.value == pytest.approx(double.value, rel=1e-4)
 
 
 def test_the_number_of_threads_does_not_change_the_rounding():
@@ -311,6 +314,7 @@ def test_rows_in_float64_are_rounded_where_they_fit(size, dtype):
     objective.X = objective.X * size
     assert objective.rounded().dtype == objective.rounded().X.dtype == dtype
     assert objective.X.dtype == np.float64
+    np.testing.assert_allclose(objective.rounded().X, objective.X, rtol=1e-7)
 
 
 def test_what_is_learnt_in_float32_comes_back_in_float64():

@@ -161,6 +161,7 @@ def test_a_step_too_far_is_a_value_that_is_not_finite_and_no_warning(make_object
     value, _ = objective.evaluate(w)
     assert not np.isfinite(value)
     assert not np.isfinite(objective.value(w))
+    assert np.isfinite(objective.value(1e-200 * w))
 
 
 def test_float32_rows_are_summed_in_float64(make_objective):

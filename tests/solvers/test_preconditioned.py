@@ -273,6 +273,8 @@ def test_a_class_without_rows_that_weigh_is_no_obstacle_to_sparse_hinge():
     y = np.arange(200) % 3
     clf = EBMClassifier(loss="hinge", tol=1e-2).fit(X, y, sample_weight=(y != 2).astype(float))
     assert clf.coef_.shape == (3, 600)
+    two = EBMClassifier(loss="hinge", tol=1e-2).fit(X[y != 2], y[y != 2])
+    np.testing.assert_array_equal(clf.predict(X), two.predict(X))
 
 
 def test_sparse_hinge_side_by_side_is_sparse_hinge():

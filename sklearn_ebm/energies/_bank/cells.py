@@ -34,8 +34,8 @@ def total_variation_bound(cell: float) -> float:
 
     Examples
     --------
-    >>> round(total_variation_bound(1.0), 4), round(total_variation_bound(0.5), 4)
-    (0.0409, 0.0051)
+    >>> round(total_variation_bound(1.0), 6), round(total_variation_bound(0.5), 6)
+    (0.04083, 0.005104)
     """
     return float(MERGED * cell**3)
 

@@ -27,9 +27,9 @@ from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths, gibbs_l
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.learning.temperature_scaling import most_probable_beta
 
-# The factors of the bank; rows that count for the factor 1 before any is seen, only so many for each
-# row that is seen where that widens densities: few errors may be small by chance, but are never too
-# few to be believed when they are large; and priors below which a factor is left out.
+# The factors of the bank; rows that count for the factor 1 before any is seen, only so many for
+# each row that is seen where that widens densities: few errors may be small by chance, but are
+# never too few to be believed when they are large; and priors below which a factor is left out.
 FACTORS = np.array([0.15, 0.25, 0.4, 0.65, 1.0, 1.4, 2.0, 3.5, 7.0])
 ROWS_BEFORE, SHARE_BEFORE, LEAST_PRIOR, ROUNDS = 5.0, 0.1, 0.005, 200
 
