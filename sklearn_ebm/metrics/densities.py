@@ -85,8 +85,8 @@ def crps(
     y_pred : ConditionalDistribution of n_samples rows, or array-like
         A density; or draws, of shape (n_samples, n_draws) or (n_samples, n_draws, n_outputs), as
         ``sample`` returns them. Draws are taken as the whole distribution, each as probable as the
-        others. m of them score higher than the density that they come from, by E|Y − Y'|/(2 m) on
-        average.
+        others. m of them score higher than the density that they come from, on average by
+        ``E|Y − Y'|/(2 m)``.
     sample_weight : array-like of shape (n_samples,), default=None
         A row of weight 2 counts as that row twice.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
@@ -113,8 +113,8 @@ default="uniform_average"
 
     Examples
     --------
-    Draws 0 and 2 and the answer 3: E|Y − y| = (3 + 1)/2 and E|Y − Y'| = (0 + 2 + 2 + 0)/4, so the
-    score is 2 − 1/2. Draws 1 and 1 and the answer 1.5 score |1 − 1.5|.
+    Draws 0 and 2 and the answer 3: ``E|Y − y|`` = (3 + 1)/2 and ``E|Y − Y'|`` = (0 + 2 + 2 + 0)/4,
+    so the score is 2 − 1/2. Two draws 1 and the answer 1.5 score their distance, 0.5.
 
     >>> crps([3.0, 1.5], [[0.0, 2.0], [1.0, 1.0]])
     1.0

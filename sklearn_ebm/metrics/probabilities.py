@@ -111,7 +111,7 @@ def expected_calibration_error(
     Examples
     --------
     Two rows with confidence 0.9, one of them right, and one with 0.6 that is right:
-    2/3 · |0.5 − 0.9| + 1/3 · |1 − 0.6|.
+    2/3 · 0.4 + 1/3 · 0.4, as accuracy and confidence are 0.5 and 0.9, and 1 and 0.6.
 
     >>> p = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]
     >>> round(expected_calibration_error([0, 1, 1], p), 12)

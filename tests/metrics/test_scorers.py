@@ -146,6 +146,7 @@ def test_scorers_are_cloned_and_pickled(name):
 @pytest.mark.parametrize("name", SCORERS)
 def test_weights_are_routed_as_they_were_asked_for(name):
     with config_context(enable_metadata_routing=True):
+        assert SCORERS[name].get_metadata_routing().score.requests == {"sample_weight": None}
         model = Gaussian().set_fit_request(sample_weight=True)
         more = {"cv": 3, "params": {"sample_weight": WEIGHT}}
         asked = clone(SCORERS[name]).set_score_request(sample_weight=True)
