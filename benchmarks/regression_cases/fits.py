@@ -12,6 +12,7 @@ from scipy.stats import kstest
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.compare.quantile_distribution import NoDensityError
+from sklearn_ebm.metrics import interval_contains, probability_integral_transform
 
 from .energies import DEFAULT, energies_for, settings_of
 from .rounding import cells_of, spread_inside
@@ -112,11 +113,11 @@ def scores_of_law(law, split, seconds):
         nll = -law.logpdf(y)
     if y.ndim == 1:
         for level in LEVELS:
-            low, high = law.interval(level).T
-            inside["interval", level] = (low <= y) & (y <= high)
+            inside["interval", level] = interval_contains(y, law, level=level)
         spread = np.column_stack([law.cdf(end) for end in cells_of(split.y, y).T])
     squared = (law.mean() - y) ** 2
-    return Scores(seconds, nll, squared, law.crps(y), below(law, y), inside, spread)
+    pit = probability_integral_transform(y, law)
+    return Scores(seconds, nll, squared, law.crps(y), pit, inside, spread)
 
 
 def n_calibrating(model, split):
@@ -124,31 +125,14 @@ def n_calibrating(model, split):
     return int(np.ceil(model.validation_fraction * len(split.y)))
 
 
-def below(law, y):
-    """P(Y ≤ y | x) of each answer."""
-    if y.ndim == 1:
-        return law.cdf(y)
-    answers = range(y.shape[1])
-    return np.column_stack([law.marginal(answer).cdf(y[:, answer]) for answer in answers])
-
-
 def inside_of(model, X, y, levels=LEVELS, kinds=KINDS):
     """Whether answers lie in the intervals and in the regions of each level."""
-    held = {"interval": inside_interval, "region": inside_region}
-    return {(kind, level): held[kind](model, X, y, level) for level in levels for kind in kinds}
-
-
-def inside_interval(model, X, y, level):
-    ends = model.predict_interval(X, level)
-    return (ends[..., 0] <= y) & (y <= ends[..., 1])
-
-
-def inside_region(model, X, y, level):
-    region = model.predict_region(X, level)
-    if y.ndim > 1:
-        return region.contains(y)
-    held = (region[..., 0] <= y[:, None]) & (y[:, None] <= region[..., 1])
-    return held.any(axis=1)
+    said = {"interval": model.predict_interval, "region": model.predict_region}
+    return {
+        (kind, level): interval_contains(y, said[kind](X, level))
+        for level in levels
+        for kind in kinds
+    }
 
 
 def mean_and_error(values):

@@ -22,11 +22,7 @@ from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_two_branches
 from sklearn_ebm.energies import Experts
 from sklearn_ebm.inspection import ConditionalDensityDisplay
-
-
-def inside(pieces, y):
-    """Whether answers (n,) lie in one of the intervals (n, r, 2)."""
-    return ((pieces[..., 0] <= y[:, None]) & (y[:, None] <= pieces[..., 1])).any(axis=1)
+from sklearn_ebm.metrics import interval_coverage
 
 
 def length(pieces):
@@ -80,10 +76,10 @@ for calibration in (None, "conformal"):
         overfit = LatentEBMRegressor(bare, calibration=calibration, random_state=seed, **settings)
         overfit.fit(X, y)
         for column, level in enumerate(promised):
-            interval = overfit.predict_interval(X_new, level)[:, None]
+            interval = overfit.predict_interval(X_new, level)
             region = overfit.predict_region(X_new, level)
-            rates[seed, 0, column] = inside(interval, y_new).mean()
-            rates[seed, 1, column] = inside(region, y_new).mean()
+            rates[seed, 0, column] = interval_coverage(y_new, interval)
+            rates[seed, 1, column] = interval_coverage(y_new, region)
     coverage[calibration] = rates.mean(axis=0)
 
 print("promised             " + "".join(f"{level:6.2f}" for level in promised))

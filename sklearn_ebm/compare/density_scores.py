@@ -11,6 +11,7 @@ from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
+from sklearn_ebm.metrics import crps, interval_coverage, negative_log_likelihood
 
 OF_LAWS = Scoreboard(
     {
@@ -49,11 +50,10 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
     scores = {"fit_seconds": time.perf_counter() - start}
     law, y = law_of(estimator, fold.X_test), fold.y_test
     with suppress(NoDensityError):
-        scores["nll"] = -float(np.mean(law.logpdf(y)))
-    scores["crps"] = float(np.mean(law.crps(y)))
+        scores["nll"] = negative_log_likelihood(y, law)
+    scores["crps"] = crps(y, law)
     for level in (50, 90):
-        low, high = law.interval(level / 100).T
-        scores[f"coverage_{level}"] = float(np.mean((low <= y) & (y <= high)))
+        scores[f"coverage_{level}"] = interval_coverage(y, law, level=level / 100)
     scores["rmse"] = float(np.sqrt(np.mean((law.mean() - y) ** 2)))
     for name, score in scores.items():
         if not np.isfinite(score):

@@ -16,12 +16,12 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.compare.tables import Table
+from sklearn_ebm.metrics import brier_score, expected_calibration_error
 
 # A category with fewer training rows than this shares one column with the other rare ones.
 MIN_FREQUENCY = 5
 # HistGradientBoostingClassifier takes at most 255 categories; the others get the same ones.
 MAX_CATEGORIES = 255
-ECE_BINS = 15
 # What a dense copy of sparse data may take before it is refused (numbers, 8 bytes each).
 _DENSE_LIMIT = 100_000_000
 _SPARSE_BELOW = 0.3  # share of non-zeros; the default of scikit-learn's ColumnTransformer
@@ -52,12 +52,12 @@ def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
         start = time.perf_counter()
         estimator.predict(fold.X_test)
         seconds.append(time.perf_counter() - start)
-    y = fold.y_test
+    y, codes = fold.y_test, np.arange(probabilities.shape[1])
     return {
         "accuracy": float(np.mean(predicted == y)),
-        "log_loss": float(log_loss(y, probabilities, labels=np.arange(probabilities.shape[1]))),
-        "brier": brier(probabilities, y),
-        "ece": expected_calibration_error(probabilities, y),
+        "log_loss": float(log_loss(y, probabilities, labels=codes)),
+        "brier": brier_score(y, probabilities, labels=codes),
+        "ece": expected_calibration_error(y, probabilities, labels=codes),
         "fit_seconds": fit_seconds,
         "predict_microseconds": 1e6 * float(np.median(seconds)) / len(y),
     }
@@ -220,37 +220,3 @@ def _kept(fitted: Any, fold: Fold) -> tuple[dict[str, Any] | None, str]:
 def _one_line(message: Any) -> str:
     line = (str(message).strip().splitlines() or ["no message"])[0]
     return line if len(line) <= 160 else line[:157] + "..."
-
-
-def brier(probabilities: np.ndarray, y: np.ndarray) -> float:
-    """Σ_k (p_k − 1[k = y])², averaged over rows: 0 is perfect and 2 the worst.
-
-    The sum runs over all classes, with two classes too, where it is twice the score that counts
-    the positive class only (scikit-learn's `brier_score_loss` by default).
-
-    Examples
-    --------
-    >>> round(brier(np.array([[0.7, 0.3], [0.5, 0.5]]), np.array([0, 1])), 12)
-    0.34
-    """
-    truth = np.eye(probabilities.shape[1])[y]
-    return float(np.mean(np.sum((probabilities - truth) ** 2, axis=1)))
-
-
-def expected_calibration_error(probabilities: np.ndarray, y: np.ndarray) -> float:
-    """Σ_b n_b/n |accuracy_b − confidence_b| over 15 bins of equal width, open on the left.
-
-    The confidence of a row is the probability of its most probable class.
-
-    Examples
-    --------
-    >>> p = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
-    >>> round(expected_calibration_error(p, np.array([0, 1, 1])), 12)
-    0.4
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == y
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
-    # n_b |accuracy_b − confidence_b| is the absolute sum of the rows' differences in the bin.
-    gaps = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / len(y))

@@ -12,9 +12,10 @@ import sklearn_ebm.compare.regressors as regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import Contender, Pair, Setting, known_baselines
 from sklearn_ebm.compare.density_scores import OF_LAWS, law_scores
-from sklearn_ebm.compare.folds import ECE_BINS, MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
+from sklearn_ebm.compare.folds import MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table
+from sklearn_ebm.metrics.probabilities import N_BINS
 
 Baselines = Iterable[str] | Mapping[str, Any] | None
 
@@ -111,7 +112,7 @@ class Classification(Task):
         "accuracy": "share of rows predicted right",
         "log_loss": "mean of -log p(label), in nats",
         "brier": "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2",
-        "ece": f"expected calibration error of the top class, {ECE_BINS} bins of equal width",
+        "ece": f"expected calibration error of the top class, {N_BINS} bins of equal width",
         "fit_seconds": _FIT_SECONDS,
         "predict_microseconds": "time of predict per row, on one thread, all test rows at once",
     }

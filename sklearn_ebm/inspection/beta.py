@@ -17,6 +17,7 @@ from sklearn_ebm.inspection._reading import (
     energies_and_answers,
     read,
 )
+from sklearn_ebm.metrics import brier_score
 
 # Areas of the points of reliability, in square points: of no rows, and of all rows on top of it.
 SMALLEST, LARGEST = 12.0, 150.0
@@ -346,17 +347,15 @@ class BetaDisplay:
             handle.set_sizes([60.0])
 
     def _scores_at(self, beta: float) -> dict[str, float]:
-        rows = np.arange(len(self.answer))
+        rows, columns = np.arange(len(self.answer)), np.arange(self.energies.shape[1])
         free = SoftMinimum(beta)(self.energies)
         probability = free.weights
         log_loss = beta * (self.energies[rows, self.answer] - free.energies)
-        apart = probability.copy()
-        apart[rows, self.answer] -= 1.0
-        half = 0.5 if probability.shape[1] == 2 else 1.0
+        half = 0.5 if len(columns) == 2 else 1.0
         confidence, accuracy, count = self._bins(probability)
         return {
             "log_loss": float(log_loss.mean()),
-            "brier": half * float((apart**2).sum(axis=1).mean()),
+            "brier": half * brier_score(self.answer, probability, labels=columns),
             "calibration_error": float(count @ np.abs(confidence - accuracy) / count.sum()),
         }
 

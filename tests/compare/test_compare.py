@@ -15,15 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.metrics import brier_score_loss
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, compare
 from sklearn_ebm.compare.columns import raw_column, typed_columns, why_useless
 from sklearn_ebm.compare.folds import (
     SCORES,
-    brier,
-    expected_calibration_error,
     prepare,
     prepare_for_trees,
 )
@@ -267,20 +264,6 @@ def test_many_categories_stay_sparse():
 
 
 # ----------------------------------------------------------------------------------------- scores
-
-
-def test_brier_of_two_classes_is_twice_the_one_of_the_positive_class():
-    rng = np.random.default_rng(0)
-    positive, y = rng.random(50), rng.integers(0, 2, 50)
-    two = brier(np.column_stack([1 - positive, positive]), y)
-    assert two == pytest.approx(2 * brier_score_loss(y, positive))
-
-
-def test_calibration_error_is_zero_for_true_probabilities_and_the_gap_for_others():
-    y = np.array([0] * 8 + [1] * 2)
-    assert expected_calibration_error(np.tile([0.8, 0.2], (10, 1)), y) == pytest.approx(0)
-    assert expected_calibration_error(np.tile([1.0, 0.0], (10, 1)), y) == pytest.approx(0.2)
-    assert expected_calibration_error(np.tile([0.1, 0.9], (10, 1)), y) == pytest.approx(0.7)
 
 
 def test_all_contenders_get_the_same_folds_and_the_folds_cover_the_rows():

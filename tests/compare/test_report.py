@@ -18,13 +18,14 @@ from sklearn_ebm import EBMClassifier
 from sklearn_ebm.compare import Comparison, DataError, compare
 from sklearn_ebm.compare.adapters import LawAdapter, gaussian
 from sklearn_ebm.compare.command import main
-from sklearn_ebm.compare.folds import Fold, brier, expected_calibration_error, measure
+from sklearn_ebm.compare.folds import Fold, measure
 from sklearn_ebm.compare.report import content, page, plan, rows
 from sklearn_ebm.compare.report.kept_classes import KeepClasses, curve
 from sklearn_ebm.compare.report.kept_densities import LEVELS, KeepLaws, drawn
 from sklearn_ebm.compare.report.page import DOCUMENTATION, filled, json_text, resource
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.energies import Experts
+from sklearn_ebm.metrics import brier_score, expected_calibration_error
 
 RESOURCES = (
     "template.html", "report.css", "report.js", "classification.html", "classification.js",
@@ -268,12 +269,11 @@ def test_the_numbers_of_classes_give_the_scores_of_the_table(n_classes, tmp_path
     ]
     for contender, row in zip(data["contenders"], found.table.ranked(), strict=True):
         p = probabilities(data, contender)
-        parts = [(p[folds == j], label[folds == j]) for j in range(4)]
-        loss = np.mean([-np.log(q[np.arange(len(t)), t]).mean() for q, t in parts])
+        parts = [(label[folds == j], p[folds == j]) for j in range(4)]
+        loss = np.mean([-np.log(q[np.arange(len(t)), t]).mean() for t, q in parts])
         assert loss == pytest.approx(row.mean("log_loss"), abs=1e-4)
-        assert np.mean([brier(*part) for part in parts]) == pytest.approx(
-            row.mean("brier"), abs=1e-4
-        )
+        brier = np.mean([brier_score(*part) for part in parts])
+        assert brier == pytest.approx(row.mean("brier"), abs=1e-4)
         # A row may lie so near to the end of a bin that rounding moves it to the next.
         ece = np.mean([expected_calibration_error(*part) for part in parts])
         assert ece == pytest.approx(row.mean("ece"), abs=6e-3)

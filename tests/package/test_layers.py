@@ -14,7 +14,7 @@ MOST_LINES = 350
 LAYERS = (
     ("_utils", "exceptions"),
     ("datasets", "inference", "distributions", "negatives"),
-    ("losses",),
+    ("losses", "metrics"),
     ("energies",),
     ("solvers",),
     ("learning",),

@@ -12,6 +12,7 @@ from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.report.kept_classes import curve
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
+from sklearn_ebm.metrics import interval_contains, probability_integral_transform
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 # Two central intervals and the median.
@@ -50,19 +51,14 @@ class KeepLaws:
         kept: dict[str, Any] = {"pit": np.empty(0), "held": np.empty((len(LEVELS), 0), dtype=bool)}
         if len(self.rows):
             law, y = law_of(estimator, fold.X_test[self.rows]), fold.y_test[self.rows]
-            # A comparison has one answer for each row, and hence laws with a distribution function.
-            kept = {"pit": law.cdf(y), "held": _held(law, y)}  # type: ignore[attr-defined]
+            held = np.stack([interval_contains(y, law, level=level) for level in LEVELS])
+            kept = {"pit": probability_integral_transform(y, law), "held": held}
         kept["energies"] = isinstance(estimator, LatentEBMRegressor)
         kept["shown"] = []
         if len(self.shown):
             kept["shown"] = drawn(law_of(estimator, fold.X_test[self.shown]))
         kept["curve"] = curve(vars(estimator).get("loss_curve_", ()))
         return kept
-
-
-def _held(law: ConditionalDistribution, y: np.ndarray) -> np.ndarray:
-    intervals = [law.interval(level) for level in LEVELS]
-    return np.stack([(each[:, 0] <= y) & (y <= each[:, 1]) for each in intervals])
 
 
 def drawn(law: ConditionalDistribution) -> list[dict[str, Any]]:

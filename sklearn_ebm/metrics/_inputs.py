@@ -1,0 +1,121 @@
+"""What all metrics do: check answers and predictions, and average over rows and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_array
+
+from sklearn_ebm._utils.validation import row_weights
+from sklearn_ebm.distributions import ScalarDistribution, VectorDistribution
+
+Floats = npt.NDArray[np.float64]
+
+
+def answers(y_true: Any, y_pred: Any) -> Floats:
+    """Return finite answers (n,) or (n, q), in the shape that a density in `y_pred` takes.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite numbers, or several of a row where the density is of one.
+    """
+    y: Floats = check_array(y_true, ensure_2d=False, dtype=np.float64, input_name="y_true")
+    if isinstance(y_pred, VectorDistribution):
+        return y if y.ndim == 2 else y[:, None]
+    if y.ndim == 2 and y.shape[1] == 1:
+        return y[:, 0]
+    if y.ndim == 2 and isinstance(y_pred, ScalarDistribution):
+        raise ValueError(
+            f"y_true.shape == {y.shape}, but y_pred is the density of one number for each row; "
+            f"pass y_true of shape ({len(y)},)."
+        )
+    return y
+
+
+def numbers(name: str, values: Any) -> Floats:
+    """Return an array of float64, or raise ValueError."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be an array of numbers or a conditional density, but {error}."
+        ) from error
+
+
+def method_of(density: Any, name: str) -> Callable[..., Any] | None:
+    """Return a method of a conditional density, or None if it has none of that name."""
+    found = getattr(density, name, None)
+    return found if callable(found) else None
+
+
+def scores_of(density: Any, name: str, y: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return what a method of a density says of the answers.
+
+    Raises
+    ------
+    TypeError
+        If there is no such method.
+    ValueError
+        If it returns another shape.
+    """
+    method = method_of(density, name)
+    if method is None:
+        raise TypeError(
+            f"y_pred must have a method {name}, as what predict_distribution returns has, but "
+            f"{type(density).__name__} has none."
+        )
+    return shaped(f"{name} of y_pred", numbers("y_pred", method(y)), shape)
+
+
+def shaped(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return an array that has this shape, or raise ValueError."""
+    if array.shape != shape:
+        raise ValueError(f"{name} has the shape {array.shape}, but y_true asks for {shape}.")
+    return array
+
+
+def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None) -> Any:
+    """Return the weighted mean over rows, then over outputs as in scikit-learn.
+
+    A row of weight 0 is not there, whatever its score.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n,) or (n, q)
+    sample_weight : array-like of shape (n,) or None
+    multioutput : {"uniform_average", "raw_values"}, array-like of shape (q,) or None
+        None for scores of rows, which have no outputs.
+
+    Returns
+    -------
+    float, or ndarray of shape (q,) for ``"raw_values"``
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    if sample_weight is None:
+        means = table.mean(axis=0)
+    else:
+        weight = row_weights(sample_weight, len(table))
+        counted = weight > 0
+        # A sum of the largest floats would be infinite.
+        means = np.average(table[counted], axis=0, weights=weight[counted] / weight.max())
+    if multioutput is None:
+        return float(means)
+    return over_outputs(np.atleast_1d(means), multioutput)
+
+
+def over_outputs(means: Floats, multioutput: Any) -> Any:
+    """Return the means (q,) of the outputs as they are, or the mean of them."""
+    if isinstance(multioutput, str):
+        if multioutput == "raw_values":
+            return means
+        if multioutput == "uniform_average":
+            return float(means.mean())
+        raise ValueError(
+            f"multioutput={multioutput!r} must be 'uniform_average', 'raw_values' or one weight "
+            "for each output."
+        )
+    return float(np.average(means, weights=row_weights(multioutput, len(means), "multioutput")))

@@ -1,0 +1,167 @@
+"""Scores of the probabilities of classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from sklearn_ebm._utils.validation import positive_integer, row_weights
+from sklearn_ebm.metrics._inputs import Floats, averaged, numbers
+
+N_BINS = 15
+# Probabilities in float32 sum to 1 up to some 1e-6.
+OFF = 1e-4
+
+
+def brier_score(
+    y_true: Any, y_proba: Any, *, sample_weight: Any = None, labels: Any = None
+) -> float:
+    """Mean squared distance of the probabilities from the truth; low is good.
+
+    .. code-block:: none
+
+        Σ_i w_i Σ_k (p_ik − 1[y_i = k])² / Σ_i w_i
+
+    0 is perfect and 2 the worst. The sum runs over all classes, with two classes too:
+    ``brier_score_loss`` of scikit-learn counts one of the two by default and is half as large.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+        As ``predict_proba`` returns it; one column is that of the second of two classes.
+    sample_weight : array-like of shape (n_samples,), default=None
+        A row of weight 2 counts as that row twice.
+    labels : array-like of shape (n_classes,), default=None
+        The classes in the order of the columns, such as ``classes_`` of the estimator. By default
+        the sorted labels in y_true, which must then have all of them.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If labels and columns do not suit each other, or probabilities are none.
+
+    Examples
+    --------
+    0.3² + 0.3² for the first row and 0.5² + 0.5² for the second.
+
+    >>> round(brier_score(["no", "yes"], [[0.7, 0.3], [0.5, 0.5]]), 12)
+    0.34
+    """
+    right, probability = _checked(y_true, y_proba, labels)
+    off = probability.copy()
+    off[np.arange(len(off)), right] -= 1
+    return averaged(np.sum(off**2, axis=1), sample_weight)
+
+
+def expected_calibration_error(
+    y_true: Any,
+    y_proba: Any,
+    *,
+    sample_weight: Any = None,
+    n_bins: int = N_BINS,
+    labels: Any = None,
+) -> float:
+    """Mean gap between how sure predictions are and how often they are right; low is good.
+
+    .. code-block:: none
+
+        Σ_b n_b/n |accuracy_b − confidence_b|
+
+    The confidence of a row is the probability of its most probable class. Rows are put into bins of
+    equal width by their confidence, open on the left; n_b is the weight of the rows in a bin. The
+    value depends on the number of bins, and few rows in a bin raise it by chance. It is no score to
+    choose a model by: the shares of all rows, predicted for each of them, have none.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Labels.
+    y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
+        As ``predict_proba`` returns it; one column is that of the second of two classes.
+    sample_weight : array-like of shape (n_samples,), default=None
+        A row of weight 2 counts as that row twice.
+    n_bins : int, default=15
+    labels : array-like of shape (n_classes,), default=None
+        The classes in the order of the columns, such as ``classes_`` of the estimator. By default
+        the sorted labels in y_true, which must then have all of them.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If labels and columns do not suit each other, or probabilities are none.
+
+    References
+    ----------
+    Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", Proceedings of the
+    34th International Conference on Machine Learning (2017) 1321-1330.
+
+    Examples
+    --------
+    Two rows with confidence 0.9, one of them right, and one with 0.6 that is right:
+    2/3 · 0.4 + 1/3 · 0.4, as accuracy and confidence are 0.5 and 0.9, and 1 and 0.6.
+
+    >>> p = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]
+    >>> round(expected_calibration_error([0, 1, 1], p), 12)
+    0.4
+    """
+    right, probability = _checked(y_true, y_proba, labels)
+    n_bins = positive_integer("n_bins", n_bins)
+    weight = row_weights(sample_weight, len(right))
+    weight = weight / weight.max()
+    confidence = probability.max(axis=1)
+    hit = probability.argmax(axis=1) == right
+    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    # n_b |accuracy_b − confidence_b| is the absolute sum of the rows' differences in the bin.
+    gaps = np.bincount(bins, weights=weight * (hit - confidence))
+    return float(np.abs(gaps).sum() / weight.sum())
+
+
+def _checked(y_true: Any, y_proba: Any, labels: Any) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the column of the right class of each row, and the probabilities (n, k)."""
+    y = column_or_1d(y_true)
+    probability = numbers("y_proba", y_proba)
+    if probability.ndim == 1:
+        probability = np.column_stack([1 - probability, probability])
+    if probability.ndim != 2 or not len(probability):
+        raise ValueError(
+            f"y_proba.shape == {probability.shape}, expected (n_samples, n_classes) with a row or "
+            "more."
+        )
+    check_consistent_length(y, probability)
+    classes = np.unique(y) if labels is None else column_or_1d(labels)
+    column = {label: j for j, label in enumerate(classes.tolist())}
+    if len(column) != len(classes):
+        raise ValueError("labels holds a label twice; give each column a label of its own.")
+    if len(classes) != probability.shape[1]:
+        given = "y_true has" if labels is None else "labels has"
+        raise ValueError(
+            f"y_proba has {probability.shape[1]} columns, but {given} {len(classes)} classes; pass "
+            "labels=model.classes_."
+        )
+    found = [column.get(label, -1) for label in y.tolist()]
+    unknown = sorted({repr(y[j].item()) for j, place in enumerate(found) if place < 0})
+    if unknown:
+        raise ValueError(
+            f"y_true holds labels that are not in labels: {', '.join(unknown[:10])}; leave these "
+            "rows out."
+        )
+    is_probability = (probability >= 0) & (probability <= 1 + OFF)
+    if not is_probability.all() or (np.abs(probability.sum(axis=1) - 1) > OFF).any():
+        raise ValueError(
+            "y_proba must hold probabilities, from 0 to 1, that sum to 1 in each row; divide by "
+            "their sum if they do not."
+        )
+    return np.array(found, dtype=np.intp), probability

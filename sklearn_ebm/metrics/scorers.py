@@ -1,0 +1,204 @@
+"""Scorers of densities, quantiles and intervals, for ``scoring=`` of scikit-learn."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import UNUSED
+
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm.metrics._inputs import averaged, numbers, shaped
+from sklearn_ebm.metrics.densities import crps, negative_log_likelihood
+from sklearn_ebm.metrics.intervals import interval_coverage, known_probabilities, pinball_loss
+
+DISTRIBUTION = "predict_distribution"
+
+
+def says(estimator: Any, X: Any, names: Sequence[str]) -> tuple[str, Callable[..., Any], Any]:
+    """Find the method that answers, in a pipeline or a search as well.
+
+    Parameters
+    ----------
+    estimator : estimator, Pipeline or search
+    X : array-like
+    names : sequence of str
+        Methods, the preferred one first.
+
+    Returns
+    -------
+    name : str
+    method : callable
+    X : array-like
+        Transformed by the steps before the estimator.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    for name in names:
+        method = getattr(estimator, name, None)
+        if callable(method):
+            return name, method, X
+    if isinstance(estimator, Pipeline):
+        rows = X if len(estimator) == 1 else estimator[:-1].transform(X)
+        return says(estimator[-1], rows, names)
+    best = getattr(estimator, "best_estimator_", None)
+    if best is not None:
+        return says(best, X, names)
+    raise TypeError(
+        f"{type(estimator).__name__} has no method {' or '.join(names)}; this scorer needs one, "
+        "such as LatentEBMRegressor has."
+    )
+
+
+class Scorer(Documented, BaseEstimator, ABC):
+    """What scikit-learn calls with a fitted estimator and held-out rows; high is good."""
+
+    # What scikit-learn routes to a scorer is asked for in the name of a method `score`.
+    __metadata_request__score: ClassVar[dict[str, str]] = {"estimator": UNUSED}
+
+    def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the score of a fitted estimator on some rows.
+
+        Parameters
+        ----------
+        estimator : estimator, or a pipeline or fitted search that ends in one
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError
+            If the estimator has none of the methods that are needed.
+        ValueError
+            If y does not suit what the estimator says.
+        """
+        return self._score(estimator, X, y, sample_weight)
+
+    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return `score`, as scikit-learn asks for it."""
+        return self.score(estimator, X, y, sample_weight)
+
+    @abstractmethod
+    def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+        """The same, of one kind."""
+
+
+class LogLikelihoodScorer(Scorer):
+    """Mean log-likelihood of held-out answers, in nats; high is good.
+
+    It is −1 times `negative_log_likelihood` of what the estimator's ``log_prob(X, y)``, or else
+    its ``predict_distribution(X)``, says. ``metrics.log_likelihood_scorer`` is one of them.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_validate
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> from sklearn_ebm.datasets import make_two_branches
+    >>> from sklearn_ebm.metrics import log_likelihood_scorer
+    >>> X, y = make_two_branches(100, random_state=0)
+    >>> model = LatentEBMRegressor("experts", max_iter=2, random_state=0)
+    >>> cross_validate(model, X, y, cv=2, scoring=log_likelihood_scorer)["test_score"].shape
+    (2,)
+    """
+
+    def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+        name, method, rows = says(estimator, X, ("log_prob", DISTRIBUTION))
+        if name == DISTRIBUTION:
+            return -negative_log_likelihood(y, method(rows), sample_weight=sample_weight)
+        log_density = shaped("log_prob", numbers("log_prob", method(rows, y)), (len(y),))
+        return averaged(log_density, sample_weight)
+
+
+class CRPSScorer(Scorer):
+    """Minus the mean CRPS of held-out answers, in the unit of y; high is good.
+
+    It is −1 times `crps` of what the estimator's ``predict_distribution(X)`` says.
+    ``metrics.crps_scorer`` is one of them.
+
+    Examples
+    --------
+    A regressor that says N(0, 1) of every row; at the mean that scores (√2 − 1)/√π.
+
+    >>> import numpy as np
+    >>> from sklearn.base import BaseEstimator
+    >>> from sklearn_ebm.distributions import GaussianMixture
+    >>> from sklearn_ebm.metrics import crps_scorer
+    >>> class Standard(BaseEstimator):
+    ...     def predict_distribution(self, X):
+    ...         one = np.ones((len(X), 1))
+    ...         return GaussianMixture(one, 0 * one, one)
+    >>> round(crps_scorer(Standard(), [[1.0], [2.0]], [0.0, 0.0]), 4)
+    -0.2337
+    """
+
+    def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+        _, method, rows = says(estimator, X, (DISTRIBUTION,))
+        return -crps(y, method(rows), sample_weight=sample_weight)
+
+
+class PinballScorer(Scorer):
+    """Minus the mean pinball loss of quantiles of held-out answers, in the unit of y; high is good.
+
+    It is −1 times `pinball_loss` of what the estimator's ``predict_quantiles(X, probabilities)``,
+    or else its ``predict_distribution(X)``, says.
+
+    Parameters
+    ----------
+    probabilities : float or sequence of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
+        Which quantiles, between 0 and 1.
+
+    Examples
+    --------
+    >>> PinballScorer(probabilities=(0.1, 0.9))
+    PinballScorer(probabilities=(0.1, 0.9))
+    """
+
+    def __init__(self, probabilities: Any = (0.05, 0.25, 0.5, 0.75, 0.95)) -> None:
+        self.probabilities = probabilities
+
+    def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+        levels = known_probabilities(self.probabilities)
+        name, method, rows = says(estimator, X, ("predict_quantiles", DISTRIBUTION))
+        said = method(rows) if name == DISTRIBUTION else method(rows, levels)
+        return -pinball_loss(y, said, probabilities=levels, sample_weight=sample_weight)
+
+
+class CoverageScorer(Scorer):
+    """Share of held-out answers in their intervals: to look at, beside the level.
+
+    It is `interval_coverage` of what the estimator's ``predict_interval(X, level)``, calibration
+    included, or else its ``predict_distribution(X)``, says. A search should not choose by it, as
+    the widest intervals win; give it to ``cross_validate``, or to a search whose ``refit`` names
+    another score.
+
+    Parameters
+    ----------
+    level : float, default=0.9
+        Of the intervals.
+
+    Examples
+    --------
+    >>> CoverageScorer(level=0.5)
+    CoverageScorer(level=0.5)
+    """
+
+    def __init__(self, level: float = 0.9) -> None:
+        self.level = level
+
+    def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+        name, method, rows = says(estimator, X, ("predict_interval", DISTRIBUTION))
+        if name == DISTRIBUTION:
+            ends = method(rows)
+            return interval_coverage(y, ends, level=self.level, sample_weight=sample_weight)
+        return interval_coverage(y, method(rows, self.level), sample_weight=sample_weight)
