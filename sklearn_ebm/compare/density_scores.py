@@ -49,7 +49,7 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
     scores = {"fit_seconds": time.perf_counter() - start}
     law, y = law_of(estimator, fold.X_test), fold.y_test
     with suppress(NoDensityError):
-        scores["nll"] = -float(np.mean(law.logpdf(y)))
+        scores["nll"] = -float(np.mean(law.log_prob(y)))
     scores["crps"] = float(np.mean(law.crps(y)))
     for level in (50, 90):
         low, high = law.interval(level / 100).T
