@@ -405,7 +405,8 @@ class Densities:
         X : array-like of shape (n, d)
         n_samples : int, default=1
             How many for each row.
-        random_state : int, RandomState or None, default=None
+        random_state : int, RandomState instance or None, default=None
+            A number gives the same answers each time; None draws anew, as in `fit`.
 
         Returns
         -------
