@@ -54,7 +54,7 @@ class Problem(NamedTuple):
         chosen = {} if self.contrast is None else {"contrast": self.contrast}
         clf = EBMClassifier(
             loss=LOSSES[self.loss](**chosen), C=self.C, tol=tol,
-            fit_intercept=self.fit_intercept, **settings,
+            fit_intercept=self.fit_intercept, **settings, random_state=0,
         )  # fmt: skip
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -68,7 +68,7 @@ def timed(function):
 def methods(density, y):
     """What is timed: names and calls."""
     return {
-        "logpdf": lambda: density.logpdf(y),
+        "log_prob": lambda: density.log_prob(y),
         "cdf": lambda: density.cdf(y),
         "sample(100)": lambda: density.sample(100, random_state=0),
         "median": density.median,
@@ -100,8 +100,8 @@ def errors(density, y, results):
         "region(0.9)": region_error(density, results["region(0.9)"][:n_rows], 0.9),
     }
     answers = np.nan_to_num(results["modes"].answers[:n_rows], nan=np.inf)
-    highest = density.logpdf(answers).max(axis=1)
-    found["mode"] = (highest - density.logpdf(results["mode"][:n_rows])).max().clip(0)
+    highest = density.log_prob(answers).max(axis=1)
+    found["mode"] = (highest - density.log_prob(results["mode"][:n_rows])).max().clip(0)
     distance = half_spread_of_pairs(density.weights, density.means, density.scales)
     off = distance - half_spread(*density_in_cells(density, FINEST_CELL))
     found["crps"] = np.abs(off / results["crps"][:n_rows]).max()
@@ -113,7 +113,7 @@ def reduction(parts):
     seconds, fewer = timed(lambda: reduced(*parts))
     whole = GaussianMixture(*parts)
     y = whole.sample(1, random_state=0)[:, 0]
-    change = np.abs(GaussianMixture(*fewer).logpdf(y) - whole.logpdf(y))
+    change = np.abs(GaussianMixture(*fewer).log_prob(y) - whole.log_prob(y))
     left = (fewer[0] > 0).sum(axis=1)
     print(
         f"reduced: {seconds:.2f} s, {parts[0].shape[1]} -> {fewer[0].shape[1]} components "

@@ -43,7 +43,7 @@ BARS = {
 
 
 def ours(n_components, C, tol=TOLERANCE):
-    return EBMClassifier(energy=Kernel(n_components=n_components), C=C, tol=tol)
+    return EBMClassifier(energy=Kernel(n_components=n_components), C=C, tol=tol, random_state=0)
 
 
 class InFloat64:

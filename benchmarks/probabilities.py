@@ -41,11 +41,14 @@ def data_sets(folder):
 
 def contenders(losses):
     """The reference first."""
-    models = {"EBM nll": EBMClassifier(), "LogisticRegression": LogisticRegression(max_iter=1000)}
+    models = {
+        "EBM nll": EBMClassifier(random_state=0),
+        "LogisticRegression": LogisticRegression(max_iter=1000),
+    }
     models["LinearSVC (calibrated)"] = CalibratedClassifierCV(LinearSVC(max_iter=5000), cv=3)
     for loss in losses:
-        models[f"EBM {loss}, beta=1"] = EBMClassifier(loss=loss)
-        models[f"EBM {loss}, beta='auto'"] = EBMClassifier(loss=loss, beta="auto")
+        models[f"EBM {loss}, beta=1"] = EBMClassifier(loss=loss, random_state=0)
+        models[f"EBM {loss}, beta='auto'"] = EBMClassifier(loss=loss, beta="auto", random_state=0)
     return models
 
 

@@ -53,7 +53,9 @@ def contenders(metrics):
             energy = Prototypes(n_prototypes=PER_CLASS, metric=metric)
             yield (
                 f"{metric}, {loss}",
-                lambda energy=energy, loss=loss: EBMClassifier(energy, loss, beta="auto"),
+                lambda energy=energy, loss=loss: EBMClassifier(
+                    energy, loss, beta="auto", random_state=0
+                ),
             )
 
 

@@ -21,6 +21,12 @@ def one_thread():
         yield
 
 
+@pytest.fixture(autouse=True)
+def global_chance():
+    """Fits without a random_state draw from NumPy's global generator: the same in every run."""
+    np.random.seed(0)  # noqa: NPY002
+
+
 def _make_objective(
     loss=None,
     *,

@@ -67,8 +67,8 @@ def steps(first, last, factor=1.6):
 def ours(loss):
     ladder = tuple(np.logspace(0, -6, 13))
     return [
-        Contender(SWEPT, EBMClassifier(loss=loss), ladder=ladder, role=OURS),
-        Contender(CERTIFIED, EBMClassifier(loss=loss), ladder=(1e-4,), role=OURS),
+        Contender(SWEPT, EBMClassifier(loss=loss, random_state=0), ladder=ladder, role=OURS),
+        Contender(CERTIFIED, EBMClassifier(loss=loss, random_state=0), ladder=(1e-4,), role=OURS),
     ]
 
 

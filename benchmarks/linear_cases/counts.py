@@ -21,7 +21,7 @@ def losses(options, report):
         print(f"\n{problem.describe()}: fits to a certified gap of {TOL:g}")
         counts = {}
         for loss in ("nll", "log", "square_square", "hinge"):
-            model = EBMClassifier(loss=loss, tol=TOL)
+            model = EBMClassifier(loss=loss, tol=TOL, random_state=0)
             seconds = timed_fit(model, problem.X, problem.y, options.limit)
             counts[loss] = np.inf if seconds is None else evaluations(model)
             shown = None if seconds is None else counts[loss]
@@ -50,7 +50,7 @@ def certificate(options, report):
 def one_certificate(problem, options, report):
     """Share of evaluations too many on one problem; prints what led to it."""
     best, _ = long_run(problem, options.limit)
-    model = EBMClassifier(loss=problem.loss, tol=TOL)
+    model = EBMClassifier(loss=problem.loss, tol=TOL, random_state=0)
     seconds = timed_fit(model, problem.X, problem.y, 2 * options.limit)
     if seconds is None:
         print("  the fit did not end in time")

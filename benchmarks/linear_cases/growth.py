@@ -44,7 +44,7 @@ def one_shape(shape, options, report, points):
     for measure, settings in ((MEASURES[1], {"max_iter": ITERATIONS}), (MEASURES[2], {})):
         if points[measure] and points[measure][-1][1] > options.limit:
             continue
-        model = EBMClassifier(**settings)
+        model = EBMClassifier(**settings, random_state=0)
         seconds[measure] = timed_fit(model, problem.X, problem.y, 4 * options.limit)
         count = None if seconds[measure] is None else evaluations(model)
         report.run("growth", problem.name, f"{problem.name}, {measure}", seconds[measure], count)

@@ -57,7 +57,7 @@ def largest_resident():
 
 def probe(kind, n, path):
     X, y = rows_and_labels(n, path)
-    model = EBMClassifier() if kind != "rival" else LogisticRegression(max_iter=1000)
+    model = EBMClassifier(random_state=0) if kind != "rival" else LogisticRegression(max_iter=1000)
     # Imports and pools come with a first fit, and are not counted.
     model.fit(X[:1000], y[:1000])
     resident = largest_resident()

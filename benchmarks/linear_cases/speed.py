@@ -138,7 +138,7 @@ def one_prediction(name, shape, dtype, options, report):
     rows = slice(0, 2000)  # every class occurs in the first rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ours = EBMClassifier(max_iter=20, tol=1e-2).fit(X[rows], y[rows])
+        ours = EBMClassifier(max_iter=20, tol=1e-2, random_state=0).fit(X[rows], y[rows])
         theirs = LogisticRegression(max_iter=1).fit(X[rows], y[rows])
     theirs.coef_, theirs.intercept_ = ours.coef_, ours.intercept_
     models = {"LogisticRegression": theirs, "EBMClassifier": ours}

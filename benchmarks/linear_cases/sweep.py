@@ -185,7 +185,7 @@ def long_run(problem, limit):
     """Least objective of long runs of our own, and the lower bound that their certificates give."""
     best, bound, coef = np.inf, -np.inf, None
     for tol in (1e-4, 1e-6, 1e-8) if problem.loss == "nll" else (1e-3, 1e-5):
-        model = EBMClassifier(loss=problem.loss, tol=tol, max_iter=10**6)
+        model = EBMClassifier(loss=problem.loss, tol=tol, max_iter=10**6, random_state=0)
         if timed_fit(model, problem.X, problem.y, 2 * limit) is None:
             break
         value = objectives.of_model(model, problem)

@@ -110,7 +110,7 @@ def scores_of_law(law, split, seconds):
     """Scores of the laws of the test rows, whoever says them."""
     y, nll, inside, spread = split.y_test, None, {}, None
     with suppress(NoDensityError):
-        nll = -law.logpdf(y)
+        nll = -law.log_prob(y)
     if y.ndim == 1:
         for level in LEVELS:
             inside["interval", level] = interval_contains(y, law, level=level)

@@ -65,7 +65,7 @@ def judge(name, energy, splits, options, report):
 
 def exact_nll(split):
     """−log p(y | x) of the test rows under the law that they were drawn from."""
-    return -split.truth.log_density(split.X_test, split.y_test)
+    return -split.truth.log_prob(split.X_test, split.y_test)
 
 
 def precision_and_recall(model, split):
@@ -98,7 +98,7 @@ def width_at(truth, X, answers):
     there, step = np.isfinite(answers), 0.05 * truth.noise
     widths = np.full(len(X), np.nan)
     rows, centre = X[there], answers[there]
-    below, at, above = (truth.log_density(rows, centre + k * step) for k in (-1, 0, 1))
+    below, at, above = (truth.log_prob(rows, centre + k * step) for k in (-1, 0, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         curvature = (2 * at - below - above) / step**2
         widths[there] = np.where(
@@ -111,7 +111,7 @@ def count_of_maxima(truth, X, y):
     """How many maxima the exact density has, by a grid of answers."""
     grid = np.linspace(y.min() - truth.noise, y.max() + truth.noise, ANSWERS)
     repeated = np.repeat(X, ANSWERS, axis=0)
-    log_density = truth.log_density(repeated, np.tile(grid, len(X))).reshape(len(X), ANSWERS)
+    log_density = truth.log_prob(repeated, np.tile(grid, len(X))).reshape(len(X), ANSWERS)
     inner = log_density[:, 1:-1]
     peak = (inner > log_density[:, :-2]) & (inner >= log_density[:, 2:])
     visible = inner > log_density.max(axis=1, keepdims=True) + np.log(VISIBLE)

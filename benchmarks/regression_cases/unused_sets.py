@@ -56,7 +56,7 @@ class Noisy:
         return X, cls.mean(X) + cls.scale(X) * cls.noise.rvs(n, random_state=rng)
 
     @classmethod
-    def log_density(cls, X, y):
+    def log_prob(cls, X, y):
         scale = cls.scale(X)
         return cls.noise.logpdf((y - cls.mean(X)) / scale) - np.log(scale)
 

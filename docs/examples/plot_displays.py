@@ -51,7 +51,8 @@ y = y.map({0: "Barolo", 1: "Grignolino", 2: "Barbera"})
 X = X[["alcohol", "color_intensity"]].set_axis(["alcohol (% vol)", "colour intensity"], axis=1)
 
 model = make_pipeline(
-    StandardScaler(), EBMClassifier("kernel", loss="square_square", beta="auto", C=10.0)
+    StandardScaler(),
+    EBMClassifier("kernel", loss="square_square", beta="auto", C=10.0, random_state=0),
 )
 model.fit(X, y)
 EnergySurfaceDisplay.from_estimator(model, X, y)
@@ -83,7 +84,7 @@ from sklearn_ebm.inspection import EnergyGapDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.5, random_state=0)
-model = EBMClassifier(loss="hinge", beta="auto").fit(X_train, y_train)
+model = EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(X_train, y_train)
 stiff = EBMClassifier(loss="hinge", C=1e-6).fit(X_train, y_train)
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")

@@ -30,7 +30,7 @@ y = np.array(["A", "B", "C"])[y]
 model = make_pipeline(
     StandardScaler(),
     Nystroem(gamma=0.5, n_components=60, random_state=0),
-    EBMClassifier(loss=SquareSquare(contrast="all"), beta="auto", C=10.0),
+    EBMClassifier(loss=SquareSquare(contrast="all"), beta="auto", C=10.0, random_state=0),
 )
 model.fit(X, y)
 classifier = model[-1]

@@ -49,7 +49,7 @@ for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]
     energy = Decoder(hidden_layer_sizes=(32, 32), n_members=1)
     model = LatentEBMRegressor(energy, max_iter=250, random_state=0).fit(X, y)
     models[make] = model
-    learnt, exact = model.log_prob(X_new, y_new).mean(), truth.log_density(X_new, y_new).mean()
+    learnt, exact = model.log_prob(X_new, y_new).mean(), truth.log_prob(X_new, y_new).mean()
     print(f"{make.__name__}: {learnt:.2f} nats a row, the exact density {exact:.2f}")
 
     for axis, x in zip(axes[row], (0.1, 0.5, 0.9), strict=True):

@@ -26,7 +26,7 @@ network = MLP(hidden_layer_sizes=(40, 40), activation="silu")
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.1), sharex=True, sharey=True, layout="constrained")
 for ax, loss in zip(axes, ("nll", "hinge", "square_square"), strict=True):
-    clf = EBMClassifier(energy=network, loss=loss, C=100.0).fit(X, y)
+    clf = EBMClassifier(energy=network, loss=loss, C=100.0, random_state=0).fit(X, y)
     surface = clf.energies(plane)[:, 0].reshape(across.shape)
     limit = np.percentile(np.abs(surface), 85)
     shade = ax.pcolormesh(across, up, surface, cmap="viridis", vmin=-limit, vmax=limit)
@@ -60,8 +60,8 @@ settings = {
 held_out = {"X_val": X_val, "y_val": y_val}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # it would go on for ever
-    long = EBMClassifier(**settings).fit(X_train, y_train, **held_out)
-short = EBMClassifier(**settings, early_stopping=True, n_iter_no_change=20)
+    long = EBMClassifier(**settings, random_state=0).fit(X_train, y_train, **held_out)
+short = EBMClassifier(**settings, early_stopping=True, n_iter_no_change=20, random_state=0)
 short.fit(X_train, y_train, **held_out)
 best = int(np.argmin(short.validation_loss_curve_))
 for name, clf in (("all passes", long), ("stopped early", short)):

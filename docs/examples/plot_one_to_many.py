@@ -48,7 +48,7 @@ for row, make in enumerate(problems):
     )  # fmt: skip
     x = display.x[:, None]
     every_x, every_y = np.repeat(x, len(answers), axis=0), np.tile(answers, len(x))
-    exact = np.exp(truth.log_density(every_x, every_y)).reshape(len(x), -1)
+    exact = np.exp(truth.log_prob(every_x, every_y)).reshape(len(x), -1)
 
     points.scatter(X[:, 0], y, s=7, c="#999999", linewidths=0)
     points.plot(x, mean.predict(x), c="#0072B2", linewidth=2.5)
@@ -59,7 +59,7 @@ for row, make in enumerate(problems):
     )
     for axis, log_likelihood in (
         (line, model.log_prob(X_new, y_new)),
-        (right, truth.log_density(X_new, y_new)),
+        (right, truth.log_prob(X_new, y_new)),
     ):
         axis.text(
             0.03, 0.96, f"{log_likelihood.mean():.2f} nats", transform=axis.transAxes, fontsize=12,

@@ -39,7 +39,7 @@ for name, model in models.items():
     watched = {"X_val": X_new, "y_val": y_new} if name != "default" else {}
     model.fit(X, y, **watched)
     print(f"{name:12s} {model.log_prob(X_new, y_new).mean():6.2f} nats for new rows")
-print(f"{'exact':12s} {truth.log_density(X_new, y_new).mean():6.2f}")
+print(f"{'exact':12s} {truth.log_prob(X_new, y_new).mean():6.2f}")
 
 # Losses are those of answers in units of their deviation; one of a density in the unit of y is
 # larger by the logarithm of that unit.
@@ -55,7 +55,7 @@ axis.scatter(
     marker="D", label="default, where it stopped", zorder=3,
 )  # fmt: skip
 axis.axhline(
-    -truth.log_density(X_new, y_new).mean(), c="#999999", linewidth=1.5, label="exact density"
+    -truth.log_prob(X_new, y_new).mean(), c="#999999", linewidth=1.5, label="exact density"
 )
 axis.set(xscale="log", ylim=(-1.5, 3.5))
 axis.set_xlabel("passes over the rows", fontsize=13)
@@ -75,12 +75,12 @@ plt.show()
 
 inputs = np.linspace(-0.9, 0.9, 181)[:, None]
 laws = models["no cure"].predict_distribution(inputs)
-worst = laws.logpdf(laws.mode()).argmax()
+worst = laws.log_prob(laws.mode()).argmax()
 x = inputs[[worst]]
 answers = np.linspace(-1.6, 1.6, 2001)
 near = np.abs(X[:, 0] - x[0, 0]) < 0.1
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-exact = np.exp(truth.log_density(np.repeat(x, len(answers), axis=0), answers))
+exact = np.exp(truth.log_prob(np.repeat(x, len(answers), axis=0), answers))
 for axis, name in zip(axes, ("no cure", "default"), strict=True):
     density = models[name].predict_distribution(x).pdf(answers[None])[0]
     axis.fill_between(answers, exact, color="#CCCCCC", label="exact")

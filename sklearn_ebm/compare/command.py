@@ -203,7 +203,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="folds that run at the same time, each on one thread; -1 is one per core; times are "
         "most exact with 1; default: -1",
     )
-    add("--seed", metavar="N", type=_at_least(0), default=0, help="random seed; default: 0")
+    add(
+        "--random-state",
+        metavar="N",
+        type=_at_least(0),
+        default=0,
+        help="seed of folds, drawn rows and estimators; default: 0",
+    )
     add(
         "--max-rows",
         metavar="N",
@@ -260,7 +266,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         baselines=arguments.baselines,
         cv=arguments.cv,
         n_jobs=arguments.n_jobs,
-        seed=arguments.seed,
+        random_state=arguments.random_state,
         max_rows=arguments.max_rows,
         drop=arguments.drop,
         source=os.path.basename(arguments.data or ""),

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from numbers import Integral
 from typing import Any
 
 import joblib
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.utils import check_random_state
 
 from sklearn_ebm import __version__
 from sklearn_ebm.compare.columns import DataError
@@ -34,7 +36,7 @@ def compare(
     baselines: Iterable[str] | Mapping[str, Any] | None = None,
     cv: int = 5,
     n_jobs: int | None = None,
-    seed: int = 0,
+    random_state: Any = 0,
     max_rows: int | None = None,
     drop: Sequence[str] = (),
     on_row: Callable[[Row], Any] | None = None,
@@ -78,8 +80,9 @@ def compare(
         Number of folds, shuffled and, for classes, stratified; the same for all.
     n_jobs : int, optional
         Number of folds that run at the same time. Times are most exact with one.
-    seed : int
-        Seed of the folds, of the drawn rows and of every estimator.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the folds, of the drawn rows and of every estimator. None draws one, which
+        `ComparisonTable.about` keeps.
     max_rows : int, optional
         Draw about so many rows, class by class where there are classes, and compare on these.
     drop : sequence of str
@@ -122,7 +125,7 @@ def compare(
         baselines=baselines,
         cv=cv,
         n_jobs=n_jobs,
-        seed=seed,
+        random_state=random_state,
         max_rows=max_rows,
         drop=drop,
         for_report=report is not None,
@@ -174,7 +177,7 @@ class Comparison:
         baselines: Iterable[str] | Mapping[str, Any] | None = None,
         cv: int = 5,
         n_jobs: int | None = None,
-        seed: int = 0,
+        random_state: Any = 0,
         max_rows: int | None = None,
         drop: Sequence[str] = (),
         source: str = "data in memory",
@@ -199,8 +202,11 @@ class Comparison:
             if not pairs and not baselines:
                 raise DataError("There is nothing to compare: no losses and no baselines.")
         self.task.require_rows(data, cv, max_rows)
+        seed = random_state
+        if not isinstance(seed, Integral):
+            seed = int(check_random_state(seed).randint(np.iinfo(np.int32).max))
         self.data = data if max_rows is None else data.sample(max_rows, at_least=cv, seed=seed)
-        self.cv, self.n_jobs, self.seed = cv, n_jobs, seed
+        self.cv, self.n_jobs, self.random_state = cv, n_jobs, int(seed)
         self.contenders, notes = self.task.contenders(pairs, baselines, self.data, cv, seed)
         scoreboard = self.task.scoreboard
         self.table = ComparisonTable(about=_about(self, max_rows, notes), scoreboard=scoreboard)
@@ -209,7 +215,7 @@ class Comparison:
 
     def run(self) -> Generator[Row, None, None]:
         """Run the contenders one after another; yield each one's row, already in `table`."""
-        splits = self.task.splits(self.data, self.cv, self.seed)
+        splits = self.task.splits(self.data, self.cv, self.random_state)
         prepared: dict[Any, list[Fold]] = {}
         for contender in self.contenders:
             try:
@@ -264,7 +270,7 @@ class Comparison:
             raise RuntimeError(
                 "This comparison has kept no predictions; make it with for_report=True."
             )
-        tests = [test for _, test in self.task.splits(self.data, self.cv, self.seed)]
+        tests = [test for _, test in self.task.splits(self.data, self.cv, self.random_state)]
         found = content(self.table, self._kept, self._plan, self.data, tests)
         text = page(self.table, found, command=command, dated=dated)
         replace_file(path, lambda file: file.write(text))
@@ -303,7 +309,7 @@ def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> di
         },
         "settings": {
             "cv": comparison.cv,
-            "seed": comparison.seed,
+            "random_state": comparison.random_state,
             "n_jobs": comparison.n_jobs,
             "max_rows": max_rows,
         },

@@ -40,7 +40,7 @@ class QuantileLaw(ScalarDistribution):
         # Sorting crossing quantiles brings them nearer to the true ones (Chernozhukov, 2010).
         self.values = np.sort(np.asarray(values, dtype=np.float64), axis=1)
 
-    def _logpdf(self, y: np.ndarray) -> np.ndarray:
+    def _log_prob(self, y: np.ndarray) -> np.ndarray:
         raise NoDensityError("Quantiles give no density.")
 
     def _knots(self) -> np.ndarray:

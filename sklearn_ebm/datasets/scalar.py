@@ -107,7 +107,7 @@ def make_two_branches(
 
     >>> from sklearn_ebm.datasets import make_two_branches
     >>> X, y, truth = make_two_branches(random_state=0, return_truth=True)
-    >>> truth.modes([[-1.0]]), truth.log_density([[-1.0]], [1.0]).round(6)
+    >>> truth.modes([[-1.0]]), truth.log_prob([[-1.0]], [1.0]).round(6)
     (array([[ 1., -1.]]), array([1.278286]))
     """
     n_samples, rng = checked(n_samples, random_state)
@@ -165,7 +165,7 @@ def make_fork(
     >>> truth.modes([[-1.0], [0.25]])
     array([[ nan,  0. ,  nan],
            [ 0.5,  0. , -0.5]])
-    >>> truth.log_density([[-1.0]], [0.0]).round(6)
+    >>> truth.log_prob([[-1.0]], [0.0]).round(6)
     array([1.383647])
     """
     n_samples, rng = checked(n_samples, random_state)
@@ -216,7 +216,7 @@ def make_ring(
 
     >>> from sklearn_ebm.datasets import make_ring
     >>> X, y, truth = make_ring(random_state=0, return_truth=True)
-    >>> truth.modes([[0.6]]), truth.log_density([[0.6]], [0.8]).round(6)
+    >>> truth.modes([[0.6]]), truth.log_prob([[0.6]], [0.8]).round(6)
     (array([[ 0.8, -0.8]]), array([0.690499]))
     """
     n_samples, rng = checked(n_samples, random_state)
@@ -270,7 +270,7 @@ def make_steps(
     >>> import numpy as np
     >>> from sklearn_ebm.datasets import make_steps
     >>> X, y, truth = make_steps(random_state=0, return_truth=True)
-    >>> truth.modes(np.zeros((1, 6))), truth.log_density(np.zeros((1, 6)), [-2.0]).round(6)
+    >>> truth.modes(np.zeros((1, 6))), truth.log_prob(np.zeros((1, 6)), [-2.0]).round(6)
     (array([[ 0., -2.]]), array([0.690499]))
     """
     n_samples, rng = checked(n_samples, random_state)

@@ -47,7 +47,7 @@ class Truth(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(noise={self.noise!r})"
 
-    def log_density(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+    def log_prob(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """log p(y | x) of each row, in nats.
 
         Parameters

@@ -98,7 +98,7 @@ def make_heteroscedastic(
 
     >>> from sklearn_ebm.datasets import make_heteroscedastic
     >>> X, y, truth = make_heteroscedastic(random_state=0, return_truth=True)
-    >>> truth.log_density([[0.0]], [0.0]).round(6)
+    >>> truth.log_prob([[0.0]], [0.0]).round(6)
     array([0.690499])
     """
     n_samples, rng = checked(n_samples, random_state)
@@ -156,7 +156,7 @@ def make_skewed(
 
     >>> from sklearn_ebm.datasets import make_skewed
     >>> X, y, truth = make_skewed(random_state=0, return_truth=True)
-    >>> truth.log_density([[0.0]], [0.0]).round(6)
+    >>> truth.log_prob([[0.0]], [0.0]).round(6)
     array([1.302585])
     """
     n_samples, rng = checked(n_samples, random_state)

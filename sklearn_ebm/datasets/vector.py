@@ -146,7 +146,7 @@ def make_horn(
 
     >>> from sklearn_ebm.datasets import make_horn
     >>> X, y, truth = make_horn(random_state=0, return_truth=True)
-    >>> truth.log_density([[0.0]], [[0.0, 0.0]]).round(6)
+    >>> truth.log_prob([[0.0]], [[0.0, 0.0]]).round(6)
     array([-449.347028])
     """
     n_samples, rng = checked(n_samples, random_state)
@@ -196,7 +196,7 @@ def make_ellipse(
 
     >>> from sklearn_ebm.datasets import make_ellipse
     >>> X, y, truth = make_ellipse(random_state=0, return_truth=True)
-    >>> start, end = truth.log_density([[0.0], [1.0]], [[2.0, 0.0], [0.0, 2.0]])
+    >>> start, end = truth.log_prob([[0.0], [1.0]], [[2.0, 0.0], [0.0, 2.0]])
     >>> bool(abs(start - end) < 1e-9)
     True
     """

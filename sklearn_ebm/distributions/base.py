@@ -95,7 +95,7 @@ class ConditionalDistribution(ABC):
         return joined if order is None else in_place(joined, order)
 
     @abstractmethod
-    def logpdf(self, y: npt.ArrayLike) -> Array:
+    def log_prob(self, y: npt.ArrayLike) -> Array:
         """log p(y | x), in nats.
 
         Parameters
@@ -120,7 +120,7 @@ class ConditionalDistribution(ABC):
         -------
         ndarray of shape (n,) or (n, m)
         """
-        return np.exp(self.logpdf(y))
+        return np.exp(self.log_prob(y))
 
     @abstractmethod
     def mean(self) -> Array:
@@ -148,7 +148,7 @@ class ConditionalDistribution(ABC):
 
     @abstractmethod
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
-        """Quantiles of y given x, of each output, along the last axis."""
+        """Quantiles of y given x, of each output; of several probabilities, along the last axis."""
 
     @abstractmethod
     def interval(self, level: float) -> Array:
@@ -163,8 +163,8 @@ class ConditionalDistribution(ABC):
         """P(p(Y | x) > p(y | x)): probability of the answers that are likelier than y."""
 
     @abstractmethod
-    def sample(self, size: int = 1, random_state: Any = None) -> Array:
-        """Draw `size` answers for each row."""
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
+        """Draw `n_samples` answers for each row."""
 
     @abstractmethod
     def crps(self, y: npt.ArrayLike) -> Array:

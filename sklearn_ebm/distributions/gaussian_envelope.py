@@ -113,14 +113,14 @@ class GaussianEnvelope(ScalarDistribution):
             z /= self.scales[rows].T[:, :, None]
             return self.log_heights[rows].T[:, :, None] - 0.5 * np.square(z), z
 
-    def _logpdf(self, y: Array) -> Array:
+    def _log_prob(self, y: Array) -> Array:
         result = np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):
             bumps, _ = self._log_bumps(rows, y[rows, columns])
             result[rows, columns] = bumps.max(axis=0)
         return result - self._log_partition[:, None]
 
-    def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
+    def _log_prob_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p and its slope −z_k/s_k of the highest bump; at a kink that of either side."""
         height, slope = np.empty(y.shape), np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):

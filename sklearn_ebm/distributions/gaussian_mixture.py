@@ -93,10 +93,10 @@ class GaussianMixture(ScalarDistribution):
         """Sums over the components; made anew, so that pickles hold the arrays alone."""
         return GaussianSums(self.weights, self.means, self.scales, self._log_heights, self._extent)
 
-    def _logpdf(self, y: Array) -> Array:
+    def _log_prob(self, y: Array) -> Array:
         return self._sums.log_density(y, with_slope=False)[0]
 
-    def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
+    def _log_prob_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p, and d log p/dy = −Σ r_k z_k/s_k with the responsibilities r and z = (y − μ)/s."""
         return self._sums.log_density(y, with_slope=True)
 
@@ -170,31 +170,31 @@ class GaussianMixture(ScalarDistribution):
         scores -= spread[:, None]
         return scores.reshape(shape)
 
-    def sample(self, size: int = 1, random_state: Any = None) -> Array:
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
         """Draw answers: a component by its weight, then a Gaussian.
 
         Parameters
         ----------
-        size : int, default=1
+        n_samples : int, default=1
             How many for each row.
         random_state : int, RandomState or None, default=None
             What `check_random_state` of scikit-learn takes.
 
         Returns
         -------
-        ndarray of shape (n, size)
+        ndarray of shape (n, n_samples)
         """
-        positive_integer("size", size)
+        positive_integer("n_samples", n_samples)
         rng = check_random_state(random_state)
-        uniform = rng.uniform(size=(self.n_rows, size))
+        uniform = rng.uniform(size=(self.n_rows, n_samples))
         component = choose_components(self.weights, uniform)
         rows = np.arange(self.n_rows)[:, None]
-        noise = rng.standard_normal(size=(self.n_rows, size))
+        noise = rng.standard_normal(size=(self.n_rows, n_samples))
         return self.means[rows, component] + self.scales[rows, component] * noise
 
 
 def choose_components(weights: Array, uniform: Array) -> npt.NDArray[np.intp]:
-    """Components (n, size) by the weights (n, K), from uniform numbers (n, size)."""
+    """Components (n, n_samples) by the weights (n, K), from uniform numbers (n, n_samples)."""
     ends = np.cumsum(weights, axis=1)
     # The last component with any weight takes what rounding leaves.
     ends[ends >= ends[:, -1:]] = np.inf

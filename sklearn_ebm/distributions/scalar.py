@@ -35,15 +35,15 @@ from sklearn_ebm.distributions.base import (
 class ScalarDistribution(ConditionalDistribution):
     """p(y | x) of a scalar y, by numerics that work for any smooth density.
 
-    A subclass writes `_logpdf`, `_cdf` and `_knots`, and names its arrays with one entry for each
-    row in `_fields`; `_logpdf_and_slope` and everything with a closed form it may write as well.
+    A subclass writes `_log_prob`, `_cdf` and `_knots`, and names its arrays with one entry for each
+    row in `_fields`; `_log_prob_and_slope` and everything with a closed form it may write as well.
     """
 
     #: Numbers that one evaluation at one answer takes.
     _depth: int = 1
 
     @abstractmethod
-    def _logpdf(self, y: Array) -> Array:
+    def _log_prob(self, y: Array) -> Array:
         """log p at y (n, m), of shape (n, m)."""
 
     @abstractmethod
@@ -65,7 +65,7 @@ class ScalarDistribution(ConditionalDistribution):
         """
         return self._knots()
 
-    def _logpdf_and_slope(self, y: Array) -> tuple[Array, Array]:
+    def _log_prob_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p and d log p / dy at y (n, m); here by central differences in the cell of y."""
         knots = self._knots()
         after = np.empty(y.shape, dtype=np.intp)
@@ -76,7 +76,7 @@ class ScalarDistribution(ConditionalDistribution):
         width -= np.take_along_axis(knots, after - 1, axis=1)
         step = np.maximum(1e-4 * width, 4 * np.spacing(np.abs(y)))
         forth, back = y + step, y - step
-        return self._logpdf(y), (self._logpdf(forth) - self._logpdf(back)) / (forth - back)
+        return self._log_prob(y), (self._log_prob(forth) - self._log_prob(back)) / (forth - back)
 
     def _support(self) -> tuple[Array, Array]:
         """Ends of the support, (n,) each."""
@@ -109,7 +109,7 @@ class ScalarDistribution(ConditionalDistribution):
             )
         return array if array.ndim == 2 else array[:, None], array.shape
 
-    def logpdf(self, y: npt.ArrayLike) -> Array:
+    def log_prob(self, y: npt.ArrayLike) -> Array:
         """log p(y | x), in nats.
 
         Parameters
@@ -122,7 +122,7 @@ class ScalarDistribution(ConditionalDistribution):
         ndarray of shape (n,) or (n, m)
         """
         columns, shape = self._columns(y)
-        return self._logpdf(columns).reshape(shape)
+        return self._log_prob(columns).reshape(shape)
 
     def cdf(self, y: npt.ArrayLike) -> Array:
         """F(y) = P(Y ≤ y | x).
@@ -173,16 +173,21 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        probabilities : array-like of shape (m,)
+        probabilities : float or array-like of shape (m,)
             In any order.
 
         Returns
         -------
-        ndarray of shape (n, m)
+        ndarray of shape (n,) or (n, m)
+            As of `numpy.quantile`, a number takes no axis of its own.
         """
         wanted = np.asarray(probabilities, dtype=np.float64)
+        if wanted.ndim == 0:
+            return self.ppf(wanted)
         if wanted.ndim != 1:
-            raise ValueError(f"probabilities.shape == {wanted.shape}, expected (m,).")
+            raise ValueError(
+                f"probabilities.shape == {wanted.shape}, expected one number or (m,) of them."
+            )
         order = np.argsort(wanted, kind="stable")
         result = np.empty((self.n_rows, len(wanted)))
         result[:, order] = np.maximum.accumulate(self.ppf(wanted[order]), axis=1)
@@ -262,7 +267,7 @@ class ScalarDistribution(ConditionalDistribution):
 
     def _ranks_of_block(self, y: Array) -> Array:
         sets, rows = LevelSets(self), np.arange(self.n_rows)
-        heights = self._logpdf(y)
+        heights = self._log_prob(y)
         ranks = np.empty_like(y)
         for column in range(y.shape[1]):
             ranks[:, column] = sets.mass(heights[:, column], rows)
@@ -340,19 +345,19 @@ class ScalarDistribution(ConditionalDistribution):
         width = self._width * POINTS_PER_CELL
         return self._in_blocks(crps_of_block, width, columns).reshape(shape)
 
-    def sample(self, size: int = 1, random_state: Any = None) -> Array:
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
         """Draw answers, F⁻¹ of uniform numbers.
 
         Parameters
         ----------
-        size : int, default=1
+        n_samples : int, default=1
             How many for each row.
         random_state : int, RandomState or None, default=None
             What `check_random_state` of scikit-learn takes.
 
         Returns
         -------
-        ndarray of shape (n, size)
+        ndarray of shape (n, n_samples)
         """
-        positive_integer("size", size)
-        return self._ppf(check_random_state(random_state).uniform(size=(self.n_rows, size)))
+        positive_integer("n_samples", n_samples)
+        return self._ppf(check_random_state(random_state).uniform(size=(self.n_rows, n_samples)))

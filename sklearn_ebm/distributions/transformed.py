@@ -71,8 +71,8 @@ class TransformedDistribution(ScalarDistribution):
     def _knots(self) -> Array:
         return self.transform.inverse(self._with_grid(self.inner._knots()))
 
-    def _logpdf(self, y: Array) -> Array:
-        result: Array = self.inner._logpdf(self.transform(y)) + self.transform.log_slope(y)
+    def _log_prob(self, y: Array) -> Array:
+        result: Array = self.inner._log_prob(self.transform(y)) + self.transform.log_slope(y)
         return result
 
     def _cdf(self, y: Array) -> Array:
@@ -135,7 +135,7 @@ class TransformedDistribution(ScalarDistribution):
     def _masses(self, knots: Array) -> tuple[Array, Array]:
         """Answers (n, j) between knots of t, and the probability that each stands for."""
         points, weights = cell_quadrature(knots)
-        mass = weights * np.exp(by_need(self.inner, type(self.inner)._logpdf, points))
+        mass = weights * np.exp(by_need(self.inner, type(self.inner)._log_prob, points))
         return self.transform.inverse(points), mass
 
     def mean(self) -> Array:

@@ -57,7 +57,7 @@ class VectorRegion(NamedTuple):
         -------
         ndarray of bool of shape (n,) or (n, m)
         """
-        height = self.density.logpdf(y)
+        height = self.density.log_prob(y)
         threshold = self.log_threshold if height.ndim == 1 else self.log_threshold[:, None]
         return height >= threshold
 
@@ -76,12 +76,12 @@ class VectorDistribution(ConditionalDistribution):
         """How many numbers an answer has: q."""
 
     @abstractmethod
-    def _logpdf(self, y: Array) -> Array:
+    def _log_prob(self, y: Array) -> Array:
         """log p at y (n, m, q), of shape (n, m)."""
 
     @abstractmethod
-    def _draw(self, size: int, rng: np.random.RandomState, *, shared: bool) -> Array:
-        """Samples (n, size, q); from the same random numbers in every row if `shared`."""
+    def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
+        """Samples (n, n_samples, q); from the same random numbers in every row if `shared`."""
 
     def _candidates(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
         """The answers as (n, m, q), and the shape of a result with one number for each answer."""
@@ -95,7 +95,7 @@ class VectorDistribution(ConditionalDistribution):
         shape = array.shape[:-1]
         return array if array.ndim == 3 else array[:, None], shape
 
-    def logpdf(self, y: npt.ArrayLike) -> Array:
+    def log_prob(self, y: npt.ArrayLike) -> Array:
         """log p(y | x), in nats.
 
         Parameters
@@ -108,28 +108,28 @@ class VectorDistribution(ConditionalDistribution):
         ndarray of shape (n,) or (n, m)
         """
         answers, shape = self._candidates(y)
-        return self._logpdf(answers).reshape(shape)
+        return self._log_prob(answers).reshape(shape)
 
     @abstractmethod
     def marginal_cdf(self, y: npt.ArrayLike) -> Array:
         """P(Y_j ≤ y_j | x) of each output j, whatever the others; the inverse of `quantiles`."""
 
-    def sample(self, size: int = 1, random_state: Any = None) -> Array:
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
         """Draw answers.
 
         Parameters
         ----------
-        size : int, default=1
+        n_samples : int, default=1
             How many for each row.
         random_state : int, RandomState or None, default=None
             What `check_random_state` of scikit-learn takes.
 
         Returns
         -------
-        ndarray of shape (n, size, q)
+        ndarray of shape (n, n_samples, q)
         """
-        positive_integer("size", size)
-        return self._draw(size, check_random_state(random_state), shared=False)
+        positive_integer("n_samples", n_samples)
+        return self._draw(n_samples, check_random_state(random_state), shared=False)
 
     def seeded_sample(self, n_samples: int, random_state: Any) -> Array:
         """Samples (n, n_samples, q) from the same random numbers in every row."""
@@ -152,7 +152,7 @@ class VectorDistribution(ConditionalDistribution):
         """
 
         def block(part: VectorDistribution) -> Array:
-            return -part._logpdf(part.seeded_sample(n_samples, random_state)).mean(axis=1)
+            return -part._log_prob(part.seeded_sample(n_samples, random_state)).mean(axis=1)
 
         return self._in_blocks(block, n_samples * self.n_outputs)
 
@@ -227,7 +227,7 @@ class VectorDistribution(ConditionalDistribution):
         inside = int(np.floor(level * n_samples + 1e-9))
 
         def block(part: VectorDistribution) -> Array:
-            heights = part._logpdf(part.seeded_sample(n_samples, random_state))
+            heights = part._log_prob(part.seeded_sample(n_samples, random_state))
             return np.sort(heights, axis=1)[:, max(n_samples - 1 - inside, 0)]
 
         return VectorRegion(self._in_blocks(block, n_samples * self.n_outputs), self)
@@ -251,8 +251,8 @@ class VectorDistribution(ConditionalDistribution):
         answers, shape = self._candidates(y)
 
         def block(part: VectorDistribution, some: Array) -> Array:
-            heights = np.sort(part._logpdf(part.seeded_sample(n_samples, random_state)), axis=1)
-            own = part._logpdf(some)
+            heights = np.sort(part._log_prob(part.seeded_sample(n_samples, random_state)), axis=1)
+            own = part._log_prob(some)
             ranks = np.empty(own.shape)
             for column in range(own.shape[1]):
                 ranks[:, column] = (heights > own[:, [column]]).mean(axis=1)

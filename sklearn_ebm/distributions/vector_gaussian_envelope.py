@@ -110,7 +110,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         def block(part: VectorGaussianEnvelope) -> Array:
             samples = part.mixture.seeded_sample(part.n_samples, part.random_state)
-            part_of_sum = np.exp(part._log_bumps(samples)[0] - part.mixture._logpdf(samples))
+            part_of_sum = np.exp(part._log_bumps(samples)[0] - part.mixture._log_prob(samples))
             return np.stack([part_of_sum.mean(axis=1), part_of_sum.std(axis=1)], axis=1)
 
         mean, deviation = self._in_blocks(block, self._width).T
@@ -136,7 +136,7 @@ class VectorGaussianEnvelope(VectorDistribution):
             which[rows, columns] = logs.argmax(axis=0)
         return height, which
 
-    def _logpdf(self, y: Array) -> Array:
+    def _log_prob(self, y: Array) -> Array:
         return self._log_bumps(y)[0] - self._log_share[:, None]
 
     def log_partition(self) -> Estimate:
@@ -149,22 +149,22 @@ class VectorGaussianEnvelope(VectorDistribution):
         """
         return Estimate(self._log_total + self._log_share, self._share_error.copy())
 
-    def _draw(self, size: int, rng: np.random.RandomState, *, shared: bool) -> Array:
-        """Draw from the mixture until `size` samples of each row are accepted."""
-        samples = np.empty((self.n_rows, size, self.n_outputs))
+    def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
+        """Draw from the mixture until `n_samples` samples of each row are accepted."""
+        samples = np.empty((self.n_rows, n_samples, self.n_outputs))
         filled = np.zeros(self.n_rows, dtype=np.intp)
         rows = np.arange(self.n_rows)
         while len(rows):
             part = self[rows]
-            proposed = part.mixture._draw(size, rng, shared=shared)
-            uniform = rng.uniform(size=(1 if shared else len(rows), size))
-            chance = np.exp(part._log_bumps(proposed)[0] - part.mixture._logpdf(proposed))
+            proposed = part.mixture._draw(n_samples, rng, shared=shared)
+            uniform = rng.uniform(size=(1 if shared else len(rows), n_samples))
+            chance = np.exp(part._log_bumps(proposed)[0] - part.mixture._log_prob(proposed))
             accepted = uniform < chance
             place = filled[rows, None] + np.cumsum(accepted, axis=1) - 1
-            row, column = np.nonzero(accepted & (place < size))
+            row, column = np.nonzero(accepted & (place < n_samples))
             samples[rows[row], place[row, column]] = proposed[row, column]
             filled[rows] += accepted.sum(axis=1)
-            rows = rows[filled[rows] < size]
+            rows = rows[filled[rows] < n_samples]
         return samples
 
     def _of_samples(self, function: Any) -> Array:
@@ -191,16 +191,21 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         Parameters
         ----------
-        probabilities : array-like of shape (m,)
+        probabilities : float or array-like of shape (m,)
             Between 0 and 1; 0 and 1 give −inf and inf, the ends of the support.
 
         Returns
         -------
-        ndarray of shape (n, q, m)
+        ndarray of shape (n, q) or (n, q, m)
+            As of `numpy.quantile`, a number takes no axis of its own.
         """
         wanted = np.asarray(probabilities, dtype=np.float64)
+        if wanted.ndim == 0:
+            return self.quantiles(wanted[None])[..., 0]
         if wanted.ndim != 1 or not ((wanted >= 0) & (wanted <= 1)).all():
-            raise ValueError("probabilities must be of shape (m,) and lie between 0 and 1.")
+            raise ValueError(
+                "probabilities must be one number or of shape (m,), and lie between 0 and 1."
+            )
         result = self._of_samples(
             lambda samples: np.moveaxis(np.quantile(samples, wanted, axis=1), 0, 2)
         )

@@ -65,7 +65,7 @@ class VectorGaussianMixture(VectorDistribution):
     >>> density.covariance()
     array([[[4., 2.],
             [2., 2.]]])
-    >>> density.logpdf([[0.0, 3.0]]) + np.log(2 * np.pi * 2)
+    >>> density.log_prob([[0.0, 3.0]]) + np.log(2 * np.pi * 2)
     array([0.])
     """
 
@@ -97,7 +97,7 @@ class VectorGaussianMixture(VectorDistribution):
         result += self._log_heights[rows].T[:, :, None]
         return result
 
-    def _logpdf(self, y: Array) -> Array:
+    def _log_prob(self, y: Array) -> Array:
         result = np.empty(y.shape[:2])
         for rows, columns in tiles(y.shape[:2], self._depth):
             logs = self._log_components(rows, y[rows, columns])
@@ -119,13 +119,15 @@ class VectorGaussianMixture(VectorDistribution):
             result[rows, columns] = logs.transpose(1, 2, 0)
         return result
 
-    def _draw(self, size: int, rng: np.random.RandomState, *, shared: bool) -> Array:
+    def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
         n_draws = 1 if shared else self.n_rows
-        uniform = rng.uniform(size=(n_draws, size))
-        noise = rng.standard_normal(size=(n_draws, size, self.n_outputs))
+        uniform = rng.uniform(size=(n_draws, n_samples))
+        noise = rng.standard_normal(size=(n_draws, n_samples, self.n_outputs))
 
         def block(part: VectorGaussianMixture, u: Array, z: Array) -> Array:
-            component = choose_components(part.weights, np.broadcast_to(u, (part.n_rows, size)))
+            component = choose_components(
+                part.weights, np.broadcast_to(u, (part.n_rows, n_samples))
+            )
             row = np.arange(part.n_rows)[:, None]
             turned = np.einsum(
                 "nsij,nsj->nsi",
@@ -134,7 +136,7 @@ class VectorGaussianMixture(VectorDistribution):
             )
             return part.means[row, component] + turned
 
-        width = size * self.n_outputs**2
+        width = n_samples * self.n_outputs**2
         if shared:
             return self._in_blocks(lambda part: block(part, uniform, noise), width)
         return self._in_blocks(block, width, uniform, noise)
@@ -188,11 +190,12 @@ class VectorGaussianMixture(VectorDistribution):
 
         Parameters
         ----------
-        probabilities : array-like of shape (m,)
+        probabilities : float or array-like of shape (m,)
 
         Returns
         -------
-        ndarray of shape (n, q, m)
+        ndarray of shape (n, q) or (n, q, m)
+            As of `numpy.quantile`, a number takes no axis of its own.
         """
         return self._of_outputs(lambda marginal, _: marginal.quantiles(probabilities))
 
@@ -244,9 +247,9 @@ class VectorGaussianMixture(VectorDistribution):
 
     def _mode_of_block(self) -> Array:
         row = np.arange(self.n_rows)[:, None]
-        starts = np.argsort(-self._logpdf(self.means), axis=1)[:, :MOST_STARTS]
+        starts = np.argsort(-self._log_prob(self.means), axis=1)[:, :MOST_STARTS]
         points, _ = climb(self, self.means[row, starts])
-        return points[row[:, 0], self._logpdf(points).argmax(axis=1)]
+        return points[row[:, 0], self._log_prob(points).argmax(axis=1)]
 
     def modes(self, min_probability: float = 0.05) -> Modes:
         """Local maxima of the density that climbs from the means of all components reach.
@@ -269,7 +272,7 @@ class VectorGaussianMixture(VectorDistribution):
         for rows in row_blocks(self.n_rows, self._climb_width):
             part = self[rows]
             points, metrics = climb(part, part.means)
-            heights = part._logpdf(points)
+            heights = part._log_prob(points)
             parts.append(merge(points, metrics, heights, part.weights, least))
         if not parts:
             return Modes(np.empty((0, 1, self.n_outputs)), np.empty((0, 1)))

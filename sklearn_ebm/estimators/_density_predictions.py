@@ -235,7 +235,7 @@ class Densities:
         Returns
         -------
         ConditionalDistribution
-            With pdf, logpdf, cdf, ppf, mean, var, std, mode, modes, median, interval, region,
+            With pdf, log_prob, cdf, ppf, mean, var, std, mode, modes, median, interval, region,
             sample, crps and entropy; see `sklearn_ebm.distributions`.
         """
         return self._law(self._rows(X))
@@ -256,7 +256,7 @@ class Densities:
         answers, single = self._candidates(y, len(rows))
         answers = answers[..., 0] if self.n_outputs_ == 1 else answers
         answers = answers[:, 0] if single else answers
-        return self._by_blocks(lambda law, y: law.logpdf(y), rows, answers)
+        return self._by_blocks(lambda law, y: law.log_prob(y), rows, answers)
 
     def predict(self, X: Any) -> Array:
         """Return the answer of lowest energy; or the mean, or the median of the density.
@@ -325,7 +325,7 @@ class Densities:
             raise ValueError("y_candidates is empty; predict_proba needs one candidate or more.")
         _require_finite("y_candidates", answers)
         answers = answers[..., 0] if self.n_outputs_ == 1 else answers
-        density = self._by_blocks(lambda law, y: law.logpdf(y), rows, answers)
+        density = self._by_blocks(lambda law, y: law.log_prob(y), rows, answers)
         # All candidates of a row may lie where the density is no float: then they are as good.
         density = np.maximum(density, -np.finfo(float).max)
         odds = np.exp(density - density.max(axis=1, keepdims=True))
@@ -337,11 +337,12 @@ class Densities:
         Parameters
         ----------
         X : array-like of shape (n, d)
-        probabilities : array-like of shape (m,)
+        probabilities : float or array-like of shape (m,)
 
         Returns
         -------
         ndarray of shape (n, m) or (n, q, m)
+            As of `numpy.quantile`, a number takes no axis of its own: (n,) or (n, q).
         """
         return self._by_blocks(methodcaller("quantiles", probabilities), self._rows(X))
 
@@ -396,23 +397,26 @@ class Densities:
         self._conformal.warn_if_infinite(level, calibrated)
         return law.region(max(calibrated, np.finfo(float).tiny))
 
-    def sample(self, X: Any, size: int = 1, random_state: Any = None) -> Array:
+    def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Array:
         """Draw answers from the density of each row.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
-        size : int, default=1
-        random_state : int, RandomState or None, default=None
+        n_samples : int, default=1
+            How many for each row.
+        random_state : int, RandomState instance or None, default=None
+            A number gives the same answers each time; None draws anew, as in `fit`.
 
         Returns
         -------
-        ndarray of shape (n, size) or (n, size, q)
+        ndarray of shape (n, n_samples) or (n, n_samples, q)
         """
         rng, rows = check_random_state(random_state), self._rows(X)
         # One block after the other, as they draw from one generator.
         parts = [
-            self._law(rows[part]).sample(size, rng) for part in _blocks(len(rows), LAWS_AT_A_TIME)
+            self._law(rows[part]).sample(n_samples, rng)
+            for part in _blocks(len(rows), LAWS_AT_A_TIME)
         ]
         return _joined(parts)
 

@@ -110,7 +110,8 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         Whether to learn the best point again from all rows. Without it there is nothing to predict
         with.
     random_state : int, RandomState instance or None, default=None
-        Order of the rows for ``"perceptron"``. Folds are those of `cv`. None means a fixed seed.
+        As in `EBMClassifier`; all fits of the grid begin with the same seed. Folds are those of
+        `cv`.
     n_jobs : int or None, default=None
         Folds learnt at the same time; the results do not depend on it.
     verbose : int, default=0

@@ -161,8 +161,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         before, the parameters would mean something else, and learning starts anew. So it goes on
         with the same rows. Another number of features or outputs, and another energy, are refused.
         Energies that are learnt by counting, as ``"auto"`` is, count anew.
-    random_state : int, RandomState or None, default=None
-        Start, noise, batches, and which rows are left out; None is 0.
+    random_state : int, RandomState instance or None, default=None
+        Start, noise, batches, trees, and which rows are left out. A number gives the same model for
+        the same rows; None draws anew in each `fit`, as in scikit-learn.
     n_jobs : int or None, default=None
         Not used: learning uses as many threads as BLAS may.
     verbose : int, default=0

@@ -80,7 +80,7 @@ def plot_plane(
     ends = _ranges(law, points, y_range).tolist()
     first, second = (np.linspace(low, high, resolution) for low, high in ends)
     grid = np.stack(np.meshgrid(first, second), axis=-1)
-    log_density = law.logpdf(grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
+    log_density = law.log_prob(grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
     if quantity == "energy":
         density, bar = _draw_energy(axis, first, second, log_density.max() - log_density, colorbar)
     else:

@@ -33,8 +33,8 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
     y_pred : ConditionalDistribution of n_samples rows
-        As ``predict_distribution`` returns it; or another object whose method ``logpdf`` takes
-        y_true, such as a frozen distribution of ``scipy.stats``.
+        As ``predict_distribution`` returns it; or a frozen distribution of ``scipy.stats``, or
+        another object whose method ``log_prob`` or ``logpdf`` takes y_true.
     sample_weight : array-like of shape (n_samples,), default=None
         A row of weight 2 counts as that row twice.
 
@@ -64,7 +64,9 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     1.2655
     """
     y = answers(y_true, y_pred)
-    return averaged(-scores_of(y_pred, "logpdf", y, (len(y),)), sample_weight)
+    # SciPy has another name for it.
+    name = "log_prob" if hasattr(y_pred, "log_prob") else "logpdf"
+    return averaged(-scores_of(y_pred, name, y, (len(y),)), sample_weight)
 
 
 def crps(

@@ -316,7 +316,7 @@ def test_laws_of_the_unused_sets_are_exact(regression_cases):
         assert law.mean(X) == pytest.approx(mean)
         row, spread = X[:1], law.scale(X[:1])
         grid = law.mean(row) + spread * np.linspace(-400, 400, 400_001)
-        density = np.exp(law.log_density(np.repeat(row, len(grid), axis=0), grid))
+        density = np.exp(law.log_prob(np.repeat(row, len(grid), axis=0), grid))
         assert trapezoid(density, grid) == pytest.approx(1, abs=1e-5)
 
 

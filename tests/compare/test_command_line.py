@@ -66,10 +66,10 @@ def test_the_command_end_to_end(table, tmp_path):
 
 def test_options_reach_the_comparison(table, tmp_path):
     out = str(tmp_path / "new" / "folder" / "r.csv")
-    options = ["--seed", "5", "--max-rows", "40", "--drop", "colour", "--n-jobs", "1"]
+    options = ["--random-state", "5", "--max-rows", "40", "--drop", "colour", "--n-jobs", "1"]
     assert main(["compare", str(table), "-t", "income", *SHORT, *options, "-q", "-o", out]) == 0
     about = json.loads((tmp_path / "new" / "folder" / "r.json").read_text())["about"]
-    assert about["settings"] == {"cv": 2, "seed": 5, "n_jobs": 1, "max_rows": 40}
+    assert about["settings"] == {"cv": 2, "random_state": 5, "n_jobs": 1, "max_rows": 40}
     assert about["data"]["categorical_columns"] == []
 
 
@@ -248,7 +248,9 @@ def test_help_tells_every_option_with_its_default_and_the_exit_statuses(capsys):
         main(["compare", "--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    options = "target drop energies losses baselines cv n-jobs seed max-rows out quiet version"
+    options = (
+        "target drop energies losses baselines cv n-jobs random-state max-rows out quiet version"
+    )
     for option in (f"--{name}" for name in options.split()):
         assert f"\n  {option} " in text or f", {option} " in text or f", {option}\n" in text
     for words in ("examples:", "exit status:", "130", "default: 5", "default: -1", "default: 0"):

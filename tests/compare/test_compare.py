@@ -315,10 +315,24 @@ def test_the_seed_changes_the_folds():
     for seed in (0, 0, 1):
         x = np.arange(20.0)[:, None] ** 2
         own = {"a": Recorder()}
-        compare(x, [0, 1] * 10, losses=[], baselines=own, cv=2, seed=seed)
+        compare(x, [0, 1] * 10, losses=[], baselines=own, cv=2, random_state=seed)
     first, same, other = (X for X, _ in Recorder.seen[::2])
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
+
+
+def test_a_drawn_seed_is_kept():
+    def recorded(random_state):
+        Recorder.seen.clear()
+        x, own = np.arange(20.0)[:, None] ** 2, {"a": Recorder()}
+        table = compare(x, [0, 1] * 10, losses=[], baselines=own, cv=2, random_state=random_state)
+        return Recorder.seen[0][0], table.about["settings"]["random_state"]
+
+    (one, seed), (other, another) = recorded(None), recorded(None)
+    assert seed != another and not np.array_equal(one, other)
+    np.testing.assert_array_equal(recorded(seed)[0], one)
+    generator = np.random.RandomState(0)
+    assert recorded(generator)[1] == recorded(np.random.RandomState(0))[1] != seed
 
 
 def test_a_failure_and_a_warning_are_told_and_end_nothing():
@@ -455,10 +469,10 @@ def test_to_pandas_says_what_to_install(monkeypatch):
 
 
 def test_what_was_done_is_kept(tmp_path):
-    table = compare(pandas.DataFrame(mixed()), "label", **ONE_OF_EACH, max_rows=40, seed=3)
+    table = compare(pandas.DataFrame(mixed()), "label", **ONE_OF_EACH, max_rows=40, random_state=3)
     table.to_json(tmp_path / "table.json")
     about = json.loads((tmp_path / "table.json").read_text())["about"]
-    assert about["settings"] == {"cv": 2, "seed": 3, "n_jobs": None, "max_rows": 40}
+    assert about["settings"] == {"cv": 2, "random_state": 3, "n_jobs": None, "max_rows": 40}
     assert sum(about["data"]["classes"].values()) == about["data"]["rows"] <= 40
     assert {"sklearn_ebm", "scikit-learn", "numpy", "python"} <= set(about["versions"])
     assert about["ranked_by"] == "log_loss" and set(about["scores"]) == set(SCORES)

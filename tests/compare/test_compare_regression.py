@@ -197,7 +197,7 @@ def test_crps_of_many_quantiles_of_a_gaussian_is_nearly_that_of_the_gaussian():
 def test_quantiles_that_cross_are_sorted_and_give_no_density():
     law = QuantileLaw([0.2, 0.8], [[3.0, 1.0]])
     np.testing.assert_array_equal(law.interval(0.6), [[1, 3]])
-    for method in (law.logpdf, law.density_rank):
+    for method in (law.log_prob, law.density_rank):
         with pytest.raises(NoDensityError, match="no density"):
             method(2.0)
     with pytest.raises(NoDensityError):
@@ -228,7 +228,7 @@ def test_the_deviation_of_residuals_is_that_of_rows_left_out():
 def test_a_perfect_fit_still_has_a_law():
     X = np.arange(10.0)[:, None]
     law = GaussianResiduals(DummyRegressor()).fit(X, np.zeros(10)).law(X)
-    assert (law.std() > 0).all() and np.isfinite(law.logpdf(np.zeros(10))).all()
+    assert (law.std() > 0).all() and np.isfinite(law.log_prob(np.zeros(10))).all()
 
 
 def test_every_adapter_is_near_the_truth_on_a_line_with_noise():

@@ -171,7 +171,7 @@ def test_what_was_compared_is_said(comparison, tmp_path):
     names = [text for _, text in found.all("dt")]
     said = dict(zip(names, [text for _, text in found.all("dd")], strict=True))
     about = comparison.table.about
-    assert said["rows"] == str(about["data"]["rows"]) and said["seed"] == "0"
+    assert said["rows"] == str(about["data"]["rows"]) and said["random state"] == "0"
     assert said["folds"].startswith("3,") and said["command"] == command
     assert said["begun"] == about["started"] and "scikit-learn" in said["versions"]
     for row in comparison.table.rows:
@@ -502,7 +502,7 @@ def test_a_report_from_python(tmp_path):
 
 
 def test_a_page_from_what_was_found(iris):
-    tests = [test for _, test in iris.task.splits(iris.data, iris.cv, iris.seed)]
+    tests = [test for _, test in iris.task.splits(iris.data, iris.cv, iris.random_state)]
     found = content(iris.table, iris._kept, iris._plan, iris.data, tests)
     assert page(iris.table, found, dated=False).startswith("<!DOCTYPE html>")
 

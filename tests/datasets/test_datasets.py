@@ -31,7 +31,7 @@ def panels(low, high, n_panels):
 def density_on(truth, X, answers):
     """p(y | x) of each row and each of some answers, or of each row's own (n, m)."""
     answers = np.broadcast_to(answers, (len(X), np.shape(answers)[-1]))
-    log = truth.log_density(np.repeat(X, answers.shape[1], axis=0), answers.ravel())
+    log = truth.log_prob(np.repeat(X, answers.shape[1], axis=0), answers.ravel())
     return np.exp(log).reshape(answers.shape)
 
 
@@ -40,7 +40,7 @@ def square(truth, x, reach):
     spacing = 0.7 * truth.noise  # of a trapezoid rule for what is smooth at the scale of the noise
     axis = np.arange(-reach, reach + spacing, spacing)
     answers = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    return answers, truth.log_density(np.full((len(answers), 1), x), answers), spacing**2
+    return answers, truth.log_prob(np.full((len(answers), 1), x), answers), spacing**2
 
 
 def test_every_maker_is_listed_and_public():
@@ -60,7 +60,7 @@ def test_what_a_maker_returns(name):
     assert y.shape == ((7, 2) if name in PLANE else (7,))
     assert truth.n_outputs == (2 if name in PLANE else 1)
     assert X.dtype == y.dtype == np.float64
-    log_density = truth.log_density(X, y)
+    log_density = truth.log_prob(X, y)
     assert log_density.shape == (7,) and log_density.dtype == np.float64
     assert np.isfinite(log_density).all()
     assert truth.sample(X, 0).shape == y.shape
@@ -127,7 +127,7 @@ def test_answers_on_the_line_follow_the_density(name):
         ranks = (density_on(truth, X, low + below * share) * below) @ weights
         assert stats.kstest(ranks, "uniform").pvalue > 1e-3
         assert stats.spearmanr(ranks, X[:, 0]).pvalue > 1e-3
-        agree(truth.log_density(X, answers) - expected, 0)
+        agree(truth.log_prob(X, answers) - expected, 0)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_answers_in_the_plane_follow_the_density(name, x, noise, reach):
     probability = np.exp(logs) * area
     X = np.full((4000, 1), x)
     drawn = truth.sample(X, 0)
-    agree(truth.log_density(X, drawn), probability @ logs)
+    agree(truth.log_prob(X, drawn), probability @ logs)
     for entry in (0, 1):
         agree(drawn[:, entry], 0)
     for first, second in ((0, 0), (0, 1), (1, 1)):
@@ -156,7 +156,7 @@ def test_expected_density_of_the_horn():
     X, y, truth = datasets.make_horn(8000, random_state=0, return_truth=True)
     entropy = 0.5 * np.log(2 * np.pi * np.e * 0.05**2) + np.log(2 * np.pi) + 1 + np.log(1.75)
     assert entropy == pytest.approx(1.8207, abs=1e-4)
-    agree(truth.log_density(X, y), -entropy)
+    agree(truth.log_prob(X, y), -entropy)
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.05, 1.0, 30.0])
@@ -168,7 +168,7 @@ def test_a_circle_is_a_bessel_function(noise):
     answers = np.column_stack([0.6 * far, -0.8 * far])
     expected = np.log(special.i0e(radius * far / noise**2) / (2 * np.pi * noise**2))
     expected -= 0.5 * ((radius - far) / noise) ** 2
-    found = truth.log_density(np.full((len(far), 1), 0.5), answers)
+    found = truth.log_prob(np.full((len(far), 1), 0.5), answers)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-8)
 
 
@@ -184,13 +184,13 @@ def test_an_ellipse_is_an_integral(noise):
         return np.exp(-0.5 * apart @ apart / noise**2) / (2 * np.pi * noise) ** 2
 
     expected, _ = integrate.quad(density, 0, 2 * np.pi, epsabs=0, epsrel=1e-11, limit=400)
-    assert truth.log_density([[x]], [y])[0] == pytest.approx(np.log(expected), abs=1e-8)
+    assert truth.log_prob([[x]], [y])[0] == pytest.approx(np.log(expected), abs=1e-8)
 
 
 def test_rows_of_the_plane_do_not_depend_on_their_neighbours():
     X, y, truth = datasets.make_horn(600, random_state=0, return_truth=True)
-    one_by_one = [truth.log_density(X[i : i + 1], y[i : i + 1])[0] for i in range(0, 600, 40)]
-    np.testing.assert_allclose(truth.log_density(X, y)[::40], one_by_one, atol=1e-9)
+    one_by_one = [truth.log_prob(X[i : i + 1], y[i : i + 1])[0] for i in range(0, 600, 40)]
+    np.testing.assert_allclose(truth.log_prob(X, y)[::40], one_by_one, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", LINE)
@@ -231,7 +231,7 @@ def test_answers_are_many_except_in_controls(name):
 def test_a_truth_can_be_pickled(name):
     X, y, truth = ONE_TO_MANY[name](5, noise=0.2, random_state=0, return_truth=True)
     again = pickle.loads(pickle.dumps(truth))
-    np.testing.assert_array_equal(again.log_density(X, y), truth.log_density(X, y))
+    np.testing.assert_array_equal(again.log_prob(X, y), truth.log_prob(X, y))
     assert repr(again) == repr(truth) and "noise=0.2" in repr(truth)
 
 
@@ -254,10 +254,10 @@ def test_bad_settings_are_refused(name, settings, message):
 def test_rows_that_do_not_fit_are_refused(name):
     X, y, truth = ONE_TO_MANY[name](5, random_state=0, return_truth=True)
     with pytest.raises(ValueError, match=r"one answer for each row"):
-        truth.log_density(X, y[:4])
+        truth.log_prob(X, y[:4])
     with pytest.raises(ValueError, match=r"one answer for each row"):
-        truth.log_density(X, y.reshape(5, -1)[:, :1])
-    for method in (truth.modes, truth.sample, lambda X: truth.log_density(X, y)):
+        truth.log_prob(X, y.reshape(5, -1)[:, :1])
+    for method in (truth.modes, truth.sample, lambda X: truth.log_prob(X, y)):
         with pytest.raises(ValueError, match=r"expected \(n, "):
             method(np.hstack([X, X]))
         with pytest.raises(ValueError, match="NaN"):
@@ -265,7 +265,7 @@ def test_rows_that_do_not_fit_are_refused(name):
         with pytest.raises(ValueError, match="2D"):
             method(X[:, 0])
     with pytest.raises(ValueError, match="NaN"):
-        truth.log_density(X, np.full_like(y, np.nan))
+        truth.log_prob(X, np.full_like(y, np.nan))
 
 
 @pytest.mark.parametrize("noise", [0.003, 0.05, 2.0])
@@ -281,7 +281,7 @@ def test_inverse_sine_is_normalised_at_every_noise(x, noise):
     edges = np.unique(np.clip([0, 1, *edges.ravel()], 0, 1))
 
     def density(y):
-        return np.exp(truth.log_density([[x]], [y])[0])
+        return np.exp(truth.log_prob([[x]], [y])[0])
 
     pieces = [panels(low, high, 3) for low, high in itertools.pairwise(edges)]
     answers, weights = np.concatenate(pieces, axis=1)
@@ -310,7 +310,7 @@ def test_inverse_sine_solves_for_its_modes():
 def test_features_that_do_not_matter():
     X, y, truth = datasets.make_steps(50, random_state=0, return_truth=True)
     other = np.hstack([X[:, :1], X[::-1, 1:]])
-    np.testing.assert_array_equal(truth.log_density(X, y), truth.log_density(other, y))
+    np.testing.assert_array_equal(truth.log_prob(X, y), truth.log_prob(other, y))
     np.testing.assert_array_equal(truth.modes(X), truth.modes(other))
     np.testing.assert_array_equal(truth.sample(X, 0), truth.sample(other, 0))
 
@@ -319,6 +319,6 @@ def test_features_that_do_not_matter():
 def test_answers_far_away_are_unlikely_but_not_impossible(name):
     X, y, truth = ONE_TO_MANY[name](10, random_state=0, return_truth=True)
     for sign in (-1, 1):
-        assert np.isfinite(truth.log_density(X, y + sign * 1000)).all()
-        assert np.isfinite(truth.log_density(sign + X, y)).all()
-        assert (truth.log_density(X, y + sign * 1000) < -1000).all()
+        assert np.isfinite(truth.log_prob(X, y + sign * 1000)).all()
+        assert np.isfinite(truth.log_prob(sign + X, y)).all()
+        assert (truth.log_prob(X, y + sign * 1000) < -1000).all()

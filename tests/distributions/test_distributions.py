@@ -80,8 +80,8 @@ class Plain(ScalarDistribution):
     def __init__(self, mixture):
         self.mixture = mixture
 
-    def _logpdf(self, y):
-        return self.mixture._logpdf(y)
+    def _log_prob(self, y):
+        return self.mixture._log_prob(y)
 
     def _cdf(self, y):
         return self.mixture._cdf(y)
@@ -134,12 +134,12 @@ def test_density_integrates_to_one_and_has_these_moments(make):
 def test_slope_is_the_derivative(make):
     density = make(n=5)
     y = np.random.default_rng(1).normal(size=(5, 50)) * 3
-    numeric = (density.logpdf(y + 1e-6) - density.logpdf(y - 1e-6)) / 2e-6
-    close = np.isclose(density._logpdf_and_slope(y)[1], numeric, rtol=1e-4, atol=1e-4)
+    numeric = (density.log_prob(y + 1e-6) - density.log_prob(y - 1e-6)) / 2e-6
+    close = np.isclose(density._log_prob_and_slope(y)[1], numeric, rtol=1e-4, atol=1e-4)
     assert close.mean() > 0.99  # a kink may lie in between
     plain = Plain(mixture(n=5))
-    exact = plain.mixture._logpdf_and_slope(y)[1]
-    np.testing.assert_allclose(plain._logpdf_and_slope(y)[1], exact, rtol=1e-5, atol=1e-5)
+    exact = plain.mixture._log_prob_and_slope(y)[1]
+    np.testing.assert_allclose(plain._log_prob_and_slope(y)[1], exact, rtol=1e-5, atol=1e-5)
 
 
 @SCALAR
@@ -154,6 +154,20 @@ def test_quantiles_invert_the_cdf_and_never_cross(make):
     np.testing.assert_allclose(density.median(), density.ppf(0.5))
     np.testing.assert_array_equal(density.ppf([0, 1]), np.tile([-np.inf, np.inf], (20, 1)))
     np.testing.assert_allclose(density.interval(0.8), density.quantiles([0.1, 0.9]), rtol=1e-9)
+
+
+@ANY
+def test_a_single_probability_takes_no_axis(make):
+    """As of numpy.quantile: (n,) or (n, q) of one number, (n, m) or (n, q, m) of m numbers."""
+    density = make(n=3)
+    for probability in (0.3, np.float32(0.3), np.array(0.3)):
+        single = density.quantiles(probability)
+        assert single.shape == np.shape(density.mean())
+        np.testing.assert_array_equal(single, density.quantiles([float(probability)])[..., 0])
+    np.testing.assert_allclose(density.quantiles(0.5), density.median(), atol=1e-12)
+    for wrong in (1.5, np.nan):
+        with pytest.raises(ValueError, match=r"between 0 and 1|outside"):
+            density.quantiles(wrong)
 
 
 def test_far_tails_of_quantiles():
@@ -174,7 +188,7 @@ def test_region_has_its_mass_and_is_a_level_set(make, level):
     steps = np.diff(ends, axis=1)
     assert (steps[np.isfinite(steps)] >= 0).all()
     threshold = density.region_threshold(level)
-    heights = density.logpdf(np.nan_to_num(ends))
+    heights = density.log_prob(np.nan_to_num(ends))
     known = np.isfinite(ends)
     off = np.where(known, heights - threshold[:, None], 0)
     np.testing.assert_allclose(off, 0, atol=1e-6)
@@ -264,8 +278,8 @@ def test_one_component_is_a_normal_distribution(make):
     density = make(*parts) or Plain(GaussianMixture(*parts))
     y = rng.normal(size=n)
     close = {"rtol": 1e-7, "atol": 1e-9}
-    for name in ("pdf", "logpdf", "cdf"):
-        np.testing.assert_allclose(getattr(density, name)(y), getattr(norm, name)(y), **close)
+    for name, of_scipy in (("pdf", "pdf"), ("log_prob", "logpdf"), ("cdf", "cdf")):
+        np.testing.assert_allclose(getattr(density, name)(y), getattr(norm, of_scipy)(y), **close)
     for name in ("mean", "var", "std", "entropy", "median"):
         np.testing.assert_allclose(getattr(density, name)(), getattr(norm, name)(), **close)
     np.testing.assert_allclose(density.mode(), mean, **close)
@@ -336,7 +350,7 @@ def test_two_bumps_that_the_knots_barely_tell_apart():
     density = GaussianMixture([[0.5, 0.5]], [[-apart / 2, apart / 2]], [[1.0, 1.0]])
     profile = profile_of(density)
     assert np.isfinite(profile.peaks).sum() in (1, 2)
-    assert LevelSets(density).mass(density.logpdf([0.5]), np.array([0]))[0] < 0.4
+    assert LevelSets(density).mass(density.log_prob([0.5]), np.array([0]))[0] < 0.4
     np.testing.assert_allclose(region_mass(density, density.region(0.1)), 0.1, atol=1e-6)
 
 
@@ -353,7 +367,7 @@ def test_envelope_is_the_limit_of_power_means():
         height = logsumexp(beta * logs, axis=2) / beta
         norm = np.log(trapezoid(np.exp(height), y))
         np.testing.assert_allclose(norm, density.log_partition(), atol=close)
-        np.testing.assert_allclose(height - norm[:, None], density.logpdf(y), atol=2 * close)
+        np.testing.assert_allclose(height - norm[:, None], density.log_prob(y), atol=2 * close)
 
 
 @pytest.mark.parametrize("K", [1, 2, 7, 40])
@@ -426,7 +440,7 @@ def test_every_answer_scales_with_the_unit(make, unit):
     np.testing.assert_allclose(other.entropy(), np.log(unit) + one.entropy(), rtol=1e-9)
     np.testing.assert_allclose(other.density_rank(unit * y), one.density_rank(y), atol=1e-8)
     np.testing.assert_allclose(other.modes().probabilities, one.modes().probabilities)
-    np.testing.assert_allclose(other.logpdf(unit * y), one.logpdf(y) - np.log(unit), atol=1e-9)
+    np.testing.assert_allclose(other.log_prob(unit * y), one.log_prob(y) - np.log(unit), atol=1e-9)
 
 
 def test_a_component_a_million_times_narrower_is_resolved():
@@ -449,7 +463,7 @@ def test_identical_components_and_weights_of_zero_count_for_nothing():
     zero = GaussianMixture([[0.0, 1.0, 0.0]], [[-1e9, 2.0, 5.0]], [[1.0, 3.0, 1e-9]])
     y = np.linspace(-10, 10, 7)[None]
     for other in (many, zero):
-        for name in ("logpdf", "cdf", "crps", "density_rank"):
+        for name in ("log_prob", "cdf", "crps", "density_rank"):
             np.testing.assert_allclose(
                 getattr(other, name)(y), getattr(one, name)(y), rtol=1e-9, atol=1e-9
             )
@@ -463,9 +477,9 @@ def test_identical_components_and_weights_of_zero_count_for_nothing():
 def test_far_answers_have_finite_log_densities():
     density = GaussianMixture([[0.5, 0.5]], [[0.0, 1.0]], [[1.0, 2.0]])
     np.testing.assert_allclose(
-        density.logpdf(1e8), np.log(0.5 / 2 / np.sqrt(2 * np.pi)) - (1e8 - 1) ** 2 / 8
+        density.log_prob(1e8), np.log(0.5 / 2 / np.sqrt(2 * np.pi)) - (1e8 - 1) ** 2 / 8
     )
-    assert density.logpdf(np.inf) == -np.inf and density.cdf(np.inf) == 1
+    assert density.log_prob(np.inf) == -np.inf and density.cdf(np.inf) == 1
     assert density.pdf(-np.inf) == 0 and density.cdf(-np.inf) == 0
 
 
@@ -477,7 +491,7 @@ def first_answers(density):
 
 
 METHODS = ("mean", "var", "std", "mode", "median", "entropy")
-ANSWER_METHODS = ("logpdf", "pdf", "crps", "density_rank")
+ANSWER_METHODS = ("log_prob", "pdf", "crps", "density_rank")
 
 
 @ANY
@@ -514,15 +528,15 @@ def test_rows_can_be_picked_and_densities_pickled(make):
     for rows in (slice(1, 4), slice(None, None, 2), mask, np.flatnonzero(mask), [5, 5, 0]):
         part = density[rows]
         assert type(part) is type(density) and len(part) == part.n_rows == len(y[rows])
-        np.testing.assert_allclose(part.logpdf(y[rows]), density.logpdf(y)[rows])
+        np.testing.assert_allclose(part.log_prob(y[rows]), density.log_prob(y)[rows])
     assert len(density[-1]) == 1 and len(density[np.intp(2)]) == 1
     assert len(list(density)) == 6
     with pytest.raises(IndexError):
         density[6]
     assert "6 rows" in repr(density)
     copy = pickle.loads(pickle.dumps(density))
-    np.testing.assert_array_equal(copy.logpdf(y), density.logpdf(y))
-    assert len(density[:0]) == 0 and density[:0].logpdf(y[:0]).shape == (0,)
+    np.testing.assert_array_equal(copy.log_prob(y), density.log_prob(y))
+    assert len(density[:0]) == 0 and density[:0].log_prob(y[:0]).shape == (0,)
 
 
 @ANY
@@ -537,7 +551,7 @@ def test_no_rows_give_no_answers(make):
 @SCALAR
 def test_shapes_of_scalar_answers(make):
     density = make(n=4)
-    for name in ("pdf", "logpdf", "cdf", "crps", "density_rank"):
+    for name in ("pdf", "log_prob", "cdf", "crps", "density_rank"):
         method = getattr(density, name)
         assert method(0.5).shape == method(np.zeros(4)).shape == (4,)
         assert method(np.zeros((4, 3))).shape == (4, 3)
@@ -571,9 +585,9 @@ def test_wrong_arguments_raise():
             density.ppf(q)
     with pytest.raises(ValueError, match=r"q\.shape"):
         density.ppf([[0.5]])
-    with pytest.raises(ValueError, match="expected \\(m,\\)"):
-        density.quantiles(0.5)
-    with pytest.raises(ValueError, match="size="):
+    with pytest.raises(ValueError, match="expected one number or \\(m,\\)"):
+        density.quantiles([[0.5]])
+    with pytest.raises(ValueError, match="n_samples="):
         density.sample(0)
     with pytest.raises(ValueError, match="between 0 and 1"):
         vector_envelope(n=1).quantiles([2.0])
@@ -653,8 +667,8 @@ def test_one_component_is_a_multivariate_normal():
         VectorGaussianMixture([[1.0]], mean, factor),
         VectorGaussianEnvelope([[7.0]], mean, factor),
     ):
-        np.testing.assert_allclose(density.logpdf(y)[0], normal.logpdf(y[0]))
-        np.testing.assert_allclose(density.logpdf(y[:, 0])[0], normal.logpdf(y[0, 0]))
+        np.testing.assert_allclose(density.log_prob(y)[0], normal.logpdf(y[0]))
+        np.testing.assert_allclose(density.log_prob(y[:, 0])[0], normal.logpdf(y[0, 0]))
         np.testing.assert_allclose(density.mode()[0], mean[0, 0], atol=1e-9)
         np.testing.assert_allclose(density.modes().answers[0], mean[0], atol=1e-9)
         np.testing.assert_allclose(density.entropy(20_000)[0], normal.entropy(), atol=0.03)
@@ -686,7 +700,7 @@ def test_one_output_agrees_with_the_scalar_density():
     scalar = GaussianMixture(weights, means, scales)
     vector = VectorGaussianMixture(weights, means[..., None], scales[..., None, None])
     y = scalar.sample(6, random_state=0)
-    np.testing.assert_allclose(vector.logpdf(y[..., None]), scalar.logpdf(y))
+    np.testing.assert_allclose(vector.log_prob(y[..., None]), scalar.log_prob(y))
     np.testing.assert_allclose(vector.mode()[:, 0], scalar.mode(), atol=1e-6)
     score = vector.energy_score(y[..., None], n_samples=20_000)
     np.testing.assert_allclose(score, scalar.crps(y), atol=0.06)
@@ -697,7 +711,7 @@ def test_one_output_agrees_with_the_scalar_density():
     exact = GaussianEnvelope(np.log(weights), means, scales)
     value, error = bumps.log_partition()
     assert (np.abs(value - exact.log_partition()) < 4 * error).all()
-    np.testing.assert_allclose(bumps.logpdf(y[..., None]), exact.logpdf(y), atol=0.1)
+    np.testing.assert_allclose(bumps.log_prob(y[..., None]), exact.log_prob(y), atol=0.1)
     np.testing.assert_allclose(bumps.mode()[:, 0], exact.mode())
     np.testing.assert_allclose(bumps.crps(y[..., None])[..., 0], exact.crps(y), atol=0.3)
     np.testing.assert_allclose(bumps.median()[:, 0], exact.median(), atol=0.5)
@@ -727,13 +741,13 @@ def test_vector_modes_are_maxima(make):
     answers, probabilities = density.modes(min_probability=0)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     known = np.isfinite(answers[..., 0])
-    at = density.logpdf(np.nan_to_num(answers))
+    at = density.log_prob(np.nan_to_num(answers))
     rng = np.random.default_rng(0)
     for _ in range(10):
-        aside = density.logpdf(np.nan_to_num(answers) + 1e-4 * rng.normal(size=2))
+        aside = density.log_prob(np.nan_to_num(answers) + 1e-4 * rng.normal(size=2))
         assert (aside <= at + 1e-12)[known].all()
     best = np.where(known, at, -np.inf).max(axis=1)
-    np.testing.assert_allclose(best, density.logpdf(density.mode()), atol=1e-9)
+    np.testing.assert_allclose(best, density.log_prob(density.mode()), atol=1e-9)
 
 
 def test_components_on_top_of_each_other_share_a_mode():
@@ -758,7 +772,7 @@ def test_vector_region_agrees_with_the_rank(make, level):
     assert abs(density.region(level).contains(y).mean() - level) < 0.03
     for wrong in (y[:, 0, :1], y[:, 0, 0], y[:2]):
         with pytest.raises(ValueError, match="expected"):
-            density.logpdf(wrong)
+            density.log_prob(wrong)
 
 
 def test_energy_score_is_lower_for_the_true_density():
@@ -842,12 +856,12 @@ def test_sums_over_the_components_nearby_are_those_over_all(seed, K, sharpness):
     density = GaussianMixture(*many(n=3, K=K, seed=seed, sharpness=sharpness))
     y = np.sort(np.random.default_rng(seed).normal(size=(3, 90)) * [[1], [5], [500]], axis=1)
     y[:, -3:] = y[:, [-3]]
-    height, slope = density._logpdf_and_slope(y)
+    height, slope = density._log_prob_and_slope(y)
     rows, columns = np.indices(y.shape).reshape(2, -1)
     exact = density._sums._far(y, rows, columns)
     np.testing.assert_allclose(height.ravel(), exact[0], rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(slope.ravel(), exact[1], rtol=1e-7, atol=1e-8)
-    shuffled = density._logpdf(y[:, ::-1])[:, ::-1]
+    shuffled = density._log_prob(y[:, ::-1])[:, ::-1]
     np.testing.assert_allclose(height, shuffled, rtol=1e-10, atol=1e-10)
 
 
@@ -858,7 +872,7 @@ def test_without_a_background_the_far_components_still_count():
     y = np.linspace(-20, 220, 100)[None]
     z = y[:, :, None] - means[:, None]
     expected = logsumexp(-0.5 * z**2, axis=2) - np.log(60 * np.sqrt(2 * np.pi))
-    np.testing.assert_allclose(density.logpdf(y), expected, rtol=1e-12)
+    np.testing.assert_allclose(density.log_prob(y), expected, rtol=1e-12)
     assert density.modes(min_depth=0.5).answers.shape == (1, 2)
     assert density.modes(0.0, 0.0).answers.shape == (1, 2)
 
@@ -880,13 +894,13 @@ def test_a_narrow_spike_among_many_components_is_found(seed, K):
     density = spiked(K, seed)
     nearest = np.nanmin(np.abs(density.modes(0.0).answers - 0.7), axis=1)
     assert (nearest < 1e-4).all()
-    heights = density.logpdf(density.mode())
-    assert (heights >= density.logpdf(0.7) - 1e-12).all()
-    assert (heights >= density.logpdf(fine_grid(density, 4001)).max(axis=1) - 1e-12).all()
+    heights = density.log_prob(density.mode())
+    assert (heights >= density.log_prob(0.7) - 1e-12).all()
+    assert (heights >= density.log_prob(fine_grid(density, 4001)).max(axis=1) - 1e-12).all()
     for level in (0.05, 0.5):
         region = density.region(level)
         np.testing.assert_allclose(region_mass(density, region), level, atol=1e-8)
-        inside = density.logpdf(0.7) >= density.region_threshold(level)
+        inside = density.log_prob(0.7) >= density.region_threshold(level)
         np.testing.assert_array_equal(in_region(region, np.full(4, 0.7)), inside)
     below = density.cdf(0.7)
     for row in range(4):
@@ -900,7 +914,7 @@ def test_extrema_are_those_of_a_fine_grid(seed, K, sharpness):
     density = GaussianMixture(*many(n=3, K=K, seed=seed, sharpness=sharpness))
     found = profile_of(density)
     y = fine_grid(density, 60_001)
-    height = density.logpdf(y)
+    height = density.log_prob(y)
     for row in range(3):
         seen = np.sort(found.peaks[row][np.isfinite(found.peaks[row])])
         inner = height[row, 1:-1]

@@ -233,10 +233,10 @@ def test_an_energy_of_a_user_is_learnt_alone_and_in_a_blend():
     rng = np.random.RandomState(0)
     X = rng.normal(size=(60, 1))
     y = 5 + 2 * rng.normal(size=60)
-    alone = LatentEBMRegressor(Widths((0.3, 1.0, 3.0))).fit(X, y)
+    alone = LatentEBMRegressor(Widths((0.3, 1.0, 3.0)), random_state=0).fit(X, y)
     assert alone.predict(X) == pytest.approx(y.mean())
     rho = np.exp(alone.params_["log_prior"])
     assert rho.argmax() in (1, 3)  # that of deviation 1, or the background of that width
-    blend = LatentEBMRegressor(Blend([Widths(), Memory(n_trees=2)])).fit(X, y)
+    blend = LatentEBMRegressor(Blend([Widths(), Memory(n_trees=2)]), random_state=0).fit(X, y)
     assert {name for name, _ in blend.energy_.labels_} <= {"Widths", "memory", "backgrounds"}
     assert np.isfinite(blend.log_prob(X, y)).all()

@@ -173,7 +173,8 @@ def test_what_has_no_prior_is_left_out_and_nothing_changes():
     assert len(log_prior) == len(energy.labels_)
     restricted = energy.restricted(np.arange(len(log_prior) - 3))
     before, after = (
-        one.distribution({"log_prior": log_prior}, X, 1.0).logpdf(Y) for one in (energy, restricted)
+        one.distribution({"log_prior": log_prior}, X, 1.0).log_prob(Y)
+        for one in (energy, restricted)
     )
     np.testing.assert_array_equal(after, before)
     assert restricted.labels_ == energy.labels_
@@ -193,7 +194,7 @@ def test_a_restricted_blend_says_what_the_whole_one_says():
         assert gone not in dict(restricted.members_)
         assert (restricted.location is None) == ("location_scale" not in dict(restricted.members_))
         before, after = (
-            one.distribution({"log_prior": prior}, X, 1.0).logpdf(Y)
+            one.distribution({"log_prior": prior}, X, 1.0).log_prob(Y)
             for one, prior in ((energy, log_prior), (restricted, log_prior[stays]))
         )
         np.testing.assert_allclose(after, before, rtol=1e-9)
@@ -366,7 +367,7 @@ def test_rows_are_shared_out_to_threads_where_the_energy_says_so(energy, shared,
     monkeypatch.setattr(reg, "_law", spied, raising=False)
     found = reg.log_prob(X, Y)
     assert seen == ([7] * 11 + [3] if shared else [80])
-    np.testing.assert_allclose(found, reg.predict_distribution(X).logpdf(Y), rtol=1e-9)
+    np.testing.assert_allclose(found, reg.predict_distribution(X).log_prob(Y), rtol=1e-9)
     drawn = reg.predict_distribution(X).sample(2, random_state=3)
     np.testing.assert_array_equal(reg.sample(X, 2, random_state=3), drawn)
 

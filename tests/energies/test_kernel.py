@@ -58,7 +58,9 @@ def test_gamma_scale_is_that_of_svc(kind):
 def test_the_minimum_is_that_of_svc(loss):
     """With every row a landmark and two classes, the hinge is a support vector machine's."""
     svc = SVC(C=3.0, gamma=0.7, tol=1e-8).fit(X, Y)
-    clf = EBMClassifier(energy=Kernel(gamma=0.7), loss=loss, C=3.0, tol=1e-8).fit(X, Y)
+    clf = EBMClassifier(energy=Kernel(gamma=0.7), loss=loss, C=3.0, tol=1e-8, random_state=0).fit(
+        X, Y
+    )
     np.testing.assert_allclose(clf.decision_function(X), svc.decision_function(X), atol=2e-3)
     assert clf.gap_ < 1e-8
 
@@ -68,7 +70,7 @@ def test_the_minimum_is_that_of_svc(loss):
 def test_every_loss_learns_rings(loss, approximation):
     rows, y = make_circles(300, noise=0.08, factor=0.4, random_state=0)
     energy = Kernel(n_components=60, approximation=approximation)
-    clf = EBMClassifier(energy=energy, loss=loss, C=10.0).fit(rows, y)
+    clf = EBMClassifier(energy=energy, loss=loss, C=10.0, random_state=0).fit(rows, y)
     assert clf.score(rows, y) > 0.95
     assert np.allclose(clf.predict_proba(rows).sum(axis=1), 1)
 
@@ -76,7 +78,7 @@ def test_every_loss_learns_rings(loss, approximation):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtypes_blocks_and_pickles(dtype):
     rows = X.astype(dtype)
-    clf = EBMClassifier(energy=Kernel(n_components=40)).fit(rows, Y)
+    clf = EBMClassifier(energy=Kernel(n_components=40), random_state=0).fit(rows, Y)
     energies = clf.energies(rows)
     assert energies.dtype == dtype and clf.params_["coef"].dtype == dtype
     tol = 1e-10 if dtype == np.float64 else 1e-4
@@ -90,7 +92,7 @@ def test_dtypes_blocks_and_pickles(dtype):
 def test_a_row_alone_has_the_energies_that_it_has_among_others(dtype):
     """Up to the rounding of sums in its dtype, also where features are of a steep inverse."""
     rows = (0.01 * X).astype(dtype)  # landmarks close to each other
-    clf = EBMClassifier(Kernel(gamma=0.5), C=1e4).fit(rows, Y)
+    clf = EBMClassifier(Kernel(gamma=0.5), C=1e4, random_state=0).fit(rows, Y)
     energies = clf.energies(rows)
     alone = np.vstack([clf.energies(rows[i : i + 1]) for i in range(len(rows))])
     size = np.abs(clf.params_["coef"]).sum(axis=1).max()  # of what is summed up, as |φ| ≤ 1
@@ -101,8 +103,8 @@ def test_a_row_alone_has_the_energies_that_it_has_among_others(dtype):
 
 def test_weights_are_repetitions_where_all_rows_are_landmarks():
     times = np.arange(200) % 3
-    one = EBMClassifier(energy=Kernel(), tol=1e-10).fit(X, Y, sample_weight=times)
-    two = EBMClassifier(energy=Kernel(), tol=1e-10)
+    one = EBMClassifier(energy=Kernel(), tol=1e-10, random_state=0).fit(X, Y, sample_weight=times)
+    two = EBMClassifier(energy=Kernel(), tol=1e-10, random_state=0)
     two.fit(np.repeat(X, times, axis=0), np.repeat(Y, times))
     np.testing.assert_allclose(one.energies(X), two.energies(X), atol=1e-5)
 
@@ -122,21 +124,23 @@ def test_landmarks_are_distinct_and_few():
 
 @pytest.mark.parametrize("size", [1e-150, 1e-30, 1.0, 1e30, 1e150])
 def test_units_of_x_do_not_matter(size):
-    plain = EBMClassifier(energy=Kernel(n_components=50)).fit(X, Y)
-    scaled = EBMClassifier(energy=Kernel(n_components=50)).fit(size * X, Y)
+    plain = EBMClassifier(energy=Kernel(n_components=50), random_state=0).fit(X, Y)
+    scaled = EBMClassifier(energy=Kernel(n_components=50), random_state=0).fit(size * X, Y)
     np.testing.assert_allclose(scaled.energies(size * X), plain.energies(X), atol=1e-5)
 
 
 def test_constant_rows():
     rows = np.zeros((20, 2))
     with pytest.warns(UserWarning, match="cannot be told apart"):
-        clf = EBMClassifier(energy=Kernel()).fit(rows, np.arange(20) % 2)
+        clf = EBMClassifier(energy=Kernel(), random_state=0).fit(rows, np.arange(20) % 2)
     np.testing.assert_allclose(clf.predict_proba(rows), 0.5)
 
 
 def test_grid_search_over_gamma():
     search = GridSearchCV(
-        EBMClassifier(energy=Kernel(n_components=30)), {"energy__gamma": [0.01, 1.0]}, cv=3
+        EBMClassifier(energy=Kernel(n_components=30), random_state=0),
+        {"energy__gamma": [0.01, 1.0]},
+        cv=3,
     ).fit(X, Y)
     assert search.best_params_ == {"energy__gamma": 1.0}
 
@@ -156,7 +160,7 @@ def test_grid_search_over_gamma():
     ],
 )
 def test_bad_settings(parameters, message):
-    clf = EBMClassifier(energy=Kernel(**parameters))
+    clf = EBMClassifier(energy=Kernel(**parameters), random_state=0)
     before = dict(vars(clf))
     with pytest.raises(ValueError, match=message):
         clf.fit(X, Y)
@@ -164,7 +168,7 @@ def test_bad_settings(parameters, message):
 
 
 def test_numbers_that_are_not_finite_are_refused():
-    clf = EBMClassifier(energy="kernel").fit(X, Y)
+    clf = EBMClassifier(energy="kernel", random_state=0).fit(X, Y)
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match=r"NaN|infinity"):
             clf.predict([[bad, 0.0]])
@@ -173,8 +177,8 @@ def test_numbers_that_are_not_finite_are_refused():
 def test_features_of_your_own():
     rows, y = load_iris(return_X_y=True)
     square = PolynomialFeatures(2, include_bias=False).fit(rows)
-    clf = EBMClassifier(energy=Featured(square, Linear())).fit(rows, y)
-    plain = EBMClassifier().fit(square.transform(rows), y)
+    clf = EBMClassifier(energy=Featured(square, Linear()), random_state=0).fit(rows, y)
+    plain = EBMClassifier(random_state=0).fit(square.transform(rows), y)
     np.testing.assert_allclose(clf.energies(rows), plain.energies(square.transform(rows)))
     assert clf.gap_ == plain.gap_
 
@@ -201,7 +205,7 @@ class Plain(BaseEstimator, TransformerMixin):
 )
 def test_features_under_every_energy(inner):
     energy = Featured(Plain().fit(X), inner)
-    clf = EBMClassifier(energy=energy, max_iter=200)
+    clf = EBMClassifier(energy=energy, max_iter=200, random_state=0)
     assert cross_val_score(clf, X, Y, cv=3, error_score="raise").mean() > 0.8
     rows = X.astype(np.float32)
     clf.fit(rows, Y)
@@ -218,7 +222,9 @@ def test_features_under_every_energy(inner):
 
 def test_grid_search_over_the_energy_on_features():
     energy = Featured(Plain().fit(X), Prototypes())
-    search = GridSearchCV(EBMClassifier(energy), {"energy__energy__n_prototypes": [1, 2]}, cv=2)
+    search = GridSearchCV(
+        EBMClassifier(energy, random_state=0), {"energy__energy__n_prototypes": [1, 2]}, cv=2
+    )
     assert search.fit(X, Y).best_score_ > 0.8
 
 
@@ -232,7 +238,7 @@ def test_grid_search_over_the_energy_on_features():
 )
 def test_bad_settings_under_features(inner, message):
     with pytest.raises(ValueError, match=message):
-        EBMClassifier(Featured(Plain().fit(X), inner)).fit(X, Y)
+        EBMClassifier(Featured(Plain().fit(X), inner), random_state=0).fit(X, Y)
 
 
 def test_features_say_what_the_energy_on_them_is():
@@ -262,7 +268,9 @@ def test_blocks_are_as_small_as_what_passes_through():
     assert Prototypes(4).width(10, 3) == 12
     assert prepared(Kernel(80)).width(2, 2) == 10
     rows = np.random.RandomState(0).normal(size=(30_000, 2)).astype(np.float32)
-    clf = EBMClassifier(energy=MLP((500, 500)), max_iter=5).fit(rows[:500], rows[:500, 0] > 0)
+    clf = EBMClassifier(energy=MLP((500, 500)), max_iter=5, random_state=0).fit(
+        rows[:500], rows[:500, 0] > 0
+    )
     tracemalloc.start()
     try:
         clf.predict(rows)
@@ -321,6 +329,6 @@ def test_landmarks_of_heavy_rows(weight):
 
 
 def test_folds_may_have_unlike_numbers_of_landmarks():
-    clf = EBMClassifierCV(energy="kernel", Cs=[1.0, 10.0], cv=3).fit(X, Y)
+    clf = EBMClassifierCV(energy="kernel", Cs=[1.0, 10.0], cv=3, random_state=0).fit(X, Y)
     assert clf.score(X, Y) < 0 and (clf.predict(X) == Y).mean() > 0.9
-    assert "coef_" not in vars(EBMClassifier(energy="kernel").fit(X, Y))
+    assert "coef_" not in vars(EBMClassifier(energy="kernel", random_state=0).fit(X, Y))

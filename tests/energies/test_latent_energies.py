@@ -88,7 +88,7 @@ def test_a_law_of_one_answer_is_the_normalised_gibbs_law(part, beta, minimum):
     mass = integrate.trapezoid
     log_z = np.log(mass(np.exp(-beta * (free - lowest)), grid, axis=1)) - beta * lowest[:, 0]
     expected = -beta * free[:, ::2000] - log_z[:, None]
-    np.testing.assert_allclose(law.logpdf(grid[:, ::2000]), expected, atol=1e-4, rtol=1e-6)
+    np.testing.assert_allclose(law.log_prob(grid[:, ::2000]), expected, atol=1e-4, rtol=1e-6)
     np.testing.assert_allclose(mass(law.pdf(grid), grid, axis=1), 1, atol=1e-4)
 
 
@@ -97,7 +97,7 @@ def test_at_beta_1_the_law_needs_no_partition_function(part, n_outputs):
     energy, X, candidates, params = case_of(*part, n_outputs)
     law = energy.distribution(params, X, 1.0)
     free = free_energy(energy, params, X, candidates, 1.0, False)
-    found = law.logpdf(candidates[..., 0] if n_outputs == 1 else candidates)
+    found = law.log_prob(candidates[..., 0] if n_outputs == 1 else candidates)
     np.testing.assert_allclose(found, -free - energy.units.log_unit, rtol=1e-9, atol=1e-9)
 
 
@@ -229,10 +229,10 @@ def test_energies_of_thin_windows_are_positive_above_their_level():
 
 def test_clones_and_pickles_of_prepared_energies_keep_what_was_settled(part):
     energy, X, candidates, params = case_of(*part, 2)
-    expected = energy.distribution(params, X, 1.0).logpdf(candidates)
+    expected = energy.distribution(params, X, 1.0).log_prob(candidates)
     for other in (clone(energy), pickle.loads(pickle.dumps(energy))):
         np.testing.assert_array_equal(
-            other.distribution(params, X, 1.0).logpdf(candidates), expected
+            other.distribution(params, X, 1.0).log_prob(candidates), expected
         )
     plain = LATENT_ENERGIES[part[0]]()
     assert clone(plain).units is None

@@ -160,7 +160,7 @@ def test_the_start_keeps_the_size_of_what_comes_in(activation):
 )
 def test_settings_that_cannot_be_used_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        EBMClassifier(energy=MLP(**settings)).fit(X, [0, 1])
+        EBMClassifier(energy=MLP(**settings), random_state=0).fit(X, [0, 1])
 
 
 @pytest.mark.parametrize("n_classes", [2, 20])
@@ -169,7 +169,9 @@ def test_every_loss_learns(loss, n_classes):
     rows, y = make_blobs(400, 8, centers=n_classes, cluster_std=0.5, random_state=0)
     rows = rows / rows.std(axis=0)
     solver = Adam(learning_rate=0.01, batch_size=50)
-    model = EBMClassifier(energy=MLP((30,)), loss=loss, solver=solver, max_iter=40, C=100.0)
+    model = EBMClassifier(
+        energy=MLP((30,)), loss=loss, solver=solver, max_iter=40, C=100.0, random_state=0
+    )
     model.fit(rows, y)
     assert model.score(rows, y) > 0.9
     assert model.loss_curve_[-1] < model.loss_curve_[0]
@@ -181,15 +183,17 @@ def test_class_weight_moves_the_border():
     y = np.repeat([0, 1], [180, 20])
     rows = rng.normal(size=(200, 2)) + y[:, None]
     settings = {"energy": MLP((10,)), "solver": Adam(learning_rate=0.01), "max_iter": 200}
-    plain = EBMClassifier(**settings).fit(rows, y)
-    balanced = EBMClassifier(class_weight="balanced", **settings).fit(rows, y)
+    plain = EBMClassifier(**settings, random_state=0).fit(rows, y)
+    balanced = EBMClassifier(class_weight="balanced", **settings, random_state=0).fit(rows, y)
     assert balanced.predict(rows).sum() > plain.predict(rows).sum()
 
 
 def test_float32_stays_float32():
     rows, y = make_blobs(100, 4, centers=3, random_state=0)
     solver = Adam(learning_rate=0.1)
-    model = EBMClassifier(energy=MLP((5,), layer_norm=True, dropout=0.1), solver=solver, max_iter=9)
+    model = EBMClassifier(
+        energy=MLP((5,), layer_norm=True, dropout=0.1), solver=solver, max_iter=9, random_state=0
+    )
     model.fit(rows.astype(np.float32), y)
     assert all(value.dtype == np.float32 for value in model.params_.values())
     assert model.energies(rows.astype(np.float32)).dtype == np.float32
@@ -198,7 +202,7 @@ def test_float32_stays_float32():
 def test_sparse_rows_give_what_dense_rows_give():
     rows, y = make_blobs(300, 6, centers=3, random_state=0)
     rows[np.random.RandomState(0).uniform(size=rows.shape) < 0.5] = 0
-    model = EBMClassifier(energy=MLP((7,)), solver=Adam(batch_size=64), max_iter=20)
+    model = EBMClassifier(energy=MLP((7,)), solver=Adam(batch_size=64), max_iter=20, random_state=0)
     dense = model.fit(rows, y).energies(rows)
     for kind in (sparse.csr_matrix, sparse.csr_array):
         np.testing.assert_allclose(model.fit(kind(rows), y).energies(rows), dense, atol=1e-4)
@@ -206,7 +210,7 @@ def test_sparse_rows_give_what_dense_rows_give():
 
 def test_copies():
     rows, y = make_blobs(60, 2, centers=3, random_state=0)
-    model = EBMClassifier(energy=MLP((5,), dropout=0.2), max_iter=5).fit(rows, y)
+    model = EBMClassifier(energy=MLP((5,), dropout=0.2), max_iter=5, random_state=0).fit(rows, y)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.energies(rows), model.energies(rows))
     np.testing.assert_array_equal(clone(model).fit(rows, y).energies(rows), model.energies(rows))

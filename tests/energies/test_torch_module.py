@@ -70,7 +70,9 @@ def test_promises(check, n_answers):
 def test_it_learns_pickles_and_clones(loss, dtype):
     module = network()
     before = {name: part.clone() for name, part in module.state_dict().items()}
-    clf = EBMClassifier(energy=TorchModule(module), loss=loss, max_iter=500).fit(X.astype(dtype), Y)
+    clf = EBMClassifier(energy=TorchModule(module), loss=loss, max_iter=500, random_state=0).fit(
+        X.astype(dtype), Y
+    )
     assert clf.score(X.astype(dtype), Y) > 0.75
     assert all(torch.equal(part, before[name]) for name, part in module.state_dict().items())
     again = pickle.loads(pickle.dumps(clf))
@@ -82,7 +84,9 @@ def test_it_learns_pickles_and_clones(loss, dtype):
 
 def test_grid_search():
     grid = {"C": [0.1, 10.0], "solver__learning_rate": [1e-2]}
-    clf = EBMClassifier(energy=TorchModule(network()), solver=SOLVERS["adam"](), max_iter=200)
+    clf = EBMClassifier(
+        energy=TorchModule(network()), solver=SOLVERS["adam"](), max_iter=200, random_state=0
+    )
     assert GridSearchCV(clf, grid, cv=2).fit(X, Y).best_score_ > 0.5
 
 
@@ -91,7 +95,7 @@ def test_dropout_and_batch_normalisation_train_and_predict():
         torch.nn.Linear(6, 16), torch.nn.BatchNorm1d(16), torch.nn.ReLU(), torch.nn.Dropout(0.3),
         torch.nn.Linear(16, 3),
     )  # fmt: skip
-    clf = EBMClassifier(energy=TorchModule(module), max_iter=300).fit(X, Y)
+    clf = EBMClassifier(energy=TorchModule(module), max_iter=300, random_state=0).fit(X, Y)
     assert clf.score(X, Y) > 0.75
     moments = clf.energy_.module[1].running_mean
     assert float(moments.abs().max()) > 0 and not module[1].running_mean.any()
@@ -102,7 +106,7 @@ def test_dropout_and_batch_normalisation_train_and_predict():
 def test_frozen_parameters_stay():
     module = network()
     module[0].weight.requires_grad_(False)
-    clf = EBMClassifier(energy=TorchModule(module), max_iter=100).fit(X, Y)
+    clf = EBMClassifier(energy=TorchModule(module), max_iter=100, random_state=0).fit(X, Y)
     assert set(clf.params_) == {"0.bias", "2.weight", "2.bias"}
 
 
@@ -132,7 +136,7 @@ class Pair(torch.nn.Linear):
 )
 def test_modules_that_do_not_fit(module, error, message):
     with pytest.raises(error, match=message):
-        EBMClassifier(energy=TorchModule(module)).fit(X, Y)
+        EBMClassifier(energy=TorchModule(module), random_state=0).fit(X, Y)
 
 
 def wide_network():
@@ -152,7 +156,7 @@ def test_threads_change_nothing():
         with threadpool_limits(n_threads, user_api="blas"):
             clf = EBMClassifier(
                 energy=TorchModule(module), solver=SOLVERS["adam"](batch_size=4000),
-                max_iter=4,
+                max_iter=4, random_state=0,
             ).fit(rows[:8000], y[:8000])  # fmt: skip
             fits.append((clf, clf.energies(rows)))
     (one, expected), (several, found) = fits
@@ -191,7 +195,7 @@ class Same:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_module_with_what_was_learnt(dtype):
     rows = X.astype(dtype)
-    clf = EBMClassifier(energy=TorchModule(network()), max_iter=50).fit(rows, Y)
+    clf = EBMClassifier(energy=TorchModule(network()), max_iter=50, random_state=0).fit(rows, Y)
     module = clf.energy_.trained(clf.params_)
     scores = module(torch.from_numpy(rows)).detach().numpy()
     np.testing.assert_allclose(-scores, clf.energies(rows), rtol=1e-5, atol=1e-5)
@@ -212,7 +216,7 @@ def test_the_module_with_what_was_learnt(dtype):
 )
 def test_what_needs_mini_batches_is_refused_by_exact_solvers(energy):
     with pytest.raises(ValueError, match=r"cannot be learnt by solver 'lbfgs'.*solver='adam'"):
-        EBMClassifier(energy=energy, solver="lbfgs").fit(X, Y)
+        EBMClassifier(energy=energy, solver="lbfgs", random_state=0).fit(X, Y)
     assert TorchModule(network()).batches_because is None and MLP((3,)).batches_because is None
 
 
@@ -220,4 +224,4 @@ def test_no_batch_of_a_single_row():
     """Batch normalisation cannot take one; 401 rows in batches of 200 used to end with it."""
     module = network(torch.nn.Linear(6, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
     rows, y = np.vstack([X, X])[:401], np.r_[Y, Y][:401]
-    EBMClassifier(energy=TorchModule(module), max_iter=60).fit(rows, y)
+    EBMClassifier(energy=TorchModule(module), max_iter=60, random_state=0).fit(rows, y)

@@ -43,7 +43,8 @@ def without(*absent):
 
 
 def classifier(energy, loss="nll", **settings):
-    return EBMClassifier(OBJECTS[energy], loss, **{"max_iter": 15, "tol": 1e-3, **settings})
+    settings = {"max_iter": 15, "tol": 1e-3, "random_state": 0, **settings}
+    return EBMClassifier(OBJECTS[energy], loss, **settings)
 
 
 def never_predicted(model, *absent):

@@ -150,7 +150,9 @@ def test_classes_that_appear_in_the_weights_only_count_if_they_weigh():
 def test_sparse_is_dense(form, kind, loss):
     thin = np.where(np.abs(X) < 0.5, 0, X)
     other = getattr(sparse, f"{form}_{kind}")(thin)
-    dense, clf = (EBMClassifier(loss=loss, tol=1e-8).fit(data, Y) for data in (thin, other))
+    dense, clf = (
+        EBMClassifier(loss=loss, tol=1e-8, random_state=0).fit(data, Y) for data in (thin, other)
+    )
     assert_same_outputs(clf, dense, other, thin, rtol=1e-4, atol=1e-5)
     assert_same_outputs(clf, clf, other, thin, rtol=1e-9, atol=1e-12)
 
@@ -338,18 +340,34 @@ def test_a_weight_is_a_repetition(loss):
 def test_rows_of_weight_zero_are_not_there(loss):
     weight = (np.arange(150) % 3 > 0).astype(float)
     kept = weight > 0
-    first = EBMClassifier(loss=loss).fit(X, Y, weight)
-    assert_same_outputs(first, EBMClassifier(loss=loss).fit(X[kept], Y[kept]), rtol=1e-9)
+    first = EBMClassifier(loss=loss, random_state=0).fit(X, Y, weight)
+    assert_same_outputs(
+        first, EBMClassifier(loss=loss, random_state=0).fit(X[kept], Y[kept]), rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("loss", LINEAR)
 def test_the_same_data_give_the_same_model(loss):
-    first, second = (EBMClassifier(loss=loss, beta="auto").fit(X, Y) for _ in range(2))
+    """Where random_state is a number; the global state plays no part then."""
+    clf = EBMClassifier(loss=loss, beta="auto", random_state=0)
+    first, second = (clone(clf).fit(X, Y) for _ in range(2))
     assert first.beta_ == second.beta_
     assert_same_outputs(first, second, rtol=0, atol=0)
-    np.random.seed(0)  # noqa: NPY002  # the global state plays no part
-    third = EBMClassifier(loss=loss, beta="auto").fit(X, Y)
-    assert_same_outputs(first, third, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("part", [False, True], ids=["fit", "partial_fit"])
+def test_without_a_random_state_each_fit_draws_anew(part):
+    """As in scikit-learn, and from NumPy's global generator."""
+    rows, y = overlapping()
+
+    def coef():
+        clf = EBMClassifier(loss="perceptron")
+        return (clf.partial_fit(rows, y, classes=np.unique(y)) if part else clf.fit(rows, y)).coef_
+
+    first, second = coef(), coef()
+    assert not np.array_equal(first, second)
+    np.random.seed(0)  # noqa: NPY002
+    np.testing.assert_array_equal(coef(), first)
 
 
 def test_random_state():
@@ -365,7 +383,10 @@ def test_random_state():
 
 def test_the_perceptron_has_no_penalty():
     rows, y = overlapping()
-    coefs = [EBMClassifier(loss="perceptron", C=C).fit(rows, y).coef_ for C in (1e-6, 1e6)]
+    coefs = [
+        EBMClassifier(loss="perceptron", C=C, random_state=0).fit(rows, y).coef_
+        for C in (1e-6, 1e6)
+    ]
     np.testing.assert_array_equal(*coefs)
 
 
@@ -586,12 +607,17 @@ def test_the_pipeline_of_the_readme():
 
 @pytest.mark.parametrize("loss", ["nll", "hinge", "perceptron"])
 def test_tools_of_scikit_learn(loss):
-    clf = EBMClassifier(loss=loss)
+    clf = EBMClassifier(loss=loss, random_state=0)
     assert cross_val_score(clf, X, Y, cv=3).mean() > 0.8
     calibrated = CalibratedClassifierCV(clf, cv=3).fit(X, Y)
     assert log_loss(Y, calibrated.predict_proba(X)) < 0.5
-    voting = VotingClassifier([("a", clf), ("b", EBMClassifier())], voting="soft").fit(X, Y)
-    mean = (clone(clf).fit(X, Y).predict_proba(X) + EBMClassifier().fit(X, Y).predict_proba(X)) / 2
+    voting = VotingClassifier(
+        [("a", clf), ("b", EBMClassifier(random_state=0))], voting="soft"
+    ).fit(X, Y)
+    mean = (
+        clone(clf).fit(X, Y).predict_proba(X)
+        + EBMClassifier(random_state=0).fit(X, Y).predict_proba(X)
+    ) / 2
     np.testing.assert_allclose(voting.predict_proba(X), mean)
     one_rest = OneVsRestClassifier(clf).fit(X, Y)
     assert len(one_rest.estimators_) == 3
@@ -616,12 +642,13 @@ def test_weights_are_routed():
 @pytest.mark.parametrize("loss", ["hinge", "perceptron"])
 def test_fits_side_by_side(loss):
     """Threads share the parts of a model, so a part that kept state would show."""
-    shared = EBMClassifier(loss=LOSSES[loss]())
+    shared = EBMClassifier(loss=LOSSES[loss](), random_state=0)
     data = [overlapping(80, seed=seed) for seed in range(6)]
     one_by_one = [clone(shared).fit(*pair).coef_ for pair in data]
     for backend in ("threading", "loky"):
         together = joblib.Parallel(n_jobs=2, backend=backend)(
-            joblib.delayed(EBMClassifier(loss=shared.loss).fit)(*pair) for pair in data
+            joblib.delayed(EBMClassifier(loss=shared.loss, random_state=0).fit)(*pair)
+            for pair in data
         )
         for expected, clf in zip(one_by_one, together, strict=True):
             np.testing.assert_array_equal(clf.coef_, expected)

@@ -150,11 +150,14 @@ def test_the_order_of_Cs_is_the_users():  # noqa: N802
 def test_losses_whose_answer_could_depend_on_the_start(loss):
     axes = {"margin": [None], "beta": [0.5, 2.0], "C": [0.01, 1.0]}
     theirs = GridSearchCV(
-        EBMClassifier(tol=1e-9), {"loss": [loss]} | axes, cv=FOLDS, scoring="neg_log_loss"
+        EBMClassifier(tol=1e-9, random_state=0),
+        {"loss": [loss]} | axes,
+        cv=FOLDS,
+        scoring="neg_log_loss",
     ).fit(X, Y)
-    ours = EBMClassifierCV(losses=[loss], betas=axes["beta"], Cs=axes["C"], cv=FOLDS, tol=1e-9).fit(
-        X, Y
-    )
+    ours = EBMClassifierCV(
+        losses=[loss], betas=axes["beta"], Cs=axes["C"], cv=FOLDS, tol=1e-9, random_state=0
+    ).fit(X, Y)
     np.testing.assert_allclose(
         ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], atol=2e-5
     )

@@ -137,8 +137,11 @@ def test_weights_of_classes_are_found_by_label(what):
     weight = np.where(np.asarray(y) == heavy, 5.0, 1.0)
     classes = np.unique(y)
     ways = [
-        (lambda clf, **w: clf.fit(X, y, **w), EBMClassifier()),
-        (lambda clf, **w: clf.partial_fit(X, y, classes=classes, **w), EBMClassifier()),
+        (lambda clf, **w: clf.fit(X, y, **w), EBMClassifier(random_state=0)),
+        (
+            lambda clf, **w: clf.partial_fit(X, y, classes=classes, **w),
+            EBMClassifier(random_state=0),
+        ),
         (lambda clf, **w: clf.fit(X, y, **w), grid(scoring="accuracy")),
     ]
     for learn, clf in ways:
@@ -146,7 +149,7 @@ def test_weights_of_classes_are_found_by_label(what):
         by_class = learn(type(clf)(**clf.get_params() | {"class_weight": class_weight})).coef_
         np.testing.assert_allclose(by_class, by_row, atol=1e-8)
     by_class, by_row = (
-        EBMClassifier(early_stopping=True, **settings).fit(
+        EBMClassifier(early_stopping=True, **settings, random_state=0).fit(
             X, y, X_val=X, y_val=y, sample_weight=w, sample_weight_val=w
         )
         for settings, w in (({"class_weight": class_weight}, None), ({}, weight))

@@ -48,7 +48,7 @@ def test_parts_are_learnt_from(energy, loss, dtype):
 
 
 def test_sparse_parts_give_what_dense_ones_give():
-    one, two = EBMClassifier(), EBMClassifier()
+    one, two = EBMClassifier(random_state=0), EBMClassifier(random_state=0)
     for rows, y in parts():
         one.partial_fit(rows, y, classes=[0, 1, 2])
         two.partial_fit(sparse.csr_matrix(rows), y, classes=[0, 1, 2])
@@ -59,7 +59,9 @@ def test_sparse_parts_give_what_dense_ones_give():
     ("energy", "loss"), [("linear", "nll"), ("linear", "perceptron"), ("mlp", "nll")]
 )
 def test_a_pickle_goes_on_where_the_original_does(energy, loss):
-    clf = EBMClassifier(energy=energy, loss=loss).partial_fit(X[:300], Y[:300], classes=[0, 1, 2])
+    clf = EBMClassifier(energy=energy, loss=loss, random_state=0).partial_fit(
+        X[:300], Y[:300], classes=[0, 1, 2]
+    )
     other = pickle.loads(pickle.dumps(clf))
     for each in (clf, other):
         each.partial_fit(X[300:], Y[300:])
@@ -96,7 +98,7 @@ def test_weights_count_between_parts():
 
 
 def test_the_unit_of_all_weights_does_not_matter():
-    one, two = EBMClassifier(C=2.0), EBMClassifier(C=1.0)
+    one, two = EBMClassifier(C=2.0, random_state=0), EBMClassifier(C=1.0, random_state=0)
     for rows, y in parts():
         one.partial_fit(rows, y, [0, 1, 2])
         two.partial_fit(rows, y, sample_weight=np.full(len(y), 2.0), classes=[0, 1, 2])
@@ -189,7 +191,7 @@ def test_numbers_that_explode_are_refused():
 
 def test_a_schedule_that_ends_does_not_begin_anew_with_each_part():
     one, two = (
-        EBMClassifier(energy=MLP((5,)), solver=Adam(schedule=schedule))
+        EBMClassifier(energy=MLP((5,)), solver=Adam(schedule=schedule), random_state=0)
         for schedule in ("cosine", "constant")
     )
     for rows, y in parts():
@@ -235,7 +237,7 @@ def test_parts_of_any_size_get_somewhere(energy, size, passes):
 def test_a_solver_by_name_takes_the_steps_that_suit_streams():
     """An object for mini-batches keeps its own rate; a name is no choice of a rate."""
     named, automatic, own = (
-        stream(EBMClassifier(solver=solver), 50, 1).coef_
+        stream(EBMClassifier(solver=solver, random_state=0), 50, 1).coef_
         for solver in ("adam", "auto", Adam(learning_rate=1e-5))
     )
     np.testing.assert_array_equal(named, automatic)
@@ -267,7 +269,7 @@ def test_a_stream_goes_on_from_parameters_that_were_moved():
 def test_sparse_coefficients_change_nothing(n_classes, loss, dtype):
     rows = IRIS[n_classes > SPECIES].astype(dtype)
     y = SPECIES[n_classes > SPECIES]
-    one = stream(EBMClassifier(loss=loss), 20, 1, rows, y)
+    one = stream(EBMClassifier(loss=loss, random_state=0), 20, 1, rows, y)
     two = copy.deepcopy(one).sparsify()
     for clf in (one, two):
         clf.partial_fit(rows[::2], y[::2])

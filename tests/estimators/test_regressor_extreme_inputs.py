@@ -139,7 +139,7 @@ def test_many_answers(energy, inference):
     y = np.random.default_rng(0).normal(size=(6, 20))
     fit(energy, X[:6], y, inference=inference)
     full = Experts(n_latents=2, hidden_layer_sizes=(4,), n_members=1, covariance="full")
-    reg = LatentEBMRegressor(full, max_iter=2, inference=inference).fit(X[:6], y)
+    reg = LatentEBMRegressor(full, max_iter=2, inference=inference, random_state=0).fit(X[:6], y)
     says_sound_things(reg, X[:3], y)
 
 
@@ -180,7 +180,9 @@ def test_hardly_any_rows(energy, inference, n_rows):
     loss = "nll" if energy in COUNTED else "hinge"
     fit(energy, X[:n_rows], Y[:n_rows], beta="auto", loss=loss, inference=inference)
     if n_rows == 3:
-        calibrated = LatentEBMRegressor(ENERGIES[energy], max_iter=2, calibration="conformal")
+        calibrated = LatentEBMRegressor(
+            ENERGIES[energy], max_iter=2, calibration="conformal", random_state=0
+        )
         with pytest.warns(CalibrationWarning, match="allow levels up to 0.5"):
             interval = calibrated.fit(X[:3], Y[:3]).predict_interval(X)
         assert np.isinf(interval).all()
@@ -194,7 +196,7 @@ def test_one_row(energy):
     fit(energy, X[:1], Y[:1], early_stopping=False)
     fit(energy, np.vstack([X[:1], X]), np.r_[0.0, Y], early_stopping=False)
     with pytest.raises(ValueError, match=r"n_samples=1 of positive weight; pass X_val and y_val"):
-        LatentEBMRegressor(ENERGIES[energy]).fit(X, Y, np.eye(40)[0])
+        LatentEBMRegressor(ENERGIES[energy], random_state=0).fit(X, Y, np.eye(40)[0])
 
 
 def test_more_columns_than_rows(energy, inference):
@@ -246,7 +248,7 @@ def test_candidates_far_away(energy, inference):
 @pytest.mark.parametrize("weight", [1e-300, 1e300])
 def test_weights_out_of_all_proportion(energy, weight):
     weights = np.where(np.arange(40) < 3, weight, 1.0)
-    reg = LatentEBMRegressor(ENERGIES[energy], max_iter=2).fit(X, Y, weights)
+    reg = LatentEBMRegressor(ENERGIES[energy], max_iter=2, random_state=0).fit(X, Y, weights)
     says_sound_things(reg, X, Y)
 
 
@@ -294,8 +296,10 @@ def test_one_clear_sentence(energy, what):
 
 def test_huge_answers_of_weight_zero_are_not_there(energy):
     weight = changed(np.ones(40), 0.0)
-    reg = LatentEBMRegressor(ENERGIES[energy], max_iter=2).fit(X, changed(Y, 1e300), weight)
-    same = LatentEBMRegressor(ENERGIES[energy], max_iter=2).fit(X, Y, weight)
+    reg = LatentEBMRegressor(ENERGIES[energy], max_iter=2, random_state=0).fit(
+        X, changed(Y, 1e300), weight
+    )
+    same = LatentEBMRegressor(ENERGIES[energy], max_iter=2, random_state=0).fit(X, Y, weight)
     np.testing.assert_array_equal(reg.predict(X), same.predict(X))
 
 
@@ -341,7 +345,7 @@ def few_members(monkeypatch):
 @pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.FewAnswersWarning")
 def test_energies_that_count(counting, what, few_members):
     rows, y = ENEMIES[what]
-    reg = LatentEBMRegressor(COUNTING[counting]).fit(rows, y)
+    reg = LatentEBMRegressor(COUNTING[counting], random_state=0).fit(rows, y)
     law = reg.predict_distribution(rows[:5])
     right = np.asarray(y)[:5]
     assert finite(law.mean(), law.var(), law.crps(right), reg.predict(rows[:5]))
@@ -381,12 +385,12 @@ def test_copies_threads_and_searches(counting, few_members):
 
 def test_search_over_energies(few_members):
     search = GridSearchCV(
-        LatentEBMRegressor(max_iter=2),
+        LatentEBMRegressor(max_iter=2, random_state=0),
         {"energy": [*COUNTING.values(), ENERGIES["experts"]]},
         scoring="neg_mean_absolute_error", cv=2, error_score="raise",
     ).fit(X, Y)  # fmt: skip
     assert finite(search.cv_results_["mean_test_score"])
-    deep = LatentEBMRegressor(ENERGIES["blend"].set_params())
+    deep = LatentEBMRegressor(ENERGIES["blend"].set_params(), random_state=0)
     deep = clone(deep).set_params(energy__base=Ridge(alpha=3.0), energy__members=["memory"])
     assert deep.energy.base.alpha == 3.0 and deep.energy.members == ["memory"]
 

@@ -40,6 +40,7 @@ OTHER = {"other units": X / 1000, "moved": X + 3, "fewer": X[:-9], "one more": n
 
 
 def fitted(energy, **settings):
+    settings = {"random_state": 0, **settings}
     return EBMClassifier(energy, max_iter=15, warm_start=True, **settings).fit(X, Y)
 
 

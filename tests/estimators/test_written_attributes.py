@@ -36,7 +36,7 @@ class Doubled:
 
 MODELS = {
     **{
-        f"linear {loss}": lambda loss=loss: EBMClassifier("linear", loss, tol=1e-2)
+        f"linear {loss}": lambda loss=loss: EBMClassifier("linear", loss, tol=1e-2, random_state=0)
         for loss in suitable_losses("linear")
     },
     "no intercept": lambda: EBMClassifier(fit_intercept=False),

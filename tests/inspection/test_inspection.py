@@ -183,7 +183,7 @@ def test_estimators_without_energies_are_refused(display):
     with pytest.raises(TypeError, match="estimator=LogisticRegression has none"):
         display.from_estimator(LogisticRegression().fit(X, Y), X, Y)
     with pytest.raises(NotFittedError):
-        display.from_estimator(EBMClassifier(), X, Y)
+        display.from_estimator(EBMClassifier(random_state=0), X, Y)
 
 
 @pytest.mark.parametrize("display", OF_ESTIMATORS)
@@ -205,12 +205,17 @@ def models():
     table = pd.DataFrame(X, columns=NAMES)
     empty = sparse.csr_matrix(np.where(np.abs(X) < 2, 0, X))
     pairs = [
-        (make_pipeline(StandardScaler(), EBMClassifier("kernel", loss="square_square")), table),
-        (GridSearchCV(EBMClassifier(), {"C": [0.1, 1.0]}, cv=2), X),
-        (EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=2), X),
-        (make_pipeline(MaxAbsScaler(), EBMClassifier()), empty),
-        (EBMClassifier(), empty),
-        (make_pipeline(EBMClassifier()), X.astype(np.float32)),
+        (
+            make_pipeline(
+                StandardScaler(), EBMClassifier("kernel", loss="square_square", random_state=0)
+            ),
+            table,
+        ),
+        (GridSearchCV(EBMClassifier(random_state=0), {"C": [0.1, 1.0]}, cv=2), X),
+        (EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=2, random_state=0), X),
+        (make_pipeline(MaxAbsScaler(), EBMClassifier(random_state=0)), empty),
+        (EBMClassifier(random_state=0), empty),
+        (make_pipeline(EBMClassifier(random_state=0)), X.astype(np.float32)),
     ]
     return [(estimator.fit(rows, Y), rows) for estimator, rows in pairs]
 
@@ -233,7 +238,7 @@ def test_pipelines_searches_sparse_rows_and_tables_are_read(display, models):
 
 
 def test_a_first_step_that_counts_no_features_is_no_obstacle():
-    logs = make_pipeline(FunctionTransformer(np.arcsinh), EBMClassifier()).fit(X, Y)
+    logs = make_pipeline(FunctionTransformer(np.arcsinh), EBMClassifier(random_state=0)).fit(X, Y)
     display = EnergySurfaceDisplay.from_estimator(logs, X, Y, features=(1, 2), grid_resolution=5)
     assert display.ax_[0].get_xlabel() == "$x_{2}$"
     row = [X[:, 0].mean(), display.grid[0][1], display.grid[1][4]]
@@ -299,7 +304,7 @@ def test_data_lie_where_they_are_and_have_labels():
 
 def test_names_of_a_table_stand_at_the_axes():
     table = pd.DataFrame(X, columns=NAMES)
-    model = EBMClassifier().fit(table, Y)
+    model = EBMClassifier(random_state=0).fit(table, Y)
     display = EnergySurfaceDisplay.from_estimator(
         model, table, Y, features=("mass (g)", "length (cm)"), response="gap"
     )
@@ -317,7 +322,7 @@ def test_the_plane_of_principal_components_passes_through_the_data(as_sparse):
     flat[:, 2] = 2 * flat[:, 0] - flat[:, 1] + 3
     flat = np.column_stack([flat, np.ones(len(flat))])
     rows = sparse.csr_matrix(flat) if as_sparse else flat
-    model = EBMClassifier(beta=0.5).fit(rows, Y)
+    model = EBMClassifier(beta=0.5, random_state=0).fit(rows, Y)
     display = EnergySurfaceDisplay.from_estimator(model, rows, Y, grid_resolution=200)
     assert display.ax_[0].get_xlabel().startswith("component 1 (")
     shares = [int(name.split("(")[1].split(" %")[0]) for name in display.names]
@@ -340,7 +345,7 @@ def test_one_feature_gives_lines():
         np.testing.assert_allclose(energy, MODEL.energies(rows)[:, number])
         np.testing.assert_array_equal(display.points_[None][label].get_xdata(), X[Y == label, 1])
     assert len(display.ax_.lines) == 4 + 3
-    alone = EBMClassifier().fit(X[:, :1], Y)
+    alone = EBMClassifier(random_state=0).fit(X[:, :1], Y)
     assert EnergySurfaceDisplay.from_estimator(alone, X[:, :1], Y).ax_.get_xlabel() == "$x_{1}$"
     with pytest.raises(ValueError, match="two features; over one there are lines"):
         EnergySurfaceDisplay.from_estimator(alone, X[:, :1], Y, kind="surface")
@@ -350,7 +355,7 @@ def test_one_feature_gives_lines():
 @pytest.mark.parametrize("kind", ["contour", "surface"])
 def test_two_and_ten_classes(n_classes, kind):
     X, y = problem(n_classes, 2, 200)
-    model = EBMClassifier().fit(X, y)
+    model = EBMClassifier(random_state=0).fit(X, y)
     display = EnergySurfaceDisplay.from_estimator(model, X, y, kind=kind, grid_resolution=12)
     assert len(display.ax_) == n_classes + 1
     assert len(display.points_["free_energy"]) == n_classes
@@ -365,7 +370,7 @@ def test_two_and_ten_classes(n_classes, kind):
 
 
 def test_labels_of_numbers_and_a_label_with_the_name_of_a_response():
-    numbers = EBMClassifier().fit(X, np.arange(90) % 3 + 5)
+    numbers = EBMClassifier(random_state=0).fit(X, np.arange(90) % 3 + 5)
     display = EnergySurfaceDisplay.from_estimator(
         numbers, X, features=(0, 1), response=np.int64(6), grid_resolution=5
     )
@@ -556,7 +561,7 @@ def test_margins_by_pairs_have_shares_and_no_line():
 
 def test_the_margin_of_the_loss_is_drawn():
     for loss, margin in (("nll", None), (Hinge(margin=0.5), 0.5)):
-        model = EBMClassifier(loss=loss).fit(X, Y)
+        model = EBMClassifier(loss=loss, random_state=0).fit(X, Y)
         display = EnergyGapDisplay.from_estimator(model, X, Y, X[:30], Y[:30])
         assert display.margin == margin and list(display.gaps) == ["train", "test"]
         assert display.errors["train"] == pytest.approx(1 - model.score(X, Y))
@@ -652,7 +657,7 @@ def test_calibration_error_and_reliability_by_hand():
 @pytest.mark.parametrize("n_classes", [2, 10])
 def test_the_ranges_of_beta_and_confidence(n_classes):
     X, y = problem(n_classes, 4, 120)
-    model = EBMClassifier(beta="auto").fit(X, y)
+    model = EBMClassifier(beta="auto", random_state=0).fit(X, y)
     display = BetaDisplay.from_estimator(model, X, y, reliability_betas=[1, 2])
     np.testing.assert_allclose(display.betas[[0, 30, -1]] / model.beta_, [0.01, 1, 100])
     assert list(display.reliability_lines_) == [1.0, 2.0]
@@ -686,9 +691,9 @@ def test_classes_that_were_not_learnt_are_left_out():
     """They have no energy: displays are those of a fit without their rows."""
     rows, y = make_blobs(40, centers=3, random_state=0)
     counts, margin = y != 1, np.array([[0.0, 9.0, 2.0], [9.0, 0.0, 9.0], [1.0, 9.0, 0.0]])
-    clf = EBMClassifier(loss=Hinge(margin)).fit(rows, y, counts.astype(float))
+    clf = EBMClassifier(loss=Hinge(margin), random_state=0).fit(rows, y, counts.astype(float))
     inner = Hinge(margin[::2, ::2])
-    alone = EBMClassifier(loss=inner, C=2.0).fit(rows[counts], y[counts])
+    alone = EBMClassifier(loss=inner, C=2.0, random_state=0).fit(rows[counts], y[counts])
     one = EnergyGapDisplay.from_estimator(clf, rows, y, X_test=rows, y_test=y)
     other = EnergyGapDisplay.from_estimator(alone, rows[counts], y[counts])
     for name in ("train", "test"):

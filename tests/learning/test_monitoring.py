@@ -36,8 +36,8 @@ SOLVERS = ("auto", "lbfgs", "newton")
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("loss", ["nll", "hinge"])
 def test_held_out_rows_are_recorded_and_change_nothing(solver, loss):
-    plain = EBMClassifier(loss=loss, solver=solver).fit(X[:300], Y[:300])
-    watched = EBMClassifier(loss=loss, solver=solver)
+    plain = EBMClassifier(loss=loss, solver=solver, random_state=0).fit(X[:300], Y[:300])
+    watched = EBMClassifier(loss=loss, solver=solver, random_state=0)
     watched.fit(X[:300], Y[:300], X_val=X[300:], y_val=Y[300:])
     np.testing.assert_array_equal(watched.coef_, plain.coef_)
     assert len(watched.validation_loss_curve_) >= watched.n_iter_ > 0
@@ -46,7 +46,7 @@ def test_held_out_rows_are_recorded_and_change_nothing(solver, loss):
 
 def test_the_held_out_loss_by_hand():
     weight = np.linspace(0.5, 2, 100)
-    clf = EBMClassifier(tol=1e-10).fit(
+    clf = EBMClassifier(tol=1e-10, random_state=0).fit(
         X[:300], Y[:300], X_val=X[300:], y_val=Y[300:], sample_weight_val=weight
     )
     losses = -clf.predict_log_proba(X[300:])[np.arange(100), Y[300:]]
@@ -57,7 +57,9 @@ def test_the_held_out_loss_by_hand():
 def test_early_stopping_keeps_the_best_parameters():
     noise = np.random.RandomState(0).normal(size=(400, 150))
     wide = np.hstack([X, noise])
-    clf = EBMClassifier(C=1e6, early_stopping=True, n_iter_no_change=3, solver="lbfgs")
+    clf = EBMClassifier(
+        C=1e6, early_stopping=True, n_iter_no_change=3, solver="lbfgs", random_state=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         clf.fit(wide[:200], Y[:200], X_val=wide[200:], y_val=Y[200:])
@@ -66,7 +68,9 @@ def test_early_stopping_keeps_the_best_parameters():
     losses = -clf.predict_log_proba(wide[200:])[np.arange(200), Y[200:]]
     np.testing.assert_allclose(losses.mean(), curve.min(), rtol=1e-6)
     assert clf.gap_ is None
-    whole = EBMClassifier(C=1e6, solver="lbfgs", max_iter=500).fit(wide[:200], Y[:200])
+    whole = EBMClassifier(C=1e6, solver="lbfgs", max_iter=500, random_state=0).fit(
+        wide[:200], Y[:200]
+    )
     assert clf.n_iter_ < whole.n_iter_
 
 
@@ -78,7 +82,7 @@ def test_early_stopping_holds_out_rows_of_each_class():
 
 
 def test_held_out_rows_choose_beta():
-    clf = EBMClassifier(loss="hinge", beta="auto").fit(
+    clf = EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(
         X[:300], Y[:300], X_val=X[300:], y_val=Y[300:]
     )
     best = clf.beta_
@@ -103,7 +107,7 @@ def test_held_out_rows_choose_beta():
     ],
 )
 def test_bad_held_out_rows(parameters, keywords, message):
-    clf = EBMClassifier(**parameters)
+    clf = EBMClassifier(**parameters, random_state=0)
     before = dict(vars(clf))
     with pytest.raises(ValueError, match=message):
         clf.fit(X, Y, **keywords)
@@ -112,7 +116,7 @@ def test_bad_held_out_rows(parameters, keywords, message):
 
 def test_a_class_of_one_row_cannot_be_held_out():
     with pytest.raises(ValueError, match="class 2 has one row; pass X_val and y_val"):
-        EBMClassifier(early_stopping=True).fit(X[:50], np.r_[2, np.arange(49) % 2])
+        EBMClassifier(early_stopping=True, random_state=0).fit(X[:50], np.r_[2, np.arange(49) % 2])
 
 
 def test_rows_held_out_in_a_pipeline_are_transformed():
@@ -122,7 +126,7 @@ def test_rows_held_out_in_a_pipeline_are_transformed():
     from sklearn.pipeline import Pipeline
 
     with config_context(enable_metadata_routing=True):
-        last = EBMClassifier().set_fit_request(X_val=True, y_val=True)
+        last = EBMClassifier(random_state=0).set_fit_request(X_val=True, y_val=True)
         pipeline = Pipeline([("scale", StandardScaler()), ("ebm", last)], transform_input=["X_val"])
         pipeline.fit(100 * X[:300], Y[:300], X_val=100 * X[300:], y_val=Y[300:])
     losses = -pipeline.predict_log_proba(100 * X[300:])[np.arange(100), Y[300:]]
@@ -132,7 +136,7 @@ def test_rows_held_out_in_a_pipeline_are_transformed():
 @pytest.mark.parametrize("energy", ["linear", "mlp"])
 def test_early_stopping_with_a_warm_start_never_loses(energy):
     settings = {"early_stopping": True, "n_iter_no_change": 3, "warm_start": True, "C": 1e4}
-    clf = EBMClassifier(energy=energy, **settings)
+    clf = EBMClassifier(energy=energy, **settings, random_state=0)
     losses = []
     for _ in range(4):
         clf.fit(X[:200], Y[:200], X_val=X[200:], y_val=Y[200:])
@@ -152,7 +156,7 @@ def test_a_held_out_loss_that_is_not_finite_is_never_the_best():
 
 
 def test_the_held_out_loss_is_there_where_nothing_had_to_be_learnt():
-    clf = EBMClassifier(warm_start=True, tol=1e-3).fit(X, Y)
+    clf = EBMClassifier(warm_start=True, tol=1e-3, random_state=0).fit(X, Y)
     clf.set_params(tol=1e-1).fit(X, Y, X_val=X, y_val=Y)
     assert clf.validation_loss_curve_[-1] == pytest.approx(log_loss(Y, clf.predict_proba(X)))
 
@@ -160,7 +164,7 @@ def test_the_held_out_loss_is_there_where_nothing_had_to_be_learnt():
 def test_folds_of_beta_do_not_start_from_what_has_seen_them():
     """Labels without a pattern: an honest β is small, however often the network has seen them."""
     noise = np.random.RandomState(0).randint(0, 2, size=60)
-    clf = EBMClassifier(energy="mlp", C=1e4, beta="auto", warm_start=True)
+    clf = EBMClassifier(energy="mlp", C=1e4, beta="auto", warm_start=True, random_state=0)
     betas = [clf.fit(X[:60], noise).beta_ for _ in range(2)]
     assert betas[1] < 3 * betas[0]
 
@@ -168,7 +172,7 @@ def test_folds_of_beta_do_not_start_from_what_has_seen_them():
 def test_held_out_rows_have_the_class_weights_of_the_fit():
     some = np.r_[np.flatnonzero(Y == 0)[:80], np.flatnonzero(Y == 1)[:20]]
     val = np.r_[np.flatnonzero(Y == 0)[80:90], np.flatnonzero(Y == 1)[20:60]]
-    clf = EBMClassifier(class_weight="balanced", tol=1e-8)
+    clf = EBMClassifier(class_weight="balanced", tol=1e-8, random_state=0)
     clf.fit(X[some], Y[some], X_val=X[val], y_val=Y[val])
     weight = np.where(Y[val] == 0, 100 / 160, 100 / 40)
     losses = -clf.predict_log_proba(X[val])[np.arange(50), Y[val]]
@@ -189,7 +193,7 @@ def test_a_class_of_weight_zero_counts_as_none_for_balanced_weights():
 
 def test_held_out_labels_of_another_kind():
     with pytest.raises(ValueError, match="y_val holds the label"):
-        EBMClassifier().fit(X, Y.astype(str).astype(object), X_val=X, y_val=Y)
+        EBMClassifier(random_state=0).fit(X, Y.astype(str).astype(object), X_val=X, y_val=Y)
 
 
 # Callbacks
@@ -226,7 +230,7 @@ def test_callbacks_see_every_iteration(solver, loss):
     if (solver, loss) == ("newton", "mee"):
         pytest.skip("mee has no curvature")
     recorder = Recorder()
-    clf = EBMClassifier(loss=loss, solver=solver).set_callbacks(recorder).fit(X, Y)
+    clf = EBMClassifier(loss=loss, solver=solver, random_state=0).set_callbacks(recorder).fit(X, Y)
     assert recorder.tasks[:2] == ["setup", "begin fit"]
     assert recorder.tasks[-2:] == ["end fit", "teardown"]
     assert recorder.tasks[2:-2] == ["begin iteration", "end iteration"] * len(recorder.scores)
@@ -239,7 +243,11 @@ def test_callbacks_see_every_iteration(solver, loss):
 @pytest.mark.parametrize("loss", ["nll", "hinge"])
 def test_a_request_to_stop_is_honoured(solver, loss):
     recorder = Recorder(stop_after=2)
-    clf = EBMClassifier(loss=loss, solver=solver, tol=1e-12).set_callbacks(recorder).fit(X, Y)
+    clf = (
+        EBMClassifier(loss=loss, solver=solver, tol=1e-12, random_state=0)
+        .set_callbacks(recorder)
+        .fit(X, Y)
+    )
     assert clf.n_iter_ == len(recorder.scores) == 2
     assert clf.predict(X).shape == Y.shape
 
@@ -248,7 +256,7 @@ def test_a_request_to_stop_is_honoured(solver, loss):
 def test_callbacks_of_scikit_learn_in_a_grid_search_of_pipelines(capsys):
     pytest.importorskip("rich")
     monitor = callbacks.ScoringMonitor(scoring="neg_log_loss")
-    pipeline = make_pipeline(StandardScaler(), EBMClassifier().set_callbacks(monitor))
+    pipeline = make_pipeline(StandardScaler(), EBMClassifier(random_state=0).set_callbacks(monitor))
     search = GridSearchCV(pipeline, {"ebmclassifier__C": [0.1, 1.0]}, cv=2)
     search.set_callbacks(callbacks.ProgressBar())
     search.fit(X, Y)
@@ -270,7 +278,7 @@ def test_a_failure_ends_the_callbacks_too(monkeypatch, what):
         "settings": {"n_iter_no_change": 0},
         "warning": {"energy": "mlp", "solver": Adam(schedule="constant"), "max_iter": 1},
     }
-    clf = EBMClassifier(**settings.get(what, {})).set_callbacks(recorder)
+    clf = EBMClassifier(**settings.get(what, {}), random_state=0).set_callbacks(recorder)
     if what == "interrupt":
         monkeypatch.setattr("sklearn_ebm.learning.temperature_path.Path.minimize", press_ctrl_c)
     before = dict(vars(clf))
@@ -306,7 +314,7 @@ def test_callbacks_see_the_beta_of_the_classifier(beta):
         def on_fit_task_end(self, estimator, context, *, fitted_estimator):
             seen.append(fitted_estimator.beta_)
 
-    clf = EBMClassifier(loss="hinge", beta=beta).set_callbacks(Beta()).fit(X, Y)
+    clf = EBMClassifier(loss="hinge", beta=beta, random_state=0).set_callbacks(Beta()).fit(X, Y)
     assert set(seen[:-1]) == {1.0 if beta == "auto" else 0.3}
     assert seen[-1] == clf.beta_
 
@@ -328,12 +336,12 @@ def test_every_kind_of_learning_can_be_watched_and_stopped(parameters):
     recorder = Recorder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        clf = EBMClassifier(**parameters).set_callbacks(recorder).fit(X, Y)
+        clf = EBMClassifier(**parameters, random_state=0).set_callbacks(recorder).fit(X, Y)
     # Stages polished to rounding are not shown step by step.
     assert 2 < len(recorder.scores) <= clf.n_iter_ + 30
     assert clf.n_iter_ <= parameters.get("max_iter", 1000)
     short = Recorder(stop_after=2)
-    clf = EBMClassifier(**parameters).set_callbacks(short).fit(X, Y)
+    clf = EBMClassifier(**parameters, random_state=0).set_callbacks(short).fit(X, Y)
     assert clf.n_iter_ == len(short.scores) == 2
     assert clf.score(X, Y) in short.scores
 
@@ -341,7 +349,7 @@ def test_every_kind_of_learning_can_be_watched_and_stopped(parameters):
 @needs_callbacks
 def test_a_request_to_stop_holds_for_the_folds_of_beta():
     recorder = Recorder(stop_after=2)
-    clf = EBMClassifier(loss="hinge", beta="auto", tol=1e-9).set_callbacks(recorder)
+    clf = EBMClassifier(loss="hinge", beta="auto", tol=1e-9, random_state=0).set_callbacks(recorder)
     counted = []
     run = _learning.Path.minimize
 
@@ -387,7 +395,7 @@ def interrupted_after(monkeypatch, number):
 @pytest.mark.parametrize("loss", ["nll", "hinge", "perceptron"])
 def test_ctrl_c_leaves_what_was_learnt(monkeypatch, loss):
     interrupted_after(monkeypatch, 2)
-    clf = EBMClassifier(loss=loss, warm_start=True)
+    clf = EBMClassifier(loss=loss, warm_start=True, random_state=0)
     with pytest.warns(ConvergenceWarning, match="after 2 iterations: it was interrupted. The est"):
         clf.fit(X, Y)
     assert clf.score(X, Y) > 0.4
@@ -399,7 +407,7 @@ def test_ctrl_c_leaves_what_was_learnt(monkeypatch, loss):
 
 def test_ctrl_c_before_anything_is_learnt(monkeypatch):
     monkeypatch.setattr("sklearn_ebm.learning.temperature_path.Path.minimize", press_ctrl_c)
-    clf = EBMClassifier()
+    clf = EBMClassifier(random_state=0)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(X, Y)
     assert "params_" not in vars(clf)
@@ -412,7 +420,7 @@ def press_ctrl_c(*_, **__):
 @pytest.mark.parametrize("energy", ["mlp", "prototypes", "kernel"])
 def test_ctrl_c_with_other_energies(monkeypatch, energy):
     interrupted_after(monkeypatch, 5)
-    clf = EBMClassifier(energy=energy)
+    clf = EBMClassifier(energy=energy, random_state=0)
     with pytest.warns(ConvergenceWarning, match="after 5 iterations: it was interrupted"):
         clf.fit(X, Y)
     assert clf.score(X, Y) > 0.4
@@ -421,7 +429,7 @@ def test_ctrl_c_with_other_energies(monkeypatch, energy):
 
 def test_ctrl_c_in_the_folds_of_beta_keeps_what_was_learnt(monkeypatch):
     monkeypatch.setattr("sklearn_ebm.estimators.classifier.choose_beta", press_ctrl_c)
-    clf = EBMClassifier(loss="hinge", beta="auto")
+    clf = EBMClassifier(loss="hinge", beta="auto", random_state=0)
     with pytest.warns(ConvergenceWarning, match="before beta='auto' was chosen, so beta_ is 1"):
         clf.fit(X, Y)
     assert clf.beta_ == 1.0 and clf.gap_ < 1e-4
@@ -430,9 +438,9 @@ def test_ctrl_c_in_the_folds_of_beta_keeps_what_was_learnt(monkeypatch):
 def test_a_second_ctrl_c_goes_through(monkeypatch):
     interrupted_after(monkeypatch, 2)
     with pytest.warns(ConvergenceWarning, match="interrupted"):
-        EBMClassifier().fit(X, Y)
+        EBMClassifier(random_state=0).fit(X, Y)
     with pytest.raises(KeyboardInterrupt):
-        EBMClassifier().fit(X, Y)
+        EBMClassifier(random_state=0).fit(X, Y)
 
 
 # The progress line
@@ -440,7 +448,7 @@ def test_a_second_ctrl_c_goes_through(monkeypatch):
 
 def test_verbose_writes_one_line_off_a_terminal(capsys):
     for _ in range(2):
-        EBMClassifier(loss="hinge", verbose=1).fit(X, Y, X_val=X, y_val=Y)
+        EBMClassifier(loss="hinge", verbose=1, random_state=0).fit(X, Y, X_val=X, y_val=Y)
     captured = capsys.readouterr()
     assert captured.out == ""
     line = r"linear, hinge: iteration \d+, objective [\d.]+, held out [\d.]+, [\d.]+ s\n"
@@ -452,7 +460,7 @@ def test_rich_draws_the_line_on_a_terminal(monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
-    EBMClassifier(verbose=1).fit(X, Y)
+    EBMClassifier(verbose=1, random_state=0).fit(X, Y)
     assert "linear, nll: iteration" in terminal.getvalue()
 
 
@@ -461,7 +469,7 @@ def test_without_rich_a_terminal_has_the_line_too(monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
-    EBMClassifier(verbose=1).fit(X, Y)
+    EBMClassifier(verbose=1, random_state=0).fit(X, Y)
     assert terminal.getvalue().startswith("\rlinear, nll: learning")
     assert terminal.getvalue().endswith(" s\n")
 
@@ -477,7 +485,7 @@ def test_a_plain_line_is_written_over_on_a_terminal(monkeypatch):
 
 
 def test_quiet_fits_write_nothing(capsys):
-    EBMClassifier().fit(X, Y)
+    EBMClassifier(random_state=0).fit(X, Y)
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
 

@@ -175,12 +175,12 @@ def test_auto_is_the_best_of_a_grid_on_the_same_folds(weighted, monkeypatch):
         return dealt[-1]
 
     monkeypatch.setattr(_temperature, "fold_of_each_row", remembered)
-    clf = EBMClassifier(loss="hinge", beta="auto").fit(X, y, weight)
+    clf = EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(X, y, weight)
     (fold,) = dealt
     energies = np.empty((len(y), 3))
     for f in np.unique(fold):
         learn = fold != f
-        part = EBMClassifier(loss="hinge").fit(X[learn], y[learn], weight[learn])
+        part = EBMClassifier(loss="hinge", random_state=0).fit(X[learn], y[learn], weight[learn])
         energies[~learn] = part.energies(X[~learn])
     assert clf.beta_ == pytest.approx(best_on_a_grid(energies, y, weight), rel=5e-3)
     assert abs(clf.beta_ - 1) > 0.05  # a β that was not chosen would show
@@ -192,7 +192,7 @@ def test_auto_is_the_best_of_a_grid_on_the_same_folds(weighted, monkeypatch):
 
 def test_auto_learns_at_beta_one():
     X, y = load_iris(return_X_y=True)
-    auto, plain = (EBMClassifier(beta=beta).fit(X, y) for beta in ("auto", 1.0))
+    auto, plain = (EBMClassifier(beta=beta, random_state=0).fit(X, y) for beta in ("auto", 1.0))
     np.testing.assert_array_equal(auto.coef_, plain.coef_)
     assert auto.beta_ > 0
     assert plain.beta_ == 1.0
@@ -212,7 +212,7 @@ def test_jobs_change_nothing():
 def test_classes_with_one_row():
     X, y = load_iris(return_X_y=True)
     y = np.where(np.arange(len(y)) == 7, 9, y)
-    clf = EBMClassifier(beta="auto").fit(X, y)
+    clf = EBMClassifier(beta="auto", random_state=0).fit(X, y)
     assert clf.predict_proba(X).shape == (150, 4)
     assert 0 < clf.beta_ < np.inf
 
@@ -222,8 +222,11 @@ def test_rows_of_weight_zero_are_not_dealt_out():
     weight = np.ones(len(y))
     weight[::3] = 0
     kept = weight > 0
-    with_zeros = EBMClassifier(loss="hinge", beta="auto").fit(X, y, weight)
-    assert with_zeros.beta_ == EBMClassifier(loss="hinge", beta="auto").fit(X[kept], y[kept]).beta_
+    with_zeros = EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(X, y, weight)
+    assert (
+        with_zeros.beta_
+        == EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(X[kept], y[kept]).beta_
+    )
 
 
 @pytest.mark.parametrize("loss", ["nll", "hinge", "simple", "square_square", "log"])
@@ -232,7 +235,7 @@ def test_probabilities_are_no_worse_than_at_beta_one(loss):
     learn = np.arange(len(y)) < 600
     losses = []
     for beta in ("auto", 1.0):
-        clf = EBMClassifier(loss=loss, beta=beta, tol=1e-3).fit(X[learn], y[learn])
+        clf = EBMClassifier(loss=loss, beta=beta, tol=1e-3, random_state=0).fit(X[learn], y[learn])
         losses.append(log_loss(y[~learn], clf.predict_proba(X[~learn])))
     assert losses[0] <= losses[1] * 1.01
 
@@ -249,11 +252,13 @@ def halves(load, n_rows, seed=0):
 
 
 FEW = {
-    "folds": lambda **settings: EBMClassifier(**settings),
-    "early stopping": lambda **settings: EBMClassifier(early_stopping=True, **settings),
-    "X_val": lambda **settings: EBMClassifier(**settings),
+    "folds": lambda **settings: EBMClassifier(**settings, random_state=0),
+    "early stopping": lambda **settings: EBMClassifier(
+        early_stopping=True, **settings, random_state=0
+    ),
+    "X_val": lambda **settings: EBMClassifier(**settings, random_state=0),
     "search": lambda loss, beta, tol: EBMClassifierCV(
-        losses=[loss], betas=[beta], Cs=[1.0], cv=3, tol=tol
+        losses=[loss], betas=[beta], Cs=[1.0], cv=3, tol=tol, random_state=0
     ),
 }
 
@@ -282,9 +287,11 @@ def test_folds_that_lack_a_class_leave_beta():
     X, y = load_iris(return_X_y=True)
     settings = {"losses": ["hinge"], "Cs": [1.0]}
     with pytest.warns(UserWarning, match="cannot be chosen, because no held-out row is of a cla"):
-        clf = EBMClassifierCV(cv=KFold(3), **settings).fit(X, y)
+        clf = EBMClassifierCV(cv=KFold(3), **settings, random_state=0).fit(X, y)
     assert clf.beta_ == 1.0
-    mixed = EBMClassifierCV(cv=KFold(3, shuffle=True, random_state=0), **settings).fit(X, y)
+    mixed = EBMClassifierCV(
+        cv=KFold(3, shuffle=True, random_state=0), **settings, random_state=0
+    ).fit(X, y)
     assert 1 < mixed.beta_ < 5
     assert log_loss(y, clf.predict_proba(X)) < 0.4
     np.testing.assert_array_equal(clf.predict(X), mixed.predict(X))
@@ -297,7 +304,7 @@ def test_rows_without_a_vote_change_nothing():
     folds = [(first[first % 2 == f], first[first % 2 != f]) for f in (0, 1)]
     lacking = (first, np.flatnonzero(y == 2))
     betas = {
-        EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=cv).fit(X, y).beta_
+        EBMClassifierCV(losses=["hinge"], Cs=[1.0], cv=cv, random_state=0).fit(X, y).beta_
         for cv in (folds, [*folds, lacking])
     }
     assert len(betas) == 1
@@ -305,7 +312,7 @@ def test_rows_without_a_vote_change_nothing():
 
 def test_where_no_row_has_a_vote_beta_stays():
     """One row of each class that has weight."""
-    clf = EBMClassifier(loss=NLL(beta=3.0), beta="auto")
+    clf = EBMClassifier(loss=NLL(beta=3.0), beta="auto", random_state=0)
     with pytest.warns(UserWarning, match="beta stays at 3"):
         clf.fit(np.eye(3), ["a", "b", "c"], np.array([1.0, 1.0, 0.0]))
     assert clf.beta_ == 3.0
@@ -349,7 +356,7 @@ def test_rows_with_a_copy_that_was_learnt_do_not_vote():
     X = rng.normal(size=(40, 10))
     y = (X[:, 0] + 2 * rng.normal(size=40) > 0).astype(int)
     half = np.arange(40) % 2
-    clf = EBMClassifierCV(losses=["hinge"], Cs=[1e3], tol=1e-2, refit=False)
+    clf = EBMClassifierCV(losses=["hinge"], Cs=[1e3], tol=1e-2, refit=False, random_state=0)
     folds = [(np.flatnonzero(half != f), np.flatnonzero(half == f)) for f in (0, 1)]
     alone = clone(clf).set_params(cv=folds).fit(X, y).beta_
     leaking = [(kept, np.append(held_out, kept[:10] + 40)) for kept, held_out in folds]
@@ -420,7 +427,7 @@ def test_one_group_has_no_fold():
     assert len(set(fold[4:])) == 2
     with pytest.warns(UserWarning, match="beta stays at 1"):
         with pytest.warns(CollapseWarning):
-            EBMClassifier(beta="auto").fit(np.zeros((6, 1)), [0, 1] * 3)
+            EBMClassifier(beta="auto", random_state=0).fit(np.zeros((6, 1)), [0, 1] * 3)
 
 
 # Data of the benchmarks ---------------------------------------------------------------------------
@@ -438,7 +445,9 @@ def test_hinge_with_auto_comes_close_to_nll(name, n_rows):
     learn, held_out = rows[:n_rows], rows[n_rows:]
     losses = {}
     for loss, beta in [("hinge", "auto"), ("hinge", 1.0), ("nll", 1.0)]:
-        clf = make_pipeline(StandardScaler(), EBMClassifier(loss=loss, beta=beta, tol=1e-2))
+        clf = make_pipeline(
+            StandardScaler(), EBMClassifier(loss=loss, beta=beta, tol=1e-2, random_state=0)
+        )
         clf.fit(X[learn], y[learn])
         losses[loss, beta] = log_loss(y[held_out], clf.predict_proba(X[held_out]))
     assert losses["hinge", "auto"] <= 1.15 * losses["nll", 1.0]

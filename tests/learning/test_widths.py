@@ -52,7 +52,7 @@ def test_errors_with_long_tails_get_a_bank():
     assert sum(p for f, p in prior.items() if f <= 0.4) == pytest.approx(0.7, abs=0.06)
     assert sum(p for f, p in prior.items() if f >= 1.4) == pytest.approx(0.3, abs=0.06)
     wide = pieces(y)[0].parabolas.widened(widths, FLOOR)
-    better = gibbs_law(wide, 1.0, PLAIN, minimum=False).logpdf(y).mean()
+    better = gibbs_law(wide, 1.0, PLAIN, minimum=False).log_prob(y).mean()
     assert better > pieces(y)[0].log_prob(PLAIN).mean() + 0.2
 
 
@@ -108,4 +108,4 @@ def test_a_density_with_widths_is_normalised():
     y = np.linspace(-30, 30, 60_001)
     assert law.pdf(y[None])[0].sum() * 1e-3 == pytest.approx(1, abs=1e-9)
     free = -np.log(np.exp(-parabolas.energies(np.array([[[0.4]]]))).sum())
-    assert law.logpdf([0.4])[0] == pytest.approx(-free - 0.5 * np.log(2 * np.pi))
+    assert law.log_prob([0.4])[0] == pytest.approx(-free - 0.5 * np.log(2 * np.pi))

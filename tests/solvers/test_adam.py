@@ -120,7 +120,7 @@ def test_weights_are_repetitions_where_one_batch_holds_all():
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(40, 3)), np.arange(40) % 3
     weight = rng.randint(1, 4, size=40)
-    model = EBMClassifier(energy=MLP((5,), "tanh"), solver=Adam(0.01), max_iter=300)
+    model = EBMClassifier(energy=MLP((5,), "tanh"), solver=Adam(0.01), max_iter=300, random_state=0)
     one = model.fit(X, y, sample_weight=weight).energies(X)
     two = model.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight)).energies(X)
     np.testing.assert_allclose(one, two, rtol=1e-8)
@@ -204,7 +204,7 @@ def test_passes_where_none_are_named():
     assert Adam().iterations_for(many) == 100  # of 25 steps
     assert Adam(batch_size=10).iterations_for(few) == 667
     assert Adam(schedule="plateau").iterations_for(many) == 1000
-    model = EBMClassifier(energy=MLP((3,))).fit(few.X, few.y)
+    model = EBMClassifier(energy=MLP((3,)), random_state=0).fit(few.X, few.y)
     assert model.n_iter_ == 2000
     assert PreconditionedLBFGS().iterations_for(few) == 1000
 
@@ -241,7 +241,9 @@ def test_settings_that_cannot_be_used_are_refused(settings):
     objective, start = network()
     for refused in (
         lambda: run(Adam(**settings), objective, start),
-        lambda: EBMClassifier(solver=Adam(**settings)).fit(objective.X, objective.y),
+        lambda: EBMClassifier(solver=Adam(**settings), random_state=0).fit(
+            objective.X, objective.y
+        ),
     ):
         with pytest.raises(ValueError, match=f"{name}="):
             refused()
@@ -256,7 +258,7 @@ def test_an_objective_that_rose_is_not_converged():
     assert "learning_rate=20 of solver 'adam'" in result.message
     assert "scale the features" in result.message
     with pytest.warns(ConvergenceWarning, match="lower it, or scale the features"):
-        EBMClassifier(energy=MLP((6,)), solver=wide, max_iter=100, tol=1e-12).fit(
+        EBMClassifier(energy=MLP((6,)), solver=wide, max_iter=100, tol=1e-12, random_state=0).fit(
             objective.X, objective.y
         )
     assert run(Adam(), objective, start, max_iter=30).converged

@@ -141,7 +141,7 @@ def fitted(X, y, n_threads, **settings):
 
     with pytest.MonkeyPatch.context() as patched, threadpool_limits(n_threads, user_api="blas"):
         patched.setattr(Objective, "sum_over_rows", spied)
-        return EBMClassifier(**settings).fit(X, y), seen
+        return EBMClassifier(**settings, random_state=0).fit(X, y), seen
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
@@ -161,7 +161,7 @@ def test_the_number_of_threads_changes_no_bit(two_threads, loss, as_sparse):
 @pytest.mark.parametrize("k", [2, 5])
 def test_predictions_hardly_depend_on_threads(two_threads, k, as_sparse):
     X, y = rows(20_000, k=k, as_sparse=as_sparse)
-    clf = EBMClassifier(tol=1e-2).fit(X, y)
+    clf = EBMClassifier(tol=1e-2, random_state=0).fit(X, y)
     for predict in (clf.energies, clf.decision_function, clf.predict_proba, clf.predict):
         with threadpool_limits(1, user_api="blas"):
             alone = predict(X)
@@ -174,13 +174,13 @@ def test_predictions_hardly_depend_on_threads(two_threads, k, as_sparse):
 def test_the_size_of_blocks_hardly_changes_the_energies(monkeypatch, loss, as_sparse):
     X, y = rows(700, 4, 3, as_sparse=as_sparse)
     settings = {"loss": loss, "tol": 1e-9 if loss == "hinge" else 1e-10, "C": 0.01}
-    expected = EBMClassifier(**settings).fit(X, y).energies(X)
+    expected = EBMClassifier(**settings, random_state=0).fit(X, y).energies(X)
     for entries, fewest in ((300, 1), (1000, 50)):
         with monkeypatch.context() as patched:
             patched.setattr(_arrays, "BLOCK_ENTRIES", entries)
             patched.setattr(_arrays, "FEWEST_ROWS", fewest)
             assert len(list(_arrays.blocks_of(X, 3))) > 2
-            found = EBMClassifier(**settings).fit(X, y).energies(X)
+            found = EBMClassifier(**settings, random_state=0).fit(X, y).energies(X)
         # A gap of 1e-9 leaves a kinked loss more room than a smooth one, whose steps are quadratic.
         atol = (1e-7 if loss == "hinge" else 1e-8) * np.abs(expected).max()
         np.testing.assert_allclose(found, expected, atol=atol)
@@ -191,7 +191,7 @@ def test_the_size_of_blocks_hardly_changes_the_energies(monkeypatch, loss, as_sp
 
 def test_a_fit_restores_blas(two_threads):
     X, y = rows(300)
-    EBMClassifier().fit(X, y)
+    EBMClassifier(random_state=0).fit(X, y)
     assert set(blas_threads()) == {2}
 
 
@@ -203,7 +203,7 @@ def test_a_fit_that_fails_restores_blas(two_threads, monkeypatch):
 
     monkeypatch.setattr(Objective, "evaluate", fail)
     with pytest.raises(ArithmeticError, match="in the middle"):
-        EBMClassifier().fit(X, y)
+        EBMClassifier(random_state=0).fit(X, y)
     assert set(blas_threads()) == {2}
 
 
@@ -219,7 +219,7 @@ def test_a_fit_that_is_interrupted_restores_blas(two_threads, monkeypatch):
 
     monkeypatch.setattr(Objective, "block", interrupted)
     with pytest.warns(ConvergenceWarning, match="it was interrupted"):
-        EBMClassifier().fit(X, y)
+        EBMClassifier(random_state=0).fit(X, y)
     assert threading.main_thread() not in calls[:20]
     assert set(blas_threads()) == {2}
     assert not [t for t in threading.enumerate() if t.name.startswith("sklearn_ebm")]
@@ -227,9 +227,9 @@ def test_a_fit_that_is_interrupted_restores_blas(two_threads, monkeypatch):
 
 def test_fits_side_by_side_in_threads(two_threads):
     X, y = rows(3000)
-    alone = EBMClassifier().fit(X, y).coef_
+    alone = EBMClassifier(random_state=0).fit(X, y).coef_
     many = Parallel(n_jobs=4, backend="threading")(
-        delayed(lambda: EBMClassifier().fit(X, y).coef_)() for _ in range(8)
+        delayed(lambda: EBMClassifier(random_state=0).fit(X, y).coef_)() for _ in range(8)
     )
     for coef in many:
         np.testing.assert_array_equal(coef, alone)
@@ -301,7 +301,7 @@ def test_errors_in_some_threads_restore_blas_in_the_end(two_threads, error):
 
 def test_predictions_from_many_threads(two_threads):
     X, y = rows(20_000, k=3)
-    clf = EBMClassifier(tol=1e-2).fit(X, y)
+    clf = EBMClassifier(tol=1e-2, random_state=0).fit(X, y)
     expected = clf.predict(X)
     with ThreadPoolExecutor(8) as many:
         for found in many.map(lambda _: clf.predict(X), range(16)):
@@ -315,9 +315,9 @@ def test_folds_of_beta_in_threads(two_threads):
 
     def learnt():
         with parallel_backend("threading"):
-            return EBMClassifier(beta="auto", n_jobs=2).fit(X, y).beta_
+            return EBMClassifier(beta="auto", n_jobs=2, random_state=0).fit(X, y).beta_
 
-    assert in_a_thread(learnt) == EBMClassifier(beta="auto").fit(X, y).beta_
+    assert in_a_thread(learnt) == EBMClassifier(beta="auto", random_state=0).fit(X, y).beta_
     assert set(blas_threads()) == {2}
 
 
@@ -409,7 +409,7 @@ def _fit_in_a_child(connection):
     held = len(_threads._limit.holders)
     X, y = rows(300)
     with threadpool_limits(2, user_api="blas"):
-        EBMClassifier().fit(X, y)
+        EBMClassifier(random_state=0).fit(X, y)
         connection.send((held, len(_threads._limit.holders), blas_threads()))
 
 

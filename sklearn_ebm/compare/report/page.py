@@ -145,7 +145,7 @@ def _compared(about: dict[str, Any], command: str, dated: bool) -> list[tuple[st
         ("categorical columns", _named(categorical)),
         ("target", _target(data)),
         ("folds", f"{settings['cv']}, the same for all models"),
-        ("seed", str(settings["seed"])),
+        ("random state", str(settings["random_state"])),
         ("preparation", "; ".join(f"{who}: {how}" for who, how in about["preparation"].items())),
         ("versions", versions),
         ("machine", machine),

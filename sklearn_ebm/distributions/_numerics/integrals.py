@@ -18,7 +18,7 @@ from sklearn_ebm.distributions._numerics.quadrature import (
 def moments_of_block(density: ResolvedDensity) -> tuple[Array, Array]:
     """Mean and variance, (n,) each."""
     points, weights = cell_quadrature(density._knots())
-    return moments_of(points, weights * np.exp(density._logpdf(points)))
+    return moments_of(points, weights * np.exp(density._log_prob(points)))
 
 
 def entropy_of_block(density: ResolvedDensity) -> Array:
@@ -33,7 +33,7 @@ def density_in_cells(density: ResolvedDensity, finest: float = 2.0) -> tuple[Arr
     """p at the points of a quadrature, (n, c, 8), and the lengths of the cells, (n, c)."""
     ends = density._cell_ends(finest)
     points, _ = cell_quadrature(ends)
-    inside = np.exp(by_need(density, type(density)._logpdf, points))
+    inside = np.exp(by_need(density, type(density)._log_prob, points))
     return inside.reshape(len(ends), ends.shape[1] - 1, POINTS_PER_CELL), np.diff(ends, axis=1)
 
 

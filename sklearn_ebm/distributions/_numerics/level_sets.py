@@ -125,7 +125,7 @@ class LevelSets:
         part, slope = self._near_parts(crossed, level)
 
         def over(x: Array, index: Index) -> tuple[Array, Array]:
-            height, slope = self.density._of_pairs("_logpdf_and_slope", x, crossed.row[index])
+            height, slope = self.density._of_pairs("_log_prob_and_slope", x, crossed.row[index])
             return height - level[index], slope
 
         start = low + part * (high - low)

@@ -22,8 +22,8 @@ def basins_of(density: ResolvedDensity, min_probability: float, min_depth: float
         least_dip = -np.log1p(-min_depth)  # in log p
     profile = profile_of(density)
     peaks, valleys = profile.peaks, profile.valleys
-    heights = _where_known(peaks, density._logpdf, -np.inf)
-    walls = _where_known(valleys, density._logpdf, -np.inf)
+    heights = _where_known(peaks, density._log_prob, -np.inf)
+    walls = _where_known(valleys, density._log_prob, -np.inf)
     below = _where_known(valleys, density._cdf, 1.0)
     ends = np.ones((len(peaks), 1))
     masses = np.diff(np.concatenate([0 * ends, below, ends], axis=1), axis=1)

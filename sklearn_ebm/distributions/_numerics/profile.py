@@ -76,7 +76,7 @@ def profile_of(density: ResolvedDensity) -> Profile:
     extrema = pad_rows(turning.rows, _extrema(density, turning), len(knots))
     inserted = np.where(np.isnan(extrema), knots[:, -1:], extrema)
     nodes = np.concatenate([knots, inserted], axis=1)
-    heights = np.concatenate([log_density, by_need(density, type(density)._logpdf, inserted)], 1)
+    heights = np.concatenate([log_density, by_need(density, type(density)._log_prob, inserted)], 1)
     level = np.where(np.isnan(extrema), slope[:, -1:], 0.0)
     slopes = np.concatenate([slope, level], axis=1)
     order = np.argsort(nodes, axis=1, kind="stable")
@@ -109,7 +109,7 @@ def highest_of(density: ResolvedDensity) -> Array:
     peaks = (np.arange(len(rows)) - first[rows]) % 2 == 0
     turning = turning.those(peaks & (most >= heights[rows]))
     found = _extrema(density, turning)
-    height = density._of_pairs("_logpdf", found, turning.rows)
+    height = density._of_pairs("_log_prob", found, turning.rows)
     # By rising height, so that the highest of a row is written last.
     order = np.argsort(height, kind="stable")
     order = order[height[order] >= heights[turning.rows[order]]]
@@ -137,7 +137,7 @@ def _extrema(density: ResolvedDensity, turning: _Cells) -> Array:
     rows, _, low, high, rise, at_low, at_high = turning
 
     def slope_at(x: Array, index: Index) -> Array:
-        return density._of_pairs("_logpdf_and_slope", x, rows[index])[1]
+        return density._of_pairs("_log_prob_and_slope", x, rows[index])[1]
 
     width = high - low
     return find_roots(
@@ -172,7 +172,7 @@ def _refined(density: ResolvedDensity) -> tuple[Array, Array, Array]:
     an extremum may hold three of them, which its ends do not tell: it is halved once.
     """
     knots = density._knots()
-    log_density, slope = by_need(density, type(density)._logpdf_and_slope, knots)
+    log_density, slope = by_need(density, type(density)._log_prob_and_slope, knots)
     for halving in range(HALVINGS):
         with np.errstate(invalid="ignore", over="ignore"):
             ends = slope[:, 1:] + slope[:, :-1]
@@ -187,7 +187,7 @@ def _refined(density: ResolvedDensity) -> tuple[Array, Array, Array]:
             break
         added = pad_rows(rows, (knots[rows, cells] + knots[rows, cells + 1]) / 2, len(knots))
         added = np.where(np.isnan(added), knots[:, -1:], added)
-        new = (added, *by_need(density, type(density)._logpdf_and_slope, added))
+        new = (added, *by_need(density, type(density)._log_prob_and_slope, added))
         knots, log_density, slope = (
             np.concatenate(pair, axis=1)
             for pair in zip((knots, log_density, slope), new, strict=True)

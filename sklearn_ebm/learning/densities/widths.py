@@ -55,7 +55,7 @@ class Unseen(NamedTuple):
     def log_prob(self, units: Units, beta: float = 1.0, *, minimum: bool = False) -> Array:
         """Log density of each row."""
         law = gibbs_law(self.parabolas, beta, units, minimum=minimum)
-        return law.logpdf(self.y[:, 0] if self.y.shape[1] == 1 else self.y)
+        return law.log_prob(self.y[:, 0] if self.y.shape[1] == 1 else self.y)
 
 
 def likeliest_beta(pieces: Sequence[Unseen], units: Units, *, minimum: bool = False) -> float:
