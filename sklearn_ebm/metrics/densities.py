@@ -65,7 +65,7 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     """
     y = answers(y_true, y_pred)
     # SciPy has another name for it.
-    name = "log_prob" if hasattr(y_pred, "log_prob") else "logpdf"
+    name = "logpdf" if hasattr(y_pred, "logpdf") else "log_prob"
     return averaged(-scores_of(y_pred, name, y, (len(y),)), sample_weight)
 
 
