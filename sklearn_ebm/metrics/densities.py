@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm.distributions import VectorDistribution
+from sklearn_ebm.distributions import ConditionalDistribution, VectorDistribution
 from sklearn_ebm.metrics._inputs import (
     Floats,
     answers,
@@ -33,8 +33,8 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
     y_pred : ConditionalDistribution of n_samples rows
-        As ``predict_distribution`` returns it; or a frozen distribution of ``scipy.stats``, or
-        another object whose method ``log_prob`` or ``logpdf`` takes y_true.
+        As ``predict_distribution`` returns it; or another object whose method ``logpdf`` takes
+        y_true, such as a frozen distribution of ``scipy.stats``.
     sample_weight : array-like of shape (n_samples,), default=None
         A row of weight 2 counts as that row twice.
 
@@ -65,7 +65,7 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     """
     y = answers(y_true, y_pred)
     # SciPy has another name for it.
-    name = "logpdf" if hasattr(y_pred, "logpdf") else "log_prob"
+    name = "log_prob" if isinstance(y_pred, ConditionalDistribution) else "logpdf"
     return averaged(-scores_of(y_pred, name, y, (len(y),)), sample_weight)
 
 

@@ -380,7 +380,7 @@ def test_refusals(call, message):
 @pytest.mark.parametrize(
     ("metric", "method"),
     [
-        (metrics.negative_log_likelihood, "log_prob"),
+        (metrics.negative_log_likelihood, "logpdf"),
         (metrics.probability_integral_transform, "cdf"),
     ],
 )
