@@ -22,7 +22,8 @@ from sklearn_ebm.learning.starts import Liblinear, separating_start
 from sklearn_ebm.learning.temperature_path import Path
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.losses._among import Among
-from sklearn_ebm.solvers import SOLVERS, Result, Solver
+from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers.base import Result
 from sklearn_ebm.solvers.objective import Objective
 
 # A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it

@@ -23,7 +23,8 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.learning.duality_gap import certifiable, certify
 from sklearn_ebm.learning.monitor import Watch
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import Monitor, Newton, Progress, Result, Solver
+from sklearn_ebm.solvers import Newton, Solver
+from sklearn_ebm.solvers.base import Monitor, Progress, Result
 from sklearn_ebm.solvers.objective import Objective
 
 # The path starts at this share of the margin, cools by this factor from stage to stage, and no

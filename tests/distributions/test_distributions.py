@@ -11,20 +11,17 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from sklearn_ebm._utils import tiles as blocks
-from sklearn_ebm.distributions import (
-    GaussianEnvelope,
-    GaussianMixture,
-    ScalarDistribution,
-    VectorGaussianEnvelope,
-    VectorGaussianMixture,
-)
+from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
 from sklearn_ebm.distributions._numerics import mean_shift as ascent
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
 from sklearn_ebm.distributions._numerics.profile import profile_of
 from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature
 from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
 from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
+from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.gaussian_mixture import choose_components
+from sklearn_ebm.distributions.scalar import ScalarDistribution
+from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
 
 LEVELS = [0.02, 0.5, 0.9, 0.999]
 
