@@ -6,4 +6,4 @@ from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["EBMClassifier", "EBMClassifierCV", "LatentEBMRegressor", "__version__"]
+__all__ = ["EBMClassifier", "EBMClassifierCV", "LatentEBMRegressor"]

@@ -12,26 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 import array_api_compat
-import array_api_compat.numpy as numpy_namespace
+import array_api_compat.numpy
 import numpy as np
 from scipy import sparse
 
 from sklearn_ebm._utils.parameters import Array
 
-__all__ = [
-    "at_least",
-    "at_most",
-    "constant",
-    "device_of",
-    "in_dtype",
-    "namespace_of",
-    "numpy_namespace",
-    "over_last",
-    "overwriting",
-    "side_by_side",
-    "smallest_normal",
-    "with_negative",
-]
+numpy_namespace = array_api_compat.numpy
 
 # What NumPy's functions work on as it is, but for sparse matrices.
 OF_NUMPY = (np.ndarray, np.generic, float, int, type(None))

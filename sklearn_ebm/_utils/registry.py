@@ -27,6 +27,11 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
         The class that every part, registered or written by a user, inherits from.
     parts : dict of str to type
         One line for each part.
+
+    Examples
+    --------
+    >>> Registry("step", object, {"short": int, "long": float})
+    <names for step=: short, long>
     """
 
     def __init__(self, kind: str, base: type[Part], parts: dict[str, type[Part]]) -> None:
@@ -42,6 +47,10 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
 
     def __len__(self) -> int:
         return len(self._parts)
+
+    def __repr__(self) -> str:
+        """Return what the names are for, and all of them."""
+        return f"<names for {self.kind}=: {', '.join(self.names)}>"
 
     @property
     def names(self) -> tuple[str, ...]:

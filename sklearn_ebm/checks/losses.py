@@ -53,7 +53,8 @@ def check_loss(loss: Loss) -> None:
     A squared hinge, in ten lines, passes:
 
     >>> from sklearn_ebm.checks import check_loss
-    >>> from sklearn_ebm.losses import PairwiseLoss, positive_part
+    >>> from sklearn_ebm.losses import PairwiseLoss
+    >>> from sklearn_ebm.losses._positive_part import positive_part
     >>> class SquaredHinge(PairwiseLoss):
     ...     convex = True
     ...     examples = ({}, {"margin": 2.0})

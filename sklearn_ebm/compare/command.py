@@ -9,9 +9,11 @@ from collections.abc import Callable, Generator, Sequence
 from shutil import get_terminal_size
 
 from sklearn_ebm import __version__
-from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, regressors
+from sklearn_ebm.compare import Comparison, regressors
+from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import BASELINES
 from sklearn_ebm.compare.files import read_frame
+from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
 from sklearn_ebm.compare.targets import TASKS
 from sklearn_ebm.compare.tasks import check_names
 from sklearn_ebm.energies import ENERGIES

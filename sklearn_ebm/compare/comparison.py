@@ -23,8 +23,6 @@ from sklearn_ebm.compare.report import content, page, plan
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task
 
-__all__ = ["Comparison", "ComparisonTable", "DataError", "Row", "compare"]
-
 
 def compare(
     X: Any = None,
@@ -75,7 +73,7 @@ def compare(
         GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost, by default those that
         are installed and not too slow for so many rows; or regressors of your own, which need
         `predict` and get a Gaussian around it, or are a `LatentEBMRegressor` or a
-        `sklearn_ebm.compare.LawAdapter`.
+        ``sklearn_ebm.compare.adapters.LawAdapter``.
     cv : int
         Number of folds, shuffled and, for classes, stratified; the same for all.
     n_jobs : int, optional

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm.distributions import ScalarDistribution
+from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 
 class NoDensityError(NotImplementedError):

@@ -9,7 +9,6 @@ from sklearn_ebm.datasets.scalar import (
     make_steps,
     make_two_branches,
 )
-from sklearn_ebm.datasets.truth import Truth
 from sklearn_ebm.datasets.unimodal import make_heteroscedastic, make_skewed
 from sklearn_ebm.datasets.vector import make_ellipse, make_horn
 
@@ -42,8 +41,6 @@ ONE_TO_MANY: dict[str, Maker] = {
 }
 
 __all__ = [
-    "ONE_TO_MANY",
-    "Truth",
     "make_ellipse",
     "make_fork",
     "make_heteroscedastic",

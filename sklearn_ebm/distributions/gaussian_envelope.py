@@ -54,7 +54,7 @@ class GaussianEnvelope(ScalarDistribution):
     Two bumps at ±1 meet at 0, and each side holds the part Φ(1) of a Gaussian: Z = 2√(2π) Φ(1).
 
     >>> import numpy as np
-    >>> from sklearn_ebm.distributions import GaussianEnvelope
+    >>> from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
     >>> density = GaussianEnvelope([[0.0, 0.0]], [[-1.0, 1.0]], [[1.0, 1.0]])
     >>> density.log_partition().round(4), density.cdf(0.0), density.mean().round(12) + 0.0
     (array([1.4393]), array([0.5]), array([0.]))

@@ -40,7 +40,9 @@ class TransformedDistribution(ScalarDistribution):
     --------
     A Gaussian of log(1 + y), and so, far from 0, nearly a log-normal y: its median is e⁵ − 1.
 
-    >>> from sklearn_ebm.distributions import GaussianMixture, SignedLog, TransformedDistribution
+    >>> from sklearn_ebm.distributions import GaussianMixture
+    >>> from sklearn_ebm.distributions._numerics.signed_log import SignedLog
+    >>> from sklearn_ebm.distributions.transformed import TransformedDistribution
     >>> inner = GaussianMixture([[1.0]], [[5.0]], [[0.5]])
     >>> density = TransformedDistribution(inner, SignedLog(0.0, 1.0, 0.0, 0.0, 1e6))
     >>> density.median().round(2), density.mode().round(2)

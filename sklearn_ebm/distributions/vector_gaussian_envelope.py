@@ -67,7 +67,7 @@ class VectorGaussianEnvelope(VectorDistribution):
     Two bumps in the same place are one bump, and Z = 2π is exact, whatever the samples:
 
     >>> import numpy as np
-    >>> from sklearn_ebm.distributions import VectorGaussianEnvelope
+    >>> from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
     >>> density = VectorGaussianEnvelope(
     ...     np.zeros((1, 2)), np.zeros((1, 2, 2)), np.tile(np.eye(2), (1, 2, 1, 1))
     ... )

@@ -1,13 +1,7 @@
 """Energies: what is learnt. Low where x and y fit."""
 
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.energies._bank.backgrounds import Backgrounds
-from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
-from sklearn_ebm.energies._bank.locations import Location
-from sklearn_ebm.energies._bank.prior import Judgement
 from sklearn_ebm.energies._gaussian.quadratics import Parabolas
-from sklearn_ebm.energies.auto_report import AutoReport
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.blend import Blend
@@ -22,7 +16,6 @@ from sklearn_ebm.energies.location_scale import LocationScale
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
-from sklearn_ebm.energies.responsibilities import Responsibilities
 from sklearn_ebm.energies.torch_module import TorchModule
 
 #: Every energy by its name.
@@ -66,34 +59,22 @@ CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
 )
 
 __all__ = [
-    "BANK_ENERGIES",
     "CONDITIONAL_ENERGIES",
     "ENERGIES",
-    "LATENT_ENERGIES",
     "MLP",
-    "AutoReport",
-    "Backgrounds",
     "BankEnergy",
     "Blend",
-    "ConditionalEnergy",
     "Decoder",
     "Energy",
     "Experts",
     "Featured",
-    "Folds",
-    "GaussianProcess",
-    "Judgement",
     "Kernel",
     "LatentEnergy",
     "Linear",
     "Linearization",
-    "Located",
-    "Location",
     "LocationScale",
     "Memory",
     "Parabolas",
     "Prototypes",
-    "Responsibilities",
     "TorchModule",
-    "UnitRows",
 ]

@@ -34,7 +34,7 @@ class AutoReport(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ebm.energies import AutoReport
+    >>> from sklearn_ebm.energies.auto_report import AutoReport
     >>> print(
     ...     AutoReport(
     ...         ("blend", "memory"), np.array([0.5, 0.75]), np.array([0.0, 0.02]),

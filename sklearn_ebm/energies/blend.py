@@ -31,8 +31,8 @@ class Blend(BankEnergy):
         are learnt by gradients get two members for each fold of the rows, which leave it out.
         "auto" is all that suit the rows.
     base : "auto", regressor, or list of them, default="auto"
-        What says where the answers are expected, for all members whose own ``base`` is "auto"; see
-        `sklearn_ebm.energies.Location`.
+        What says where the answers are expected, for all members whose own ``base`` is "auto": a
+        regressor, or a stack of them.
 
     Attributes
     ----------

@@ -32,7 +32,9 @@ LEARNING_RATE = 4e-3
 
 
 class Experts(LatentEnergy):
-    r"""½ ‖(y − f_z(x))/σ_z(x)‖² + Σ log σ_z(x) − log π_z(x) + (q/2) log 2π.
+    r"""Several experts, each a Gaussian around its own mean; the latent variable says which.
+
+    ½ ‖(y − f_z(x))/σ_z(x)‖² + Σ log σ_z(x) − log π_z(x) + (q/2) log 2π.
 
     .. code-block:: none
 

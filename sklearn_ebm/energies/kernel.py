@@ -26,7 +26,9 @@ NOT_PREPARED = "A kernel has features, and parameters, once it is prepared for r
 
 
 class Kernel(Energy):
-    """F(x, y) = −⟨w_y, φ(x)⟩ − b_y, where ⟨φ(x), φ(x')⟩ is nearly exp(−γ ‖x − x'‖²).
+    """Linear in features of a Gaussian kernel.
+
+    F(x, y) = −⟨w_y, φ(x)⟩ − b_y, where ⟨φ(x), φ(x')⟩ is nearly exp(−γ ‖x − x'‖²).
 
     What a support vector machine with a Gaussian kernel learns, at a cost that grows with n times
     `n_components` instead of n². The features are settled from the rows, computed once, and the

@@ -25,7 +25,9 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Linear(Energy):
-    """F(x, y) = −⟨w_y, x⟩ − b_y.
+    """One template of coefficients for each answer: an energy that is linear in x.
+
+    F(x, y) = −⟨w_y, x⟩ − b_y.
 
     Each answer y has a template w_y; the energy is low where x lies along it. With the loss
     ``nll`` this is multinomial logistic regression, with ``hinge`` the multiclass support vector

@@ -76,7 +76,9 @@ class Forests(NamedTuple):
 
 
 class Memory(BankEnergy):
-    r"""−log w_bz(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
+    r"""Stored answers, weighted by how often their rows share leaves of trees with x.
+
+    −log w_bz(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
 
     .. code-block:: none
 

@@ -20,7 +20,9 @@ from sklearn_ebm.energies.base import Energy, Linearization
 
 
 class MLP(Energy):
-    """F(x, y) = −(h Wₒ + bₒ)_y with h = a(… a(x W₀ + b₀) …).
+    """A network of dense layers, with one output for the energy of each answer.
+
+    F(x, y) = −(h Wₒ + bₒ)_y with h = a(… a(x W₀ + b₀) …).
 
     One network of dense layers, whose outputs are the negative energies of all answers: with no
     hidden layer it would be the linear energy. With the loss ``nll`` it is the multilayer

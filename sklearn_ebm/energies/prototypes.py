@@ -20,7 +20,8 @@ from sklearn_ebm.energies._prototypes.distances import Pull, Rows
 from sklearn_ebm.energies._prototypes.metrics import METRICS, Metric
 from sklearn_ebm.energies._prototypes.starts import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization, as_written
-from sklearn_ebm.inference import INFERENCES, Eliminated, Elimination
+from sklearn_ebm.inference import INFERENCES, Elimination
+from sklearn_ebm.inference.base import Eliminated
 
 
 class Prototypes(Energy):

@@ -15,15 +15,12 @@ from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.threads import Workers
-from sklearn_ebm.distributions import (
-    ConditionalDistribution,
-    Modes,
-    ScalarDistribution,
-    SignedLog,
-    TransformedDistribution,
-    VectorDistribution,
-)
-from sklearn_ebm.distributions.base import coverage, join_rows
+from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.distributions._numerics.signed_log import SignedLog
+from sklearn_ebm.distributions.base import Modes, coverage, join_rows
+from sklearn_ebm.distributions.scalar import ScalarDistribution
+from sklearn_ebm.distributions.transformed import TransformedDistribution
+from sklearn_ebm.distributions.vector import VectorDistribution
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.responsibilities import (
     Responsibilities,
@@ -282,7 +279,7 @@ class Densities:
         X : array-like of shape (n, d)
         min_probability : float, default=0.05
             A mode whose basin holds less is no answer of its own; nor is a ripple of the density of
-            one answer, see `sklearn_ebm.distributions.ScalarDistribution.modes`.
+            one answer, see `sklearn_ebm.distributions.GaussianMixture.modes`.
 
         Returns
         -------

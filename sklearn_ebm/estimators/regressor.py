@@ -19,7 +19,7 @@ from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import (
     row_weights,
 )
-from sklearn_ebm.distributions import SignedLog
+from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.energies._bank.folds import Progress
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.conditional import ConditionalEnergy
@@ -54,7 +54,7 @@ from sklearn_ebm.learning.densities.widths import likeliest_beta
 from sklearn_ebm.learning.learn import Start
 from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.negatives import Negatives
+from sklearn_ebm.negatives.base import Negatives
 from sklearn_ebm.solvers import Solver
 
 CALIBRATIONS = (None, "conformal")

@@ -1,7 +1,7 @@
 """Inference: eliminating a variable, answers and latents alike."""
 
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.inference.base import Eliminated, Elimination
+from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.inference.minimum import Minimum
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 
@@ -15,4 +15,8 @@ INFERENCES: Registry[Elimination] = Registry(
     },
 )
 
-__all__ = ["INFERENCES", "Eliminated", "Elimination", "Minimum", "SoftMinimum"]
+__all__ = [
+    "Elimination",
+    "Minimum",
+    "SoftMinimum",
+]

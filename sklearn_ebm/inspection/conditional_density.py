@@ -10,8 +10,8 @@ import numpy as np
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.distributions import VectorDistribution
 from sklearn_ebm.distributions.base import probability
+from sklearn_ebm.distributions.vector import VectorDistribution
 from sklearn_ebm.inspection._axes import COLOURS, take_axes
 from sklearn_ebm.inspection._pair_surface import plot_plane
 from sklearn_ebm.inspection._ribbons import bands_of, cell_edges

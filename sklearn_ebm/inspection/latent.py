@@ -9,8 +9,9 @@ import numpy as np
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.energies import Blend, Decoder, LatentEnergy, Responsibilities
+from sklearn_ebm.energies import Blend, Decoder, LatentEnergy
 from sklearn_ebm.energies.banks import BACKGROUNDS
+from sklearn_ebm.energies.responsibilities import Responsibilities
 from sklearn_ebm.inspection._axes import COLOURS, feature_names, take_axes
 from sklearn_ebm.inspection._section import matrix_of, name_of_answer, place_of, section_of
 
@@ -82,7 +83,7 @@ class LatentDisplay:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ebm.energies import Responsibilities
+    >>> from sklearn_ebm.energies.responsibilities import Responsibilities
     >>> from sklearn_ebm.inspection import LatentDisplay
     >>> said = Responsibilities((("a", 0), ("b", 0)), np.array([[0.1, 0.9], [0.3, 0.7]]))
     >>> display = LatentDisplay.from_responsibilities(said, [0.0, 1.0])

@@ -8,7 +8,8 @@ import numpy as np
 
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import SOLVERS, Result, Solver
+from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers.base import Result
 
 
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:

@@ -18,7 +18,8 @@ from sklearn_ebm.learning.parametrization import Parametrization, in_dtype
 from sklearn_ebm.learning.starts import Liblinear, separating_start
 from sklearn_ebm.learning.temperature_path import Path
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import Result, Solver
+from sklearn_ebm.solvers import Solver
+from sklearn_ebm.solvers.base import Result
 
 
 class Rows(NamedTuple):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
-from sklearn_ebm.solvers import Progress, Result
+from sklearn_ebm.solvers.base import Progress, Result
 
 # Held-out losses that differ by less than this, relative, count as equal.
 SAME = 1e-7

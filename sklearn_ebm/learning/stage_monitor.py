@@ -10,7 +10,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.learning.duality_gap import certifiable, certify
 from sklearn_ebm.learning.monitor import Watch
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import Monitor, Progress, Result
+from sklearn_ebm.solvers.base import Monitor, Progress, Result
 from sklearn_ebm.solvers.objective import Objective
 
 # The stage in which smoothing takes no more than this share of the allowed gap is the last one.

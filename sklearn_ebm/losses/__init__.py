@@ -1,9 +1,7 @@
 """Losses: what learning wants of the energies. One small file each; one line in the registry."""
 
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
 from sklearn_ebm.losses.base import Loss
-from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.losses.energy import EnergyLoss
 from sklearn_ebm.losses.hinge import Hinge
 from sklearn_ebm.losses.log import Log
@@ -42,7 +40,6 @@ __all__ = [
     "MCE",
     "MEE",
     "NLL",
-    "Curvature",
     "EnergyLoss",
     "Hinge",
     "Log",
@@ -52,6 +49,4 @@ __all__ = [
     "Simple",
     "SquareExp",
     "SquareSquare",
-    "positive_part",
-    "positive_part_curvature",
 ]

@@ -27,7 +27,7 @@ def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ebm.losses import positive_part
+    >>> from sklearn_ebm.losses._positive_part import positive_part
     >>> positive_part(np.array([-1.0, 0.0, 2.0]))
     (array([0., 0., 2.]), array([0., 1., 1.]))
     >>> positive_part(np.array([0.0]), temperature=2.0)[0].round(4)  # 2 log 2

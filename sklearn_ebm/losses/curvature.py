@@ -30,7 +30,7 @@ class Curvature(NamedTuple):
     diag(1, 2) − (1, 1)(1, 1)ᵀ = [[0, −1], [−1, 1]]:
 
     >>> import numpy as np
-    >>> from sklearn_ebm.losses import Curvature
+    >>> from sklearn_ebm.losses.curvature import Curvature
     >>> bend = Curvature(np.array([[1.0, 2.0]]), ((-1.0, np.array([[1.0, 1.0]])),))
     >>> bend.product(np.array([[1.0, 0.0]]))
     array([[ 0., -1.]])

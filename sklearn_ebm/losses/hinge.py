@@ -13,7 +13,9 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class Hinge(PairwiseLoss):
-    """[m + F(y) − F(ȳ)]⁺.
+    """Zero once the right answer lies a margin below the wrong one, and linear before.
+
+    [m + F(y) − F(ȳ)]⁺.
 
     Zero once every wrong answer lies at least m above the right one. It sees only differences, so
     the energies have no absolute level. At the kink F(ȳ) − F(y) = m the slope is that of the

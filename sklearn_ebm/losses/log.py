@@ -10,7 +10,9 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class Log(PairwiseLoss):
-    """log(1 + e^{F(y) − F(ȳ)}).
+    """A soft hinge on the energy gap, without a margin.
+
+    log(1 + e^{F(y) − F(ȳ)}).
 
     The smooth version of the hinge: it never reaches zero and keeps pushing with vanishing force.
     For two classes it is the negative log-likelihood at β = 1.

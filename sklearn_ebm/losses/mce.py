@@ -10,7 +10,9 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class MCE(PairwiseLoss):
-    """1 / (1 + e^{−(F(y) − F(ȳ))}).
+    """A smooth count of errors: the sigmoid of the energy gap.
+
+    1 / (1 + e^{−(F(y) − F(ȳ))}).
 
     A smooth count of mistakes: rows that are hopelessly wrong stop pulling. Not convex, so
     training starts from the minimum of `Log`, and what it reaches depends on the start.

@@ -9,7 +9,9 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class Simple(PairwiseLoss):
-    """[F(y)]⁺ + [m − F(ȳ)]⁺.
+    """Pulls the right energy down to zero, and pushes the wrong one up to the margin.
+
+    [F(y)]⁺ + [m − F(ȳ)]⁺.
 
     Pins the level of the energies: right answers at or below 0, wrong ones at or above m. Large
     violations count linearly, so it is robust to outliers; compare `SquareSquare`. The kinks

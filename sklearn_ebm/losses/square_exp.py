@@ -10,7 +10,9 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class SquareExp(PairwiseLoss):
-    """F(y)² + γ e^{−F(ȳ)}.
+    """A square pulls the right energy to zero, and an exponential pushes the wrong one up.
+
+    F(y)² + γ e^{−F(ȳ)}.
 
     Pins the right answer at 0 from both sides and pushes wrong ones up with a force that never
     quite vanishes.

@@ -8,7 +8,9 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class SquareSquare(PairwiseLoss):
-    """([F(y)]⁺)² + ([m − F(ȳ)]⁺)².
+    """Squares pull the right energy down to zero, and push the wrong one up to the margin.
+
+    ([F(y)]⁺)² + ([m − F(ȳ)]⁺)².
 
     Pins the level of the energies like `Simple`, and presses hard on large violations.
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from sklearn.utils import check_array
 
 from sklearn_ebm._utils.validation import row_weights
-from sklearn_ebm.distributions import ScalarDistribution, VectorDistribution
+from sklearn_ebm.distributions.scalar import ScalarDistribution
+from sklearn_ebm.distributions.vector import VectorDistribution
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm.distributions import ConditionalDistribution, VectorDistribution
+from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.distributions.vector import VectorDistribution
 from sklearn_ebm.metrics._inputs import (
     Floats,
     answers,

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from sklearn.metrics import mean_pinball_loss
 
 from sklearn_ebm._utils.validation import row_weights
-from sklearn_ebm.distributions import VectorRegion
 from sklearn_ebm.distributions.base import coverage
+from sklearn_ebm.distributions.vector import VectorRegion
 from sklearn_ebm.metrics._inputs import (
     Floats,
     answers,

@@ -13,4 +13,6 @@ NEGATIVES: Registry[Negatives] = Registry(
     },
 )
 
-__all__ = ["NEGATIVES", "Negatives", "Pool"]
+__all__ = [
+    "Pool",
+]

@@ -3,7 +3,7 @@
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.averaged import Averaged
-from sklearn_ebm.solvers.base import Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import Solver
 from sklearn_ebm.solvers.lbfgs import LBFGS
 from sklearn_ebm.solvers.newton import Newton
 from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
@@ -26,10 +26,7 @@ __all__ = [
     "SOLVERS",
     "Adam",
     "Averaged",
-    "Monitor",
     "Newton",
     "PreconditionedLBFGS",
-    "Progress",
-    "Result",
     "Solver",
 ]

@@ -16,10 +16,9 @@ from sklearn.datasets import make_friedman1, make_friedman2
 from sklearn_ebm.compare.adapters import gaussian
 from sklearn_ebm.datasets import ONE_TO_MANY
 from sklearn_ebm.distributions import GaussianMixture
-from sklearn_ebm.energies import Experts
+from sklearn_ebm.energies import Experts, Parabolas
 from sklearn_ebm.energies._bank.backgrounds import Backgrounds
 from sklearn_ebm.energies._bank.prior import Judgement
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -6,17 +6,10 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ebm import checks
 from sklearn_ebm.energies import Linear, Linearization
-from sklearn_ebm.inference import Eliminated, Elimination, Minimum, SoftMinimum
-from sklearn_ebm.losses import (
-    MCE,
-    NLL,
-    EnergyLoss,
-    Hinge,
-    Loss,
-    PairwiseLoss,
-    SquareSquare,
-    positive_part,
-)
+from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
+from sklearn_ebm.inference.base import Eliminated
+from sklearn_ebm.losses import MCE, NLL, EnergyLoss, Hinge, Loss, PairwiseLoss, SquareSquare
+from sklearn_ebm.losses._positive_part import positive_part
 from sklearn_ebm.solvers import LBFGS
 
 # Losses ------------------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm.compare import Comparison, ComparisonTable, DataError, Row, compare
-from sklearn_ebm.compare.columns import raw_column, typed_columns, why_useless
+from sklearn_ebm.compare import Comparison, compare
+from sklearn_ebm.compare.columns import DataError, raw_column, typed_columns, why_useless
 from sklearn_ebm.compare.folds import (
     SCORES,
     prepare,
     prepare_for_trees,
 )
+from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.energies import ENERGIES, Kernel
 from sklearn_ebm.learning.compatibility import suitable_losses

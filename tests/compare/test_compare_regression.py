@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.compare import Comparison, DataError, Row, adapters, compare, regressors
+from sklearn_ebm.compare import Comparison, adapters, compare, regressors
 from sklearn_ebm.compare.adapters import (
     PROBABILITIES,
     GaussianProcess,
@@ -25,10 +25,11 @@ from sklearn_ebm.compare.adapters import (
     Quantiles,
     gaussian,
 )
-from sklearn_ebm.compare.columns import raw_column
+from sklearn_ebm.compare.columns import DataError, raw_column
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.density_scores import OF_LAWS, law_scores
 from sklearn_ebm.compare.folds import Fold, measure
+from sklearn_ebm.compare.leaderboard import Row
 from sklearn_ebm.compare.quantile_distribution import NoDensityError, QuantileLaw
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.compare.targets import read_target

@@ -15,8 +15,9 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.compare import Comparison, DataError, compare
+from sklearn_ebm.compare import Comparison, compare
 from sklearn_ebm.compare.adapters import LawAdapter, gaussian
+from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.folds import Fold, measure
 from sklearn_ebm.compare.report import content, page, plan, rows

@@ -9,7 +9,8 @@ import pytest
 from scipy import integrate, special, stats
 
 from sklearn_ebm import datasets
-from sklearn_ebm.datasets import ONE_TO_MANY, Truth
+from sklearn_ebm.datasets import ONE_TO_MANY
+from sklearn_ebm.datasets.truth import Truth
 
 PLANE = ("horn", "ellipse")
 LINE = tuple(name for name in ONE_TO_MANY if name not in PLANE)

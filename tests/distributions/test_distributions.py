@@ -11,13 +11,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from sklearn_ebm._utils import tiles as blocks
-from sklearn_ebm.distributions import (
-    GaussianEnvelope,
-    GaussianMixture,
-    ScalarDistribution,
-    VectorGaussianEnvelope,
-    VectorGaussianMixture,
-)
+from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
 from sklearn_ebm.distributions._numerics import mean_shift as ascent
 from sklearn_ebm.distributions._numerics.gaussian_crps import half_spread_of_pairs
 from sklearn_ebm.distributions._numerics.integrals import density_in_cells
@@ -26,7 +20,10 @@ from sklearn_ebm.distributions._numerics.profile import profile_of
 from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature, half_spread
 from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
 from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
+from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.gaussian_mixture import FINEST_CELL, choose_components
+from sklearn_ebm.distributions.scalar import ScalarDistribution
+from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
 
 LEVELS = [0.02, 0.5, 0.9, 0.999]
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sklearn_ebm.distributions import GaussianMixture, SignedLog, TransformedDistribution
+from sklearn_ebm.distributions import GaussianMixture
 from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature
-from sklearn_ebm.distributions.transformed import TRIMMED
+from sklearn_ebm.distributions._numerics.signed_log import SignedLog
+from sklearn_ebm.distributions.transformed import TRIMMED, TransformedDistribution
 
 TRANSFORMS = {
     "log": SignedLog(0.0, 0.5, 0.0, -20.0, 3e3),

@@ -17,8 +17,8 @@ from sklearn_ebm.energies import (
     Linear,
     LocationScale,
     Memory,
+    Parabolas,
 )
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 
 EXPERTS = Experts(n_latents=2, hidden_layer_sizes=(3,))
 

@@ -13,12 +13,11 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Memory
+from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Memory, Parabolas
 from sklearn_ebm.energies._bank import folds as folds_module
 from sklearn_ebm.energies._bank.backgrounds import Backgrounds
 from sklearn_ebm.energies._bank.folds import folds_of, has_levels
 from sklearn_ebm.energies._bank.prior import Judgement, most_likely_prior
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.estimators import _density_predictions as predictions
 

@@ -10,11 +10,11 @@ from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
+from sklearn_ebm.energies import Parabolas
 from sklearn_ebm.energies._bank.backgrounds import Backgrounds
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._bank.prior import bank_of, most_likely_prior
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.banks import Folds, Located, UnitRows
 from sklearn_ebm.energies.location_scale import FACTORS, POWERS, LocationScale, LogLinear
 

@@ -9,10 +9,9 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
 
-from sklearn_ebm.energies import Memory
+from sklearn_ebm.energies import Memory, Parabolas
 from sklearn_ebm.energies._bank.cells import total_variation_bound
 from sklearn_ebm.energies._bank.leaves import moments_of
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
 from sklearn_ebm.energies.banks import Folds, Located, UnitRows
 from sklearn_ebm.energies.memory import heaviest
 

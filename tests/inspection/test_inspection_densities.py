@@ -9,8 +9,10 @@ from sklearn.linear_model import LinearRegression
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_horn, make_two_branches
-from sklearn_ebm.distributions import GaussianMixture, VectorGaussianEnvelope, VectorGaussianMixture
-from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Responsibilities
+from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
+from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
+from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale
+from sklearn_ebm.energies.responsibilities import Responsibilities
 from sklearn_ebm.exceptions import CalibrationWarning
 
 matplotlib = pytest.importorskip("matplotlib")

@@ -23,7 +23,7 @@ from sklearn_ebm.learning.densities.auto import (
 )
 from sklearn_ebm.learning.densities.stacking import Counted
 from sklearn_ebm.learning.monitor import Watch
-from sklearn_ebm.solvers import Progress
+from sklearn_ebm.solvers.base import Progress
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(60, 2))

@@ -21,7 +21,8 @@ from sklearn_ebm.estimators import _callbacks, _progress
 from sklearn_ebm.learning import learn as _learning
 from sklearn_ebm.learning import monitor as _watch
 from sklearn_ebm.learning.learn import Start
-from sklearn_ebm.solvers import Adam, Progress
+from sklearn_ebm.solvers import Adam
+from sklearn_ebm.solvers.base import Progress
 
 X, Y = make_classification(400, 20, n_informative=6, n_classes=3, random_state=0, flip_y=0.2)
 callbacks = pytest.importorskip("sklearn.callback") if _callbacks.FRAMES else None

@@ -24,9 +24,8 @@ from sklearn_ebm.losses import (
     Simple,
     SquareExp,
     SquareSquare,
-    positive_part,
-    positive_part_curvature,
 )
+from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
 
 PAIRS = [[0.0, 1.0, 3.0], [1.0, 0.0, 1.0], [2.0, 5.0, 0.0]]  # row: right answer, column: wrong
 log = np.log

@@ -1,5 +1,7 @@
 """The distribution: one version, a wheel with the package and nothing else, commands that exist."""
 
+import importlib
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 from sklearn.utils import estimator_html_repr
 
 import sklearn_ebm
+from sklearn_ebm._utils.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sklearn_ebm"
@@ -30,6 +33,23 @@ TOP_LEVEL = {
     "sklearn_ebm",
     "tests",
 }
+
+
+# Names of all `__all__`, at most: what a user types is public, the engine is not.
+MOST_NAMES = 75
+
+
+def public_names():
+    """Every name of an `__all__` in the package, with its module."""
+    modules = [sklearn_ebm] + [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(sklearn_ebm.__path__, "sklearn_ebm.")
+        if not info.name.endswith("__main__")
+    ]
+    return [(module, name) for module in modules for name in getattr(module, "__all__", ())]
+
+
+PUBLIC = public_names()
 
 
 def tracked():
@@ -104,7 +124,32 @@ def test_every_core_dependency_has_a_lower_bound():
     assert {"scikit-learn", "numpy", "scipy", "joblib"} <= pins.keys()
 
 
-@pytest.mark.parametrize("name", [n for n in sklearn_ebm.__all__ if not n.startswith("__")])
+def test_public_names_are_few():
+    """Their number grows on purpose or not at all."""
+    names = {name for _, name in PUBLIC}
+    assert len(names) <= MOST_NAMES, sorted(names)
+    assert not [name for name in names if name.startswith("_")]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), PUBLIC, ids=lambda part: getattr(part, "__name__", part)
+)
+def test_public_names_are_explained(module, name):
+    """On a page of the API reference, which lists modules, in a line with words."""
+    index = (ROOT / "docs" / "api" / "index.md").read_text(encoding="utf-8")
+    assert re.search(rf"^   {re.escape(module.__name__)}$", index, flags=re.MULTILINE)
+    value = getattr(module, name)
+    if isinstance(value, Registry):  # its line is the comment above it
+        source = Path(module.__file__).read_text(encoding="utf-8")
+        line = re.search(rf"^#: (.*)\n{name}: ", source, flags=re.MULTILINE)[1]
+    else:
+        assert "__doc__" in vars(value) or not isinstance(value, type), "inherited"
+        line = value.__doc__.strip().splitlines()[0]
+    words = set(re.findall(r"(?<![\w.^({])[A-Za-z]{3,}(?![\w(])", line))
+    assert len(words - {"exp", "log", "min", "max", "for", "with", "where"}) >= 2, line
+
+
+@pytest.mark.parametrize("name", sklearn_ebm.__all__)
 def test_html_repr_links_to_the_api_page(name):
     page = f"/api/generated/sklearn_ebm.{name}.html"  # autosummary's name for it
     assert page in estimator_html_repr(getattr(sklearn_ebm, name)())

@@ -5,7 +5,8 @@ import pytest
 from scipy import sparse
 
 from sklearn_ebm.learning.parametrization import conditioned_objective
-from sklearn_ebm.losses import LOSSES, NLL, Curvature, Hinge, Loss
+from sklearn_ebm.losses import LOSSES, NLL, Hinge, Loss
+from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
 from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.preconditioners import (

@@ -7,7 +7,8 @@ from scipy.optimize import minimize
 
 from sklearn_ebm import checks
 from sklearn_ebm.energies import Linear
-from sklearn_ebm.losses import LOSSES, NLL, Curvature, Loss, Perceptron, SquareSquare
+from sklearn_ebm.losses import LOSSES, NLL, Loss, Perceptron, SquareSquare
+from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.solvers import LBFGS, SOLVERS, Averaged, Newton
 from sklearn_ebm.solvers._line_search import CURVATURE, SUFFICIENT_DECREASE, line_search
 from sklearn_ebm.solvers.base import ASKED

@@ -9,7 +9,8 @@ from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm.checks.base import ANSWERS, random_energies
 from sklearn_ebm.checks.losses import allowed
 from sklearn_ebm.inference import INFERENCES, SoftMinimum
-from sklearn_ebm.losses import LOSSES, Hinge, PairwiseLoss, positive_part, positive_part_curvature
+from sklearn_ebm.losses import LOSSES, Hinge, PairwiseLoss
+from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
 
 strict = pytest.importorskip("array_api_strict")
 

@@ -20,12 +20,12 @@ from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.distributions import (
     ConditionalDistribution,
-    GaussianEnvelope,
     GaussianMixture,
-    VectorGaussianEnvelope,
     VectorGaussianMixture,
 )
+from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.reduction import reduced
+from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
 from sklearn_ebm.energies._gaussian.units import Units
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)

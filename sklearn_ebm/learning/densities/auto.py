@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Index
-from sklearn_ebm.energies import AutoReport, Blend, Experts, LocationScale, Memory
+from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 from sklearn_ebm.energies._bank.folds import Progress
 from sklearn_ebm.energies._bank.prior import Judgement
+from sklearn_ebm.energies.auto_report import AutoReport
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
 # A blend must be better than its best member by so many nats to be worth what it costs.

@@ -26,9 +26,10 @@ from sklearn_ebm.learning.densities.widths import Unseen
 from sklearn_ebm.learning.learn import Start, continued
 from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.negatives import Negatives
-from sklearn_ebm.solvers import Result, Solver
+from sklearn_ebm.negatives.base import Negatives
+from sklearn_ebm.solvers import Solver
 from sklearn_ebm.solvers.adam import Adam
+from sklearn_ebm.solvers.base import Result
 
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from sklearn_ebm.distributions import SignedLog
+from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.energies._bank.folds import Progress, has_levels, together
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend

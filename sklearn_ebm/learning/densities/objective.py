@@ -24,7 +24,7 @@ from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.inference import Elimination
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.negatives import Negatives
+from sklearn_ebm.negatives.base import Negatives
 from sklearn_ebm.solvers.objective import Gradient
 
 # Rows whose losses are computed at a time.

@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
-from sklearn_ebm.distributions import SignedLog
+from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.energies._bank.folds import SILENT, UnitRows
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.memory import Memory

@@ -1,6 +1,4 @@
 """Where learning starts: points that others find quickly, on rows that suit them."""
 
-from sklearn_ebm.learning.starts.liblinear import Liblinear
-from sklearn_ebm.learning.starts.separating import separating_start
-
-__all__ = ["Liblinear", "separating_start"]
+from sklearn_ebm.learning.starts.liblinear import Liblinear as Liblinear
+from sklearn_ebm.learning.starts.separating import separating_start as separating_start

@@ -19,10 +19,10 @@ model       what it keeps                          for
 `model_of` chooses a `Model`, and that says which matrix is used when, and when a new one is due.
 """
 
-from sklearn_ebm.solvers.preconditioners.base import InitialMatrix
-from sklearn_ebm.solvers.preconditioners.choice import Model, model_of
-from sklearn_ebm.solvers.preconditioners.coupled import Coupled
-from sklearn_ebm.solvers.preconditioners.diagonal import Diagonal, Ruler
-from sklearn_ebm.solvers.preconditioners.kronecker import Kronecker
-
-__all__ = ["Coupled", "Diagonal", "InitialMatrix", "Kronecker", "Model", "Ruler", "model_of"]
+from sklearn_ebm.solvers.preconditioners.base import InitialMatrix as InitialMatrix
+from sklearn_ebm.solvers.preconditioners.choice import Model as Model
+from sklearn_ebm.solvers.preconditioners.choice import model_of as model_of
+from sklearn_ebm.solvers.preconditioners.coupled import Coupled as Coupled
+from sklearn_ebm.solvers.preconditioners.diagonal import Diagonal as Diagonal
+from sklearn_ebm.solvers.preconditioners.diagonal import Ruler as Ruler
+from sklearn_ebm.solvers.preconditioners.kronecker import Kronecker as Kronecker
