@@ -341,18 +341,8 @@ class EnergySurfaceDisplay:
         positive_integer("n_columns", n_columns)
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} is not known. Known kinds: {', '.join(KINDS)}.")
-        surfaces = {one: self.surface(one) for one in self._responses(response)}
-        for one, surface in surfaces.items():
-            if not np.isfinite(surface).any():
-                raise ValueError(
-                    f"The energy of {one!r} is infinite all over the grid, as that of a class that "
-                    "was not learnt is: leave it out of response."
-                )
-        self.surfaces_: dict[Any, Any] = {}
-        self.boundaries_: dict[Any, list[Any]] = {}
-        self.points_: dict[Any, dict[Any, Any]] = {}
-        self.colorbars_: list[Any] = []
-        self.legend_: Any = None
+        surfaces = self._finite_surfaces(response)
+        self._forget_artists()
         if len(self.grid) == 1:
             if kind == "surface":
                 raise ValueError("kind='surface' needs two features; over one there are lines.")
@@ -375,6 +365,25 @@ class EnergySurfaceDisplay:
         self._draw_colorbars(axes, list(surfaces), solid)
         self._draw_legend(axes, new=ax is None)
         return self
+
+    def _finite_surfaces(self, response: Any) -> dict[Any, Floats]:
+        """The surface of each response."""
+        surfaces = {one: self.surface(one) for one in self._responses(response)}
+        for one, surface in surfaces.items():
+            if not np.isfinite(surface).any():
+                raise ValueError(
+                    f"The energy of {one!r} is infinite all over the grid, as that of a class that "
+                    "was not learnt is: leave it out of response."
+                )
+        return surfaces
+
+    def _forget_artists(self) -> None:
+        """Nothing is drawn yet."""
+        self.surfaces_: dict[Any, Any] = {}
+        self.boundaries_: dict[Any, list[Any]] = {}
+        self.points_: dict[Any, dict[Any, Any]] = {}
+        self.colorbars_: list[Any] = []
+        self.legend_: Any = None
 
     def _responses(self, response: Any) -> list[Any]:
         labels = self.classes.tolist()
