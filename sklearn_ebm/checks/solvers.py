@@ -11,7 +11,7 @@ from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm.checks.base import ANSWERS, demand, demand_close, run_checks
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL, Perceptron
-from sklearn_ebm.solvers import Solver
+from sklearn_ebm.solvers import Result, Solver
 from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.objective import Objective
 
@@ -78,6 +78,15 @@ def check_result(solver: Solver, objective: Objective) -> None:
     demand(len(result.curve) == result.n_iter + 1, solver, promise, found)
     at_start = objective.value(start)
     demand_close(result.curve[0], at_start, 1 + at_start, solver, promise, "at the start")
+    _check_end(solver, objective, result, at_start)
+    short = run(1)
+    promise = "max_iter must bound the iterations"
+    demand(short.n_iter <= 1, solver, promise, f"max_iter=1 gives {short.n_iter}")
+
+
+def _check_end(solver: Solver, objective: Objective, result: Result, at_start: float) -> None:
+    """The end is as low as the kind of solver promises."""
+    value = objective.value(result.w)
     if solver.online:
         demand(value == 0, solver, "separable rows must be separated", f"the loss is {value:.3g}")
     elif solver.stochastic:  # it ends by its own schedule, near a minimum of what it sees
@@ -91,9 +100,6 @@ def check_result(solver: Solver, objective: Objective) -> None:
         left = 0.5 * float(np.sum((gradient * scale_of(objective)) ** 2))
         promise = "at the end the expected decrease must be below tol · f"
         demand(left <= 1e-9 * value, solver, promise, f"it is {left:.3g}")
-    short = run(1)
-    promise = "max_iter must bound the iterations"
-    demand(short.n_iter <= 1, solver, promise, f"max_iter=1 gives {short.n_iter}")
 
 
 def check_monitor(solver: Solver, objective: Objective) -> None:

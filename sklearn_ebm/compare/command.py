@@ -109,7 +109,8 @@ def _complain(message: str) -> int:
     return 1
 
 
-def _parse(argv: list[str]) -> argparse.Namespace:
+def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser of the program, and the one of its command."""
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
         description=_DESCRIPTION + "\nWithout a command, `compare` runs.",
@@ -126,6 +127,11 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         formatter_class=_Formatter,
     )
     _add_options(compare)
+    return parser, compare
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser, compare = _parsers()
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["compare", *argv]
     arguments = parser.parse_args(argv)
@@ -146,7 +152,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    """All options of a comparison, in the order in which the help lists them."""
+    for add_some in (_add_data, _add_models, _add_settings, _add_output):
+        add_some(parser.add_argument)
+
+
+def _add_data(add: Callable[..., object]) -> None:
     add(
         "data",
         metavar="DATA",
@@ -170,6 +181,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="leave out a column, free text for example; may be repeated",
     )
+
+
+def _add_models(add: Callable[..., object]) -> None:
     add(
         "--energies",
         metavar="NAME[,NAME...]",
@@ -195,6 +209,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         f"regression, of {', '.join(regressors.BASELINES)}; default: those that are installed "
         "and not too slow for so many rows",
     )
+
+
+def _add_settings(add: Callable[..., object]) -> None:
     add("--cv", metavar="N", type=_at_least(2), default=5, help="number of folds; default: 5")
     add(
         "-j",
@@ -219,6 +236,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="compare on about N rows, drawn at random, class by class where there are classes; "
         "default: all rows",
     )
+
+
+def _add_output(add: Callable[..., object]) -> None:
     add(
         "-o",
         "--out",
@@ -234,7 +254,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "default: not written",
     )
     add("-q", "--quiet", action="store_true", help="show no progress, only the final table")
-    parser.add_argument("--version", action="version", version=f"sklearn_ebm {__version__}")
+    add("--version", action="version", version=f"sklearn_ebm {__version__}")
 
 
 def _names(text: str) -> list[str]:

@@ -141,15 +141,7 @@ def make_table(
         if isinstance(y, str):
             raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
         return _sparse_table(canonical_rows(X), read_target(raw_column(y, "y"), task), drop, source)
-    columns = raw_columns(X)
-    if isinstance(y, str):
-        target = columns.pop(_position(y, columns, "target column"))
-    else:
-        target = raw_column(y, "y")
-    for name in drop:
-        columns.pop(_position(name, columns, "column to drop"))
-    if any(len(column.values) != len(target.values) for column in columns):
-        raise _unequal(len(columns[0].values), len(target.values))
+    columns, target = _columns_and_target(X, y, drop)
     labelled, labels, classes, notes = read_target(target, task)
     typed: list[Column] = []
     useless: dict[str, list[str]] = {}
@@ -175,6 +167,20 @@ def make_table(
         notes=notes,
         source=source,
     )
+
+
+def _columns_and_target(X: Any, y: Any, drop: Sequence[str]) -> tuple[list[RawColumn], RawColumn]:
+    """The columns that are kept, and the target, which may be one of X."""
+    columns = raw_columns(X)
+    if isinstance(y, str):
+        target = columns.pop(_position(y, columns, "target column"))
+    else:
+        target = raw_column(y, "y")
+    for name in drop:
+        columns.pop(_position(name, columns, "column to drop"))
+    if any(len(column.values) != len(target.values) for column in columns):
+        raise _unequal(len(columns[0].values), len(target.values))
+    return columns, target
 
 
 def _stack(columns: list[Column], n_rows: int, dtype: type) -> np.ndarray:

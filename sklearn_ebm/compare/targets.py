@@ -56,30 +56,16 @@ def read_target(column: RawColumn, task: str) -> Target:
     """
     if task not in TASKS:
         raise DataError(f'There is no task "{task}". Known are {", ".join(TASKS)}.')
-    name, values, missing = column
-    if values.ndim == 2 and values.shape[1] == 1:
-        values, missing = values[:, 0], missing[:, 0]
-    if values.ndim != 1:
-        raise DataError("The labels have more than one column; give one label per row.")
-    present = values[~missing]
-    if present.dtype.kind == "O" and not all(isinstance(value, str) for value in present):
-        present = _of_one_kind(name, present)
-    if present.dtype.kind in "Mm":
-        raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
+    name = column.name
+    present, missing = _present(column)
     if task == "regression":
-        present = _codes_of_a_quantity(present)
-        if present.dtype.kind == "f":
-            missing = missing.copy()
-            missing[~missing] = np.isnan(present)
-            present = present[~np.isnan(present)]
+        present, missing = _as_quantity(present, missing)
     is_number = present.dtype.kind in "iuf"
     if is_number and np.isinf(present.astype(np.float64)).any():
         raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
     distinct = np.unique(present)
     why = _why_a_quantity(present, distinct) if is_number and task == "auto" else ""
-    left_out = int(missing.sum())
-    rows = "1 row without a label was" if left_out == 1 else f"{left_out} rows without a label were"
-    notes = [f"{rows} left out."] if left_out else []
+    notes = _left_out(int(missing.sum()))
     classes: tuple[str, ...] = ()
     if task == "regression" or why:
         labels = _numbers(name, present, distinct)
@@ -90,18 +76,36 @@ def read_target(column: RawColumn, task: str) -> Target:
             )
     else:
         labels, classes = _classes(name, present)
-        words = [f'"{label}"' for label in classes if label in MAYBE_EMPTY]
-        if words:
-            notes.append(
-                f'{", ".join(words)} of the target "{name}" was taken as a class; leave the cell '
-                "empty where a label is missing."
-            )
+        notes += _doubtful_words(name, classes)
         if is_number and task == "auto" and len(distinct) > _FEW_CLASSES:
             notes.append(
                 f'The target "{name}" was taken as {len(distinct)} classes, because its numbers '
                 'are whole and few; the task "regression" takes it as a quantity.'
             )
     return Target(~missing, labels, classes, tuple(notes))
+
+
+def _present(column: RawColumn) -> tuple[np.ndarray, np.ndarray]:
+    """The labels that are there, and where none is."""
+    name, values, missing = column
+    if values.ndim == 2 and values.shape[1] == 1:
+        values, missing = values[:, 0], missing[:, 0]
+    if values.ndim != 1:
+        raise DataError("The labels have more than one column; give one label per row.")
+    present = values[~missing]
+    if present.dtype.kind == "O" and not all(isinstance(value, str) for value in present):
+        present = _of_one_kind(name, present)
+    if present.dtype.kind in "Mm":
+        raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
+    return present, missing
+
+
+def _left_out(count: int) -> list[str]:
+    """What to know about rows without a label."""
+    if not count:
+        return []
+    rows = "1 row without a label was" if count == 1 else f"{count} rows without a label were"
+    return [f"{rows} left out."]
 
 
 def _of_one_kind(name: str, values: np.ndarray) -> np.ndarray:
@@ -115,6 +119,16 @@ def _of_one_kind(name: str, values: np.ndarray) -> np.ndarray:
             'the text "1"; make them all numbers, or all text.'
         )
     return text
+
+
+def _as_quantity(values: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers in place of text that holds them, and where none is; NaN is none."""
+    values = _codes_of_a_quantity(values)
+    if values.dtype.kind != "f":
+        return values, missing
+    missing = missing.copy()
+    missing[~missing] = np.isnan(values)
+    return values[~np.isnan(values)], missing
 
 
 def _codes_of_a_quantity(values: np.ndarray) -> np.ndarray:
@@ -131,6 +145,17 @@ def _codes_of_a_quantity(values: np.ndarray) -> np.ndarray:
         return np.array(words).astype(np.float64)
     except ValueError:
         return values
+
+
+def _doubtful_words(name: str, classes: tuple[str, ...]) -> list[str]:
+    """What to know about classes that may mean that a label is missing."""
+    words = [f'"{label}"' for label in classes if label in MAYBE_EMPTY]
+    if not words:
+        return []
+    return [
+        f'{", ".join(words)} of the target "{name}" was taken as a class; leave the cell empty '
+        "where a label is missing."
+    ]
 
 
 def _why_a_quantity(values: np.ndarray, distinct: np.ndarray) -> str:

@@ -8,12 +8,13 @@ import numpy as np
 
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm.energies import BANK_ENERGIES, CONDITIONAL_ENERGIES, BankEnergy, Blend
+from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._parts import margin_of_loss, refuse_beta
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.learning.densities.gradient_fit import Parts
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.negatives import NEGATIVES
-from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers import SOLVERS, Solver
 
 
 def resolve_density_parts(
@@ -31,20 +32,7 @@ def resolve_density_parts(
         blends = chosen_loss.integrates and INFERENCES.accepts(inference, "beta")
         energy, blended = ("blend", n_latents) if blends else ("experts", None)
         n_latents = None if blends else n_latents
-    settings = {}
-    if n_latents is not None:
-        if not isinstance(energy, str):
-            raise ValueError(
-                f"n_latents={n_latents!r} and the object energy={energy!r} both set the latent "
-                "values; leave n_latents=None and set it in the object (energy__n_latents)."
-            )
-        if energy in BANK_ENERGIES:
-            raise ValueError(
-                f"energy {energy!r} has no n_latents; leave n_latents=None, or use 'experts' or "
-                "'decoder'."
-            )
-        settings["n_latents"] = n_latents
-    chosen_energy = CONDITIONAL_ENERGIES.resolve(energy, **settings)
+    chosen_energy = _energy(energy, n_latents)
     # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learnt
     # at β = 1, where its energies are normalised.
     samples = chosen_loss.contrasts and not chosen_loss.integrates
@@ -54,25 +42,46 @@ def resolve_density_parts(
     pool = NEGATIVES.resolve(negatives)
     pool.validate()
     _refuse(chosen_energy, chosen_loss)
+    its_own = _solver(solver, chosen_energy)
+    wrong_answers = pool if samples else None
+    return Parts(chosen_energy, chosen_loss, latent, wrong_answers, its_own, blended)
+
+
+def _energy(energy: Any, n_latents: Any) -> ConditionalEnergy:
+    """The energy, with so many latent values where that is said."""
+    if n_latents is None:
+        return CONDITIONAL_ENERGIES.resolve(energy)
+    if not isinstance(energy, str):
+        raise ValueError(
+            f"n_latents={n_latents!r} and the object energy={energy!r} both set the latent "
+            "values; leave n_latents=None and set it in the object (energy__n_latents)."
+        )
+    if energy in BANK_ENERGIES:
+        raise ValueError(
+            f"energy {energy!r} has no n_latents; leave n_latents=None, or use 'experts' or "
+            "'decoder'."
+        )
+    return CONDITIONAL_ENERGIES.resolve(energy, n_latents=n_latents)
+
+
+def _solver(solver: Any, energy: ConditionalEnergy) -> Solver | None:
+    """The solver; None for one by name, which has the steps that suit the energy."""
     named = isinstance(solver, str)
     if named and solver not in ("auto", *SOLVERS):
         raise ValueError(unknown_name("solver", solver, ("auto", *SOLVERS.names)))
-    chosen_solver = SOLVERS.resolve("adam" if named and solver == "auto" else solver)
-    if not chosen_solver.stochastic:
+    chosen = SOLVERS.resolve("adam" if named and solver == "auto" else solver)
+    if not chosen.stochastic:
         raise ValueError(
-            f"solver {SOLVERS.name_of(chosen_solver)!r} cannot learn a density: noise and wrong "
-            "answers are drawn anew in each step; use solver='adam' or 'auto'."
+            f"solver {SOLVERS.name_of(chosen)!r} cannot learn a density: noise and wrong answers "
+            "are drawn anew in each step; use solver='adam' or 'auto'."
         )
-    counts = isinstance(chosen_energy, BankEnergy) and not isinstance(chosen_energy, Blend)
+    counts = isinstance(energy, BankEnergy) and not isinstance(energy, Blend)
     if counts and not named:
         raise ValueError(
-            f"solver={solver!r} has nothing to do with energy {type(chosen_energy).__name__}, "
+            f"solver={solver!r} has nothing to do with energy {type(energy).__name__}, "
             "which is learnt by counting; leave solver='auto'."
         )
-    # By name, it has the steps that suit the energy.
-    its_own = None if named else chosen_solver
-    wrong_answers = pool if samples else None
-    return Parts(chosen_energy, chosen_loss, latent, wrong_answers, its_own, blended)
+    return None if named else chosen
 
 
 def _loss(loss: Any, margin: Any) -> Loss:

@@ -239,6 +239,17 @@ class ConditionalDensityDisplay:
         regions = {level: law.region(level) for level in _falling(levels)}
         return cls(law, regions=regions, **place).plot(ax=ax, **kwargs)
 
+    def _forget_artists(self) -> None:
+        """Nothing is drawn yet."""
+        self.density_: Any = None
+        self.modes_: Any = None
+        self.points_: Any = None
+        self.latent_: Any = None
+        self.samples_: Any = None
+        self.colorbar_: Any = None
+        self.ribbons_: dict[float, Any] = {}
+        self.quantiles_: list[Any] = []
+
     def plot(
         self,
         *,
@@ -296,14 +307,7 @@ class ConditionalDensityDisplay:
         if scale not in SCALES:
             raise ValueError(unknown_name("scale", scale, SCALES))
         self.figure_, (self.ax_,) = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.6))
-        self.density_: Any = None
-        self.modes_: Any = None
-        self.points_: Any = None
-        self.latent_: Any = None
-        self.samples_: Any = None
-        self.colorbar_: Any = None
-        self.ribbons_: dict[float, Any] = {}
-        self.quantiles_: list[Any] = []
+        self._forget_artists()
         if isinstance(self.law, VectorDistribution):
             drawn = plot_plane(
                 self.ax_, self.law, regions=self.regions,

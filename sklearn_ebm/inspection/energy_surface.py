@@ -257,19 +257,7 @@ class EnergySurfaceDisplay:
                 f"energies hold {table.shape[-1]} answers, but there are {labels.size} classes."
             )
         positive_number("beta", beta)
-        if (points is None) != (y is None):
-            raise ValueError("points and y belong together; give both or neither.")
-        answer = None
-        if points is not None:
-            answer = answers_of(y, labels)
-            points = as_numbers("points", points)
-            if len(points) != len(answer):
-                raise ValueError(f"points are {len(points)}, but y has {len(answer)} labels.")
-            points = points.reshape(len(answer), -1)
-            if points.shape[1] != len(sides):
-                raise ValueError(
-                    f"points have {points.shape[1]} coordinates, but the grid has {len(sides)}."
-                )
+        points, answer = _labelled_points(points, y, labels, len(sides))
         display = cls(sides, table, labels, beta=beta, points=points, answer=answer, names=names)
         return display.plot(ax, **kwargs) if draw else display
 
@@ -353,18 +341,8 @@ class EnergySurfaceDisplay:
         positive_integer("n_columns", n_columns)
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} is not known. Known kinds: {', '.join(KINDS)}.")
-        surfaces = {one: self.surface(one) for one in self._responses(response)}
-        for one, surface in surfaces.items():
-            if not np.isfinite(surface).any():
-                raise ValueError(
-                    f"The energy of {one!r} is infinite all over the grid, as that of a class that "
-                    "was not learnt is: leave it out of response."
-                )
-        self.surfaces_: dict[Any, Any] = {}
-        self.boundaries_: dict[Any, list[Any]] = {}
-        self.points_: dict[Any, dict[Any, Any]] = {}
-        self.colorbars_: list[Any] = []
-        self.legend_: Any = None
+        surfaces = self._finite_surfaces(response)
+        self._forget_artists()
         if len(self.grid) == 1:
             if kind == "surface":
                 raise ValueError("kind='surface' needs two features; over one there are lines.")
@@ -387,6 +365,25 @@ class EnergySurfaceDisplay:
         self._draw_colorbars(axes, list(surfaces), solid)
         self._draw_legend(axes, new=ax is None)
         return self
+
+    def _finite_surfaces(self, response: Any) -> dict[Any, Floats]:
+        """The surface of each response."""
+        surfaces = {one: self.surface(one) for one in self._responses(response)}
+        for one, surface in surfaces.items():
+            if not np.isfinite(surface).any():
+                raise ValueError(
+                    f"The energy of {one!r} is infinite all over the grid, as that of a class that "
+                    "was not learnt is: leave it out of response."
+                )
+        return surfaces
+
+    def _forget_artists(self) -> None:
+        """Nothing is drawn yet."""
+        self.surfaces_: dict[Any, Any] = {}
+        self.boundaries_: dict[Any, list[Any]] = {}
+        self.points_: dict[Any, dict[Any, Any]] = {}
+        self.colorbars_: list[Any] = []
+        self.legend_: Any = None
 
     def _responses(self, response: Any) -> list[Any]:
         labels = self.classes.tolist()
@@ -572,3 +569,19 @@ def _extend(surface: Floats, levels: Floats) -> str:
     """Whether a surface has values beyond the levels, as `contourf` calls it."""
     below, above = np.nanmin(surface) < levels[0], np.nanmax(surface) > levels[-1]
     return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[int(below), int(above)]
+
+
+def _labelled_points(points: Any, y: Any, labels: Any, n_axes: int) -> tuple[Any, Any]:
+    """Points (n, n_axes) and the numbers of their answers (n,), or None and None."""
+    if (points is None) != (y is None):
+        raise ValueError("points and y belong together; give both or neither.")
+    if points is None:
+        return None, None
+    answer = answers_of(y, labels)
+    points = as_numbers("points", points)
+    if len(points) != len(answer):
+        raise ValueError(f"points are {len(points)}, but y has {len(answer)} labels.")
+    points = points.reshape(len(answer), -1)
+    if points.shape[1] != n_axes:
+        raise ValueError(f"points have {points.shape[1]} coordinates, but the grid has {n_axes}.")
+    return points, answer

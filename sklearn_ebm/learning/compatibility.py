@@ -29,8 +29,13 @@ def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None
             "prototypes that fly apart, mean nothing; use loss='hinge' or 'nll', or "
             "energy='linear' or 'kernel'."
         )
-    if solver is None:
-        return
+    if solver is not None:
+        _refuse_solver(energy, loss, solver)
+
+
+def _refuse_solver(energy: Energy, loss: Loss, solver: Solver) -> None:
+    """Raise ValueError if a solver cannot minimise the loss with the energy."""
+    energy_name, loss_name = ENERGIES.name_of(energy), LOSSES.name_of(loss)
     solver_name = SOLVERS.name_of(solver)
     if loss.online != solver.online:
         reason = (

@@ -179,10 +179,7 @@ def learn(
     seen = seen_answers(y, n_answers)
     automatic, solver = solver is None, solver or default_solver(energy, loss)
     with Workers() as workers:
-        if start is None:
-            energy = energy.prepared(X, y, weight, n_answers, rng)
-        else:
-            energy = start.energy.resumed()
+        energy = start.energy.resumed() if start else energy.prepared(X, y, weight, n_answers, rng)
         moved = Parametrization(
             energy, loss, X, y, weight, seen=seen, C=C, conditions=solver.conditions,
             workers=workers.map,
@@ -196,26 +193,19 @@ def learn(
             watch.held_out = moved.held_out(*held_out)
         limit = solver.iterations_for(moved.objective) if max_iter is None else max_iter
         path = Path(moved.objective, solver, tol, limit, rng, watch)
-        if start is None:
-            first = _first_point(path, moved, params, automatic=automatic)
-        else:
-            first = _continued_point(path, moved.vector(params))
+        first = (
+            _continued_point(path, moved.vector(params)) if start
+            else _first_point(path, moved, params, automatic=automatic)
+        )  # fmt: skip
         result, gap = _follow(path, first)
     refuse_overflow(result, loss, X.dtype)
+    params = in_dtype(moved.params(result.w), X.dtype)
     return Learned(
-        energy=energy,
-        params=in_dtype(moved.params(result.w), X.dtype),
-        seen=seen,
-        n_iter=result.n_iter,
-        n_evaluations=result.n_evaluations,
-        curve=np.asarray(result.curve) * moved.unit,
-        value=result.value * moved.unit,
-        gap=gap,
-        converged=result.converged,
-        message=result.message,
-        held_out_curve=watch.curve,
+        energy, params, seen, result.n_iter, result.n_evaluations,
+        curve=np.asarray(result.curve) * moved.unit, value=result.value * moved.unit, gap=gap,
+        converged=result.converged, message=result.message, held_out_curve=watch.curve,
         stopped=watch.stopped or result.message == INTERRUPTED,
-    )
+    )  # fmt: skip
 
 
 def seen_answers(y: npt.NDArray[np.intp], n_answers: int) -> npt.NDArray[np.bool_]:

@@ -108,17 +108,9 @@ class Search:
         n_parts = int(np.clip(n_parts, 1, min(MOST_PARTS, self.batch_size)))
         n_parts = n_parts if objective.energy.threads else 1
         self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
-        known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
         self.averages = settings.schedule == "root"
-        none = self.w[:0].copy()
-        mean = self.w.copy() if self.averages else none
-        zero = Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0, mean, none)
-        self.moments = memory.astype(self.w.dtype) if known else zero
-        if self.averages and known:
-            if np.array_equal(self.moments.mean, self.w):
-                self.w[...] = self.moments.last
-            else:  # somebody moved the parameters in between
-                self.moments.mean = mean
+        known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
+        self.moments = self._resumed(memory) if known else self._no_moments()
         self.scratch = np.empty_like(self.w)
         self.factor = 1.0
         self.steps = self.passes = self.retries = 0
@@ -131,6 +123,21 @@ class Search:
         pieces = _pieces(self._decay(), most)
         self.shares = [pieces[number::n_parts] for number in range(n_parts)]
         self.before = self._snapshot()
+
+    def _no_moments(self) -> Moments:
+        """What is remembered before the first step."""
+        none = self.w[:0].copy()
+        mean = self.w.copy() if self.averages else none
+        return Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0, mean, none)
+
+    def _resumed(self, memory: Moments) -> Moments:
+        """What an earlier search remembers; where that answered with a mean, it goes on behind."""
+        moments = memory.astype(self.w.dtype)
+        if self.averages and np.array_equal(moments.mean, self.w):
+            self.w[...] = moments.last
+        elif self.averages:  # somebody moved the parameters in between
+            moments.mean = self.w.copy()
+        return moments
 
     def _decay(self) -> Array:
         """What each parameter is multiplied by: in the gradient, or in a step of length one."""

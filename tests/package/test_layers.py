@@ -10,6 +10,9 @@ import sklearn_ebm
 PACKAGE = Path(sklearn_ebm.__file__).parent
 MOST_LINES = 350
 
+# Of the body of a function: at most so many lines, and more than so many in few functions only.
+LONGEST, LONG, MOST_LONG = 60, 30, 0.01
+
 # Each layer imports from those above it in this list, and within itself without a cycle.
 LAYERS = (
     ("_utils", "exceptions"),
@@ -113,21 +116,26 @@ def test_no_import_cycles():
     assert done == set(FILES)
 
 
-def lines_of_code(module):
-    """Lines that hold code: neither empty, nor a comment, nor in a docstring."""
-    tree = TREES[module]
+def numbers_of_code(module):
+    """Numbers of the lines that hold code: neither empty, nor a comment, nor in a docstring."""
     docstrings = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(TREES[module]):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             text = body[0].value
             if isinstance(text, ast.Constant) and isinstance(text.value, str):
                 docstrings |= set(range(text.lineno, text.end_lineno + 1))
     lines = FILES[module].read_text(encoding="utf-8").splitlines()
-    return sum(
-        bool(line.strip()) and not line.strip().startswith("#") and number not in docstrings
+    return {
+        number
         for number, line in enumerate(lines, start=1)
-    )
+        if line.strip() and not line.strip().startswith("#") and number not in docstrings
+    }
+
+
+def lines_of_code(module):
+    """How many lines hold code."""
+    return len(numbers_of_code(module))
 
 
 @pytest.mark.parametrize("module", FILES)
@@ -137,6 +145,30 @@ def test_files_are_short(module):
 
 def test_lines_of_code_counts_code():
     assert lines_of_code("sklearn_ebm.losses.energy") == 13
+
+
+def lengths_of_functions(module):
+    """Lines of code in the body of each function, by name and line."""
+    code = numbers_of_code(module)
+    return {
+        f"{module}:{node.lineno} {node.name}": len(
+            code.intersection(range(node.body[0].lineno, node.end_lineno + 1))
+        )
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_functions_are_short():
+    lengths = {name: n for module in FILES for name, n in lengths_of_functions(module).items()}
+    long = {name: n for name, n in lengths.items() if n > LONG}
+    assert max(lengths.values()) <= LONGEST, max(lengths, key=lengths.get)
+    assert len(long) <= MOST_LONG * len(lengths), long
+
+
+def test_lengths_of_functions_counts_code():
+    (length,) = lengths_of_functions("sklearn_ebm.losses.energy").values()
+    assert length == 2
 
 
 def calls(module):

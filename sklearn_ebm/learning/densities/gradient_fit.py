@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -141,36 +141,18 @@ def learn_density(
     """
     rows = rows.relative()
     validation = None if validation is None else validation.relative()
-    X, y, weight = rows
-    n_rows, n_outputs = y.shape
-    assert isinstance(parts.energy, LatentEnergy)
-    answers: Any = y  # energies of classes take whole numbers in its place
-    if start is not None:
-        start = continued(start, parts.energy, X, answers, weight, n_outputs)
-    energy: Any = start.energy.widened(None) if start else None
-    if energy is None:
-        energy = parts.energy.prepared(X, answers, weight, n_outputs, rng)
-    kept, held_out = divide(n_rows, energy.n_members, rng)
-    schedule = energy.schedule(n_rows)
-    solver = parts.solver or _solver(schedule, C, n_rows)
-    size = ParameterLayout(energy.shapes(X.shape[1], n_outputs)).size
-    large = schedule.batch_size * size >= LARGE_BATCH
-    with BlasThreads() if large else Workers() as workers:
-
-        def objective(data: Answers, weight: Any, places: Index) -> DensityObjective:
-            return DensityObjective(
-                energy, parts.loss, parts.latent, energy.represented(data.X),
-                energy.represented_answers(data.y), weight, places, parts.negatives, workers.map,
-            )  # fmt: skip
-
-        training = objective(rows, weight, kept).rounded()
+    energy, start = _prepared(parts.energy, rows, start, rng)
+    kept, held_out = divide(len(rows.y), energy.n_members, rng)
+    schedule = energy.schedule(len(rows.y))
+    solver = parts.solver or _solver(schedule, C, len(rows.y))
+    with _threads(energy, schedule, rows) as workers:
+        training = _objective(parts, energy, rows, kept, workers).rounded()
         held = _held(rows, held_out, validation)
         if validation is None and held_out is not None:
             watch.held_out = training.on_rows(held_out)
         elif validation is not None:
-            data, places = held.of_members()
-            watch.held_out = objective(data, data.weight, places).rounded()
-        params = start.params if start else energy.start(X, answers, weight, n_outputs, rng)
+            watch.held_out = _objective(parts, energy, *held.of_members(), workers).rounded()
+        params = start.params if start else energy.start(*rows, rows.y.shape[1], rng)
         watch.energy, watch.params_of = energy, training.layout.unpack
         w = training.layout.pack(params)
         if start is not None:
@@ -182,7 +164,7 @@ def learn_density(
             f"Learning with loss {LOSSES.name_of(parts.loss)!r} ended in energies that are not "
             "finite; scale features and answers, or lower the learning_rate of the solver."
         )
-    kind = np.float32 if X.dtype == np.float32 else np.float64
+    kind = np.float32 if rows.X.dtype == np.float32 else np.float64
     found = training.layout.unpack(result.w)
     params = {name: part.astype(kind) for name, part in found.items()}
     # Rows that are watched and no more must not change what is learnt.
@@ -200,6 +182,36 @@ def learn_density(
         converged=result.converged,
         message=result.message,
     )
+
+
+def _prepared(
+    energy: ConditionalEnergy, rows: Answers, start: Start | None, rng: np.random.RandomState
+) -> tuple[Any, Start | None]:
+    """The energy as it suits the rows; and the start, if its parameters mean the same for them."""
+    assert isinstance(energy, LatentEnergy)
+    X, y, weight = rows
+    answers: Any = y  # energies of classes take whole numbers in its place
+    if start is not None:
+        start = continued(start, energy, X, answers, weight, y.shape[1])
+    if start is not None:
+        return cast(Any, start.energy).widened(None), start
+    return energy.prepared(X, answers, weight, y.shape[1], rng), None
+
+
+def _threads(energy: Any, schedule: Schedule, rows: Answers) -> BlasThreads | Workers:
+    """Threads of BLAS for large products, or blocks of rows side by side."""
+    size = ParameterLayout(energy.shapes(rows.X.shape[1], rows.y.shape[1])).size
+    return BlasThreads() if schedule.batch_size * size >= LARGE_BATCH else Workers()
+
+
+def _objective(
+    parts: Parts, energy: Any, rows: Answers, places: Index, workers: BlasThreads | Workers
+) -> DensityObjective:
+    """The mean loss of rows, of which each member has those at its places."""
+    return DensityObjective(
+        energy, parts.loss, parts.latent, energy.represented(rows.X),
+        energy.represented_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
+    )  # fmt: skip
 
 
 def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> Held:

@@ -149,8 +149,7 @@ def count_bank(
     learnt.backgrounds = Backgrounds.around(in_units.y, _height(log_density, judging.weight))
     least = np.concatenate([np.zeros(len(elements)), learnt.backgrounds.least_prior])
     judgement = Judgement(log_density, judging.weight, least)
-    elements = [*elements, *behind]
-    return Counted(learnt, elements, judging, groups, judgement)
+    return Counted(learnt, [*elements, *behind], judging, groups, judgement)
 
 
 def _height(log_density: Array, weight: npt.NDArray[np.float64]) -> float:
