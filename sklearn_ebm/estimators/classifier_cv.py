@@ -102,8 +102,8 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         Weights of the classes in learning, not in the scores.
     solver : str or Solver, default="auto"
         As in `EBMClassifier`.
-    max_iter : int, default=None
-        Largest number of iterations of one fit.
+    max_iter : int or None, default=None
+        Largest number of iterations of the solver in one fit, as in `EBMClassifier`.
     tol : float, default=1e-4
         Relative accuracy of the minimum.
     refit : bool, default=True

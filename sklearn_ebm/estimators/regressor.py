@@ -129,32 +129,36 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     negatives : {"pool"} or Negatives, default="pool"
         Where wrong answers come from, for losses that need them: `sklearn_ebm.negatives.Pool`.
     C : float, default=1.0
-        Inverse strength of the decay of the weights, for a solver given by name.
+        Inverse strength of the L2 penalty on the weights; ``inf`` means none. Here it is a decay in
+        each step, for the solver of "auto"; energies learnt by counting have no weights.
     calibration : {None, "conformal"}, default=None
         "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
         says, and makes `predict_interval` and `predict_region` hold as many new answers as they
         promise, for any data whose rows are exchangeable. Copies of a row count as one. With m
         rows set aside, levels up to m/(m + 1) have finite intervals.
     solver : {"auto", "adam"} or Solver, default="auto"
-        "auto", the same as "adam", is Adam with the batches and the rate that suit the energy. An
-        object learns with settings of its own, among them its decay of the weights.
+        "auto" is Adam with the batches and the rate that suit the energy; "adam" is another name
+        for it. An object learns with settings of its own, among them its decay of the weights.
     early_stopping : bool, default=True
         Whether each member leaves out rows of its own and learning keeps the parameters at which
         those were most likely.
     validation_fraction : float, default=0.1
-        Share of the rows that each member leaves out.
+        Share of the rows that are held out: by each member for early stopping, and from all of them
+        for calibration. Energies learnt by counting hold out by folds instead.
     n_iter_no_change : int, default=40
         Passes without a lower held-out loss after which learning ends.
     max_iter : int or None, default=None
-        Passes over the rows; 0 leaves the parameters where learning would start, and None is what
-        suits the energy and the number of rows.
+        Largest number of iterations of the solver, which are passes over the rows here. 0 leaves the
+        parameters where learning would start; None means what suits the energy and the rows.
     time_budget : float or None, default=None
         Approximate time limit for learning, in seconds. Of ``energy="auto"`` the cheapest members
         come first, and those that would take longer than is left are left out; learning by
         gradients ends with what was learnt so far. What is learnt then depends on how fast the
         machine is.
     tol : float, default=1e-4
-        For solvers that end by themselves.
+        Relative fall of the objective that counts as progress, for solver objects that end by
+        themselves, ``Adam(schedule="plateau")`` and ``"constant"``. The solver of "auto" ends with
+        its schedule, and asks only whether the objective has risen by more.
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the fit before. The units of columns and
         answers are always those of the rows that are given now; where they differ from those
@@ -164,8 +168,6 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     random_state : int, RandomState instance or None, default=None
         Start, noise, batches, trees, and which rows are left out. A number gives the same model for
         the same rows; None draws anew in each `fit`, as in scikit-learn.
-    n_jobs : int or None, default=None
-        Not used: learning uses as many threads as BLAS may.
     verbose : int, default=0
         Whether a line shows the progress.
 
@@ -265,7 +267,6 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         tol: float = 1e-4,
         warm_start: bool = False,
         random_state: Any = None,
-        n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
         self.energy = energy
@@ -288,7 +289,6 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         self.tol = tol
         self.warm_start = warm_start
         self.random_state = random_state
-        self.n_jobs = n_jobs
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:

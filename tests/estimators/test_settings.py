@@ -44,7 +44,7 @@ ESTIMATORS = {
         "C": (*NEVER, 0), "tol": POSITIVE, "beta": POSITIVE, "max_iter": LIMIT,
         "n_iter_no_change": COUNT, "validation_fraction": (*POSITIVE, 1, 1.5),
         "time_budget": POSITIVE, "n_latents": COUNT, "early_stopping": SWITCH,
-        "warm_start": SWITCH, "n_jobs": (NAN, 0, "x", True), "verbose": (NAN, -1, "x"),
+        "warm_start": SWITCH, "verbose": (NAN, -1, "x"),
         "random_state": (NAN, -1, "x", 2**32),
     },
 }  # fmt: skip
