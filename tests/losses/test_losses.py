@@ -316,6 +316,9 @@ def test_positive_part():
     np.testing.assert_allclose(positive_part_curvature(u, 2.0), [3 / 32])
     np.testing.assert_array_equal(positive_part_curvature(u, 0.0), [0])
     np.testing.assert_array_equal(positive_part_curvature(u), [0])
+    for temperature in (0.0, 2.0):
+        for part in positive_part(u.astype(np.float32), temperature):
+            assert part.dtype == np.float32
 
 
 # Energies of any size ----------------------------------------------------------------------------
