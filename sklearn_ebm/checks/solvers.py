@@ -11,7 +11,8 @@ from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm.checks.base import ANSWERS, demand, demand_close, run_checks
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL, Perceptron
-from sklearn_ebm.solvers import Result, Solver
+from sklearn_ebm.solvers import Solver
+from sklearn_ebm.solvers.base import Result
 from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.objective import Objective
 

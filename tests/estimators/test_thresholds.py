@@ -41,21 +41,21 @@ THRESHOLDS = {
     "leaf sizes": ({ENERGY + "memory.MANY_ROWS": T}, MEMORY),
     "leaf sizes of a member": ({ENERGY + "memory.MANY_ROWS": T}, BLEND),
     "trees": ({ENERGY + "memory.ROWS_IN_TREES": 2 * T}, MEMORY),
-    "folds": ({ENERGY + "folds.FEW_ROWS": T}, BLEND),
+    "folds": ({ENERGY + "_bank.folds.FEW_ROWS": T}, BLEND),
     "judges": (
-        {ENERGY + "folds.MOST_JUDGES": T, ENERGY + "folds.JUDGES_OF_MANY": T // 3},
+        {ENERGY + "_bank.folds.MOST_JUDGES": T, ENERGY + "_bank.folds.JUDGES_OF_MANY": T // 3},
         MEMORY,
     ),
-    "levels": ({ENERGY + "folds.RETURNS": T / 9}, MEMORY),
+    "levels": ({ENERGY + "_bank.folds.RETURNS": T / 9}, MEMORY),
     "boosting, processes": (
-        {ENERGY + "locations.LEAST_OF_BOOSTING": T, ENERGY + "locations.FEW": 33},
+        {ENERGY + "_bank.locations.LEAST_OF_BOOSTING": T, ENERGY + "_bank.locations.FEW": 33},
         LocationScale(n_estimators=1),
     ),
     "a process, large trees": (
         {
-            ENERGY + "locations.FEW": 0,
-            ENERGY + "locations.MOST_OF_A_PROCESS": T,
-            ENERGY + "locations.MANY": 33,
+            ENERGY + "_bank.locations.FEW": 0,
+            ENERGY + "_bank.locations.MOST_OF_A_PROCESS": T,
+            ENERGY + "_bank.locations.MANY": 33,
         },
         Memory(base="auto", min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02),)),
     ),
@@ -64,18 +64,18 @@ THRESHOLDS = {
         {ENERGY + "experts.ROWS_PER_BATCH": 1, ENERGY + "experts.BATCHES": (2, T)},
         EXPERTS,
     ),
-    "decay": ({DENSITY + "by_gradients.FEW_ROWS": T}, EXPERTS),
-    "widths": ({DENSITY + "members.ROWS_FOR_WIDTHS": T // 10}, EXPERTS),
+    "decay": ({DENSITY + "gradient_fit.FEW_ROWS": T}, EXPERTS),
+    "widths": ({DENSITY + "ensemble.ROWS_FOR_WIDTHS": T // 10}, EXPERTS),
     "blocks of the objective": (
         {DENSITY + "objective.BLOCK": T},
         Decoder(n_latents=3, hidden_layer_sizes=(2,)),
     ),
-    "groups": ({DENSITY + "by_counting.GROUPS": T}, MEMORY),
+    "groups": ({DENSITY + "stacking.GROUPS": T}, MEMORY),
     "rows of a bank": ({ENERGY + "banks.ROWS_AT_A_TIME": T}, MEMORY),
-    "laws": ({DENSITY + "predictions.LAWS_AT_A_TIME": T}, EXPERTS),
-    "laws of a thread": ({DENSITY + "predictions.LAWS_OF_A_THREAD": T}, MEMORY),
-    "pairs of a tree": ({ENERGY + "trees.PAIRS": T}, MEMORY),
-    "pairs of leaves": ({ENERGY + "leaves.BLOCK_PAIRS": 40 * T}, MEMORY),
+    "laws": ({"sklearn_ebm.estimators._density_predictions.LAWS_AT_A_TIME": T}, EXPERTS),
+    "laws of a thread": ({"sklearn_ebm.estimators._density_predictions.LAWS_OF_A_THREAD": T}, MEMORY),
+    "pairs of a tree": ({ENERGY + "_bank.trees.PAIRS": T}, MEMORY),
+    "pairs of leaves": ({ENERGY + "_bank.leaves.BLOCK_PAIRS": 40 * T}, MEMORY),
 }
 
 
@@ -100,11 +100,11 @@ def small(monkeypatch):
 
     monkeypatch.setattr(GaussianProcess, "_searched", not_searched)
     for constant, value in {
-        "memory.TREES": 2, "memory.FEWEST_TREES": 1, "folds.FOLDS": FOLDS,
+        "memory.TREES": 2, "memory.FEWEST_TREES": 1, "_bank.folds.FOLDS": FOLDS,
         "experts.MEMBERS": (1, 2),
-        "locations.ExtraTreesRegressor": few_trees,
-        "locations.GradientBoostingRegressor": lambda **settings: Ridge(),
-        "locations._histogram": lambda *shape, **settings: Ridge(),
+        "_bank.locations.ExtraTreesRegressor": few_trees,
+        "_bank.locations.GradientBoostingRegressor": lambda **settings: Ridge(),
+        "_bank.locations._histogram": lambda *shape, **settings: Ridge(),
     }.items():  # fmt: skip
         monkeypatch.setattr(ENERGY + constant, value)
     return monkeypatch
