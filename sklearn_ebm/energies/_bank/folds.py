@@ -113,7 +113,7 @@ class Folds(NamedTuple):
         return int(self.of_row.max()) + 1
 
     def judging(self) -> list[tuple[Index, Index, Index]]:
-        """For each fold: its validation rows, their places in ``judged``, and the other folds."""
+        """For each fold: its validation rows, their places in ``judged``, the other folds."""
         of_judge = self.of_row[self.judged]
         places = [np.flatnonzero(of_judge == fold) for fold in np.unique(of_judge)]
         return [
