@@ -132,8 +132,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         held-out loss are kept.
     validation_fraction : float, default=0.1
         Share of the rows that are held out with ``early_stopping=True``, class by class and copies
-        of a row together where enough others are there, unless `fit` is given ``X_val``. A row with so many
-        copies that they exceed the share is learnt from, and the share is of the others.
+        of a row together where enough others are there, unless `fit` is given ``X_val``. A row with
+        so many copies that they exceed the share is learnt from, and the share is of the others.
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
