@@ -146,8 +146,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     random_state : int, RandomState instance or None, default=None
         Order of the rows for ``"perceptron"`` and mini-batches, first weights and dropout of
         networks, landmarks of kernels, rows held out, the folds of ``beta="auto"``, and the rows
-        that a model of the curvature is made of, which moves the answer within `tol`. A number
-        gives the same model for the same data; None draws anew in each `fit`, as in scikit-learn.
+        that a model of the curvature is made of, which moves the answer within `tol`. None is the
+        seed 0: the same data give the same model.
     n_jobs : int or None, default=None
         Folds of ``beta="auto"`` learnt at the same time.
     verbose : int, default=0

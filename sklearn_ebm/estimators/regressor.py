@@ -166,8 +166,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         with the same rows. Another number of features or outputs, and another energy, are refused.
         Energies that are learnt by counting, as ``"auto"`` is, count anew.
     random_state : int, RandomState instance or None, default=None
-        Start, noise, batches, trees, and which rows are left out. A number gives the same model for
-        the same rows; None draws anew in each `fit`, as in scikit-learn.
+        Start, noise, batches, trees, and which rows are left out. None is the seed 0: the same rows
+        give the same model.
     verbose : int, default=0
         Whether a line shows the progress.
 
