@@ -23,7 +23,7 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def global_chance():
-    """Fits without a random_state draw from NumPy's global generator: the same in every run."""
+    """Samples without a random_state draw from NumPy's global generator: alike in every run."""
     np.random.seed(0)  # noqa: NPY002
 
 

@@ -403,7 +403,7 @@ class Densities:
         n_samples : int, default=1
             How many for each row.
         random_state : int, RandomState instance or None, default=None
-            A number gives the same answers each time; None draws anew, as in `fit`.
+            A number gives the same answers each time; None draws anew.
 
         Returns
         -------

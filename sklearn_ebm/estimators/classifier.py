@@ -123,9 +123,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         `n_iter_no_change` iterations, or passes over the rows. The parameters of the least
         held-out loss are kept.
     validation_fraction : float, default=0.1
-        Share of the rows that are held out with ``early_stopping=True``, class by class and copies of a row
-        together where enough others are there, unless `fit` is given ``X_val``. A row with so many
-        copies that they exceed the share is learnt from, and the share is of the others.
+        Share of the rows that are held out with ``early_stopping=True``, class by class and copies
+        of a row together where enough others are there, unless `fit` is given ``X_val``. A row with
+        so many copies that they exceed the share is learnt from, and the share is of the others.
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
@@ -138,8 +138,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     random_state : int, RandomState instance or None, default=None
         Order of the rows for ``"perceptron"`` and mini-batches, first weights and dropout of
         networks, landmarks of kernels, rows held out, the folds of ``beta="auto"``, and the rows
-        that a model of the curvature is made of, which moves the answer within `tol`. A number
-        gives the same model for the same data; None draws anew in each `fit`, as in scikit-learn.
+        that a model of the curvature is made of, which moves the answer within `tol`. None is the
+        seed 0: the same data give the same model.
     n_jobs : int or None, default=None
         Folds of ``beta="auto"`` learnt at the same time.
     verbose : int, default=0

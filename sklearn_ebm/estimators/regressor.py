@@ -148,8 +148,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     n_iter_no_change : int, default=40
         Passes without a lower held-out loss after which learning ends.
     max_iter : int or None, default=None
-        Largest number of iterations of the solver, which are passes over the rows here. 0 leaves the
-        parameters where learning would start; None means what suits the energy and the rows.
+        Largest number of iterations of the solver, which are passes over the rows here. 0 leaves
+        the parameters where learning would start; None means what suits the energy and the rows.
     time_budget : float or None, default=None
         Approximate time limit for learning, in seconds. Of ``energy="auto"`` the cheapest members
         come first, and those that would take longer than is left are left out; learning by
@@ -166,8 +166,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         with the same rows. Another number of features or outputs, and another energy, are refused.
         Energies that are learnt by counting, as ``"auto"`` is, count anew.
     random_state : int, RandomState instance or None, default=None
-        Start, noise, batches, trees, and which rows are left out. A number gives the same model for
-        the same rows; None draws anew in each `fit`, as in scikit-learn.
+        Start, noise, batches, trees, and which rows are left out. None is the seed 0: the same rows
+        give the same model.
     verbose : int, default=0
         Whether a line shows the progress.
 
