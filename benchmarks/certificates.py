@@ -1,7 +1,7 @@
 """Are certified gaps close to the true ones, and does a tighter tolerance never end higher?
 
 Draws random problems for each convex loss: few and many classes, rows and columns, columns in
-units of six decades, small whole numbers that tie, weights, C from 0.01 to 1000. Each is learnt at
+units of six decades, small whole numbers that tie, weights, C from 0.01 to 1000. Each is learned at
 the default tolerance and at a loose one. The true minimum is the least value that those fits
 and a very tight one find. A second implementation of the objective, in NumPy, judges all of them.
 

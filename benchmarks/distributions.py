@@ -23,7 +23,7 @@ from sklearn_ebm.distributions._numerics.quadrature import half_spread
 from sklearn_ebm.distributions.gaussian_mixture import FINEST_CELL
 from sklearn_ebm.distributions.reduction import reduced
 
-#: Bandwidths of a memory, as parts of the local deviation, and widths around the location.
+#: Bandwidths of a memory, as parts of the local standard deviation, and widths around the location.
 BANDWIDTHS = np.array([0.05, 0.12, 0.3, 0.6, 1.2])
 WIDTHS = np.array([0.15, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0])
 BACKGROUNDS = np.array([2.0, 6.0])

@@ -1,4 +1,4 @@
-"""Few prototypes for each class, learnt: beside what as many stored points do without learning."""
+"""Few prototypes for each class, learned: beside what as many stored points do without learning."""
 
 import argparse
 import time

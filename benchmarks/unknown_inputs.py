@@ -1,4 +1,4 @@
-"""Which score tells rows of classes that were never learnt from new rows of known ones?
+"""Which score tells rows of classes that were never learned from new rows of known ones?
 
 Classes are left out of learning, and come back among the test rows. Every contender learns the same
 standardised rows with its default settings, β apart, which learning chooses on its own held-out
@@ -64,7 +64,7 @@ def left_out(classes, seed):
 
 
 def split(X, y, unknown, seed):
-    """Learnt rows and labels of known classes; test rows, their labels and which are unknown."""
+    """Learned rows and labels of known classes; test rows, their labels and which are unknown."""
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.3, random_state=seed, stratify=y
     )

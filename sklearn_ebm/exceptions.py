@@ -6,9 +6,9 @@ __all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning"]
 class CalibrationWarning(UserWarning):
     """At this level the calibrated intervals are infinite.
 
-    Most often too few rows calibrate. Of m exchangeable rows none says how far out a new answer
-    may lie with a probability above m/(m + 1). More rows to calibrate with, or a lower level, make
-    intervals finite.
+    Most often too few samples calibrate. Of m exchangeable samples none says how far out a new
+    answer may lie with a probability above m/(m + 1). More samples to calibrate with, or a lower
+    level, make intervals finite.
 
     Examples
     --------
@@ -28,7 +28,7 @@ class CalibrationWarning(UserWarning):
 class CollapseWarning(UserWarning):
     """The fitted energies of right and wrong answers cannot be told apart.
 
-    A surface that is equally low everywhere explains every answer: nothing was learnt. Typical
+    A surface that is equally low everywhere explains every answer: nothing was learned. Typical
     causes are a ``C`` that is far too small for the scale of the features, a margin of zero, or a
     loss that only pulls right answers down.
 
@@ -47,8 +47,8 @@ class CollapseWarning(UserWarning):
 class FewAnswersWarning(UserWarning):
     """Answers repeat, so that the likelihood of a regression has no upper bound.
 
-    They take few values, or one value in a tenth of the rows or more, such as zero. A density may
-    grow without limit at values that occur again and again. The scales of an energy
+    They take few values, or one value in a tenth of the samples or more, such as zero. A density
+    may grow without limit at values that occur again and again. The scales of an energy
     are therefore held above the resolution of the answers, and the likelihood says little about
     the quality of the fit: compare by CRPS or squared error, or use a classifier.
 

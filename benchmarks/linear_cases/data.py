@@ -19,8 +19,8 @@ class Problem:
     Attributes
     ----------
     name : str
-    X : ndarray (float64, C order) or CSR of shape (n, d)
-    y : ndarray of int of shape (n,)
+    X : ndarray (float64, C order) or CSR of shape (n_samples, n_features)
+    y : ndarray of int of shape (n_samples,)
         Index of the class.
     loss : str
     official : bool

@@ -93,6 +93,6 @@ def fastest_rival(sweep, medians, rivals):
     reached = [name for name in rivals if name in medians]
     if reached:
         return min(reached, key=lambda name: medians[name][0])
-    hopeful = [name for name in rivals if name not in sweep.exhausted]
+    hopeful = [name for name in rivals if name not in sweep.limited_by_rounding]
     choose = min if hopeful else max
     return choose(hopeful or rivals, key=lambda name: spent_in_vain(sweep, name))

@@ -66,7 +66,7 @@ class Sweep:
         self.problem, self.contenders, self.options = problem, contenders, options
         self.targets = targets
         self.finest = min(targets) / (PICTURE if options.plot else 1.0)
-        self.runs, self.exhausted = [], set()
+        self.runs, self.limited_by_rounding = [], set()
         self.best, self.bound = long_run(problem, options.limit)
         self._copies, self._threads = {}, {}
 
@@ -133,7 +133,7 @@ class Sweep:
                 return
             if run.gap(self.best) <= self.finest:
                 return
-        self.exhausted.add(contender.name)
+        self.limited_by_rounding.add(contender.name)
 
     def _refine(self, contender, target):
         downwards = contender.parameter == "tol"

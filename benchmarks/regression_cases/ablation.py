@@ -1,7 +1,7 @@
 """The case ablation: what each part of a bank of densities brings.
 
 A blend keeps what rows out of fold say of all its elements. Another prior on them is another model,
-learnt in a moment, and tried on the test rows without another fit.
+learned in a moment, and tried on the test rows without another fit.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from .fits import mean_and_error, seconds_of_fit
 from .published import UNBOUNDED
 
 CASE, SPLITS = "ablation", 3
-LEARNT = "as it is learnt"
+LEARNT = "as it is learned"
 
 # An element counts as used that has this share of the prior of its member.
 USED = 0.01
@@ -73,11 +73,11 @@ def losses_of(split, options):
 
 def losses_under(model, priors, split):
     """Mean NLL of the test rows under each of several priors; the model is left as it was."""
-    learnt, losses = model.params_, {}
+    learned, losses = model.params_, {}
     for name, log_prior in priors.items():
-        model.params_ = learnt | {"log_prior": log_prior}
+        model.params_ = learned | {"log_prior": log_prior}
         losses[name] = float(-model.log_prob(split.X_test, split.y_test).mean())
-    model.params_ = learnt
+    model.params_ = learned
     return losses
 
 
@@ -88,7 +88,7 @@ def priors_of(model, X):
     ----------
     model : LatentEBMRegressor
         With a `Blend` that kept all its members.
-    X : ndarray of shape (n, d)
+    X : ndarray of shape (n_samples, n_features)
         Rows to see by how wide each element is.
 
     Returns
@@ -96,14 +96,14 @@ def priors_of(model, X):
     dict of str to ndarray of shape (B,)
         −∞ for elements that are left out. A part alone has the backgrounds beside it.
     """
-    learnt, judgement = model.params_["log_prior"], model.energy_.judgement
+    learned, judgement = model.params_["log_prior"], model.energy_.judgement
     member = np.array([name for name, _ in model.energy_.labels_])
     parts = [str(name) for name in dict.fromkeys(member) if name != BACKGROUNDS]
     behind = member == BACKGROUNDS
     kept = {f"{part} alone": (member == part) | behind for part in parts}
     kept |= {f"without {part}": member != part for part in (*parts, BACKGROUNDS)}
-    kept["one width of each part"] = widest_used(widths_of(model, X), learnt, member)
-    priors = {LEARNT: learnt, "uniform weights": np.full(len(learnt), -np.log(len(learnt)))}
+    kept["one width of each part"] = widest_used(widths_of(model, X), learned, member)
+    priors = {LEARNT: learned, "uniform weights": np.full(len(learned), -np.log(len(learned)))}
     return priors | {
         name: prior_of(judgement, which) for name, which in kept.items()
         if (which & ~behind).any() and not which.all()
@@ -120,7 +120,7 @@ def prior_of(judgement, kept):
 def widths_of(model, X):
     """The median scale of each element's Gaussians, over rows and answers."""
     energy = model.energy_
-    rows = energy.represented(X)
+    rows = energy.standardize_rows(X)
     elements = [*energy.elements_alone(rows), *energy.backgrounds.elements(len(rows))]
     return np.array([median_scale(element) for element in elements])
 

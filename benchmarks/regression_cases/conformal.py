@@ -7,7 +7,7 @@ from sklearn_ebm.datasets import ONE_TO_MANY
 from .data import FRESH, Split, part, random_test, real_names, split_at, stored, wanted
 from .fits import KINDS, fitted, inside_of, mean_and_error, n_calibrating
 
-# A hundred fits, so that the energy is one that is learnt in a moment.
+# A hundred fits, so that the energy is one that is learned in a moment.
 ENERGY = "experts"
 LEVEL, SPLITS, PASSES = 0.9, 100, 30
 REAL, GENERATED, GENERATED_ROWS = "concrete", "two_branches", 1_000

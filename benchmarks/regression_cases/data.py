@@ -35,7 +35,7 @@ class Split:
     number : int
     X, y, X_test, y_test : ndarray
     truth : Truth or None
-        The exact law of a generated set.
+        The exact distribution of a generated set.
     official : bool
         Whether these are the rows that the targets speak of: not a stand-in, not a part
         of the rows or of the splits.

@@ -31,11 +31,11 @@ class Scores:
     seconds : float
         Of the fit.
     nll, squared, crps : ndarray
-        −log p(y | x), None for a law without density; squared errors of the mean; continuous
-        ranked probability scores.
+        −log p(y | x), None for a distribution without density; squared errors of the mean;
+        continuous ranked probability scores.
     pit : ndarray
         P(Y ≤ y | x), of each answer.
-    spread : ndarray of shape (n, 2) or None
+    spread : ndarray of shape (n_samples, 2) or None
         The same at both ends of what each answer may have been rounded from.
     inside : dict
         Of "interval" or "region" and a level: whether the answer lies inside.
@@ -107,7 +107,7 @@ def scores_of(split, model, seconds, kinds=KINDS[:1]):
 
 
 def scores_of_law(law, split, seconds):
-    """Scores of the laws of the test rows, whoever says them."""
+    """Scores of the distributions of the test rows, whoever says them."""
     y, nll, inside, spread = split.y_test, None, {}, None
     with suppress(NoDensityError):
         nll = -law.log_prob(y)

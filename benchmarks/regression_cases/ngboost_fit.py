@@ -1,4 +1,4 @@
-"""NGBoost in a process of its own, as it may need an older scikit-learn: seconds and laws.
+"""NGBoost in a process of its own, as it may need an older scikit-learn: seconds and distributions.
 
 python ngboost_fit.py ROWS.npz ROUNDS
 """
@@ -12,7 +12,7 @@ from ngboost import NGBRegressor
 
 
 def main():
-    """Fit the default model on X and y, and print its mean and deviation for X_test."""
+    """Fit the default model on X and y, and print its mean and standard deviation for X_test."""
     with np.load(sys.argv[1]) as rows:
         X, y, X_test = (rows[name] for name in ("X", "y", "X_test"))
     model = NGBRegressor(n_estimators=int(sys.argv[2]), verbose=False, random_state=0)

@@ -64,7 +64,7 @@ def judge(name, energy, splits, options, report):
 
 
 def exact_nll(split):
-    """−log p(y | x) of the test rows under the law that they were drawn from."""
+    """−log p(y | x) of the test rows under the distribution that they were drawn from."""
     return -split.truth.log_prob(split.X_test, split.y_test)
 
 

@@ -1,4 +1,4 @@
-"""Laws of others: NGBoost in its own Python, and what scikit-learn has."""
+"""Distributions of others: NGBoost in its own Python, and what scikit-learn has."""
 
 import json
 import subprocess
@@ -26,7 +26,8 @@ PROCESS_ROWS, QUICK_PROCESS_ROWS = 1_250, 50
 
 
 def ngboost(split, options):
-    """NGBoost with its Gaussian law; None where it is not installed, which is said once."""
+    """NGBoost with its Gaussian distribution; None where it is not installed, which is said
+    once."""
     if options.ngboost is None:
         return None
     script = Path(__file__).with_name("ngboost_fit.py")
@@ -64,7 +65,7 @@ def quantile_boosting(split, options):
 
 
 def gaussian_boosting(split, options):
-    """Boosting of the mean, with the deviation of its left-out errors for all rows."""
+    """Boosting of the mean, with the standard deviation of its left-out errors for all rows."""
     return of_adapter(GaussianResiduals(boosted(options)), split)
 
 

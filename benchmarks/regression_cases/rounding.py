@@ -1,10 +1,11 @@
 """Coverage where answers are rounded, and so take the same value again and again.
 
-A law that knows this has spikes. An answer lies in the middle of its spike, which is inside of the
-central interval or not as a whole: the right law itself would not hold half of such answers inside
-of its middle half. Spreading each answer over its rounding, as Czado, Gneiting and Held (2009,
-doi:10.1111/j.1541-0420.2009.01191.x) do for counts, tells a law that is too wide from one that has
-spikes. Where steps are small beside the law, next to nothing changes.
+A distribution that knows this has spikes. An answer lies in the middle of its spike, which is
+inside of the central interval or not as a whole: the right distribution itself would not hold half
+of such answers inside of its middle half. Spreading each answer over its rounding, as Czado,
+Gneiting and Held (2009, doi:10.1111/j.1541-0420.2009.01191.x) do for counts, tells a distribution
+that is too wide from one that has spikes. Where steps are small beside the distribution, next to
+nothing changes.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ def cells_of(known, y):
     ----------
     known : ndarray of shape (m,)
         Answers of the training rows.
-    y : ndarray of shape (n,)
+    y : ndarray of shape (n_samples,)
 
     Examples
     --------
@@ -37,7 +38,7 @@ def spread_inside(spread, level):
 
     Parameters
     ----------
-    spread : ndarray of shape (n, 2)
+    spread : ndarray of shape (n_samples, 2)
         P(Y ≤ y | x) at the ends of the cell of each answer.
     level : float
 

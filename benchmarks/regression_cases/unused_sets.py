@@ -48,7 +48,7 @@ REAL = {each.__name__: each for each in (diabetes, wine_colour, worst_grain)}
 
 
 class Noisy:
-    """y = f(x) + s(x) ε: the law of a generator of scikit-learn with noise of its own."""
+    """y = f(x) + s(x) ε: the distribution of a generator of scikit-learn with noise of its own."""
 
     @classmethod
     def drawn(cls, n, rng):

@@ -2,8 +2,8 @@ r"""
 Memory, location and scale, experts, and their blend
 ====================================================
 
-Which energy suits the rows? A `sklearn_ebm.energies.Blend` does not choose: which of them speaks
-is a latent variable, and its prior :math:`\rho` is learnt from rows that none of them had seen.
+Which energy suits the rows? A `sklearn_ebm.energies.Blend` does not choose: which of them applies
+is a latent variable, and its prior :math:`\rho` is learned from rows that none of them had seen.
 """
 
 # %%
@@ -92,9 +92,9 @@ plt.show()
 # likelihood of rows left out leaves most of them next to nothing. One bump says nothing here that
 # the others do not say better, so location and scale has no share.
 
-learnt = models["blend"]
-prior = np.exp(learnt.params_["log_prior"])
-names = np.array([name for name, _ in learnt.energy_.labels_])
+learned = models["blend"]
+prior = np.exp(learned.params_["log_prior"])
+names = np.array([name for name, _ in learned.energy_.labels_])
 figure, axis = plt.subplots(figsize=(11, 3), layout="constrained")
 bars = [*members, "backgrounds"]
 for place, (name, colour) in enumerate(
@@ -114,15 +114,15 @@ axis.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# Who speaks where
+# Which energy applies where
 # ----------------
 #
 # The prior is the same at every hour, but the answers tell the energies apart: what each of them
 # had to say in the answers that there really were is its responsibility, r ∝ ρ p(y | x). Where the
-# answers move, the experts speak for four in ten of them; where they follow the timetable, the
-# memory speaks for nearly all.
+# answers move, the experts explain four in ten of them; where they follow the timetable, the
+# memory explains nearly all.
 
 figure, axis = plt.subplots(figsize=(11, 3.6), layout="constrained")
-display = LatentDisplay.from_estimator(learnt, X_new, y_new, ax=axis)
+display = LatentDisplay.from_estimator(learned, X_new, y_new, ax=axis)
 axis.set(xlabel="hour of the day (h)", xticks=range(0, 25, 6))
 plt.show()

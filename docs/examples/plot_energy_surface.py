@@ -6,7 +6,7 @@ An energy :math:`F(x, y)` is low where the answer `y` suits the input `x`. Here 
 classes in the plane, so the model is three surfaces over the plane, one for each answer, and the
 free energy, which says how well the best answers fit.
 
-The linear energy sees the plane through radial basis functions. It stays linear in what is learnt,
+The linear energy sees the plane through radial basis functions. It stays linear in what is learned,
 and is far from a plane over the plane: each answer gets a basin of its own.
 """
 

@@ -14,9 +14,9 @@ that do not depend on y. The angle is not observed and is eliminated. So the sur
 # ---------------------------
 #
 # The answers to one `x` lie on an ellipse that widens (`make_horn`), or on one that turns
-# (`make_ellipse`). Colour is the energy, dots are new answers drawn from its Gibbs law, and the
-# white line is the noise-free curve, which learning has never seen: only scattered answers, no two
-# of which belong to the same `x`.
+# (`make_ellipse`). Colour is the energy, dots are new answers drawn from its Gibbs distribution,
+# and the white line is the noise-free curve, which learning has never seen: only scattered answers,
+# no two of which belong to the same `x`.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,8 +49,8 @@ for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]
     energy = Decoder(hidden_layer_sizes=(32, 32), n_members=1)
     model = LatentEBMRegressor(energy, max_iter=250, random_state=0).fit(X, y)
     models[make] = model
-    learnt, exact = model.log_prob(X_new, y_new).mean(), truth.log_prob(X_new, y_new).mean()
-    print(f"{make.__name__}: {learnt:.2f} nats a row, the exact density {exact:.2f}")
+    learned, exact = model.log_prob(X_new, y_new).mean(), truth.log_prob(X_new, y_new).mean()
+    print(f"{make.__name__}: {learned:.2f} nats a row, the exact density {exact:.2f}")
 
     for axis, x in zip(axes[row], (0.1, 0.5, 0.9), strict=True):
         half_width = 1.35 * np.abs(curve(x, angles)).max()
@@ -70,7 +70,7 @@ plt.show()
 # ------------------
 #
 # Each answer has the colour of the angle that has most to say about it,
-# :math:`r_z(x, y) = \partial F / \partial G_z`. The angles were learnt without ever being seen: up
+# :math:`r_z(x, y) = \partial F / \partial G_z`. The angles were learned without ever being seen: up
 # to where they start and which way they run, they are those of the curve.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")

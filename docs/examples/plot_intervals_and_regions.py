@@ -56,7 +56,7 @@ plt.show()
 # Is the promise kept?
 # --------------------
 #
-# As many answers lie inside as the density says, if the density is right. One that learnt too long
+# As many answers lie inside as the density says, if the density is right. One that learned too long
 # from few rows is not: its humps are too narrow, and its regions most of all. With
 # ``calibration="conformal"`` some rows are set aside, `validation_fraction` of them, and say which
 # level of the density holds as many answers as was promised. The coverage is then right on average

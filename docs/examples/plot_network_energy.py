@@ -3,7 +3,7 @@ A network as an energy, watched while it learns
 ===============================================
 
 The energies of all answers come from one network. The loss says what their surface should look
-like, and rows that learning does not see say when it has learnt enough.
+like, and rows that learning does not see say when it has learned enough.
 """
 
 # %%

@@ -3,19 +3,19 @@ One input, many answers
 =======================
 
 Where one input has several answers, their mean is often none of them. `LatentEBMRegressor` learns
-an energy :math:`F(x, y)` that is low at each of the answers, and its Gibbs law is a density over
-all answers: as many humps as there are answers, where there are several.
+an energy :math:`F(x, y)` that is low at each of the answers, and its Gibbs distribution is a
+density over all answers: as many humps as there are answers, where there are several.
 """
 
 # %%
-# Densities, learnt and exact
+# Densities, learned and exact
 # ---------------------------
 #
 # Four of the generated problems of `sklearn_ebm.datasets`, 800 rows each. The left column shows the
-# rows and what a regression says that predicts the mean; the middle one the learnt density with its
-# modes, whose area is the probability of each; the right one the density that the rows were drawn
-# from. Each picture has the range of its problem, and dark is dense. Numbers are log-likelihoods of
-# new rows, in nats.
+# rows and what a regression says that predicts the mean; the middle one the learned density with
+# its modes, whose area is the probability of each; the right one the density that the rows were
+# drawn from. Each picture has the range of its problem, and dark is dense. Numbers are
+# log-likelihoods of new rows, in nats.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -68,7 +68,7 @@ for row, make in enumerate(problems):
     points.set_ylabel(f"{make.__name__.removeprefix('make_').replace('_', ' ')}\n\ny", fontsize=13)
     points.set_ylim(answers[0], answers[-1])
 for axis, title in zip(
-    axes[0], ("rows, and a mean (line)", "learnt density, modes", "exact density"), strict=True
+    axes[0], ("rows, and a mean (line)", "learned density, modes", "exact density"), strict=True
 ):
     axis.set_title(title, fontsize=14)
 for axis in axes[:, 1:].flat:

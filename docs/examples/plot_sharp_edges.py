@@ -4,7 +4,8 @@ Sharp edges of the likelihood
 
 The likelihood of continuous answers has no upper bound. A density that is ever narrower and higher
 at the answers it was shown gains without end, :math:`-\log p(y_i | x_i) \to -\infty`, and says that
-nothing lies beside them, however near. A network with enough weights goes there if nobody stops it.
+nothing lies beside them, however near. A network with enough weights goes there unless something
+stops it.
 """
 
 # %%
@@ -41,8 +42,8 @@ for name, model in models.items():
     print(f"{name:12s} {model.log_prob(X_new, y_new).mean():6.2f} nats for new rows")
 print(f"{'exact':12s} {truth.log_prob(X_new, y_new).mean():6.2f}")
 
-# Losses are those of answers in units of their deviation; one of a density in the unit of y is
-# larger by the logarithm of that unit.
+# Losses are those of answers in units of their standard deviation; one of a density in the unit of
+# y is larger by the logarithm of that unit.
 unit = np.log(y.std())
 figure, axis = plt.subplots(figsize=(8.5, 4.6), layout="constrained")
 for name, colour in (("no cure", "#D55E00"), ("noise alone", "#0072B2")):
@@ -60,7 +61,7 @@ axis.axhline(
 axis.set(xscale="log", ylim=(-1.5, 3.5))
 axis.set_xlabel("passes over the rows", fontsize=13)
 axis.set_ylabel("negative log-likelihood, nats", fontsize=13)
-axis.set_title("new rows; dashed: rows that were learnt", fontsize=14)
+axis.set_title("new rows; dashed: rows that were learned", fontsize=14)
 axis.legend(fontsize=12, loc="upper left")
 plt.show()
 

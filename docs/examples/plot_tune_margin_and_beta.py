@@ -2,7 +2,7 @@
 Tuning the margin and β
 =======================
 
-The margin changes what is learnt. The inverse temperature β of the probabilities changes nothing
+The margin changes what is learned. The inverse temperature β of the probabilities changes nothing
 but the probabilities: `predict` does not depend on it. So both are tuned by a score of the
 probabilities, log-loss, and never β by accuracy.
 """

@@ -68,14 +68,14 @@ def namespace_of(*arrays: Any) -> Any:
         ) from error
 
 
-def overwriting(xp: Any, name: str, array: Array, *others: Any) -> Array:
+def in_place(xp: Any, name: str, array: Array, *others: Any) -> Array:
     """Return ``xp.name(array, *others)``, in the memory of `array` where the library can.
 
     What `array` holds afterwards is open: the caller goes on with the result alone.
 
     Examples
     --------
-    >>> overwriting(numpy_namespace, "exp", np.array([0.0]))
+    >>> in_place(numpy_namespace, "exp", np.array([0.0]))
     array([1.])
     """
     function = getattr(xp, name)
@@ -85,12 +85,12 @@ def overwriting(xp: Any, name: str, array: Array, *others: Any) -> Array:
     return function(array, *others)
 
 
-def over_last(xp: Any, name: str, array: Array, *, keepdims: bool = False) -> Array:
+def reduce_last_axis(xp: Any, name: str, array: Array, *, keepdims: bool = False) -> Array:
     """Return ``xp.name(array)`` over the last axis: a "min", "max" or "sum".
 
     Examples
     --------
-    >>> over_last(numpy_namespace, "sum", np.array([[1.0, 2.0]]))
+    >>> reduce_last_axis(numpy_namespace, "sum", np.array([[1.0, 2.0]]))
     array([3.])
     """
     reduce = REDUCTIONS[name] if xp is numpy_namespace else getattr(xp, name)
@@ -174,7 +174,7 @@ def side_by_side(xp: Any, like: Array, *columns: Callable[..., Array]) -> Array:
     Parameters
     ----------
     xp : module
-    like : array of shape (..., k)
+    like : array of shape (..., n_classes)
     *columns : callable
         k functions that return an array of shape (...). With NumPy they are called with `out`, the
         memory to write it to; with other libraries they are called with nothing.

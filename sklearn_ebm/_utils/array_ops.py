@@ -23,7 +23,7 @@ ERFC_DEGREE = 24
 # Arrays made ---------------------------------------------------------------------------------
 
 
-def as_in(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
+def cast_like(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
     """A value in the dtype of the rows, or another one; of their library, and on their device.
 
     Parameters
@@ -37,7 +37,7 @@ def as_in(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
 
     Examples
     --------
-    >>> as_in(numpy_namespace, np.array([1.0]), np.zeros(3, dtype=np.float32))
+    >>> cast_like(numpy_namespace, np.array([1.0]), np.zeros(3, dtype=np.float32))
     array([1.], dtype=float32)
     """
     dtype = rows.dtype if dtype is None else dtype
@@ -55,14 +55,14 @@ def as_in(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
 
 def floating(xp: Any, rows: Any) -> Any:
     """Rows as energies work on them: float32 as it is, all else in float64."""
-    return rows if rows.dtype == xp.float32 else as_in(xp, rows, rows, xp.float64)
+    return rows if rows.dtype == xp.float32 else cast_like(xp, rows, rows, xp.float64)
 
 
 def negative(xp: Any, array: Any, rows: Any, order: Any) -> Array:
     """−array in the dtype of the rows; of NumPy, in an order of memory."""
     if xp is numpy_namespace:
         return np.negative(array, dtype=rows.dtype, order=order)
-    return -as_in(xp, array, rows)
+    return -cast_like(xp, array, rows)
 
 
 def opposites(xp: Any, values: Array) -> Array:
@@ -174,7 +174,7 @@ def put(out: Params, name: str, value: Array) -> None:
 # Functions of one number ---------------------------------------------------------------------
 
 
-def not_below_zero(xp: Any, array: Array) -> Array:
+def clip_below_zero(xp: Any, array: Array) -> Array:
     """max(a, 0), in the memory of the array where the library can."""
     if xp is numpy_namespace:
         return np.maximum(array, 0, out=array)
@@ -193,7 +193,7 @@ def times_mask(xp: Any, array: Array, mask: Any) -> Array:
     return array
 
 
-def normal_share(xp: Any, z: Array) -> Array:
+def normal_cdf(xp: Any, z: Array) -> Array:
     """Φ(z), the share of the normal distribution below z, to the precision of the dtype.
 
     The standard has no error function. With t = 2/(2 + u), erfc(u) e^{u²}/t is smooth in t for all

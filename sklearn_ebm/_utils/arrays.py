@@ -21,7 +21,7 @@ FEWEST_ROWS, MOST_ROWS = 256, 16_384
 # Rows of fewer numbers than half of this are worked on several at a time.
 WIDE = 256
 
-# A column whose deviation is so much smaller than its mean may be constant up to rounding.
+# A column whose standard deviation is so much smaller than its mean may be constant up to rounding.
 ROUNDING = 1e-9
 
 # Variances below this share of the mean square are not taken from a difference of the two.
@@ -134,11 +134,11 @@ def canonical_rows(X: Any) -> Any:
 
     Parameters
     ----------
-    X : sparse matrix or array of shape (n, d), of any format
+    X : sparse matrix or array of shape (n_samples, n_features), of any format
 
     Returns
     -------
-    csr_matrix or csr_array of shape (n, d)
+    csr_matrix or csr_array of shape (n_samples, n_features)
 
     Examples
     --------
@@ -265,18 +265,19 @@ def column_moments(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Weighted mean and standard deviation of each column, for any finite numbers.
 
-    Not centred, the mean is zero and the deviation is the root mean square. Where that leaves
-    nothing but rounding, the deviation is infinite: such a column, standardised, is zero.
+    Not centred, the mean is zero and the standard deviation is the root mean square. Where that
+    leaves nothing but rounding, the standard deviation is infinite: such a column, standardised, is
+    zero.
 
     Parameters
     ----------
-    X : ndarray or CSR of shape (n, d)
-    weight : ndarray of shape (n,)
+    X : ndarray or CSR of shape (n_samples, n_features)
+    weight : ndarray of shape (n_samples,)
     centred : bool
 
     Returns
     -------
-    mean, deviation : ndarray of shape (d,)
+    mean, standard deviation : ndarray of shape (n_features,)
 
     Examples
     --------

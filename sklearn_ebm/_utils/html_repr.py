@@ -32,7 +32,7 @@ class Documented:
     """A class whose documentation scikit-learn's representation links to; a mixin."""
 
     _doc_link_module = "sklearn_ebm"
-    # A class of a user, or a part that is nobody's to choose, has no page, and no link.
+    # User-defined and internal classes have no API page, and no link.
     _doc_link_template = "{link}"
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:

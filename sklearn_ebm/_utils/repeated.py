@@ -20,12 +20,12 @@ def groups_of_equal_rows(X: Any) -> npt.NDArray[np.intp]:
 
     Parameters
     ----------
-    X : ndarray or CSR of shape (n, d)
+    X : ndarray or CSR of shape (n_samples, n_features)
         Is not changed.
 
     Returns
     -------
-    ndarray of int of shape (n,)
+    ndarray of int of shape (n_samples,)
 
     Examples
     --------
@@ -51,7 +51,7 @@ def main_answers(group: npt.NDArray[np.intp], answer: npt.NDArray[np.intp]) -> n
 
     Parameters
     ----------
-    group, answer : ndarray of int of shape (n,)
+    group, answer : ndarray of int of shape (n_samples,)
 
     Returns
     -------

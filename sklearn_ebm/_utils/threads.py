@@ -114,7 +114,7 @@ def _leave_the_parent() -> None:
     of_parent, _limit = _limit, _BlasLimit(lambda: _blas(False))
     this = threading.get_ident()
     own = {this: of_parent.holders[this]} if this in of_parent.holders else {}
-    # A child of a fit is a part of it, and shares the cores with what else is learnt.
+    # A child of a fit is a part of it, and shares the cores with what else is learned.
     if of_parent.holders and not own and not _here.inside:
         of_parent.restore()
     of_parent.holders = Counter(own)

@@ -23,8 +23,8 @@ def checked_rows(estimator: Any, X: Any, y: Any = "no_validation", **checks: Any
     ----------
     estimator : estimator
         Whose features are checked, or stored with ``reset=True``.
-    X : array-like or sparse matrix of shape (n, d)
-    y : array-like of shape (n,), optional
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,), optional
     **checks
         Further keywords of scikit-learn's ``validate_data``.
 

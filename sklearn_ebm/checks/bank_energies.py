@@ -1,4 +1,4 @@
-"""Checks of an energy of continuous answers that is learnt by counting."""
+"""Checks of an energy of continuous answers that is learned by density stacking."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sklearn.base import clone
 
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import BankEnergy, Blend, LatentEnergy
-from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
 from sklearn_ebm.energies._bank.prior import bank_of
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies._gaussian.units import FAR
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.learning.densities.ensemble import Answers, Division
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density
 from sklearn_ebm.learning.densities.stacking import members_of
-from sklearn_ebm.learning.monitor import Watch
+from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.losses import NLL
 
 # Answers of a row.
@@ -29,16 +29,18 @@ OUTPUTS = (1, 2)
 # Rows, columns and folds of a case, and the least scale of each answer.
 ROWS, COLUMNS, FOLDS, FLOOR = 48, 3, 4, 0.05
 
-# Rows whose elements are integrated numerically, and steps to each deviation of a component.
+# Rows whose elements are integrated numerically, and steps to each standard deviation of a
+# component.
 INTEGRATED, STEPS, REACH = 2, 40, 9
 
-# Of answers that are noise, the law of a row that has not seen its own likes it better than other
-# laws do in half of all pairs. That is so within 4 deviations of a mean of ROWS uniform numbers.
+# Of answers that are noise, the distribution of a row that has not seen its own likes it better
+# than other distributions do in half of all pairs. That is so within 4 standard deviations of a
+# mean of ROWS uniform numbers.
 LIKED = 0.5 + 4 / np.sqrt(12 * ROWS)
 
 
 class BankCase(NamedTuple):
-    """An energy, what it was learnt from, and what came of it.
+    """An energy, what it was learned from, and what came of it.
 
     Attributes
     ----------
@@ -46,32 +48,32 @@ class BankCase(NamedTuple):
         As it was before.
     rows : UnitRows
     folds : Folds
-    located : Located or None
+    located : LocationPrediction or None
         Handed to energies that need a location.
-    learnt : BankEnergy
-    out_of_fold : list of Parabolas
-        Elements of the rows that judge.
+    learned : BankEnergy
+    out_of_fold : list of Quadratics
+        Elements of the validation rows.
     """
 
     energy: BankEnergy
     rows: UnitRows
     folds: Folds
-    located: Located | None
-    learnt: BankEnergy
-    out_of_fold: list[Parabolas]
+    located: LocationPrediction | None
+    learned: BankEnergy
+    out_of_fold: list[Quadratics]
 
     def elements(self, places: Any = slice(None), energy: BankEnergy | None = None) -> Any:
         """Return the elements of some of the rows, as if they were new ones."""
         located = None if self.located is None else self.located.take(places)
-        return (energy or self.learnt).elements(self.rows.X[places], located)
+        return (energy or self.learned).elements(self.rows.X[places], located)
 
 
 def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> None:
     """Check that an energy keeps the promises of `sklearn_ebm.energies.BankEnergy`.
 
-    The energy is checked as it is and at each of its `examples`, with 48 rows; all of them judge,
-    or those of one fold. Where its base is not None, it is handed a location, whatever that base
-    is. A blend needs members that are named, not "auto".
+    The energy is checked as it is and at each of its `examples`, with 48 rows; all of them are
+    validation rows, or those of one fold. Where its base is not None, it is handed a location,
+    whatever that base is. A blend needs members that are named, not "auto".
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> N
 
 
 def bank_energy_cases(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> Iterator[BankCase]:
-    """The energy learnt from answers that depend on the columns; all rows judge, or some."""
+    """The energy, fitted to answers that depend on the columns; some or all rows validate."""
     for n_outputs in outputs:
         rng = np.random.RandomState(n_outputs)
         X = rng.normal(size=(ROWS, COLUMNS))
@@ -115,8 +117,8 @@ def bank_energy_cases(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> I
         y = (y - y.mean(axis=0)) / y.std(axis=0)
         of_row = rng.permutation(ROWS) % FOLDS
         rows = UnitRows(X, y, np.ones(ROWS))
-        for judged in (np.arange(ROWS), np.flatnonzero(of_row == 0)):
-            yield _learnt(energy, rows, Folds(of_row, judged))
+        for validation in (np.arange(ROWS), np.flatnonzero(of_row == 0)):
+            yield _learnt(energy, rows, Folds(of_row, validation))
 
 
 def _ready(energy: BankEnergy) -> BankEnergy:
@@ -134,8 +136,8 @@ def _by_gradients(
     """A member of a blend after a few passes."""
     parts = Parts(energy, NLL(), SoftMinimum(1.0), None, None)
     return learn_density(
-        parts, rows, C=1.0, tol=1e-4, max_iter=3, start=None, rng=rng, watch=Watch((), None),
-        validation=None, divide=divide,
+        parts, rows, C=1.0, tol=1e-4, max_iter=3, start=None, rng=rng,
+        watch=TrainingMonitor((), None), validation=None, divide=divide,
     )  # fmt: skip
 
 
@@ -144,22 +146,22 @@ def _learnt(energy: BankEnergy, rows: UnitRows, folds: Folds, seed: int = 0) -> 
     located = None
     if energy.base is not None and not isinstance(energy, Blend):
         said = 0.8 * np.sin(2 * rows.X[:, : rows.y.shape[1]])
-        located = Located(said, np.hstack([said, np.abs(said)]))
+        located = LocationPrediction(said, np.hstack([said, np.abs(said)]))
     floor = np.full(rows.y.shape[1], FLOOR)
-    learnt, elements = energy.learnt(rows, folds, located, floor, np.random.RandomState(seed))
-    return BankCase(energy, rows, folds, located, learnt, elements)
+    learned, elements = energy.learned(rows, folds, located, floor, np.random.RandomState(seed))
+    return BankCase(energy, rows, folds, located, learned, elements)
 
 
 def check_elements(case: BankCase) -> None:
     """As many elements out of fold as for new rows, one row for each row."""
-    energy, new = case.learnt, case.elements()
+    energy, new = case.learned, case.elements()
     same = type(energy) is type(case.energy) and energy is not case.energy
-    demand(same, case.energy, "learnt must return a copy of the energy", f"it returns {energy!r}")
-    promise = "learnt and elements must return the same number of elements, one or more"
+    demand(same, case.energy, "learned must return a copy of the energy", f"it returns {energy!r}")
+    promise = "learned and elements must return the same number of elements, one or more"
     found = f"there are {len(case.out_of_fold)} and {len(new)}"
     demand(len(case.out_of_fold) == len(new) > 0, energy, promise, found)
     q = case.rows.y.shape[1]
-    for elements, n_rows in ((case.out_of_fold, len(case.folds.judged)), (new, ROWS)):
+    for elements, n_rows in ((case.out_of_fold, len(case.folds.validation)), (new, ROWS)):
         for element in elements:
             z = element.levels.shape[-1]
             expected = ((n_rows, z), (n_rows, z, q), (n_rows, z, q, q))
@@ -179,13 +181,13 @@ def check_normalised(case: BankCase) -> None:
         volume = np.diagonal(element.factors, axis1=-2, axis2=-1).prod(axis=-1)
         mass = (np.exp(-element.levels) * volume).sum(axis=1) * (2 * np.pi) ** (0.5 * q)
         promise = "elements must be normalised, ∫ Σ_z exp(−G) dy = 1"
-        demand_close(mass, 1.0, 1.0, case.learnt, promise, "of both numbers", 1e-7)
+        demand_close(mass, 1.0, 1.0, case.learned, promise, "of both numbers", 1e-7)
         for row in range(INTEGRATED if q == 1 else 0):
             total = _integral(element.take([row]))
-            demand_close(total, 1.0, 1.0, case.learnt, promise, "of both, numerically,", 1e-3)
+            demand_close(total, 1.0, 1.0, case.learned, promise, "of both, numerically,", 1e-3)
 
 
-def _integral(element: Parabolas) -> float:
+def _integral(element: Quadratics) -> float:
     """∫ Σ_z exp(−G) dy of one row with one answer, on steps that suit each component."""
     there = np.isfinite(element.levels[0])
     steps = np.linspace(-REACH, REACH, 2 * REACH * STEPS + 1)
@@ -201,7 +203,7 @@ def check_floor(case: BankCase) -> None:
         diagonal = np.diagonal(element.factors, axis1=-2, axis2=-1)
         least = diagonal[np.isfinite(element.levels)].min()
         promise = f"no scale may be below the floor, {FLOOR:g}"
-        demand(least >= FLOOR * (1 - 1e-9), case.learnt, promise, f"one is {least:.6g}")
+        demand(least >= FLOOR * (1 - 1e-9), case.learned, promise, f"one is {least:.6g}")
 
 
 def check_bank_rows(case: BankCase) -> None:
@@ -212,25 +214,25 @@ def check_bank_rows(case: BankCase) -> None:
     mine = np.concatenate([bank_of(case.elements(part), y[part]) for part in parts])
     promise = "rows must be independent, so that blocks in another order give the same"
     size = 1.0 + np.abs(whole[order])
-    demand_close(mine, whole[order], size, case.learnt, promise, "of a log density", 1e-7)
+    demand_close(mine, whole[order], size, case.learned, promise, "of a log density", 1e-7)
 
 
 def check_far_rows(case: BankCase) -> None:
     """Rows far away from all others have densities as well."""
     far = np.full((2, COLUMNS), FAR) * [[1.0], [-1.0]]
     located = None if case.located is None else case.located.take([0, 1])
-    for element in case.learnt.elements(far, located):
+    for element in case.learned.elements(far, located):
         finite = np.isfinite(element.means).all() and np.isfinite(element.factors).all()
         present = np.isfinite(element.levels).any(axis=1).all()
-        demand(finite and present, case.learnt, "far rows must have elements", "one has none")
+        demand(finite and present, case.learned, "far rows must have elements", "one has none")
 
 
 def check_bank_copies(case: BankCase) -> None:
-    """What was learnt is in clones and pickles too."""
-    mine, energy = bank_of(case.elements(), case.rows.y), case.learnt
+    """What was learned is in clones and pickles too."""
+    mine, energy = bank_of(case.elements(), case.rows.y), case.learned
     ways: dict[str, Any] = {"clone": clone, "pickle": _pickled}
     for how, copied in ways.items():
-        promise = f"a {how} of what was learnt must give the same elements"
+        promise = f"a {how} of what was learned must give the same elements"
         promise += "; list it in `settled`" if how == "clone" else ""
         try:
             found = bank_of(case.elements(energy=copied(energy)), case.rows.y)
@@ -252,22 +254,25 @@ def check_bank_inputs(case: BankCase) -> None:
     # Rows in another order and a new energy, since this one has met the others before.
     energy, rows = clone(case.energy), case.rows.take(np.arange(ROWS)[::-1])
     state = dict(vars(energy))
-    handed = [*rows, case.folds.of_row, case.folds.judged]
+    handed = [*rows, case.folds.of_row, case.folds.validation]
     before = [part.copy() for part in handed]
     first = _learnt(energy, rows, case.folds)
     handed += [part for part in (first.located or ()) if part is not None]
     before += [part.copy() for part in handed[len(before) :]]
     one = bank_of(first.elements(), rows.y)
     kept = state == dict(vars(energy))
-    demand(kept, case.energy, "learnt must leave the energy itself as it is", "it is changed")
+    demand(kept, case.energy, "learned must leave the energy itself as it is", "it is changed")
     same = all(map(np.array_equal, before, handed))
     demand(same, case.energy, "rows, folds and location must stay as they are", "one is changed")
     again = _learnt(energy, rows, case.folds)
     promise = "the same rows and the same generator must give the same"
     other = bank_of(again.elements(), rows.y)
     demand_close(one, other, 1.0, case.energy, promise, "of a log density", 1e-12)
-    judging = rows.y[case.folds.judged]
-    one, other = bank_of(first.out_of_fold, judging), bank_of(again.out_of_fold, judging)
+    validation_splits = rows.y[case.folds.validation]
+    one, other = (
+        bank_of(first.out_of_fold, validation_splits),
+        bank_of(again.out_of_fold, validation_splits),
+    )
     demand_close(one, other, 1.0, case.energy, promise, "of a log density out of fold", 1e-12)
 
 
@@ -275,33 +280,36 @@ def check_fold_is_left_out(case: BankCase) -> None:
     """Out of fold, an energy without a location does not depend on the answers of the fold."""
     if case.energy.base is not None:
         return
-    fold = case.folds.of_row[case.folds.judged[0]]
+    fold = case.folds.of_row[case.folds.validation[0]]
     own = case.folds.of_row == fold
     moved = np.where(own[:, None], case.rows.y[::-1] + 3.0, case.rows.y)
     after = _learnt(case.energy, case.rows._replace(y=moved), case.folds).out_of_fold
-    mine = own[case.folds.judged]
-    judging = case.rows.y[case.folds.judged]
-    one, other = bank_of(case.out_of_fold, judging)[mine], bank_of(after, judging)[mine]
+    mine = own[case.folds.validation]
+    validation_splits = case.rows.y[case.folds.validation]
+    one, other = (
+        bank_of(case.out_of_fold, validation_splits)[mine],
+        bank_of(after, validation_splits)[mine],
+    )
     promise = "out-of-fold elements must not depend on the answers of their fold"
     size = 1.0 + np.abs(one)
     demand_close(one, other, size, case.energy, promise, "of a log density", 1e-7)
 
 
 def check_own_answers_are_unknown(case: BankCase) -> None:
-    """Out of fold, the law of a row likes the row's own answer no better than other laws do.
+    """Out of fold, a row's answer is no likelier under its own distribution than under others.
 
     Answers are noise. This finds out also whether scales have seen how far off a row is, and does
     not need elements that are strictly independent of the answers of their fold: what combines
-    several opinions may know what others were told of them.
+    several predictions may contain what others were fitted on.
     """
-    if len(case.folds.judged) < ROWS:
+    if len(case.folds.validation) < ROWS:
         return
     noise = np.random.RandomState(5).standard_t(4, size=case.rows.y.shape)
     rows = case.rows._replace(y=noise / noise.std(axis=0))
     elements = _learnt(case.energy, rows, case.folds).out_of_fold
     promise = "out of fold, rows must not know their own answers"
     for place, element in enumerate(elements):
-        # Of each answer under each law: laws are repeated, answers are tiled.
+        # Of each answer under each distribution: distributions are repeated, answers are tiled.
         law = element.take(np.repeat(np.arange(ROWS), ROWS))
         density = law.log_prob(np.tile(rows.y, (ROWS, 1))).reshape(ROWS, ROWS)
         own = np.diagonal(density)

@@ -49,11 +49,11 @@ def energy_cases(energy: Energy) -> Iterator[tuple[Energy, Array, int, Params]]:
         rng = np.random.RandomState(n_answers)
         X = rng.normal(size=(15, 4)) * [0.3, 1.0, 1.0, 5.0] * (rng.uniform(size=(15, 4)) < 0.6)
         y, weight = np.arange(len(X)) % n_answers, rng.uniform(0.5, 2, size=len(X))
-        prepared = energy.prepared(X, y, weight, n_answers, rng)
+        initialized = energy.initialized(X, y, weight, n_answers, rng)
         params: Params = {
-            name: rng.normal(size=shape) for name, shape in prepared.shapes(4, n_answers).items()
+            name: rng.normal(size=shape) for name, shape in initialized.shapes(4, n_answers).items()
         }
-        yield prepared, X, n_answers, params
+        yield initialized, X, n_answers, params
 
 
 def _random_like(params: Params, seed: int) -> Params:
@@ -167,7 +167,7 @@ def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> No
     slope = np.random.RandomState(8).normal(size=dense.energies.shape)
     gradient = dense.pullback(slope)
     weight = np.linspace(0.5, 2, len(X))
-    ruler = energy.curvature_scale(X, weight, n_answers)
+    scaling = energy.curvature_scale(X, weight, n_answers)
     for kind in (sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.csc_array):
         rows = kind(X)
         line = energy.linearize(params, rows)
@@ -177,8 +177,8 @@ def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> No
         pairs = [("energies", line.energies, dense.energies)]
         pairs += [(name, value, gradient[name]) for name, value in line.pullback(slope).items()]
         other = energy.curvature_scale(rows, weight, n_answers)
-        if ruler is not None and other is not None:
-            pairs += [(name, other[name], ruler[name]) for name in ruler]
+        if scaling is not None and other is not None:
+            pairs += [(name, other[name], scaling[name]) for name in scaling]
         for name, mine, whole in pairs:
             unit = 1.0 + np.abs(whole).max()
             demand_close(mine, whole, unit, energy, promise, f"of {name}")
@@ -229,7 +229,7 @@ def check_fitted_attributes(energy: Energy, X: Array, n_answers: int, params: Pa
 
 
 def check_written(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """Fitted attributes that nobody wrote into leave the parameters as they are."""
+    """Fitted attributes that were not written leave the parameters as they are."""
     fitted = energy.fitted_attributes(params, n_answers)
     promise = "written must return the parameters themselves where nothing was written"
     same = energy.written(params, fitted, n_answers) is params

@@ -61,11 +61,11 @@ def latent_energy_cases(energy: LatentEnergy) -> Iterator[Case]:
         y = rng.normal(size=(ROWS, n_outputs)) * (1 + np.arange(n_outputs)) - 3.0
         weight: Any = rng.uniform(0.5, 2, size=ROWS)
         answers: Any = y
-        prepared: Any = energy.prepared(X, answers, weight, n_outputs, rng)
+        initialized: Any = energy.initialized(X, answers, weight, n_outputs, rng)
         candidates = y[:, None] + rng.normal(size=(ROWS, CANDIDATES, n_outputs))
-        shapes = prepared.shapes(COLUMNS, n_outputs)
+        shapes = initialized.shapes(COLUMNS, n_outputs)
         params: Params = {name: 0.5 * rng.normal(size=shape) for name, shape in shapes.items()}
-        yield prepared, X, candidates, params
+        yield initialized, X, candidates, params
 
 
 def _members(
@@ -73,8 +73,8 @@ def _members(
 ) -> tuple[Any, Array]:
     """Linearization of rows and answers in units, and random slopes."""
     narrow: Params = {name: value.astype(dtype) for name, value in params.items()}
-    rows = energy.represented(X)[None].astype(dtype)
-    answers = energy.represented_answers(candidates)[None].astype(dtype)
+    rows = energy.standardize_rows(X)[None].astype(dtype)
+    answers = energy.standardize_answers(candidates)[None].astype(dtype)
     line = energy.linearize_members(narrow, rows, answers)
     return line, np.random.RandomState(8).normal(size=line.energies.shape).astype(dtype)
 
@@ -200,16 +200,16 @@ def check_parabolas(energy: LatentEnergy, X: Array, candidates: Array, params: P
     """Energies are level + ½ ‖L⁻¹(y − μ)‖²; where normalized, ∫ Σ_z exp(−G) dy = 1."""
     line, _ = _members(energy, X, candidates, params)
     n_outputs = candidates.shape[2]
-    answers = energy.represented_answers(candidates)
+    answers = energy.standardize_answers(candidates)
     for members in (None, [energy.n_members - 1]):
-        levels, means, factors = energy.parabolas(params, X, members)
+        levels, means, factors = energy.quadratics(params, X, members)
         apart = answers[:, :, None] - means[:, None]
         unit = np.linalg.solve(factors[:, None], apart[..., None])[..., 0]
         found = levels[:, None] + 0.5 * np.square(unit).sum(axis=-1)
         energies = line.energies if members is None else line.energies[members]
         expected = energies.transpose(1, 2, 0, 3).reshape(found.shape)
         size = 1.0 + np.abs(expected)
-        promise = "energies must be the parabolas of `parabolas`"
+        promise = "energies must be the parabolas of `quadratics`"
         demand_close(found, expected, size, energy, promise, "of an energy", 1e-7)
         if energy.normalized:
             volume = np.diagonal(factors, axis1=-2, axis2=-1).prod(axis=-1)
@@ -221,7 +221,7 @@ def check_parabolas(energy: LatentEnergy, X: Array, candidates: Array, params: P
 
 
 def check_gibbs_law(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """`distribution` is the Gibbs law of the free energy at β, or of the minimum over z."""
+    """`distribution` is that of the free energy at β, or of the minimum over z."""
     latent = energy.linearize(params, X, candidates).energies
     answers = candidates[..., 0] if candidates.shape[2] == 1 else candidates
     for beta in (1.0, 2.0):
@@ -250,7 +250,7 @@ def check_latent_noise(energy: LatentEnergy, X: Array, candidates: Array, params
 def check_prepared_copies(
     energy: LatentEnergy, X: Array, candidates: Array, params: Params
 ) -> None:
-    """What `prepared` settled is in clones and pickles too."""
+    """What `initialized` settled is in clones and pickles too."""
     mine = energy.linearize(params, X, candidates).energies
     for how, other in (("clone", clone(energy)), ("pickle", pickle.loads(pickle.dumps(energy)))):
         found = other.linearize(params, X, candidates).energies

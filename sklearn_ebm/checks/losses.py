@@ -197,12 +197,12 @@ def check_answers_alike(loss: Loss, energies: Array, correct: Mask) -> None:
 
 
 def check_level(loss: Loss, energies: Array, correct: Mask) -> None:
-    """A loss that is not `pinned` sees differences only; one that is sees the level as well."""
+    """A loss sees differences of energies only, unless it `fixes_level`."""
     value, slope = loss(energies, correct)
     shift = np.random.RandomState(4).uniform(1, 2, size=(len(energies), 1))
     shifted, _ = loss(energies + shift, correct)
     size = row_size(energies, value, slope)
-    if loss.pinned:
+    if loss.fixes_level:
         promise = "it says pinned = True, so the level of the energies must matter"
         demand(np.any(np.abs(shifted - value) > 1e-6 * size), loss, promise, "it does not")
         return
@@ -300,7 +300,7 @@ def check_conjugate(loss: Loss, energies: Array, correct: Mask) -> None:
         # What the duality gap uses: the slopes, all of them scaled down, and wrong answers scaled
         # down one by one, with the right answer in balance where the loss sees differences.
         uneven = slope * rng.uniform(size=slope.shape)
-        if not loss.pinned:
+        if not loss.fixes_level:
             uneven = np.where(correct, 0, uneven)
             uneven = np.where(correct, -uneven.sum(axis=1, keepdims=True), uneven)
         for used in (slope, 0.3 * slope, 0 * slope, uneven):

@@ -1,4 +1,4 @@
-"""Regressors of scikit-learn and others, as laws of the answer: fit(X, y) and law(X)."""
+"""Regressors of scikit-learn and others that return a distribution: fit(X, y), distribution(X)."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -31,20 +31,20 @@ class LawAdapter(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def law(self, X: Any) -> ConditionalDistribution:
-        """Return the law of the answer of each row."""
+        """Return the distribution of the answer of each row."""
 
 
 def gaussian(means: np.ndarray, deviations: Any) -> GaussianMixture:
-    """Return a Gaussian law for each row."""
+    """Return a Gaussian distribution for each row."""
     means = np.asarray(means, dtype=np.float64)[:, None]
     return GaussianMixture(np.ones_like(means), means, np.broadcast_to(deviations, means.shape))
 
 
 class GaussianResiduals(LawAdapter):
-    """A regressor and a Gaussian around what it says, with one deviation for all rows.
+    """A regressor and a Gaussian around what it says, with one standard deviation for all rows.
 
-    The deviation is that of residuals of rows left out of the fit, by cross-validation: those of
-    rows learnt from are too small, and those of a flexible regressor are nothing.
+    The standard deviation is that of residuals of rows left out of the fit, by cross-validation:
+    those of rows learned from are too small, and those of a flexible regressor are nothing.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class GaussianResiduals(LawAdapter):
         """Learn, and measure the residuals."""
         folds = KFold(min(self.cv, len(y)), shuffle=True, random_state=0)
         left_out = y - cross_val_predict(clone(self.regressor), X, y, cv=folds)
-        # A perfect fit has no residuals, but a Gaussian must have a deviation.
+        # A perfect fit has no residuals, but a Gaussian must have a standard deviation.
         smallest = 1e-9 * max(float(np.std(y)), np.finfo(np.float64).tiny * 1e9)
         self.deviation_ = max(float(np.sqrt(np.mean(left_out**2))), smallest)
         self.regressor_ = clone(self.regressor).fit(X, y)
@@ -108,7 +108,7 @@ class Quantiles(LawAdapter):
 
 
 class GaussianProcess(LawAdapter):
-    """The predictive law of a Gaussian process, noise included.
+    """The predictive distribution of a Gaussian process, noise included.
 
     The kernel is a constant times an RBF, with a length for each of up to 20 columns and one for
     all of more, plus white noise.
@@ -142,7 +142,7 @@ class GaussianProcess(LawAdapter):
 
 
 class NaturalGradientBoosting(LawAdapter):
-    """NGBoost with a Gaussian law, as it is; it needs the package `ngboost`.
+    """NGBoost with a Gaussian distribution, as it is; it needs the package `ngboost`.
 
     Parameters
     ----------

@@ -143,7 +143,7 @@ def typed_columns(column: RawColumn) -> list[Column]:
     >>> typed_columns(raw_column(["b", None, "a"], "letter"))[0].values.tolist()
     [2, 0, 1]
     """
-    name, values, missing = settled(column)
+    name, values, missing = as_typed(column)
     if values.dtype.kind == "M":
         return _date_columns(name, values, missing)
     if values.dtype.kind != "f":
@@ -156,12 +156,12 @@ def typed_columns(column: RawColumn) -> list[Column]:
     return [Column(name, values, is_category=False)]
 
 
-def settled(column: RawColumn) -> RawColumn:
+def as_typed(column: RawColumn) -> RawColumn:
     """Return a column of numbers as float64, one of dates as datetime64, any other as it is.
 
     Examples
     --------
-    >>> settled(raw_column([1, None], "x")).values
+    >>> as_typed(raw_column([1, None], "x")).values
     array([ 1., nan])
     """
     name, values, missing = column
@@ -253,7 +253,7 @@ def why_useless(column: RawColumn) -> str:
     >>> why_useless(raw_column([3, None, 3], "x"))
     ''
     """
-    name, values, missing = settled(column)
+    name, values, missing = as_typed(column)
     if missing.all():
         return "no values"
     present = values[~missing]

@@ -57,7 +57,7 @@ is ranked by log-loss.
 
 A numeric target is a regression: energies and losses of LatentEBMRegressor beside Ridge,
 QuantileRegressor, GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost (where it is
-installed), each with a law of the answer: negative log-likelihood (NLL), CRPS, coverage of
+installed), each with a distribution of the answer: negative log-likelihood (NLL), CRPS, coverage of
 intervals, error of the mean, time to fit. The table is ranked by NLL.
 """
 
@@ -394,7 +394,7 @@ def _lines(comparison: Comparison) -> Generator[Row, None, None]:
 
 
 def _live(comparison: Comparison) -> Generator[Row, None, None]:
-    """Show a ranked table that grows, and who is running, on a terminal."""
+    """Show a ranked table that grows, and the contender that runs, on a terminal."""
     # Imported here: the command runs without `rich` too.
     from rich.console import Console, Group
     from rich.live import Live

@@ -43,15 +43,16 @@ def compare(
     """Compare energies and losses with scikit-learn's estimators on the same folds.
 
     Classes are predicted by `EBMClassifier` and by classifiers, a quantity by `LatentEBMRegressor`
-    and by regressors, each with a law of the answer.
+    and by regressors, each with a distribution of the answer.
 
     Parameters
     ----------
-    X : data frame (pandas or polars), array or sparse matrix of shape (n, d), optional
+    X : data frame (pandas or polars), array or sparse matrix of shape (n_samples, n_features),
+    optional
         The features; with the name of a column as `y`, the features and the target. Numbers,
         text, booleans, categories and dates may be mixed, and values may be missing. Without it,
         scikit-learn's breast cancer data is taken, or its diabetes data for a regression.
-    y : array-like of shape (n,) or str
+    y : array-like of shape (n_samples,) or str
         The labels, of any type, or the name of the target column of `X`.
     task : {"auto", "classification", "regression"}
         Whether `y` is classes or a quantity. "auto" takes numbers with fractions as a quantity,
@@ -147,7 +148,7 @@ class Comparison:
     data : Table
         The typed data.
     task : Task
-        Classification or regression: who can take part, and how it is scored.
+        Classification or regression: the contenders and the scores.
     contenders : list of Contender
         Who takes part, in the order of the run.
     table : ComparisonTable
@@ -214,17 +215,17 @@ class Comparison:
     def run(self) -> Generator[Row, None, None]:
         """Run the contenders one after another; yield each one's row, already in `table`."""
         splits = self.task.splits(self.data, self.cv, self.random_state)
-        prepared: dict[Any, list[Fold]] = {}
+        initialized: dict[Any, list[Fold]] = {}
         for contender in self.contenders:
             try:
                 # Once per fold and kind of preparation, and outside the timed part.
-                if contender.prepare not in prepared:
-                    prepared[contender.prepare] = [
+                if contender.prepare not in initialized:
+                    initialized[contender.prepare] = [
                         self._fold(contender, train, test) for train, test in splits
                     ]
                 outcomes = joblib.Parallel(n_jobs=self.n_jobs)(
                     joblib.delayed(measure)(contender.estimator, fold)
-                    for fold in prepared[contender.prepare]
+                    for fold in initialized[contender.prepare]
                 )
                 row = _row(contender, outcomes, self.task)
             except MemoryError as error:

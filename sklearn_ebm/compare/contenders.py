@@ -17,7 +17,7 @@ from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.losses import LOSSES
 
 
-class Setting(NamedTuple):
+class RunContext(NamedTuple):
     """What the estimators are made for.
 
     The seed, the folds that a contender may cut its own training rows into, the positions of the
@@ -46,21 +46,21 @@ class Contender(NamedTuple):
     note: str = ""
 
 
-def _logistic_regression(setting: Setting) -> Contender:
+def _logistic_regression(setting: RunContext) -> Contender:
     return Contender("LogisticRegression", LogisticRegression(max_iter=1000))
 
 
-def _linear_svc(setting: Setting) -> Contender:
+def _linear_svc(setting: RunContext) -> Contender:
     # It has no probabilities of its own.
     estimator = CalibratedClassifierCV(LinearSVC(random_state=setting.seed), cv=setting.inner_folds)
     return Contender("LinearSVC (calibrated)", estimator)
 
 
-def _sgd_classifier(setting: Setting) -> Contender:
+def _sgd_classifier(setting: RunContext) -> Contender:
     return Contender("SGDClassifier", SGDClassifier(loss="log_loss", random_state=setting.seed))
 
 
-def _mlp_classifier(setting: Setting) -> Contender:
+def _mlp_classifier(setting: RunContext) -> Contender:
     # Its 200 passes take minutes on a large table; there a held-out tenth says when to stop. On a
     # small one that tenth is missed, and too small to say.
     many = setting.n_rows > EARLY_STOPPING_ROWS
@@ -68,14 +68,14 @@ def _mlp_classifier(setting: Setting) -> Contender:
     return Contender("MLPClassifier", estimator)
 
 
-def _hist_gradient_boosting(setting: Setting) -> Contender:
+def _hist_gradient_boosting(setting: RunContext) -> Contender:
     estimator = HistGradientBoostingClassifier(
         categorical_features=setting.categorical or None, random_state=setting.seed
     )
     return Contender("HistGradientBoostingClassifier", estimator, prepare_for_trees)
 
 
-BASELINES: dict[str, Callable[[Setting], Contender]] = {
+BASELINES: dict[str, Callable[[RunContext], Contender]] = {
     "LogisticRegression": _logistic_regression,
     "LinearSVC": _linear_svc,
     "SGDClassifier": _sgd_classifier,
@@ -99,11 +99,11 @@ class Pair(NamedTuple):
     def model(self) -> str:
         """What the table calls it."""
         if self.energy == "linear":
-            return f"EBM {spoken(self.loss)}"
-        return f"EBM {spoken(self.energy)} {spoken(self.loss)}"
+            return f"EBM {display_name(self.loss)}"
+        return f"EBM {display_name(self.energy)} {display_name(self.loss)}"
 
 
-def spoken(part: Any) -> str:
+def display_name(part: Any) -> str:
     """Return the name of a part, or how an object is written."""
     return part if isinstance(part, str) else " ".join(repr(part).split())
 
@@ -197,7 +197,7 @@ def _check_known(name: str, known: Iterable[str], role: str) -> None:
         raise DataError(f'There is no {role} "{name}". {hint}Known are {", ".join(known)}.')
 
 
-def contenders(pairs: Sequence[Pair], baselines: Any, setting: Setting) -> list[Contender]:
+def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> list[Contender]:
     """Return the contenders in the order in which they run.
 
     Parameters
@@ -206,7 +206,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: Setting) -> list[
         What `known_pairs` returned.
     baselines : sequence of str, or mapping of name to estimator
         What `known_baselines` returned.
-    setting : Setting
+    setting : RunContext
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Scores of the law of a quantity on one fold: likelihood, CRPS, coverage and error."""
+"""Scores of the distribution of a quantity on one fold: likelihood, CRPS, coverage and error."""
 
 import time
 from contextlib import suppress
@@ -28,7 +28,7 @@ OF_LAWS = Scoreboard(
 
 
 def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
-    """Fit an estimator on a fold's training part and score its law on the test part.
+    """Fit an estimator on a fold's training part and score its distribution on the test part.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
     Returns
     -------
     scores : dict of str to float
-        By the names of `OF_LAWS`; no `nll` if the law has no density.
+        By the names of `OF_LAWS`; no `nll` if the distribution has no density.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
 
 
 def law_of(estimator: Any, X: Any) -> ConditionalDistribution:
-    """Return the law that a fitted estimator says of each row."""
+    """Return the distribution that a fitted estimator says of each row."""
     if isinstance(estimator, LatentEBMRegressor):
         return estimator.predict_distribution(X)
     return estimator.law(X)

@@ -1,4 +1,4 @@
-"""The law that a set of quantiles says: a distribution function, and no density."""
+"""The distribution that a set of quantiles says: a distribution function, and no density."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 
 class NoDensityError(NotImplementedError):
-    """The law has a distribution function but no density."""
+    """The distribution has a distribution function but no density."""
 
 
 class QuantileLaw(ScalarDistribution):
@@ -23,7 +23,7 @@ class QuantileLaw(ScalarDistribution):
     ----------
     probabilities : array-like of shape (m,)
         Rising, between 0 and 1.
-    values : array-like of shape (n, m)
+    values : array-like of shape (n_samples, m)
         The quantiles of each row at these; crossing ones are sorted.
 
     Examples
@@ -78,12 +78,12 @@ class QuantileLaw(ScalarDistribution):
         return padded[:, :-1], padded[:, 1:], masses
 
     def mean(self) -> np.ndarray:
-        """∫ y dF(y), of shape (n,)."""
+        """∫ y dF(y), of shape (n_samples,)."""
         low, high, mass = self._pieces()
         return (low + high) @ mass / 2
 
     def var(self) -> np.ndarray:
-        """∫ (y − E y)² dF(y), of shape (n,)."""
+        """∫ (y − E y)² dF(y), of shape (n_samples,)."""
         low, high, mass = self._pieces()
         low, high = low - self.mean()[:, None], high - self.mean()[:, None]
         return (low**2 + low * high + high**2) @ mass / 3
@@ -93,11 +93,11 @@ class QuantileLaw(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         columns, shape = self._columns(y)
         scores = np.empty(columns.shape)

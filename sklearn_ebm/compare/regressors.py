@@ -15,7 +15,7 @@ from sklearn_ebm.compare.adapters import (
     NaturalGradientBoosting,
     Quantiles,
 )
-from sklearn_ebm.compare.contenders import Contender, Pair, Setting, spoken, suitable_pairs
+from sklearn_ebm.compare.contenders import Contender, Pair, RunContext, display_name, suitable_pairs
 from sklearn_ebm.compare.folds import prepare_dense, prepare_for_trees
 from sklearn_ebm.energies import Decoder, Experts
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
@@ -47,7 +47,7 @@ def _settings(energy: Any) -> dict[str, Any]:
 
 
 def suitable_losses(energy: Any) -> list[str]:
-    """Return the names of the losses that an energy, by name or as an object, is learnt with."""
+    """Return the names of the losses that an energy, by name or as an object, is learned with."""
     settings = {"inference": "marginal", **_settings(energy)}
     names = []
     for name in LOSSES.names:
@@ -91,7 +91,7 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
     return suitable_pairs(energies, losses, ENERGIES, suitable_losses)
 
 
-def _hist_gradient_boosting(setting: Setting) -> Contender:
+def _hist_gradient_boosting(setting: RunContext) -> Contender:
     regressor = HistGradientBoostingRegressor(
         loss="quantile",
         quantile=0.5,
@@ -102,27 +102,27 @@ def _hist_gradient_boosting(setting: Setting) -> Contender:
     return Contender(name, Quantiles(regressor), prepare_for_trees, QUANTILES_NOTE)
 
 
-def _quantile_regressor(setting: Setting) -> Contender:
+def _quantile_regressor(setting: RunContext) -> Contender:
     # Its own alpha=1 leaves next to nothing of a standardised column.
     regressor = QuantileRegressor(alpha=0.0, solver="highs")
     return Contender("QuantileRegressor", Quantiles(regressor), prepare_dense, QUANTILES_NOTE)
 
 
-def _gaussian_process(setting: Setting) -> Contender:
+def _gaussian_process(setting: RunContext) -> Contender:
     return Contender(
         "GaussianProcessRegressor", GaussianProcess(random_state=setting.seed), prepare_dense
     )
 
 
-def _ridge(setting: Setting) -> Contender:
+def _ridge(setting: RunContext) -> Contender:
     return Contender("Ridge (Gaussian)", GaussianResiduals(Ridge()), prepare_dense)
 
 
-def _ngboost(setting: Setting) -> Contender:
+def _ngboost(setting: RunContext) -> Contender:
     return Contender("NGBoost", NaturalGradientBoosting(setting.seed), prepare_dense)
 
 
-BASELINES: dict[str, Callable[[Setting], Contender]] = {
+BASELINES: dict[str, Callable[[RunContext], Contender]] = {
     "Ridge": _ridge,
     "QuantileRegressor": _quantile_regressor,
     "GaussianProcessRegressor": _gaussian_process,
@@ -133,7 +133,7 @@ BASELINES: dict[str, Callable[[Setting], Contender]] = {
 MOST_ROWS = {"QuantileRegressor": 5_000, "GaussianProcessRegressor": 1_250}
 
 
-def suggested_baselines(setting: Setting) -> tuple[list[str], list[str]]:
+def suggested_baselines(setting: RunContext) -> tuple[list[str], list[str]]:
     """Return the baselines that take part where none are named, and notes on those left out."""
     names, notes = [], []
     for name in BASELINES:
@@ -147,7 +147,7 @@ def suggested_baselines(setting: Setting) -> tuple[list[str], list[str]]:
     return names, notes
 
 
-def contenders(pairs: Sequence[Pair], baselines: Any, setting: Setting) -> list[Contender]:
+def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> list[Contender]:
     """Return the contenders in the order in which they run.
 
     Parameters
@@ -156,8 +156,8 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: Setting) -> list[
         What `known_pairs` returned.
     baselines : sequence of str, or mapping of name to estimator
         One's own is a `LawAdapter` or a `LatentEBMRegressor`; any other regressor becomes a
-        Gaussian law with the deviation of its left-out residuals.
-    setting : Setting
+        Gaussian distribution with the standard deviation of its left-out residuals.
+    setting : RunContext
 
     Returns
     -------
@@ -167,11 +167,11 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: Setting) -> list[
     for energy, loss in pairs:
         estimator = LatentEBMRegressor(
             loss=loss,
-            beta=1.0 if loss == "nll" else "auto",  # as the likelihood is learnt at β = 1
+            beta=1.0 if loss == "nll" else "auto",  # as the likelihood is learned at β = 1
             random_state=setting.seed,
             **_settings(energy),
         )
-        model = f"EBM {spoken(energy)} {spoken(loss)}"
+        model = f"EBM {display_name(energy)} {display_name(loss)}"
         entrants.append(Contender(model, estimator, prepare_dense))
     if not isinstance(baselines, Mapping):
         return entrants + [BASELINES[name](setting) for name in baselines]

@@ -12,10 +12,10 @@ from sklearn_ebm.compare.columns import (
     Column,
     DataError,
     RawColumn,
+    as_typed,
     closest,
     raw_column,
     raw_columns,
-    settled,
     typed_columns,
     why_useless,
 )
@@ -28,13 +28,13 @@ class Table:
 
     Attributes
     ----------
-    numbers : ndarray or sparse matrix of shape (n, p), float
+    numbers : ndarray or sparse matrix of shape (n_samples, p), float
         Numeric columns, NaN where a value is missing.
-    categories : ndarray of shape (n, q), int32
+    categories : ndarray of shape (n_samples, n_outputs), int32
         Codes of the categorical columns; 0 stands for a missing value.
     number_names, category_names : tuple of str
         Names of the columns of `numbers` and `categories`.
-    labels : ndarray of shape (n,), int
+    labels : ndarray of shape (n_samples,), int
         Position of each row's class in `classes`; the target itself, float, if it is a quantity.
     classes : tuple of str
         The classes, as text; none if the target is a quantity.
@@ -107,9 +107,9 @@ def make_table(
 
     Parameters
     ----------
-    X : data frame (pandas or polars), array or sparse matrix of shape (n, d)
+    X : data frame (pandas or polars), array or sparse matrix of shape (n_samples, n_features)
         The features; with the name of a column as `y`, the features and the target.
-    y : array-like of shape (n,) or str
+    y : array-like of shape (n_samples,) or str
         The labels, of any type, or the name of the target column of the data frame `X`.
     task : {"auto", "classification", "regression"}
         Whether `y` is classes or numbers; "auto" decides by its values.
@@ -145,7 +145,7 @@ def make_table(
     labelled, labels, classes, notes = read_target(target, task)
     typed: list[Column] = []
     useless: dict[str, list[str]] = {}
-    for column in (settled(column.take(labelled)) for column in columns):
+    for column in (as_typed(column.take(labelled)) for column in columns):
         reason = why_useless(column)
         if reason:
             useless.setdefault(reason, []).append(f'"{column.name}"')

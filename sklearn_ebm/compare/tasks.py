@@ -1,4 +1,4 @@
-"""What differs between classes and quantities: who takes part, the folds, the scores."""
+"""What differs between classes and quantities: contenders, folds, scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 import sklearn_ebm.compare.contenders as classifiers
 import sklearn_ebm.compare.regressors as regressors
 from sklearn_ebm.compare.columns import DataError
-from sklearn_ebm.compare.contenders import Contender, Pair, Setting, known_baselines
+from sklearn_ebm.compare.contenders import Contender, Pair, RunContext, known_baselines
 from sklearn_ebm.compare.density_scores import OF_LAWS, law_scores
 from sklearn_ebm.compare.folds import MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
 from sklearn_ebm.compare.scoreboard import Scoreboard
@@ -60,7 +60,7 @@ class Task(ABC):
     spread: str
     trees: str
     known_pairs: Callable[[Iterable[Any] | None, Iterable[Any] | None], list[Pair]]
-    baselines: Mapping[str, Callable[[Setting], Contender]]
+    baselines: Mapping[str, Callable[[RunContext], Contender]]
 
     def known_baselines(self, baselines: Baselines) -> Any:
         """Return the baselines to compare, their names checked; DataError for an unknown one."""
@@ -74,7 +74,7 @@ class Task(ABC):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return who takes part, and notes on who does not."""
+        """Return the contenders, and notes on those left out."""
 
     @abstractmethod
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -159,7 +159,7 @@ class Classification(Task):
 
 
 class Regression(Task):
-    """A quantity, its conditional law, and `LatentEBMRegressor`."""
+    """A quantity, its conditional distribution, and `LatentEBMRegressor`."""
 
     name = "regression"
     scoreboard = OF_LAWS
@@ -173,7 +173,7 @@ class Regression(Task):
         "crps": "mean continuous ranked probability score, in the unit of the target",
         "coverage_50": "share of rows in the central interval of probability 0.5",
         "coverage_90": "share of rows in the central interval of probability 0.9",
-        "rmse": "root of the mean squared error of the mean of the law",
+        "rmse": "root of the mean squared error of the mean of the distribution",
         "fit_seconds": _FIT_SECONDS,
     }
 
@@ -188,7 +188,7 @@ class Regression(Task):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return who was asked for, or all that are quick enough for so many rows."""
+        """Return the contenders asked for, or all that are quick enough for so many rows."""
         setting = _setting(table, seed, inner_folds=5)
         notes: list[str] = []
         if baselines is None:
@@ -210,9 +210,9 @@ class Regression(Task):
         return {"target": {"name": table.target_name, "least": low, "greatest": high}}
 
 
-def _setting(table: Table, seed: int, inner_folds: int) -> Setting:
+def _setting(table: Table, seed: int, inner_folds: int) -> RunContext:
     categorical = list(range(len(table.number_names), table.n_columns))
-    return Setting(seed, inner_folds, categorical, n_rows=len(table.labels))
+    return RunContext(seed, inner_folds, categorical, n_rows=len(table.labels))
 
 
 CLASSIFICATION, REGRESSION = Classification(), Regression()

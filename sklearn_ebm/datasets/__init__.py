@@ -1,4 +1,4 @@
-"""Generated regression problems in which one input has many answers, and their exact laws."""
+"""Generated regression problems with many answers to one input, and their exact distributions."""
 
 from typing import Any, Protocol
 

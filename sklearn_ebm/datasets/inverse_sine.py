@@ -116,7 +116,7 @@ def make_inverse_sine(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from sklearn_ebm.datasets.truth import Array, GaussianBranches, checked, drawn, 
 
 
 class TwoBranches(GaussianBranches):
-    """The law of `make_two_branches`."""
+    """The distribution of `make_two_branches`."""
 
     def branches(self, X: Array) -> Array:
         """Upper and lower one at x = −1; they change places at x = √(8/3) − 1."""
@@ -24,7 +24,7 @@ class TwoBranches(GaussianBranches):
 
 
 class Fork(GaussianBranches):
-    """The law of `make_fork`."""
+    """The distribution of `make_fork`."""
 
     def branches(self, X: Array) -> Array:
         """√x, 0 and −√x."""
@@ -37,7 +37,7 @@ class Fork(GaussianBranches):
 
 
 class Ring(GaussianBranches):
-    """The law of `make_ring`."""
+    """The distribution of `make_ring`."""
 
     def branches(self, X: Array) -> Array:
         """√(1 − x²) and −√(1 − x²); 0 twice outside [−1, 1]."""
@@ -46,7 +46,7 @@ class Ring(GaussianBranches):
 
 
 class Steps(GaussianBranches):
-    """The law of `make_steps`."""
+    """The distribution of `make_steps`."""
 
     n_features = 6
     _jumps = np.array([-0.6, -0.2, 0.2, 0.6])
@@ -83,7 +83,7 @@ def make_two_branches(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def make_fork(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def make_ring(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def make_steps(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a generated problem knows of itself: the exact law of the answers, given the features."""
+"""The truth of a generated problem: the exact distribution of the answers, given the features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 class Truth(ABC):
-    """The law p(y | x) that a problem was drawn from.
+    """The distribution p(y | x) that a problem was drawn from.
 
     The makers return one where ``return_truth=True``. A truth holds its noise level and nothing of
     the drawn rows: it answers for any features, and can be pickled.
@@ -52,14 +52,14 @@ class Truth(ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n, n_features)
+        X : array-like of shape (n_samples, n_features)
             Features.
-        y : array-like of shape (n,) or (n, n_outputs)
+        y : array-like of shape (n_samples,) or (n, n_outputs)
             One answer for each row.
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n_samples,)
             Exact, or by quadrature to 1e-8; −inf outside the support.
 
         Raises
@@ -85,12 +85,12 @@ class Truth(ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n, n_features)
+        X : array-like of shape (n_samples, n_features)
             Features.
 
         Returns
         -------
-        ndarray of shape (n, b) or None
+        ndarray of shape (n_samples, b) or None
             NaN where a row has fewer answers than b; None where they are a continuum.
 
         Raises
@@ -107,14 +107,14 @@ class Truth(ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n, n_features)
+        X : array-like of shape (n_samples, n_features)
             Features; repeat a row for several answers to it.
         random_state : int, RandomState instance or None, default=None
             Source of chance.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, n_outputs)
+        ndarray of shape (n_samples,) or (n, n_outputs)
 
         Raises
         ------
@@ -148,7 +148,7 @@ class GaussianBranches(Truth):
 
     @abstractmethod
     def branches(self, X: Array) -> Array:
-        """Noise-free answers f_b(x) of shape (n, b), also of branches whose share is 0."""
+        """Noise-free answers f_b(x) of shape (n_samples, b), also of branches whose share is 0."""
 
     def shares(self, X: Array) -> Array:
         """Probabilities π_b(x) of the branches, (n, b); equal ones unless overridden."""

@@ -19,7 +19,7 @@ from sklearn_ebm.datasets.truth import (
 
 
 class Heteroscedastic(GaussianBranches):
-    """The law of `make_heteroscedastic`."""
+    """The distribution of `make_heteroscedastic`."""
 
     def branches(self, X: Array) -> Array:
         """sin(πx)."""
@@ -31,10 +31,10 @@ class Heteroscedastic(GaussianBranches):
 
 
 class Skewed(Truth):
-    """The law of `make_skewed`."""
+    """The distribution of `make_skewed`."""
 
     def _shape(self, X: Array) -> Array:
-        """Shape k = 4⁻ˣ of the gamma law: the smaller, the more skewed."""
+        """Shape k = 4⁻ˣ of the gamma distribution: the smaller, the more skewed."""
         return 4.0 ** -X[:, 0]
 
     def _base(self, X: Array) -> Array:
@@ -75,7 +75,7 @@ def make_heteroscedastic(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def make_skewed(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------

@@ -27,7 +27,7 @@ class NoisyEllipse(Truth):
 
     @abstractmethod
     def half_axes(self, X: Array) -> Array:
-        """Half axes a(x), b(x) of shape (n, 2)."""
+        """Half axes a(x), b(x) of shape (n_samples, 2)."""
 
     def angle(self, X: Array) -> Array:
         """Angle (n,) by which the ellipse is turned, in radians; 0 unless overridden."""
@@ -76,7 +76,7 @@ def _turned(points: Array, angle: Array) -> Array:
 
 
 class Horn(NoisyEllipse):
-    """The law of `make_horn`."""
+    """The distribution of `make_horn`."""
 
     def half_axes(self, X: Array) -> Array:
         """[1.5x + 2(1 − x), 2x + 1.5(1 − x)] e^{2x}."""
@@ -84,7 +84,7 @@ class Horn(NoisyEllipse):
 
 
 class TurningEllipse(NoisyEllipse):
-    """The law of `make_ellipse`."""
+    """The distribution of `make_ellipse`."""
 
     def half_axes(self, X: Array) -> Array:
         """2 and 1."""
@@ -117,7 +117,7 @@ def make_horn(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def make_ellipse(
     random_state : int, RandomState instance or None, default=None
         Source of chance.
     return_truth : bool, default=False
-        Whether to return the law of the answers as well.
+        Whether to return the distribution of the answers as well.
 
     Returns
     -------

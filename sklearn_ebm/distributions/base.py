@@ -22,9 +22,9 @@ class Modes(NamedTuple):
 
     Attributes
     ----------
-    answers : ndarray of shape (n, r) or (n, r, q)
+    answers : ndarray of shape (n_samples, r) or (n, r, q)
         Where the density has its maxima, in the unit of y; NaN where a row has fewer than r.
-    probabilities : ndarray of shape (n, r)
+    probabilities : ndarray of shape (n_samples, r)
         The probability that belongs to each; 0 where a row has fewer than r.
     """
 
@@ -105,7 +105,7 @@ class ConditionalDistribution(ABC):
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
 
     def pdf(self, y: npt.ArrayLike) -> Array:
@@ -118,7 +118,7 @@ class ConditionalDistribution(ABC):
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         return np.exp(self.log_prob(y))
 

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.tiles import tiles
-from sklearn_ebm.distributions._numerics.knots import march
+from sklearn_ebm.distributions._numerics.knots import adaptive_knots
 from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
 from sklearn_ebm.distributions.base import finite_array, matrix_shape, require_positive_scales
 from sklearn_ebm.distributions.scalar import ScalarDistribution
@@ -28,11 +28,11 @@ class GaussianEnvelope(ScalarDistribution):
 
     Parameters
     ----------
-    log_heights : array-like of shape (n, K)
+    log_heights : array-like of shape (n_samples, K)
         Heights h_k of the bumps, in nats; only their differences matter.
-    means : array-like of shape (n, K)
+    means : array-like of shape (n_samples, K)
         Where the bumps are, μ_k, in the unit of y.
-    scales : array-like of shape (n, K)
+    scales : array-like of shape (n_samples, K)
         Their widths s_k > 0, in the unit of y.
 
     Raises
@@ -103,7 +103,7 @@ class GaussianEnvelope(ScalarDistribution):
         return max(self.means.shape[1], self._edges.shape[1])
 
     def log_partition(self) -> Array:
-        """log Z = log ∫ max_k exp(h_k − ((y − μ_k)/s_k)²/2) dy, of shape (n,)."""
+        """log Z = log ∫ max_k exp(h_k − ((y − μ_k)/s_k)²/2) dy, of shape (n_samples,)."""
         return self._log_partition.copy()
 
     def _log_bumps(self, rows: slice, y: Array) -> tuple[Array, Array]:
@@ -157,12 +157,12 @@ class GaussianEnvelope(ScalarDistribution):
         means, scales = (
             np.take_along_axis(array, source, axis=1) for array in (self.means, self.scales)
         )
-        knots = march(means, scales)
+        knots = adaptive_knots(means, scales)
         kinks = np.clip(self._edges[:, 1:-1], knots[:, :1], knots[:, -1:])
         return np.sort(np.concatenate([knots, kinks, means], axis=1), axis=1)
 
     def mean(self) -> Array:
-        """Sum of the first moments of the pieces, of shape (n,)."""
+        """Sum of the first moments of the pieces, of shape (n_samples,)."""
         probabilities, first, _ = self._piece_moments()
         means, scales = self._of_winners(self.means), self._of_winners(self.scales)
         # Around a centre, so that what is far from 0 loses no digits.
@@ -171,7 +171,7 @@ class GaussianEnvelope(ScalarDistribution):
         return centre + away.sum(axis=1)
 
     def var(self) -> Array:
-        """Sum of the second moments of the pieces around the mean, of shape (n,)."""
+        """Sum of the second moments of the pieces around the mean, of shape (n_samples,)."""
         probabilities, first, second = self._piece_moments()
         scales = self._of_winners(self.scales)
         away = self._of_winners(self.means) - self.mean()[:, None]
@@ -189,7 +189,7 @@ class GaussianEnvelope(ScalarDistribution):
         return mass * zeroth, mass * (at_low - at_high), mass * second
 
     def mode(self) -> Array:
-        """The mean of the highest bump, of shape (n,): no other bump is higher there."""
+        """The mean of the highest bump, of shape (n_samples,): no other bump is higher there."""
         highest = self.log_heights.argmax(axis=1)[:, None]
         return np.take_along_axis(self.means, highest, axis=1)[:, 0]
 

@@ -16,7 +16,7 @@ from sklearn_ebm.distributions._numerics.gaussian_crps import (
 )
 from sklearn_ebm.distributions._numerics.gaussian_sums import GaussianSums
 from sklearn_ebm.distributions._numerics.integrals import density_in_cells
-from sklearn_ebm.distributions._numerics.knots import march
+from sklearn_ebm.distributions._numerics.knots import adaptive_knots
 from sklearn_ebm.distributions._numerics.quadrature import half_spread
 from sklearn_ebm.distributions.base import (
     check_mixture_weights,
@@ -37,11 +37,11 @@ class GaussianMixture(ScalarDistribution):
 
     Parameters
     ----------
-    weights : array-like of shape (n, K)
+    weights : array-like of shape (n_samples, K)
         Probabilities of the components, summing to 1 in each row.
-    means : array-like of shape (n, K)
+    means : array-like of shape (n_samples, K)
         Means μ_k, in the unit of y.
-    scales : array-like of shape (n, K)
+    scales : array-like of shape (n_samples, K)
         Standard deviations s_k > 0, in the unit of y.
 
     Raises
@@ -108,11 +108,11 @@ class GaussianMixture(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         columns, shape = self._columns(y)
         return self._sums.tail(columns, upper=True).reshape(shape)
@@ -122,24 +122,24 @@ class GaussianMixture(ScalarDistribution):
         return np.argsort(self._extent, kind="stable") if least < 0.9 * most else None
 
     def _knots(self) -> Array:
-        return march(*self._sums.bumps_that_count())
+        return adaptive_knots(*self._sums.bumps_that_count())
 
     def _cell_ends(self, finest: float = 2.0) -> Array:
-        return march(*self._sums.bumps_that_count(), finest=finest)
+        return adaptive_knots(*self._sums.bumps_that_count(), finest=finest)
 
     def mean(self) -> Array:
-        """Σ w_k μ_k, of shape (n,)."""
+        """Σ w_k μ_k, of shape (n_samples,)."""
         return np.einsum("nk,nk->n", self.weights, self.means)
 
     def std(self) -> Array:
-        """Root of Σ w_k (s_k² + (μ_k − E y)²), of shape (n,), without overflow of the squares."""
+        """Root of Σ w_k (s_k² + (μ_k − E y)²), (n_samples,), without overflow of the squares."""
         away = self.means - self.mean()[:, None]
         unit = np.maximum(np.abs(away), self.scales).max(axis=1, keepdims=True)
         squares = (away / unit) ** 2 + (self.scales / unit) ** 2
         return unit[:, 0] * np.sqrt(np.einsum("nk,nk->n", self.weights, squares))
 
     def var(self) -> Array:
-        """Σ w_k (s_k² + (μ_k − E y)²), of shape (n,)."""
+        """Σ w_k (s_k² + (μ_k − E y)²), of shape (n_samples,)."""
         return self.std() ** 2
 
     def crps(self, y: npt.ArrayLike) -> Array:
@@ -150,11 +150,11 @@ class GaussianMixture(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         columns, shape = self._columns(y)
         scores = mean_distances(columns, self.weights, self.means, self.scales)
@@ -182,7 +182,7 @@ class GaussianMixture(ScalarDistribution):
 
         Returns
         -------
-        ndarray of shape (n, n_samples)
+        ndarray of shape (n_samples, n_samples)
         """
         positive_integer("n_samples", n_samples)
         rng = check_random_state(random_state)

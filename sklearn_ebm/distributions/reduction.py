@@ -51,11 +51,12 @@ def merging_bound(cell: float, scale_step: float) -> MergingBound:
     Σ a u = Σ a w = 0, least scale t, means within η t, and scales within [t, (1 + δ) t). The
     derivative of a Gaussian by its variance is half of its second derivative ∂². By Taylor's
     formula in w_j, and in u_j for the term of first order, moving all variances to v costs
-    ½ Σ a w u ∂³ and ⅛ Σ a w² ∂⁴. Now the means: two laws with equal means and variances s², one on
-    the points u_j and one Gaussian, are smoothed by the same Gaussian, and differ by ⅙ Σ a u³ ∂³
-    and ⅛ s⁴ ∂⁴. A derivative of order n is at most C_n t^−n, in the integral of its size
+    ½ Σ a w u ∂³ and ⅛ Σ a w² ∂⁴. Now the means: two distributions with equal means and variances
+    s², one on the points u_j and one Gaussian, are smoothed by the same Gaussian, and differ by ⅙ Σ
+    a u³ ∂³ and ⅛ s⁴ ∂⁴. A derivative of order n is at most C_n t^−n, in the integral of its size
     (C₃ = 1.510, C₄ = 2.801), or C_n t^−(n+1) at its highest (0.551, 1.197). On an interval of
-    length η t, Σ a ``|u|³`` ≤ (η t)³/8 and s ≤ η t/2; the deviation of w is at most ω t²/2.
+    length η t, Σ a ``|u|³`` ≤ (η t)³/8 and s ≤ η t/2; the standard deviation of w is at most ω
+    t²/2.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def reduced(
 
     Parameters
     ----------
-    weights, means, scales : ndarray of shape (n, K)
+    weights, means, scales : ndarray of shape (n_samples, K)
         Weights that sum to 1 in each row; where one is 0, mean and scale count for nothing.
     cell : float, default=0.7
         Width of a cell in scales.
@@ -134,7 +135,7 @@ def reduced(
 
     Returns
     -------
-    weights, means, scales : ndarray of shape (n, K')
+    weights, means, scales : ndarray of shape (n_samples, K')
         Rows with fewer than K' components end with components of weight 0.
 
     Raises
@@ -173,7 +174,7 @@ def reduced(
         rows = many[some]
         part = weights[rows], means[rows], scales[rows]
         fewer = merged(*part, cell=cell, scale_step=scale_step, n_alone=n_backgrounds)
-        parts.append(_given_away(*fewer, dropped, factor, n_backgrounds))
+        parts.append(_removable_components(*fewer, dropped, factor, n_backgrounds))
     back = np.argsort(np.concatenate([few, many]))
     weights, means, scales = (array[back] for array in _joined(parts))
     return weights, means, scales
@@ -283,7 +284,7 @@ def _widest(weights: Array, scales: Array, count: int) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _given_away(
+def _removable_components(
     weights: Array, means: Array, scales: Array, dropped: float, factor: float, n_alone: int
 ) -> tuple[Array, Array, Array]:
     """Without the lightest components, whose weights go to wider ones that cover them."""

@@ -18,8 +18,8 @@ from sklearn_ebm.distributions._numerics.integrals import (
     moments_of_block,
 )
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
-from sklearn_ebm.distributions._numerics.modes import basins_of
-from sklearn_ebm.distributions._numerics.profile import highest_of
+from sklearn_ebm.distributions._numerics.modes import merge_maxima
+from sklearn_ebm.distributions._numerics.profile import global_mode
 from sklearn_ebm.distributions._numerics.quadrature import POINTS_PER_CELL
 from sklearn_ebm.distributions._numerics.quantiles import ppf_of_block
 from sklearn_ebm.distributions.base import (
@@ -44,11 +44,11 @@ class ScalarDistribution(ConditionalDistribution):
 
     @abstractmethod
     def _log_prob(self, y: Array) -> Array:
-        """log p at y (n, m), of shape (n, m)."""
+        """log p at y (n, m), of shape (n_samples, m)."""
 
     @abstractmethod
     def _cdf(self, y: Array) -> Array:
-        """P(Y ≤ y) at y (n, m), of shape (n, m)."""
+        """P(Y ≤ y) at y (n, m), of shape (n_samples, m)."""
 
     @abstractmethod
     def _knots(self) -> Array:
@@ -114,12 +114,12 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
             One answer for each row, m candidates for each row, or one answer for all rows.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         columns, shape = self._columns(y)
         return self._log_prob(columns).reshape(shape)
@@ -129,11 +129,11 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         columns, shape = self._columns(y)
         return self._cdf(columns).reshape(shape)
@@ -148,7 +148,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
 
         Raises
         ------
@@ -178,7 +178,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
             As of `numpy.quantile`, a number takes no axis of its own.
         """
         wanted = np.asarray(probabilities, dtype=np.float64)
@@ -194,7 +194,7 @@ class ScalarDistribution(ConditionalDistribution):
         return result
 
     def median(self) -> Array:
-        """F⁻¹(1/2), of shape (n,)."""
+        """F⁻¹(1/2), of shape (n_samples,)."""
         return self.ppf(0.5)
 
     def interval(self, level: float) -> Array:
@@ -207,7 +207,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Returns
         -------
-        ndarray of shape (n, 2)
+        ndarray of shape (n_samples, 2)
         """
         outside = (1 - coverage("level", level)) / 2
         return self.quantiles([outside, 1 - outside])
@@ -222,7 +222,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Returns
         -------
-        ndarray of shape (n, r, 2)
+        ndarray of shape (n_samples, r, 2)
             The intervals of each row from left to right, padded with NaN where a row has fewer
             than r.
 
@@ -242,7 +242,7 @@ class ScalarDistribution(ConditionalDistribution):
         return sets.intervals(np.minimum(sets.threshold(level), highest))
 
     def region_threshold(self, level: float) -> Array:
-        """log τ of the region {y: p(y | x) ≥ τ} with probability `level`, of shape (n,)."""
+        """log τ of the region {y: p(y | x) ≥ τ} with probability `level`, (n_samples,)."""
         if coverage("level", level) == 1:
             return np.full(self.n_rows, -np.inf)
         return self._in_blocks(lambda part: LevelSets(part).threshold(level), self._width)
@@ -255,11 +255,11 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         columns, shape = self._columns(y)
         width = max(self._width, columns.shape[1])
@@ -275,8 +275,8 @@ class ScalarDistribution(ConditionalDistribution):
         return ranks
 
     def mode(self) -> Array:
-        """argmax_y p(y | x), the highest of all maxima, of shape (n,)."""
-        return self._in_blocks(highest_of, self._width)
+        """argmax_y p(y | x), the highest of all maxima, of shape (n_samples,)."""
+        return self._in_blocks(global_mode, self._width)
 
     def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
         """Local maxima of the density, each with the probability between the minima around it.
@@ -287,7 +287,8 @@ class ScalarDistribution(ConditionalDistribution):
             A maximum with less is merged with its neighbour across the higher minimum.
         min_depth : float, default=0.2
             So is one between which and a neighbour the density falls by less than this share of the
-            lower of the two: a ripple. Two equal Gaussians need to be 2.7 deviations apart.
+            lower of the two: a ripple. Two equal Gaussians need to be 2.7 standard deviations
+            apart.
 
         Returns
         -------
@@ -298,7 +299,7 @@ class ScalarDistribution(ConditionalDistribution):
         least = share("min_probability", min_probability)
         depth = share("min_depth", min_depth)
         blocks, order = self._parts(self._width)
-        parts = [basins_of(self[rows], least, depth) for rows in blocks]
+        parts = [merge_maxima(self[rows], least, depth) for rows in blocks]
         if not parts:
             return Modes(np.empty((0, 1)), np.empty((0, 1)))
         answers = join_rows([part.answers for part in parts])
@@ -309,19 +310,19 @@ class ScalarDistribution(ConditionalDistribution):
         return Modes(answers, probabilities)
 
     def mean(self) -> Array:
-        """E[y | x] = ∫ y p(y) dy, of shape (n,)."""
+        """E[y | x] = ∫ y p(y) dy, of shape (n_samples,)."""
         return self._in_blocks(
             lambda part: moments_of_block(part)[0], self._width * POINTS_PER_CELL
         )
 
     def var(self) -> Array:
-        """∫ (y − E y)² p(y) dy, of shape (n,)."""
+        """∫ (y − E y)² p(y) dy, of shape (n_samples,)."""
         return self._in_blocks(
             lambda part: moments_of_block(part)[1], self._width * POINTS_PER_CELL
         )
 
     def entropy(self) -> Array:
-        """−∫ p log p dy, in nats, of shape (n,)."""
+        """−∫ p log p dy, in nats, of shape (n_samples,)."""
         return self._in_blocks(entropy_of_block, self._width)
 
     def crps(self, y: npt.ArrayLike) -> Array:
@@ -329,11 +330,11 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
 
         References
         ----------
@@ -357,7 +358,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Returns
         -------
-        ndarray of shape (n, n_samples)
+        ndarray of shape (n_samples, n_samples)
         """
         positive_integer("n_samples", n_samples)
         return self._ppf(check_random_state(random_state).uniform(size=(self.n_rows, n_samples)))

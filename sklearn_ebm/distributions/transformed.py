@@ -84,7 +84,7 @@ class TransformedDistribution(ScalarDistribution):
         return self.transform.inverse(self.inner._ppf(q))
 
     def mode(self) -> Array:
-        """The answer at which t(y) is likeliest, of shape (n,)."""
+        """The answer at which t(y) is likeliest, of shape (n_samples,)."""
         return self.transform.inverse(self.inner.mode())
 
     def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
@@ -112,13 +112,13 @@ class TransformedDistribution(ScalarDistribution):
 
         Returns
         -------
-        ndarray of shape (n, r, 2)
+        ndarray of shape (n_samples, r, 2)
             The intervals of each row from left to right, padded with NaN.
         """
         return self.transform.inverse(self.inner.region(level))
 
     def region_threshold(self, level: float) -> Array:
-        """log τ of the region {y: p_t(t(y)) ≥ τ} with probability `level`, of shape (n,)."""
+        """log τ of the region {y: p_t(t(y)) ≥ τ} with probability `level`, (n_samples,)."""
         return self.inner.region_threshold(level)
 
     def density_rank(self, y: npt.ArrayLike) -> Array:
@@ -126,11 +126,11 @@ class TransformedDistribution(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         return self.inner.density_rank(self.transform(np.asarray(y, dtype=np.float64)))
 
@@ -141,11 +141,11 @@ class TransformedDistribution(ScalarDistribution):
         return self.transform.inverse(points), mass
 
     def mean(self) -> Array:
-        """Mean of the answers between two far quantiles, of shape (n,)."""
+        """Mean of the answers between two far quantiles, of shape (n_samples,)."""
         return self._in_blocks(lambda part: part._moments()[0], self._width * POINTS_PER_CELL)
 
     def var(self) -> Array:
-        """Variance of the answers between two far quantiles, of shape (n,)."""
+        """Variance of the answers between two far quantiles, of shape (n_samples,)."""
         return self._in_blocks(lambda part: part._moments()[1], self._width * POINTS_PER_CELL)
 
     def _moments(self) -> tuple[Array, Array]:
@@ -155,7 +155,7 @@ class TransformedDistribution(ScalarDistribution):
         return moments_of(answers, mass / mass.sum(axis=1, keepdims=True))
 
     def entropy(self) -> Array:
-        """−∫ p log p dy: that of t(y) less the mean of log t'(y), in nats, of shape (n,)."""
+        """−∫ p log p dy: that of t(y) less the mean of log t'(y), in nats, (n_samples,)."""
         return self._in_blocks(type(self)._entropy_of_block, self._width)
 
     def _entropy_of_block(self) -> Array:
@@ -167,11 +167,11 @@ class TransformedDistribution(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n, m), or float
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         columns, shape = self._columns(y)
         width = self._width * POINTS_PER_CELL

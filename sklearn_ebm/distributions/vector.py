@@ -22,9 +22,9 @@ class Estimate(NamedTuple):
 
     Attributes
     ----------
-    value : ndarray of shape (n,)
+    value : ndarray of shape (n_samples,)
         The estimate.
-    standard_error : ndarray of shape (n,)
+    standard_error : ndarray of shape (n_samples,)
         Its standard error, in the same unit.
     """
 
@@ -37,7 +37,7 @@ class VectorRegion(NamedTuple):
 
     Attributes
     ----------
-    log_threshold : ndarray of shape (n,)
+    log_threshold : ndarray of shape (n_samples,)
         log τ, in nats.
     density : VectorDistribution
         The densities.
@@ -51,11 +51,11 @@ class VectorRegion(NamedTuple):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
 
         Returns
         -------
-        ndarray of bool of shape (n,) or (n, m)
+        ndarray of bool of shape (n_samples,) or (n, m)
         """
         height = self.density.log_prob(y)
         threshold = self.log_threshold if height.ndim == 1 else self.log_threshold[:, None]
@@ -77,7 +77,7 @@ class VectorDistribution(ConditionalDistribution):
 
     @abstractmethod
     def _log_prob(self, y: Array) -> Array:
-        """log p at y (n, m, q), of shape (n, m)."""
+        """log p at y (n, m, q), of shape (n_samples, m)."""
 
     @abstractmethod
     def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
@@ -100,12 +100,12 @@ class VectorDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
             One answer for each row, or m candidates for each row.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         answers, shape = self._candidates(y)
         return self._log_prob(answers).reshape(shape)
@@ -126,7 +126,7 @@ class VectorDistribution(ConditionalDistribution):
 
         Returns
         -------
-        ndarray of shape (n, n_samples, q)
+        ndarray of shape (n_samples, n_samples, n_outputs)
         """
         positive_integer("n_samples", n_samples)
         return self._draw(n_samples, check_random_state(random_state), shared=False)
@@ -142,13 +142,13 @@ class VectorDistribution(ConditionalDistribution):
         Parameters
         ----------
         n_samples : int, default=1000
-            For each row. The standard error is the deviation of log p, which is √(q/2) for one
-            Gaussian, over √n_samples: 0.03 nats for two outputs.
+            For each row. The standard error is the standard deviation of log p, which is √(q/2) for
+            one Gaussian, over √n_samples: 0.03 nats for two outputs.
         random_state : int, RandomState or None, default=0
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n_samples,)
         """
 
         def block(part: VectorDistribution) -> Array:
@@ -163,17 +163,17 @@ class VectorDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
         n_samples : int, default=1000
             For each row. Both means are over seeded samples, the second one over pairs of them;
-            the standard error is at most the deviation of Y, √(trace of the covariance), over
-            √n_samples, and an average over rows has nearly that of one row: all share their random
-            numbers.
+            the standard error is at most the standard deviation of Y, √(trace of the covariance),
+            over √n_samples, and an average over rows has nearly that of one row: all share their
+            random numbers.
         random_state : int, RandomState or None, default=0
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
 
         References
         ----------
@@ -239,14 +239,14 @@ class VectorDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
         n_samples : int, default=1000
             For each row. The standard error of a rank r is √(r (1 − r)/n_samples).
         random_state : int, RandomState or None, default=0
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         answers, shape = self._candidates(y)
 

@@ -36,11 +36,11 @@ class VectorGaussianEnvelope(VectorDistribution):
 
     Parameters
     ----------
-    log_heights : array-like of shape (n, K)
+    log_heights : array-like of shape (n_samples, K)
         Heights h_k of the bumps, in nats; only their differences matter.
-    means : array-like of shape (n, K, q)
+    means : array-like of shape (n_samples, K, n_outputs)
         Where the bumps are, μ_k, in the units of y.
-    factors : array-like of shape (n, K, q, q)
+    factors : array-like of shape (n_samples, K, n_outputs, n_outputs)
         Lower triangular L_k with a positive diagonal, in the units of y.
     n_samples : int, default=1000
         Samples for each row, for Z and whatever else has no closed form.
@@ -179,11 +179,11 @@ class VectorGaussianEnvelope(VectorDistribution):
         return self._of_samples(lambda samples: samples.mean(axis=1))
 
     def var(self) -> Array:
-        """Variance of each output over seeded samples, of shape (n, q)."""
+        """Variance of each output over seeded samples, of shape (n_samples, n_outputs)."""
         return self._of_samples(lambda samples: samples.var(axis=1))
 
     def median(self) -> Array:
-        """Median of each output over seeded samples, of shape (n, q)."""
+        """Median of each output over seeded samples, of shape (n_samples, n_outputs)."""
         return self.quantiles([0.5])[:, :, 0]
 
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
@@ -196,7 +196,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         Returns
         -------
-        ndarray of shape (n, q) or (n, q, m)
+        ndarray of shape (n_samples, n_outputs) or (n, q, m)
             As of `numpy.quantile`, a number takes no axis of its own.
         """
         wanted = np.asarray(probabilities, dtype=np.float64)
@@ -218,7 +218,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
 
         Returns
         -------
@@ -239,7 +239,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         return self._in_blocks(block, self._width, answers).reshape(*shape, self.n_outputs)
 
     def interval(self, level: float) -> Array:
-        """Central interval of each output over seeded samples, of shape (n, q, 2)."""
+        """Central interval of each output over seeded draws, (n_samples, n_outputs, 2)."""
         outside = (1 - coverage("level", level)) / 2
         return self.quantiles([outside, 1 - outside])
 
@@ -248,7 +248,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
 
         Returns
         -------
@@ -270,7 +270,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         return self._in_blocks(block, self._width, answers).reshape(*shape, self.n_outputs)
 
     def mode(self) -> Array:
-        """The mean of the highest bump, of shape (n, q): no other bump is higher there."""
+        """The mean of the highest bump, (n_samples, n_outputs): no other bump is higher there."""
         return self.mixture.means[np.arange(self.n_rows), self.log_heights.argmax(axis=1)]
 
     def modes(self, min_probability: float = 0.05) -> Modes:

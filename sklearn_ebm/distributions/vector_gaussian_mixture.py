@@ -15,7 +15,7 @@ from sklearn_ebm.distributions._numerics.cholesky import (
     log_determinants,
     squared_distances,
 )
-from sklearn_ebm.distributions._numerics.mean_shift import climb, merge
+from sklearn_ebm.distributions._numerics.mean_shift import mean_shift, merge
 from sklearn_ebm.distributions.base import Modes, check_mixture_weights, join_rows, share
 from sklearn_ebm.distributions.gaussian_mixture import (
     LOG_SQRT_2PI,
@@ -33,11 +33,11 @@ class VectorGaussianMixture(VectorDistribution):
 
     Parameters
     ----------
-    weights : array-like of shape (n, K)
+    weights : array-like of shape (n_samples, K)
         Probabilities of the components, summing to 1 in each row.
-    means : array-like of shape (n, K, q)
+    means : array-like of shape (n_samples, K, n_outputs)
         Means μ_k, in the units of y.
-    factors : array-like of shape (n, K, q, q)
+    factors : array-like of shape (n_samples, K, n_outputs, n_outputs)
         Lower Cholesky factors L_k of the covariances, in the units of y.
 
     Raises
@@ -109,7 +109,7 @@ class VectorGaussianMixture(VectorDistribution):
         return result
 
     def _responsibilities(self, y: Array) -> Array:
-        """P(component k | y) at y (n, m, q), of shape (n, m, K)."""
+        """P(component k | y) at y (n, m, q), of shape (n_samples, m, K)."""
         result = np.empty((*y.shape[:2], self.weights.shape[1]))
         for rows, columns in tiles(y.shape[:2], self._depth):
             logs = self._log_components(rows, y[rows, columns])
@@ -164,25 +164,25 @@ class VectorGaussianMixture(VectorDistribution):
         )
 
     def mean(self) -> Array:
-        """Σ w_k μ_k, of shape (n, q)."""
+        """Σ w_k μ_k, of shape (n_samples, n_outputs)."""
         return np.einsum("nk,nki->ni", self.weights, self.means)
 
     def covariance(self) -> Array:
-        """Σ w_k (L_k L_kᵀ + (μ_k − E y)(μ_k − E y)ᵀ), of shape (n, q, q)."""
+        """Σ w_k (L_k L_kᵀ + (μ_k − E y)(μ_k − E y)ᵀ), (n_samples, n_outputs, n_outputs)."""
         away = self.means - self.mean()[:, None]
         within = np.einsum("nk,nkia,nkja->nij", self.weights, self.factors, self.factors)
         return within + np.einsum("nk,nki,nkj->nij", self.weights, away, away)
 
     def var(self) -> Array:
-        """Variance of each output, of shape (n, q)."""
+        """Variance of each output, of shape (n_samples, n_outputs)."""
         return self._of_outputs(lambda marginal, _: marginal.var())
 
     def std(self) -> Array:
-        """Standard deviation of each output, of shape (n, q)."""
+        """Standard deviation of each output, of shape (n_samples, n_outputs)."""
         return self._of_outputs(lambda marginal, _: marginal.std())
 
     def median(self) -> Array:
-        """Median of each output, of shape (n, q)."""
+        """Median of each output, of shape (n_samples, n_outputs)."""
         return self._of_outputs(lambda marginal, _: marginal.median())
 
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
@@ -194,7 +194,7 @@ class VectorGaussianMixture(VectorDistribution):
 
         Returns
         -------
-        ndarray of shape (n, q) or (n, q, m)
+        ndarray of shape (n_samples, n_outputs) or (n, q, m)
             As of `numpy.quantile`, a number takes no axis of its own.
         """
         return self._of_outputs(lambda marginal, _: marginal.quantiles(probabilities))
@@ -204,7 +204,7 @@ class VectorGaussianMixture(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
 
         Returns
         -------
@@ -215,7 +215,7 @@ class VectorGaussianMixture(VectorDistribution):
         return np.stack(parts, axis=-1).reshape(*shape, self.n_outputs)
 
     def interval(self, level: float) -> Array:
-        """Central interval of each output, of shape (n, q, 2)."""
+        """Central interval of each output, of shape (n_samples, n_outputs, 2)."""
         return self._of_outputs(lambda marginal, _: marginal.interval(level))
 
     def crps(self, y: npt.ArrayLike) -> Array:
@@ -223,7 +223,7 @@ class VectorGaussianMixture(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n, q) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
 
         Returns
         -------
@@ -238,7 +238,7 @@ class VectorGaussianMixture(VectorDistribution):
         return np.moveaxis(scores, 1, 2).reshape(*shape, self.n_outputs)
 
     def mode(self) -> Array:
-        """argmax_y p(y | x), of shape (n, q): the highest end of climbs from the highest means."""
+        """argmax_y p(y | x), (n_samples, n_outputs): the highest maximum near the highest means."""
         return self._in_blocks(type(self)._mode_of_block, self._climb_width)
 
     @property
@@ -248,7 +248,7 @@ class VectorGaussianMixture(VectorDistribution):
     def _mode_of_block(self) -> Array:
         row = np.arange(self.n_rows)[:, None]
         starts = np.argsort(-self._log_prob(self.means), axis=1)[:, :MOST_STARTS]
-        points, _ = climb(self, self.means[row, starts])
+        points, _ = mean_shift(self, self.means[row, starts])
         return points[row[:, 0], self._log_prob(points).argmax(axis=1)]
 
     def modes(self, min_probability: float = 0.05) -> Modes:
@@ -265,13 +265,13 @@ class VectorGaussianMixture(VectorDistribution):
         Modes
             Answers (n, r, q), NaN-padded, and probabilities (n, r), 0-padded, by falling
             probability. The probability of a maximum is the sum of the weights of the components
-            whose climbs end there, within a tenth of the local deviation.
+            whose climbs end there, within a tenth of the local standard deviation.
         """
         least = share("min_probability", min_probability)
         parts = []
         for rows in row_blocks(self.n_rows, self._climb_width):
             part = self[rows]
-            points, metrics = climb(part, part.means)
+            points, metrics = mean_shift(part, part.means)
             heights = part._log_prob(points)
             parts.append(merge(points, metrics, heights, part.weights, least))
         if not parts:

@@ -1,7 +1,7 @@
-"""Energies: what is learnt. Low where x and y fit."""
+"""Energies: what is learned. Low where x and y fit."""
 
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.blend import Blend
@@ -30,7 +30,7 @@ ENERGIES: Registry[Energy] = Registry(
     },
 )
 
-#: Every energy of continuous answers that is learnt by its gradient, by its name.
+#: Every energy of continuous answers that is learned by its gradient, by its name.
 LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     "energy",
     LatentEnergy,  # type: ignore[type-abstract]
@@ -40,7 +40,7 @@ LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     },
 )
 
-#: Every energy of continuous answers that is learnt by counting, by its name.
+#: Every energy of continuous answers that is learned by density stacking, by its name.
 BANK_ENERGIES: Registry[BankEnergy] = Registry(
     "energy",
     BankEnergy,  # type: ignore[type-abstract]
@@ -74,7 +74,7 @@ __all__ = [
     "Linearization",
     "LocationScale",
     "Memory",
-    "Parabolas",
     "Prototypes",
+    "Quadratics",
     "TorchModule",
 ]

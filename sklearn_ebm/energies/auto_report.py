@@ -1,4 +1,4 @@
-"""What held-out rows said of energies that were learnt side by side."""
+"""What held-out samples said of energies that were learned side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sklearn_ebm._utils.parameters import Array
 
 
 class AutoReport(NamedTuple):
-    """What held-out rows said of each candidate.
+    """What held-out samples said of each candidate.
 
     Attributes
     ----------
@@ -16,8 +16,8 @@ class AutoReport(NamedTuple):
         "blend", of the members that it is worse without, and each member by its name; all have
         the backgrounds beside them, and a prior of their own.
     held_out_nll : ndarray of shape (c,)
-        Mean −log p(y | x) of rows that neither energies nor priors were learnt from, in nats, in
-        the units of y.
+        Mean −log p(y | x) of samples that neither energies nor priors were learned from, in nats,
+        in the units of y.
     standard_error : ndarray of shape (c,)
         Of the difference from the blend.
     share : ndarray of shape (c,)
@@ -25,7 +25,7 @@ class AutoReport(NamedTuple):
     seconds : ndarray of shape (c,)
         That learning it took, the location apart.
     skipped : dict of str to str
-        Members that were not learnt, and why.
+        Members that were not learned, and why.
     chosen : str
         The candidate that is `energy_`.
     reason : str
@@ -64,5 +64,5 @@ class AutoReport(NamedTuple):
             f"{name:<20} {nll:>12.4f} {error:>12.4f} {share:>6.2f} {seconds:>7.1f}"
             for name, nll, error, share, seconds in zip(*self[:5], strict=True)
         ]
-        skipped = [f"{member}: not learnt, {why}" for member, why in self.skipped.items()]
+        skipped = [f"{member}: not learned, {why}" for member, why in self.skipped.items()]
         return "\n".join([header, *rows, *skipped, f"{self.chosen}: {self.reason}"])

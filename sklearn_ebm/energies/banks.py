@@ -1,4 +1,4 @@
-"""The contract of an energy that is learnt by counting: a bank of densities, and a prior on it."""
+"""The contract of an energy learned by density stacking: a bank of densities and its prior."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array, Index, Params
 from sklearn_ebm._utils.threads import Workers
-from sklearn_ebm.energies._bank.backgrounds import Backgrounds
-from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
+from sklearn_ebm.energies._bank.backgrounds import BroadComponents
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
 from sklearn_ebm.energies._bank.locations import Location
-from sklearn_ebm.energies._bank.prior import Judgement
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._bank.prior import HeldOutDensities
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
 # Rows whose elements are held at a time, before they are reduced.
@@ -33,52 +33,54 @@ class BankEnergy(ConditionalEnergy):
 
         F(x, y) = −log Σ_b ρ_b Σ_z p_b(y, z | x)
 
-    Each element b of the bank is a mixture of Gaussians of its own, counted from the rows. What is
-    learnt by the likelihood is the prior ρ, from densities of rows that were left out. The last
-    elements are backgrounds: Gaussians about the mean of all answers, whose prior never vanishes.
+    Each element b of the bank is a mixture of Gaussians of its own, counted from the samples. What
+    is learned by the likelihood is the prior ρ, from densities of samples that were left out. The
+    last elements are backgrounds: Gaussians about the mean of all answers, whose prior never
+    vanishes.
 
     Attributes
     ----------
     base : None, "auto", regressor, or list of them
         What says where the answers are expected. None is for an energy that needs no location.
-        "auto" is a location with the regressors that suit the rows, the same for all members of a
-        blend.
+        "auto" is a location with the regressors that suit the samples, the same for all members of
+        a blend.
     location : Location or None
-        As it was learnt; members of a blend are handed what that of the blend says.
-    backgrounds : Backgrounds or None
-        As they were learnt; members of a blend have none of their own.
+        As it was learned; members of a blend are handed what that of the blend says.
+    backgrounds : BroadComponents or None
+        As they were learned; members of a blend have none of their own.
     spoken : ndarray of int or None
         Numbers of the elements that it still gives; None for all.
-    judgement : Judgement or None
-        What rows that were not learnt from said of its elements.
-    floor : ndarray of shape (q,) or None
+    judgement : HeldOutDensities or None
+        What samples that were not learned from said of its elements.
+    floor : ndarray of shape (n_outputs,) or None
         The least scale of each answer, in units.
     selective : bool
-        Whether `elements` leaves out by itself what it no longer `speaks` for.
+        Whether `elements` leaves out by itself what it no longer `keeps` for.
     companion : bool
-        Whether the location of a blend listens to its `opinion`, besides those of regressors.
+        Whether the location of a blend listens to its `predict_moments`, besides those of
+        regressors.
     out_of_fold : tuple of ndarray or None
-        That opinion of the rows that are learnt from, while a blend is learnt.
+        Its predictions of the training samples, while a blend is fitted.
     """
 
     normalized = True
     threads = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     settled: ClassVar[tuple[str, ...]] = (
-        "units", "location", "backgrounds", "judgement", "spoken", "floor",
+        "units", "location", "backgrounds", "held_out_densities", "kept_components", "floor",
     )  # fmt: skip
     selective: ClassVar[bool] = False
-    companion: ClassVar[bool] = False
+    feeds_location: ClassVar[bool] = False
     out_of_fold: tuple[Array, Array] | None = None
     base: Any = None
     location: Location | None = None
-    backgrounds: Backgrounds | None = None
-    judgement: Judgement | None = None
-    spoken: Index | None = None
+    backgrounds: BroadComponents | None = None
+    held_out_densities: HeldOutDensities | None = None
+    kept_components: Index | None = None
     floor: Array | None = None
 
     @property
-    def narrowest(self) -> Array:
+    def smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
         floor: Array = self._settled("floor")
         return floor
@@ -96,50 +98,50 @@ class BankEnergy(ConditionalEnergy):
         """Raise ValueError if a setting cannot be used; the message says what to do."""
 
     @abstractmethod
-    def learnt(
+    def learned(
         self,
         rows: UnitRows,
         folds: Folds,
-        location: Located | None,
+        location: LocationPrediction | None,
         floor: Array,
         rng: np.random.RandomState,
-    ) -> tuple[Self, list[Parabolas]]:
-        """Return a copy that knows the rows, and out-of-fold elements of ``folds.judged``.
+    ) -> tuple[Self, list[Quadratics]]:
+        """Return a fitted copy, and out-of-fold elements of ``folds.validation``.
 
         Parameters
         ----------
-        rows : UnitRows
+        samples : UnitRows
         folds : Folds
-        location : Located or None
-            Out of fold, of all rows.
-        floor : ndarray of shape (q,)
+        location : LocationPrediction or None
+            Out of fold, of all samples.
+        floor : ndarray of shape (n_outputs,)
             The least scale of each answer, in units.
         rng : RandomState
 
         Returns
         -------
-        learnt : BankEnergy
-        elements : list of Parabolas
-            One for each element of the bank, of ``len(folds.judged)`` rows.
+        learned : BankEnergy
+        elements : list of Quadratics
+            One for each element of the bank, of ``len(folds.judged)`` samples.
         """
 
     @abstractmethod
-    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
-        """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for rows in units.
+    def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
+        """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for samples in units.
 
-        Where ``selective``, only those that it `speaks` for, by rising numbers.
+        Where ``selective``, only those that it `keeps` for, by rising numbers.
         """
 
-    def spoken_elements(self, X: Array, location: Located | None) -> list[Parabolas]:
+    def spoken_elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
         """`elements` that have a prior."""
         every = self.elements(X, location)
-        if self.spoken is None or self.selective:
+        if self.kept_components is None or self.selective:
             return every
-        return [every[element] for element in self.spoken]
+        return [every[element] for element in self.kept_components]
 
-    def speaks(self, element: int) -> bool:
+    def keeps(self, element: int) -> bool:
         """Whether it still gives an element."""
-        return self.spoken is None or element in self.spoken
+        return self.kept_components is None or element in self.kept_components
 
     def needed(self, log_prior: Array) -> Index:
         """Places of the elements and backgrounds that have to stay: those with a prior."""
@@ -148,60 +150,65 @@ class BankEnergy(ConditionalEnergy):
     def restricted(self, places: Index) -> Self:
         """Return a copy that gives some of its elements only, by their places among them."""
         other = copy(self)
-        other.spoken = places if self.spoken is None else self.spoken[places]
+        other.kept_components = (
+            places if self.kept_components is None else self.kept_components[places]
+        )
         return other
 
-    def opinion(self, X: Array) -> tuple[Array, Array]:
-        """Mean and deviation of rows in units, (n, q) each, of a companion."""
+    def predict_moments(self, X: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation in units, (n, q) each, for the location of a blend."""
         raise NotImplementedError
 
-    def learnt_alone(
+    def fitted_with_own_location(
         self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState
-    ) -> tuple[Self, list[Parabolas]]:
-        """`learnt`, with a location of its own where it needs one."""
+    ) -> tuple[Self, list[Quadratics]]:
+        """`learned`, with a location of its own where it needs one."""
         if self.base is None:
-            return self.learnt(rows, folds, None, floor, rng)
-        location, located = Location(self.base).learnt(rows, folds, rng)
-        other, elements = self.learnt(rows, folds, located, floor, rng)
+            return self.learned(rows, folds, None, floor, rng)
+        location, located = Location(self.base).learned(rows, folds, rng)
+        other, elements = self.learned(rows, folds, located, floor, rng)
         other.location = location
         return other, elements
 
-    def elements_alone(self, X: Array) -> list[Parabolas]:
+    def elements_alone(self, X: Array) -> list[Quadratics]:
         """`elements`, with what its own location says."""
         return self.spoken_elements(X, None if self.location is None else self.location(X))
 
     @property
     def labels_(self) -> list[tuple[str, int]]:
         """What each entry of the prior belongs to; the backgrounds come last."""
-        spoken, backgrounds = self._settled("spoken"), self._settled("backgrounds")
+        kept_components, backgrounds = (
+            self._settled("kept_components"),
+            self._settled("backgrounds"),
+        )
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
-        labels = [(name, int(element)) for element in spoken]
+        labels = [(name, int(element)) for element in kept_components]
         return labels + [(BACKGROUNDS, b) for b in range(len(backgrounds.widths))]
 
-    def speakers(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Parabolas]]:
+    def latent_groups(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Quadratics]]:
         """Each element of the bank with its prior, and the backgrounds."""
         assert self.backgrounds is not None
-        rows = self.represented(X)
+        rows = self.standardize_rows(X)
         elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
         for label, element, prior in zip(self.labels_, elements, params["log_prior"], strict=True):
             yield label, element._replace(levels=element.levels - prior)
 
-    def known(self, params: Params, X: Any) -> Parabolas:
-        """All elements, with the prior ``params["log_prior"]``, as one mixture of each row.
+    def known(self, params: Params, X: Any) -> Quadratics:
+        """All elements, with the prior ``params["log_prior"]``, as one mixture of each sample.
 
         Mixtures of a scalar are reduced to a few hundred components; how little that changes is
         said in `sklearn_ebm.distributions.reduced`.
         """
-        rows, log_prior = self.represented(X), params["log_prior"]
+        rows, log_prior = self.standardize_rows(X), params["log_prior"]
         starts = range(0, max(len(rows), 1), ROWS_AT_A_TIME)
 
-        def block(start: int) -> Parabolas:
+        def block(start: int) -> Quadratics:
             return self._known_block(log_prior, rows[start : start + ROWS_AT_A_TIME])
 
         with Workers() as workers:
-            return Parabolas.stacked(list(workers.map(block, starts)))
+            return Quadratics.stacked(list(workers.map(block, starts)))
 
-    def _known_block(self, log_prior: Array, rows: Array) -> Parabolas:
+    def _known_block(self, log_prior: Array, rows: Array) -> Quadratics:
         assert self.backgrounds is not None
         elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
-        return Parabolas.joined(elements, log_prior).reduced()
+        return Quadratics.joined(elements, log_prior).reduced()

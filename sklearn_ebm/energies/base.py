@@ -17,21 +17,21 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Linearization(NamedTuple):
-    """Energies of some rows, and how they answer to the parameters.
+    """Energies of some samples, and how they answer to the parameters.
 
-    All arrays, those that go in and those that come out, are of the library of the rows, and on
+    All arrays, those that go in and those that come out, are of the library of the samples, and on
     their device.
 
     Attributes
     ----------
-    energies : array of shape (n, m) or (n, m, z)
+    energies : array of shape (n_samples, m) or (n, m, z)
         Energies of m answers (and z latent values); low where x and y fit.
     pullback : callable
-        dE (same shape as energies) -> gradient by parameter, summed over the rows.
+        dE (same shape as energies) -> gradient by parameter, summed over the samples.
     pushforward : callable or None
         direction by parameter -> dE. None where not written; Newton products need it.
     pullback_answers : callable or None
-        dE -> d(answers), row by row. None for classes; gradient samplers need it.
+        dE -> d(answers), sample by sample. None for classes; gradient samplers need it.
     pullback_into : callable or None
         (dE, gradient by parameter) -> None: the pullback written into arrays in the dtype of the
         energies, which spares steps on mini-batches a copy. None where not written.
@@ -60,19 +60,19 @@ class Energy(Documented, BaseEstimator, ABC):
         both energies; of the library of X, as `linearize`.
     stochastic : bool
         Whether ``solver="auto"`` learns it from mini-batches: for energies with many parameters and
-        many minima, where single steps on few rows go further than exact ones on all.
-    needs_every_answer : bool
-        Whether `prepared` or `start` needs rows of every answer.
+        many minima, where single steps on few samples go further than exact ones on all.
+    needs_all_classes : bool
+        Whether `initialized` or `start` needs samples of every answer.
     batches_because : str or None
         Why nothing but steps on mini-batches can learn it, as a clause that fits after "because";
         None where exact steps can, too.
     rounds : bool
-        Whether steps on batches may see the rows in float32, whatever their dtype.
+        Whether steps on batches may see the samples in float32, whatever their dtype.
     threads : bool
         Whether its `linearize` may run in several threads at a time.
     coefficients : bool
         Whether there is a parameter ``coef`` that is shown as ``coef_``, as linear models have it.
-    two_templates : bool
+    redundant_binary_templates : bool
         Whether two answers have a template each where one, the difference, would say it all. Its
         penalty then counts twice, so that C means what it does in scikit-learn's binary estimators.
     features : callable or None
@@ -89,18 +89,18 @@ class Energy(Documented, BaseEstimator, ABC):
     nonnegative: ClassVar[bool] = False
     linear: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
-    needs_every_answer: ClassVar[bool] = False
+    needs_all_classes: ClassVar[bool] = False
     batches_because: ClassVar[str | None] = None
     threads: ClassVar[bool] = True
     rounds: ClassVar[bool] = True
     coefficients: ClassVar[bool] = False
-    two_templates: ClassVar[bool] = False
+    redundant_binary_templates: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     difference: Callable[[Params, Any], Array] | None = None
     features: Callable[..., Any] | None = None
     gram: Callable[[Any, npt.NDArray[np.float64]], Array] | None = None
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[np.intp],
@@ -108,10 +108,10 @@ class Energy(Documented, BaseEstimator, ABC):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Energy:
-        """Return the energy that learns: what comes from the rows and never moves is settled.
+        """Return the energy that learns: what comes from the samples and never moves is settled.
 
         Landmarks of a kernel, for example. All other methods are those of the prepared energy,
-        which is also what predicts. Weights are honoured as repetitions of rows.
+        which is also what predicts. Weights are honoured as repetitions of samples.
 
         Raises
         ------
@@ -121,17 +121,17 @@ class Energy(Documented, BaseEstimator, ABC):
         return self
 
     def moulded(self) -> dict[str, Any]:
-        """Return what `prepared` may have taken from the rows, by name: all attributes.
+        """Return what `initialized` may have taken from the samples, by name: all attributes.
 
         Parameters mean the same only where all of it is the same, so that a warm start goes on
-        with other rows only where they leave it as it was.
+        with other samples only where they leave it as it was.
         """
         return dict(vars(self))
 
-    def factored(self) -> tuple[Callable[[Any], Any], Energy] | None:
+    def split_features(self) -> tuple[Callable[[Any], Any], Energy] | None:
         """Return φ and F' with F(x, y) = F'(φ(x), y) in the same parameters, if φ stays fixed.
 
-        Learning then computes φ once for all rows, and learns F'. None where there is no such φ.
+        Learning then computes φ once for all samples, and learns F'. None where there is no such φ.
         """
         return None
 
@@ -139,7 +139,7 @@ class Energy(Documented, BaseEstimator, ABC):
         """Return the energy as one step on a mini-batch sees it; dropout draws its units here."""
         return self
 
-    def resumed(self) -> Energy:
+    def copy_for_training(self) -> Energy:
         """Return the energy to go on learning with, where an earlier fit holds this one.
 
         A copy where learning changes more than the parameters; itself otherwise.
@@ -147,7 +147,7 @@ class Energy(Documented, BaseEstimator, ABC):
         return self
 
     def width(self, n_features: int, n_answers: int) -> int:
-        """Return how many numbers of each row pass through `linearize`; blocks keep them few."""
+        """Return how many numbers of each sample pass through `linearize`; blocks keep them few."""
         return n_answers
 
     @abstractmethod
@@ -163,22 +163,22 @@ class Energy(Documented, BaseEstimator, ABC):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Parameters to start learning from; honours the weights of the rows."""
+        """Parameters to start learning from; honours the weights of the samples."""
 
     @abstractmethod
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies of all classes (``answers=None``) or of given answers, and their derivatives.
 
-        Rows and parameters may be arrays of any library that follows the Array API standard, as
+        Samples and parameters may be arrays of any library that follows the Array API standard, as
         tensors of PyTorch do: the namespace of X has the functions to use, and the result is of its
-        library, on its device. What `prepared` settled is in NumPy and moved there. An energy
-        that is written for NumPy alone does for arrays of NumPy. Sparse rows are always SciPy's.
+        library, on its device. What `initialized` settled is in NumPy and moved there. An energy
+        that is written for NumPy alone does for arrays of NumPy. Sparse samples are always SciPy's.
 
         Parameters
         ----------
         params : dict
             Arrays of the library of X, as in `shapes`, in float64 or the dtype of X.
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
         answers : None
             Given answers are for energies of answers that are no classes.
 
@@ -201,15 +201,15 @@ class Energy(Documented, BaseEstimator, ABC):
     def normal_matrix(
         self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
     ) -> Array | None:
-        """Σᵢ wᵢ (∂Fᵢ/∂W)ᵀ Bᵢ (∂Fᵢ/∂W) over the rows; None where it is not written.
+        """Σᵢ wᵢ (∂Fᵢ/∂W)ᵀ Bᵢ (∂Fᵢ/∂W) over the samples; None where it is not written.
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n, d)
+        X : ndarray or CSR of shape (n_samples, n_features)
         bend : Curvature
-            B: second derivatives of the loss in the energies of each row, as `bend_of_templates`
-            returned them.
-        weight : ndarray of shape (n,)
+            B: second derivatives of the loss in the energies of each sample, as
+            `template_curvature` returned them.
+        weight : ndarray of shape (n_samples,)
 
         Returns
         -------
@@ -218,7 +218,7 @@ class Energy(Documented, BaseEstimator, ABC):
         """
         return None
 
-    def bend_of_templates(self, bend: Curvature) -> Curvature:
+    def template_curvature(self, bend: Curvature) -> Curvature:
         """Return second derivatives in what the templates give, from those in the energies.
 
         The same, unless there are fewer templates than answers.
@@ -229,7 +229,7 @@ class Energy(Documented, BaseEstimator, ABC):
         """Σᵢ hᵢ (∂Fᵢ/∂W)² for weighted second derivatives h (n, k); None where not written."""
         return None
 
-    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Energy | None:
+    def standardized(self, X: Any, weight: npt.NDArray[np.float64]) -> Energy | None:
         """Return the same energy with parameters in which every column counts equally.
 
         None where the energy is not linear in templates. The fast solver needs it.
@@ -239,7 +239,7 @@ class Energy(Documented, BaseEstimator, ABC):
     def centered(self, params: Params) -> Params:
         """Parameters of the same differences of energies, in a gauge of their own.
 
-        Losses of differences leave a common shift of all energies of a row open; learning ends
+        Losses of differences leave a common shift of all energies of a sample open; learning ends
         with this choice. The penalty must not rise.
         """
         return params

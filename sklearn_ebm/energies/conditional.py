@@ -11,14 +11,14 @@ from sklearn.base import BaseEstimator
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.distributions import ConditionalDistribution
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas, gibbs_law
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
 
 
 class ConditionalEnergy(Documented, BaseEstimator, ABC):
     """G(x, y, z) of answers y in R^q, low where x, y and some z fit together.
 
-    What inference needs, however it was learnt: by gradients (`LatentEnergy`) or by counting
+    What inference needs, however it was learned: by gradients (`LatentEnergy`) or by counting
     (`BankEnergy`). For each z the energy is a parabola in y.
 
     Attributes
@@ -27,9 +27,9 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 whatever the parameters, for answers in units. Only
         then may the partition function be left out at β = 1.
     units : Units or None
-        Units in which columns and answers have deviation 1, once an energy is prepared.
+        Units in which columns and answers have standard deviation 1, once an energy is prepared.
     threads : bool
-        Whether rows are shared out to threads that call `known` side by side.
+        Whether samples are shared out to threads that call `known` side by side.
     settled : tuple of str
         Names of what preparing settles, and clones keep.
     """
@@ -51,33 +51,33 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         value = getattr(self, name)
         if value is None:
             raise AttributeError(
-                f"{type(self).__name__} has no {name} before it is learnt; look at the energy_ of "
+                f"{type(self).__name__} has no {name} before it is learned; look at the energy_ of "
                 "a fitted regressor."
             )
         return value
 
     @property
     @abstractmethod
-    def narrowest(self) -> Array:
+    def smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
 
-    def represented(self, X: Any) -> Array:
-        """Return rows in units, (n, d); as they are where nothing is prepared."""
+    def standardize_rows(self, X: Any) -> Array:
+        """Return samples in units, (n, d); as they are where nothing is prepared."""
         return X if self.units is None else self.units.rows(X)
 
-    def represented_answers(self, y: Array) -> Array:
-        """Return answers of shape (..., q) in units."""
+    def standardize_answers(self, y: Array) -> Array:
+        """Return answers of shape (..., n_outputs) in units."""
         return y if self.units is None else self.units.answers(y)
 
     @abstractmethod
     def width(self, n_features: int, n_answers: int) -> int:
-        """Return how many numbers of each row inference needs; blocks keep them few."""
+        """Return how many numbers of each sample inference needs; blocks keep them few."""
 
     @abstractmethod
-    def known(self, params: Params, X: Any) -> Parabolas:
-        """Energies of rows (n, d) as parabolas in y, in units; one for each latent value."""
+    def known(self, params: Params, X: Any) -> Quadratics:
+        """Energies of samples (n, d) as parabolas in y, in units; one for each latent value."""
 
-    def speakers(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Parabolas]]:
+    def latent_groups(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Quadratics]]:
         """Each latent value, or group of them, that one may want to see apart, and its energies.
 
         The label is a name and a number; see `Responsibilities`. Here each latent value of `known`
@@ -85,17 +85,17 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         """
         known = self.known(params, X)
         for z in range(known.levels.shape[1]):
-            yield ("z", z), Parabolas(*(part[:, [z]] for part in known))
+            yield ("z", z), Quadratics(*(part[:, [z]] for part in known))
 
     def distribution(
         self, params: Params, X: Any, beta: float, *, minimum: bool = False
     ) -> ConditionalDistribution:
-        """The Gibbs law of the answers, exp(−βF(x, y))/Z(x), in the units of y itself.
+        """The Gibbs distribution of the answers, exp(−βF(x, y))/Z(x), in the units of y itself.
 
         Parameters
         ----------
         params : dict
-        X : ndarray of shape (n, d)
+        X : ndarray of shape (n_samples, n_features)
         beta : float
         minimum : bool, default=False
             Whether z is eliminated by its minimum instead of its free energy at β.

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from sklearn_ebm._utils.array_api import at_most, namespace_of, overwriting
-from sklearn_ebm._utils.array_ops import as_in, column_sums, product, put, times_mask
+from sklearn_ebm._utils.array_api import at_most, in_place, namespace_of
+from sklearn_ebm._utils.array_ops import cast_like, column_sums, product, put, times_mask
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import level, positive_integer
@@ -27,7 +27,8 @@ from sklearn_ebm.energies._network.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 
-# The narrowest noise that is learnt, where it starts, and noise while learning, in deviations.
+# The narrowest noise that is learned, where it starts, and noise while learning, in standard
+# deviations.
 NARROWEST, WIDE_START, INPUT_NOISE = float(np.exp(-6)), 0.5, 0.0
 
 # Distances in units of less noise have squares that are no float32.
@@ -68,9 +69,9 @@ class Decoder(LatentEnergy):
     n_members : int, default=2
         Decoders that are averaged.
     noise : float or "auto", default="auto"
-        σ, in deviations of y. "auto" learns it, one for each answer.
+        σ, in standard deviations of y. "auto" learns it, one for each answer.
     input_noise : float or "auto", default="auto"
-        Deviation of the noise on standardised columns while learning; "auto" is 0.
+        Standard deviation of the noise on standardised columns while learning; "auto" is 0.
 
     References
     ----------
@@ -88,7 +89,9 @@ class Decoder(LatentEnergy):
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Decoder
     >>> energy = Decoder(n_latents=3, hidden_layer_sizes=(1,), n_members=1, noise=1.0)
-    >>> energy = energy.prepared(np.zeros((2, 1)), np.array([[-1.0], [1.0]]), np.ones(2), 1, None)
+    >>> energy = energy.initialized(
+    ...     np.zeros((2, 1)), np.array([[-1.0], [1.0]]), np.ones(2), 1, None
+    ... )
     >>> shapes = energy.shapes(1, 1)
     >>> params = {name: np.zeros(shape) for name, shape in shapes.items()}
     >>> energy.linearize(params, np.zeros((1, 1)), np.array([[[2.0]]])).energies.round(4)
@@ -151,11 +154,11 @@ class Decoder(LatentEnergy):
         return isinstance(self.noise, str)
 
     def width(self, n_features: int, n_answers: int) -> int:
-        """Numbers that a row becomes: the units of all members at all latent values, twice."""
+        """Numbers that a sample becomes: the units of all members at all latent values, twice."""
         units = 2 * sum(self._trunk().sizes) + 8 * n_answers
         return self.n_members * len(self._space().features) * units
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[Any],
@@ -192,7 +195,7 @@ class Decoder(LatentEnergy):
         if given < LEAST_NOISE:
             raise ValueError(
                 f"noise={self.noise!r} of Decoder must be 'auto' or a number of at least "
-                f"{LEAST_NOISE:g}, in deviations of the answers."
+                f"{LEAST_NOISE:g}, in standard deviations of the answers."
             )
         result.floor = given
         if self._learns_noise:
@@ -200,7 +203,7 @@ class Decoder(LatentEnergy):
         return result
 
     @property
-    def narrowest(self) -> Array:
+    def smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
         return np.full(len(self._settled("units").answer_unit), self.floor)
 
@@ -230,21 +233,21 @@ class Decoder(LatentEnergy):
         return params
 
     def _scales(self, params: Params) -> tuple[Array, Array]:
-        """σ of the noise (M, q), and the share of its variance that is learnt."""
+        """σ of the noise (M, q), and the share of its variance that is learned."""
         bias = params["output_bias"]
         xp = namespace_of(bias)
         if not self._learns_noise:
             return xp.full_like(bias, self.floor), xp.zeros_like(bias)
-        variance = overwriting(xp, "exp", 2 * at_most(xp, params["log_noise"], WIDEST))
+        variance = in_place(xp, "exp", 2 * at_most(xp, params["log_noise"], WIDEST))
         total = variance + float(self.floor) ** 2
         share = times_mask(xp, variance / total, params["log_noise"] < WIDEST)
-        return overwriting(xp, "sqrt", total), share
+        return in_place(xp, "sqrt", total), share
 
     def _decoded(self, params: Params, rows: Array) -> tuple[Array, list[Backward]]:
         """The decoder's answers (M, n, z, q), and the ways back."""
         trunk, space = self._trunk(), self._space()
         xp = namespace_of(rows)
-        features = as_in(xp, space.features, rows)
+        features = cast_like(xp, space.features, rows)
         n_members, n_rows = params["output_bias"].shape[0], rows.shape[1]
         n_latents = features.shape[0]
         activation = ACTIVATIONS[trunk.activation]()
@@ -272,13 +275,13 @@ class Decoder(LatentEnergy):
         return xp.reshape(answers, shape), [*steps, back]
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, z) of rows and answers in units; see `LatentEnergy`."""
+        """Energies (M, n, m, z) of samples and answers in units; see `LatentEnergy`."""
         xp = namespace_of(X)
-        answers = as_in(xp, answers, X)
+        answers = cast_like(xp, answers, X)
         if self._seed is not None:
             noise = Noise(self.row_noise, 0.0)
             X, answers = noise.added(self._seed, params["output_bias"].shape[0], X, answers)
-        local = {name: as_in(xp, value, X) for name, value in params.items()}
+        local = {name: cast_like(xp, value, X) for name, value in params.items()}
         decoded, steps = self._decoded(local, X)
         scales, share = self._scales(local)
         windows = Windows(self._space(), decoded, scales)
@@ -296,14 +299,16 @@ class Decoder(LatentEnergy):
         def pullback(slope: Array) -> Params:
             out: Params = {}
             pullback_into(slope, out)
-            return {name: as_in(xp, out[name], X, value.dtype) for name, value in params.items()}
+            return {
+                name: cast_like(xp, out[name], X, value.dtype) for name, value in params.items()
+            }
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
         """One parabola for each window; see `LatentEnergy`."""
         decoded, _ = self._decoded(params, X)
-        return Windows(self._space(), decoded, self._scales(params)[0]).parabolas()
+        return Windows(self._space(), decoded, self._scales(params)[0]).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
         """Small batches, and many passes: a curve unfolds slowly."""

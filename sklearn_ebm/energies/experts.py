@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import level, positive_integer
@@ -21,7 +21,7 @@ from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 
 COVARIANCES = ("diagonal", "full")
 
-# Noise on rows and answers while learning, and the narrowest expert, in deviations.
+# Noise on rows and answers while learning, and the narrowest expert, in standard deviations.
 INPUT_NOISE, ANSWER_NOISE, NARROWEST = 0.02, 0.002, float(np.exp(-7))
 
 # Learning: small batches for few rows, and about so many rows seen altogether.
@@ -45,15 +45,15 @@ class Experts(LatentEnergy):
     (``trunk="mlp"``) or linear in x (``"linear"``). At β = 1 the energy is normalised by
     construction, so that the negative log-likelihood needs no partition function: this is the
     mixture density network of Bishop. With the loss ``"energy"`` and ``inference="min"`` only the
-    best expert of each row is pulled, which is multiple-choice learning.
+    best expert of each sample is pulled, which is multiple-choice learning.
 
-    Several networks, the members, are learnt side by side, each on rows of its own, and averaged:
-    the member is one more latent variable. Energies are those of answers in units of their
-    deviation, so that margins mean the same for every data set.
+    Several networks, the members, are learned side by side, each on samples of its own, and
+    averaged: the member is one more latent variable. Energies are those of answers in units of
+    their standard deviation, so that margins mean the same for every data set.
 
     Three things keep the likelihood from running away to spikes at the training answers: the
-    variance has a floor, the rows and answers are blurred while learning, and learning stops when
-    the likelihood of held-out rows no longer rises.
+    variance has a floor, the samples and answers are blurred while learning, and learning stops
+    when the likelihood of held-out samples no longer rises.
 
     Parameters
     ----------
@@ -67,14 +67,15 @@ class Experts(LatentEnergy):
     covariance : {"diagonal", "full"}, default="diagonal"
         Of several answers: independent given z, or not.
     n_members : int or "auto", default="auto"
-        Networks that are averaged; "auto" is 10, and 5 for more than 20,000 rows.
+        Networks that are averaged; "auto" is 10, and 5 for more than 20,000 samples.
     input_noise : float or "auto", default="auto"
-        Deviation of the noise on standardised columns while learning; "auto" is 0.02.
+        Standard deviation of the noise on standardised columns while learning; "auto" is 0.02.
     answer_noise : float or "auto", default="auto"
-        Deviation of the noise on standardised answers while learning; "auto" is 0.002.
+        Standard deviation of the noise on standardised answers while learning; "auto" is 0.002.
     min_scale : float or "auto", default="auto"
-        Least σ, in deviations of y. "auto" is the larger of e⁻⁷ and r/√12, where r is the typical
-        distance between neighbouring values of y: what is rounded is not known more precisely.
+        Least σ, in standard deviations of y. "auto" is the larger of e⁻⁷ and r/√12, where r is the
+        typical distance between neighbouring values of y: what is rounded is not known more
+        precisely.
 
     References
     ----------
@@ -161,11 +162,11 @@ class Experts(LatentEnergy):
         return np.zeros(n_outputs) if self.floor is None else self.floor
 
     def width(self, n_features: int, n_answers: int) -> int:
-        """Numbers that a row becomes: the units of all members, twice, and the heads."""
+        """Numbers that a sample becomes: the units of all members, twice, and the heads."""
         units = 2 * sum(self._trunk().sizes) + self._heads(n_answers).width
         return self.n_members * units
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[Any],
@@ -204,7 +205,7 @@ class Experts(LatentEnergy):
         return result
 
     @property
-    def narrowest(self) -> Array:
+    def smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
         floor: Array = self._settled("floor")
         return floor
@@ -228,13 +229,13 @@ class Experts(LatentEnergy):
         return params
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, K) of rows and answers in units; see `LatentEnergy`."""
+        """Energies (M, n, m, K) of samples and answers in units; see `LatentEnergy`."""
         xp, n_outputs = namespace_of(X), answers.shape[-1]
-        answers = as_in(xp, answers, X)
+        answers = cast_like(xp, answers, X)
         if self._seed is not None:
             n_members = params["output_bias"].shape[0]
             X, answers = self.noise.added(self._seed, n_members, X, answers)
-        local = {name: as_in(xp, value, X) for name, value in params.items()}
+        local = {name: cast_like(xp, value, X) for name, value in params.items()}
         values, steps = self._trunk().forward(local, X)
         experts = Gaussians(self._heads(n_outputs), values, self._floor(n_outputs))
         energies = experts.energies(answers)
@@ -247,7 +248,9 @@ class Experts(LatentEnergy):
         def pullback(slope: Array) -> Params:
             out: Params = {}
             pullback_into(slope, out)
-            return {name: as_in(xp, out[name], X, value.dtype) for name, value in params.items()}
+            return {
+                name: cast_like(xp, out[name], X, value.dtype) for name, value in params.items()
+            }
 
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
@@ -255,10 +258,10 @@ class Experts(LatentEnergy):
         """One parabola for each expert; see `LatentEnergy`."""
         assert self.floor is not None
         values, _ = self._trunk().forward(params, X)
-        return Gaussians(self._heads(len(self.floor)), values, self.floor).parabolas()
+        return Gaussians(self._heads(len(self.floor)), values, self.floor).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
-        """Batches of about n/64 rows, and fewer passes the more rows there are."""
+        """Batches of about n/64 samples, and fewer passes the more samples there are."""
         batch = 2 ** int(np.log2(max(n_rows / ROWS_PER_BATCH, 1)))
         return Schedule(
             LEARNING_RATE,

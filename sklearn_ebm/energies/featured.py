@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace
-from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.arrays import canonical_rows
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm.energies.base import Energy, Linearization
@@ -26,12 +26,12 @@ class Featured(Energy):
     """F(x, y) = F'(φ(x), y): an energy F' on features φ that learning does not move.
 
     What `Kernel` becomes once its landmarks are settled; of use for features of your own as well.
-    The transformer is fitted once, by whoever makes the energy, and clones keep it as it is.
+    The transformer is fitted once, before the energy is made, and clones keep it as it is.
 
     Parameters
     ----------
     transformer : fitted transformer
-        φ: its ``transform`` takes rows (n, d), dense or CSR, to features (n, p).
+        φ: its ``transform`` takes samples (n, d), dense or CSR, to features (n, p).
     energy : Energy
         F', of which the parameters are.
 
@@ -77,7 +77,7 @@ class Featured(Energy):
 
     @property
     def stochastic(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features is learnt from mini-batches."""
+        """Whether the energy on the features is learned from mini-batches."""
         return self.energy.stochastic
 
     @property
@@ -96,14 +96,14 @@ class Featured(Energy):
         return self.energy.coefficients
 
     @property
-    def two_templates(self) -> bool:  # type: ignore[override]
+    def redundant_binary_templates(self) -> bool:  # type: ignore[override]
         """Whether the energy on the features has a template for each of two answers."""
-        return self.energy.two_templates
+        return self.energy.redundant_binary_templates
 
     @property
-    def needs_every_answer(self) -> bool:  # type: ignore[override]
+    def needs_all_classes(self) -> bool:  # type: ignore[override]
         """Whether the energy on the features is prepared for answers that it has seen."""
-        return self.energy.needs_every_answer
+        return self.energy.needs_all_classes
 
     @property
     def difference(self) -> Callable[[Params, Any], Array] | None:  # type: ignore[override]
@@ -114,15 +114,15 @@ class Featured(Energy):
         return lambda params, X: of_features(params, self.transformed(X))
 
     def transformed(self, X: Any) -> Any:
-        """φ(x) of some rows, as an array or CSR in the dtype of X, whatever φ returns.
+        """φ(x) of some samples, as an array or CSR in the dtype of X, whatever φ returns.
 
         Parameters
         ----------
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
 
         Returns
         -------
-        array or CSR of shape (n, p)
+        array or CSR of shape (n_samples, p)
             Of the library of X.
         """
         features = self.transformer.transform(X)
@@ -131,9 +131,9 @@ class Featured(Energy):
         xp = namespace_of(X)
         if xp is numpy_namespace:
             return np.asarray(features, dtype=X.dtype)
-        return as_in(xp, features, X)
+        return cast_like(xp, features, X)
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[np.intp],
@@ -142,10 +142,10 @@ class Featured(Energy):
         rng: np.random.RandomState,
     ) -> Energy:
         """Return the features as they are, and F' prepared for them."""
-        if type(self.energy).prepared is Energy.prepared:
+        if type(self.energy).initialized is Energy.initialized:
             return self  # no need for the features of all rows
         features = self.transformed(X)
-        return self._with(self.energy.prepared(features, y, weight, n_answers, rng))
+        return self._with(self.energy.initialized(features, y, weight, n_answers, rng))
 
     def _with(self, energy: Energy) -> Featured:
         return self if energy is self.energy else type(self)(self.transformer, energy)
@@ -154,17 +154,17 @@ class Featured(Energy):
         """Return what settles the features, and what F' took from them."""
         return {"transformer": self.transformer} | self.energy.moulded()
 
-    def resumed(self) -> Energy:
+    def copy_for_training(self) -> Energy:
         """Return the features as they are, and F' to go on with."""
-        return self._with(self.energy.resumed())
+        return self._with(self.energy.copy_for_training())
 
     def training(self, rng: np.random.RandomState) -> Energy:
         """Return the features as they are, and F' as one step sees it."""
         return self._with(self.energy.training(rng))
 
-    def factored(self) -> tuple[Callable[[Any], Any], Energy]:
+    def split_features(self) -> tuple[Callable[[Any], Any], Energy]:
         """φ and F', or φ' ∘ φ and F'' where F'(φ, y) = F''(φ'(φ), y) itself."""
-        further = self.energy.factored()
+        further = self.energy.split_features()
         if further is None:
             return self.transformed, self.energy
         represent, inner = further
@@ -195,12 +195,12 @@ class Featured(Energy):
         return self.energy.start(self.transformed(X), y, weight, n_answers, rng)
 
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
-        """Energies of F' at the features of the rows.
+        """Energies of F' at the features of the samples.
 
         Parameters
         ----------
         params : dict
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
             Of any library that the transformer takes.
         answers : None
 

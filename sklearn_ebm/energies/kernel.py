@@ -31,20 +31,20 @@ class Kernel(Energy):
     F(x, y) = −⟨w_y, φ(x)⟩ − b_y, where ⟨φ(x), φ(x')⟩ is nearly exp(−γ ‖x − x'‖²).
 
     What a support vector machine with a Gaussian kernel learns, at a cost that grows with n times
-    `n_components` instead of n². The features are settled from the rows, computed once, and the
-    energy on them is learnt like a linear one: with every loss, convex, to a certified gap.
+    `n_components` instead of n². The features are settled from the samples, computed once, and the
+    energy on them is learned like a linear one: with every loss, convex, to a certified gap.
 
     Parameters
     ----------
     n_components : int, default=1000
-        Number p of features; no more than there are distinct rows for ``"nystroem"``.
+        Number p of features; no more than there are distinct samples for ``"nystroem"``.
         Learning keeps n × p numbers in the dtype of X. More features come closer to the kernel.
     gamma : float or "scale", default="scale"
         γ of the kernel, in 1/(unit of x)². ``"scale"`` is 1/(d Var(X)), as in
         `sklearn.svm.SVC`.
     approximation : {"nystroem", "fourier"}, default="nystroem"
-        Features next to `n_components` rows drawn as landmarks, or random Fourier features, which
-        do not look at the rows and need more of them for the same accuracy.
+        Features next to `n_components` samples drawn as landmarks, or random Fourier features,
+        which do not look at the samples and need more of them for the same accuracy.
     fit_intercept : bool, default=True
         Whether the energies have the term b_y, which is never penalised.
 
@@ -61,13 +61,13 @@ class Kernel(Energy):
 
     Examples
     --------
-    Two rows, both landmarks: the features of the first are (1, 0) but for rounding, and with w₁ its
-    kernel with the second, e^{−1} = 0.368 at γ = 1, is an inner product of features:
+    Two samples, both landmarks: the features of the first are (1, 0) but for rounding, and with w₁
+    its kernel with the second, e^{−1} = 0.368 at γ = 1, is an inner product of features:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Kernel
     >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
-    >>> energy = Kernel(gamma=1.0).prepared(X, y, np.ones(2), 2, np.random.RandomState(0))
+    >>> energy = Kernel(gamma=1.0).initialized(X, y, np.ones(2), 2, np.random.RandomState(0))
     >>> phi = energy.transformer.transform(X)
     >>> (phi @ phi.T).round(3)
     array([[1.   , 0.368],
@@ -76,7 +76,7 @@ class Kernel(Energy):
 
     penalized = ("coef",)
     linear = True
-    two_templates = True
+    redundant_binary_templates = True
     examples = (
         {},
         {"n_components": 5, "gamma": 0.3, "approximation": "fourier", "fit_intercept": False},
@@ -94,7 +94,7 @@ class Kernel(Energy):
         self.approximation = approximation
         self.fit_intercept = fit_intercept
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[np.intp],
@@ -102,7 +102,7 @@ class Kernel(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> PreparedKernel:
-        """Return the energy on features of these rows: draws landmarks or frequencies.
+        """Return the energy on features of these samples: draws landmarks or frequencies.
 
         Raises
         ------
@@ -162,14 +162,14 @@ class Kernel(Energy):
 
 
 class PreparedKernel(Featured):
-    """A kernel energy with its features, as `Kernel.prepared` makes it."""
+    """A kernel energy with its features, as `Kernel.initialized` makes it."""
 
     coefficients = False
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """None: templates of features that were drawn say nothing by themselves.
 
-        Their number differs from fold to fold, too, where there are fewer rows than components.
+        Their number differs from fold to fold, too, where there are fewer samples than components.
         """
         return {}
 

@@ -1,4 +1,4 @@
-"""The contract of an energy of continuous answers that is learnt by its gradient."""
+"""The contract of an energy of continuous answers that is learned by its gradient."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from sklearn_ebm._utils.array_ops import in_plain_order
 from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.threads import Workers
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
 
 class Schedule(NamedTuple):
-    """How long, and in which steps, an energy is learnt from so many rows.
+    """How long, and in which steps, an energy is learned from so many samples.
 
     Attributes
     ----------
     learning_rate : float
     batch_size : int
     passes : int
-        Over the rows.
+        Over the samples.
     """
 
     learning_rate: float
@@ -36,18 +36,19 @@ class Schedule(NamedTuple):
 
 
 class LatentEnergy(ConditionalEnergy, Energy):
-    """G_W(x, y, z) of answers y in R^q with parameters W that are learnt by gradients.
+    """G_W(x, y, z) of answers y in R^q with parameters W that are learned by gradients.
 
-    Learning works in units in which columns and answers have deviation 1: `represented` and
-    `represented_answers` go there, and energies are those of the answers in such units. Several
-    *members*, each with parameters and rows of its own, are learnt side by side: all arrays have
-    one more axis in front. For inference the member is one more latent variable.
+    Learning works in units in which columns and answers have standard deviation 1:
+    `standardize_rows` and `standardize_answers` go there, and energies are those of the answers in
+    such units. Several *members*, each with parameters and samples of its own, are learned side by
+    side: all arrays have one more axis in front. For inference the member is one more latent
+    variable.
 
     Attributes
     ----------
     n_members : int
     widths : Widths or None
-        A bank of widths, one more latent variable, that learning finds when all else is learnt.
+        A bank of widths, one more latent variable, that learning finds when all else is learned.
     """
 
     stochastic = True
@@ -60,13 +61,13 @@ class LatentEnergy(ConditionalEnergy, Energy):
     _seed: int | None = None
 
     def training(self, rng: np.random.RandomState) -> LatentEnergy:
-        """Return a copy that adds noise, the same each time it sees so many rows."""
+        """Return a copy that adds noise, the same each time it sees so many samples."""
         other = copy(self)
         other._seed = int(rng.randint(np.iinfo(np.int32).max))
         return other
 
     def moulded(self) -> dict[str, Any]:
-        """Return all but the widths, which come after all else is learnt."""
+        """Return all but the widths, which come after all else is learned."""
         return {name: part for name, part in vars(self).items() if name != "widths"}
 
     def widened(self, widths: Widths | None) -> LatentEnergy:
@@ -81,31 +82,31 @@ class LatentEnergy(ConditionalEnergy, Energy):
 
     @abstractmethod
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies of rows of each member, in units.
+        """Energies of samples of each member, in units.
 
         Parameters
         ----------
         params : dict
             Each with the members as first axis.
-        X : array of shape (M or 1, n, d)
-            As `represented` returns them.
-        answers : array of shape (M or 1, n, m, q)
+        X : array of shape (M or 1, n_samples, n_features)
+            As `standardize_rows` returns them.
+        answers : array of shape (M or 1, n_samples, m, n_outputs)
 
         Returns
         -------
         Linearization
-            Energies of shape (M, n, m, z), and the way back.
+            Energies of shape (M, n_samples, m, z), and the way back.
         """
 
     def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
         """Energies (n, m, M·z) of answers (n, m, q), with the members among the latent values.
 
         Each member has the prior 1/M, so that log M is added to the energies. Widths are not among
-        the latent values: they are found when all else is learnt. All arrays may be of NumPy or of
+        the latent values: they are found when all else is learned. All arrays may be of NumPy or of
         another library that follows the Array API standard.
         """
         xp = namespace_of(X)
-        rows, candidates = self.represented(X), self.represented_answers(answers)
+        rows, candidates = self.standardize_rows(X), self.standardize_answers(answers)
         line = self.linearize_members(params, rows[None, ...], candidates[None, ...])
         n_members, n, m, z = line.energies.shape
 
@@ -119,48 +120,52 @@ class LatentEnergy(ConditionalEnergy, Energy):
 
     @abstractmethod
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Levels (n, M, z), means (n, M, z, q) and factors (n, M, z, q, q) of rows in units."""
+        """Levels (n, M, z), means (n, M, z, q) and factors (n, M, z, q, q) of samples in units."""
 
-    def parabolas(self, params: Params, X: Any, members: Any = None) -> Parabolas:
+    def quadratics(self, params: Params, X: Any, members: Any = None) -> Quadratics:
         """The energies as parabolas in y, in units; one for each member and latent value.
 
         Parameters
         ----------
         params : dict
-        X : ndarray of shape (n, d)
+        X : ndarray of shape (n_samples, n_features)
         members : sequence of int, default=None
-            Which members speak; all of them by default.
+            Which members to use; all of them by default.
         """
         if members is not None:
             params = {name: value[members] for name, value in params.items()}
         assert self.units is not None
 
         def of_block(part: slice) -> tuple[Array, Array, Array]:
-            return self.parabolas_of_members(params, self.represented(X[part])[None])
+            return self.parabolas_of_members(params, self.standardize_rows(X[part])[None])
 
         width = self.width(X.shape[1], len(self.units.answer_unit))
         with Workers() as workers:
             parts = list(workers.map(of_block, row_slices(len(X), width)))
         joined = (np.concatenate(part) for part in zip(*parts, strict=True))
         # (n, M, z, ...) -> (n, M·z, ...): the member is one more latent variable.
-        return Parabolas(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
+        return Quadratics(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
 
-    def known(self, params: Params, X: Any, members: Any = None) -> Parabolas:
-        """`parabolas` of all latent variables, the width included."""
-        parabolas = self.parabolas(params, X, members)
-        return parabolas if self.widths is None else parabolas.widened(self.widths, self.narrowest)
+    def known(self, params: Params, X: Any, members: Any = None) -> Quadratics:
+        """`quadratics` of all latent variables, the width included."""
+        quadratics = self.quadratics(params, X, members)
+        return (
+            quadratics
+            if self.widths is None
+            else quadratics.widened(self.widths, self.smallest_scale)
+        )
 
-    def speakers(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Parabolas]]:
+    def latent_groups(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Quadratics]]:
         """Each latent value of each member, with all of its widths: ("member 0", z) and so on."""
-        parabolas = self.parabolas(params, X)
+        quadratics = self.quadratics(params, X)
         n_members = len(next(iter(params.values())))
-        n_latents = parabolas.levels.shape[1] // n_members
+        n_latents = quadratics.levels.shape[1] // n_members
         for place in range(n_members * n_latents):
-            one = Parabolas(*(part[:, [place]] for part in parabolas))
+            one = Quadratics(*(part[:, [place]] for part in quadratics))
             if self.widths is not None:
-                one = one.widened(self.widths, self.narrowest)
+                one = one.widened(self.widths, self.smallest_scale)
             yield (f"member {place // n_latents}", place % n_latents), one
 
     @abstractmethod
     def schedule(self, n_rows: int) -> Schedule:
-        """Return how it is learnt from so many rows where the user says nothing."""
+        """Return how it is learned from so many samples where the user says nothing."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import as_in, column_sums, floating
+from sklearn_ebm._utils.array_ops import cast_like, column_sums, floating
 from sklearn_ebm._utils.arrays import column_norms
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.validation import switch
@@ -57,7 +57,7 @@ class Linear(Energy):
     penalized = ("coef",)
     linear = True
     coefficients = True
-    two_templates = True
+    redundant_binary_templates = True
     examples = ({}, {"fit_intercept": False})
 
     def __init__(self, fit_intercept: bool = True) -> None:
@@ -90,8 +90,8 @@ class Linear(Energy):
         ----------
         params : dict
             ``coef`` (k, d) and, with an intercept, ``intercept`` (k,).
-        X : array or CSR of shape (n, d)
-            Rows.
+        X : array or CSR of shape (n_samples, n_features)
+            Samples.
         answers : None
             A linear energy scores all classes.
 
@@ -112,7 +112,7 @@ class Linear(Energy):
         def pushforward(direction: Params) -> Array:
             energies = template_energies(direction["coef"], rows)
             if "intercept" in direction:
-                energies -= as_in(xp, direction["intercept"], rows)
+                energies -= cast_like(xp, direction["intercept"], rows)
             return energies
 
         return Linearization(pushforward(params), pullback, pushforward)
@@ -123,20 +123,20 @@ class Linear(Energy):
         Parameters
         ----------
         params : dict
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n,)
+        array of shape (n_samples,)
         """
         if type(self).linearize is not Linear.linearize:
             energies = self.linearize(params, X).energies
             return energies[:, 1] - energies[:, 0]
         xp = namespace_of(X)
         template = params["coef"][0, :] - params["coef"][1, :]
-        result = X @ as_in(xp, template, X)
+        result = X @ cast_like(xp, template, X)
         if "intercept" in params:
-            result += as_in(xp, params["intercept"][0] - params["intercept"][1], X)
+            result += cast_like(xp, params["intercept"][0] - params["intercept"][1], X)
         return result
 
     def curvature_scale(
@@ -169,7 +169,7 @@ class Linear(Energy):
         order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])
         return matrix[np.ix_(order, order)]
 
-    def conditioned(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized | None:
+    def standardized(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized | None:
         """Return the same energy in units of standardised columns; None for other energies."""
         if type(self).linearize is not Linear.linearize:
             return None
@@ -191,7 +191,7 @@ class Linear(Energy):
         """Parameters with the coefficients and intercepts that users wrote.
 
         Of two answers these are differences: the level of both is what it was. An intercept that
-        was not learnt is one once it is written.
+        was not learned is one once it is written.
         """
         plain = {name: dense(value) for name, value in params.items()}
         changed: Params = {}

@@ -1,4 +1,4 @@
-"""One bump where the answer is expected, as wide as rows like it were off."""
+"""One bump where the answer is expected, as wide as samples like it were off."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sklearn.linear_model import Ridge
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows, speaking
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows, spread_over_folds
 from sklearn_ebm.energies._bank.trees import LeafMeans
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
 
 # Widths of the bank, as multiples of a scale at which residuals have a square of 1 on average.
 FACTORS = (0.15, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 
-# How strongly the width follows the scale that was learnt.
+# How strongly the width follows the scale that was learned.
 POWERS = (0.8, 1.3)
 
-# What is added to |r| before its logarithm is learnt, as a part of the deviation of r.
+# What is added to |r| before its logarithm is learned, as a part of the standard deviation of r.
 SMALLEST_RESIDUAL = 0.05
 
 # Rows in a leaf of the trees of |r|, at least.
@@ -34,7 +34,7 @@ LEAF = 5
 # Scales beyond these, in units, are taken for these.
 NARROWEST, WIDEST = 1e-6, 1e3
 
-# Into how many parts judges of a single fold are split.
+# Into how many parts the validation rows of a single fold are split.
 PARTS = 5
 
 # The precision of the normal prior of the slopes of log scales, in rows.
@@ -56,7 +56,7 @@ class LogLinear(NamedTuple):
     coef: Array
 
     def __call__(self, columns: Array) -> Array:
-        """log s of rows (n, e), (n,)."""
+        """log s of samples (n, e), (n,)."""
         result: Array = self.coef[0] + (columns - self.centre) @ self.coef[1:]
         return result
 
@@ -106,16 +106,16 @@ def _laplace(
 
 
 class Scales(NamedTuple):
-    """What was learnt of residuals.
+    """What was learned of residuals.
 
     Attributes
     ----------
     trees : LeafMeans
-        log |r| of rows by those of the other folds.
-    centre : ndarray of shape (q,)
+        log |r| of samples by those of the other folds.
+    centre : ndarray of shape (n_outputs,)
         Mean of what they say.
-    sizes : ndarray of shape (powers, q)
-        Deviation of r/exp(power (log s − centre)).
+    sizes : ndarray of shape (powers, n_outputs)
+        Standard deviation of r/exp(power (log s − centre)).
     combined : list of LogLinear
         For each answer.
     """
@@ -129,10 +129,10 @@ class Scales(NamedTuple):
 class LocationScale(BankEnergy):
     r"""p_{g,c}(y | x) = N(y; f(x), (c s(x)^g)²): a bump at the location, a bank of its widths.
 
-    s(x) is learnt from the residuals of rows that were left out: by random trees, and by a
+    s(x) is learned from the residuals of samples that were left out: by random trees, and by a
     combination of what they and the regressors of the location say of the uncertainty. Regressors
-    that know their own deviation add bumps at their own means. An answer of q numbers has q scales,
-    and the bank is of factors that they share.
+    that know their own standard deviation add bumps at their own means. An answer of q numbers has
+    q scales, and the bank is of factors that they share.
 
     Parameters
     ----------
@@ -166,60 +166,60 @@ class LocationScale(BankEnergy):
         positive_integer("n_estimators", self.n_estimators, of="LocationScale")
 
     def width(self, n_features: int, n_answers: int) -> int:
-        """Return how many numbers of each row inference needs."""
+        """Return how many numbers of each sample inference needs."""
         processes = 0 if self.scales is None else len(self.scales.combined[0].centre) - 1
         return len(FACTORS) * (len(POWERS) + 1 + processes) * (2 + n_answers) * n_answers
 
-    def learnt(
+    def learned(
         self,
         rows: UnitRows,
         folds: Folds,
-        location: Located | None,
+        location: LocationPrediction | None,
         floor: Array,
         rng: np.random.RandomState,
-    ) -> tuple[LocationScale, list[Parabolas]]:
-        """Return a copy that knows the rows, and out-of-fold elements of ``folds.judged``."""
+    ) -> tuple[LocationScale, list[Quadratics]]:
+        """Return a fitted copy, and out-of-fold elements of ``folds.validation``."""
         assert location is not None
         trees, said = self._trees(rows, folds, location, floor, rng)
-        judged, located = rows.take(folds.judged), location.take(folds.judged)
-        residual, opinions = judged.y - located.mean, _opinions(said, located)
-        centre = np.average(said, axis=0, weights=judged.weight)
+        validation, located = rows.take(folds.validation), location.take(folds.validation)
+        residual, estimates = validation.y - located.mean, _estimates(said, located)
+        centre = np.average(said, axis=0, weights=validation.weight)
         unit = [residual * np.exp(-power * (said - centre)) for power in POWERS]
-        sizes = np.sqrt(np.average(np.square(unit), axis=1, weights=judged.weight))
+        sizes = np.sqrt(np.average(np.square(unit), axis=1, weights=validation.weight))
         combined = np.empty_like(said)
         for held in _held_out(folds):
             others = np.setdiff1d(np.arange(len(said)), held)
-            fits = _fitted(opinions[others], residual[others], judged.weight[others])
-            combined[held] = _combined(fits, opinions[held])
-        learnt = copy.copy(self)
-        learnt.floor = floor
-        fits = _fitted(opinions, residual, judged.weight)
-        learnt.scales = Scales(trees, centre, sizes, fits)
-        return learnt, learnt._bank(said, combined, located)
+            fits = _fitted(estimates[others], residual[others], validation.weight[others])
+            combined[held] = _combined(fits, estimates[held])
+        learned = copy.copy(self)
+        learned.floor = floor
+        fits = _fitted(estimates, residual, validation.weight)
+        learned.scales = Scales(trees, centre, sizes, fits)
+        return learned, learned._bank(said, combined, located)
 
-    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
-        """Return one Gaussian of each row for each element of the bank."""
+    def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
+        """Return one Gaussian of each sample for each element of the bank."""
         assert location is not None and self.scales is not None
         said = self.scales.trees.predict(np.hstack([X, location.features]))
-        combined = _combined(self.scales.combined, _opinions(said, location))
+        combined = _combined(self.scales.combined, _estimates(said, location))
         return self._bank(said, combined, location)
 
     def _trees(
         self,
         rows: UnitRows,
         folds: Folds,
-        location: Located,
+        location: LocationPrediction,
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LeafMeans, Array]:
-        """Trees of log |r| of each fold with judges, and what they say of these, (m, q)."""
+        """Trees of log |r| of each fold, and their predictions of its validation rows, (m, q)."""
         residual, q = rows.y - location.mean, rows.y.shape[1]
         inputs = np.hstack([rows.X, location.features])
-        judging = folds.judging()
-        states = [rng.randint(np.iinfo(np.int32).max) for _ in judging]
+        validation_splits = folds.validation_splits()
+        states = [rng.randint(np.iinfo(np.int32).max) for _ in validation_splits]
 
         def fitted(fold: int) -> tuple[ExtraTreesRegressor, Array]:
-            judges, _, others = judging[fold]
+            judges, _, others = validation_splits[fold]
             others = others[rows.weight[others] > 0]
             forest = ExtraTreesRegressor(
                 self.n_estimators,
@@ -231,14 +231,14 @@ class LocationScale(BankEnergy):
             forest.fit(inputs[others], target, rows.weight[others])
             return forest, forest.predict(inputs[judges]).reshape(len(judges), q)
 
-        said = np.empty((len(folds.judged), q))
+        said = np.empty((len(folds.validation), q))
         with Workers() as workers:
-            done = list(workers.map(fitted, range(len(judging))))
-        for (_, places, _), (_, of_fold) in zip(judging, done, strict=True):
+            done = list(workers.map(fitted, range(len(validation_splits))))
+        for (_, places, _), (_, of_fold) in zip(validation_splits, done, strict=True):
             said[places] = of_fold
-        return LeafMeans.of(speaking([forest for forest, _ in done])), said
+        return LeafMeans.of(spread_over_folds([forest for forest, _ in done])), said
 
-    def _bank(self, said: Array, combined: Array, location: Located) -> list[Parabolas]:
+    def _bank(self, said: Array, combined: Array, location: LocationPrediction) -> list[Quadratics]:
         """Gaussians of each family and factor; the floor is theirs as well."""
         assert self.scales is not None
         families = [
@@ -254,14 +254,14 @@ class LocationScale(BankEnergy):
         whole = np.ones((len(said), 1))
         every = [(*family, factor) for family in families for factor in FACTORS]
         return [
-            Parabolas.of_mixture(whole, centre[:, None], self._within(factor * scale)[:, None])
+            Quadratics.of_mixture(whole, centre[:, None], self._within(factor * scale)[:, None])
             for element, (centre, scale, factor) in enumerate(every)
-            if self.speaks(element)
+            if self.keeps(element)
         ]
 
     def _within(self, scale: Array) -> Array:
         """Scales no narrower than the floor, and so wide that they can still be told."""
-        result: Array = np.clip(scale, np.maximum(self.narrowest, NARROWEST), WIDEST)
+        result: Array = np.clip(scale, np.maximum(self.smallest_scale, NARROWEST), WIDEST)
         return result
 
 
@@ -273,30 +273,30 @@ def _log_sizes(residual: Array, weight: npt.NDArray[np.float64], floor: Array) -
     return sizes[:, 0] if sizes.shape[1] == 1 else sizes
 
 
-def _opinions(said: Array, location: Located) -> Array:
-    """Logarithms of scales from all who know one, (n, e, q)."""
-    opinions = [said[:, None]]
+def _estimates(said: Array, location: LocationPrediction) -> Array:
+    """Log scales of every regressor that provides one, (n, e, q)."""
+    estimates = [said[:, None]]
     if location.deviations is not None:
-        opinions.append(np.log(np.maximum(location.deviations, NARROWEST)))
-    return np.concatenate(opinions, axis=1)
+        estimates.append(np.log(np.maximum(location.deviations, NARROWEST)))
+    return np.concatenate(estimates, axis=1)
 
 
-def _fitted(opinions: Array, residual: Array, weight: npt.NDArray[np.float64]) -> list[LogLinear]:
+def _fitted(estimates: Array, residual: Array, weight: npt.NDArray[np.float64]) -> list[LogLinear]:
     """The combination of each answer."""
     return [
-        LogLinear.fitted(opinions[:, :, answer], residual[:, answer], weight)
+        LogLinear.fitted(estimates[:, :, answer], residual[:, answer], weight)
         for answer in range(residual.shape[1])
     ]
 
 
-def _combined(fits: Sequence[LogLinear], opinions: Array) -> Array:
+def _combined(fits: Sequence[LogLinear], estimates: Array) -> Array:
     """log s of each answer, (n, q)."""
-    return np.column_stack([fit(opinions[:, :, answer]) for answer, fit in enumerate(fits)])
+    return np.column_stack([fit(estimates[:, :, answer]) for answer, fit in enumerate(fits)])
 
 
 def _held_out(folds: Folds) -> list[Index]:
-    """Places of judges that are left out together: those of a fold, or a fifth of the only one."""
-    of_judge = folds.of_row[folds.judged]
+    """Places of validation rows left out together: of a fold, or a fifth of the only one."""
+    of_judge = folds.of_row[folds.validation]
     present = np.unique(of_judge)
     if len(present) > 1:
         return [np.flatnonzero(of_judge == fold) for fold in present]

@@ -1,4 +1,4 @@
-"""A memory of answers: the latent variable is a stored row."""
+"""A memory of answers: the latent variable is a stored sample."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer, positive_number, share
 from sklearn_ebm.energies._bank.cells import points_of
-from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies._bank.leaves import Moments, SharedLeaves, moments_of, rows_of
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
+from sklearn_ebm.energies._bank.leaves import ForestWeights, Moments, moments_of, rows_of
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
 
 VALUES = ("auto", "answers", "residuals")
 
-#: Bandwidths (c, c0): c in local deviations of the values, c0 in deviations of all of them.
+#: Bandwidths (c, c0), in standard deviations: c in local ones of the values, c0 in that of all.
 BANDWIDTHS = ((0.02, 0.001), (0.12, 0.002), (0.3, 0.02), (0.6, 0.01), (1.2, 0.01))
 
 # What "auto" stands for, chosen by out-of-fold likelihoods: trees; least rows of a leaf, where
@@ -31,31 +31,32 @@ MANY_ROWS = 20_000
 SEVERAL_LEAF_SIZES, ONE_LEAF_SIZE = (1, 2, 5), (2,)
 COLUMNS, COLUMNS_LOCATED = 1.0, 0.5
 
-# Residuals beyond so many deviations are told apart no more by trees; sizes count for more.
+# Residuals beyond so many standard deviations are told apart no more by trees; sizes count for
+# more.
 CLIPPED, SIZE_COUNTS = 4.0, 1.5
 
 # What is left of a weight, of the heaviest of its row, after a high power.
 LEAST_SHARE = 1e-100
 
-# The deviation of values that are all equal, in units.
+# The standard deviation of values that are all equal, in units.
 LEAST_SPREAD = 1e-6
 
 
 class Store(NamedTuple):
-    """Stored rows of one forest.
+    """Stored samples of one forest.
 
     Attributes
     ----------
-    leaves : SharedLeaves
-    values : ndarray of shape (n, q)
+    leaves : ForestWeights
+    values : ndarray of shape (n_samples, n_outputs)
         Answers, or what they are away from where they were expected; a single one is sorted.
-    counts : ndarray of shape (n,)
-        Weights of the rows.
-    spread : ndarray of shape (q,)
-        Deviation of the values.
+    counts : ndarray of shape (n_samples,)
+        Weights of the samples.
+    spread : ndarray of shape (n_outputs,)
+        Standard deviation of the values.
     """
 
-    leaves: SharedLeaves
+    leaves: ForestWeights
     values: Array
     counts: Array
     spread: Array
@@ -68,7 +69,7 @@ class Forests(NamedTuple):
     ----------
     n_trees : int
     leaf_sizes : tuple of int
-        Least rows of a leaf, of each forest.
+        Least samples of a leaf, of each forest.
     """
 
     n_trees: int
@@ -76,7 +77,7 @@ class Forests(NamedTuple):
 
 
 class Memory(BankEnergy):
-    r"""Stored answers, weighted by how often their rows share leaves of trees with x.
+    r"""Stored answers, weighted by how often their samples share leaves of trees with x.
 
     −log w_bz(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
 
@@ -85,30 +86,31 @@ class Memory(BankEnergy):
         p(y | x) = Σ_b ρ_b Σ_z w_bz(x) N(y; y_z, diag h_b(x)²)
         h_b(x)²  = (c_b sd(x))² + (c0_b S)²
 
-    The latent z is a stored training row. Its weight is that with which a forest of extremely
-    randomised trees would average its answer: rows that share leaves with x speak for x. sd(x) is
-    the deviation of the answers under these weights, S that of all of them. The elements b of the
-    bank are all combinations of a leaf size, a power of the weights and a bandwidth; which of them
-    are likely is the prior ρ.
+    The latent z is a stored training sample. Its weight is that with which a forest of extremely
+    randomised trees would average its answer: samples that share leaves with x explain x. sd(x) is
+    the standard deviation of the answers under these weights, S that of all of them. The elements b
+    of the bank are all combinations of a leaf size, a power of the weights and a bandwidth; which
+    of them are likely is the prior ρ.
 
-    With a location (``base``) the stored rows may be residuals r_z: the kernel then sits at
+    With a location (``base``) the stored samples may be residuals r_z: the kernel then sits at
     m(x) + r_z, where m(x) is the location, and the trees see what the location knows as further
     columns.
 
     Parameters
     ----------
     n_trees : int or "auto", default="auto"
-        Trees of each forest. "auto" is 100, and beyond 80,000 rows fewer, so that rows times trees
-        are 8 million; not fewer than 20. Time and space grow with that product.
+        Trees of each forest. "auto" is 100, and beyond 80,000 samples fewer, so that samples times
+        trees are 8 million; not fewer than 20. Time and space grow with that product.
     min_leaf_size : int, sequence of int, or "auto", default="auto"
-        Least rows of a leaf. Several are elements of the bank, with a forest each. "auto" is
-        (1, 2, 5); it is 2 for 20,000 rows or more, and for several answers.
+        Least samples of a leaf. Several are elements of the bank, with a forest each. "auto" is
+        (1, 2, 5); it is 2 for 20,000 samples or more, and for several answers.
     max_features : float, int, {"sqrt", "log2"} or "auto", default="auto"
         Columns that a split is chosen from, as in scikit-learn's forests; "auto" is all, and with a
         location half of them.
     powers : float or sequence of float, default=(1.0, 2.0)
         Powers that the weights w are raised to, before they are rescaled to sum to 1; each is an
-        element of the bank. Those above 1 let few stored rows speak that share many leaves with x.
+        element of the bank. Those above 1 favour the few stored samples that share many leaves with
+        x.
     bandwidths : sequence of (float, float)
         Pairs (c, c0), neither negative, and not both of them 0.
     base : None, "auto", regressor, or list of them, default=None
@@ -121,8 +123,8 @@ class Memory(BankEnergy):
         and in total variation it changes by less than 0.041 cell³; by much less where many are
         merged. Everything else is exact for the merged values.
     dropped : float, default=0.01
-        Of several answers, the lightest rows that have no more weight together are left out, which
-        changes the total variation by no more than this.
+        Of several answers, the lightest samples that have no more weight together are left out,
+        which changes the total variation by no more than this.
 
     References
     ----------
@@ -134,9 +136,9 @@ class Memory(BankEnergy):
 
     Examples
     --------
-    Two rows with the answers −1 and 1. Near each of them its own answer speaks alone, so that the
-    deviation is 0 and h = c0 S = 0.5; the density there is N(0; 0, 0.5²) = 0.7979, and that of the
-    other answer e^(−2²/(2 · 0.5²)) = e^−8 of it:
+    Two samples with the answers −1 and 1. Near each of them its own answer applies alone, so that
+    the standard deviation is 0 and h = c0 S = 0.5; the density there is N(0; 0, 0.5²) = 0.7979, and
+    that of the other answer e^(−2²/(2 · 0.5²)) = e^−8 of it:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Memory
@@ -144,8 +146,8 @@ class Memory(BankEnergy):
     >>> rows = UnitRows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))
     >>> energy = Memory(n_trees=3, min_leaf_size=1, powers=1, bandwidths=((1.0, 0.5),))
     >>> folds = Folds(np.array([0, 1]), np.array([0, 1]))
-    >>> learnt, _ = energy.learnt(rows, folds, None, np.zeros(1), np.random.RandomState(0))
-    >>> (element,) = learnt.elements(rows.X, None)
+    >>> learned, _ = energy.learned(rows, folds, None, np.zeros(1), np.random.RandomState(0))
+    >>> (element,) = learned.elements(rows.X, None)
     >>> np.exp(element.log_prob(rows.y)).round(4)
     array([0.7979, 0.7979])
     >>> element.log_prob(rows.y[::-1]) - element.log_prob(rows.y)
@@ -187,7 +189,7 @@ class Memory(BankEnergy):
         self.dropped = dropped
 
     def _forests(self, n_rows: int, n_answers: int) -> Forests:
-        """What "auto" stands for; a fold has fewer rows than `n_rows`, and the same forests."""
+        """What "auto" stands for; a fold has fewer samples than `n_rows`, and the same forests."""
         n_trees, leaf_sizes = self.n_trees, self.min_leaf_size
         if _is_auto(n_trees):
             n_trees = max(FEWEST_TREES, min(TREES, ROWS_IN_TREES // n_rows))
@@ -242,25 +244,25 @@ class Memory(BankEnergy):
         share("dropped", self.dropped, of="Memory", zero=True)
 
     def width(self, n_features: int, n_answers: int) -> int:
-        """Return how many numbers of each row inference needs; blocks keep them few."""
+        """Return how many numbers of each sample inference needs; blocks keep them few."""
         n_leaf_sizes = max(len(self.stores), 1)
         n_elements = n_leaf_sizes * len(self._powers) * len(self.bandwidths)
         return n_elements * TREES * n_answers * (1 + n_answers)
 
-    def learnt(
+    def learned(
         self,
         rows: UnitRows,
         folds: Folds,
-        location: Located | None,
+        location: LocationPrediction | None,
         floor: Array,
         rng: np.random.RandomState,
-    ) -> tuple[Self, list[Parabolas]]:
-        """Return a copy that stores the rows, and out-of-fold elements of ``folds.judged``."""
+    ) -> tuple[Self, list[Quadratics]]:
+        """Return a copy that stores samples, and out-of-fold elements of ``folds.validation``."""
         seed = int(rng.randint(np.iinfo(np.int32).max))
         forests = self._forests(*rows.y.shape)
         blocks = []
         order = []
-        for judges, places, others in folds.judging():
+        for judges, places, others in folds.validation_splits():
             there = None if location is None else location.take(others)
             fold = self._stored(rows.take(others), there, floor, forests, seed)
             there = None if location is None else location.take(judges)
@@ -268,18 +270,18 @@ class Memory(BankEnergy):
             order.append(places)
             folds.progress.ended("fold")
         back = np.argsort(np.concatenate(order))
-        elements = [Parabolas.stacked(part).take(back) for part in zip(*blocks, strict=True)]
+        elements = [Quadratics.stacked(part).take(back) for part in zip(*blocks, strict=True)]
         return self._stored(rows, location, floor, forests, seed), elements
 
     def _stored(
         self,
         rows: UnitRows,
-        location: Located | None,
+        location: LocationPrediction | None,
         floor: Array,
         forests: Forests,
         seed: int,
     ) -> Self:
-        """Return a copy that stores the rows."""
+        """Return a copy that stores the samples."""
         result = self.__sklearn_clone__()
         result.floor = floor
         columns = _columns(rows.X, location)
@@ -300,7 +302,7 @@ class Memory(BankEnergy):
 
     def _leaves(
         self, columns: Array, targets: Array, weight: Array, n_trees: int, size: int, seed: int
-    ) -> SharedLeaves:
+    ) -> ForestWeights:
         # By weight, so that a row that counts twice is two rows; just below the size, as sums of
         # weights are rounded.
         least = (size - 0.001) * _typical(weight) / float(weight.sum())
@@ -315,34 +317,34 @@ class Memory(BankEnergy):
             even = (weight == weight[0]).all()
             single = targets.shape[1] == 1
             forest.fit(columns, targets[:, 0] if single else targets, None if even else weight)
-            return SharedLeaves.of(forest, columns, weight)
+            return ForestWeights.of(forest, columns, weight)
 
-    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
-        """Return the densities of the bank for rows in units: leaf sizes, powers, bandwidths."""
+    def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
+        """Return the densities of the bank for samples in units: leaf sizes, powers, bandwidths."""
         columns = _columns(X, location)
         mean = location.mean if self._residuals and location is not None else None
         result = []
         n_elements = len(self._powers) * len(self.bandwidths)
         for number, store in enumerate(self.stores):
             parts = []
-            wanted = [b for b in range(n_elements) if self.speaks(number * n_elements + b)]
+            wanted = [b for b in range(n_elements) if self.keeps(number * n_elements + b)]
             if not wanted:
                 continue
             for rows, weights in store.leaves.blocks(columns):
                 block = self._bank(weights, store, wanted)
                 parts.append(block if mean is None else _moved(block, mean[rows]))
-            result += [Parabolas.stacked(part) for part in zip(*parts, strict=True)]
+            result += [Quadratics.stacked(part) for part in zip(*parts, strict=True)]
         return result
 
-    def _bank(self, weights: Any, store: Store, wanted: list[int]) -> list[Parabolas]:
-        """Return wanted elements of one forest for rows with these weights."""
-        result: list[Parabolas] = []
+    def _bank(self, weights: Any, store: Store, wanted: list[int]) -> list[Quadratics]:
+        """Return wanted elements of one forest for samples with these weights."""
+        result: list[Quadratics] = []
         for number, power in enumerate(self._powers):
             first = number * len(self.bandwidths)
             kept = [pair for b, pair in enumerate(self.bandwidths, first) if b in wanted]
             if not kept:
                 continue
-            some = sharpened(weights, power, store.counts)
+            some = raised_to_power(weights, power, store.counts)
             moments = moments_of(some, store.values)
             widths = self._widths(moments, store.spread, kept)
             if store.values.shape[1] == 1:
@@ -361,46 +363,48 @@ class Memory(BankEnergy):
 
     def _scalar(
         self, weights: Any, values: Array, moments: Moments, widths: list[Array]
-    ) -> Iterator[Parabolas]:
+    ) -> Iterator[Quadratics]:
         """Yield mixtures of cells: those of a wide kernel are made of those of the narrowest."""
-        narrowest = np.min(widths, axis=0)[:, 0]
+        smallest_scale = np.min(widths, axis=0)[:, 0]
         origin = moments.mean[:, 0]
-        fine = points_of(weights, values).merged(origin, self.cell * narrowest)
+        fine = points_of(weights, values).merged(origin, self.cell * smallest_scale)
         for width in widths:
-            times = np.floor(width[:, 0] / narrowest * (1 + 1e-9))
-            weight, mean, variance = fine.merged(origin, self.cell * narrowest * times).dense()
+            times = np.floor(width[:, 0] / smallest_scale * (1 + 1e-9))
+            weight, mean, variance = fine.merged(origin, self.cell * smallest_scale * times).dense()
             scale = np.sqrt(variance + width**2)
-            yield Parabolas.of_mixture(weight, mean[..., None], scale[..., None])
+            yield Quadratics.of_mixture(weight, mean[..., None], scale[..., None])
 
-    def _vector(self, weights: Any, values: Array, widths: list[Array]) -> Iterator[Parabolas]:
-        """Yield mixtures of the heaviest stored rows."""
+    def _vector(self, weights: Any, values: Array, widths: list[Array]) -> Iterator[Quadratics]:
+        """Yield mixtures of the heaviest stored samples."""
         weight, stored = heaviest(weights, self.dropped)
         means = values[stored]
         for width in widths:
             scales = np.broadcast_to(width[:, None], means.shape)
-            yield Parabolas.of_mixture(weight, means, scales)
+            yield Quadratics.of_mixture(weight, means, scales)
 
 
-def sharpened(weights: Any, power: float, counts: Array) -> Any:
-    """Return v (w/v)^power in rows that sum to 1 again, for CSR weights w and counts v of rows.
+def raised_to_power(weights: Any, power: float, counts: Array) -> Any:
+    """Return v (w/v)^power, normalised to sum to 1, for CSR weights w and counts v of samples.
 
-    A stored row that counts twice is then as two rows, whatever the power.
+    A stored sample that counts twice is then as two samples, whatever the power.
 
     Parameters
     ----------
-    weights : CSR of shape (m, n)
+    weights : CSR of shape (m, n_samples)
     power : float
-    counts : ndarray of shape (n,)
+    counts : ndarray of shape (n_samples,)
 
     Examples
     --------
     >>> from scipy import sparse
-    >>> sharpened(sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.ones(3)).toarray()
+    >>> raised_to_power(sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.ones(3)).toarray()
     array([[0.9, 0. , 0.1]])
 
     The first counts for three: each of them has ¼, as the last has.
 
-    >>> sharpened(sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.array([3.0, 1.0, 1.0])).toarray()
+    >>> raised_to_power(
+    ...     sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.array([3.0, 1.0, 1.0])
+    ... ).toarray()
     array([[0.75, 0.  , 0.25]])
     """
     if power == 1:
@@ -417,23 +421,23 @@ def sharpened(weights: Any, power: float, counts: Array) -> Any:
 
 
 def _by_row(reduction: np.ufunc, data: Array, indptr: Index) -> tuple[Array, Index]:
-    """What a reduction makes of each row of CSR data, and how many entries that has."""
+    """What a reduction makes of each sample of CSR data, and how many entries that has."""
     return reduction.reduceat(data, indptr[:-1]), np.diff(indptr)
 
 
 def heaviest(weights: Any, dropped: float) -> tuple[Array, Index]:
-    """Return the heaviest entries of each row, with at least 1 − dropped of its weight, and which.
+    """Return the heaviest entries of each sample, at least 1 − dropped of its weight, and which.
 
     Parameters
     ----------
-    weights : CSR of shape (m, n)
-        Whose rows sum to 1.
+    weights : CSR of shape (m, n_samples)
+        Whose samples sum to 1.
     dropped : float
 
     Returns
     -------
     weight : ndarray of shape (m, most)
-        Rescaled to sum to 1; 0 where a row has fewer.
+        Rescaled to sum to 1; 0 where a sample has fewer.
     stored : ndarray of int of shape (m, most)
 
     Examples
@@ -473,14 +477,14 @@ def _several(name: str, value: Any) -> list[Any]:
     return values
 
 
-def _columns(X: Array, location: Located | None) -> Array:
+def _columns(X: Array, location: LocationPrediction | None) -> Array:
     return X if location is None else np.hstack([X, location.features])
 
 
 def _typical(weight: Array) -> float:
-    """Weight that counts as one row: half of all weight is in rows that are no heavier.
+    """Weight that counts as one sample: half of all weight is in samples that are no heavier.
 
-    So neither a few heavy rows change it, nor many that are next to nothing.
+    So neither a few heavy samples change it, nor many that are next to nothing.
 
     Examples
     --------
@@ -493,7 +497,7 @@ def _typical(weight: Array) -> float:
 
 
 def _spread(values: Array, weight: Array) -> Array:
-    """The deviation of each value, (q,)."""
+    """The standard deviation of each value, (q,)."""
     mean = np.average(values, axis=0, weights=weight)
     variance = np.average((values - mean) ** 2, axis=0, weights=weight)
     return np.maximum(np.sqrt(variance), LEAST_SPREAD)
@@ -505,6 +509,6 @@ def _targets(residuals: Array, spread: Array) -> Array:
     return np.hstack([np.clip(unit, -CLIPPED, CLIPPED), SIZE_COUNTS * np.abs(unit)])
 
 
-def _moved(bank: list[Parabolas], mean: Array) -> list[Parabolas]:
+def _moved(bank: list[Quadratics], mean: Array) -> list[Quadratics]:
     """Return the elements with their means moved by mean (m, q)."""
     return [part._replace(means=part.means + mean[:, None]) for part in bank]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import as_in, floating, negative
+from sklearn_ebm._utils.array_ops import cast_like, floating, negative
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import MOST, share, switch
@@ -38,7 +38,7 @@ class MLP(Energy):
         Share of the hidden units left out at random, in [0, 1), in each step of learning.
     layer_norm : bool, default=False
         Whether the inputs of the units of a hidden layer are brought to mean 0 and variance 1 in
-        each row, then multiplied by a gain and shifted, before the activation.
+        each sample, then multiplied by a gain and shifted, before the activation.
     fit_intercept : bool, default=True
         Whether the energies have the term bₒ. Hidden layers always have theirs.
 
@@ -132,7 +132,7 @@ class MLP(Energy):
         sizes = self.hidden_layer_sizes
         return (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[np.intp],
@@ -159,7 +159,7 @@ class MLP(Energy):
         return self
 
     def training(self, rng: np.random.RandomState) -> MLP:
-        """Return a copy that leaves out units, the same ones each time it sees so many rows."""
+        """Return a copy that leaves out units, the same ones each time it sees so many samples."""
         if not self.dropout:
             return self
         other = copy(self)
@@ -208,8 +208,8 @@ class MLP(Energy):
         ----------
         params : dict
             As in `shapes`.
-        X : array or CSR of shape (n, d)
-            Rows.
+        X : array or CSR of shape (n_samples, n_features)
+            Samples.
         answers : None
             A network scores all classes.
 
@@ -220,7 +220,7 @@ class MLP(Energy):
         """
         xp = namespace_of(X)
         rows = floating(xp, X)
-        local = {name: as_in(xp, value, rows) for name, value in params.items()}
+        local = {name: cast_like(xp, value, rows) for name, value in params.items()}
         scores, steps = self._forward(local, rows)
 
         def pullback_into(slope: Array, out: Params) -> None:

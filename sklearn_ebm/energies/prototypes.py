@@ -11,12 +11,12 @@ from scipy import sparse
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import as_in, floating, not_below_zero
+from sklearn_ebm._utils.array_ops import cast_like, clip_below_zero, floating
 from sklearn_ebm._utils.arrays import blocks_of
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import positive_integer, positive_number, switch
-from sklearn_ebm.energies._prototypes.distances import Pull, Rows
+from sklearn_ebm.energies._prototypes.distances import PrototypeDistances, Rows
 from sklearn_ebm.energies._prototypes.metrics import METRICS, Metric
 from sklearn_ebm.energies._prototypes.starts import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization, as_written
@@ -37,27 +37,27 @@ class Prototypes(Energy):
     plus (log m)/β, an average over z in the place of a sum, so that F ≥ 0 for both. It lies above
     the minimum, by at most (log m)/β.
 
-    What is learnt, and penalised, are shifts from a start that comes from the rows: the prototypes
-    start at the centres of K-means within each class, a learnt Ω starts at the inverse root of the
-    scatter within all cells of K-means, pooled, divided by √d, so that the energy of a right answer
-    is about 1. With C → 0 nothing moves; the larger C, the less do prototypes have to look like
-    their class. With the loss ``"energy"``, the Euclidean metric and ``inference="min"``, K-means
-    is the answer itself.
+    What is learned, and penalised, are shifts from a start that comes from the samples: the
+    prototypes start at the centres of K-means within each class, a learned Ω starts at the inverse
+    root of the scatter within all cells of K-means, pooled, divided by √d, so that the energy of a
+    right answer is about 1. With C → 0 nothing moves; the larger C, the less do prototypes have to
+    look like their class. With the loss ``"energy"``, the Euclidean metric and ``inference="min"``,
+    K-means is the answer itself.
 
     Parameters
     ----------
     n_prototypes : int, default=3
         m, for each class.
     metric : {"euclidean", "diagonal", "full"}, default="euclidean"
-        A = I; A = diag(a) learnt; A = ΩᵀΩ learnt, of d² parameters. The loss ``"energy"`` only ever
-        shrinks a learnt metric.
+        A = I; A = diag(a) learned; A = ΩᵀΩ learned, of d² parameters. The loss ``"energy"`` only
+        ever shrinks a learned metric.
     inference : {"min", "marginal"}, default="marginal"
         How z is eliminated.
     beta : float, default=1.0
         β > 0 of the free energy over z, in 1/(unit of the energies). Not used by ``"min"``.
     shared : bool, default=False
         Whether all classes have the same m prototypes. All answers then have the same energy,
-        whatever is learnt: collapse, to be looked at.
+        whatever is learned: collapse, to be looked at.
 
     References
     ----------
@@ -72,9 +72,9 @@ class Prototypes(Energy):
 
     Examples
     --------
-    Not prepared for any rows, prototypes start at the origin: the shifts are the prototypes. From
-    (1, 0) it is 1² + 0² = 1 to (0, 0) and 2² + 1² = 5 to (3, 1), the prototypes of the first class,
-    and 0² + 2² = 4 to the nearer one of the second:
+    Not prepared for any samples, prototypes start at the origin: the shifts are the prototypes.
+    From (1, 0) it is 1² + 0² = 1 to (0, 0) and 2² + 1² = 5 to (3, 1), the prototypes of the first
+    class, and 0² + 2² = 4 to the nearer one of the second:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Prototypes
@@ -85,7 +85,7 @@ class Prototypes(Energy):
     """
 
     nonnegative = True
-    needs_every_answer = True
+    needs_all_classes = True
     examples = (
         {},
         {
@@ -97,7 +97,8 @@ class Prototypes(Energy):
         {"metric": "diagonal", "beta": 2.0},
     )  # fmt: skip
 
-    # What `prepared` settles: places (k, m, d), the root of the metric, and where rows are centred.
+    # What `initialized` settles: places (k, m, d), the root of the metric, and where rows are
+    # centred.
     anchors: Array | None = None
     root: Array | None = None
     origin: Array | None = None
@@ -118,7 +119,7 @@ class Prototypes(Energy):
         self.shared = shared
 
     def __sklearn_clone__(self) -> Prototypes:
-        """Return a clone that keeps what `prepared` has settled, which is part of the energy."""
+        """Return a clone that keeps what `initialized` has settled, which is part of the energy."""
         other: Prototypes = super().__sklearn_clone__()
         other.anchors, other.root, other.origin = self.anchors, self.root, self.origin
         other.n_answers = self.n_answers
@@ -130,10 +131,10 @@ class Prototypes(Energy):
 
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
-        """All that is learnt: shifts from the start."""
+        """All that is learned: shifts from the start."""
         return tuple(self.shapes(1, 1))
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[np.intp],
@@ -145,9 +146,9 @@ class Prototypes(Energy):
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n, d)
-        y : ndarray of int of shape (n,)
-        weight : ndarray of shape (n,)
+        X : ndarray or CSR of shape (n_samples, n_features)
+        y : ndarray of int of shape (n_samples,)
+        weight : ndarray of shape (n_samples,)
         n_answers : int
         rng : RandomState
             Not used: the start is made without chance.
@@ -192,7 +193,7 @@ class Prototypes(Energy):
         return INFERENCES.resolve(self.inference, **({"beta": self.beta} if takes else {}))
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes: shift (k, m, d), or (1, m, d) of a shared pool, and that of the learnt Ω."""
+        """Shapes: shift (k, m, d), or (1, m, d) of a shared pool, and that of the learned Ω."""
         pools = 1 if self.shared else n_answers
         shift = (pools, self.n_prototypes, n_features)
         return {"shift": shift, **self._metric().shapes(n_features)}
@@ -215,9 +216,9 @@ class Prototypes(Energy):
         Parameters
         ----------
         params : dict
-            ``shift`` (k, m, d) and, of a learnt metric, ``metric_shift`` (d,) or (d, d).
-        X : array or CSR of shape (n, d)
-            Rows.
+            ``shift`` (k, m, d) and, of a learned metric, ``metric_shift`` (d,) or (d, d).
+        X : array or CSR of shape (n_samples, n_features)
+            Samples.
         answers : None
             All classes are scored.
 
@@ -243,26 +244,26 @@ class Prototypes(Energy):
         Parameters
         ----------
         params : dict
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n, k, m)
+        array of shape (n_samples, n_classes, m)
             Or (n, 1, m) of a shared pool.
         """
         return self._pull(params, X).energies
 
     def responsibilities(self, params: Params, X: Any) -> Array:
-        """∂F/∂G: how much each prototype speaks for its class; sums to 1 within a class.
+        """∂F/∂G: the responsibility of each prototype in its class; sums to 1 within a class.
 
         Parameters
         ----------
         params : dict
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
 
         Returns
         -------
-        array of shape (n, k, m)
+        array of shape (n_samples, n_classes, m)
             Or (n, 1, m) of a shared pool.
         """
         return self._eliminated(self.latent_energies(params, X)).weights
@@ -272,26 +273,26 @@ class Prototypes(Energy):
         elimination = self._elimination()
         free, share = elimination(latent)
         alone = elimination(np.zeros(latent.shape[-1])).energies
-        return Eliminated(not_below_zero(namespace_of(free), free - float(alone)), share)
+        return Eliminated(clip_below_zero(namespace_of(free), free - float(alone)), share)
 
-    def _pull(self, params: Params, X: Any) -> Pull:
+    def _pull(self, params: Params, X: Any) -> PrototypeDistances:
         xp = namespace_of(X)
         rows = floating(xp, X)
         # Whatever the dtype of the rows, places and Ω are in float64 until all is added up.
-        params = {name: as_in(xp, value, rows, xp.float64) for name, value in params.items()}
+        params = {name: cast_like(xp, value, rows, xp.float64) for name, value in params.items()}
         root, places, metric = self._root(params), self._places(params), self._metric()
         if sparse.issparse(rows) and root.ndim == 2:
             rows = rows.toarray()  # Ωx is dense anyway
         if self.origin is not None and not sparse.issparse(rows):
             # Squares of small differences are differences of squares: keep those small as well.
-            rows = rows - as_in(xp, self.origin, rows)
-            places = places - as_in(xp, self.origin, places)
-        return Pull(metric, Rows(rows, metric.transform(rows, root)), places, root)
+            rows = rows - cast_like(xp, self.origin, rows)
+            places = places - cast_like(xp, self.origin, places)
+        return PrototypeDistances(metric, Rows(rows, metric.transform(rows, root)), places, root)
 
     def _places(self, params: Params) -> Array:
         xp, shift = namespace_of(params["shift"]), params["shift"]
-        shift = as_in(xp, shift, shift, xp.float64)
-        return shift if self.anchors is None else as_in(xp, self.anchors, shift) + shift
+        shift = cast_like(xp, shift, shift, xp.float64)
+        return shift if self.anchors is None else cast_like(xp, self.anchors, shift) + shift
 
     def _root(self, params: Params) -> Array:
         identity = self._metric().identity(params["shift"].shape[-1])
@@ -299,12 +300,12 @@ class Prototypes(Energy):
         if "metric_shift" not in params:
             return root
         xp, shift = namespace_of(params["metric_shift"]), params["metric_shift"]
-        return as_in(xp, root, shift, xp.float64) + shift
+        return cast_like(xp, root, shift, xp.float64) + shift
 
     def curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
-        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² at the start, for a learnt Ω as if its factors were independent.
+        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² at the start, for a learned Ω as if its factors were independent.
 
         Of one parameter of a prototype it is 2 √Σᵢ wᵢ r² [A(xᵢ − c)]², with the responsibilities r.
         """
@@ -324,7 +325,7 @@ class Prototypes(Energy):
         return scale
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """``prototypes_`` (k, m, d) in the space of X, and A as ``metric_`` if it is learnt."""
+        """``prototypes_`` (k, m, d) in the space of X, and A as ``metric_`` if it is learned."""
         dtype, places = params["shift"].dtype, self._places(params)
         shape = (n_answers, *places.shape[1:])
         fitted = {"prototypes_": np.broadcast_to(places, shape).astype(dtype)}

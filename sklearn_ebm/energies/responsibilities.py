@@ -1,4 +1,4 @@
-"""Which latent value speaks for which row: before its answer is known, and after."""
+"""Responsibilities of latent values: before the answer is known, and after."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 
 
 class Responsibilities(NamedTuple):
-    """Shares of the latent values in each row.
+    """Shares of the latent values in each sample.
 
     Attributes
     ----------
@@ -21,8 +21,8 @@ class Responsibilities(NamedTuple):
         What each column is: the element of a bank or of a member of a blend; or the member of an
         ensemble, and the expert or the point of the grid. Experts of different members have
         nothing to do with each other, whatever their numbers.
-    shares : ndarray of shape (n, k)
-        Summing to 1 in each row.
+    shares : ndarray of shape (n_samples, n_classes)
+        Summing to 1 in each sample.
 
     Examples
     --------
@@ -62,20 +62,20 @@ class Responsibilities(NamedTuple):
         return Responsibilities(tuple(self.labels[column] for column in mine), shares)
 
 
-def prior_shares(groups: Sequence[Parabolas], beta: float) -> Array:
+def prior_shares(groups: Sequence[Quadratics], beta: float) -> Array:
     """P(group | x) = ∫ Σ_{z in group} exp(−βG) dy over its sum, (n, k)."""
     return softmax(np.column_stack([_log_mass(group, beta) for group in groups]), axis=1)
 
 
-def _log_mass(group: Parabolas, beta: float) -> Array:
-    """log Σ_z ∫ exp(−βG) dy of each row, but for what all groups share."""
+def _log_mass(group: Quadratics, beta: float) -> Array:
+    """log Σ_z ∫ exp(−βG) dy of each sample, but for what all groups share."""
     diagonals = np.diagonal(group.factors, axis1=-2, axis2=-1)
     mass: Array = logsumexp(np.log(diagonals).sum(axis=-1) - beta * group.levels, axis=1)
     return mass
 
 
 def posterior_shares(
-    groups: Sequence[Parabolas], answers: Array, beta: float, *, minimum: bool
+    groups: Sequence[Quadratics], answers: Array, beta: float, *, minimum: bool
 ) -> Array:
     """How much each group counts for answers (n, m, q): dF/dG, summed over the group, (n, m, k)."""
     if minimum:

@@ -39,14 +39,14 @@ class TorchModule(Energy):
     or more are penalised.
 
     Learning also moves the buffers of the module, such as the running moments of batch
-    normalisation. They follow the last pass over the rows, also where early stopping goes back to
-    the parameters of an earlier one. Batches, and predictions, are not shared out among threads by
-    this package; PyTorch does that itself.
+    normalisation. They follow the last pass over the samples, also where early stopping goes back
+    to the parameters of an earlier one. Batches, and predictions, are not shared out among threads
+    by this package; PyTorch does that itself.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Takes rows (n, d) to scores (n, k), high where class and row fit.
+        Takes samples (n, d) to scores (n, k), high where class and sample fit.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class TorchModule(Energy):
     >>> energy.linearize({"weight": np.array([[2.0], [-1.0]])}, np.array([[3.0]])).energies
     array([[-6.,  3.]])
 
-    The module with what was learnt, to be used without this package, is
+    The module with what was learned, to be used without this package, is
     ``clf.energy_.trained(clf.params_)``:
 
     >>> energy.trained({"weight": np.array([[2.0], [-1.0]])}).weight.tolist()
@@ -90,7 +90,7 @@ class TorchModule(Energy):
     def _trained(self) -> dict[str, Any]:
         return {name: part for name, part in self.module.named_parameters() if part.requires_grad}
 
-    def prepared(
+    def initialized(
         self,
         X: Any,
         y: npt.NDArray[np.intp],
@@ -105,7 +105,7 @@ class TorchModule(Energy):
         TypeError
             If it is no module.
         ValueError
-            If the module cannot take the rows, or has another number of outputs than classes.
+            If the module cannot take the samples, or has another number of outputs than classes.
         """
         import torch
 
@@ -142,15 +142,15 @@ class TorchModule(Energy):
         return other
 
     def moulded(self) -> dict[str, Any]:
-        """Return nothing: the module is the user's, and its buffers move as it is learnt."""
+        """Return nothing: the module is the user's, and its buffers move as it is learned."""
         return {}
 
-    def resumed(self) -> TorchModule:
+    def copy_for_training(self) -> TorchModule:
         """Return the energy with a copy of the module, whose buffers will change."""
         return self._with(deepcopy(self.module))
 
     def trained(self, params: Params) -> Any:
-        """Return a copy of the module with learnt parameters loaded, in evaluation mode.
+        """Return a copy of the module with learned parameters loaded, in evaluation mode.
 
         Parameters
         ----------
@@ -197,8 +197,8 @@ class TorchModule(Energy):
         Parameters
         ----------
         params : dict
-        X : ndarray or CSR of shape (n, d)
-            Sparse rows are made dense.
+        X : ndarray or CSR of shape (n_samples, n_features)
+            Sparse samples are made dense.
         answers : None
 
         Returns

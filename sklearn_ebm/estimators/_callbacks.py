@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sklearn_ebm.energies._bank.folds import Progress
 from sklearn_ebm.estimators._progress import ProgressLine
 from sklearn_ebm.learning.learn import Start
-from sklearn_ebm.learning.monitor import Iteration, Onlooker
+from sklearn_ebm.learning.monitor import Iteration, IterationCallback
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ def with_callbacks(method: Method) -> Method:
     return method if _callback is None else _callback.with_callbacks(method)
 
 
-class FitTask:
+class FitCallbacks:
     """The task "fit" of an estimator, with a subtask for each iteration.
 
     Parameters
@@ -64,7 +64,7 @@ class FitTask:
             self.context.call_on_fit_task_begin(estimator=estimator, **self.data)
 
     @property
-    def onlookers(self) -> tuple[Onlooker, ...]:
+    def callbacks(self) -> tuple[IterationCallback, ...]:
         """What shows iterations to the callbacks; nothing where there are none."""
         return () if self.context is None else (self.iteration,)
 
@@ -108,21 +108,21 @@ class FitTask:
 
 
 class MemberTasks(Progress):
-    """One task for each fold, and for each location and member that is learnt.
+    """One task for each fold, and for each location and member that is learned.
 
     Parameters
     ----------
-    task : FitTask
+    task : FitCallbacks
     line : ProgressLine or None
     """
 
-    def __init__(self, task: FitTask, line: ProgressLine | None) -> None:
+    def __init__(self, task: FitCallbacks, line: ProgressLine | None) -> None:
         self.task, self.line = task, line
         self.asked_to_stop = False
 
     def ended(self, what: str) -> bool:
         """Show it; whether a callback has asked to stop, after this or a fold before."""
         if self.line is not None:
-            self.line.note(f"learnt {what}")
+            self.line.note(f"learned {what}")
         self.asked_to_stop |= self.task.step(what)
         return self.asked_to_stop

@@ -24,15 +24,15 @@ WORTH_THREADS = 2_000_000
 
 
 def _has_coef(estimator: Any) -> bool:
-    """Whether the energy shows a ``coef_``, now or once it is learnt."""
+    """Whether the energy shows a ``coef_``, now or once it is learned."""
     energy = getattr(estimator, "energy_", None) or ENERGIES.resolve(estimator.energy)
     return energy.coefficients
 
 
 class Answers:
-    """What a classifier says once its energies are learnt: a mixin.
+    """What a classifier says once its energies are learned: a mixin.
 
-    Every method is inference: a function of the energies of each row. The estimator that holds
+    Every method is inference: a function of the energies of each sample. The estimator that holds
     them, itself or its best one, is what `_model` returns.
     """
 
@@ -57,13 +57,13 @@ class Answers:
 
     @property
     def _learnt(self) -> Params:
-        """Parameters to go on from, with what users wrote; refused where some cannot be learnt."""
+        """Parameters to go on from, with what users wrote; refused where some cannot be learned."""
         params = self._params
         fixed = params.keys() - self.params_.keys()
         if fixed:
             raise ValueError(
                 f"{fixed.pop()}_ was written, but energy {self._asked_energy} has none that is "
-                "learnt, so learning cannot go on from it; set it to zero, or start anew."
+                "learned, so learning cannot go on from it; set it to zero, or start anew."
             )
         return params
 
@@ -72,15 +72,15 @@ class Answers:
         return len(self._model().classes_)
 
     def energies(self, X: Any) -> Array:
-        """F(x, y) for every class; low is good, and infinite for a class that had no rows.
+        """F(x, y) for every class; low is good, and infinite for a class that had no samples.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n, k)
+        ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
         return self._model()._of_energies(X, lambda energies: energies, self._width)
@@ -90,11 +90,11 @@ class Answers:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n_samples,)
         """
         elimination = SoftMinimum(self._model().beta_)
         return self._model()._of_energies(X, lambda energies: elimination(energies).energies, None)
@@ -102,35 +102,35 @@ class Answers:
     def score_samples(self, X: Any) -> Array:
         """Return minus the free energy: high where some class fits x.
 
-        Its level means something across rows for losses that pin the level of the energies, with
+        Its level means something across samples for losses that pin the level of the energies, with
         any energy (``"simple"``, ``"square_square"``, ``"square_exp"``), and for ``"energy"``, with
         energies that are never negative. The others see differences or ratios only: with a
-        linear energy the score then says nothing of a row. With ``"prototypes"`` it still falls
+        linear energy the score then says nothing of a sample. With ``"prototypes"`` it still falls
         with the distance from all of them, but no loss says which score is low.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n_samples,)
         """
         return -self.free_energy(X)
 
     def decision_function(self, X: Any) -> Array:
         """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
 
-        Where an energy is infinite, because the class had no rows, the decision is clipped to the
-        largest float: the lowest value there is for such a class.
+        Where an energy is infinite, because the class had no samples, the decision is clipped to
+        the largest float: the lowest value there is for such a class.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n, k), or (n,) for two classes
+        ndarray of shape (n_samples, n_classes), or (n,) for two classes
         """
         model, of_two = self._model(), self._width == 2
 
@@ -138,7 +138,7 @@ class Answers:
             found = energies[:, 0] - energies[:, 1] if of_two else np.negative(energies)
             if model._seen is None:
                 return found
-            # Those who rank or calibrate decisions refuse infinite ones.
+            # Tools that rank or calibrate decisions refuse infinite ones.
             largest = np.finfo(found.dtype).max
             return np.clip(found, -largest, largest)
 
@@ -149,11 +149,11 @@ class Answers:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n_samples,)
         """
         model = self._model()
         # Not among all energies: where those of the others overflow, one without rows would tie.
@@ -168,12 +168,12 @@ class Answers:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n, k)
-            Columns in the order of `classes_`; rows sum to 1.
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`; samples sum to 1.
         """
         elimination = SoftMinimum(self._model().beta_)
         return self._model()._of_energies(X, elimination.weights, self._width, differences=True)
@@ -181,15 +181,15 @@ class Answers:
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithm of the Gibbs probabilities, finite where they underflow.
 
-        Of a class that had no rows it is −∞.
+        Of a class that had no samples it is −∞.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n, k)
+        ndarray of shape (n_samples, n_classes)
         """
         beta = self._model().beta_
         elimination = SoftMinimum(beta)
@@ -238,13 +238,13 @@ class Answers:
         *,
         differences: bool = False,
     ) -> Array:
-        """A function of the energies of each row, block by block.
+        """A function of the energies of each sample, block by block.
 
         Nothing of the size of the energies exists but the answer itself. Where only differences
         matter and there are two classes, the energy of the first counts as zero.
         """
         # Numbers that are not finite show in energies linear in x: no pass over X looks for them.
-        late = self.energy_.linear and self.energy_.factored() is None
+        late = self.energy_.linear and self.energy_.split_features() is None
         checked = self._validated(X, ensure_all_finite=not late)
         result, finite = self._of_valid(checked, function, width, dtype, differences)
         if finite:
@@ -261,7 +261,7 @@ class Answers:
         return result
 
     def _refuse_lost(self, X: Any, result: Array) -> None:
-        """Raise ValueError if a row has no answer: energies that are NaN, or none that is finite.
+        """Raise ValueError where energies of a sample are NaN, or none of them is finite.
 
         Energies linear in x are infinite where they should be: a class may win by that.
         """
@@ -276,7 +276,7 @@ class Answers:
             if np.any(lost):
                 raise ValueError(
                     f"Row {rows.start + int(np.argmax(lost))} of X has energies that are not "
-                    "finite, so it has no answer: its numbers are too large for what was learnt; "
+                    "finite, so it has no answer: its numbers are too large for what was learned; "
                     "scale the features (StandardScaler) before fit and before this call."
                 )
 

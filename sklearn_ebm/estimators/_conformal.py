@@ -26,7 +26,7 @@ class Conformal(NamedTuple):
 
     Attributes
     ----------
-    of_intervals, of_regions : ndarray of shape (m, q) and (m, 1)
+    of_intervals, of_regions : ndarray of shape (m, n_outputs) and (m, 1)
         Sorted scores.
 
     References
@@ -103,7 +103,7 @@ def conformal_of(density: ConditionalDistribution, y: Array) -> Conformal:
     ----------
     density : ConditionalDistribution
         Of m rows.
-    y : ndarray of shape (m, q)
+    y : ndarray of shape (m, n_outputs)
     """
     if y.shape[1] == 1:
         below, rank = density.cdf(y[:, 0])[:, None], density.density_rank(y[:, 0])  # type: ignore[attr-defined]

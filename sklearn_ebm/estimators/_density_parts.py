@@ -13,7 +13,7 @@ from sklearn_ebm.estimators._parts import margin_of_loss, refuse_beta
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.learning.densities.gradient_fit import Parts
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.negatives import NEGATIVES
+from sklearn_ebm.losses.negatives import NEGATIVES
 from sklearn_ebm.solvers import SOLVERS, Solver
 
 
@@ -28,14 +28,14 @@ def resolve_density_parts(
         raise ValueError(unknown_name("inference", inference, INFERENCES.names))
     blended = None
     if isinstance(energy, str) and energy == "auto":
-        # A blend is learnt by its likelihood. All else is learnt by gradients.
-        blends = chosen_loss.integrates and INFERENCES.accepts(inference, "beta")
+        # A blend is learned by its likelihood. All else is learned by gradients.
+        blends = chosen_loss.needs_partition_function and INFERENCES.accepts(inference, "beta")
         energy, blended = ("blend", n_latents) if blends else ("experts", None)
         n_latents = None if blends else n_latents
     chosen_energy = _energy(energy, n_latents)
-    # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learnt
+    # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learned
     # at β = 1, where its energies are normalised.
-    samples = chosen_loss.contrasts and not chosen_loss.integrates
+    samples = chosen_loss.contrasts and not chosen_loss.needs_partition_function
     learns_at = float(beta) if samples and not isinstance(beta, str) else 1.0
     takes = INFERENCES.accepts(inference, "beta")
     latent = INFERENCES.resolve(inference, **({"beta": learns_at} if takes else {}))
@@ -79,7 +79,7 @@ def _solver(solver: Any, energy: ConditionalEnergy) -> Solver | None:
     if counts and not named:
         raise ValueError(
             f"solver={solver!r} has nothing to do with energy {type(energy).__name__}, "
-            "which is learnt by counting; leave solver='auto'."
+            "which is learned by density stacking; leave solver='auto'."
         )
     return None if named else chosen
 
@@ -98,10 +98,10 @@ def _loss(loss: Any, margin: Any) -> Loss:
 def _refuse(energy: Any, loss: Loss) -> None:
     """Raise ValueError where a loss cannot be minimised with continuous answers."""
     name, energy_name = LOSSES.name_of(loss), type(energy).__name__
-    if isinstance(energy, BankEnergy) and not loss.integrates:
+    if isinstance(energy, BankEnergy) and not loss.needs_partition_function:
         raise ValueError(
-            f"loss {name!r} cannot be minimised with energy {energy_name}, which is learnt by "
-            "counting: use 'nll', or an energy that is learnt by gradients, such as 'experts'."
+            f"loss {name!r} cannot be minimised with energy {energy_name}, which is learned by "
+            "counting: use 'nll', or an energy that is learned by gradients, such as 'experts'."
         )
     if loss.online or (loss.needs_nonnegative and loss.contrasts):
         reason = loss.needs_nonnegative or "its penalised minimum is a flat surface"
@@ -109,14 +109,14 @@ def _refuse(energy: Any, loss: Loss) -> None:
             f"loss {name!r} cannot be minimised with energy {energy_name}: {reason}; use 'nll', "
             "'hinge', 'log', 'simple' or 'square_square'."
         )
-    if loss.integrates and getattr(loss, "beta", 1.0) != 1.0:
+    if loss.needs_partition_function and getattr(loss, "beta", 1.0) != 1.0:
         raise ValueError(
             f"loss {name!r} has beta={loss.beta!r}, but energies of answers are normalised at "
             "β = 1; use the name, and set beta= of the regressor for the densities."
         )
     if name == "mee":
         raise ValueError("loss 'mee' counts errors, and every continuous answer is one; use 'nll'.")
-    if not energy.normalized and (loss.integrates or not loss.contrasts):
+    if not energy.normalized and (loss.needs_partition_function or not loss.contrasts):
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "
             "by construction: energies would fall without end; use 'hinge', 'log', 'simple' or "

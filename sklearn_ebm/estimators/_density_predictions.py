@@ -30,7 +30,8 @@ from sklearn_ebm.energies.responsibilities import (
 from sklearn_ebm.estimators._conformal import Conformal
 from sklearn_ebm.inference import INFERENCES, Elimination
 
-# Rows whose laws are held at a time, and those of each thread where energies share out rows.
+# Rows whose distributions are held at a time, and those of each thread where energies share out
+# rows.
 LAWS_AT_A_TIME, LAWS_OF_A_THREAD = 16_384, 2_048
 
 # Answers of each row where the share of a latent value has no closed form.
@@ -39,10 +40,10 @@ N_DRAWS = 500
 PREDICTIONS = ("mode", "mean", "median")
 
 
-class Densities:
-    """What a regressor says once its energies are learnt: a mixin.
+class DensityPredictions:
+    """What a regressor says once its energies are learned: a mixin.
 
-    Every method is inference: a function of the energies of each row.
+    Every method is inference: a function of the energies of each sample.
     """
 
     energy_: ConditionalEnergy
@@ -70,7 +71,7 @@ class Densities:
         takes = INFERENCES.accepts(self.inference, "beta")
         return INFERENCES.resolve(self.inference, **({"beta": self.beta_} if takes else {}))
 
-    def _law(self, rows: Array) -> ConditionalDistribution:
+    def _distribution(self, rows: Array) -> ConditionalDistribution:
         if self.inference not in INFERENCES:  # set after `fit`
             raise ValueError(unknown_name("inference", self.inference, INFERENCES.names))
         minimum = not INFERENCES.accepts(self.inference, "beta")
@@ -83,13 +84,13 @@ class Densities:
     def _in_units(self, answers: Array) -> Array:
         """Answers (..., q) as the energy sees them."""
         inner = answers if self.y_transform_ is None else self.y_transform_(answers)
-        return self.energy_.represented_answers(inner)
+        return self.energy_.standardize_answers(inner)
 
     def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
-        """``method(law, *arrays)`` of blocks of rows, joined; laws of all rows may be too many."""
+        """``method(law, *arrays)`` of blocks of samples, joined, to bound the memory."""
 
         def block(part: slice) -> Array:
-            return method(self._law(rows[part]), *(array[part] for array in arrays))
+            return method(self._distribution(rows[part]), *(array[part] for array in arrays))
 
         if self.energy_.threads and len(rows) > LAWS_OF_A_THREAD:
             with Workers() as workers:
@@ -99,7 +100,7 @@ class Densities:
         return _joined(parts)
 
     def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
-        """Answers as (n, m, q), and whether each row has a single one."""
+        """Answers as (n, m, q), and whether each sample has a single one."""
         answers, q = np.asarray(y, dtype=np.float64), self.n_outputs_
         single = answers.ndim == (1 if q == 1 and self._flat else 2)
         if q == 1 and self._flat and answers.ndim in (1, 2):
@@ -121,15 +122,15 @@ class Densities:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
-        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
-            One answer for each row, or m of each.
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n, m); (n, q) or (n, m, q) for q answers
+            One answer for each sample, or m of each.
 
         Returns
         -------
-        ndarray of shape (n, z) or (n, m, z)
-            In nats at β = 1, of answers in units of their deviation in `fit`; of transformed
-            answers where there is a ``y_transform_``.
+        ndarray of shape (n_samples, z) or (n, m, z)
+            In nats at β = 1, of answers in units of their standard deviation in `fit`; of
+            transformed answers where there is a ``y_transform_``.
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -144,12 +145,12 @@ class Densities:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
-        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n, m); (n, q) or (n, m, q) for q answers
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -159,7 +160,7 @@ class Densities:
         return free[:, 0] if single else free
 
     def _latent_energies(self, rows: Array, answers: Array) -> Iterator[Array]:
-        """G of answers (n, m, q), by blocks of rows; the largest float for answers too far away."""
+        """G of answers (n, m, q), by blocks; the largest float for answers too far away."""
         width = self.energy_.width(rows.shape[1], self.n_outputs_)
         for part in row_slices(len(rows), width * max(answers.shape[1], 1)):
             units = self._in_units(answers[part])
@@ -168,7 +169,7 @@ class Densities:
             yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:
-        """Which latent value speaks for which row.
+        """Which latent value explains which sample.
 
         Without y it is π_z(x), how often z is meant at x; with y it is r_z(x, y), how much z counts
         for that answer. Both are derivatives: r_z = ∂F/∂G_z, and π_z its mean over p(y | x).
@@ -179,20 +180,20 @@ class Densities:
                       = 1 for the z of lowest energy, else 0           inference="min"
             π_z(x)    = ∫ r_z(x, y) p(y | x) dy
 
-        Latent values that only serve the form of one speaker, widths and stored rows, are summed
+        Latent values that only serve the form of one speaker, widths and stored samples, are summed
         over.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
-        y : array-like of shape (n,) or (n, q), default=None
-            One answer for each row. With ``inference="min"`` and without y the integral is a mean
-            over 500 quantiles, or over 500 seeded draws of several answers.
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n, q), default=None
+            One answer for each sample. With ``inference="min"`` and without y the integral is a
+            mean over 500 quantiles, or over 500 seeded draws of several answers.
 
         Returns
         -------
         Responsibilities
-            ``labels``, k of them, and ``shares`` of shape (n, k).
+            ``labels``, k of them, and ``shares`` of shape (n_samples, n_classes).
         """
         rows = self._rows(X)
         minimum = not INFERENCES.accepts(self.inference, "beta")
@@ -204,7 +205,7 @@ class Densities:
         width = self.energy_.width(rows.shape[1], self.n_outputs_)
         depth = 1 if answers is None else answers.shape[1]
         for part in row_slices(len(rows), width * depth):
-            labels, groups = zip(*self.energy_.speakers(self.params_, rows[part]), strict=True)
+            labels, groups = zip(*self.energy_.latent_groups(self.params_, rows[part]), strict=True)
             if answers is None:
                 shares.append(prior_shares(groups, self.beta_))
                 continue
@@ -223,11 +224,11 @@ class Densities:
         return answers
 
     def predict_distribution(self, X: Any) -> ConditionalDistribution:
-        """Return p(y | x) = exp(−βF(x, y))/Z(x), a density for each row.
+        """Return p(y | x) = exp(−βF(x, y))/Z(x), a density for each sample.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
 
         Returns
         -------
@@ -235,19 +236,19 @@ class Densities:
             With pdf, log_prob, cdf, ppf, mean, var, std, mode, modes, median, interval, region,
             sample, crps and entropy; see `sklearn_ebm.distributions`.
         """
-        return self._law(self._rows(X))
+        return self._distribution(self._rows(X))
 
     def log_prob(self, X: Any, y: Any) -> Array:
         """log p(y | x), in nats, in the units of y.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
-        y : array-like of shape (n,) or (n, m); (n, q) or (n, m, q) for q answers
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n, m); (n, q) or (n, m, q) for q answers
 
         Returns
         -------
-        ndarray of shape (n,) or (n, m)
+        ndarray of shape (n_samples,) or (n, m)
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -260,11 +261,11 @@ class Densities:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
 
         Returns
         -------
-        ndarray of shape (n,) or (n, q)
+        ndarray of shape (n_samples,) or (n, q)
         """
         if self.prediction not in PREDICTIONS:  # set after `fit`
             raise ValueError(unknown_name("prediction", self.prediction, PREDICTIONS))
@@ -276,7 +277,7 @@ class Densities:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
         min_probability : float, default=0.05
             A mode whose basin holds less is no answer of its own; nor is a ripple of the density of
             one answer, see `sklearn_ebm.distributions.GaussianMixture.modes`.
@@ -284,23 +285,23 @@ class Densities:
         Returns
         -------
         Modes
-            ``answers`` of shape (n, r) or (n, r, q), by falling probability and padded with NaN,
-            and ``probabilities`` of shape (n, r), padded with 0.
+            ``answers`` of shape (n_samples, r) or (n, r, q), by falling probability and padded with
+            NaN, and ``probabilities`` of shape (n_samples, r), padded with 0.
         """
-        return self._law(self._rows(X)).modes(min_probability)
+        return self._distribution(self._rows(X)).modes(min_probability)
 
     def predict_proba(self, X: Any, y_candidates: Any = None) -> Array:
         """Gibbs probabilities of candidate answers, exp(−βF(x, y))/Σ exp(−βF(x, y')).
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
         y_candidates : array-like of shape (m,) or (n, m); (m, q) or (n, m, q), default=None
-            The same for all rows, or of each row; by default `y_grid_`.
+            The same for all samples, or of each sample; by default `y_grid_`.
 
         Returns
         -------
-        ndarray of shape (n, m)
+        ndarray of shape (n_samples, m)
         """
         rows = self._rows(X)
         if y_candidates is None:
@@ -333,12 +334,12 @@ class Densities:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
         probabilities : float or array-like of shape (m,)
 
         Returns
         -------
-        ndarray of shape (n, m) or (n, q, m)
+        ndarray of shape (n_samples, m) or (n, q, m)
             As of `numpy.quantile`, a number takes no axis of its own: (n,) or (n, q).
         """
         return self._by_blocks(methodcaller("quantiles", probabilities), self._rows(X))
@@ -351,14 +352,14 @@ class Densities:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
         level : float, default=0.9
             Above 0; 1 is all answers, from −∞ to ∞.
 
         Returns
         -------
-        ndarray of shape (n, 2) or (n, q, 2)
-            Infinite where calibration has too few rows for the level, with a warning.
+        ndarray of shape (n_samples, 2) or (n, q, 2)
+            Infinite where calibration has too few samples for the level, with a warning.
         """
         rows = self._rows(X)
         if self._conformal is None:
@@ -377,17 +378,17 @@ class Densities:
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
         level : float, default=0.9
             Above 0; 1 is all answers.
 
         Returns
         -------
-        ndarray of shape (n, r, 2), or VectorRegion for several answers
-            Disjoint intervals, padded with NaN. All answers where calibration has too few rows for
-            the level, with a warning.
+        ndarray of shape (n_samples, r, 2), or VectorRegion for several answers
+            Disjoint intervals, padded with NaN. All answers where calibration has too few samples
+            for the level, with a warning.
         """
-        law = self._law(self._rows(X))
+        law = self._distribution(self._rows(X))
         if self._conformal is None:
             return law.region(level)
         calibrated = self._conformal.level_of_regions(coverage("level", level))
@@ -395,41 +396,41 @@ class Densities:
         return law.region(max(calibrated, np.finfo(float).tiny))
 
     def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Array:
-        """Draw answers from the density of each row.
+        """Draw answers from the density of each sample.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n_samples, n_features)
         n_samples : int, default=1
-            How many for each row.
+            How many for each sample.
         random_state : int, RandomState instance or None, default=None
             A number gives the same answers each time; None draws anew.
 
         Returns
         -------
-        ndarray of shape (n, n_samples) or (n, n_samples, q)
+        ndarray of shape (n_samples, n_samples) or (n, n_samples, q)
         """
         rng, rows = check_random_state(random_state), self._rows(X)
         # One block after the other, as they draw from one generator.
         parts = [
-            self._law(rows[part]).sample(n_samples, rng)
+            self._distribution(rows[part]).sample(n_samples, rng)
             for part in _blocks(len(rows), LAWS_AT_A_TIME)
         ]
         return _joined(parts)
 
 
 def _blocks(n_rows: int, size: int) -> list[slice]:
-    """Parts of the rows, at least one."""
+    """Parts of the samples, at least one."""
     return [slice(start, start + size) for start in range(0, max(n_rows, 1), size)]
 
 
 def _joined(parts: list[Array]) -> Array:
-    """What was said of parts of the rows, under each other; a single part as it is."""
+    """What was said of parts of the samples, under each other; a single part as it is."""
     return parts[0] if len(parts) == 1 else join_rows(parts)
 
 
 def _spread_answers(law: ConditionalDistribution) -> Array:
-    """Answers (n, N_DRAWS, q) that stand for a density, whatever rows there are beside one."""
+    """Answers (n, N_DRAWS, q) that stand for a density, whatever samples there are beside one."""
     if isinstance(law, VectorDistribution):
         return law.seeded_sample(N_DRAWS, 0)
     return law.quantiles((np.arange(N_DRAWS) + 0.5) / N_DRAWS)[..., None]

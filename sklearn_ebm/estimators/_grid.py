@@ -36,11 +36,11 @@ from sklearn_ebm.estimators._parts import (
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.learning.learn import Learned, Rows, Start, learn
 from sklearn_ebm.learning.stream import Stream
-from sklearn_ebm.learning.temperature_scaling import fit_beta, learnt_at, warn_of_no_votes
+from sklearn_ebm.learning.temperature_scaling import beta_of_learning, fit_beta, warn_of_no_votes
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """A point of the grid, and the fit that it is scored from: one path, one position in Cs."""
 
     params: dict[str, Any]
@@ -49,8 +49,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Path:
-    """A loss that is learnt for each C in turn; the β of a point is here if the loss learns it."""
+class RegularizationPath:
+    """A loss that is learned for each C in turn; the β of a point is here if the loss learns it."""
 
     params: dict[str, Any]
     parts: Parts
@@ -61,8 +61,8 @@ class Grid:
     """All points in the order of ``ParameterGrid``, loss by loss, and the paths below them."""
 
     Cs: list[float]
-    points: list[Point] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
+    points: list[GridPoint] = field(default_factory=list)
+    paths: list[RegularizationPath] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,14 @@ def make_grid(
             if key not in number:
                 number[key] = len(grid.paths)
                 parts = resolve_parts(**{"beta": 1.0} | params | settings)
-                grid.paths.append(Path(params, parts))
+                grid.paths.append(RegularizationPath(params, parts))
             point = {"C": Cs[at["C"]], "beta": betas[at["beta"]], "loss": loss, "margin": margin}
-            grid.points.append(Point(point, number[key], at["C"]))
+            grid.points.append(GridPoint(point, number[key], at["C"]))
     return grid
 
 
 class _FoldModel(EBMClassifier):
-    """A classifier learnt without one fold that knows the energies of that fold already."""
+    """A classifier learned without one fold that knows the energies of that fold already."""
 
     _rows: Any = None
 
@@ -205,7 +205,8 @@ def _learn_paths(
 
 
 def _learn(
-    path: Path, C: float, start: Start | None, data: Data, rows: Rows, held_out: Index,
+    path: RegularizationPath, C: float, start: Start | None, data: Data, rows: Rows,
+    held_out: Index,
     *, seed: int, **settings: Any,
 ) -> Fit:  # fmt: skip
     began = time.perf_counter()
@@ -231,12 +232,12 @@ def choose_betas(
     weight = with_class_weight(data.class_weight, data.weight, data.y, data.classes, data.answer)
     seen = [kept[weight[kept] > 0] for kept, _ in folds]
     votes = [
-        np.isin(data.answer[held_out], data.answer[learnt]) & (weight[held_out] > 0)
-        for learnt, (_, held_out) in zip(seen, folds, strict=True)
+        np.isin(data.answer[held_out], data.answer[learned]) & (weight[held_out] > 0)
+        for learned, (_, held_out) in zip(seen, folds, strict=True)
     ]
     without_copies = [
-        vote & ~np.isin(group[held_out], group[learnt])
-        for vote, learnt, (_, held_out) in zip(votes, seen, folds, strict=True)
+        vote & ~np.isin(group[held_out], group[learned])
+        for vote, learned, (_, held_out) in zip(votes, seen, folds, strict=True)
     ]
     if not copies_vote or any(vote.any() for vote in without_copies):
         votes = without_copies
@@ -246,7 +247,7 @@ def choose_betas(
     found: dict[tuple[int, int], float] = {}
 
     def automatic(path: int, C: int) -> float:
-        before = learnt_at(grid.paths[path].parts.loss)
+        before = beta_of_learning(grid.paths[path].parts.loss)
         if not len(order):
             return before
         energies = [fold[path][C].energies[vote] for fold, vote in zip(fits, votes, strict=True)]

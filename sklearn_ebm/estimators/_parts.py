@@ -55,7 +55,7 @@ class Parts(NamedTuple):
     solver: Solver | None
 
 
-class TakesParts(HoldsDocumented, BaseEstimator):
+class PartsMixin(HoldsDocumented, BaseEstimator):
     """What estimators made of parts have in common: tags, and parameters of parts."""
 
     def __sklearn_tags__(self) -> Any:
@@ -230,7 +230,7 @@ def takes_margin(loss: Any) -> bool:
 
 
 def learns_at_beta(loss: Any) -> bool:
-    """Whether β, the classifier's, changes what is learnt and not the probabilities alone."""
+    """Whether β, the classifier's, changes what is learned and not the probabilities alone."""
     return isinstance(loss, str) and LOSSES.accepts(loss, "beta")
 
 
@@ -350,7 +350,7 @@ def by_class(weight: Weights, of_class: Weights, answer: Index) -> Weights:
     return row_weights(weight * of_class[answer], len(answer), "class_weight times sample_weight")
 
 
-def counting_rows(X: Any, answer: Index, weight: Weights) -> Rows:
+def positive_weight_rows(X: Any, answer: Index, weight: Weights) -> Rows:
     """Rows of positive weight; where that is all of them, no copy is made."""
     used = weight > 0
     return Rows(X, answer, weight) if used.all() else Rows(X[used], answer[used], weight[used])
@@ -369,7 +369,7 @@ def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str 
             f"{what} holds one class only, {classes.tolist()[answer[0]]!r}; a classifier needs "
             "rows of at least two classes."
         )
-    return counting_rows(X, answer, weight)
+    return positive_weight_rows(X, answer, weight)
 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:

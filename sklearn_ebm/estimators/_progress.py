@@ -77,7 +77,7 @@ class ProgressLine:
     Parameters
     ----------
     name : str
-        What is learnt.
+        What is learned.
     unit : float
         The objective is shown times this: the mean weight of the rows.
     """

@@ -14,7 +14,7 @@ from sklearn_ebm._utils.repeated import groups_of_equal_rows, main_answers
 from sklearn_ebm._utils.validation import checked_rows, row_weights, share
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.estimators._labels import check_labels
-from sklearn_ebm.estimators._parts import counting_rows, with_class_weight
+from sklearn_ebm.estimators._parts import positive_weight_rows, with_class_weight
 from sklearn_ebm.learning.learn import Rows
 
 
@@ -46,7 +46,7 @@ def given_rows(
     """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``.
 
     Their weights are multiplied with those of their classes in the fit, `of_class` (k,), which are
-    zero for classes that are not learnt.
+    zero for classes that are not learned.
     """
     if X is None and y is None and sample_weight is None:
         return None
@@ -61,10 +61,10 @@ def given_rows(
     weight = row_weights(sample_weight, len(y), "sample_weight_val") * of_class[answer]
     if not weight.any():
         raise ValueError(
-            "X_val and y_val hold no row of a class that is learnt: the rows of their classes have "
+            "X_val and y_val hold no row of a class that is learned: rows of their classes have "
             "weight zero; pass rows of other classes, or none."
         )
-    return counting_rows(X, answer, weight)
+    return positive_weight_rows(X, answer, weight)
 
 
 def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Rows, Rows]:
@@ -85,11 +85,11 @@ def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Ro
         refusal = _refusal(rows.answer, present, fraction, classes)
         if refusal is not None:
             raise ValueError(refusal)
-        learnt, _ = train_test_split(
+        learned, _ = train_test_split(
             np.arange(n_rows), test_size=int(np.ceil(fraction * n_rows)), stratify=rows.answer,
             random_state=seed,
         )  # fmt: skip
-        kept = np.isin(np.arange(n_rows), learnt)
+        kept = np.isin(np.arange(n_rows), learned)
     if len(np.unique(rows.answer[kept])) < len(present):
         raise ValueError(
             f"early_stopping=True with validation_fraction={fraction:g} leaves no row of some "
@@ -177,7 +177,7 @@ def stream_rows(
     answer = known_answers(y, classes, "y")
     weight = row_weights(sample_weight, len(y))
     weight = with_class_weight(class_weight, weight, y, classes, answer)
-    return counting_rows(X, answer, weight)
+    return positive_weight_rows(X, answer, weight)
 
 
 def refuse_what_needs_all_rows(estimator: Any) -> None:
@@ -198,7 +198,7 @@ def refuse_what_needs_all_rows(estimator: Any) -> None:
 def refuse_missing_answers(energy: Energy, rows: Rows, classes: Array) -> None:
     """Raise ValueError where an energy starts from rows of every class, and one has none."""
     missing = np.setdiff1d(np.arange(len(classes)), rows.answer)
-    if energy.needs_every_answer and len(missing):
+    if energy.needs_all_classes and len(missing):
         raise ValueError(
             f"energy {ENERGIES.name_of(energy)!r} starts from rows of every class, but the first "
             f"part has none of {classes.tolist()[missing[0]]!r}; put one in, or call fit on a "

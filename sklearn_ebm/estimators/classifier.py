@@ -17,10 +17,15 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.repeated import groups_of_equal_rows
 from sklearn_ebm._utils.validation import row_weights
 from sklearn_ebm.energies import ENERGIES, Energy
-from sklearn_ebm.estimators._callbacks import FRAMES, CallbackSupportMixin, FitTask, with_callbacks
+from sklearn_ebm.estimators._callbacks import (
+    FRAMES,
+    CallbackSupportMixin,
+    FitCallbacks,
+    with_callbacks,
+)
 from sklearn_ebm.estimators._class_predictions import Answers
 from sklearn_ebm.estimators._parts import (
-    TakesParts,
+    PartsMixin,
     by_class,
     checked_settings,
     class_weights,
@@ -44,12 +49,12 @@ from sklearn_ebm.estimators._rows import (
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.learning.collapse import collapsed
 from sklearn_ebm.learning.learn import Learned, Rows, Start, continued, learn, seen_answers
-from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
+from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.learning.stream import Stream, learn_part
 from sklearn_ebm.learning.temperature_scaling import (
+    beta_of_learning,
     choose_beta,
     fit_beta,
-    learnt_at,
     warn_of_no_votes,
 )
 from sklearn_ebm.losses import LOSSES, Loss
@@ -58,7 +63,7 @@ from sklearn_ebm.solvers import Solver
 logger = logging.getLogger("sklearn_ebm")
 
 
-class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
+class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
     r"""Classifier that learns an energy F(x, y), low where x and y fit.
 
     It minimises over the parameters W of the energy
@@ -66,32 +71,32 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     .. math:: \sum_i w_i\, \ell(F_W(x_i, \cdot), y_i) + \frac{1}{2C} \|W\|^2
 
     with any of the losses of energy-based learning, intercepts unpenalised. It answers with
-    argmin_y F(x, y), and its probabilities are the Gibbs law p(y | x) ∝ exp(−β F(x, y)), for every
-    loss. For two classes the penalty of a linear or kernel energy counts twice, so that ``C`` means
-    what it means in ``LogisticRegression``, ``LinearSVC`` and ``SVC``.
+    argmin_y F(x, y), and its probabilities are the Gibbs distribution p(y | x) ∝ exp(−β F(x, y)),
+    for every loss. For two classes the penalty of a linear or kernel energy counts twice, so that
+    ``C`` means what it means in ``LogisticRegression``, ``LinearSVC`` and ``SVC``.
 
     Parameters
     ----------
     energy : str or Energy, default="linear"
-        What is learnt: ``"linear"``, ``"kernel"``, ``"mlp"``, ``"prototypes"``, or an object from
+        What is learned: ``"linear"``, ``"kernel"``, ``"mlp"``, ``"prototypes"``, or an object from
         `sklearn_ebm.energies`, also one of your own.
     loss : str or Loss, default="nll"
         What learning wants of the energies: ``"nll"``, ``"hinge"``, ``"log"``, ``"simple"``,
         ``"square_square"``, ``"square_exp"``, ``"perceptron"``, ``"mce"``, ``"mee"``, or an object
         from `sklearn_ebm.losses`, also one of your own. (``"lvq2"`` and ``"energy"`` need energies
         that are never negative, such as ``"prototypes"``.)
-    margin : float or array-like of shape (k, k), default=None
+    margin : float or array-like of shape (n_classes, n_classes), default=None
         Margin m of a loss given by name, in units of the energy; an array holds one for each pair
         (right class, wrong class). None means the loss's own default. With a loss object, set it
         there (``loss__margin`` in a grid search).
     beta : float or "auto", default=1.0
         Inverse temperature β > 0 of the probabilities, and of the losses ``"nll"`` and ``"mee"``
         when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
-        probabilities by log-loss on up to three held-out folds (fewer once 10,000 rows have been
-        held out), on ``X_val``, or on the rows of ``early_stopping``; a prior keeps it near 1 where
-        these are few. Copies of a row are held out together, and count as one. `predict` does not
-        depend on the β of the probabilities, so tune it by log-loss or Brier score, never by
-        accuracy.
+        probabilities by log-loss on up to three held-out folds (fewer once 10,000 samples have been
+        held out), on ``X_val``, or on the samples of ``early_stopping``; a prior keeps it near 1
+        where these are few. Copies of a sample are held out together, and count as one. `predict`
+        does not depend on the β of the probabilities, so tune it by log-loss or Brier score, never
+        by accuracy.
     C : float, default=1.0
         Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
     fit_intercept : bool, default=True
@@ -106,7 +111,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         `sklearn_ebm.solvers`.
     max_iter : int or None, default=None
         Largest number of iterations of the solver, over the whole temperature path; passes over
-        the rows for solvers that step on mini-batches, and for the perceptron. The steps that
+        the samples for solvers that step on mini-batches, and for the perceptron. The steps that
         polish small problems do not count. 0 leaves the parameters where learning would start.
         None means the solver's own: 1000 iterations, or as many passes as
         `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged` say.
@@ -117,52 +122,53 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         also when the last stage has changed f by less than ``tol * f``. With an energy that is not
         linear it is also enough that ten iterations have lowered f by less than ``tol * f`` each.
         Not used by ``"perceptron"``, which ends after a pass without a mistake, or where no weights
-        are found that separate the rows and its loss no longer falls.
+        are found that separate the samples and its loss no longer falls.
     early_stopping : bool, default=False
-        Whether learning stops once the loss of held-out rows has not fallen for
-        `n_iter_no_change` iterations, or passes over the rows. The parameters of the least
+        Whether learning stops once the loss of held-out samples has not fallen for
+        `n_iter_no_change` iterations, or passes over the samples. The parameters of the least
         held-out loss are kept.
     validation_fraction : float, default=0.1
-        Share of the rows that are held out with ``early_stopping=True``, class by class and copies
-        of a row together where enough others are there, unless `fit` is given ``X_val``. A row with
-        so many copies that they exceed the share is learnt from, and the share is of the others.
+        Share of the samples that are held out with ``early_stopping=True``, class by class and
+        copies of a sample together where enough others are there, unless `fit` is given ``X_val``.
+        A sample with so many copies that they exceed the share is learned from, and the share is of
+        the others.
     n_iter_no_change : int, default=10
         Patience of early stopping.
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the fit before. Landmarks of a kernel and first
-        prototypes are always those of the rows that are given now; where they differ from those
+        prototypes are always those of the samples that are given now; where they differ from those
         before, the parameters would mean something else, and learning starts anew. So energies
-        that take nothing from the rows, such as ``"linear"`` and ``"mlp"``, go on with any rows,
-        the others with the same ones. Other classes, another energy and another number of
+        that take nothing from the samples, such as ``"linear"`` and ``"mlp"``, go on with any
+        samples, the others with the same ones. Other classes, another energy and another number of
         features are refused.
     random_state : int, RandomState instance or None, default=None
-        Order of the rows for ``"perceptron"`` and mini-batches, first weights and dropout of
-        networks, landmarks of kernels, rows held out, the folds of ``beta="auto"``, and the rows
-        that a model of the curvature is made of, which moves the answer within `tol`. None is the
-        seed 0: the same data give the same model.
+        Order of the samples for ``"perceptron"`` and mini-batches, first weights and dropout of
+        networks, landmarks of kernels, samples held out, the folds of ``beta="auto"``, and the
+        samples that a model of the curvature is made of, which moves the answer within `tol`. None
+        is the seed 0: the same data give the same model.
     n_jobs : int or None, default=None
-        Folds of ``beta="auto"`` learnt at the same time.
+        Folds of ``beta="auto"`` learned at the same time.
     verbose : int, default=0
         With 1 or more, a line on standard error says how far learning is (drawn by rich where that
         is installed), and one is logged (logger ``"sklearn_ebm"``, level INFO) after it.
 
     Attributes
     ----------
-    classes_ : ndarray of shape (k,)
-        The labels, sorted. A class whose rows all have weight zero is among them, but is not learnt
-        and never predicted: its energy is infinite.
-    coef_ : ndarray of shape (1, d) or (k, d)
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted. A class whose samples all have weight zero is among them, but is not
+        learned and never predicted: its energy is infinite.
+    coef_ : ndarray of shape (1, n_features) or (k, d)
         Coefficients of a linear energy with scikit-learn's signs: −dF/dx, for two classes the
         difference. What is written into this attribute, or the next three, is what predicts, and
         what a warm start or `partial_fit` goes on from.
     intercept_ : ndarray of shape (1,) or (k,)
         Intercepts, likewise.
-    prototypes_ : ndarray of shape (k, m, d)
+    prototypes_ : ndarray of shape (n_classes, m, n_features)
         Prototypes of each class, of ``energy="prototypes"``.
-    metric_ : ndarray of shape (d,) or (d, d)
-        The metric A of such an energy, where it is learnt.
+    metric_ : ndarray of shape (n_features,) or (d, d)
+        The metric A of such an energy, where it is learned.
     params_ : dict of str to ndarray
-        All parameters of the energy as they were learnt, one vector for each class also when there
+        All parameters of the energy as they were learned, one vector for each class also when there
         are two.
     beta_ : float
         The β of the probabilities.
@@ -174,11 +180,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     loss_curve_ : ndarray of shape (n_points,)
         The objective after each iteration; along a temperature path, of the smooth stages.
     validation_loss_curve_ : ndarray of shape (n_points,)
-        Mean loss of the held-out rows after each iteration, where rows were held out.
+        Mean loss of the held-out samples after each iteration, where samples were held out.
     n_iter_ : int
         Iterations of the solver; for streams, calls of `partial_fit` since the last `fit`.
     n_evaluations_ : int
-        Passes over the rows for the value and the gradient, those for certificates included.
+        Passes over the samples for the value and the gradient, those for certificates included.
     energy_ : Energy
         The energy as it was used.
     loss_ : Loss
@@ -194,9 +200,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         After a fit whose energies of right and wrong answers cannot be told apart.
     ConvergenceWarning
         After a fit that stopped short of `tol`; after passes of the perceptron that all made
-        mistakes although there are weights that separate the rows.
+        mistakes although there are weights that separate the samples.
     UserWarning
-        Where no held-out row has a vote on ``beta="auto"``: β then stays what learning used.
+        Where no held-out sample has a vote on ``beta="auto"``: β then stays what learning used.
 
     See Also
     --------
@@ -282,21 +288,21 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
     ) -> EBMClassifier:
         """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
 
-        Ctrl-C after the first iteration ends learning with what was learnt so far, and a warning.
+        Ctrl-C after the first iteration ends learning with what was learned so far, and a warning.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
-            Rows; float32 stays float32, anything else becomes float64.
-        y : array-like of shape (n,)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples; float32 stays float32, anything else becomes float64.
+        y : array-like of shape (n_samples,)
             Labels of any type, of at least two classes.
-        sample_weight : array-like of shape (n,), default=None
-            Weights ≥ 0; 0 is the same as leaving the row out, but for its label, which stays a
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights ≥ 0; 0 is the same as leaving the sample out, but for its label, which stays a
             class.
-        X_val : array-like or sparse matrix of shape (m, d), default=None
-            Rows that are not learnt from; those of classes that are not learnt do not count. Their
-            loss is recorded after each iteration; with
-            ``early_stopping=True`` it decides when to stop, and no other rows are held out. With
+        X_val : array-like or sparse matrix of shape (m, n_features), default=None
+            Samples that are not learned from; those of classes that are not learned do not count.
+            Their loss is recorded after each iteration; with
+            ``early_stopping=True`` it decides when to stop, and no other samples are held out. With
             ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,), default=None
             Their labels.
@@ -365,17 +371,17 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
                 rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
-        asked, total, before = repr(energy), float(rows.weight.sum()), learnt_at(loss)
-        until_chosen = before if isinstance(self.beta, str) else float(self.beta)
+        asked, total, before = repr(energy), float(rows.weight.sum()), beta_of_learning(loss)
+        beta_before_selection = before if isinstance(self.beta, str) else float(self.beta)
 
-        def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
+        def state(learned: Start, beta: float = beta_before_selection) -> dict[str, Any]:
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
             return self._state(loss, stream, classes, seen, beta, asked, moulding)
 
         if watched:
-            task = FitTask(self, X, y, sample_weight, state)
+            task = FitCallbacks(self, X, y, sample_weight, state)
             with self._watch(task, rows, energy, loss) as watch:
                 learned = run(rows, start=start, watch=watch, held_out=held_out)
         else:
@@ -396,16 +402,18 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         return learned, rows
 
     @contextmanager
-    def _watch(self, task: FitTask, rows: Rows, energy: Energy, loss: Loss) -> Iterator[Watch]:
-        """Who looks on: callbacks, the progress line, and held-out rows that may end learning."""
+    def _watch(
+        self, task: FitCallbacks, rows: Rows, energy: Energy, loss: Loss
+    ) -> Iterator[TrainingMonitor]:
+        """The monitor of a fit: callbacks, the progress line and early stopping."""
         patience = self.n_iter_no_change if self.early_stopping else None
         with ExitStack() as stack:
-            onlookers = task.onlookers
+            callbacks = task.callbacks
             if self.verbose:
                 name = f"{ENERGIES.name_of(energy)}, {LOSSES.name_of(loss)}"
                 line = stack.enter_context(ProgressLine(name, float(rows.weight.mean())))
-                onlookers = (*onlookers, line)
-            yield Watch(onlookers, patience, outlives_interrupts=True)
+                callbacks = (*callbacks, line)
+            yield TrainingMonitor(callbacks, patience, outlives_interrupts=True)
 
     def _chosen_beta(
         self,
@@ -416,9 +424,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         rng: np.random.RandomState,
         before: float,
     ) -> float | None:
-        """The β of the probabilities: as given, or the one that rows not learnt from suggest.
+        """The β of the probabilities: as given, or the one that samples not learned from suggest.
 
-        None where no row has a vote: those have one whose class was learnt without them. Where
+        None where no sample has a vote: those have one whose class was learned without them. Where
         learning was stopped, so are the folds, after as many iterations.
         """
         if not isinstance(self.beta, str):
@@ -456,21 +464,22 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         """One pass over a part of the data, from where the parts before it, or `fit`, ended.
 
         For streams and for data larger than memory. A solver object for mini-batches takes the
-        steps, at a constant rate. Else it is Adam, with √n steps on √n rows each in a part of n
-        rows, which grow shorter with the root of their number over all parts; for the perceptron,
-        it is a pass row by row. Features should be of similar size (``StandardScaler``). Landmarks
-        of a kernel and first prototypes are those of the first part.
+        steps, at a constant rate. Else it is Adam, with √n steps on √n samples each in a part of n
+        samples, which grow shorter with the root of their number over all parts; for the
+        perceptron, it is a pass sample by sample. Features should be of similar size
+        (``StandardScaler``). Landmarks of a kernel and first prototypes are those of the first
+        part.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
-            Rows.
-        y : array-like of shape (n,)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
             Labels; a part need not hold all classes. One that no part has held yet is not
             predicted.
-        classes : array-like of shape (k,), default=None
+        classes : array-like of shape (n_classes,), default=None
             All labels of the stream; needed in the first call.
-        sample_weight : array-like of shape (n,), default=None
+        sample_weight : array-like of shape (n_samples,), default=None
             Weights ≥ 0.
 
         Returns
@@ -532,7 +541,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         )  # fmt: skip
 
     def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
-        """Where the fit before ended, where a warm start is asked for and the rows leave it so."""
+        """The end of the previous fit, where a warm start is asked for and the data allow it."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         refuse_other_classes(self.classes_, classes)
@@ -572,7 +581,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
 
     def _log(self, learned: Learned) -> None:
         logger.info(
-            "Energy %s learnt with loss %s: %d iterations, objective %.6g, gap %s; %s.",
+            "Energy %s learned with loss %s: %d iterations, objective %.6g, gap %s; %s.",
             ENERGIES.name_of(self.energy_), LOSSES.name_of(self.loss_), learned.n_iter,
             learned.value, learned.gap, learned.message,
         )  # fmt: skip
@@ -584,7 +593,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
             stopped, raised = "stopped", limit
         way_out = f"Raise {raised}, or scale the features (StandardScaler)"
         if learned.interrupted:
-            way_out = "The estimator holds what was learnt so far, and warm_start=True goes on"
+            way_out = "The estimator holds what was learned so far, and warm_start=True goes on"
         gap = "" if learned.gap is None else f" at a relative gap of {learned.gap:.1e}"
         warnings.warn(
             f"Learning {stopped}{gap} after {learned.n_iter} iterations: {learned.message}. "
@@ -607,7 +616,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, TakesParts):
         if n_seen > 1 and collapsed(energies, of_seen[rows.answer], rows.weight, n_seen):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
-                "collapsed and nothing was learnt. Raise C or the margin, or scale the features.",
+                "collapsed and nothing was learned. Raise C or the margin, or scale the features.",
                 CollapseWarning,
                 stacklevel=stacklevel,
             )

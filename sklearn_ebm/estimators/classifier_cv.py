@@ -32,7 +32,7 @@ from sklearn_ebm.estimators._grid import (
     score_weights,
 )
 from sklearn_ebm.estimators._parts import (
-    TakesParts,
+    PartsMixin,
     checked_settings,
     encode,
     generator_and_seed,
@@ -46,7 +46,7 @@ from sklearn_ebm.solvers import Solver
 
 logger = logging.getLogger("sklearn_ebm")
 
-# Written by the validation of X, before anything is learnt.
+# Written by the validation of X, before anything is learned.
 SEEN = ("n_features_in_", "feature_names_in_")
 
 
@@ -62,36 +62,36 @@ def _of_best_estimator(name: str) -> Any:
     return property(read, write, doc=f"`{name}` of `best_estimator_`.")
 
 
-class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
+class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
     r"""Classifier that chooses its loss, margin, β and C by cross-validation.
 
     A point of the grid means ``EBMClassifier(loss=..., margin=..., beta=..., C=...)``, and the
     scores are those of ``GridSearchCV`` over the same points and folds. The work is less: fits
     along C start from the fit before, and energies do not depend on the β of the probabilities,
-    so each loss, margin and C is learnt once in each fold and scored at every β. Losses that learn
+    so each loss, margin and C is learned once in each fold and scored at every β. Losses that learn
     at the β of the classifier, ``"nll"`` and ``"mee"`` given by name, have a path for every β.
 
     Parameters
     ----------
     energy : str or Energy, default="linear"
-        What is learnt, as in `EBMClassifier`.
+        What is learned, as in `EBMClassifier`.
     losses : sequence of str or Loss, default=("hinge", "log")
         Losses to compare, names or objects.
-    margins : sequence of float or array-like of shape (k, k), default=None
+    margins : sequence of float or array-like of shape (n_classes, n_classes), default=None
         Margins to compare for the losses that are given by name and have one. None means the
         loss's own default.
     betas : "auto" or sequence of float and "auto", default="auto"
         Inverse temperatures to compare. ``"auto"`` is, for each loss, margin and C, the β of least
-        log-loss on the energies of all held-out rows whose class their fold has learnt, with a
+        log-loss on the energies of all held-out samples whose class their fold has learned, with a
         prior where these are few; the loss then learns at β = 1, as in `EBMClassifier`. One number
-        is fitted to all the rows that are scored, which flatters the score by about 1/(2n) in
+        is fitted to all the samples that are scored, which flatters the score by about 1/(2n) in
         log-loss.
     Cs : int or sequence of float, default=10
         Inverse strengths of the penalty; a number means that many from 1e-4 to 1e4, evenly in the
         logarithm.
     cv : int, splitter or iterable of (train, test), default=5
         Folds, as in ``GridSearchCV``; a number means stratified folds. Folds may divide copies of a
-        row: such a row has no say on β, but it is scored.
+        sample: such a sample has no say on β, but it is scored.
     scoring : str, callable or None, default="neg_log_loss"
         What is highest at the best point: a name of scikit-learn or ``scorer(model, X, y)``, where
         X is an array or a CSR matrix. None means accuracy, which does not depend on β. A scorer
@@ -107,13 +107,13 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     tol : float, default=1e-4
         Relative accuracy of the minimum.
     refit : bool, default=True
-        Whether to learn the best point again from all rows. Without it there is nothing to predict
-        with.
+        Whether to learn the best point again from all samples. Without it there is nothing to
+        predict with.
     random_state : int, RandomState instance or None, default=None
         As in `EBMClassifier`; all fits of the grid begin with the same seed. Folds are those of
         `cv`.
     n_jobs : int or None, default=None
-        Folds learnt at the same time; the results do not depend on it.
+        Folds learned at the same time; the results do not depend on it.
     verbose : int, default=0
         With 1 or more, one line is logged (logger ``"sklearn_ebm"``, level INFO) after learning.
 
@@ -130,9 +130,9 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     best_index_ : int
         Its position in `cv_results_`.
     best_estimator_ : EBMClassifier
-        The best point, learnt from all rows. Only with ``refit=True``.
+        The best point, learned from all samples. Only with ``refit=True``.
     C_ : float
-        C of the best point: one number, because all classes are learnt together.
+        C of the best point: one number, because all classes are learned together.
     Cs_ : ndarray of shape (n_Cs,)
         Cs that were compared.
     beta_ : float
@@ -144,11 +144,11 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
     loss_ : Loss
         Loss of the best point, as it was used.
     paths_ : list of dict of str to object
-        Loss and margin, and the β where it is learnt at, of each path that was learnt along C.
+        Loss and margin, and the β where it is learned at, of each path that was learned along C.
     scores_ : ndarray of shape (n_splits, n_points)
         Score of each point in each fold.
     coefs_paths_ : ndarray of shape (n_splits, n_paths, n_Cs, 1 or k, d or d + 1)
-        Coefficients that were learnt in each fold, the intercept last. Only for energies that
+        Coefficients that were learned in each fold, the intercept last. Only for energies that
         have `coef_`.
     n_iter_ : ndarray of shape (n_splits, n_paths, n_Cs)
         Iterations of each fit in each fold; 0 where the fit before ended at the minimum already.
@@ -156,11 +156,11 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         Number of folds.
     scorer_ : callable
         Scorer that was used.
-    classes_ : ndarray of shape (k,)
+    classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     energy_ : Energy
         The energy as it was used.
-    coef_ : ndarray of shape (1, d) or (k, d)
+    coef_ : ndarray of shape (1, n_features) or (k, d)
         Coefficients of `best_estimator_`. Only with ``refit=True``, like the next three.
     intercept_ : ndarray of shape (1,) or (k,)
         Intercepts of `best_estimator_`.
@@ -187,10 +187,10 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
 
     Examples
     --------
-    Four points and two folds, each with one row of each class at ±1, so that each fold learns what
-    `EBMClassifier` shows: the hinge, without an intercept, is least at w = min(1, 2C) when C scales
-    one row of each class. Answers are right for any w > 0, so at β = 2 and C = 1 the log-loss is
-    log(1 + e⁻²) = 0.127, and at β = 1 it is log(1 + e⁻¹) = 0.313:
+    Four points and two folds, each with one sample of each class at ±1, so that each fold learns
+    what `EBMClassifier` shows: the hinge, without an intercept, is least at w = min(1, 2C) when C
+    scales one sample of each class. Answers are right for any w > 0, so at β = 2 and C = 1 the
+    log-loss is log(1 + e⁻²) = 0.127, and at β = 1 it is log(1 + e⁻¹) = 0.313:
 
     >>> from sklearn_ebm import EBMClassifierCV
     >>> clf = EBMClassifierCV(
@@ -256,14 +256,14 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
-            Rows; float32 stays float32, anything else becomes float64.
-        y : array-like of shape (n,)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples; float32 stays float32, anything else becomes float64.
+        y : array-like of shape (n_samples,)
             Labels of any type, of at least two classes.
-        sample_weight : array-like of shape (n,), default=None
+        sample_weight : array-like of shape (n_samples,), default=None
             Weights ≥ 0, in learning, and in the scores where the scorer takes them.
-        groups : array-like of shape (n,), default=None
-            Group of each row, for a splitter as `cv` that keeps groups together
+        groups : array-like of shape (n_samples,), default=None
+            Group of each sample, for a splitter as `cv` that keeps groups together
             (``GroupKFold``).
 
         Returns
@@ -359,7 +359,7 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         )
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return who takes metadata: `fit` itself, and its splitter, such as ``groups``.
+        """Return what takes metadata: `fit` itself, and its splitter, such as ``groups``.
 
         Returns
         -------
@@ -411,7 +411,7 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
         return np.column_stack([fitted["coef_"], fitted["intercept_"]])
 
     def _refit(self, X: Any, y: Any, sample_weight: Any) -> bool:
-        """Learn the best point from all rows at the β that was found; whether it converged."""
+        """Learn the best point from all samples at the β that was found; whether it converged."""
         model = EBMClassifier(
             energy=self.energy, fit_intercept=self.fit_intercept, class_weight=self.class_weight,
             solver=self.solver, max_iter=self.max_iter, tol=self.tol,
@@ -437,11 +437,11 @@ class EBMClassifierCV(Answers, ClassifierMixin, TakesParts):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, d)
-            Rows.
-        y : array-like of shape (n,)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
             True labels.
-        sample_weight : array-like of shape (n,), default=None
+        sample_weight : array-like of shape (n_samples,), default=None
             Weights, used where the scorer takes them.
 
         Returns

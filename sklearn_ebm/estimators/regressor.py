@@ -26,15 +26,15 @@ from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._callbacks import (
     FRAMES,
     CallbackSupportMixin,
-    FitTask,
+    FitCallbacks,
     MemberTasks,
     with_callbacks,
 )
 from sklearn_ebm.estimators._conformal import Conformal, conformal_of
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
-from sklearn_ebm.estimators._density_predictions import PREDICTIONS, Densities
+from sklearn_ebm.estimators._density_predictions import PREDICTIONS, DensityPredictions
 from sklearn_ebm.estimators._parts import (
-    TakesParts,
+    PartsMixin,
     checked_settings,
     generator_and_seed,
     refuse_another_shape,
@@ -52,9 +52,9 @@ from sklearn_ebm.learning.densities.transforms import (
 )
 from sklearn_ebm.learning.densities.widths import likeliest_beta
 from sklearn_ebm.learning.learn import Start
-from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
+from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.solvers import Solver
 
 CALIBRATIONS = (None, "conformal")
@@ -63,14 +63,15 @@ CALIBRATIONS = (None, "conformal")
 FEW_VALUES, FEW_SHARE = 30, 0.2
 
 # A value is an atom where it holds such a part of the rows, and so many of them: at a floor of e⁻⁷
-# deviations a tenth gains half a nat of the mean likelihood, more than good fits differ by.
+# standard deviations a tenth gains half a nat of the mean likelihood, more than good fits differ
+# by.
 ATOM_SHARE, ATOM_ROWS = 0.1, 5
 
 # Squares of answers in units of some of them must be floats.
 LARGEST_ANSWER = 1e153
 
 
-class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesParts):
+class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixin, PartsMixin):
     r"""One input, many answers: conditional densities from an energy with a latent variable.
 
     .. code-block:: none
@@ -80,44 +81,44 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         p(y | x) = exp(−β F(x, y)) / ∫ exp(−β F(x, y')) dy'
 
     The latent z says which of several answers is meant, or where on a curve of answers one lies.
-    Once it is eliminated, the Gibbs law of the free energy is a density over all answers, with
-    several modes where there are several answers.
+    Once it is eliminated, the Gibbs distribution of the free energy is a density over all answers,
+    with several modes where there are several answers.
 
     Parameters
     ----------
     energy : str or ConditionalEnergy, default="auto"
-        G, by name or as an object. By gradients are learnt ``"experts"``
+        G, by name or as an object. By gradients are learned ``"experts"``
         (`sklearn_ebm.energies.Experts`) and ``"decoder"`` (`sklearn_ebm.energies.Decoder`); by
         counting ``"memory"`` (`sklearn_ebm.energies.Memory`), ``"location_scale"``
         (`sklearn_ebm.energies.LocationScale`), and ``"blend"`` of any of them
         (`sklearn_ebm.energies.Blend`), all with the loss ``"nll"``. ``"auto"`` learns those that
-        suit the rows and the `time_budget`, and keeps their blend or the best of them, whichever
-        held-out rows speak for: see `auto_report_`. With other losses, and with
+        suit the samples and the `time_budget`, and keeps their blend or the best of them, whichever
+        held-out samples prefer: see `auto_report_`. With other losses, and with
         ``inference="min"``, it is "experts".
     loss : str or Loss, default="nll"
         ``"nll"``: the likelihood. ``"energy"``: pushes down only, safe because energies are
         normalised by construction; with ``inference="min"`` it pulls the best latent value of each
-        row and no other. ``"simple"``, ``"hinge"``, ``"log"``, ``"square_square"`` and other losses
-        on pairs: against wrong answers drawn at random, `negatives`; the density is then what the
-        margin made of it, and ``beta="auto"`` gives it its scale.
+        sample and no other. ``"simple"``, ``"hinge"``, ``"log"``, ``"square_square"`` and other
+        losses on pairs: against wrong answers drawn at random, `negatives`; the density is then
+        what the margin made of it, and ``beta="auto"`` gives it its scale.
     n_latents : int or None, default=None
         Latent values of an energy given by name: experts, or points along each axis of the grid of
         a decoder. None is the energy's own default.
     inference : {"marginal", "min"}, default="marginal"
-        How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learnt
-        by its upper bound F, in which only the best latent value counts. Energies learnt by
-        counting are learnt by the free energy in any case; their minimum is that of the one element
-        that speaks most, which is coarse where several say nearly the same.
+        How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learned
+        by its upper bound F, in which only the best latent value counts. Energies learned by
+        counting are learned by the free energy in any case; their minimum is that of the one
+        element that speaks most, which is inaccurate where several have similar weights.
     beta : float or "auto", default=1.0
         Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
-        at which rows that were not learnt from are most likely; a prior keeps it near 1 where these
-        are few. The likelihood is learnt at β = 1,
+        at which samples that were not learned from are most likely; a prior keeps it near 1 where
+        these are few. The likelihood is learned at β = 1,
         where energies are normalised; other losses see the free energy at β.
     y_transform : {"auto", "log"} or None, default="auto"
-        Monotone transform t in which a single answer is learnt with ``loss="nll"``; it is undone
+        Monotone transform t in which a single answer is learned with ``loss="nll"``; it is undone
         exactly, and p(y | x) = p(t(y) | x) t'(y). Energies, modes and regions are those of t(y),
         taken back; loss curves are of t(y). "log" is sign(y) log(1 + abs(y)/s). "auto" is "log"
-        for answers over decades where held-out rows are likelier with it. Otherwise it leaves
+        for answers over decades where held-out samples are likelier with it. Otherwise it leaves
         answers as they are, but for those that are further from the median than 20 typical
         distances, such as wrong entries: it draws these in by their logarithm. None leaves all as
         they are. Several answers are never transformed by "auto".
@@ -127,33 +128,34 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     margin : float or None, default=None
         m of a loss given by name, in units of the energy; None is the loss's own default.
     negatives : {"pool"} or Negatives, default="pool"
-        Where wrong answers come from, for losses that need them: `sklearn_ebm.negatives.Pool`.
+        Where wrong answers come from, for losses that need them:
+        `sklearn_ebm.losses.negatives.Pool`.
     C : float, default=1.0
         Inverse strength of the L2 penalty on the weights; ``inf`` means none. Here it is a decay in
-        each step, for the solver of "auto"; energies learnt by counting have no weights.
+        each step, for the solver of "auto"; energies learned by density stacking have no weights.
     calibration : {None, "conformal"}, default=None
-        "conformal" sets rows aside that no member learns from, as many as `validation_fraction`
+        "conformal" sets samples aside that no member learns from, as many as `validation_fraction`
         says, and makes `predict_interval` and `predict_region` hold as many new answers as they
-        promise, for any data whose rows are exchangeable. Copies of a row count as one. With m
-        rows set aside, levels up to m/(m + 1) have finite intervals.
+        promise, for any data whose samples are exchangeable. Copies of a sample count as one. With
+        m samples set aside, levels up to m/(m + 1) have finite intervals.
     solver : {"auto", "adam"} or Solver, default="auto"
         "auto" is Adam with the batches and the rate that suit the energy; "adam" is another name
         for it. An object learns with settings of its own, among them its decay of the weights.
     early_stopping : bool, default=True
-        Whether each member leaves out rows of its own and learning keeps the parameters at which
+        Whether each member leaves out samples of its own and learning keeps the parameters at which
         those were most likely.
     validation_fraction : float, default=0.1
-        Share of the rows that are held out: by each member for early stopping, and from all of them
-        for calibration. Energies learnt by counting hold out by folds instead.
+        Share of the samples that are held out: by each member for early stopping, and from all of
+        them for calibration. Energies learned by density stacking hold out by folds instead.
     n_iter_no_change : int, default=40
         Passes without a lower held-out loss after which learning ends.
     max_iter : int or None, default=None
-        Largest number of iterations of the solver, which are passes over the rows here. 0 leaves
-        the parameters where learning would start; None means what suits the energy and the rows.
+        Largest number of iterations of the solver, which are passes over the samples here. 0 leaves
+        the parameters where learning would start; None means what suits the energy and the samples.
     time_budget : float or None, default=None
         Approximate time limit for learning, in seconds. Of ``energy="auto"`` the cheapest members
         come first, and those that would take longer than is left are left out; learning by
-        gradients ends with what was learnt so far. What is learnt then depends on how fast the
+        gradients ends with what was learned so far. What is learned then depends on how fast the
         machine is.
     tol : float, default=1e-4
         Relative fall of the objective that counts as progress, for solver objects that end by
@@ -161,41 +163,41 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         its schedule, and asks only whether the objective has risen by more.
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the fit before. The units of columns and
-        answers are always those of the rows that are given now; where they differ from those
+        answers are always those of the samples that are given now; where they differ from those
         before, the parameters would mean something else, and learning starts anew. So it goes on
-        with the same rows. Another number of features or outputs, and another energy, are refused.
-        Energies that are learnt by counting, as ``"auto"`` is, count anew.
+        with the same samples. Another number of features or outputs, and another energy, are
+        refused. Energies that are learned by density stacking, as ``"auto"`` is, count anew.
     random_state : int, RandomState instance or None, default=None
-        Start, noise, batches, trees, and which rows are left out. None is the seed 0: the same rows
-        give the same model.
+        Start, noise, batches, trees, and which samples are left out. None is the seed 0: the same
+        samples give the same model.
     verbose : int, default=0
         Whether a line shows the progress.
 
     Attributes
     ----------
     energy_ : ConditionalEnergy
-        The energy as it was prepared for the rows.
+        The energy as it was prepared for the samples.
     params_ : dict of str to ndarray
-        What was learnt.
+        What was learned.
     auto_report_ : AutoReport
-        What held-out rows said of each energy, where ``energy="auto"`` blends: printed, it is a
+        What held-out samples said of each energy, where ``energy="auto"`` blends: printed, it is a
         table.
     loss_ : Loss
         The loss as it was used.
     beta_ : float
         β of the densities.
     y_transform_ : SignedLog or None
-        The transform in which answers were learnt; None where they were learnt as they are.
+        The transform in which answers were learned; None where they were learned as they are.
     n_outputs_ : int
-        q, answers of each row.
+        q, answers of each sample.
     y_grid_ : ndarray or None
         Answers at equal steps of probability, the candidates of `predict_proba`; None for q > 1.
     loss_curve_ : ndarray
         Mean loss of the first batch, and in each pass.
     validation_loss_curve_ : ndarray
-        Mean loss of held-out rows after each pass, where there are any.
+        Mean loss of held-out samples after each pass, where there are any.
     n_iter_ : int
-        Passes over the rows.
+        Passes over the samples.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -204,13 +206,13 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     Warns
     -----
     FewAnswersWarning
-        Where y takes few values, or one value in a tenth of the rows or more, so that its
+        Where y takes few values, or one value in a tenth of the samples or more, so that its
         likelihood is unbounded.
     CalibrationWarning
-        In `predict_interval` and `predict_region`, where the rows that calibrate are too few for
+        In `predict_interval` and `predict_region`, where the samples that calibrate are too few for
         the level.
     UserWarning
-        Where rows of X_val and y_val are among those of X and y.
+        Where samples of X_val and y_val are among those of X and y.
     ConvergenceWarning
         After a fit that was interrupted or whose steps were too long.
 
@@ -228,7 +230,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
 
     Examples
     --------
-    Every x has two answers, x + 1 and x − 1, and noise of deviation 0.1:
+    Every x has two answers, x + 1 and x − 1, and noise of standard deviation 0.1:
 
     >>> import numpy as np
     >>> from sklearn_ebm import LatentEBMRegressor
@@ -292,7 +294,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
-        """Dense rows; one answer or several."""
+        """Dense samples; one answer or several."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         tags.target_tags.multi_output = True
@@ -311,24 +313,25 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
     ) -> LatentEBMRegressor:
         """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
 
-        Ctrl-C after the first pass ends learning by gradients with what was learnt so far, and a
+        Ctrl-C after the first pass ends learning by gradients with what was learned so far, and a
         warning; learning by counting is given up, and the estimator stays as it was.
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
-            Rows; float32 stays float32, anything else becomes float64.
-        y : array-like of shape (n,) or (n, q)
+        X : array-like of shape (n_samples, n_features)
+            Samples; float32 stays float32, anything else becomes float64.
+        y : array-like of shape (n_samples,) or (n, q)
             Answers.
-        sample_weight : array-like of shape (n,), default=None
-            Weights ≥ 0; 0 is the same as leaving the row out. They are relative: all equal ones
-            are none. A row that is there twice, with its answer, is one row of twice the weight.
-        X_val : array-like of shape (m, d), default=None
-            Rows that are not learnt from. Their loss is recorded after each pass; with
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights ≥ 0; 0 is the same as leaving the sample out. They are relative: all equal ones
+            are none. A sample that is there twice, with its answer, is one sample of twice the
+            weight.
+        X_val : array-like of shape (m, n_features), default=None
+            Samples that are not learned from. Their loss is recorded after each pass; with
             ``early_stopping=True`` it decides when to stop, and members leave out others only where
-            these are fewer than the share `validation_fraction` of the rows: then all count alike.
-            Energies learnt by counting are judged by these rows and by those of their folds. With
-            ``beta="auto"`` they choose β.
+            these are fewer than the share `validation_fraction` of the samples: then all count
+            alike. Energies learned by density stacking are evaluated on these samples and by those
+            of their folds. With ``beta="auto"`` they choose β.
         y_val : array-like of shape (m,) or (m, q), default=None
             Their answers.
         sample_weight_val : array-like of shape (m,), default=None
@@ -367,7 +370,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         rows = self._exchangeable(_answers(X, y, sample_weight)).distinct()
         seed = generator_and_seed(self.random_state)[1]
         held_out = self._given_rows(validation, rows)
-        rows, calibrating = self._calibrating(rows, seed)
+        rows, calibrating = self._split_calibration_rows(rows, seed)
         if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
             self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
@@ -379,9 +382,9 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         # Few rows of the user get a say in proportion: members leave out rows beside them.
         few = held_out is None or len(held_out.y) < fraction * len(rows.y)
         leaves_out = self.early_stopping and few and len(rows.y) > 1
-        until_chosen = 1.0 if isinstance(self.beta, str) else float(self.beta)
+        beta_before_selection = 1.0 if isinstance(self.beta, str) else float(self.beta)
 
-        def state(learned: Start, beta: float = until_chosen) -> dict[str, Any]:
+        def state(learned: Start, beta: float = beta_before_selection) -> dict[str, Any]:
             return {
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
@@ -390,7 +393,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
                 "y_transform_": transform,
             }  # fmt: skip
 
-        task = FitTask(self, X, given_y, sample_weight, state)
+        task = FitCallbacks(self, X, given_y, sample_weight, state)
         with self._watch(task, parts) as (watch, progress):
             learned = learn_energy(
                 parts, transformed(rows, transform), transform=transform, start=start, seed=seed,
@@ -403,7 +406,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         self._store(learned)
         if calibrating is not None:
             self._conformal: Conformal | None = conformal_of(
-                self._law(calibrating.X), calibrating.y
+                self._distribution(calibrating.X), calibrating.y
             )
         task.end()
         self._warn(learned, rows, parts)
@@ -420,7 +423,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         return checked_settings(self, "C", "tol", "max_iter", "time_budget")
 
     def _given_rows(self, given: tuple[Any, Any, Any], training: Answers) -> Answers | None:
-        """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
+        """Samples that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
         X, y, sample_weight = given
         if X is None and y is None and sample_weight is None:
             return None
@@ -444,14 +447,14 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if n_copied:
             warnings.warn(
                 f"{n_copied} different rows of X_val and y_val are in X and y as well, and rows "
-                "that are learnt from cannot judge; remove them from one of the two.",
+                "that are fitted on cannot validate; remove them from one of the two.",
                 UserWarning,
                 stacklevel=4 + FRAMES,
             )
         return rows
 
     def _exchangeable(self, rows: Answers) -> Answers:
-        """The rows, if calibration can keep its promise for them; copies of a row are one."""
+        """The samples, if calibration can keep its promise for them; copies of a sample are one."""
         if self.calibration is not None and not (rows.weight == rows.weight[0]).all():
             raise ValueError(
                 "calibration='conformal' promises coverage for rows that are exchangeable, but "
@@ -460,8 +463,8 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             )
         return rows
 
-    def _calibrating(self, rows: Answers, seed: int) -> tuple[Answers, Answers | None]:
-        """Rows to learn from, and those that no member ever sees."""
+    def _split_calibration_rows(self, rows: Answers, seed: int) -> tuple[Answers, Answers | None]:
+        """Samples to learn from, and those that no member ever sees."""
         if self.calibration is None:
             return rows, None
         n_rows = len(rows.y)
@@ -498,20 +501,22 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         return Start(self.energy_, self.params_, self._moulding_seed)
 
     @contextmanager
-    def _watch(self, task: FitTask, parts: Parts) -> Iterator[tuple[Watch, Progress]]:
-        """Who looks on: callbacks, the progress line, and held-out rows that may end learning."""
+    def _watch(
+        self, task: FitCallbacks, parts: Parts
+    ) -> Iterator[tuple[TrainingMonitor, Progress]]:
+        """The monitor of a fit: callbacks, the progress line and early stopping."""
         patience = self.n_iter_no_change if self.early_stopping else None
         with ExitStack() as stack:
-            onlookers, line = task.onlookers, None
+            callbacks, line = task.callbacks, None
             if self.verbose:
                 name = f"{type(parts.energy).__name__.lower()}, {LOSSES.name_of(parts.loss)}"
                 line = stack.enter_context(ProgressLine(name))
-                onlookers = (*onlookers, line)
-            watch = Watch(onlookers, patience, outlives_interrupts=True)
+                callbacks = (*callbacks, line)
+            watch = TrainingMonitor(callbacks, patience, outlives_interrupts=True)
             yield watch, MemberTasks(task, line)
 
     def _chosen_beta(self, learned: LearnedDensity, parts: Parts) -> float:
-        """The β of the density: as given, or of largest likelihood of rows not learnt from."""
+        """The β of the density: as given, or of largest likelihood of samples not learned from."""
         if not isinstance(self.beta, str):
             return float(self.beta)
         assert learned.energy.units is not None
@@ -524,8 +529,10 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
             return 1.0
 
     def _transform(self, parts: Parts, rows: Answers, seed: int) -> SignedLog | None:
-        """The transform in which the answers are learnt."""
-        if not parts.loss.integrates:  # margins are in units of the answers themselves
+        """The transform in which the answers are learned."""
+        if (
+            not parts.loss.needs_partition_function
+        ):  # margins are in units of the answers themselves
             if self.y_transform == "log":
                 raise ValueError(
                     f"y_transform='log' is for loss='nll', not for {LOSSES.name_of(parts.loss)!r}: "
@@ -557,7 +564,7 @@ class LatentEBMRegressor(CallbackSupportMixin, Densities, RegressorMixin, TakesP
         if not learned.converged:
             way_out = "Raise max_iter or lower the learning_rate of the solver"
             if learned.interrupted:
-                way_out = "The estimator holds what was learnt so far; warm_start=True goes on"
+                way_out = "The estimator holds what was learned so far; warm_start=True goes on"
             warnings.warn(
                 f"Learning stopped after {learned.n_iter} passes: {learned.message}. {way_out}.",
                 ConvergenceWarning,
@@ -571,7 +578,7 @@ def _refuse_sparse(name: str, y: Any) -> None:
 
 
 def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Answers:
-    """Rows of positive weight, with answers as (n, q) in float64."""
+    """Samples of positive weight, with answers as (n, q) in float64."""
     weight = row_weights(sample_weight, len(y), name)
     y = y.reshape(len(y), -1).astype(np.float64)
     used = weight > 0

@@ -18,7 +18,7 @@ class Eliminated(NamedTuple):
     ----------
     energies : array of shape (...)
         The energy without the variable, in the units of the energies.
-    weights : array of shape (..., k)
+    weights : array of shape (..., n_classes)
         dF/dE: how much each value of the variable counts. Non-negative, summing to 1.
     """
 
@@ -35,12 +35,12 @@ class Elimination(Documented, BaseEstimator, ABC):
 
         Parameters
         ----------
-        energies : array of shape (..., k)
+        energies : array of shape (..., n_classes)
             Energies; +inf marks a value that is not available. Of NumPy, or of another library
             that follows the Array API standard, and then so is what is returned.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., k).
+            Energies of shape (...) and weights of shape (..., n_classes).
         """

@@ -37,13 +37,13 @@ class Minimum(Elimination):
 
         Parameters
         ----------
-        energies : array of shape (..., k)
+        energies : array of shape (..., n_classes)
             Energies; +inf marks a value that is not available.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., k).
+            Energies of shape (...) and weights of shape (..., n_classes).
         """
         xp = namespace_of(energies)
         best = xp.argmin(energies, axis=-1, keepdims=True)

@@ -11,10 +11,10 @@ import numpy as np
 from sklearn_ebm._utils.array_api import (
     constant,
     in_dtype,
+    in_place,
     namespace_of,
     numpy_namespace,
-    over_last,
-    overwriting,
+    reduce_last_axis,
     side_by_side,
     smallest_normal,
 )
@@ -38,7 +38,7 @@ def _floor_of_numpy(dtype: Any) -> tuple[Any, Any]:
 
 
 class SoftMinimum(Elimination):
-    """F = −(1/β) log Σ_z exp(−β E(z)); the weights are the Gibbs law exp(−βE)/Σ exp(−βE).
+    """F = −(1/β) log Σ_z exp(−β E(z)); the weights are the Gibbs distribution exp(−βE)/Σ exp(−βE).
 
     The sum is a plain sum, not an average, so F lies below the minimum by at most (1/β) log k and
     tends to it as β → ∞.
@@ -76,40 +76,40 @@ class SoftMinimum(Elimination):
 
         Parameters
         ----------
-        energies : array of shape (..., k)
+        energies : array of shape (..., n_classes)
             Energies; +inf marks a value that is not available.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., k).
+            Energies of shape (...) and weights of shape (..., n_classes).
         """
         xp = namespace_of(energies)
         if energies.shape[-1] == 2:
             odds, weights = self._of_two(xp, energies)
-            below = overwriting(xp, "log1p", odds)
+            below = in_place(xp, "log1p", odds)
             if self.beta != 1:
                 below /= self.beta
-            return Eliminated(over_last(xp, "min", energies) - below, weights)
+            return Eliminated(reduce_last_axis(xp, "min", energies) - below, weights)
         lowest, weights, total = self.unnormalised(energies)
         weights *= 1 / total
-        below = overwriting(xp, "log", total)
+        below = in_place(xp, "log", total)
         if self.beta != 1:
             below /= self.beta
         lowest -= below
         return Eliminated(lowest[..., 0], weights)
 
     def weights(self, energies: Array) -> Array:
-        """Return the Gibbs law alone, without the free energy.
+        """Return the Gibbs distribution alone, without the free energy.
 
         Parameters
         ----------
-        energies : array of shape (..., k)
+        energies : array of shape (..., n_classes)
             Energies; +inf marks a value that is not available.
 
         Returns
         -------
-        array of shape (..., k)
+        array of shape (..., n_classes)
         """
         if energies.shape[-1] == 2:
             return self._of_two(namespace_of(energies), energies)[1]
@@ -122,27 +122,27 @@ class SoftMinimum(Elimination):
 
         Parameters
         ----------
-        energies : array of shape (..., k)
+        energies : array of shape (..., n_classes)
 
         Returns
         -------
         lowest, weights, total : array of shape (..., 1), (..., k) and (..., 1)
         """
         xp = namespace_of(energies)
-        lowest = over_last(xp, "min", energies, keepdims=True)
+        lowest = reduce_last_axis(xp, "min", energies, keepdims=True)
         weights: Array = lowest - energies  # the largest exponent is then 0: no overflow
         if self.beta == 1:
-            weights = overwriting(xp, "exp", weights)
+            weights = in_place(xp, "exp", weights)
         else:
             # At a low temperature most exponents are far below any that counts. Denormal numbers
             # are slow: cut off before them, and taken off again, so that nothing stays nothing.
             floor, nothing = _floor(xp, weights)
             with np.errstate(over="ignore"):  # of energies that are as large as floats are
                 weights *= self.beta
-            weights = overwriting(xp, "maximum", weights, floor)
-            weights = overwriting(xp, "exp", weights)
+            weights = in_place(xp, "maximum", weights, floor)
+            weights = in_place(xp, "exp", weights)
             weights -= nothing
-        return lowest, weights, over_last(xp, "sum", weights, keepdims=True)
+        return lowest, weights, reduce_last_axis(xp, "sum", weights, keepdims=True)
 
     def _of_two(self, xp: Any, energies: Array) -> tuple[Array, Array]:
         """Odds of the higher of two energies against the lower, and the weights of both.
@@ -155,11 +155,11 @@ class SoftMinimum(Elimination):
         if self.beta != 1:
             with np.errstate(over="ignore"):  # of energies that are as large as floats are
                 apart *= self.beta
-        odds = overwriting(xp, "exp", overwriting(xp, "negative", xp.abs(apart)))
+        odds = in_place(xp, "exp", in_place(xp, "negative", xp.abs(apart)))
         total = odds + 1.0
 
         def weight(lower: Any, **out: Any) -> Array:
-            numerator = overwriting(xp, "maximum", in_dtype(xp, lower, odds.dtype), odds)
+            numerator = in_place(xp, "maximum", in_dtype(xp, lower, odds.dtype), odds)
             return xp.divide(numerator, total, **out)
 
         first, second = partial(weight, apart >= 0.0), partial(weight, apart <= 0.0)

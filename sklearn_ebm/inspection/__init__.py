@@ -1,4 +1,4 @@
-"""Displays: pictures of what was learnt, in the manner of scikit-learn's displays.
+"""Displays: pictures of what was learned, in the manner of scikit-learn's displays.
 
 They draw with matplotlib, which ``pip install "sklearn_ebm[plot]"`` brings.
 """

@@ -91,7 +91,7 @@ def style_of(number: int, *, marker: bool = False) -> dict[str, Any]:
 
 
 def feature_names(estimator: Any, X: Any = None) -> list[str]:
-    """Names of the features as learnt or as columns of X; x1, x2, ... where there are none."""
+    """Names of the features as learned or as columns of X; x1, x2, ... where there are none."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         names = getattr(X, "columns", None)

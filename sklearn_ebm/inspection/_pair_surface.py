@@ -65,11 +65,11 @@ def plot_plane(
     Parameters
     ----------
     axis : matplotlib Axes
-    law : VectorDistribution
+    distribution : VectorDistribution
         Of one row and two answers.
     regions : dict of float to region
         By level, from the widest to the narrowest.
-    points : ndarray of shape (n, 2) or None
+    points : ndarray of shape (n_samples, 2) or None
         Pairs of answers to mark.
     labels : pair of str
         Names of the answers.
@@ -104,12 +104,12 @@ def _refuse(law: Any, quantity: str, latent: bool) -> None:
         raise ValueError(unknown_name("quantity", quantity, QUANTITIES))
     if law.n_outputs != 2 or len(law) != 1:
         raise ValueError(
-            f"A law of {len(law)} rows and {law.n_outputs} answers each has no surface; draw one "
+            f"{len(law)} rows of {law.n_outputs} answers each have no surface; draw one "
             "row of a pair of answers, or fit each answer alone."
         )
     if latent and not isinstance(law, VectorGaussianMixture):
         raise ValueError(
-            f"latent=True marks the means of a mixture of Gaussians, but the law is a "
+            f"latent=True marks the means of a mixture of Gaussians, but the distribution is a "
             f"{type(law).__name__}; pass latent=False, or predict with inference='marginal'."
         )
 

@@ -17,7 +17,7 @@ Index = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 
 
-class Reading(NamedTuple):
+class FittedEnergies(NamedTuple):
     """A fitted classifier, and its energies as a function of what the whole estimator is given."""
 
     classifier: Any
@@ -29,20 +29,20 @@ class Reading(NamedTuple):
         return self.classifier.classes_
 
     @property
-    def learnt(self) -> Any:
+    def learned(self) -> Any:
         """Which of the classes had rows to learn from, as an index; the others have no energy."""
         return slice(None) if self.classifier._seen is None else self.classifier._seen
 
     def judged(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Energies of rows of the learnt classes, among these, and the labels of these rows."""
+        """Energies of rows of the learned classes, among these, and the labels of these rows."""
         energies = self.energies(X)
         if self.classifier._seen is None:
             return energies, y
-        mine = self.learnt[answers_of(y, self.classes)]
-        return energies[mine][:, self.learnt], np.asarray(y)[mine]
+        mine = self.learned[answers_of(y, self.classes)]
+        return energies[mine][:, self.learned], np.asarray(y)[mine]
 
 
-def read(caller: str, estimator: Any) -> Reading:
+def read(caller: str, estimator: Any) -> FittedEnergies:
     """Return the classifier within a pipeline or a search, with the steps before it.
 
     Raises
@@ -56,10 +56,10 @@ def read(caller: str, estimator: Any) -> Reading:
         if len(estimator) == 1:
             return inner
         steps = estimator[:-1]
-        return Reading(inner.classifier, lambda X: inner.energies(steps.transform(X)))
+        return FittedEnergies(inner.classifier, lambda X: inner.energies(steps.transform(X)))
     if isinstance(estimator, Answers):
         model: Any = estimator._model()
-        return Reading(model, estimator.energies)
+        return FittedEnergies(model, estimator.energies)
     best = getattr(estimator, "best_estimator_", None)
     if best is None:
         raise TypeError(

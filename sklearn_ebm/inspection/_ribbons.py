@@ -47,9 +47,9 @@ def bands_of(x: Array, regions: Array, limits: tuple[float, float]) -> Bands:
 
     Parameters
     ----------
-    x : ndarray of shape (n,)
+    x : ndarray of shape (n_samples,)
         Rising.
-    regions : ndarray of shape (n, r, 2)
+    regions : ndarray of shape (n_samples, r, 2)
         Disjoint intervals, padded with NaN.
     limits : tuple of float
         Intervals are cut there: those of a calibrated region may be infinite.

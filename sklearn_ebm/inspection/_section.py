@@ -11,16 +11,16 @@ from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.inspection._axes import feature_names
 
 
-class Section(NamedTuple):
+class FeatureSlice(NamedTuple):
     """Rows along one feature.
 
     Attributes
     ----------
-    rows : array or data frame of shape (g, d)
+    rows : array or data frame of shape (g, n_features)
         Of the kind that X is.
     at : ndarray of shape (g,)
         The feature, rising.
-    values : ndarray of shape (n,)
+    values : ndarray of shape (n_samples,)
         The feature in X.
     label : str
         Its name, and what the others are.
@@ -32,17 +32,19 @@ class Section(NamedTuple):
     label: str
 
 
-def section_of(estimator: Any, X: Any, feature: int | str, others: Any, resolution: int) -> Section:
+def section_of(
+    estimator: Any, X: Any, feature: int | str, others: Any, resolution: int
+) -> FeatureSlice:
     """Return rows from the least to the largest value of a feature in X.
 
     Parameters
     ----------
     estimator : regressor
         Whose names of features count.
-    X : array-like of shape (n, d)
+    X : array-like of shape (n_samples, n_features)
     feature : int or str
         Its place or its name.
-    others : "median" or array-like of shape (d,)
+    others : "median" or array-like of shape (n_features,)
         Where the other features stay.
     resolution : int
         How many rows, two or more.
@@ -68,7 +70,7 @@ def section_of(estimator: Any, X: Any, feature: int | str, others: Any, resoluti
     rows[:, place] = at
     note = "" if len(row) == 1 else f", others {_said(others)}"
     name = "x" if len(row) == 1 and names[0] == "$x_{1}$" else names[place]
-    return Section(as_given(rows, X), at, column, name + note)
+    return FeatureSlice(as_given(rows, X), at, column, name + note)
 
 
 def matrix_of(X: Any) -> Array:

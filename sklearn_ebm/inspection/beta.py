@@ -35,19 +35,19 @@ class BetaDisplay:
     and leaves the answer, argmin F, as it is. So accuracy cannot choose it, and proper scores can:
     the log-loss :math:`-\log p(y \mid x)` and the Brier score
     :math:`\sum_{y'} (p(y' \mid x) - [y' = y])^2`, for two classes half of that, as in scikit-learn.
-    The expected calibration error sorts the rows into bins by their confidence
-    :math:`c = \max_y p(y \mid x)`, and is the mean over rows of how far the accuracy in their bin
-    is from the mean confidence there. It is no proper score: a model that says little can be
+    The expected calibration error sorts the samples into bins by their confidence
+    :math:`c = \max_y p(y \mid x)`, and is the mean over samples of how far the accuracy in their
+    bin is from the mean confidence there. It is no proper score: a model that says little can be
     honest.
 
     It is made by `from_estimator` or `from_energies`.
 
     Parameters
     ----------
-    energies : ndarray of shape (n, k)
+    energies : ndarray of shape (n_samples, n_classes)
         Energies of k answers.
-    answer : ndarray of int of shape (n,)
-        Column of the right answer of each row.
+    answer : ndarray of int of shape (n_samples,)
+        Column of the right answer of each sample.
     betas : ndarray of shape (n_betas,)
         Inverse temperatures, rising.
     beta : float, default=None
@@ -77,9 +77,9 @@ class BetaDisplay:
     diagonal_ : matplotlib Line2D
         Where confidence is accuracy.
     reliability_lines_ : dict of float to matplotlib Line2D
-        Accuracy over mean confidence in each bin that has rows.
+        Accuracy over mean confidence in each bin that has samples.
     reliability_points_ : dict of float to matplotlib PathCollection
-        The same as points, the larger the more rows the bin has.
+        The same as points, the larger the more samples the bin has.
 
     See Also
     --------
@@ -95,9 +95,9 @@ class BetaDisplay:
 
     Examples
     --------
-    Two rows with energies (0, log 3), right and wrong. At β = 1 their probabilities are (3/4, 1/4):
-    the log-loss is (log 4/3 + log 4)/2 = 0.837, the Brier score (1/16 + 9/16)/2 = 0.3125, and a
-    confidence of 0.75 at an accuracy of 0.5 is off by 0.25. At β = 2 they are (9/10, 1/10).
+    Two samples with energies (0, log 3), right and wrong. At β = 1 their probabilities are (3/4,
+    1/4): the log-loss is (log 4/3 + log 4)/2 = 0.837, the Brier score (1/16 + 9/16)/2 = 0.3125, and
+    a confidence of 0.75 at an accuracy of 0.5 is off by 0.25. At β = 2 they are (9/10, 1/10).
 
     >>> import numpy as np
     >>> from sklearn_ebm.inspection import BetaDisplay
@@ -150,9 +150,9 @@ class BetaDisplay:
         ----------
         estimator : EBMClassifier or EBMClassifierCV
             Fitted, or a fitted pipeline or search that ends in one.
-        X : array-like or sparse matrix of shape (n, d)
-            Rows, best those that were not learnt from.
-        y : array-like of shape (n,)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples, best those that were not learned from.
+        y : array-like of shape (n_samples,)
             Their labels.
         betas : array-like, default=None
             Inverse temperatures; None means 61 from a hundredth to a hundredfold of `beta_`.
@@ -172,7 +172,7 @@ class BetaDisplay:
         Raises
         ------
         ValueError
-            If the rows do not suit the labels or the classifier, or a β is not positive.
+            If the samples do not suit the labels or the classifier, or a β is not positive.
         TypeError
             If the estimator holds no such classifier.
         ImportError
@@ -181,7 +181,7 @@ class BetaDisplay:
         pyplot(cls.__name__)
         found = read(cls.__name__, estimator)
         return cls.from_energies(
-            *found.judged(X, y), classes=found.classes[found.learnt], betas=betas,
+            *found.judged(X, y), classes=found.classes[found.learned], betas=betas,
             beta=found.classifier.beta_, reliability_betas=reliability_betas, n_bins=n_bins, ax=ax,
             **kwargs,
         )  # fmt: skip
@@ -205,15 +205,15 @@ class BetaDisplay:
 
         Parameters
         ----------
-        energies : array-like of shape (n, k)
+        energies : array-like of shape (n_samples, n_classes)
             Energies of k answers. Minus logits are energies.
-        y : array-like of shape (n,)
+        y : array-like of shape (n_samples,)
             Right answers: labels among `classes`.
-        classes : array-like of shape (k,), default=None
+        classes : array-like of shape (n_classes,), default=None
             Labels of the columns; None means 0, 1, ..., k − 1.
         betas : array-like, default=None
             Inverse temperatures; None means 61 from a hundredth to a hundredfold of ``beta``, or of
-            the inverse spread of the energies of a row.
+            the inverse spread of the energies of a sample.
         beta : float, default=None
             The β to mark.
         reliability_betas : sequence of float, default=None
@@ -256,7 +256,7 @@ class BetaDisplay:
         return display.plot(ax, **kwargs) if draw else display
 
     def reliability(self, beta: float) -> tuple[Floats, Floats, Index]:
-        """Mean confidence, accuracy and number of rows of each bin that has rows, at β.
+        """Mean confidence, accuracy and number of samples of each bin that has samples, at β.
 
         Parameters
         ----------
@@ -360,7 +360,7 @@ class BetaDisplay:
         }
 
     def _bins(self, probability: Array) -> tuple[Floats, Floats, Index]:
-        """Mean confidence, accuracy and rows of each bin that has any."""
+        """Mean confidence, accuracy and samples of each bin that has any."""
         confidence = probability.max(axis=1)
         right = self.energies.argmin(axis=1) == self.answer
         low = 1 / probability.shape[1]
@@ -374,7 +374,7 @@ class BetaDisplay:
 
 
 def _centre(beta: float | None, energies: Floats) -> float:
-    """The β in the middle of the range: the given one, or one over the spread within rows."""
+    """The β in the middle of the range: the given one, or one over the spread within samples."""
     if beta is not None:
         return float(beta)
     spread = float(np.sqrt(energies.var(axis=1).mean()))

@@ -49,14 +49,14 @@ class ConditionalDensityDisplay:
 
     Parameters
     ----------
-    law : ConditionalDistribution
+    distribution : ConditionalDistribution
         g densities of one answer, or one density of a pair of answers.
     x : ndarray of shape (g,) or None
         The feature, rising; None for a pair of answers.
     regions : dict of float to ndarray of shape (g, r, 2), or to VectorRegion
         Highest-density region for each level.
     data : tuple of ndarray or None
-        Feature and answers of rows, of shape (n,) each; for pairs their answers, (n, 2).
+        Feature and answers of samples, of shape (n_samples,) each; for pairs their answers, (n, 2).
     x_label, y_label : str
         What the axes are called; `y_label` is a pair of str for a pair of answers.
 
@@ -72,14 +72,14 @@ class ConditionalDensityDisplay:
         Modes; the area of each is its probability.
     quantiles_ : list of Line2D
     points_ : PathCollection or None
-        The rows.
+        The samples.
     latent_, samples_ : PathCollection or None
         On a surface: where each latent value would answer, and draws.
     colorbar_ : Colorbar or None
 
     See Also
     --------
-    LatentDisplay : Which latent value speaks for which x.
+    LatentDisplay : Responsibilities of latent values over x.
     sklearn_ebm.LatentEBMRegressor.predict_distribution : The densities.
 
     References
@@ -141,16 +141,17 @@ class ConditionalDensityDisplay:
             Or any fitted object with ``predict_distribution(X)`` that returns a
             `ConditionalDistribution`. Regions are those of its ``predict_region``, where it has
             one, so that calibrated ones are drawn as such.
-        X : array-like of shape (n, d)
-            Rows; the picture reaches from the least to the largest value of the feature.
-        y : array-like of shape (n,) or (n, 2), default=None
+        X : array-like of shape (n_samples, n_features)
+            Samples; the picture reaches from the least to the largest value of the feature.
+        y : array-like of shape (n_samples,) or (n, 2), default=None
             Their answers, drawn as points.
         feature : int or str, default=0
             The feature along the axis, by place or by name; not used for pairs of answers.
-        others : "median" or array-like of shape (d,), default="median"
+        others : "median" or array-like of shape (n_features,), default="median"
             Where the other features stay.
-        x : array-like of shape (d,), default=None
-            For pairs of answers: the row whose density is drawn. `y` then holds answers to that x.
+        x : array-like of shape (n_features,), default=None
+            For pairs of answers: the sample whose density is drawn. `y` then holds answers to that
+            x.
         levels : sequence of float, default=(0.5, 0.9)
             Of the regions.
         grid_resolution : int, default=160
@@ -200,12 +201,12 @@ class ConditionalDensityDisplay:
 
         Parameters
         ----------
-        law : ConditionalDistribution
-            Of g rows; of one row if it is of pairs of answers.
+        distribution : ConditionalDistribution
+            Of g samples; of one sample if it is of pairs of answers.
         x : array-like of shape (g,), default=None
-            What belongs to each row, in any order; None for pairs of answers.
+            What belongs to each sample, in any order; None for pairs of answers.
         data : tuple of array-like, default=None
-            ``(x, y)`` of rows to draw as points; for pairs of answers ``(y,)``.
+            ``(x, y)`` of samples to draw as points; for pairs of answers ``(y,)``.
         levels : sequence of float, default=(0.5, 0.9)
             Of the regions.
         x_label : str, default="x"
@@ -228,7 +229,7 @@ class ConditionalDensityDisplay:
             if at.shape != (len(law),) or len(np.unique(at)) < max(len(at), 2):
                 raise ValueError(
                     f"x.shape == {at.shape}, expected ({len(law)},): one value for each row of the "
-                    "law, two or more, all different."
+                    "distribution, two or more, all different."
                 )
             order = np.argsort(at)
             law = law[order]
@@ -288,7 +289,7 @@ class ConditionalDensityDisplay:
             What the surface over pairs of answers shows.
         latent : bool, default=False
             For pairs of answers: whether to mark where each latent value would answer, where the
-            law is a mixture of Gaussians: the curve of a decoder, or the experts.
+            distribution is a mixture of Gaussians: the curve of a decoder, or the experts.
         samples : int, default=0
             For pairs of answers: how many draws are marked.
         resolution : int, default=160
@@ -431,7 +432,7 @@ def _column(y: Any, n_rows: int) -> Array:
 
 
 def _row(X: Any, x: Any) -> Any:
-    """The one row of a surface over pairs of answers, of the kind of X."""
+    """The one sample of a surface over pairs of answers, of the kind of X."""
     if x is None:
         raise ValueError(
             "The answers are several numbers: pass x=, the row whose density is drawn."

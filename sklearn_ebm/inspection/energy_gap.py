@@ -29,11 +29,11 @@ HEADROOM = 1.5
 class EnergyGapDisplay:
     r"""Distribution of the energy gap: how much lower the right answer lies than any wrong one.
 
-    For each row the gap is
+    For each sample the gap is
 
     .. math:: \Delta(x, y) = \min_{\bar y \neq y} F(x, \bar y) - F(x, y).
 
-    A row is answered rightly where its gap is positive, and a loss with a margin m asks for
+    A sample is answered rightly where its gap is positive, and a loss with a margin m asks for
     :math:`\Delta \geq m`. A collapsed surface, which gives all answers the same energy, has all its
     gaps at 0.
 
@@ -41,10 +41,10 @@ class EnergyGapDisplay:
 
     Parameters
     ----------
-    gaps : dict of str to ndarray of shape (n,)
-        Gaps by the name of the set of rows, such as ``"train"`` and ``"test"``.
+    gaps : dict of str to ndarray of shape (n_samples,)
+        Gaps by the name of the set of samples, such as ``"train"`` and ``"test"``.
     below_margin : dict of str to float
-        Share of the rows of each set that fall short of the margin; empty without a margin.
+        Share of the samples of each set that fall short of the margin; empty without a margin.
     margin : float, default=None
         The margin m that is drawn, in units of the energy.
     has_collapsed : bool, default=False
@@ -61,7 +61,7 @@ class EnergyGapDisplay:
         Edges of the bins, the same for all sets. One of them is at 0; of a collapsed surface, a
         bin is about 0. The first and the last bin hold also what lies beyond.
     shares_ : dict of str to ndarray of shape (n_bins,)
-        Share of the rows in each bin; each sums to 1.
+        Share of the samples in each bin; each sums to 1.
     histograms_ : dict of str to matplotlib StepPatch
         The distributions.
     zero_ : matplotlib Line2D
@@ -81,8 +81,8 @@ class EnergyGapDisplay:
 
     Examples
     --------
-    Gaps min(3, 5) − 1 = 2, min(2, 4) − 2.5 = −0.5 and min(1, 2) − 0.25 = 0.75: one row in three is
-    answered wrongly, and two fall short of a margin of 1.
+    Gaps min(3, 5) − 1 = 2, min(2, 4) − 2.5 = −0.5 and min(1, 2) − 0.25 = 0.75: one sample in three
+    is answered wrongly, and two fall short of a margin of 1.
 
     >>> from sklearn_ebm.inspection import EnergyGapDisplay
     >>> energies = [[1.0, 3.0, 5.0], [2.0, 2.5, 4.0], [1.0, 2.0, 0.25]]
@@ -108,12 +108,12 @@ class EnergyGapDisplay:
 
     @property
     def errors(self) -> dict[str, float]:
-        """Share of the rows of each set that are answered wrongly: gaps below 0."""
+        """Share of the samples of each set that are answered wrongly: gaps below 0."""
         return {name: float(np.mean(gap < 0)) for name, gap in self.gaps.items()}
 
     @property
     def ties(self) -> dict[str, float]:
-        """Share of the rows of each set whose right answer ties with a wrong one: gaps of 0."""
+        """Share of the samples of each set whose right answer ties with a wrong one: gaps of 0."""
         return {name: float(np.mean(gap == 0)) for name, gap in self.gaps.items()}
 
     @classmethod
@@ -134,12 +134,12 @@ class EnergyGapDisplay:
         ----------
         estimator : EBMClassifier or EBMClassifierCV
             Fitted, or a fitted pipeline or search that ends in one.
-        X : array-like or sparse matrix of shape (n, d)
-            Rows that were learnt from.
-        y : array-like of shape (n,)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples that were learned from.
+        y : array-like of shape (n_samples,)
             Their labels.
-        X_test : array-like or sparse matrix of shape (m, d), default=None
-            Rows that were not.
+        X_test : array-like or sparse matrix of shape (m, n_features), default=None
+            Samples that were not.
         y_test : array-like of shape (m,), default=None
             Their labels.
         ax : matplotlib Axes, default=None
@@ -154,7 +154,7 @@ class EnergyGapDisplay:
         Raises
         ------
         ValueError
-            If the rows do not suit the labels or the classifier.
+            If the samples do not suit the labels or the classifier.
         TypeError
             If the estimator holds no such classifier.
         ImportError
@@ -166,10 +166,10 @@ class EnergyGapDisplay:
             raise ValueError("X_test and y_test belong together; give both or neither.")
         margin = found.classifier.loss_.get_params(deep=False).get("margin")
         if np.ndim(margin) == 2:
-            margin = np.asarray(margin)[found.learnt][:, found.learnt]
+            margin = np.asarray(margin)[found.learned][:, found.learned]
         test = (None, None) if X_test is None else found.judged(X_test, y_test)
         return cls.from_energies(
-            *found.judged(X, y), *test, classes=found.classes[found.learnt], margin=margin, ax=ax,
+            *found.judged(X, y), *test, classes=found.classes[found.learned], margin=margin, ax=ax,
             **kwargs,
         )  # fmt: skip
 
@@ -191,19 +191,19 @@ class EnergyGapDisplay:
 
         Parameters
         ----------
-        energies : array-like of shape (n, k)
+        energies : array-like of shape (n_samples, n_classes)
             Energies of k answers.
-        y : array-like of shape (n,)
+        y : array-like of shape (n_samples,)
             Right answers: labels among `classes`.
-        energies_test : array-like of shape (m, k), default=None
-            Energies of other rows, drawn beside the first.
+        energies_test : array-like of shape (m, n_classes), default=None
+            Energies of other samples, drawn beside the first.
         y_test : array-like of shape (m,), default=None
             Their right answers.
-        classes : array-like of shape (k,), default=None
+        classes : array-like of shape (n_classes,), default=None
             Labels of the columns; None means 0, 1, ..., k − 1.
-        margin : float or array-like of shape (k, k), default=None
+        margin : float or array-like of shape (n_classes, n_classes), default=None
             Margin m ≥ 0; an array holds one for each pair (right class, wrong class), and then a
-            row falls short where that of any wrong answer is not met, and no line is drawn.
+            sample falls short where that of any wrong answer is not met, and no line is drawn.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         draw : bool, default=True
@@ -254,8 +254,8 @@ class EnergyGapDisplay:
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         bins : int, default=None
-            About how many bins. None means twice the square root of the rows of the smallest set,
-            between 10 and 40.
+            About how many bins. None means twice the square root of the samples of the smallest
+            set, between 10 and 40.
         **kwargs : dict
             Settings of ``Axes.stairs`` for all distributions, such as ``alpha``.
 

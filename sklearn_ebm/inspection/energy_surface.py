@@ -45,15 +45,15 @@ class EnergySurfaceDisplay:
     ----------
     grid : tuple of one or two ndarrays
         Values along the first axis (n_0,) and the second (n_1,).
-    energies : ndarray of shape (n_0, k) or (n_1, n_0, k)
+    energies : ndarray of shape (n_0, n_classes) or (n_1, n_0, k)
         Energies of k answers on the grid.
-    classes : ndarray of shape (k,)
+    classes : ndarray of shape (n_classes,)
         Their labels.
     beta : float, default=1.0
         Inverse temperature β of the free energy.
-    points : ndarray of shape (n, 1) or (n, 2), default=None
+    points : ndarray of shape (n_samples, 1) or (n, 2), default=None
         Data, in the coordinates of the grid.
-    answer : ndarray of int of shape (n,), default=None
+    answer : ndarray of int of shape (n_samples,), default=None
         Number of the class of each data point.
     names : sequence of str, default=("$x_1$", "$x_2$")
         Names of the axes.
@@ -139,10 +139,10 @@ class EnergySurfaceDisplay:
         ----------
         estimator : EBMClassifier or EBMClassifierCV
             Fitted, with any energy, or a fitted pipeline or search that ends in one.
-        X : array-like or sparse matrix of shape (n, d)
-            Rows: the range of the picture, the values at which other features are held, and the
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples: the range of the picture, the values at which other features are held, and the
             data on top.
-        y : array-like of shape (n,), default=None
+        y : array-like of shape (n_samples,), default=None
             Their labels; None draws no data.
         features : int, str, pair of them or "pca", default=None
             Numbers or names of one or two features, or the plane of the first two principal
@@ -211,15 +211,15 @@ class EnergySurfaceDisplay:
         ----------
         grid : array-like of shape (n_0,), or pair of them (n_0,) and (n_1,)
             Values along one axis, or along each of two.
-        energies : array-like of shape (n_0, k) or (n_1, n_0, k)
+        energies : array-like of shape (n_0, n_classes) or (n_1, n_0, k)
             Energies of k answers, as ``np.meshgrid(*grid)`` orders the points.
-        classes : array-like of shape (k,), default=None
+        classes : array-like of shape (n_classes,), default=None
             Labels; None means 0, 1, ..., k − 1.
         beta : float, default=1.0
             Inverse temperature β of the free energy.
-        points : array-like of shape (n, 1) or (n, 2), default=None
+        points : array-like of shape (n_samples, 1) or (n, 2), default=None
             Data, in the coordinates of the grid.
-        y : array-like of shape (n,), default=None
+        y : array-like of shape (n_samples,), default=None
             Their labels.
         names : sequence of str, default=("$x_1$", "$x_2$")
             Names of the axes, with units.
@@ -312,8 +312,8 @@ class EnergySurfaceDisplay:
         ax : matplotlib Axes or array-like of them, default=None
             One for each response; None makes a figure.
         response : object or list of them, default="all"
-            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for every label that was learnt and the
-            free energy, or a list. A label of this name goes before.
+            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for every label that was learned and
+            the free energy, or a list. A label of this name goes before.
         kind : {"contour", "surface"}, default="contour"
             Filled contours, or surfaces in three dimensions, with borders and data on the floor.
             Over one feature there are lines only.
@@ -373,7 +373,7 @@ class EnergySurfaceDisplay:
             if not np.isfinite(surface).any():
                 raise ValueError(
                     f"The energy of {one!r} is infinite all over the grid, as that of a class that "
-                    "was not learnt is: leave it out of response."
+                    "was not learned is: leave it out of response."
                 )
         return surfaces
 
@@ -538,7 +538,7 @@ class EnergySurfaceDisplay:
 
 
 def _table_maker(estimator: Any, X: Any) -> Any:
-    """Make rows of numbers what the estimator has learnt from: a table with names, or an array."""
+    """Return a function from arrays to what the estimator was fitted on: a table, or an array."""
     columns = getattr(X, "columns", None)
     if columns is None or getattr(estimator, "feature_names_in_", None) is None:
         return lambda rows: rows

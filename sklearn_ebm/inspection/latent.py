@@ -1,4 +1,4 @@
-"""Which latent value speaks for which x."""
+"""Responsibilities of latent values over x."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class LatentDisplay:
     r"""Shares of the latent values: which expert, energy or point of a curve is meant.
 
     Areas, without answers, are π_z(x), how often z is meant at x. With answers they are means of
-    r_z(x, y) over rows with neighbouring x: what had a say in the answers that there really were.
-    The prior of a blend is the same for all x, so that only its r_z tell regions apart. Points are
-    rows, each in the colour of the latent value that has most to say about it, and the fainter the
-    less that is.
+    r_z(x, y) over samples with neighbouring x: what had a say in the answers that there really
+    were. The prior of a blend is the same for all x, so that only its r_z tell regions apart.
+    Points are samples, each in the colour of the latent value that has most to say about it, and
+    the fainter the less that is.
 
     What is drawn depends on the energy. Of a blend: its energies. Of one bank: its elements, such
     as bandwidths. Of experts and decoders: the latent values of one member, because those of
@@ -44,7 +44,7 @@ class LatentDisplay:
     Parameters
     ----------
     responsibilities : Responsibilities
-        Of g rows.
+        Of g samples.
     x : ndarray of shape (g,)
         The feature, or the first of a pair of answers for points.
     y : ndarray of shape (g,) or None
@@ -66,7 +66,7 @@ class LatentDisplay:
     points_ : PathCollection or None
     names_ : list of str
         What has a colour of its own, by falling share.
-    shares_ : ndarray of shape (g, k)
+    shares_ : ndarray of shape (g, n_classes)
         What is drawn.
     colorbar_ : Colorbar or None
 
@@ -132,14 +132,14 @@ class LatentDisplay:
         Parameters
         ----------
         estimator : LatentEBMRegressor
-        X : array-like of shape (n, d)
-        y : array-like of shape (n,) or (n, 2), default=None
-            Answers of the rows; needed for points.
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n, 2), default=None
+            Answers of the samples; needed for points.
         kind : {"areas", "points"}, default="areas"
         feature : int or str, default=0
             The feature along the axis, by place or by name; points of pairs of answers lie over
             both answers instead.
-        others : "median" or array-like of shape (d,), default="median"
+        others : "median" or array-like of shape (n_features,), default="median"
             Where the other features stay, for areas without y.
         member : str, int or None, default=None
             Name of a member of a blend, whose elements are drawn; or number of the member of an
@@ -203,7 +203,7 @@ class LatentDisplay:
         ----------
         responsibilities : Responsibilities
         x : array-like of shape (g,)
-            What belongs to each row, in any order.
+            What belongs to each sample, in any order.
         y : array-like of shape (g,), default=None
             Answers, for points.
         kind : {"areas", "points"}, default="areas"
@@ -356,7 +356,7 @@ def _over_answers(place: dict[str, Any], y: Any) -> dict[str, Any]:
 
 
 def _averaged(said: Responsibilities, x: Array) -> tuple[Responsibilities, Array]:
-    """Means over groups of rows with neighbouring x; equal ones stay together."""
+    """Means over groups of samples with neighbouring x; equal ones stay together."""
     ends = np.quantile(x, np.linspace(0, 1, N_GROUPS + 1)[1:-1])
     _, group = np.unique(np.searchsorted(ends, x), return_inverse=True)
     member = group == np.arange(group.max() + 1)[:, None]

@@ -30,7 +30,7 @@ ARROWS = 9
 class LossShapeDisplay:
     r"""Value and slope of losses over the energies of a right and a wrong answer.
 
-    Each loss is called on rows of two answers, :math:`\ell(F(y), F(\bar y))`. Learning follows
+    Each loss is called on samples of two answers, :math:`\ell(F(y), F(\bar y))`. Learning follows
     minus its slope, :math:`-(\partial \ell/\partial F(y), \partial \ell/\partial F(\bar y))`: the
     push, drawn as arrows. Above the dashed line the right answer is the lower one; on and above the
     solid line it is lower by the margin, :math:`F(\bar y) \geq F(y) + m`.

@@ -25,11 +25,11 @@ DENSE_MASK_ANSWERS = 32
 
 def balance_of(objective: Objective) -> Balance | None:
     """How the slopes of a loss can be balanced; None where there are too many answers for it."""
-    if objective.loss.pinned:
+    if objective.loss.fixes_level:
         return _Scaled()
     if objective.n_answers <= MOST_ANSWERS:
         return _Circulated()  # the tighter bound of the two
-    return _Moved() if objective.loss.shares_push else None
+    return _Moved() if objective.loss.total_push_only else None
 
 
 def _by_right_answer(slope: Array, block: Block) -> Array:
@@ -47,16 +47,16 @@ def _by_right_answer(slope: Array, block: Block) -> Array:
 class Balance:
     """Changes slopes so that those of each answer, weighted, sum to zero over the rows.
 
-    `tally` adds up over blocks what `of` needs to know; `of` gives the change of the slopes.
+    `marginals` adds up over blocks what `of` needs to know; `of` gives the change of the slopes.
     """
 
-    def tally(self, slope: Array, block: Block) -> Array:
+    def marginals(self, slope: Array, block: Block) -> Array:
         """Pull at each answer where it is right, and push at it where it is wrong, (2, k)."""
         index = right_index(block.correct)
         pull = np.bincount(index[1], block.weight * slope[index], minlength=slope.shape[1])
         return np.stack([pull, pull - block.weight @ slope])
 
-    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+    def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:
         """Return ``(slope, correct) -> slope``."""
         raise NotImplementedError
 
@@ -66,12 +66,12 @@ class _Moved(Balance):
 
     Of the push at an answer the share (push − pull)⁺/push is removed; what a row loses so goes to
     the answers that lack push, in proportion to what they lack. It needs a loss in which only the
-    sum of the pushes of a row is limited (`Loss.shares_push`), and k numbers instead of k².
+    sum of the pushes of a row is limited (`Loss.total_push_only`), and k numbers instead of k².
     """
 
-    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+    def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:
         """Return the change; an answer's own rows take push by pulling less."""
-        pull, push = tally[0], tally[1].clip(min=0)
+        pull, push = marginals[0], marginals[1].clip(min=0)
         surplus = np.minimum((push - pull).clip(min=0), push)
         lack = (pull - push).clip(min=0)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -93,9 +93,9 @@ class _Moved(Balance):
 class _Scaled(Balance):
     """Right and wrong answers are scaled apart, down to the smaller of their two sums."""
 
-    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+    def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:
         """Return the change, for losses in which nothing ties the answers of a row together."""
-        pull, push = tally.clip(min=0)
+        pull, push = marginals.clip(min=0)
         both = np.minimum(pull, push)
         with np.errstate(divide="ignore", invalid="ignore"):
             of_right = np.where(pull > 0, both / pull, 0.0)
@@ -113,13 +113,13 @@ class _Scaled(Balance):
 class _Circulated(Balance):
     """The rows of each right answer are scaled so that the pushes between answers circulate."""
 
-    def tally(self, slope: Array, block: Block) -> Array:
+    def marginals(self, slope: Array, block: Block) -> Array:
         """Sums of the slopes by right answer and answer, (k, k)."""
         return _by_right_answer(slope, block)
 
-    def of(self, tally: Array) -> Callable[[Array, Mask], Array]:
+    def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:
         """Return the change, for losses in which each pair of answers has its own limits."""
-        push = -tally
+        push = -marginals
         np.fill_diagonal(push, 0.0)
         factors = _circulation(push.clip(min=0))
         of_rows = factors.max(axis=1)
@@ -141,8 +141,9 @@ class _Circulated(Balance):
 def _circulation(push: Array) -> Array:
     """Factors θᵢ ≤ 1 for the rows of a matrix that make its row sums and column sums equal.
 
-    They solve Σᵢ θᵢ fᵢⱼ = θⱼ Σⱼ' fⱼⱼ', so θᵢ Σⱼ fᵢⱼ is the stationary law of a Markov chain. At the
-    minimum all are 1. Flow between strongly connected components cannot return and drops out.
+    They solve Σᵢ θᵢ fᵢⱼ = θⱼ Σⱼ' fⱼⱼ', so θᵢ Σⱼ fᵢⱼ is the stationary distribution of a Markov
+    chain. At the minimum all are 1. Flow between strongly connected components cannot return and
+    drops out.
 
     Examples
     --------
@@ -154,7 +155,7 @@ def _circulation(push: Array) -> Array:
            [1.  , 0.  ]])
     """
     # Slopes may always shrink, so flows that rounding cannot tell from none are dropped: a chain
-    # that is held together by them has no law that could be computed.
+    # that is held together by them has no distribution that could be computed.
     if len(push) == 2:  # of two, no chain has to be solved
         least = min(push[0, 1], push[1, 0])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -171,7 +172,7 @@ def _circulation(push: Array) -> Array:
         inner = flow[np.ix_(members, members)]
         out = inner.sum(axis=1)
         balance = inner.T / out - np.eye(len(members))
-        balance[-1] = 1.0  # the law sums to one
+        balance[-1] = 1.0  # the distribution sums to one
         try:
             law = np.linalg.solve(balance, np.eye(len(members))[-1])
         except np.linalg.LinAlgError:

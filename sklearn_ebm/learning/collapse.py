@@ -30,8 +30,8 @@ def collapsed(
     ----------
     energies_of : callable
         Rows -> their energies; called block by block.
-    answer : ndarray of int of shape (n,)
-    weight : ndarray of shape (n,)
+    answer : ndarray of int of shape (n_samples,)
+    weight : ndarray of shape (n_samples,)
     n_answers : int
 
     Returns

@@ -49,7 +49,7 @@ def _refuse_solver(energy: Energy, loss: Loss, solver: Solver) -> None:
         )
     if energy.batches_because and not solver.stochastic:
         raise ValueError(
-            f"energy {energy_name!r} cannot be learnt by solver {solver_name!r}, because "
+            f"energy {energy_name!r} cannot be learned by solver {solver_name!r}, because "
             f"{energy.batches_because}; use solver='adam' or 'auto', which step on mini-batches."
         )
     if solver.needs_curvature and (loss.curvature is None or not energy.linear):

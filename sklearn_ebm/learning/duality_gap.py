@@ -71,7 +71,7 @@ def certify(
     ----------
     objective : Objective
         With the loss that is to be minimised.
-    slopes_of : Loss or ndarray of shape (n, k)
+    slopes_of : Loss or ndarray of shape (n_samples, n_classes)
         The loss whose slopes serve as the dual point: the same, or a smoothed version of it. Or
         slopes in the domain of the conjugate, wherever they come from.
     w : ndarray of shape (size,)
@@ -117,7 +117,7 @@ class _DualPoint:
         few = len(objective.y) * objective.n_answers <= KEPT_ENTRIES
         plain = objective.X.dtype == objective.dtype
         self.kept: dict[int, tuple[Array, Pullback]] | None = {} if few and plain else None
-        self.tally: Array = np.zeros(0)
+        self.marginals: Array = np.zeros(0)
         self.size = 0.0  # of the weighted slopes, Σᵢ wᵢ ‖gᵢ‖₁
 
     def _slope(self, block: Block) -> tuple[Array, Pullback]:
@@ -127,7 +127,7 @@ class _DualPoint:
     def _slope_at(self, energies: Array, block: Block) -> Array:
         given = self.slopes_of
         if isinstance(given, np.ndarray):
-            return given[block.rows].copy(order="F")  # whoever gets it may work in it
+            return given[block.rows].copy(order="F")  # the caller may work in it
         return given(energies, block.correct)[1]
 
     def value(self) -> tuple[float, float]:
@@ -147,10 +147,12 @@ class _DualPoint:
                 touch = float(block.weight @ apart)
             if self.kept is not None:
                 self.kept[block.rows.start] = slope, pullback
-            tally = np.zeros(0) if self.balance is None else self.balance.tally(slope, block)
-            return float(block.weight @ loss), touch, tally
+            marginals = (
+                np.zeros(0) if self.balance is None else self.balance.marginals(slope, block)
+            )
+            return float(block.weight @ loss), touch, marginals
 
-        value, touch, self.tally = objective.sum_over_rows(of_block)
+        value, touch, self.marginals = objective.sum_over_rows(of_block)
         return value, touch
 
     def sums(self) -> tuple[float, float, Array]:
@@ -158,7 +160,7 @@ class _DualPoint:
         objective, conjugate = self.objective, self.objective.loss.conjugate
         assert conjugate is not None
         k = objective.n_answers
-        balanced = None if self.balance is None else self.balance.of(self.tally)
+        balanced = None if self.balance is None else self.balance.of(self.marginals)
 
         def of_block(block: Block) -> tuple[Any, ...]:
             if self.kept is None:

@@ -13,10 +13,10 @@ from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.learning.compatibility import default_solver, refuse_overflow
-from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
+from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.learning.parametrization import Parametrization, in_dtype
 from sklearn_ebm.learning.starts import Liblinear, separating_start
-from sklearn_ebm.learning.temperature_path import Path
+from sklearn_ebm.learning.temperature_path import TemperaturePath
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers import Solver
 from sklearn_ebm.solvers.base import Result
@@ -52,7 +52,7 @@ def continued(
     """The start, if its parameters mean the same for these rows; else None.
 
     The energy is prepared for the rows as it was for those before: landmarks, first prototypes and
-    units are always those of the rows that are learnt from. Where they come out otherwise, the
+    units are always those of the rows that are learned from. Where they come out otherwise, the
     parameters belong to another energy.
 
     Parameters
@@ -61,9 +61,9 @@ def continued(
     energy : Energy or LatentEnergy
         As the user gave it, not prepared.
     X, y, weight, n_answers
-        What `Energy.prepared` takes.
+        What `Energy.initialized` takes.
     """
-    again = energy.prepared(X, y, weight, n_answers, np.random.RandomState(start.seed))
+    again = energy.initialized(X, y, weight, n_answers, np.random.RandomState(start.seed))
     return start if same(again.moulded(), start.energy.moulded()) else None
 
 
@@ -76,7 +76,7 @@ class Learned:
     energy : Energy
         The energy as it was prepared for the rows.
     params : dict of str to ndarray
-    seen : ndarray of bool of shape (k,)
+    seen : ndarray of bool of shape (n_classes,)
         The answers that rows have.
     n_iter : int
         Iterations of the solver, over all stages.
@@ -143,7 +143,7 @@ def learn(
     max_iter: int | None,
     start: Start | None,
     rng: np.random.RandomState,
-    watch: Watch | None = None,
+    watch: TrainingMonitor | None = None,
     held_out: Rows | None = None,
 ) -> Learned:
     """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
@@ -154,9 +154,10 @@ def learn(
        standardised columns, say, and weights in units of their mean. Its minimum is the same.
     3. The first point is where the start is, where the energy starts by itself, or one that
        liblinear finds where it is known to be far ahead.
-    4. A path of falling temperature leads from there to the minimum (`Path`). It ends when a lower
-       bound on the minimum certifies a relative gap of no more than `tol`, or after `max_iter`
-       iterations; `watch` sees every one of them, and the loss of `held_out` rows, and may end it.
+    4. A path of falling temperature leads from there to the minimum (`TemperaturePath`). It ends
+       when a lower bound on the minimum certifies a relative gap of no more than `tol`, or after
+       `max_iter` iterations; `watch` sees every one of them, and the loss of `held_out` rows, and
+       may end it.
     5. What the solver has found becomes parameters of the energy again, in the dtype of X.
 
     Answers that no row has are left where they start: the loss does not look at them. Rows that all
@@ -179,20 +180,24 @@ def learn(
     seen = seen_answers(y, n_answers)
     automatic, solver = solver is None, solver or default_solver(energy, loss)
     with Workers() as workers:
-        energy = start.energy.resumed() if start else energy.prepared(X, y, weight, n_answers, rng)
+        energy = (
+            start.energy.copy_for_training()
+            if start
+            else energy.initialized(X, y, weight, n_answers, rng)
+        )
         moved = Parametrization(
-            energy, loss, X, y, weight, seen=seen, C=C, conditions=solver.conditions,
-            workers=workers.map,
+            energy, loss, X, y, weight, seen=seen, C=C,
+            wants_standardized=solver.wants_standardized, workers=workers.map,
         )  # fmt: skip
         params = start.params if start else moved.first_params(rng)
         if seen.sum() == 1:
             return _of_one_answer(energy, params, seen, X.dtype)
-        watch = watch or Watch()
+        watch = watch or TrainingMonitor()
         watch.energy, watch.params_of = energy, moved.params
         if held_out is not None:
             watch.held_out = moved.held_out(*held_out)
         limit = solver.iterations_for(moved.objective) if max_iter is None else max_iter
-        path = Path(moved.objective, solver, tol, limit, rng, watch)
+        path = TemperaturePath(moved.objective, solver, tol, limit, rng, watch)
         first = (
             _continued_point(path, moved.vector(params)) if start
             else _first_point(path, moved, params, automatic=automatic)
@@ -232,7 +237,7 @@ class FirstPoint(NamedTuple):
     near: bool = False
 
 
-def _continued_point(path: Path, w: Array) -> FirstPoint:
+def _continued_point(path: TemperaturePath, w: Array) -> FirstPoint:
     """Where an earlier fit ended, or zero if that was made for rows of quite another size."""
     path.watch.begin(w)
     if not np.isfinite(path.objective.value(w)):
@@ -241,34 +246,34 @@ def _continued_point(path: Path, w: Array) -> FirstPoint:
 
 
 def _first_point(
-    path: Path, moved: Parametrization, params: Params, *, automatic: bool
+    path: TemperaturePath, moved: Parametrization, params: Params, *, automatic: bool
 ) -> FirstPoint:
     """Where the energy starts by itself, or what liblinear finds, where it is asked.
 
     It is for energies linear in templates, where the user names no solver (`automatic`): on sparse
     rows before the path begins, on dense ones where the path turns out to be long.
     """
-    w, conditioned = moved.vector(params), moved.conditioned
-    if conditioned is None or not automatic or not path.max_iter:
+    w, standardized = moved.vector(params), moved.standardized
+    if standardized is None or not automatic or not path.max_iter:
         return FirstPoint(w)
     liblinear = Liblinear(
-        path.objective, conditioned.fit_intercept, moved.inverse_penalty, path.tol
+        path.objective, standardized.fit_intercept, moved.inverse_penalty, path.tol
     )
 
     def consult() -> Array:
         return _consult(liblinear, path, moved)
 
-    separating = separating_start(path.objective, conditioned, moved.inverse_penalty)
+    separating = separating_start(path.objective, standardized, moved.inverse_penalty)
     if separating is not None:
         return FirstPoint(separating)
     if liblinear.starts:
         return FirstPoint(consult(), near=True)
     if liblinear.suits:
-        path.rescue = lambda value: consult() if liblinear.rescues(value) else None
+        path.fallback = lambda value: consult() if liblinear.as_fallback(value) else None
     return FirstPoint(w)
 
 
-def _consult(liblinear: Liblinear, path: Path, moved: Parametrization) -> Array:
+def _consult(liblinear: Liblinear, path: TemperaturePath, moved: Parametrization) -> Array:
     """Fits by liblinear, until one closes the gap or the next would not be worth it."""
     while True:
         found = liblinear.start()
@@ -277,7 +282,7 @@ def _consult(liblinear: Liblinear, path: Path, moved: Parametrization) -> Array:
             return w
 
 
-def _follow(path: Path, first: FirstPoint) -> tuple[Result, float | None]:
+def _follow(path: TemperaturePath, first: FirstPoint) -> tuple[Result, float | None]:
     """Follow a path to its end, or to where it is stopped; the result and its certified gap."""
     (w, warm, near), watch, gap = first, path.watch, None
     # Steps on mini-batches take a loss that is not convex as it is.

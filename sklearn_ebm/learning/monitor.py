@@ -1,4 +1,4 @@
-"""Looking on while an energy is learnt: rows held out, callbacks, a progress line, Ctrl-C."""
+"""Looking on while an energy is learned: rows held out, callbacks, a progress line, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAME = 1e-7
 INTERRUPTED = "it was interrupted"
 
 # Seconds within which a second Ctrl-C means all that is running, such as a whole grid search.
-IMPATIENT = 2.0
+SECOND_INTERRUPT_SECONDS = 2.0
 
 
 class HeldOut(Protocol):
@@ -44,7 +44,7 @@ class Iteration(NamedTuple):
     held_out : float or None
         Mean loss of the rows that are held out.
     energy : Energy
-        The energy that is learnt.
+        The energy that is learned.
     params : callable
         () -> its parameters now.
     """
@@ -57,10 +57,10 @@ class Iteration(NamedTuple):
 
 
 #: Looks at an iteration; returns True, or why as a clause, to stop learning.
-Onlooker: TypeAlias = Callable[[Iteration], bool | str]
+IterationCallback: TypeAlias = Callable[[Iteration], bool | str]
 
 
-class Watch:
+class TrainingMonitor:
     """Follows learning from iteration to iteration, and stops it where somebody asks for that.
 
     Parameters
@@ -71,12 +71,12 @@ class Watch:
         Learning ends when the loss of held-out rows has not fallen for so many iterations. None
         means that it is only recorded.
     outlives_interrupts : bool, default=False
-        Whether Ctrl-C ends learning with what was learnt so far.
+        Whether Ctrl-C ends learning with what was learned so far.
 
     Attributes
     ----------
     energy : Energy
-        What is learnt; whoever learns sets it, and the two below.
+        What is learned; set when learning begins, as the two below.
     params_of : callable
         The solver's vector -> the parameters of the energy.
     held_out : HeldOut or None
@@ -93,12 +93,12 @@ class Watch:
 
     def __init__(
         self,
-        onlookers: tuple[Onlooker, ...] = (),
+        callbacks: tuple[IterationCallback, ...] = (),
         patience: int | None = None,
         *,
         outlives_interrupts: bool = False,
     ) -> None:
-        self.onlookers = onlookers
+        self.callbacks = callbacks
         self.patience = patience
         self.outlives_interrupts = outlives_interrupts
         self.held_out: HeldOut | None = None
@@ -125,8 +125,8 @@ class Watch:
         iteration = Iteration(
             self.number, progress.value, loss, self.energy, lambda: self.params_of(w)
         )
-        # All of them are shown it, whoever wants to stop.
-        for answer in [look(iteration) for look in self.onlookers]:
+        # All of them are called, whichever of them asks to stop.
+        for answer in [look(iteration) for look in self.callbacks]:
             if answer and self.message is None:
                 self.message = answer if isinstance(answer, str) else "a callback asked for it"
         return self.stopped
@@ -167,8 +167,11 @@ class Watch:
 
         A second interrupt soon after another one means more than this fit: it goes through.
         """
-        since, Watch._last_interrupt = time.monotonic() - Watch._last_interrupt, time.monotonic()
-        if self._latest is None or not self.outlives_interrupts or since < IMPATIENT:
+        since, TrainingMonitor._last_interrupt = (
+            time.monotonic() - TrainingMonitor._last_interrupt,
+            time.monotonic(),
+        )
+        if self._latest is None or not self.outlives_interrupts or since < SECOND_INTERRUPT_SECONDS:
             return None
         w, value, *_ = self._latest
         return Result(

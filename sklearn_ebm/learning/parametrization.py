@@ -44,7 +44,7 @@ class Parametrization:
     loss : Loss
     X, y, weight
         The rows: features, numbers of the right answers, weights.
-    seen : ndarray of bool of shape (k,)
+    seen : ndarray of bool of shape (n_classes,)
         The answers that the loss looks at.
     C : float
         Inverse strength of the penalty.
@@ -74,15 +74,15 @@ class Parametrization:
         *,
         seen: npt.NDArray[np.bool_],
         C: float,
-        conditions: bool,
+        wants_standardized: bool,
         workers: Callable[..., Any] = map,
     ) -> None:
         self.loss, self.among, self.n_answers = loss, Among.of(loss, seen), len(seen)
         self.y, self.weight, self.workers = y, weight, workers
         self.represent: Callable[[Any], Any] | None
-        self.represent, self.inner = energy.factored() or (None, energy)
-        self.rows = represented(X, self.represent, workers)
-        self.conditions = conditions
+        self.represent, self.inner = energy.split_features() or (None, energy)
+        self.rows = standardize_rows(X, self.represent, workers)
+        self.wants_standardized = wants_standardized
         self.unit = float(weight.mean())
         self._C = C
         self.penalty = penalty_of(energy, loss, self.n_answers, C) / self.unit
@@ -97,39 +97,39 @@ class Parametrization:
         return self.inner.start(self.rows, self.y, self.weight, self.n_answers, rng)
 
     @cached_property
-    def conditioned(self) -> Any:
+    def standardized(self) -> Any:
         """The energy in other parameters, or None."""
-        if not self.conditions:
+        if not self.wants_standardized:
             return None
-        energy: Any = self.inner.conditioned(self.rows, self._shares)
-        opposite = self.n_answers == 2 and not self.loss.pinned
+        energy: Any = self.inner.standardized(self.rows, self._shares)
+        opposite = self.n_answers == 2 and not self.loss.fixes_level
         return Antisymmetric(energy) if energy is not None and opposite else energy
 
     @cached_property
     def objective(self) -> Objective:
         """The sum that is minimised."""
         plain = self._sum_over(self.rows, self.y, self._shares, self.penalty)
-        if self.conditioned is None:
+        if self.standardized is None:
             return plain
-        return conditioned_objective(plain, self.conditioned)
+        return conditioned_objective(plain, self.standardized)
 
     def held_out(
         self, X: Any, y: npt.NDArray[np.intp], weight: npt.NDArray[np.float64]
     ) -> Objective:
         """Return the sum over other rows without a penalty, in the parameters of the energy."""
-        return self._sum_over(represented(X, self.represent, self.workers), y, weight, 0.0)
+        return self._sum_over(standardize_rows(X, self.represent, self.workers), y, weight, 0.0)
 
     def vector(self, params: Params) -> Array:
         """Return the solver's vector for parameters of the energy."""
-        if self.conditioned is not None:
-            params = self.conditioned.from_params(params)
+        if self.standardized is not None:
+            params = self.standardized.from_params(params)
         return self.objective.layout.pack(params)
 
     def params(self, w: Array) -> Params:
         """Return the parameters of the energy for a vector of the solver."""
         params = self.objective.layout.unpack(w)
-        params = params if self.conditioned is None else self.conditioned.to_params(params)
-        return params if self.loss.pinned else self.inner.centered(params)
+        params = params if self.standardized is None else self.standardized.to_params(params)
+        return params if self.loss.fixes_level else self.inner.centered(params)
 
     @cached_property
     def _shares(self) -> npt.NDArray[np.float64]:
@@ -152,10 +152,10 @@ def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:
     """
     if loss.online:
         return 0.0
-    return (2.0 if n_answers == 2 and energy.two_templates else 1.0) / C
+    return (2.0 if n_answers == 2 and energy.redundant_binary_templates else 1.0) / C
 
 
-def represented(
+def standardize_rows(
     X: Any, represent: Callable[[Any], Any] | None, workers: Callable[..., Any] = map
 ) -> Any:
     """φ of all rows; blocks of them are shared out among threads."""

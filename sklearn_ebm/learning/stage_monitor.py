@@ -8,7 +8,7 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.learning.duality_gap import certifiable, certify
-from sklearn_ebm.learning.monitor import Watch
+from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers.base import Monitor, Progress, Result
 from sklearn_ebm.solvers.objective import Objective
@@ -49,7 +49,7 @@ class StageMonitor:
         With the loss that is to be minimised.
     tol : float
         Largest relative gap, (f − min f)/f.
-    watch : Watch
+    watch : TrainingMonitor
         Sees every iteration, and may end the whole path.
 
     Attributes
@@ -68,7 +68,7 @@ class StageMonitor:
         Iterations of the stage since the estimate of the gap has fallen.
     """
 
-    def __init__(self, objective: Objective, tol: float, watch: Watch) -> None:
+    def __init__(self, objective: Objective, tol: float, watch: TrainingMonitor) -> None:
         self.objective, self.tol, self.watch = objective, tol, watch
         self.certifiable = certifiable(objective)
         tied = objective.penalty > 0

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn_ebm._utils.parameters import Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.learning.compatibility import refuse_overflow
-from sklearn_ebm.learning.parametrization import in_dtype, penalty_of, represented
+from sklearn_ebm.learning.parametrization import in_dtype, penalty_of, standardize_rows
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._among import Among
 from sklearn_ebm.solvers import SOLVERS, Solver
@@ -23,7 +23,7 @@ LINEAR_STREAM_RATE, STREAM_RATE = 0.1, 0.03
 
 
 class Stream(NamedTuple):
-    """What passes over parts of the data have learnt so far.
+    """What passes over parts of the data have learned so far.
 
     Attributes
     ----------
@@ -69,22 +69,22 @@ def learn_part(
     of all rows so far. The loss looks at the answers `among` those that rows had so far, (k,).
     """
     if stream is None:
-        energy = energy.prepared(X, y, weight, n_answers, rng)
+        energy = energy.initialized(X, y, weight, n_answers, rng)
         start = energy.start(X, y, weight, n_answers, rng)
         stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
     energy, params, memory, unit, seen, parts = stream
-    energy = energy.resumed()
+    energy = energy.copy_for_training()
     total = seen + float(weight.sum())
     if among.sum() == 1:  # there is nothing to be told apart
         return Stream(energy, in_dtype(params, X.dtype), memory, unit, total, parts + 1)
     # A solver divides the penalty by the number of rows in this part.
     penalty = penalty_of(energy, loss, n_answers, C) * len(weight) / total
-    represent, inner = energy.factored() or (None, energy)
+    represent, inner = energy.split_features() or (None, energy)
     if solver is not None and (solver.stochastic or solver.online):
-        solver = solver.of_streams()
+        solver = solver.for_partial_fit()
     else:
         solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
-    rows = represented(X, represent)
+    rows = standardize_rows(X, represent)
     objective = Objective(inner, Among.of(loss, among), rows, y, weight / unit, n_answers, penalty)
     w = objective.layout.pack(params)
     if memory is None and not parts:  # a new start, or the rows of a fit

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.learning.monitor import Watch
+from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.learning.stage_monitor import (
     CERTIFIED,
     FINEST,
@@ -34,18 +34,18 @@ from sklearn_ebm.solvers.objective import Objective
 
 # The path starts at this share of the margin, cools by this factor from stage to stage, and no
 # further than that share of its first temperature.
-WARMEST = 0.3
-COOLING = 0.3
-COLDEST = 1e-9
+INITIAL_TEMPERATURE = 0.3
+COOLING_FACTOR = 0.3
+FINAL_TEMPERATURE = 1e-9
 
 # What smoothing costs falls at least with this power of the temperature: in proportion to it for
 # each answer in doubt, and answers in doubt become fewer.
 SMOOTHING_POWER = 1.5
 
-# A stage is solved to this share of what its smoothing is expected to cost, at most to `LOOSEST`;
-# where the path has been lost, to the lower share.
+# A stage is solved to this share of what its smoothing is expected to cost, at most to
+# `LARGEST_STAGE_TOL`; where the path has been lost, to the lower share.
 STAGE_SHARE, CLOSE_SHARE = 0.02, 0.0005
-LOOSEST = 1e-3
+LARGEST_STAGE_TOL = 1e-3
 
 # Where a stage takes more iterations than this, Newton's method takes over, from so many stages
 # before, if one of its steps takes no more than so many operations. With more parameters than
@@ -55,8 +55,8 @@ WARMED_STAGES = 2
 CHEAP_NEWTON, LARGEST_NEWTON = 1000, 2500
 NEWTON_WORK = 2e10
 
-# After so many iterations over all stages, whoever may know better is asked.
-RESCUE = 100
+# After so many iterations over all stages, fall back to LIBLINEAR.
+FALLBACK_AFTER = 100
 
 # Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
 # next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
@@ -73,7 +73,7 @@ COLDEST_START = 1e-4
 COLDEST_SINGLE = 1e-4
 
 
-class Path:
+class TemperaturePath:
     """The way to the minimum of one objective.
 
     Parameters
@@ -86,7 +86,7 @@ class Path:
     max_iter : int
         Largest number of iterations over all stages.
     rng : RandomState
-    watch : Watch or None, default=None
+    watch : TrainingMonitor or None, default=None
         Sees every iteration, and may end the whole path.
 
     Attributes
@@ -94,8 +94,8 @@ class Path:
     monitor : StageMonitor
         Judges iterations and points; has the best point and bound so far.
     rescue : callable or None
-        What to turn to once after `RESCUE` iterations: takes the value, may show points to the
-        monitor, and returns where to go on, or None.
+        What to turn to once after `FALLBACK_AFTER` iterations: takes the value, may show points to
+        the monitor, and returns where to go on, or None.
     """
 
     def __init__(
@@ -105,15 +105,15 @@ class Path:
         tol: float,
         max_iter: int,
         rng: np.random.RandomState,
-        watch: Watch | None = None,
+        watch: TrainingMonitor | None = None,
     ) -> None:
         self.objective = objective
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.rng = rng
-        self.watch = watch or Watch()
-        self.rescue: Callable[[float], Array | None] | None = None
+        self.watch = watch or TrainingMonitor()
+        self.fallback: Callable[[float], Array | None] | None = None
         self.loss = objective.loss
         self.smooth = self.loss.is_smooth(objective.n_answers)
         self.monitor = StageMonitor(objective, tol, self.watch)
@@ -121,7 +121,7 @@ class Path:
         n_rows, size = len(objective.y), objective.layout.size
         curved = self.loss.curvature is not None and objective.energy.linear
         self._affords_newton = (
-            solver.conditions
+            solver.wants_standardized
             and curved
             and size <= LARGEST_NEWTON
             and n_rows * size**2 <= NEWTON_WORK
@@ -129,10 +129,10 @@ class Path:
         self.temperature, self.stage_share = 0.0, STAGE_SHARE
         self.uncertified_change = np.inf
 
-    def with_loss(self, loss: Loss) -> Path:
+    def with_loss(self, loss: Loss) -> TemperaturePath:
         """Return the way to the minimum of another loss on the same rows."""
         other = self.objective.with_loss(loss)
-        return Path(other, self.solver, self.tol, self.max_iter, self.rng, self.watch)
+        return TemperaturePath(other, self.solver, self.tol, self.max_iter, self.rng, self.watch)
 
     def minimize(self, w: Array, *, warm: bool = False, near: bool = False) -> Result:
         """Follow the path from `w`.
@@ -147,15 +147,15 @@ class Path:
         if near and temperature and monitor.certifiable:
             temperature = self._temperature_of(w, temperature)
         elif warm:
-            temperature *= COOLING
+            temperature *= COOLING_FACTOR
         stage_tol = self._first_tolerance()
         while True:
             w, stage = self._stage(temperature, w, stage_tol, first)
             if self._ended(stage):
                 break
-            if self.rescue is not None and monitor.total.n_iter >= RESCUE:
-                rescue, self.rescue = self.rescue, None
-                found = rescue(monitor.total.value)
+            if self.fallback is not None and monitor.total.n_iter >= FALLBACK_AFTER:
+                fallback, self.fallback = self.fallback, None
+                found = fallback(monitor.total.value)
                 if monitor.closed:
                     break
                 if found is not None:
@@ -198,13 +198,13 @@ class Path:
             return temperature, tol
         no_bound = not np.isfinite(monitor.bound)
         cool = not self.smooth and (monitor.smoothing > monitor.room or no_bound)
-        exhausted = stage.exhausted or tol < SMALLEST_TOL
-        if temperature < COLDEST * first if cool else exhausted:
+        limited_by_rounding = stage.limited_by_rounding or tol < SMALLEST_TOL
+        if temperature < FINAL_TEMPERATURE * first if cool else limited_by_rounding:
             monitor.total.message = "rounding hides any further decrease"
             monitor.total.converged = monitor.error <= FINEST * abs(monitor.total.value)
             return None
         if cool:
-            return temperature * COOLING, self._stage_tolerance(1, tol)
+            return temperature * COOLING_FACTOR, self._stage_tolerance(1, tol)
         return temperature, tol * 0.1
 
     def _temperature_of(self, w: Array, temperature: float) -> float:
@@ -221,7 +221,7 @@ class Path:
             if not monitor.error < best:
                 break
             best, chosen = monitor.error, temperature
-            temperature *= COOLING
+            temperature *= COOLING_FACTOR
         reached = monitor.total.value - best if np.isfinite(best) else -np.inf
         monitor.bound = max(known, reached)
         return chosen
@@ -230,12 +230,12 @@ class Path:
         if not self.monitor.certifiable:
             return 1e-3 * self.tol
         # The certificate ends a smooth stage; a loose start is enough for the others.
-        return SMALLEST_TOL if self.smooth else max(0.1 * self.tol, LOOSEST)
+        return SMALLEST_TOL if self.smooth else max(0.1 * self.tol, LARGEST_STAGE_TOL)
 
     def _stage_tolerance(self, coolings: int, loosest: float) -> float:
         """How far to solve the stage that lies so many coolings ahead of the one before."""
         monitor = self.monitor
-        monitor.smoothing *= COOLING ** (SMOOTHING_POWER * coolings)
+        monitor.smoothing *= COOLING_FACTOR ** (SMOOTHING_POWER * coolings)
         if monitor.certifiable and monitor.smoothing <= monitor.room:
             return SMALLEST_TOL
         share = self.stage_share * monitor.smoothing / max(abs(monitor.total.value), 1e-300)
@@ -268,7 +268,7 @@ class Path:
             monitor.total.value = np.inf  # what was seen on the way depends on the way
         if polished is not None or not monitor.closed:
             # A stage of many steps, or of Newton's, is worth a bound that is no more than a bound.
-            usual = self.solver.conditions and self.stage_share == STAGE_SHARE
+            usual = self.solver.wants_standardized and self.stage_share == STAGE_SHARE
             monitor.certify(monitor.stage_loss, w, worth=self.tol if usual else np.inf)
         if not np.isfinite(monitor.bound):
             # Without a certificate, a path ends when cooling no longer changes the value.
@@ -280,8 +280,8 @@ class Path:
         """Iterations after which a stage is interrupted to try something else, or for good."""
         so_far = self.monitor.total.n_iter
         left = max(self.max_iter - so_far, 0)
-        if self.rescue is not None:
-            return min(left, max(RESCUE - so_far, 1))
+        if self.fallback is not None:
+            return min(left, max(FALLBACK_AFTER - so_far, 1))
         cheap = self.objective.layout.size <= CHEAP_NEWTON
         return min(left, PATIENCE) if self._affords_newton and cheap else left
 
@@ -304,8 +304,8 @@ class Path:
             self.stage_share = CLOSE_SHARE
         if not temperature:
             return temperature, tol
-        warmer = min(temperature * COOLING**-WARMED_STAGES, first)
-        return warmer, self._stage_tolerance(-WARMED_STAGES, LOOSEST)
+        warmer = min(temperature * COOLING_FACTOR**-WARMED_STAGES, first)
+        return warmer, self._stage_tolerance(-WARMED_STAGES, LARGEST_STAGE_TOL)
 
     def _ended(self, stage: Result) -> bool:
         monitor, total = self.monitor, self.monitor.total
@@ -343,4 +343,4 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Resul
 def _first_temperature(loss: Loss) -> float:
     """A share of the margin, where the loss has one, else of 1."""
     margin = float(np.max(getattr(loss, "margin", 1.0)))
-    return WARMEST * (margin if margin > 0 else 1.0)
+    return INITIAL_TEMPERATURE * (margin if margin > 0 else 1.0)

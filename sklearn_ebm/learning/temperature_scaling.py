@@ -10,8 +10,9 @@ likelihood has no maximum, and β would run away. So β is the most probable one
 with wᵢ the shares of the rows' weights times the number of distinct rows, and β₀ the β that
 learning used.
 The prior on t is Student's t with three degrees of freedom and scale 1: within a factor of e, β₀
-is believed about as by a normal law; far from it, what belief costs grows with the logarithm of t
-only, so that some ten rows move β by any power of ten where β₀ does not suit the energies.
+is believed about as by a normal distribution; far from it, what belief costs grows with the
+logarithm of t only, so that some ten rows move β by any power of ten where β₀ does not suit the
+energies.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.repeated import main_answers
 from sklearn_ebm.losses import NLL, Loss
 
-# One number is well determined by this many held-out rows; no further fold is then learnt.
+# One number is well determined by this many held-out rows; no further fold is then learned.
 ENOUGH_ROWS = 10_000
 
 # β is searched on this range of the typical difference between two energies of a row, and near the
@@ -50,14 +51,14 @@ def fold_of_each_row(
     """Deal groups of rows out to the folds, class by class, in random order, large ones first.
 
     A group belongs to the class of most of its rows. Rows of a class that only one group has are
-    never held out (fold −1), so that other folds are learnt from all classes.
+    never held out (fold −1), so that other folds are learned from all classes.
 
     Parameters
     ----------
-    y : ndarray of int of shape (n,)
+    y : ndarray of int of shape (n_samples,)
     n_folds : int
     rng : RandomState
-    group : ndarray of int of shape (n,), default=None
+    group : ndarray of int of shape (n_samples,), default=None
         Rows of one group are held out together; None for each row on its own.
 
     Examples
@@ -80,7 +81,7 @@ def fold_of_each_row(
     return fold[group]
 
 
-def learnt_at(loss: Loss) -> float:
+def beta_of_learning(loss: Loss) -> float:
     """Return the β at which a loss means its energies: its own, or 1."""
     return float(getattr(loss, "beta", 1.0))
 
@@ -136,18 +137,18 @@ def fit_beta(
 ) -> float:
     """Return the most probable β of energies that were held out.
 
-    Energies are infinite for answers that were not learnt; rows of such an answer do not vote.
+    Energies are infinite for answers that were not learned; rows of such an answer do not vote.
     Copies of a row have one vote together.
 
     Parameters
     ----------
-    energies : ndarray of shape (n, k)
-    y : ndarray of int of shape (n,)
-    weight : ndarray of shape (n,)
+    energies : ndarray of shape (n_samples, n_classes)
+    y : ndarray of int of shape (n_samples,)
+    weight : ndarray of shape (n_samples,)
         Of any scale.
     before : float, default=1.0
         The β that learning used.
-    group : ndarray of int of shape (n,), default=None
+    group : ndarray of int of shape (n_samples,), default=None
         Rows of one group and one answer are copies; None where there are none.
 
     Examples
@@ -190,7 +191,7 @@ def fit_beta(
 def warn_of_no_votes(before: float, stacklevel: int) -> None:
     """Say that no row had a vote on β."""
     warnings.warn(
-        "beta='auto' cannot be chosen, because no held-out row is of a class that was learnt "
+        "beta='auto' cannot be chosen, because no held-out row is of a class that was learned "
         f"without it and its copies; beta stays at {before:g}. Pass X_val and y_val, folds that "
         "mix the classes and keep copies of a row together, or a number.",
         UserWarning,
@@ -211,21 +212,21 @@ def choose_beta(
 ) -> float | None:
     """Choose β on held-out folds.
 
-    Rows of a class that was not learnt without them have no vote.
+    Rows of a class that was not learned without them have no vote.
 
     Parameters
     ----------
     held_out_energies : callable
         ``(learn, held_out) -> (len(held_out), k)``: learns from the rows of one index array and
         returns the energies of those of the other.
-    y : ndarray of int of shape (n,)
-    weight : ndarray of shape (n,)
+    y : ndarray of int of shape (n_samples,)
+    weight : ndarray of shape (n_samples,)
     rng : RandomState
         Deals the rows out to the folds.
     n_jobs : int or None
-        Folds learnt at the same time.
+        Folds learned at the same time.
     n_folds : int, default=3
-    group : ndarray of int of shape (n,), default=None
+    group : ndarray of int of shape (n_samples,), default=None
         Rows that are held out together, and have one vote for each answer.
     before : float, default=1.0
         The β that learning used.
@@ -253,8 +254,8 @@ def choose_beta(
 
 
 def _voters(
-    rows: npt.NDArray[np.intp], y: npt.NDArray[np.intp], learnt: npt.NDArray[np.bool_]
+    rows: npt.NDArray[np.intp], y: npt.NDArray[np.intp], learned: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.intp]:
-    """Those of some rows whose class was learnt; none where that was a single class."""
-    classes = np.unique(y[learnt])
+    """Those of some rows whose class was learned; none where that was a single class."""
+    classes = np.unique(y[learned])
     return rows[np.isin(y[rows], classes)] if len(classes) > 1 else rows[:0]

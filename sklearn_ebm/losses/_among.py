@@ -24,7 +24,7 @@ class Among(Loss):
     Parameters
     ----------
     loss : Loss
-    seen : ndarray of bool of shape (k,)
+    seen : ndarray of bool of shape (n_classes,)
         The answers that the loss looks at.
 
     Examples
@@ -58,14 +58,14 @@ class Among(Loss):
         return self.loss.convex
 
     @property
-    def pinned(self) -> bool:  # type: ignore[override]
+    def fixes_level(self) -> bool:  # type: ignore[override]
         """Whether the loss is."""
-        return self.loss.pinned
+        return self.loss.fixes_level
 
     @property
-    def shares_push(self) -> bool:  # type: ignore[override]
+    def total_push_only(self) -> bool:  # type: ignore[override]
         """Whether the loss does."""
-        return self.loss.shares_push
+        return self.loss.total_push_only
 
     @property
     def online(self) -> bool:  # type: ignore[override]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sklearn_ebm._utils.array_api import at_least, in_dtype, namespace_of, over_last
+from sklearn_ebm._utils.array_api import at_least, in_dtype, namespace_of, reduce_last_axis
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
@@ -21,7 +21,7 @@ from sklearn_ebm.losses.curvature import Curvature
 class Pairs(Protocol):
     """What a contrast needs to know of a pairwise loss; see `PairwiseLoss`."""
 
-    pinned: Any
+    fixes_level: Any
     pair_curvature: Any
     pair_conjugate: Any
 
@@ -29,7 +29,7 @@ class Pairs(Protocol):
         """φ and its two slopes."""
 
     def margins(self, correct: Mask, dtype: Any) -> Any:
-        """Margins, as a scalar or of shape (n, m)."""
+        """Margins, as a scalar or of shape (n_samples, m)."""
 
 
 # Entries this much larger than the curvature itself would lose it to rounding.
@@ -118,8 +118,8 @@ class Hardest(Contrast):
         xp = namespace_of(slope, correct)
         right = RightAnswers(xp, correct).take(slope)
         wrong = xp.where(correct, 0, slope)
-        shift = over_last(xp, "sum", wrong * loss.margins(correct, slope.dtype))
-        return shift + loss.pair_conjugate(right, over_last(xp, "sum", wrong))
+        shift = reduce_last_axis(xp, "sum", wrong * loss.margins(correct, slope.dtype))
+        return shift + loss.pair_conjugate(right, reduce_last_axis(xp, "sum", wrong))
 
 
 class All(Contrast):
@@ -140,8 +140,8 @@ class All(Contrast):
         answers, right, wrong = self._pairs(loss, energies, correct)
         xp = answers.xp
         value, slope_right, slope_offending = loss.pair(right, wrong, temperature)
-        slope = answers.join(over_last(xp, "sum", slope_right), slope_offending)
-        return over_last(xp, "sum", value), in_dtype(xp, slope, energies.dtype)
+        slope = answers.join(reduce_last_axis(xp, "sum", slope_right), slope_offending)
+        return reduce_last_axis(xp, "sum", value), in_dtype(xp, slope, energies.dtype)
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
@@ -154,7 +154,7 @@ class All(Contrast):
         answers, right, wrong = self._pairs(loss, energies, correct)
         xp = answers.xp
         both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)
-        diagonal = answers.join(over_last(xp, "sum", both_right) - 1, both_offending)
+        diagonal = answers.join(reduce_last_axis(xp, "sum", both_right) - 1, both_offending)
         arrow = answers.join(xp.zeros_like(right[:, 0]), mixed)
         joint = answers.put(xp.asarray(arrow, copy=True), 1)
         return Curvature(diagonal, ((1.0, joint), (-1.0, arrow)))
@@ -170,15 +170,15 @@ class All(Contrast):
         answers = RightAnswers(xp, correct)
         right, wrong = answers.take(slope), answers.others(slope)
         share = xp.broadcast_to(right[:, None] / wrong.shape[1], wrong.shape)
-        pairs = loss.pair_conjugate(share if loss.pinned else -wrong, wrong)
+        pairs = loss.pair_conjugate(share if loss.fixes_level else -wrong, wrong)
         margins = loss.margins(correct, slope.dtype)
         shift = wrong * (margins if isinstance(margins, float) else answers.others(margins))
-        return over_last(xp, "sum", pairs + shift)
+        return reduce_last_axis(xp, "sum", pairs + shift)
 
 
 def _largest(xp: Any, array: Array) -> float:
     """The largest of numbers (n,), or 0 if none is positive."""
-    return max(float(over_last(xp, "max", array)), 0.0) if array.shape[0] else 0.0
+    return max(float(reduce_last_axis(xp, "max", array)), 0.0) if array.shape[0] else 0.0
 
 
 def _outer(xp: Any, factor: Array, vector: Array) -> list[tuple[float, Array]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sklearn_ebm._utils.array_api import at_least, in_dtype, namespace_of, overwriting
+from sklearn_ebm._utils.array_api import at_least, in_dtype, in_place, namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._special import sigmoid_and_odds
 
@@ -38,7 +38,7 @@ def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
         return at_least(xp, u, 0.0), in_dtype(xp, u >= 0.0, u.dtype)
     # [u]⁺ + T log(1 + e^{-|u|/T}): the exponent is never positive, so nothing overflows.
     slope, odds = sigmoid_and_odds(u, temperature)
-    value = overwriting(xp, "log1p", odds)
+    value = in_place(xp, "log1p", odds)
     if temperature != 1:
         value *= temperature
     value += at_least(xp, u, 0.0)

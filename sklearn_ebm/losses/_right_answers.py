@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sklearn_ebm._utils.array_api import device_of, in_dtype, numpy_namespace, over_last
+from sklearn_ebm._utils.array_api import device_of, in_dtype, numpy_namespace, reduce_last_axis
 from sklearn_ebm._utils.arrays import right_index
 from sklearn_ebm._utils.parameters import Array
 
@@ -25,7 +25,7 @@ class RightAnswers:
     ----------
     xp : module
         The namespace of the energies and of the mask; see `namespace_of`.
-    correct : array of bool of shape (n, m)
+    correct : array of bool of shape (n_samples, m)
         True at the one right answer of each row.
 
     Examples
@@ -57,15 +57,15 @@ class RightAnswers:
         """Return what stands at the right answers, (n,)."""
         if self.index is not None:
             return array[self.index]
-        return over_last(self.xp, "sum", self.xp.where(self.correct, array, 0))
+        return reduce_last_axis(self.xp, "sum", self.xp.where(self.correct, array, 0))
 
     def put(self, array: Array, value: Any) -> Array:
         """Return the array with other numbers at the right answers, in its memory if possible.
 
         Parameters
         ----------
-        array : array of shape (n, m)
-        value : float or array of shape (n,)
+        array : array of shape (n_samples, m)
+        value : float or array of shape (n_samples,)
         """
         if self.index is not None:
             array[self.index] = value
@@ -92,12 +92,12 @@ class RightAnswers:
 
         Parameters
         ----------
-        right : array of shape (n,)
-        others : array of shape (n, m − 1)
+        right : array of shape (n_samples,)
+        others : array of shape (n_samples, m − 1)
 
         Returns
         -------
-        array of shape (n, m)
+        array of shape (n_samples, m)
             In the dtype of `others`.
         """
         xp = self.xp

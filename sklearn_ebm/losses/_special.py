@@ -5,8 +5,8 @@ from __future__ import annotations
 from sklearn_ebm._utils.array_api import (
     at_least,
     in_dtype,
+    in_place,
     namespace_of,
-    overwriting,
     smallest_normal,
 )
 from sklearn_ebm._utils.parameters import Array
@@ -34,8 +34,8 @@ def sigmoid_and_odds(u: Array, temperature: float = 1.0) -> tuple[Array, Array]:
     xp = namespace_of(u)
     odds = xp.abs(u)
     odds *= -1 / temperature
-    odds = overwriting(xp, "exp", odds)
-    slope = overwriting(xp, "maximum", in_dtype(xp, u >= 0.0, odds.dtype), odds)
+    odds = in_place(xp, "exp", odds)
+    slope = in_place(xp, "maximum", in_dtype(xp, u >= 0.0, odds.dtype), odds)
     slope /= odds + 1.0
     return slope, odds
 
@@ -51,6 +51,6 @@ def xlogy(x: Array, y: Array) -> Array:
     """
     xp = namespace_of(x, y)
     # 0 log(tiny) is 0 as well: no branch.
-    result = overwriting(xp, "log", at_least(xp, y, smallest_normal(xp, y.dtype)))
+    result = in_place(xp, "log", at_least(xp, y, smallest_normal(xp, y.dtype)))
     result *= x
     return result

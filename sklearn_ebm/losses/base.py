@@ -16,9 +16,9 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Loss(Documented, BaseEstimator, ABC):
-    """ℓ(F, y): looks at the energies of a row and says which should fall and which should rise.
+    """ℓ(F, y): looks at the energies of a sample and says which should fall and which should rise.
 
-    A loss never sees x, the parameters, row weights or the penalty. ``__init__`` only stores.
+    A loss never sees x, the parameters, sample weights or the penalty. ``__init__`` only stores.
     Subclass `PairwiseLoss` instead where the loss compares the right answer with one wrong answer
     at a time: most do, and one method is then enough.
 
@@ -38,16 +38,16 @@ class Loss(Documented, BaseEstimator, ABC):
         some wrong ones.
     pinned : bool
         Whether ℓ depends on the level of the energies. The others see only their differences.
-    shares_push : bool
-        Whether in a row the push at one wrong answer may be moved to another, or given up against
-        the pull at the right one, without leaving the domain of the conjugate: only their sum is
-        limited. For a loss of differences.
+    total_push_only : bool
+        Whether in a sample the push at one wrong answer may be moved to another, or given up
+        against the pull at the right one, without leaving the domain of the conjugate: only their
+        sum is limited. For a loss of differences.
     online : bool
-        Whether learning follows single rows and averages the steps, because the minimum of the
-        penalised sum over rows is no use (perceptron).
+        Whether learning follows single samples and averages the steps, because the minimum of the
+        penalised sum over samples is no use (perceptron).
     separates : float or None
         The unit of energies in which the loss is like a hinge loss with a margin of one, so that on
-        sparse rows learning starts from templates that separate; None where it is not.
+        sparse samples learning starts from templates that separate; None where it is not.
     needs_nonnegative : str or None
         Why the loss needs energies that are never negative, as the end of a sentence; None if it
         does not.
@@ -55,20 +55,21 @@ class Loss(Documented, BaseEstimator, ABC):
         ``(slope (n, m), correct) -> (n,)``: the convex conjugate ℓ*(g) = sup_F ⟨g, F⟩ − ℓ(F) at
         slopes that the loss, smoothed or not, can return. It gives the duality gap.
     curvature : callable or None
-        ``(energies, correct) -> Curvature``: second derivatives, row by row. It makes learning
-        faster by far; without it, only gradients are used. Of other libraries' arrays it returns
-        such arrays, but the methods of `Curvature` work on NumPy's alone, as the solvers do.
+        ``(energies, correct) -> Curvature``: second derivatives, sample by sample. It makes
+        learning faster by far; without it, only gradients are used. Of other libraries' arrays it
+        returns such arrays, but the methods of `Curvature` work on NumPy's alone, as the solvers
+        do.
     examples : tuple of dict
         Settings that the checks run at, one of them away from every default.
     """
 
     convex: ClassVar[bool] = False
     contrasts: ClassVar[bool] = True
-    integrates: ClassVar[bool] = False
-    pinned: ClassVar[bool] = False
-    shares_push: bool = False
+    needs_partition_function: ClassVar[bool] = False
+    fixes_level: ClassVar[bool] = False
+    total_push_only: bool = False
     online: ClassVar[bool] = False
-    separates: float | None = None
+    hinge_scale: float | None = None
     needs_nonnegative: ClassVar[str | None] = None
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     conjugate: Callable[[Array, Mask], Array] | None = None
@@ -76,19 +77,19 @@ class Loss(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value and slope of the loss, row by row.
+        """Value and slope of the loss, sample by sample.
 
         Parameters
         ----------
-        energies : array of shape (n, m)
+        energies : array of shape (n_samples, m)
             Energies of m answers.
-        correct : array of bool of shape (n, m)
-            True at the one right answer of each row. Of the library of the energies.
+        correct : array of bool of shape (n_samples, m)
+            True at the one right answer of each sample. Of the library of the energies.
 
         Returns
         -------
-        value : array of shape (n,)
-        slope : array of shape (n, m)
+        value : array of shape (n_samples,)
+        slope : array of shape (n_samples, m)
             dℓ/dF, in the dtype of the energies: a new array, which the caller may work in.
         """
 
@@ -105,7 +106,7 @@ class Loss(Documented, BaseEstimator, ABC):
         return None
 
     def liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
-        """Return how `sklearn.svm.LinearSVC` minimises nearly the same, as a start for sparse rows.
+        """Return settings of `sklearn.svm.LinearSVC` for nearly the same loss, as a sparse start.
 
         Returns
         -------

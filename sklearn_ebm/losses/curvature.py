@@ -1,4 +1,4 @@
-"""Second derivatives of a loss in the energies of each row, in a form that stays small."""
+"""Second derivatives of a loss in the energies of each sample, in a form that stays small."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn_ebm._utils.parameters import Array, Index
 
 
 class Curvature(NamedTuple):
-    """Second derivatives of a loss in the energies of each row, diag(h) + Σᵣ sᵣ uᵣ uᵣᵀ.
+    """Second derivatives of a loss in the energies of each sample, diag(h) + Σᵣ sᵣ uᵣ uᵣᵀ.
 
     Every loss of this package has this form, with at most two outer products: n·m numbers for each
     instead of n·m².
@@ -20,9 +20,9 @@ class Curvature(NamedTuple):
 
     Attributes
     ----------
-    diagonal : ndarray of shape (n, m)
+    diagonal : ndarray of shape (n_samples, m)
         h.
-    outer : tuple of (float, ndarray of shape (n, m))
+    outer : tuple of (float, ndarray of shape (n_samples, m))
         Pairs of a factor sᵣ, of either sign, and vectors uᵣ.
 
     Examples
@@ -40,16 +40,16 @@ class Curvature(NamedTuple):
     outer: tuple[tuple[float, Array], ...] = ()
 
     def product(self, direction: Array) -> Array:
-        """Second-derivative product, row by row.
+        """Second-derivative product, sample by sample.
 
         Parameters
         ----------
-        direction : ndarray of shape (n, m)
+        direction : ndarray of shape (n_samples, m)
             dF.
 
         Returns
         -------
-        ndarray of shape (n, m)
+        ndarray of shape (n_samples, m)
             The change of the slope.
         """
         result = self.diagonal * direction
@@ -59,23 +59,23 @@ class Curvature(NamedTuple):
         return result
 
     def take(self, rows: Index) -> Curvature:
-        """Return that of a selection of rows."""
+        """Return that of a selection of samples."""
         outer = tuple((factor, vector[rows]) for factor, vector in self.outer)
         return Curvature(self.diagonal[rows], outer)
 
     def diagonals(self) -> Array:
-        """Return the diagonal of each row's matrix, (n, m)."""
+        """Return the diagonal of each sample's matrix, (n, m)."""
         result = self.diagonal.copy(order="K")
         for factor, vector in self.outer:
             result += factor * np.square(vector)
         return result
 
     def total(self, weight: Array) -> Array:
-        """Σᵢ wᵢ (diag(hᵢ) + Σᵣ sᵣ uᵣ uᵣᵀ) over the rows.
+        """Σᵢ wᵢ (diag(hᵢ) + Σᵣ sᵣ uᵣ uᵣᵀ) over the samples.
 
         Parameters
         ----------
-        weight : ndarray of shape (n,)
+        weight : ndarray of shape (n_samples,)
 
         Returns
         -------
@@ -88,7 +88,7 @@ class Curvature(NamedTuple):
         return result
 
     def matrices(self) -> Array:
-        """Return the matrix of each row, (n, m, m)."""
+        """Return the matrix of each sample, (n, m, m)."""
         n_rows, m = self.diagonal.shape
         result = np.zeros((n_rows, m, m))
         result[:, np.arange(m), np.arange(m)] = self.diagonal

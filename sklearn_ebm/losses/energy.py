@@ -29,7 +29,7 @@ class EnergyLoss(Loss):
 
     contrasts = False
     convex = True
-    pinned = True
+    fixes_level = True
     needs_nonnegative = "it only pushes right answers down"
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:

@@ -24,8 +24,8 @@ class Hinge(PairwiseLoss):
 
     Parameters
     ----------
-    margin : float or array-like of shape (k, k), default=1.0
-        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (row:
+    margin : float or array-like of shape (n_classes, n_classes), default=1.0
+        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (sample:
         right answer, column: wrong answer; the diagonal is not used): a cost matrix.
     contrast : {"hardest", "all"}, default="hardest"
         Against the most offending wrong answer, or summed over all wrong answers.

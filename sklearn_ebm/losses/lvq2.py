@@ -45,7 +45,7 @@ class LVQ2(PairwiseLoss):
     (array([1.]), array([[ 1. , -1.5, -0. ]]))
     """
 
-    pinned = True
+    fixes_level = True
     kinked = True
     needs_nonnegative = "it divides by the energy of the wrong answer"
     examples = ({}, {"delta": 0.5, "ceiling": 4.0, "contrast": "all"})

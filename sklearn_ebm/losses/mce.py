@@ -14,7 +14,7 @@ class MCE(PairwiseLoss):
 
     1 / (1 + e^{−(F(y) − F(ȳ))}).
 
-    A smooth count of mistakes: rows that are hopelessly wrong stop pulling. Not convex, so
+    A smooth count of mistakes: samples that are hopelessly wrong stop pulling. Not convex, so
     training starts from the minimum of `Log`, and what it reaches depends on the start.
 
     Parameters

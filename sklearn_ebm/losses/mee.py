@@ -12,7 +12,7 @@ from sklearn_ebm.losses.nll import NLL
 
 
 class MEE(Loss):
-    """1 − p(y), the expected 0/1 error of an answer drawn from the Gibbs law at β.
+    """1 − p(y), the expected 0/1 error of an answer drawn from the Gibbs distribution at β.
 
     Not convex, so training starts from the minimum of `NLL`, and what it reaches depends on the
     start.
@@ -38,7 +38,7 @@ class MEE(Loss):
     (array([0.25]), array([[ 0.375, -0.375]]))
     """
 
-    integrates = True
+    needs_partition_function = True
     examples = ({}, {"beta": 2.0})
 
     def __init__(self, beta: float = 1.0) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sklearn_ebm._utils.array_api import (
     at_least,
     in_dtype,
+    in_place,
     namespace_of,
-    over_last,
-    overwriting,
+    reduce_last_axis,
     with_negative,
 )
 from sklearn_ebm._utils.parameters import Array
@@ -46,16 +46,16 @@ class NLL(Loss):
     (array([0.143841]), array([[ 0.25, -0.25]]))
     """
 
-    integrates = True
+    needs_partition_function = True
     convex = True
-    shares_push = True
+    total_push_only = True
     examples = ({}, {"beta": 2.0})
 
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
     @property
-    def separates(self) -> float:  # type: ignore[override]
+    def hinge_scale(self) -> float:  # type: ignore[override]
         """1/β: the energies at which odds become one-sided."""
         return 1 / self.beta
 
@@ -68,7 +68,7 @@ class NLL(Loss):
         right = answers.take(energies)
         lowest, slope, total = SoftMinimum(self.beta).unnormalised(energies)
         slope *= -1 / total  # sign and normalisation in one pass
-        value = overwriting(xp, "log", total)[:, 0]
+        value = in_place(xp, "log", total)[:, 0]
         if self.beta != 1:
             value /= self.beta
         value += right - lowest[:, 0]
@@ -94,9 +94,9 @@ class NLL(Loss):
         """Second derivatives β (diag p − p pᵀ); of two answers β p₀p₁ [[1, −1], [−1, 1]]."""
         if energies.shape[1] == 2:
             xp = namespace_of(energies)
-            odds = overwriting(xp, "abs", energies[:, 0] - energies[:, 1])
+            odds = in_place(xp, "abs", energies[:, 0] - energies[:, 1])
             odds *= -self.beta
-            odds = overwriting(xp, "exp", odds)
+            odds = in_place(xp, "exp", odds)
             root = xp.sqrt(self.beta * odds)  # p₀p₁ = odds/(1 + odds)²
             vector = with_negative(xp, energies, "divide", root, odds + 1)
             return Curvature(xp.zeros_like(energies), ((1.0, vector),))
@@ -112,7 +112,7 @@ class NLL(Loss):
             return (xlogy(wrong, wrong) + xlogy(right, right)) / self.beta
         probability = RightAnswers(xp, correct).add(-slope, 1)
         probability = at_least(xp, probability, 0.0)
-        return over_last(xp, "sum", xlogy(probability, probability)) / self.beta
+        return reduce_last_axis(xp, "sum", xlogy(probability, probability)) / self.beta
 
     def validate(self, n_answers: int) -> None:
         """Raise ValueError unless β is positive."""

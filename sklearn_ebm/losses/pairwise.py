@@ -26,8 +26,8 @@ class PairwiseLoss(Loss):
 
     Attributes
     ----------
-    margin : float or ndarray of shape (k, k)
-        m, in units of the energy; row = right answer, column = wrong answer. 0 where a loss has
+    margin : float or ndarray of shape (n_classes, n_classes)
+        m, in units of the energy; sample = right answer, column = wrong answer. 0 where a loss has
         no such parameter.
     contrast : {"hardest", "all"}
         ``"hardest"``: against ȳ = argmin_{y' ≠ y} F(x, y') − m; ``"all"``: summed over all ȳ ≠ y.
@@ -65,9 +65,9 @@ class PairwiseLoss(Loss):
         """
 
     @property
-    def shares_push(self) -> bool:  # type: ignore[override]
+    def total_push_only(self) -> bool:  # type: ignore[override]
         """Whether only the sum of the pushes counts: against the most offending answer."""
-        return not self.pinned and self._contrast().__class__ is CONTRASTS["hardest"]
+        return not self.fixes_level and self._contrast().__class__ is CONTRASTS["hardest"]
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m) of the loss; see `Loss`."""
@@ -168,9 +168,9 @@ class SmoothedPairwise(Loss):
         return self.loss.convex
 
     @property
-    def pinned(self) -> bool:  # type: ignore[override]
+    def fixes_level(self) -> bool:  # type: ignore[override]
         """Whether the loss is."""
-        return self.loss.pinned
+        return self.loss.fixes_level
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m) at temperature T."""

@@ -14,9 +14,9 @@ class Perceptron(Loss):
     """F(y) − min_{y'} F(y'), the minimum being over all answers.
 
     Zero as soon as the right answer has the lowest energy; there is no margin. As a penalised sum
-    over rows its minimum is the flat surface W = 0, so it is trained as the online rule it is: row
-    by row, the steps averaged. It goes on until a pass makes no mistake, where there are weights
-    that make none; see `sklearn_ebm.solvers.Averaged`.
+    over samples its minimum is the flat surface W = 0, so it is trained as the online rule it is:
+    sample by sample, the steps averaged. It goes on until a pass makes no mistake, where there are
+    weights that make none; see `sklearn_ebm.solvers.Averaged`.
 
     References
     ----------

@@ -43,7 +43,7 @@ class SquareExp(PairwiseLoss):
     """
 
     convex = True
-    pinned = True
+    fixes_level = True
     examples = ({}, {"gamma": 2.0, "contrast": "all"})
 
     def __init__(self, gamma: float = 1.0, contrast: str = "hardest") -> None:

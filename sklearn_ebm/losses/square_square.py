@@ -16,8 +16,8 @@ class SquareSquare(PairwiseLoss):
 
     Parameters
     ----------
-    margin : float or array-like of shape (k, k), default=1.0
-        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (row:
+    margin : float or array-like of shape (n_classes, n_classes), default=1.0
+        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (sample:
         right answer, column: wrong answer; the diagonal is not used): a cost matrix.
     contrast : {"hardest", "all"}, default="hardest"
         Against the most offending wrong answer, or summed over all wrong answers.
@@ -41,7 +41,7 @@ class SquareSquare(PairwiseLoss):
     """
 
     convex = True
-    pinned = True
+    fixes_level = True
     examples = ({}, {"margin": 2.0, "contrast": "all"})
 
     def __init__(self, margin: object = 1.0, contrast: str = "hardest") -> None:

@@ -1,4 +1,4 @@
-"""What all metrics do: check answers and predictions, and average over rows and outputs."""
+"""What all metrics do: check answers and predictions, and average over samples and outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def answers(y_true: Any, y_pred: Any) -> Floats:
     Raises
     ------
     ValueError
-        If they are not finite numbers, or several of a row where the density is of one.
+        If they are not finite numbers, or several of a sample where the density is of one.
     """
     y: Floats = check_array(y_true, ensure_2d=False, dtype=np.float64, input_name="y_true")
     if isinstance(y_pred, VectorDistribution):
@@ -80,20 +80,20 @@ def shaped(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
 
 
 def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None) -> Any:
-    """Return the weighted mean over rows, then over outputs as in scikit-learn.
+    """Return the weighted mean over samples, then over outputs as in scikit-learn.
 
-    A row of weight 0 is not there, whatever its score.
+    A sample of weight 0 is not there, whatever its score.
 
     Parameters
     ----------
-    scores : array-like of shape (n,) or (n, q)
-    sample_weight : array-like of shape (n,) or None
-    multioutput : {"uniform_average", "raw_values"}, array-like of shape (q,) or None
-        None for scores of rows, which have no outputs.
+    scores : array-like of shape (n_samples,) or (n, q)
+    sample_weight : array-like of shape (n_samples,) or None
+    multioutput : {"uniform_average", "raw_values"}, array-like of shape (n_outputs,) or None
+        None for scores of samples, which have no outputs.
 
     Returns
     -------
-    float, or ndarray of shape (q,) for ``"raw_values"``
+    float, or ndarray of shape (n_outputs,) for ``"raw_values"``
     """
     table = np.asarray(scores, dtype=np.float64)
     if sample_weight is None:

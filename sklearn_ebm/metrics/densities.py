@@ -33,11 +33,11 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : ConditionalDistribution of n_samples rows
+    y_pred : ConditionalDistribution of n_samples samples
         As ``predict_distribution`` returns it; or another object whose method ``logpdf`` takes
         y_true, such as a frozen distribution of ``scipy.stats``.
     sample_weight : array-like of shape (n_samples,), default=None
-        A row of weight 2 counts as that row twice.
+        A sample of weight 2 counts as that sample twice.
 
     Returns
     -------
@@ -56,8 +56,8 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
 
     Examples
     --------
-    At their means, the densities of two Gaussians of deviations σ = 1 and 2 are 1/(σ √(2π)), so the
-    mean is (log 1 + log 2)/2 + log(2π)/2 = 0.3466 + 0.9189.
+    At their means, the densities of two Gaussians of standard deviations σ = 1 and 2 are 1/(σ
+    √(2π)), so the mean is (log 1 + log 2)/2 + log(2π)/2 = 0.3466 + 0.9189.
 
     >>> from sklearn_ebm.distributions import GaussianMixture
     >>> density = GaussianMixture([[1.0], [1.0]], [[0.0], [5.0]], [[1.0], [2.0]])
@@ -85,13 +85,13 @@ def crps(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : ConditionalDistribution of n_samples rows, or array-like
+    y_pred : ConditionalDistribution of n_samples samples, or array-like
         A density; or draws, of shape (n_samples, n_draws) or (n_samples, n_draws, n_outputs), as
         ``sample`` returns them. Draws are taken as the whole distribution, each as probable as the
         others. m of them score higher than the density that they come from, on average by
         ``E|Y − Y'|/(2 m)``.
     sample_weight : array-like of shape (n_samples,), default=None
-        A row of weight 2 counts as that row twice.
+        A sample of weight 2 counts as that sample twice.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
         The mean of the outputs, each by itself, or weights of their mean.
@@ -160,12 +160,12 @@ def probability_integral_transform(y_true: Any, y_pred: Any) -> Floats:
     If the densities are right, the values are uniform between 0 and 1. Too many near both ends mean
     that they are too narrow, too many in the middle that they are too wide.
 
-    There is a value for each answer, and no mean: pass weights of rows to the histogram.
+    There is a value for each answer, and no mean: pass weights of samples to the histogram.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : ConditionalDistribution of n_samples rows
+    y_pred : ConditionalDistribution of n_samples samples
         As ``predict_distribution`` returns it; or another object with a method ``cdf``, such as a
         frozen distribution of ``scipy.stats``.
 
@@ -188,7 +188,7 @@ def probability_integral_transform(y_true: Any, y_pred: Any) -> Floats:
 
     Examples
     --------
-    An answer at the mean of a Gaussian, and one that lies a deviation above it.
+    An answer at the mean of a Gaussian, and one that lies a standard deviation above it.
 
     >>> import numpy as np
     >>> from sklearn_ebm.distributions import GaussianMixture

@@ -30,7 +30,7 @@ def pinball_loss(
     sample_weight: Any = None,
     multioutput: Any = "uniform_average",
 ) -> Any:
-    """Mean pinball loss of quantiles, over rows and probabilities; low is good.
+    """Mean pinball loss of quantiles, over samples and probabilities; low is good.
 
     .. code-block:: none
 
@@ -44,14 +44,14 @@ def pinball_loss(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : array-like or ConditionalDistribution of n_samples rows
+    y_pred : array-like or ConditionalDistribution of n_samples samples
         Quantiles of shape (n_samples, n_probabilities), or (n_samples, n_outputs, n_probabilities)
         for several outputs, as ``predict_quantiles`` returns them; for a single probability also
         in the shape of y_true. A density gives its own quantiles.
     probabilities : float or array-like of shape (n_probabilities,)
         Between 0 and 1, in the order of the quantiles.
     sample_weight : array-like of shape (n_samples,), default=None
-        A row of weight 2 counts as that row twice.
+        A sample of weight 2 counts as that sample twice.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
         The mean of the outputs, each by itself, or weights of their mean.
@@ -114,11 +114,11 @@ def interval_contains(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples rows
+    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples samples
         Intervals as ``predict_interval`` returns them: lower and upper ends, of shape
         (n_samples, 2), or (n_samples, n_outputs, 2) for several outputs. Or regions as
         ``predict_region`` returns them: for y_true of shape (n_samples,) several intervals for each
-        row, of shape (n_samples, n_intervals, 2), padded with NaN. A density gives its central
+        sample, of shape (n_samples, n_intervals, 2), padded with NaN. A density gives its central
         intervals of probability `level`.
     level : float, default=None
         Needed for a density, and for nothing else.
@@ -137,7 +137,7 @@ def interval_contains(
     >>> interval_contains([1.0, 5.0], [[0.0, 2.0], [0.0, 4.0]])
     array([ True, False])
 
-    The region of the one row is [0, 1] and [3, 4].
+    The region of the one sample is [0, 1] and [3, 4].
 
     >>> interval_contains([2.0], [[[0.0, 1.0], [3.0, 4.0]]])
     array([False])
@@ -175,12 +175,12 @@ def interval_coverage(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples rows
+    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples samples
         Intervals, regions, or densities, as `interval_contains` takes them.
     level : float, default=None
         Needed for a density, and for nothing else.
     sample_weight : array-like of shape (n_samples,), default=None
-        A row of weight 2 counts as that row twice.
+        A sample of weight 2 counts as that sample twice.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
         The mean of the outputs, each by itself, or weights of their mean.
@@ -225,14 +225,14 @@ def interval_width(
 
     Parameters
     ----------
-    y_pred : array-like, or ConditionalDistribution of n_samples rows
+    y_pred : array-like, or ConditionalDistribution of n_samples samples
         Lower and upper ends, of shape (n_samples, 2), or (n_samples, n_outputs, 2) for several
         outputs, as ``predict_interval`` returns them. A density gives its central intervals of
         probability `level`. The intervals of a region would be taken for those of several outputs.
     level : float, default=None
         Needed for a density, and for nothing else.
     sample_weight : array-like of shape (n_samples,), default=None
-        A row of weight 2 counts as that row twice.
+        A sample of weight 2 counts as that sample twice.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
         The mean of the outputs, each by itself, or weights of their mean.

@@ -35,7 +35,7 @@ def brier_score(
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
         As ``predict_proba`` returns it; one column is that of the second of two classes.
     sample_weight : array-like of shape (n_samples,), default=None
-        A row of weight 2 counts as that row twice.
+        A sample of weight 2 counts as that sample twice.
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns, such as ``classes_`` of the estimator. By default
         the sorted labels in y_true, which must then have all of them.
@@ -51,7 +51,7 @@ def brier_score(
 
     Examples
     --------
-    0.3² + 0.3² for the first row and 0.5² + 0.5² for the second.
+    0.3² + 0.3² for the first sample and 0.5² + 0.5² for the second.
 
     >>> round(brier_score(["no", "yes"], [[0.7, 0.3], [0.5, 0.5]]), 12)
     0.34
@@ -76,10 +76,10 @@ def expected_calibration_error(
 
         Σ_b n_b/n |accuracy_b − confidence_b|
 
-    The confidence of a row is the probability of its most probable class. Rows are put into bins of
-    equal width by their confidence, open on the left; n_b is the weight of the rows in a bin. The
-    value depends on the number of bins, and few rows in a bin raise it by chance. It is no score to
-    choose a model by: the shares of all rows, predicted for each of them, have none.
+    The confidence of a sample is the probability of its most probable class. Samples are put into
+    bins of equal width by their confidence, open on the left; n_b is the weight of the samples in a
+    bin. The value depends on the number of bins, and few samples in a bin raise it by chance. It is
+    no score to choose a model by: the shares of all samples, predicted for each of them, have none.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def expected_calibration_error(
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
         As ``predict_proba`` returns it; one column is that of the second of two classes.
     sample_weight : array-like of shape (n_samples,), default=None
-        A row of weight 2 counts as that row twice.
+        A sample of weight 2 counts as that sample twice.
     n_bins : int, default=15
     labels : array-like of shape (n_classes,), default=None
         The classes in the order of the columns, such as ``classes_`` of the estimator. By default
@@ -110,7 +110,7 @@ def expected_calibration_error(
 
     Examples
     --------
-    Two rows with confidence 0.9, one of them right, and one with 0.6 that is right:
+    Two samples with confidence 0.9, one of them right, and one with 0.6 that is right:
     2/3 · 0.4 + 1/3 · 0.4, as accuracy and confidence are 0.5 and 0.9, and 1 and 0.6.
 
     >>> p = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]
@@ -130,7 +130,7 @@ def expected_calibration_error(
 
 
 def _checked(y_true: Any, y_proba: Any, labels: Any) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the column of the right class of each row, and the probabilities (n, k)."""
+    """Return the column of the right class of each sample, and the probabilities (n, k)."""
     y = column_or_1d(y_true)
     probability = numbers("y_proba", y_proba)
     if probability.ndim == 1:

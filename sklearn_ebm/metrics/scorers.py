@@ -57,13 +57,13 @@ def says(estimator: Any, X: Any, names: Sequence[str]) -> tuple[str, Callable[..
 
 
 class Scorer(Documented, BaseEstimator, ABC):
-    """What scikit-learn calls with a fitted estimator and held-out rows; high is good."""
+    """What scikit-learn calls with a fitted estimator and held-out samples; high is good."""
 
     # What scikit-learn routes to a scorer is asked for in the name of a method `score`.
     __metadata_request__score: ClassVar[dict[str, str]] = {"estimator": UNUSED}
 
     def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the score of a fitted estimator on some rows.
+        """Return the score of a fitted estimator on some samples.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class CRPSScorer(Scorer):
 
     Examples
     --------
-    A regressor that says N(0, 1) of every row; at the mean that scores (√2 − 1)/√π.
+    A regressor that says N(0, 1) of every sample; at the mean that scores (√2 − 1)/√π.
 
     >>> import numpy as np
     >>> from sklearn.base import BaseEstimator

@@ -80,7 +80,7 @@ class Moments:
         return Moments(first, second, self.n_steps, mean, last, self.n_before)
 
 
-class Search:
+class AdamState:
     """The state of one search: parameters, moments, and the point to go back to."""
 
     def __init__(

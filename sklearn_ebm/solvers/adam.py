@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
-from sklearn_ebm.solvers._adam_search import Moments, Search, Settings
+from sklearn_ebm.solvers._adam_search import AdamState, Moments, Settings
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
@@ -28,21 +28,21 @@ PLATEAU_FACTOR = 0.2
 
 
 class Adam(Solver):
-    r"""w ← w − η m̂/(√v̂ + ε), with running means m̂ of the gradient g and v̂ of g², on mini-batches.
+    r"""Adam on mini-batches, w ← w − η m̂/(√v̂ + ε): m̂, v̂ are running means of g and g².
 
     .. math:: m \leftarrow β_1 m + (1 - β_1) g, \quad v \leftarrow β_2 v + (1 - β_2) g^2, \quad
         \hat m = m / (1 - β_1^t), \quad \hat v = v / (1 - β_2^t)
 
-    g is the gradient of the mean loss of the rows of a batch, with λ/n times the penalised
-    parameters: that of the objective divided by n, so that ``C`` keeps its meaning. Rows come in an
-    order drawn anew for each pass; where one batch holds all of them, nothing is drawn. Rows in
-    float64 are rounded to float32 where batches are drawn: the chance in that is far larger, and
+    g is the gradient of the mean loss of the samples of a batch, with λ/n times the penalised
+    parameters: that of the objective divided by n, so that ``C`` keeps its meaning. Samples come in
+    an order drawn anew for each pass; where one batch holds all of them, nothing is drawn. Samples
+    in float64 are rounded to float32 where batches are drawn: the chance in that is far larger, and
     steps take half the time.
 
-    An iteration is one pass over the rows. Where no `max_iter` is named there are 100 of them, more
-    where that makes less than 2000 steps, and up to ten times as many for schedules that end when
-    nothing is gained any more. A pass whose losses explode is taken back and made with half the
-    steps, up to six times.
+    An iteration is one pass over the samples. Where no `max_iter` is named there are 100 of them,
+    more where that makes less than 2000 steps, and up to ten times as many for schedules that end
+    when nothing is gained any more. A pass whose losses explode is taken back and made with half
+    the steps, up to six times.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Adam(Solver):
         η > 0 at the start: about how far each parameter moves in one step. Along the cosine it is
         half of that on average.
     batch_size : int, default=200
-        Rows of a batch, at most: the sizes of all batches differ by one row at most.
+        Samples of a batch, at most: the sizes of all batches differ by one sample at most.
     schedule : {"cosine", "plateau", "constant", "root"}, default="cosine"
         ``"cosine"``: η falls along half a cosine to zero over `max_iter` passes, and that is the
         end. ``"plateau"``: a fifth of η once the objective has not fallen by `tol`, relative, for
@@ -79,8 +79,8 @@ class Adam(Solver):
 
     Examples
     --------
-    One row x = 1 of answer 0 and both templates at 0: each has the gradient ∓½, and the first step
-    has the length η whatever the gradient; of a second one at constant η, nearly the same:
+    One sample x = 1 of answer 0 and both templates at 0: each has the gradient ∓½, and the first
+    step has the length η whatever the gradient; of a second one at constant η, nearly the same:
 
     >>> import numpy as np
     >>> from sklearn_ebm.solvers.objective import Objective
@@ -117,18 +117,18 @@ class Adam(Solver):
         self.weight_decay = weight_decay
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return how many passes over these rows there are where the user names no number."""
+        """Return how many passes over these samples there are where the user names no number."""
         self._validate()
         n_batches = -(-len(objective.y) // self.batch_size)
         passes = max(FEWEST_PASSES, -(-FEWEST_STEPS // n_batches))
         return passes * (LONGER if PLATEAUS[self.schedule] else 1)
 
-    def of_streams(self) -> Adam:
+    def for_partial_fit(self) -> Adam:
         """Return the same at a constant rate, unless it falls without knowing where it ends."""
         return clone(self).set_params(schedule="root" if self.schedule == "root" else "constant")
 
     def remembered(self, start: Array, n_rows: int) -> Moments:
-        """No moments, but the rate and the mean of the schedule "root" after a step on each row."""
+        """No moments, but the rate and the mean of the schedule "root" after one pass."""
         mean = start if self.schedule == "root" else start[:0]
         return Moments(np.zeros_like(start), np.zeros_like(start), 0, mean, mean, n_rows)
 
@@ -143,7 +143,7 @@ class Adam(Solver):
         monitor: Monitor | None = None,
         memory: object = None,
     ) -> Result:
-        """Make passes over the rows from `start`; see `Solver`.
+        """Make passes over the samples from `start`; see `Solver`.
 
         The values of the curve are those of the batches as they were met; the first entry is that
         of the first batch. The value of the result is the objective at the end. `memory` holds
@@ -154,7 +154,7 @@ class Adam(Solver):
             self.learning_rate, self.batch_size, self.schedule, self.beta_1, self.beta_2,
             self.epsilon, self.weight_decay,
         )  # fmt: skip
-        search = Search(settings, objective, start, max_iter, rng, memory)
+        search = AdamState(settings, objective, start, max_iter, rng, memory)
         plateaus = PLATEAUS[self.schedule]
         zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
         message, asked = "max_iter was reached", False

@@ -13,7 +13,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
-from sklearn_ebm.solvers.separable import separable, separates
+from sklearn_ebm.solvers.separable import hinge_scale, separable
 
 # Energies are computed for this many rows ahead of a mistake.
 LOOK_AHEAD = 64
@@ -27,7 +27,7 @@ SEPARABLE = "every pass made mistakes, although there are weights that separate 
 
 
 class Steps(NamedTuple):
-    """The parameters after the last step, Σ (time of the step) · step, rows seen, the answer."""
+    """The parameters after the last step, Σ (time of the step) · step, samples seen, the answer."""
 
     w: Array
     lag: Array
@@ -36,17 +36,17 @@ class Steps(NamedTuple):
 
 
 class Averaged(Solver):
-    """Row by row, w ← w − weight · dℓ/dw where the loss is not zero; returns the mean of all w.
+    """Steps w ← w − weight · dℓ/dw on single samples with a loss above zero; returns the mean w.
 
-    This is how an online rule such as the perceptron is trained: its penalised sum over rows has
-    its minimum at zero, so the penalty plays no part here. Rows come in a random order, drawn anew
-    for each pass. A pass without a mistake ends the search; where the mean does not separate the
-    rows, the parameters of that pass are returned.
+    This is how an online rule such as the perceptron is trained: its penalised sum over samples has
+    its minimum at zero, so the penalty plays no part here. Samples come in a random order, drawn
+    anew for each pass. A pass without a mistake ends the search; where the mean does not separate
+    the samples, the parameters of that pass are returned.
 
     When the loss of the mean has not fallen by 0.1 % for `patience` passes, the question is whether
-    any parameters separate the rows; minimising the smooth version of the loss answers it. If none
-    are found, the search ends there. If there are some, it goes on, and where ``max_iter`` passes
-    are not enough, it has not converged. ``tol`` is not used.
+    any parameters separate the samples; minimising the smooth version of the loss answers it. If
+    none are found, the search ends there. If there are some, it goes on, and where ``max_iter``
+    passes are not enough, it has not converged. ``tol`` is not used.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ class Averaged(Solver):
         self.patience = patience
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return how many passes over these rows there are where the user names no number."""
+        """Return how many passes over these samples there are where the user names no number."""
         return min(max(VISITS // len(objective.y), FEWEST_PASSES), MOST_PASSES)
 
     def remembered(self, start: Array, n_rows: float) -> Steps:
-        """`start` as the mean over so many rows, and as the parameters after the last."""
+        """`start` as the mean over so many samples, and as the parameters after the last."""
         return Steps(start, np.zeros_like(start), n_rows, start)
 
     def minimize(
@@ -89,7 +89,7 @@ class Averaged(Solver):
         monitor: Monitor | None = None,
         memory: object = None,
     ) -> Result:
-        """Pass over the rows from `start`; see `Solver`."""
+        """Pass over the samples from `start`; see `Solver`."""
         positive_integer("patience", self.patience, of="Averaged")
         n_rows = len(objective.y)
         before = memory if isinstance(memory, Steps) else self.remembered(start, 0)
@@ -120,7 +120,7 @@ class Averaged(Solver):
                 break
             if mistakes == 0:
                 converged, message = True, "a pass made no mistake"
-                best = average if separates(objective, average) else w
+                best = average if hinge_scale(objective, average) else w
                 best_value = objective.value(best)
                 break
             can_separate = can_separate or (stale >= self.patience and separable(objective))
@@ -140,7 +140,7 @@ class Averaged(Solver):
 def _one_pass(
     objective: Objective, w: Array, lag: Array, seen: float, order: npt.NDArray[np.intp]
 ) -> int:
-    """Visit the rows in order, changing `w` and `lag` in place; return the number of mistakes."""
+    """Visit samples in order, changing `w` and `lag` in place; return the number of mistakes."""
     energy, loss, layout = objective.energy, objective.loss, objective.layout
     params = layout.unpack(w)  # views: they follow w
     mistakes = 0

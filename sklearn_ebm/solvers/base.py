@@ -50,7 +50,7 @@ class Result:
     converged: bool
     message: str
     curve: list[float] = field(default_factory=list)
-    exhausted: bool = False
+    limited_by_rounding: bool = False
     n_evaluations: int = 0
     memory: object = None
 
@@ -86,31 +86,31 @@ class Solver(Documented, BaseEstimator, ABC):
     Attributes
     ----------
     online : bool
-        Whether it follows single rows instead of the sum; it then serves online losses only.
+        Whether it follows single samples instead of the sum; it then serves online losses only.
     stochastic : bool
         Whether it steps on mini-batches. It then takes losses with kinks as they are, and ends by
         its own schedule.
     needs_curvature : bool
         Whether it needs second-derivative products of energy and loss.
     conditions : bool
-        Whether it wants the parameters in which all columns count equally (`Energy.conditioned`).
+        Whether it wants the parameters in which all columns count equally (`Energy.standardized`).
     """
 
     online: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
     needs_curvature: ClassVar[bool] = False
-    conditions: ClassVar[bool] = False
+    wants_standardized: ClassVar[bool] = False
 
     def iterations_for(self, objective: Objective) -> int:
         """Return the largest number of iterations where the user names none."""
         return 1_000
 
-    def of_streams(self) -> Solver:
+    def for_partial_fit(self) -> Solver:
         """Return the solver for single passes over parts of the data: no schedule that ends."""
         return self
 
     def remembered(self, start: Array, n_rows: int) -> object:
-        """Return a memory as if passes over so many rows had led to `start`; None for a new start.
+        """Return a memory as if passes over so many samples had led to `start`, or None.
 
         For streams that go on from parameters that another solver found.
         """
@@ -139,12 +139,12 @@ class Solver(Documented, BaseEstimator, ABC):
         max_iter : int
             Largest number of iterations.
         rng : RandomState
-            For solvers that draw rows.
+            For solvers that draw samples.
         monitor : callable or None
             Called with the `Progress` after each iteration; True ends the search, converged.
         memory : object or None
-            ``Result.memory`` of an earlier search on the same rows, with the same loss or another:
-            what it learnt of the curvature may serve again.
+            ``Result.memory`` of an earlier search on the same samples, with the same loss or
+            another: what it learned of the curvature may serve again.
 
         Returns
         -------

@@ -32,11 +32,11 @@ def hessian_product(objective: Objective, w: Array) -> Callable[[Array], Array]:
     return product
 
 
-def bend_of(objective: Objective, w: Array, block: Block) -> Curvature:
-    """Curvature of the loss in what the templates give, for some rows."""
+def loss_curvature_of(objective: Objective, w: Array, block: Block) -> Curvature:
+    """Curvature of the loss in what the templates give, for some samples."""
     energies = objective.energy.linearize(objective.layout.unpack(w), block.X).energies
     assert objective.loss.curvature is not None
-    return objective.energy.bend_of_templates(objective.loss.curvature(energies, block.correct))
+    return objective.energy.template_curvature(objective.loss.curvature(energies, block.correct))
 
 
 def hessian_of(objective: Objective, w: Array) -> Array | None:
@@ -44,7 +44,7 @@ def hessian_of(objective: Objective, w: Array) -> Array | None:
     matrix = np.diag(objective.penalty)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for block in objective.blocks():
-            bend = bend_of(objective, w, block)
+            bend = loss_curvature_of(objective, w, block)
             part = objective.energy.normal_matrix(block.X, bend, block.weight)
             if part is None:
                 return None
@@ -58,9 +58,9 @@ def scale_of(objective: Objective) -> Array:
     1/√(h Σᵢ wᵢ (∂Fᵢ/∂W)² + λ) with h = 1/4, the largest curvature of the log loss. It removes
     the units of the features, so that columns of very different size are no obstacle.
     """
-    ruler = objective.energy.curvature_scale(objective.X, objective.weight, objective.n_answers)
-    if ruler is None:
+    scaling = objective.energy.curvature_scale(objective.X, objective.weight, objective.n_answers)
+    if scaling is None:
         return np.ones(objective.layout.size)
     # hypot does not overflow where the squares would.
-    stiffness = np.hypot(0.5 * objective.layout.pack(ruler), np.sqrt(objective.penalty))
+    stiffness = np.hypot(0.5 * objective.layout.pack(scaling), np.sqrt(objective.penalty))
     return 1.0 / np.where(stiffness > 0, stiffness, 1.0)

@@ -68,7 +68,7 @@ class LBFGS(Solver):
         value, gradient = evaluate(v)
         curve = [value]
         pairs = Pairs(maxlen=self.memory)
-        converged, exhausted, message = False, False, "max_iter was reached"
+        converged, limited_by_rounding, message = False, False, "max_iter was reached"
         for _ in range(max_iter):
             if 0.5 * float(gradient @ gradient) <= tol * abs(value):
                 converged, message = True, "the expected decrease is below tol"
@@ -79,7 +79,7 @@ class LBFGS(Solver):
                 pairs.clear()  # stale curvature: once more along the gradient
                 step = line_search(evaluate, v, value, gradient, -gradient, objective.noise)
             if step is None:
-                converged = exhausted = True
+                converged = limited_by_rounding = True
                 message = "rounding hides any further decrease"
                 break
             moved, change = step.point - v, step.gradient - gradient
@@ -99,5 +99,12 @@ class LBFGS(Solver):
                 converged, message = True, ASKED
                 break
         return Result(
-            scale * v, value, len(curve) - 1, converged, message, curve, exhausted, n_evaluations
+            scale * v,
+            value,
+            len(curve) - 1,
+            converged,
+            message,
+            curve,
+            limited_by_rounding,
+            n_evaluations,
         )

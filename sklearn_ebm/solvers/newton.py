@@ -76,7 +76,7 @@ class Newton(Solver):
         value, gradient = evaluate(v)
         curve = [value]
         first = float(np.linalg.norm(gradient))
-        converged, exhausted, message = False, False, "max_iter was reached"
+        converged, limited_by_rounding, message = False, False, "max_iter was reached"
         for _ in range(max_iter):
             size = float(np.linalg.norm(gradient))
             if 0.5 * size**2 <= tol * abs(value):
@@ -86,7 +86,7 @@ class Newton(Solver):
             direction = self._direction(objective, scale, v, gradient, residual)
             step = line_search(evaluate, v, value, gradient, direction, objective.noise)
             if step is None:
-                converged = exhausted = True
+                converged = limited_by_rounding = True
                 message = "rounding hides any further decrease"
                 break
             v, value, gradient = step
@@ -97,7 +97,14 @@ class Newton(Solver):
                 converged, message = True, ASKED
                 break
         return Result(
-            scale * v, value, len(curve) - 1, converged, message, curve, exhausted, n_evaluations
+            scale * v,
+            value,
+            len(curve) - 1,
+            converged,
+            message,
+            curve,
+            limited_by_rounding,
+            n_evaluations,
         )
 
     def _direction(

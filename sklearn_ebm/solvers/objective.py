@@ -1,4 +1,4 @@
-r"""What learning minimises: the losses of the rows, weighted and summed, plus the penalty.
+r"""What learning minimises: the losses of the samples, weighted and summed, plus the penalty.
 
 .. code-block:: none
 
@@ -7,8 +7,8 @@ r"""What learning minimises: the losses of the rows, weighted and summed, plus t
     params --energy--> F (n, k) --loss--> value (n,)
     params <-pullback- dF       <-slope-
 
-Every arrow works row by row and only the pullback sums over rows, so the sum may be taken in
-blocks. This is the only home of row weights, of blocks and of the penalty.
+Every arrow works sample by sample and only the pullback sums over samples, so the sum may be taken
+in blocks. This is the only home of sample weights, of blocks and of the penalty.
 
 ========== ================= ==========================================
 symbol     shape             here
@@ -16,7 +16,7 @@ symbol     shape             here
 W          (size,) float64   the solver's vector, named parts by `layout`
 F, slope   (block, k)        in the dtype of X
 value      (block,)          summed in float64
-w          (n,) float64      row weights, all positive
+w          (n,) float64      sample weights, all positive
 λ          (size,) float64   `penalty`; zero for intercepts
 ========== ================= ==========================================
 """
@@ -50,7 +50,7 @@ KEPT_MASKS = 2**22
 
 
 class Block(NamedTuple):
-    """Some rows: their features, the mask of their right answers, their weights, their place."""
+    """Some samples: their features, the mask of their right answers, their weights, their place."""
 
     X: Any
     correct: AnswerMask
@@ -58,7 +58,7 @@ class Block(NamedTuple):
     rows: slice
 
     def take(self, part: npt.NDArray[np.intp]) -> Block:
-        """Return a selection of these rows; the place is that of the whole block."""
+        """Return a selection of these samples; the place is that of the whole block."""
         mask = self.correct[part].view(AnswerMask)
         return Block(self.X[part], mask, self.weight[part], self.rows)
 
@@ -79,16 +79,16 @@ class Gradient:
 
 
 class Objective:
-    """The sum over rows of a loss on energies, with the penalty.
+    """The sum over samples of a loss on energies, with the penalty.
 
     Parameters
     ----------
     energy : Energy
     loss : Loss
-    X : ndarray or CSR of shape (n, d)
-    y : ndarray of int of shape (n,)
+    X : ndarray or CSR of shape (n_samples, n_features)
+    y : ndarray of int of shape (n_samples,)
         Index of the right answer.
-    weight : ndarray of shape (n,)
+    weight : ndarray of shape (n_samples,)
         Positive weights.
     n_answers : int
         k.
@@ -103,7 +103,7 @@ class Objective:
     layout : ParameterLayout
         Which part of the vector is which parameter.
     single : Objective or None
-        The twin: the same sum in the same parameters, with rows in float32.
+        The twin: the same sum in the same parameters, with samples in float32.
 
     Examples
     --------
@@ -153,7 +153,7 @@ class Objective:
         self._groups = [range(a, b) for a, b in pairwise(bounds)]
 
     def with_loss(self, loss: Loss) -> Objective:
-        """Return the same sum with another loss; rows and blocks are shared."""
+        """Return the same sum with another loss; samples and blocks are shared."""
         other = copy(self)
         other.loss = loss
         if self.single is not None:
@@ -169,7 +169,7 @@ class Objective:
     def exact(self) -> Objective:
         """Return the same sum with energies in float64, without a twin.
 
-        Rows in float32 are converted block by block: no copy of X is made.
+        Samples in float32 are converted block by block: no copy of X is made.
         """
         other = copy(self)
         other.single = None
@@ -177,7 +177,7 @@ class Objective:
         return other
 
     def rounded(self) -> Objective:
-        """Return the same sum on a copy of the rows in float32, where they fit; else itself.
+        """Return the same sum on a copy of the samples in float32, where they fit; else itself.
 
         For steps on batches, whose chance is far above rounding.
         """
@@ -194,7 +194,7 @@ class Objective:
 
     @property
     def noise(self) -> float:
-        """Relative rounding of the value: the energies round, and so does their sum over rows."""
+        """Relative rounding of the value: of the energies and of their sum over samples."""
         return 32 * float(np.finfo(self.dtype).eps)
 
     @property
@@ -203,7 +203,7 @@ class Objective:
         return bool((self.penalty > 0).all())
 
     def block(self, number: int) -> Block:
-        """One block of rows."""
+        """One block of samples."""
         rows = self.slices[number]
         X = take_rows(self.X, rows).astype(self.dtype, copy=False)
         kept = self._masks
@@ -212,7 +212,7 @@ class Objective:
         return Block(X, mask, weight, rows)
 
     def blocks(self) -> Iterator[Block]:
-        """All blocks of rows in their order."""
+        """All blocks of samples in their order."""
         return map(self.block, range(len(self.slices)))
 
     def sum_over_rows(self, of_block: Callable[[Block], Iterable[Any]]) -> list[Any]:
@@ -243,7 +243,7 @@ class Objective:
         return result
 
     def weighted(self, slope: Array, weight: Array) -> Array:
-        """Slopes times the weights of their rows, in place."""
+        """Slopes times the weights of their samples, in place."""
         if not self.equal_weights:
             slope *= weight.astype(slope.dtype, copy=False)[:, None]
         return slope
@@ -268,15 +268,15 @@ class Objective:
     def on_batch(
         self, params: Params, rows: Any, share: float, energy: Energy, gradient: Gradient
     ) -> float:
-        """Return share · Σ wᵢ ℓᵢ over some rows, without the penalty, and write its gradient.
+        """Return share · Σ wᵢ ℓᵢ over some samples, without the penalty, and write its gradient.
 
         Parameters
         ----------
         params : dict
-            In the dtype of the rows.
-        rows : ndarray of int, or slice
+            In the dtype of the samples.
+        samples : ndarray of int, or slice
         share : float
-            1/b makes it the mean over a batch of b rows, or a part of that mean.
+            1/b makes it the mean over a batch of b samples, or a part of that mean.
         energy : Energy
             The energy as this step sees it; see `Energy.training`.
         gradient : Gradient

@@ -13,7 +13,12 @@ from sklearn_ebm.solvers._line_search import Step, line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
 from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
-from sklearn_ebm.solvers.preconditioners import InitialMatrix, Model, Ruler, model_of
+from sklearn_ebm.solvers.preconditioners import (
+    DiagonalScaling,
+    Preconditioner,
+    PreconditionerSchedule,
+    model_of,
+)
 
 # Beyond so many parameters, the products with all pairs take longer than an evaluation, and half of
 # the pairs serve nearly as well.
@@ -28,13 +33,14 @@ class PreconditionedLBFGS(Solver):
 
     L-BFGS corrects an initial matrix H₀ by pairs of steps and changes of the gradient. Here H₀ is
     not a multiple of the identity but a cheap model of the inverse Hessian (the folder
-    ``initial_matrices``): the Hessian on a sample of the rows where parameters are few, a Kronecker
-    product where they are many, its diagonal where rows are sparse, and all of it where few rows
-    bend. The pairs are kept when it is renewed, and it is scaled by the latest of them.
+    ``initial_matrices``): the Hessian on a sample of the samples where parameters are few, a
+    Kronecker product where they are many, its diagonal where samples are sparse, and all of it
+    where few samples bend. The pairs are kept when it is renewed, and it is scaled by the latest of
+    them.
 
     Where the objective has a twin in float32, the search begins there and ends in float64 once
     float32 gains nothing any more. It stops when the decrease that the model expects is below
-    ``tol * |f|``, or when whoever watches says so.
+    ``tol * |f|``, or when the monitor stops it.
 
     Parameters
     ----------
@@ -56,7 +62,7 @@ class PreconditionedLBFGS(Solver):
     PreconditionedLBFGS(memory=10)
     """
 
-    conditions = True
+    wants_standardized = True
 
     def __init__(self, memory: int = 20) -> None:
         self.memory = memory
@@ -75,7 +81,11 @@ class PreconditionedLBFGS(Solver):
         """Minimise from `start`; see `Solver`."""
         positive_integer("memory", self.memory, of="PreconditionedLBFGS")
         n_pairs = self.memory if objective.layout.size <= MANY_PARAMETERS else self.memory // 2
-        search = memory if isinstance(memory, Search) else Search(max(n_pairs, 1), rng)
+        search = (
+            memory
+            if isinstance(memory, QuasiNewtonState)
+            else QuasiNewtonState(max(n_pairs, 1), rng)
+        )
         search.begin(objective, start)
         result = Result(start, search.value, 0, False, "max_iter was reached", [search.value])
         for _ in range(max_iter):
@@ -86,7 +96,7 @@ class PreconditionedLBFGS(Solver):
                     break
                 direction = search.direction()
             if not search.step(direction):
-                result.converged = result.exhausted = True
+                result.converged = result.limited_by_rounding = True
                 result.message = "rounding hides any further decrease"
                 break
             result.curve.append(search.value)
@@ -100,14 +110,14 @@ class PreconditionedLBFGS(Solver):
         return result
 
 
-class Search:
+class QuasiNewtonState:
     """Where the search is, and what it knows of the curvature; survives a change of the loss."""
 
     def __init__(self, n_pairs: int, rng: np.random.RandomState) -> None:
         self.pairs = Pairs(maxlen=n_pairs)
         self.rng = rng
-        self.model: Model | None = None
-        self.matrix: InitialMatrix | None = None
+        self.model: PreconditionerSchedule | None = None
+        self.matrix: Preconditioner | None = None
         self.loss: Loss | None = None
         self.gains: deque[tuple[float, float]] = deque(maxlen=STALLED_ITERATIONS)
 
@@ -151,7 +161,7 @@ class Search:
             direction = -two_loop(self.gradient, self.pairs, self.matrix)
             if not np.isfinite(direction).all():
                 # What the model says does not fit into a float: plain units will have to do.
-                self.matrix = Ruler(self.phases[0])
+                self.matrix = DiagonalScaling(self.phases[0])
                 direction = -two_loop(self.gradient, self.pairs, self.matrix)
             self.expected = -0.5 * float(self.gradient @ direction)
             if not self.expected >= 0:
@@ -167,7 +177,7 @@ class Search:
             matrix = self.model.at(self.iteration, spent, self.phases[0], self.w)
         except (np.linalg.LinAlgError, ValueError):
             # A curvature that is not finite has no eigenvectors: plain units will have to do.
-            matrix = Ruler(self.phases[0])
+            matrix = DiagonalScaling(self.phases[0])
         self.iteration += 1
         if matrix is not None:
             self.matrix = matrix

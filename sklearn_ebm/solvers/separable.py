@@ -1,4 +1,4 @@
-"""Are there parameters of a linear energy with which no row is a mistake?"""
+"""Are there parameters of a linear energy with which no sample is a mistake?"""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
 ITERATIONS, TOLERANCE = 200, 1e-6
 
 
-def separates(objective: Objective, w: Array) -> bool:
-    """Whether the loss pulls at no row, which for the perceptron means that it makes no mistake."""
+def hinge_scale(objective: Objective, w: Array) -> bool:
+    """Whether no sample has a slope: a perceptron then makes no mistake."""
     params = objective.layout.unpack(w)
 
     def of_block(block: Block) -> tuple[int]:
@@ -28,8 +28,8 @@ def separates(objective: Objective, w: Array) -> bool:
 def separable(objective: Objective) -> bool:
     """Whether parameters are found that make no mistake.
 
-    The smooth version of the loss, without a penalty and whatever the weights of the rows, falls to
-    zero where there are such parameters, and has a minimum above zero where there are none.
+    The smooth version of the loss, without a penalty and whatever the weights of the samples, falls
+    to zero where there are such parameters, and has a minimum above zero where there are none.
 
     Parameters
     ----------
@@ -51,13 +51,13 @@ def separable(objective: Objective) -> bool:
     """
     X, y, k = objective.X, objective.y, objective.n_answers
     weight = ones(len(y))
-    energy = objective.energy.conditioned(X, weight) or objective.energy
+    energy = objective.energy.standardized(X, weight) or objective.energy
     rule = Objective(energy, objective.loss, X, y, weight, k, 0.0, objective.workers)
     found = False
 
     def look(progress: Progress) -> bool:
         nonlocal found
-        found = separates(rule, progress.w)
+        found = hinge_scale(rule, progress.w)
         return found
 
     PreconditionedLBFGS().minimize(

@@ -16,9 +16,9 @@ from sklearn.datasets import make_friedman1, make_friedman2
 from sklearn_ebm.compare.adapters import gaussian
 from sklearn_ebm.datasets import ONE_TO_MANY
 from sklearn_ebm.distributions import GaussianMixture
-from sklearn_ebm.energies import Experts, Parabolas
-from sklearn_ebm.energies._bank.backgrounds import Backgrounds
-from sklearn_ebm.energies._bank.prior import Judgement
+from sklearn_ebm.energies import Experts, Quadratics
+from sklearn_ebm.energies._bank.backgrounds import BroadComponents
+from sklearn_ebm.energies._bank.prior import HeldOutDensities
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -123,9 +123,9 @@ def test_pytorch_learns_the_same_network(regression_cases):
     pytest.importorskip("torch")
     rng = np.random.RandomState(0)
     X, y, weight = rng.normal(size=(50, 3)), rng.normal(size=(50, 1)), np.ones(50)
-    energy = Experts(n_members=2, hidden_layer_sizes=(8, 7)).prepared(X, y, weight, 1, rng)
+    energy = Experts(n_members=2, hidden_layer_sizes=(8, 7)).initialized(X, y, weight, 1, rng)
     params = energy.start(X, y, weight, 1, rng)
-    rows, answers = energy.represented(X), energy.represented_answers(y)
+    rows, answers = energy.standardize_rows(X), energy.standardize_answers(y)
     ours = energy.linearize_members(params, rows[None], answers[None, :, None]).energies[:, :, 0]
     expected = -np.log(np.exp(-ours).sum(axis=-1))
 
@@ -169,7 +169,7 @@ def test_scores_of_a_law_by_hand(regression_cases):
     fit = fits_of(regression_cases, [0.0, 0.0, 0.0, 0.0], [0.0, 0.5, -1.0, 3.0])
     assert fit.nll == pytest.approx(0.5 * np.log(2 * np.pi) + np.array([0, 0.125, 0.5, 4.5]))
     assert fit.rmse == pytest.approx(np.sqrt(10.25 / 4))
-    # The middle half ends at 0.674 deviations, nine tenths at 1.645.
+    # The middle half ends at 0.674 standard deviations, nine tenths at 1.645.
     assert fits.coverage_off([fit]) == {0.5: 0.0, 0.9: pytest.approx(-0.15)}
     # P(Y ≤ y) is 0.159, 0.5, 0.691 and 0.999; the second quarter begins 0.25 too late.
     assert fits.pit_off([fit]) == pytest.approx(0.25, abs=0.01)
@@ -219,21 +219,21 @@ class Bank:
 
     labels_ = (("near", 0), ("near", 1), ("far", 0), ("backgrounds", 0))
     means, scales = np.array([0.0, 0.0, 3.0, 0.0]), np.array([0.1, 1.0, 0.5, 9.0])
-    backgrounds = Backgrounds(scales[3:], 1, np.array([0.001]))
+    backgrounds = BroadComponents(scales[3:], 1, np.array([0.001]))
 
     def __init__(self, y):
         least = np.append(np.zeros(3), self.backgrounds.least_prior)
-        self.judgement = Judgement(self.log_densities(y), np.ones(len(y)), least)
+        self.judgement = HeldOutDensities(self.log_densities(y), np.ones(len(y)), least)
 
-    def represented(self, X):
+    def standardize_rows(self, X):
         return X
 
     def elements_alone(self, rows):
         for mean, scale in zip(self.means[:3], self.scales[:3], strict=True):
             one = np.ones((len(rows), 1, 1))
-            there = Parabolas.of_mixture(one[..., 0], mean * one, scale * one)
-            absent = Parabolas.of_mixture(0 * one[..., 0], 0 * one, 99 * one)
-            yield Parabolas.joined([there, absent], np.zeros(2))
+            there = Quadratics.of_mixture(one[..., 0], mean * one, scale * one)
+            absent = Quadratics.of_mixture(0 * one[..., 0], 0 * one, 99 * one)
+            yield Quadratics.joined([there, absent], np.zeros(2))
 
     def log_densities(self, y):
         unit = (y[:, None] - self.means) / self.scales

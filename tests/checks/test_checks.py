@@ -48,11 +48,11 @@ class SmoothButSaysNot(NLL):
 
 
 class SeesTheLevel(SquareSquare):
-    pinned = False
+    fixes_level = False
 
 
 class SeesNoLevel(NLL):
-    pinned = True
+    fixes_level = True
 
 
 class FirstAnswerCounts(NLL):
@@ -225,7 +225,7 @@ def test_a_loss_of_ten_lines_passes():
 def test_a_loss_that_only_has_a_call_passes():
     class Right(Loss):
         convex = True
-        pinned = True
+        fixes_level = True
 
         def __call__(self, energies, correct):
             return energies[correct] ** 2, 2 * energies * correct

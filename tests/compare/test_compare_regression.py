@@ -1,4 +1,5 @@
-"""The comparison on a numeric target: which task it is, laws, contenders, scores, the command."""
+"""The comparison on a numeric target: which task it is, distributions, contenders, scores, the
+command."""
 
 import json
 import sys
@@ -147,7 +148,8 @@ def test_a_table_of_a_quantity_and_a_sample_of_it():
     np.testing.assert_array_equal(sample.labels, table.sample(20, 2, seed=0).labels)
 
 
-# ------------------------------------------------------------------------------ laws of quantiles
+# ------------------------------------------------------------------------------ distributions of
+# quantiles
 
 LAW = QuantileLaw([0.1, 0.5, 0.8], [[0.0, 1.0, 3.0], [2.0, 2.0, 5.0]])
 
@@ -236,7 +238,9 @@ def test_every_adapter_is_near_the_truth_on_a_line_with_noise():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 1))
     y = 2 * X[:, 0] + 0.5 * rng.normal(size=150)
-    linear = regressors.BASELINES["QuantileRegressor"](regressors.Setting(0, 5, [], 150)).estimator
+    linear = regressors.BASELINES["QuantileRegressor"](
+        regressors.RunContext(0, 5, [], 150)
+    ).estimator
     for adapter in (GaussianResiduals(Ridge()), linear, GaussianProcess()):
         law = adapter.fit(X, y).law([[0.0], [1.0]])
         np.testing.assert_allclose(law.mean(), [0, 2], atol=0.2)
@@ -271,7 +275,7 @@ def test_ngboost_is_used_where_it_is_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "ngboost", module)
     law = NaturalGradientBoosting(3).fit(np.zeros((2, 1)), np.array([1.0, 3.0])).law([[0.0]])
     assert law.mean() == 2 and law.std() == 2
-    setting = regressors.Setting(0, 5, [], 100)
+    setting = regressors.RunContext(0, 5, [], 100)
     monkeypatch.setattr(regressors, "find_spec", lambda name: True)
     assert regressors.suggested_baselines(setting)[0][-1] == "NGBoost"
     monkeypatch.setattr(regressors, "find_spec", lambda name: None)
@@ -390,7 +394,7 @@ def test_energies_and_losses_by_name_or_as_objects():
 
 
 def test_slow_baselines_are_left_out_of_long_tables_unless_named():
-    setting = regressors.Setting(0, 5, [], 6000)
+    setting = regressors.RunContext(0, 5, [], 6000)
     names, notes = regressors.suggested_baselines(setting)
     assert not {"QuantileRegressor", "GaussianProcessRegressor"} & set(names)
     assert notes[1] == (

@@ -1,4 +1,5 @@
-"""Generated problems: their laws are laws, and their answers are drawn from them."""
+"""Generated problems: their distributions are distributions, and their answers are drawn from
+them."""
 
 import inspect
 import itertools

@@ -121,8 +121,8 @@ def test_density_integrates_to_one_and_has_these_moments(make):
     np.testing.assert_allclose(trapezoid(p * (y - mean[:, None]) ** 2, y), var, rtol=1e-5)
     np.testing.assert_allclose(density.std() ** 2, var, rtol=1e-12)
     with np.errstate(divide="ignore", invalid="ignore"):
-        surprise = np.where(p > 0, -p * np.log(p), 0)
-    np.testing.assert_allclose(trapezoid(surprise, y), density.entropy(), atol=1e-5)
+        negative_log_posterior = np.where(p > 0, -p * np.log(p), 0)
+    np.testing.assert_allclose(trapezoid(negative_log_posterior, y), density.entropy(), atol=1e-5)
     p_between = (p[:, 1:] + p[:, :-1]) / 2 * np.diff(y, axis=1)
     np.testing.assert_allclose(np.cumsum(p_between, axis=1), density.cdf(y)[:, 1:], atol=1e-5)
 
@@ -296,7 +296,7 @@ def test_one_component_is_a_normal_distribution(make):
 
 @pytest.mark.parametrize(("apart", "n_modes", "n_ripples"), [(1.9, 1, 1), (2.4, 1, 2), (3.0, 2, 2)])
 def test_ripples_are_no_modes(apart, n_modes, n_ripples):
-    """Of two equal Gaussians the density falls by 9 % at 2.4 deviations, by 36 % at 3."""
+    """Of two equal Gaussians the density falls by 9 % at 2.4 standard deviations, by 36 % at 3."""
     density = GaussianMixture([[0.5, 0.5]], [[0.0, apart]], [[1.0, 1.0]])
     for found, n in ((density.modes(), n_modes), (density.modes(min_depth=0.0), n_ripples)):
         assert found.answers.shape == (1, n)
@@ -342,7 +342,7 @@ def test_modes_are_maxima_and_share_all_of_the_probability(make):
 
 
 def test_two_bumps_that_the_knots_barely_tell_apart():
-    # Components 2.02 deviations apart have two maxima, 0.98 as far from each other as 1.
+    # Components 2.02 standard deviations apart have two maxima, 0.98 as far from each other as 1.
     apart = 2.02
     density = GaussianMixture([[0.5, 0.5]], [[-apart / 2, apart / 2]], [[1.0, 1.0]])
     profile = profile_of(density)

@@ -1,4 +1,4 @@
-"""Densities of transformed answers: everything against the law of y itself."""
+"""Densities of transformed answers: everything against the distribution of y itself."""
 
 import numpy as np
 import pytest

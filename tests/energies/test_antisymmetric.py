@@ -21,7 +21,7 @@ SETTINGS = [
 SEEING_DIFFERENCES = [
     name
     for name, loss in LOSSES.items()
-    if not (loss.pinned or loss.online or loss.needs_nonnegative)
+    if not (loss.fixes_level or loss.online or loss.needs_nonnegative)
 ]
 
 
@@ -38,7 +38,7 @@ def both(as_sparse=False, fit_intercept=True, loss=None, penalty=0.7):
     """The sum in the parameters of one template, and that in those of two."""
     X, y, weight = rows(as_sparse)
     plain = Objective(Linear(fit_intercept), loss or NLL(), X, y, weight, 2, penalty)
-    energy = plain.energy.conditioned(X, weight)
+    energy = plain.energy.standardized(X, weight)
     return conditioned_objective(plain, Antisymmetric(energy)), conditioned_objective(plain, energy)
 
 
@@ -93,7 +93,7 @@ def test_the_curvature_of_two_energies_folds_into_one_number():
     # Both probabilities are 1/2, so B = [[1, −1], [−1, 1]]/4 and b = 1/4 + 2/4 + 1/4 = 1.
     bend = NLL().curvature(np.zeros((1, 2)), np.array([[True, False]]))
     one, _ = both()
-    assert one.energy.bend_of_templates(bend).diagonal.tolist() == [[1.0]]
+    assert one.energy.template_curvature(bend).diagonal.tolist() == [[1.0]]
 
 
 @pytest.mark.parametrize("as_sparse, fit_intercept", SETTINGS)
@@ -174,7 +174,7 @@ def test_columns_that_are_rare_in_a_sample_of_the_rows_keep_their_curvature(monk
     X[7, 3] = 1.0  # one row in 4,002, very likely not among those drawn
     y = (X[:, 0] + rng.logistic(size=len(X)) > 0).astype(int)
     plain = Objective(Linear(), NLL(), X, y, np.ones(len(y)), 2, 1e-6)
-    one = conditioned_objective(plain, Antisymmetric(plain.energy.conditioned(X, plain.weight)))
+    one = conditioned_objective(plain, Antisymmetric(plain.energy.standardized(X, plain.weight)))
     monkeypatch.setattr(kronecker, "FEWEST_DRAWN", 200)
     zero, gradient = np.zeros(one.layout.size), point(one)
     found = Kronecker(one, zero, np.random.RandomState(0))(gradient)

@@ -1,4 +1,5 @@
-"""Energies that are learnt by counting keep their contract; the check finds those that do not."""
+"""Energies that are learned by density stacking keep their contract; the check finds those that do
+not."""
 
 from copy import copy
 
@@ -17,7 +18,7 @@ from sklearn_ebm.energies import (
     Linear,
     LocationScale,
     Memory,
-    Parabolas,
+    Quadratics,
 )
 
 EXPERTS = Experts(n_latents=2, hidden_layer_sizes=(3,))
@@ -68,13 +69,13 @@ class Widths(BankEnergy):
         other.floor, other.mean_ = floor, np.average(rows.y, axis=0, weights=rows.weight)
         return other
 
-    def learnt(self, rows, folds, location, floor, rng):
+    def learned(self, rows, folds, location, floor, rng):
         elements, places = [], []
-        for judges, place, others in folds.judging():
+        for judges, place, others in folds.validation_splits():
             elements.append(self.fitted(rows.take(others), floor).elements(rows.X[judges], None))
             places.append(place)
         back = np.argsort(np.concatenate(places))
-        whole = [Parabolas.stacked(part).take(back) for part in zip(*elements, strict=True)]
+        whole = [Quadratics.stacked(part).take(back) for part in zip(*elements, strict=True)]
         return self.fitted(rows, floor), whole
 
     def scale(self, width):
@@ -84,7 +85,7 @@ class Widths(BankEnergy):
         mean = np.broadcast_to(self.mean_, (len(X), 1, len(self.mean_)))
         one = np.ones((len(X), 1))
         return [
-            Parabolas.of_mixture(one, mean, self.scale(width) * np.ones_like(mean))
+            Quadratics.of_mixture(one, mean, self.scale(width) * np.ones_like(mean))
             for width in self.widths
         ]
 
@@ -104,35 +105,35 @@ class Forgets(Widths):
 
 
 class KeepsALock(Widths):
-    def learnt(self, rows, folds, location, floor, rng):
-        other, elements = super().learnt(rows, folds, location, floor, rng)
+    def learned(self, rows, folds, location, floor, rng):
+        other, elements = super().learned(rows, folds, location, floor, rng)
         other.kept = lambda: None
         return other, elements
 
 
 class ChangesItself(Widths):
-    def learnt(self, rows, folds, location, floor, rng):
+    def learned(self, rows, folds, location, floor, rng):
         self.seen = True
-        return super().learnt(rows, folds, location, floor, rng)
+        return super().learned(rows, folds, location, floor, rng)
 
 
 class IsNoCopy(Widths):
-    def learnt(self, rows, folds, location, floor, rng):
-        other, elements = super().learnt(rows, folds, location, floor, rng)
+    def learned(self, rows, folds, location, floor, rng):
+        other, elements = super().learned(rows, folds, location, floor, rng)
         self.floor, self.mean_ = other.floor, other.mean_
         return self, elements
 
 
 class SortsAnswers(Widths):
-    def learnt(self, rows, folds, location, floor, rng):
-        other, elements = super().learnt(rows, folds, location, floor, rng)
+    def learned(self, rows, folds, location, floor, rng):
+        other, elements = super().learned(rows, folds, location, floor, rng)
         rows.y.sort(axis=0)
         return other, elements
 
 
 class IsDrawnAnew(Widths):
-    def learnt(self, rows, folds, location, floor, rng):
-        other, elements = super().learnt(rows, folds, location, floor, rng)
+    def learned(self, rows, folds, location, floor, rng):
+        other, elements = super().learned(rows, folds, location, floor, rng)
         shift = np.random.default_rng().normal()
         return other, [one._replace(means=one.means + shift) for one in elements]
 
@@ -140,9 +141,9 @@ class IsDrawnAnew(Widths):
 class KnowsTheFold(Widths):
     """Learns from all rows, those that judge as well."""
 
-    def learnt(self, rows, folds, location, floor, rng):
+    def learned(self, rows, folds, location, floor, rng):
         other = self.fitted(rows, floor)
-        return other, other.elements(rows.X[folds.judged], None)
+        return other, other.elements(rows.X[folds.validation], None)
 
 
 class KnowsTheErrors(Widths):
@@ -150,12 +151,12 @@ class KnowsTheErrors(Widths):
 
     base = "auto"
 
-    def learnt(self, rows, folds, location, floor, rng):
-        other, elements = super().learnt(rows, folds, location, floor, rng)
+    def learned(self, rows, folds, location, floor, rng):
+        other, elements = super().learned(rows, folds, location, floor, rng)
         mean = elements[0].means
-        off = np.maximum(np.abs(rows.y[folds.judged, None] - mean), other.floor)
+        off = np.maximum(np.abs(rows.y[folds.validation, None] - mean), other.floor)
         one = np.ones(mean.shape[:2])
-        return other, [Parabolas.of_mixture(one, mean, off) for _ in elements]
+        return other, [Quadratics.of_mixture(one, mean, off) for _ in elements]
 
 
 class OneTooMany(Widths):
@@ -171,10 +172,10 @@ class SeesOtherRows(Widths):
 
 
 class SingleAnswer(Widths):
-    def learnt(self, rows, folds, location, floor, rng):
+    def learned(self, rows, folds, location, floor, rng):
         if rows.y.shape[1] > 1:
             raise ValueError("one answer only")
-        return super().learnt(rows, folds, location, floor, rng)
+        return super().learned(rows, folds, location, floor, rng)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +183,10 @@ class SingleAnswer(Widths):
     [
         (NotNormalised, "elements must be normalised"),
         (TooNarrow, r"no scale may be below the floor, 0\.05, but one is 0\.01"),
-        (Forgets, "a clone of what was learnt must give the same elements; list it in `settled`"),
-        (KeepsALock, "must be possible to pickle|a pickle of what was learnt"),
-        (ChangesItself, "learnt must leave the energy itself as it is"),
-        (IsNoCopy, "learnt must return a copy"),
+        (Forgets, "a clone of what was learned must give the same elements; list it in `settled`"),
+        (KeepsALock, "must be possible to pickle|a pickle of what was learned"),
+        (ChangesItself, "learned must leave the energy itself as it is"),
+        (IsNoCopy, "learned must return a copy"),
         (SortsAnswers, "rows, folds and location must stay as they are"),
         (IsDrawnAnew, "the same rows and the same generator must give the same"),
         (KnowsTheFold, "must not depend on the answers of their fold"),
@@ -211,11 +212,11 @@ def test_a_memory_that_stores_its_judges_is_caught(monkeypatch):
     class Leaks(Memory):
         base = None
 
-        def learnt(self, rows, folds, location, floor, rng):
+        def learned(self, rows, folds, location, floor, rng):
             other = self._stored(rows, location, floor, self._forests(*rows.y.shape), 0)
-            judged = folds.judged
-            there = None if location is None else location.take(judged)
-            return other, other.elements(rows.X[judged], there)
+            validation = folds.validation
+            there = None if location is None else location.take(validation)
+            return other, other.elements(rows.X[validation], there)
 
     monkeypatch.setattr(bank_energies, "BANK_ENERGY_CHECKS", bank_energies.BANK_ENERGY_CHECKS[-1:])
     with pytest.raises(AssertionError, match="rows must not know their own answers"):
@@ -236,7 +237,7 @@ def test_an_energy_of_a_user_is_learnt_alone_and_in_a_blend():
     alone = LatentEBMRegressor(Widths((0.3, 1.0, 3.0)), random_state=0).fit(X, y)
     assert alone.predict(X) == pytest.approx(y.mean())
     rho = np.exp(alone.params_["log_prior"])
-    assert rho.argmax() in (1, 3)  # that of deviation 1, or the background of that width
+    assert rho.argmax() in (1, 3)  # that of standard deviation 1, or the background of that width
     blend = LatentEBMRegressor(Blend([Widths(), Memory(n_trees=2)]), random_state=0).fit(X, y)
     assert {name for name, _ in blend.energy_.labels_} <= {"Widths", "memory", "backgrounds"}
     assert np.isfinite(blend.log_prob(X, y)).all()

@@ -13,11 +13,11 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Memory, Parabolas
+from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Memory, Quadratics
 from sklearn_ebm.energies._bank import folds as folds_module
-from sklearn_ebm.energies._bank.backgrounds import Backgrounds
+from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.folds import folds_of, has_levels
-from sklearn_ebm.energies._bank.prior import Judgement, most_likely_prior
+from sklearn_ebm.energies._bank.prior import HeldOutDensities, most_likely_prior
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.estimators import _density_predictions as predictions
 
@@ -45,25 +45,25 @@ def names(reg):
 
 
 class Wide(BankEnergy):
-    """A user's own: one Gaussian of deviation 1 about the mean, whatever the row."""
+    """A user's own: one Gaussian of standard deviation 1 about the mean, whatever the row."""
 
     def width(self, n_features, n_answers):
         return 1
 
-    def learnt(self, rows, folds, location, floor, rng):
+    def learned(self, rows, folds, location, floor, rng):
         other = clone(self)
         other.floor = floor
-        return other, other._ones(len(folds.judged), rows.y.shape[1])
+        return other, other._ones(len(folds.validation), rows.y.shape[1])
 
     def elements(self, X, location):
         return self._ones(len(X), len(self.floor))
 
     def _ones(self, n, q):
-        return [Parabolas.of_mixture(np.ones((n, 1)), np.zeros((n, 1, q)), np.ones((n, 1, q)))]
+        return [Quadratics.of_mixture(np.ones((n, 1)), np.zeros((n, 1, q)), np.ones((n, 1, q)))]
 
 
 class MyExperts(Experts):
-    """A user's own energy that is learnt by gradients."""
+    """A user's own energy that is learned by gradients."""
 
 
 class Single(Experts):
@@ -161,13 +161,13 @@ def test_a_blend_of_one_memory_is_that_memory():
 
 
 def test_what_has_no_prior_is_left_out_and_nothing_changes():
-    """A member that is of no use goes; the law of what stays is the same."""
+    """A member that is of no use goes; the distribution of what stays is the same."""
     far = Memory(n_trees=2, min_leaf_size=40, powers=1, bandwidths=((20.0, 20.0),))
     reg = fit(blend(MEMORY, ("far", far), EXPERTS, LOCATED))
     energy = reg.energy_
     assert "far" not in names(reg)
-    assert np.isfinite(energy.judgement.log_density).all()
-    assert energy.judgement.log_density.shape[1] == len(energy.labels_)
+    assert np.isfinite(energy.held_out_densities.log_density).all()
+    assert energy.held_out_densities.log_density.shape[1] == len(energy.labels_)
     log_prior = reg.params_["log_prior"].copy()
     assert len(log_prior) == len(energy.labels_)
     restricted = energy.restricted(np.arange(len(log_prior) - 3))
@@ -207,7 +207,7 @@ def test_experts_without_a_prior_stay_where_the_location_listens_to_them():
     assert [name for name, _ in restricted.members_] == ["experts", "location_scale"]
     assert restricted.sizes_[0] == 0
     assert len(places) + len(energy.backgrounds.widths) == len(restricted.labels_)
-    elements = restricted.elements_alone(restricted.represented(X))
+    elements = restricted.elements_alone(restricted.standardize_rows(X))
     assert len(elements) == sum(restricted.sizes_)
 
 
@@ -246,8 +246,8 @@ def test_the_prior_is_the_likeliest(seed):
 @given(arrays(np.float64, (12, 6), elements=st.floats(-1e300, 700)), st.floats(1e-4, 0.1))
 def test_no_prior_of_a_background_is_lost(log_density, least_prior):
     least = np.array([0, 0, 0, 1, 1, 1]) * least_prior
-    judgement = Judgement(log_density, np.ones(12), least)
-    log_prior, _ = judgement.prior()
+    held_out_densities = HeldOutDensities(log_density, np.ones(12), least)
+    log_prior, _ = held_out_densities.prior()
     assert np.exp(log_prior).sum() == pytest.approx(1)
     assert (np.exp(log_prior[3:]) >= least_prior / (1 + 3 * least_prior) * (1 - 1e-9)).all()
 
@@ -262,15 +262,15 @@ def test_elements_of_hardly_any_prior_are_left_out():
     log_density[:, 0] = np.log(0.4)
     log_density[0] = -500.0, np.log(0.8)
     weight = np.ones(2_000)
-    kept = Judgement(log_density, weight, np.array([0.0, 1e-9])).prior()[0]
+    kept = HeldOutDensities(log_density, weight, np.array([0.0, 1e-9])).prior()[0]
     np.testing.assert_allclose(np.exp(kept), [1999 / 2000, 1 / 2000], rtol=1e-6)
-    log_prior, curve = Judgement(log_density, weight, np.zeros(2)).prior()
+    log_prior, curve = HeldOutDensities(log_density, weight, np.zeros(2)).prior()
     np.testing.assert_array_equal(log_prior, [0.0, -np.inf])
     # The loss is that of what is left.
     assert curve[-1] == pytest.approx((500 - 1999 * np.log(0.4)) / 2_000)
     # Twice as many rows that it explains, 1 of 500, keep it.
     log_density[:4] = -500.0, np.log(0.8)
-    log_prior, _ = Judgement(log_density, weight, np.zeros(2)).prior()
+    log_prior, _ = HeldOutDensities(log_density, weight, np.zeros(2)).prior()
     np.testing.assert_allclose(np.exp(log_prior), [0.998, 0.002], rtol=1e-6)
 
 
@@ -307,7 +307,7 @@ FITTED = {
 
 def test_the_widest_background_reaches_the_furthest_answer():
     answers = np.array([[0.5], [-40.0], [3.0]])
-    backgrounds = Backgrounds.around(answers, 0.0)
+    backgrounds = BroadComponents.around(answers, 0.0)
     assert backgrounds.widths.tolist() == [1.0, 3.0, 40.0]
     density = backgrounds.elements(3)[-1].log_prob(answers) + np.log(backgrounds.least_prior[-1])
     assert density.min() == pytest.approx(backgrounds.least_log_density)
@@ -333,10 +333,10 @@ def test_equal_rows_share_a_fold(rows, seed):
     if n_groups > 1 and not has_levels(rows):
         for one in range(n_groups):
             assert len(np.unique(folds.of_row[group == one])) == 1
-    np.testing.assert_array_equal(folds.judged, np.arange(len(rows)))
-    for judges, places, others in folds.judging():
+    np.testing.assert_array_equal(folds.validation, np.arange(len(rows)))
+    for judges, places, others in folds.validation_splits():
         assert len(others) and not np.isin(others, judges).any()
-        np.testing.assert_array_equal(folds.judged[places], judges)
+        np.testing.assert_array_equal(folds.validation[places], judges)
 
 
 def test_levels_that_return_are_learnt():
@@ -372,14 +372,14 @@ def test_rows_are_shared_out_to_threads_where_the_energy_says_so(energy, shared,
 
 
 def test_few_of_many_rows_judge(monkeypatch):
-    monkeypatch.setattr(folds_module, "MOST_JUDGES", 60)
+    monkeypatch.setattr(folds_module, "MAX_VALIDATION_ROWS", 60)
     monkeypatch.setattr(folds_module, "JUDGES_OF_MANY", 6)
     reg = fit(blend(MEMORY, LOCATED, EXPERTS))
-    assert len(reg.energy_.judgement.log_density) == 6
+    assert len(reg.energy_.held_out_densities.log_density) == 6
     # Better than the best Gaussian that does not look at x.
     assert reg.log_prob(X, Y).mean() > norm(Y.mean(), Y.std()).logpdf(Y).mean()
     every = folds_of(X, np.random.RandomState(0))
-    assert len(np.unique(every.of_row[every.judged])) == 1
+    assert len(np.unique(every.of_row[every.validation])) == 1
 
 
 def test_more_rows_than_six_thousand():
@@ -387,7 +387,7 @@ def test_more_rows_than_six_thousand():
     rows = rng.normal(size=(6_400, 1))
     y = rows[:, 0] + 0.1 * rng.normal(size=6_400)
     reg = fit(Memory(n_trees=4, min_leaf_size=1, powers=1, bandwidths=((1.0, 0.05),)), rows, y)
-    assert len(reg.energy_.judgement.weight) == 1_280
+    assert len(reg.energy_.held_out_densities.weight) == 1_280
     assert reg.log_prob(rows[:500], y[:500]).mean() > 0
 
 
@@ -399,7 +399,7 @@ def test_all_rows_equal():
 
 
 def test_given_rows_have_their_say_on_the_prior():
-    """A bank of two widths: rows that are exact speak for the narrow one, others for the wide."""
+    """A bank of two widths: rows that are exact explain the narrow one, others for the wide."""
     two = Memory(n_trees=5, min_leaf_size=5, powers=1, bandwidths=((0.0, 0.02), (0.0, 1.0)))
     rng = np.random.RandomState(1)
     new = rng.normal(size=(40, 2))
@@ -410,7 +410,9 @@ def test_given_rows_have_their_say_on_the_prior():
             for y in (near, off)
         )
         of_narrow, of_wide = (np.exp(reg.params_["log_prior"][0]) for reg in (narrow, wide))
-        assert len(narrow.energy_.judgement.weight) == len(X) + 40  # besides those left out
+        assert (
+            len(narrow.energy_.held_out_densities.weight) == len(X) + 40
+        )  # besides those left out
         assert of_narrow > of_wide + 0.1
     # All weight on one row: the others might as well not be there.
     weight = np.where(np.arange(40) == 0, 1.0, 0.0)
@@ -441,7 +443,8 @@ def test_the_unit_of_the_weights_does_not_matter(energy):
 
 
 def test_a_weight_of_two_is_a_row_twice():
-    """Repetitions share a fold; what trees draw differs, so that laws are alike, not equal."""
+    """Repetitions share a fold; what trees draw differs, so that distributions are alike, not
+    equal."""
     twice = np.arange(80) < 30
     repeated = np.append(np.arange(80), np.flatnonzero(twice))
     of_row = folds_of(X[repeated], np.random.RandomState(0)).of_row
@@ -517,7 +520,7 @@ def test_calibrated_intervals_hold_what_they_promise(y):
     new = answers[600:].reshape(600, -1)
     interval = reg.predict_interval(rows[600:], 0.8).reshape(600, -1, 2)
     inside = ((interval[..., 0] <= new) & (new <= interval[..., 1])).mean(axis=0)
-    # Deviation of the coverage: of 180 rows that calibrate, and of 600 that are counted.
+    # Standard deviation of the coverage: of 180 rows that calibrate, and of 600 that are counted.
     margin = 3 * np.sqrt(0.8 * 0.2 * (1 / 180 + 1 / 600))
     assert (np.abs(inside - 0.8) < margin).all()
 

@@ -88,7 +88,7 @@ def test_a_subclass_with_energies_of_its_own_is_learnt_as_it_is():
     rng = np.random.RandomState(0)
     y = np.arange(80) % 2
     X = rng.normal(size=(80, 3)) + 0.2 * rng.normal(size=(2, 3))[y]
-    assert TenTimes().conditioned(X, np.ones(80)) is None
+    assert TenTimes().standardized(X, np.ones(80)) is None
     clf = EBMClassifier(energy=TenTimes(), tol=1e-8).fit(X, y)
     plain = EBMClassifier(tol=1e-8, C=100.0).fit(X, y)  # ten times the weights cost a hundredfold
     np.testing.assert_allclose(clf.energies(X), plain.energies(X), atol=1e-3)

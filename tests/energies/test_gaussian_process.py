@@ -15,13 +15,13 @@ from sklearn_ebm.energies._bank.gaussian_process import (
     SMOOTHNESS,
     SOLVED_AT_A_TIME,
     Covariance,
-    Curve,
     GaussianProcess,
+    InputWarping,
     _distances,
     _similarities,
     _solved_in_place,
     matern,
-    surprise,
+    negative_log_posterior,
 )
 
 
@@ -47,13 +47,13 @@ def refitted(process, X, y, weight):
 def test_slope_of_the_surprise_against_differences(seed):
     X, y, weight = rows_of()
     theta = 0.3 * np.random.RandomState(seed).normal(size=4 * len(SMOOTHNESS) + 3 + 2)
-    arguments = X, y, weight, Curve.of(X)
+    arguments = X, y, weight, InputWarping.of(X)
     error = check_grad(
-        lambda theta: surprise(theta, *arguments)[0],
-        lambda theta: surprise(theta, *arguments)[1],
+        lambda theta: negative_log_posterior(theta, *arguments)[0],
+        lambda theta: negative_log_posterior(theta, *arguments)[1],
         theta,
     )
-    assert error < 1e-4 * np.linalg.norm(surprise(theta, *arguments)[1])
+    assert error < 1e-4 * np.linalg.norm(negative_log_posterior(theta, *arguments)[1])
 
 
 @pytest.mark.parametrize("smoothness", [1.5, 2.5])
@@ -176,7 +176,7 @@ def test_it_pickles_and_depends_on_the_seed_alone(fitted):
     X, y, weight, process = fitted
     again = GaussianProcess(random_state=0).fit(X, y, weight)
     np.testing.assert_array_equal(again.predict(X), process.predict(X))
-    again.forget()
+    again.drop_training_answers()
     back = pickle.loads(pickle.dumps(again))
     np.testing.assert_array_equal(back.predict(X), process.predict(X))
 

@@ -21,24 +21,25 @@ from sklearn_ebm.learning.compatibility import suitable_losses
 
 RNG = np.random.RandomState(0)
 X, Y = make_moons(200, noise=0.2, random_state=0)
-# The perceptron's order of rows matters; all other losses of a linear energy are learnt in batches.
+# The perceptron's order of rows matters; all other losses of a linear energy are learned in
+# batches.
 LOSSES = suitable_losses("kernel")
 
 
-def prepared(energy, rows=X, weight=None):
+def initialized(energy, rows=X, weight=None):
     weight = np.ones(rows.shape[0]) if weight is None else weight
-    return energy.prepared(rows, Y, weight, 2, np.random.RandomState(0))
+    return energy.initialized(rows, Y, weight, 2, np.random.RandomState(0))
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csr_array])
 def test_with_every_row_a_landmark_features_have_the_kernel(kind):
-    energy = prepared(Kernel(gamma=0.7), kind(X))
+    energy = initialized(Kernel(gamma=0.7), kind(X))
     phi = energy.transformer.transform(kind(X))
     np.testing.assert_allclose(phi @ phi.T, rbf_kernel(X, gamma=0.7), atol=1e-5)
 
 
 def test_fourier_features_come_close():
-    energy = prepared(Kernel(n_components=20_000, gamma=0.7, approximation="fourier"))
+    energy = initialized(Kernel(n_components=20_000, gamma=0.7, approximation="fourier"))
     phi = energy.transformer.transform(X)
     np.testing.assert_allclose(phi @ phi.T, rbf_kernel(X, gamma=0.7), atol=0.05)
 
@@ -47,10 +48,10 @@ def test_fourier_features_come_close():
 def test_gamma_scale_is_that_of_svc(kind):
     rows = np.vstack([X + np.array([3, -5]), 7 * X])
     svc = SVC().fit(rows, np.r_[Y, Y])
-    energy = Kernel().prepared(kind(rows), np.r_[Y, Y], np.ones(400), 2, RNG)
+    energy = Kernel().initialized(kind(rows), np.r_[Y, Y], np.ones(400), 2, RNG)
     np.testing.assert_allclose(energy.transformer.scale**2, svc._gamma, rtol=1e-10)
     repeated = np.repeat(rows, np.arange(400) % 3, axis=0)
-    weighted = Kernel().prepared(kind(rows), np.r_[Y, Y], np.arange(400.0) % 3, 2, RNG)
+    weighted = Kernel().initialized(kind(rows), np.r_[Y, Y], np.arange(400.0) % 3, 2, RNG)
     np.testing.assert_allclose(weighted.transformer.scale**-2, 2 * repeated.var(), rtol=1e-10)
 
 
@@ -111,13 +112,13 @@ def test_weights_are_repetitions_where_all_rows_are_landmarks():
 
 def test_landmarks_are_distinct_and_few():
     rows = np.repeat(X[:10], 30, axis=0)
-    energy = Kernel().prepared(rows, np.zeros(300), np.ones(300), 2, RNG)
+    energy = Kernel().initialized(rows, np.zeros(300), np.ones(300), 2, RNG)
     np.testing.assert_array_equal(energy.transformer.landmarks, np.unique(X[:10], axis=0))
-    energy = Kernel().prepared(sparse.csr_matrix(rows), np.zeros(300), np.ones(300), 2, RNG)
+    energy = Kernel().initialized(sparse.csr_matrix(rows), np.zeros(300), np.ones(300), 2, RNG)
     found = energy.transformer.landmarks.toarray()
     np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(X[:10], axis=0))
     assert found.shape == (10, 2)
-    few = Kernel(n_components=7).prepared(X, Y, np.ones(200), 2, RNG).transformer.landmarks
+    few = Kernel(n_components=7).initialized(X, Y, np.ones(200), 2, RNG).transformer.landmarks
     assert len(np.unique(few, axis=0)) == 7
     assert set(map(tuple, few)) <= set(map(tuple, X))
 
@@ -244,15 +245,24 @@ def test_bad_settings_under_features(inner, message):
 def test_features_say_what_the_energy_on_them_is():
     for inner in (Linear(), Prototypes(2), MLP((5,), dropout=0.1)):
         energy = Featured(Plain().fit(X), inner)
-        for name in ("batches_because", "threads", "two_templates", "needs_every_answer"):
+        for name in (
+            "batches_because",
+            "threads",
+            "redundant_binary_templates",
+            "needs_all_classes",
+        ):
             assert getattr(energy, name) == getattr(inner, name)
-    assert Linear().two_templates and Kernel().two_templates and not MLP().two_templates
-    assert not Prototypes().two_templates
+    assert (
+        Linear().redundant_binary_templates
+        and Kernel().redundant_binary_templates
+        and not MLP().redundant_binary_templates
+    )
+    assert not Prototypes().redundant_binary_templates
 
 
 @pytest.mark.parametrize("approximation", ["nystroem", "fourier"])
 def test_clones_of_a_prepared_kernel_are_the_same_energy(approximation):
-    energy = prepared(Kernel(20, approximation=approximation))
+    energy = initialized(Kernel(20, approximation=approximation))
     params = {"coef": RNG.normal(size=(2, 20)), "intercept": np.zeros(2)}
     for other in (clone(energy), Featured(clone(energy.transformer), energy.energy)):
         found = other.linearize(params, X).energies
@@ -266,7 +276,7 @@ def test_blocks_are_as_small_as_what_passes_through():
     assert Linear().width(1000, 3) == 3
     assert MLP((100, 50)).width(10, 3) == 303
     assert Prototypes(4).width(10, 3) == 12
-    assert prepared(Kernel(80)).width(2, 2) == 10
+    assert initialized(Kernel(80)).width(2, 2) == 10
     rows = np.random.RandomState(0).normal(size=(30_000, 2)).astype(np.float32)
     clf = EBMClassifier(energy=MLP((500, 500)), max_iter=5, random_state=0).fit(
         rows[:500], rows[:500, 0] > 0
@@ -281,7 +291,7 @@ def test_blocks_are_as_small_as_what_passes_through():
 
 
 def test_fourier_features_of_float32_never_exist_in_float64():
-    energy = prepared(Kernel(200, approximation="fourier"))
+    energy = initialized(Kernel(200, approximation="fourier"))
     rows = np.random.RandomState(0).normal(size=(40_000, 2)).astype(np.float32)
     tracemalloc.start()
     try:

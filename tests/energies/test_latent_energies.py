@@ -1,4 +1,5 @@
-"""Energies with a latent variable: derivatives, Gibbs laws against numeric integrals, refusals."""
+"""Energies with a latent variable: derivatives, Gibbs distributions against numeric integrals,
+refusals."""
 
 import pickle
 
@@ -67,7 +68,7 @@ def test_pullback_of_every_parameter_against_central_differences(part, n_outputs
         np.testing.assert_allclose(gradient[name], difference, atol=1e-6 * size)
 
 
-# Gibbs laws
+# Gibbs distributions
 
 
 def free_energy(energy, params, X, answers, beta, minimum):
@@ -155,9 +156,9 @@ def test_units_honour_weights_as_repetitions():
 def test_what_is_rounded_is_not_known_more_precisely():
     rng = np.random.default_rng(0)
     y = np.round(rng.normal(size=(500, 1)), 1)
-    prepared = Experts().prepared(rng.normal(size=(500, 1)), y, np.ones(500), 1, None)
-    np.testing.assert_allclose(prepared.floor, 0.1 / np.sqrt(12) / y.std(), rtol=0.1)
-    assert Experts(min_scale=1e-4).prepared(y, y, np.ones(500), 1, None).floor == 1e-4
+    initialized = Experts().initialized(rng.normal(size=(500, 1)), y, np.ones(500), 1, None)
+    np.testing.assert_allclose(initialized.floor, 0.1 / np.sqrt(12) / y.std(), rtol=0.1)
+    assert Experts(min_scale=1e-4).initialized(y, y, np.ones(500), 1, None).floor == 1e-4
 
 
 def test_noise_has_the_deviation_that_was_asked_for():
@@ -170,7 +171,7 @@ def test_noise_has_the_deviation_that_was_asked_for():
 @pytest.mark.parametrize(("name", "number"), [("experts", 0), ("experts", 1), ("decoder", 1)])
 def test_each_step_has_noise_of_its_own(name, number):
     energy, X, candidates, params = case_of(name, number, 2)
-    rows = energy.represented(X)[None], energy.represented_answers(candidates)[None]
+    rows = energy.standardize_rows(X)[None], energy.standardize_answers(candidates)[None]
     rng = np.random.RandomState(0)
     copies = [energy.training(rng) for _ in range(2)]
     one, other = (copy.linearize_members(params, *rows).energies for copy in copies)
@@ -269,7 +270,7 @@ REFUSED = [
 def test_settings_that_cannot_be_used_are_refused_in_one_sentence(energy, message):
     X = np.arange(8.0).reshape(4, 2)
     with pytest.raises(ValueError, match=message) as caught:
-        energy.prepared(X, X[:, :1], np.ones(4), 1, None)
+        energy.initialized(X, X[:, :1], np.ones(4), 1, None)
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
 
 
@@ -291,8 +292,8 @@ class WrongLaw(Experts):
 
 
 class NotNormalised(Experts):
-    def parabolas(self, params, X, members=None):
-        found = super().parabolas(params, X, members)
+    def quadratics(self, params, X, members=None):
+        found = super().quadratics(params, X, members)
         return found._replace(levels=found.levels + 0.1)
 
 

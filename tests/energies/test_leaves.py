@@ -10,8 +10,8 @@ from scipy import sparse
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from sklearn_ebm.energies._bank import leaves as leaves_module
-from sklearn_ebm.energies._bank.cells import Cells, points_of, total_variation_bound
-from sklearn_ebm.energies._bank.leaves import SharedLeaves, moments_of
+from sklearn_ebm.energies._bank.cells import BinnedPoints, points_of, total_variation_bound
+from sklearn_ebm.energies._bank.leaves import ForestWeights, moments_of
 from sklearn_ebm.energies._bank.trees import LeafMeans, Trees
 
 
@@ -26,7 +26,7 @@ def shared(forest=None, weighted=True, **settings):
     weight = weight if weighted else np.ones(len(y))
     forest = ExtraTreesRegressor(7, min_samples_leaf=3) if forest is None else forest
     forest.set_params(random_state=1).fit(X, y, weight)
-    return SharedLeaves.of(forest, X, weight), X, y, weight, forest
+    return ForestWeights.of(forest, X, weight), X, y, weight, forest
 
 
 def by_loops(forest, X, weight, new):
@@ -128,8 +128,8 @@ def test_a_heavy_row_counts_as_two():
     weight = np.ones(len(y))
     weight[3] = 2
     twice = np.append(np.arange(len(y)), 3)
-    heavy = SharedLeaves.of(forest, X, weight).weights(X).toarray()
-    repeated = SharedLeaves.of(forest, X[twice], np.ones(len(twice))).weights(X).toarray()
+    heavy = ForestWeights.of(forest, X, weight).weights(X).toarray()
+    repeated = ForestWeights.of(forest, X[twice], np.ones(len(twice))).weights(X).toarray()
     repeated[:, 3] += repeated[:, -1]
     np.testing.assert_allclose(heavy, repeated[:, :-1], atol=1e-14)
 
@@ -229,14 +229,16 @@ def test_merging_keeps_moments(pairs, width):
 
 
 def test_rows_do_not_merge_with_each_other():
-    points = Cells(np.array([0, 2, 3]), np.array([0.5, 0.5, 1.0]), np.zeros(3), np.zeros(3))
+    points = BinnedPoints(np.array([0, 2, 3]), np.array([0.5, 0.5, 1.0]), np.zeros(3), np.zeros(3))
     cells = points.merged(np.zeros(2), np.ones(2))
     np.testing.assert_array_equal(cells.indptr, [0, 1, 2])
     np.testing.assert_array_equal(cells.weight, [1.0, 1.0])
 
 
 def test_dense_pads_with_nothing():
-    points = Cells(np.array([0, 2, 3]), np.array([0.5, 0.5, 1.0]), np.arange(3.0), np.ones(3))
+    points = BinnedPoints(
+        np.array([0, 2, 3]), np.array([0.5, 0.5, 1.0]), np.arange(3.0), np.ones(3)
+    )
     weight, mean, variance = points.dense()
     np.testing.assert_array_equal(weight, [[0.5, 0.5], [1.0, 0.0]])
     np.testing.assert_array_equal(mean, [[0.0, 1.0], [2.0, 0.0]])

@@ -10,33 +10,33 @@ from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
-from sklearn_ebm.energies import Parabolas
-from sklearn_ebm.energies._bank.backgrounds import Backgrounds
+from sklearn_ebm.energies import Quadratics
+from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._bank.prior import bank_of, most_likely_prior
-from sklearn_ebm.energies.banks import Folds, Located, UnitRows
+from sklearn_ebm.energies.banks import Folds, LocationPrediction, UnitRows
 from sklearn_ebm.energies.location_scale import FACTORS, POWERS, LocationScale, LogLinear
 
 FLOOR = 1e-3
 
 
-def problem(n=60, d=2, q=1, k=4, judged=None, seed=0):
+def problem(n=60, d=2, q=1, k=4, validation=None, seed=0):
     """Answers whose noise is ten times as large on one side as on the other."""
     rng = np.random.RandomState(seed)
     X = rng.normal(size=(n, d))
     noise = np.where(X[:, :1] > 0, 0.5, 0.05) * rng.normal(size=(n, q))
     y = X[:, -1:] + noise
     rows = UnitRows(X, (y - y.mean(axis=0)) / y.std(axis=0), np.ones(n))
-    return rows, Folds(np.arange(n) % k, np.arange(n) if judged is None else judged)
+    return rows, Folds(np.arange(n) % k, np.arange(n) if validation is None else validation)
 
 
-def learnt(rows, folds, base=None, floor=FLOOR, **settings):
+def learned(rows, folds, base=None, floor=FLOOR, **settings):
     bases = [GaussianProcess(), Ridge()] if base is None else base
-    location, located = Location(bases).learnt(rows, folds, np.random.RandomState(0))
+    location, located = Location(bases).learned(rows, folds, np.random.RandomState(0))
     energy = LocationScale(**{"n_estimators": 10, **settings})
     floors = np.full(rows.y.shape[1], floor)
-    energy, elements = energy.learnt(rows, folds, located, floors, np.random.RandomState(1))
+    energy, elements = energy.learned(rows, folds, located, floors, np.random.RandomState(1))
     energy.location = location
     return energy, elements, located
 
@@ -44,7 +44,7 @@ def learnt(rows, folds, base=None, floor=FLOOR, **settings):
 @pytest.fixture(scope="module")
 def known():
     rows, folds = problem()
-    return rows, folds, *learnt(rows, folds)
+    return rows, folds, *learned(rows, folds)
 
 
 def test_every_element_integrates_to_one(known):
@@ -59,7 +59,7 @@ def test_every_element_integrates_to_one(known):
 
 def test_two_answers_integrate_to_one():
     rows, folds = problem(q=2)
-    energy, _, _ = learnt(rows, folds)
+    energy, _, _ = learned(rows, folds)
     elements = energy.elements(rows.X[:1], energy.location(rows.X[:1]))
     for element in elements[FACTORS.index(1.2) :: len(FACTORS)]:
         mean, scale = element.means[0, 0], np.diagonal(element.factors[0, 0])
@@ -72,7 +72,7 @@ def test_two_answers_integrate_to_one():
 
 def test_scales_follow_the_noise_and_the_bank_beats_one_width():
     rows, folds = problem(300)
-    _, elements, located = learnt(rows, folds, n_estimators=50)
+    _, elements, located = learned(rows, folds, n_estimators=50)
     combined = elements[FACTORS.index(1.2) + len(POWERS) * len(FACTORS)].factors.ravel()
     noisy = rows.X[:, 0] > 0
     assert np.median(combined[noisy]) > 3 * np.median(combined[~noisy])
@@ -101,10 +101,10 @@ def test_a_row_without_weight_is_as_one_that_is_not_there(known):
     rows, folds, _, _, located = known
     some = np.arange(60) >= 8
     weighted = rows._replace(weight=np.where(some, 60 / 52, 0.0))
-    every = LocationScale(n_estimators=10).learnt(
+    every = LocationScale(n_estimators=10).learned(
         weighted, folds, located, np.full(1, FLOOR), np.random.RandomState(1)
     )[1]
-    few = LocationScale(n_estimators=10).learnt(
+    few = LocationScale(n_estimators=10).learned(
         weighted.take(some),
         Folds(folds.of_row[some], np.arange(52)),
         located.take(some),
@@ -116,8 +116,8 @@ def test_a_row_without_weight_is_as_one_that_is_not_there(known):
 
 
 def test_judges_of_one_fold_are_enough():
-    rows, folds = problem(judged=np.arange(0, 60, 4))
-    energy, elements, _ = learnt(rows, folds)
+    rows, folds = problem(validation=np.arange(0, 60, 4))
+    energy, elements, _ = learned(rows, folds)
     assert elements[0].means.shape == (15, 1, 1)
     assert energy.scales.trees.trees.n_trees == 10
 
@@ -125,9 +125,9 @@ def test_judges_of_one_fold_are_enough():
 @pytest.mark.parametrize("floor", [1e-3, 0.3])
 def test_no_scale_is_below_the_floor(floor):
     rows, folds = problem()
-    energy, elements, _ = learnt(rows, folds, floor=floor)
+    energy, elements, _ = learned(rows, folds, floor=floor)
     assert min(element.factors.min() for element in elements) >= floor
-    assert energy.narrowest == floor
+    assert energy.smallest_scale == floor
 
 
 @pytest.mark.parametrize("q", [1, 2])
@@ -138,7 +138,7 @@ def test_few_rows_and_constant_answers(n, d, q, constant):
     rows, folds = problem(n, d, q, k=3)
     if constant:
         rows = rows._replace(y=np.zeros_like(rows.y))
-    energy, elements, _ = learnt(rows, folds)
+    energy, elements, _ = learned(rows, folds)
     log_density = bank_of(elements, rows.y)
     assert np.isfinite(log_density[:, -1]).all()
     for element in elements:
@@ -171,7 +171,7 @@ def test_scale_is_the_likeliest_of_its_kind():
 
 def test_it_pickles_clones_and_depends_on_the_seed_alone(known):
     rows, folds, energy, elements, _ = known
-    again = learnt(rows, folds)[1]
+    again = learned(rows, folds)[1]
     np.testing.assert_array_equal(again[0].factors, elements[0].factors)
     said = energy.location(rows.X[:4])
     for other in (pickle.loads(pickle.dumps(energy)), clone(energy)):
@@ -185,12 +185,12 @@ def test_it_pickles_clones_and_depends_on_the_seed_alone(known):
 def test_with_backgrounds_and_a_prior_it_is_one_mixture(known):
     rows, _, energy, elements, _ = known
     energy = clone(energy)
-    energy.backgrounds = Backgrounds.around(rows.y, 0.0)
+    energy.backgrounds = BroadComponents.around(rows.y, 0.0)
     new = rows.X[:4]
     bank = [*energy.elements(new, energy.location(new)), *energy.backgrounds.elements(4)]
     log_prior = np.log(np.random.RandomState(0).dirichlet(np.ones(len(bank))))
     said = energy.known({"log_prior": log_prior}, new)
-    whole = Parabolas.joined(bank, log_prior)
+    whole = Quadratics.joined(bank, log_prior)
     assert len(elements) + len(energy.backgrounds.widths) == len(bank) >= said.levels.shape[1]
     np.testing.assert_allclose(said.log_prob(rows.y[:4]), whole.log_prob(rows.y[:4]), atol=1e-3)
 
@@ -202,5 +202,5 @@ def test_settings_are_refused(settings):
 
 
 def test_located_takes_rows_of_what_it_has():
-    located = Located(np.zeros((3, 1)), np.ones((3, 2)))
+    located = LocationPrediction(np.zeros((3, 1)), np.ones((3, 2)))
     assert located.take([0]).deviations is None

@@ -34,8 +34,8 @@ def problem(n=40, d=3, q=1, k=4, seed=0):
     return UnitRows(X, y, np.ones(n)), Folds(np.arange(n) % k, np.arange(n))
 
 
-def learnt(base, rows, folds, seed=0, companions=()):
-    return Location(base).learnt(rows, folds, np.random.RandomState(seed), companions)
+def learned(base, rows, folds, seed=0, member_predictions=()):
+    return Location(base).learned(rows, folds, np.random.RandomState(seed), member_predictions)
 
 
 @pytest.mark.parametrize("base", [*FORESTS, SVR(), Ridge()], ids=lambda base: type(base).__name__)
@@ -45,14 +45,14 @@ def test_answers_of_a_fold_do_not_enter_what_each_regressor_says_of_it(base, q):
     own = folds.of_row == 1
     changed = rows._replace(y=np.where(own[:, None], -3 * rows.y, rows.y))
     # The first columns are what the regressor says; one alone has no spread.
-    before, after = (learnt(base, one, folds)[1].features[:, :q] for one in (rows, changed))
+    before, after = (learned(base, one, folds)[1].features[:, :q] for one in (rows, changed))
     np.testing.assert_array_equal(after[own], before[own])
     assert np.abs(after - before)[~own].max() > 0.1
 
 
 def test_out_of_fold_and_new_rows_are_what_the_models_of_the_folds_say():
     rows, folds = problem()
-    location, located = learnt(Ridge(alpha=0.5), rows, folds)
+    location, located = learned(Ridge(alpha=0.5), rows, folds)
     models = []
     for fold in range(folds.n_folds):
         own = folds.of_row == fold
@@ -67,7 +67,7 @@ def test_out_of_fold_and_new_rows_are_what_the_models_of_the_folds_say():
 @pytest.mark.parametrize("base", [Ridge(alpha=0.5), ExtraTreesRegressor(5, bootstrap=False)])
 def test_five_of_ten_folds_speak_for_new_rows(base):
     rows, folds = problem(n=60, k=10)
-    location, _ = learnt(base, rows, folds)
+    location, _ = learned(base, rows, folds)
     states = np.random.RandomState(0)
     said = []
     for fold in range(10):
@@ -80,11 +80,11 @@ def test_five_of_ten_folds_speak_for_new_rows(base):
 
 def test_a_process_says_how_sure_it_is():
     rows, folds = problem(q=2)
-    location, located = learnt([GaussianProcess(), Ridge()], rows, folds)
+    location, located = learned([GaussianProcess(), Ridge()], rows, folds)
     for said in (located, location(rows.X)):
         assert said.centres.shape == said.deviations.shape == (40, 1, 2)
         np.testing.assert_array_equal(said.centres[:, 0], said.features[:, :2])
-        # Two regressors, their spread and a deviation, of two answers each.
+        # Two regressors, their spread and a standard deviation, of two answers each.
         assert said.features.shape == (40, 8)
         np.testing.assert_allclose(np.exp(said.features[:, 6:]), said.deviations[:, 0], rtol=1e-2)
     np.testing.assert_array_equal(located.take(slice(3)).deviations, located.deviations[:3])
@@ -106,20 +106,20 @@ def test_weights_of_rows_count_in_the_shares():
     good, bad = rows.y.copy(), rows.y.copy()
     good[::2], bad[1::2] = 0, 0
     even = rows._replace(weight=np.where(np.arange(40) % 2, 0.0, 2.0))
-    opinions = np.stack([good, bad], axis=1)
-    assert shares(opinions, even)[0, 1] > 0.99
-    assert shares(opinions, even._replace(weight=2 - even.weight))[0, 0] > 0.99
+    estimates = np.stack([good, bad], axis=1)
+    assert shares(estimates, even)[0, 1] > 0.99
+    assert shares(estimates, even._replace(weight=2 - even.weight))[0, 0] > 0.99
 
 
 def test_companions_take_part_and_are_asked_for_again():
     rows, folds = problem()
     noise = np.random.RandomState(1).normal(size=rows.y.shape)
-    companion = (rows.y + 0.01 * noise, np.full_like(rows.y, 0.1))
-    location, located = learnt(Ridge(), rows, folds, companions=[companion])
+    feeds_location = (rows.y + 0.01 * noise, np.full_like(rows.y, 0.1))
+    location, located = learned(Ridge(), rows, folds, member_predictions=[feeds_location])
     assert location.share_[0, -1] > 0.9
-    np.testing.assert_array_equal(located.deviations[:, 0], companion[1])
-    again = location(rows.X, [companion])
-    np.testing.assert_array_equal(again.centres[:, 0], companion[0])
+    np.testing.assert_array_equal(located.deviations[:, 0], feeds_location[1])
+    again = location(rows.X, [feeds_location])
+    np.testing.assert_array_equal(again.centres[:, 0], feeds_location[0])
     with pytest.raises(ValueError, match="beside 1 companions and is given 0"):
         location(rows.X)
 
@@ -130,7 +130,7 @@ def test_rows_without_weight_are_as_rows_that_are_not_there(base):
     some = np.arange(40) >= 8
     weighted = rows._replace(weight=np.where(some, 1.25, 0.0))
     every, few = (
-        learnt(base, *case)[1].mean
+        learned(base, *case)[1].mean
         for case in [
             (weighted, folds),
             (weighted.take(some), Folds(folds.of_row[some], np.arange(32))),
@@ -143,7 +143,7 @@ def test_weights_reach_the_last_step_of_a_pipeline():
     rows, folds = problem()
     heavy = rows._replace(weight=np.where(rows.X[:, 0] > 0, 1.9, 0.1))
     pipeline = make_pipeline(StandardScaler(), Ridge())
-    said = [learnt(pipeline, one, folds)[1].mean for one in (rows, heavy)]
+    said = [learned(pipeline, one, folds)[1].mean for one in (rows, heavy)]
     assert np.abs(said[0] - said[1]).max() > 0.05
 
 
@@ -152,10 +152,10 @@ def test_weights_reach_the_last_step_of_a_pipeline():
 )
 def test_a_regressor_without_weights_is_refused_where_they_differ(base):
     rows, folds = problem()
-    learnt(base, rows, folds)
+    learned(base, rows, folds)
     uneven = rows._replace(weight=np.linspace(0.5, 1.5, 40))
     with pytest.raises(ValueError, match="takes no sample_weight in fit, and the weights differ"):
-        learnt(base, uneven, folds)
+        learned(base, uneven, folds)
 
 
 @pytest.mark.parametrize("base", ["gaussian", StandardScaler(), [Ridge(), None], Ridge, []])
@@ -177,7 +177,7 @@ def test_few_rows_and_constant_answers(n, q, constant):
     rows, folds = problem(n, 1, q, k=3)
     if constant:
         rows = rows._replace(y=np.zeros_like(rows.y))
-    location, located = learnt("auto", rows, folds)
+    location, located = learned("auto", rows, folds)
     for said in (located, location(np.linspace(-9, 9, 5)[:, None])):
         assert all(np.isfinite(part).all() for part in said)
         assert said.mean.shape[1] == q
@@ -187,9 +187,9 @@ def test_few_rows_and_constant_answers(n, q, constant):
 def test_it_pickles_and_depends_on_the_seed_alone():
     rows, folds = problem()
     bases = [GaussianProcess(), *FORESTS]
-    location, located = learnt(bases, rows, folds)
-    again = learnt(bases, rows, folds)[1]
-    other = learnt(bases, rows, folds, seed=1)[1]
+    location, located = learned(bases, rows, folds)
+    again = learned(bases, rows, folds)[1]
+    other = learned(bases, rows, folds, seed=1)[1]
     np.testing.assert_array_equal(located.features, again.features)
     assert not np.array_equal(located.features, other.features)
     back = pickle.loads(pickle.dumps(location))
@@ -208,6 +208,6 @@ def test_linear_answers_are_found():
     X = rng.normal(size=(60, 2))
     rows = UnitRows(X, X[:, :1], np.ones(60))
     folds = Folds(np.arange(60) % 5, np.arange(60))
-    location, located = learnt([LinearRegression(), ExtraTreesRegressor(5)], rows, folds)
+    location, located = learned([LinearRegression(), ExtraTreesRegressor(5)], rows, folds)
     assert location.share_[0, 0] > 0.99
     assert np.abs(located.mean - rows.y).max() < 0.05

@@ -9,10 +9,10 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
 
-from sklearn_ebm.energies import Memory, Parabolas
+from sklearn_ebm.energies import Memory, Quadratics
 from sklearn_ebm.energies._bank.cells import total_variation_bound
 from sklearn_ebm.energies._bank.leaves import moments_of
-from sklearn_ebm.energies.banks import Folds, Located, UnitRows
+from sklearn_ebm.energies.banks import Folds, LocationPrediction, UnitRows
 from sklearn_ebm.energies.memory import heaviest
 
 SMALL = {"n_trees": 6, "min_leaf_size": 3}
@@ -27,7 +27,7 @@ def rows_of(n=80, d=3, q=1, seed=0):
 
 def located_of(rows):
     mean = 0.8 * np.sin(2 * rows.X[:, :1]) * np.ones(rows.y.shape[1])
-    return Located(mean, np.hstack([mean, np.abs(mean)]))
+    return LocationPrediction(mean, np.hstack([mean, np.abs(mean)]))
 
 
 def folds_of(n, n_folds=4, n_judged=None):
@@ -39,7 +39,7 @@ def learn(energy, rows, *, folds=None, floor=0.01, seed=0):
     folds = folds_of(len(rows.y)) if folds is None else folds
     location = None if energy.base is None else located_of(rows)
     floor = np.full(rows.y.shape[1], floor)
-    return energy.learnt(rows, folds, location, floor, np.random.RandomState(seed))
+    return energy.learned(rows, folds, location, floor, np.random.RandomState(seed))
 
 
 def at(energy, rows):
@@ -81,10 +81,10 @@ ENERGIES = (
 @pytest.mark.parametrize("q", [1, 2, 3])
 def test_elements_are_densities(energy, q):
     rows = rows_of(q=q)
-    learnt, out_of_fold = learn(energy, rows)
+    learned, out_of_fold = learn(energy, rows)
     energy.validate()
     new = rows_of(n=30, q=q, seed=3)
-    for elements in (out_of_fold, at(learnt, new)):
+    for elements in (out_of_fold, at(learned, new)):
         n_leaf_sizes, n_powers = np.size(energy.min_leaf_size), np.size(energy.powers)
         assert len(elements) == len(energy.bandwidths) * n_leaf_sizes * n_powers
         for element in elements:
@@ -96,9 +96,9 @@ def test_elements_are_densities(energy, q):
 
 
 def test_densities_integrate_to_one():
-    learnt, _ = learn(Memory(**SMALL), rows_of())
+    learned, _ = learn(Memory(**SMALL), rows_of())
     grid = np.arange(-15, 15, 0.002)
-    for element in at(learnt, rows_of(n=4, seed=3)):
+    for element in at(learned, rows_of(n=4, seed=3)):
         np.testing.assert_allclose(np.exp(log_density(element, grid)).sum(axis=1) * 0.002, 1)
 
 
@@ -107,17 +107,17 @@ def test_densities_integrate_to_one():
 def test_elements_are_the_mixtures_over_stored_rows(base, cell):
     rows, new = rows_of(n=120), rows_of(n=6, seed=3)
     energy = Memory(n_trees=10, min_leaf_size=5, base=base, cell=cell)
-    learnt, _ = learn(energy, rows, floor=0.04)
+    learned, _ = learn(energy, rows, floor=0.04)
     located = None if base is None else located_of(new)
     columns = new.X if base is None else np.hstack([new.X, located.features])
     values = rows.y if base is None else rows.y - located_of(rows).mean
-    (store,) = learnt.stores
+    (store,) = learned.stores
     np.testing.assert_array_equal(store.values, np.sort(values, axis=0))
     step = 0.01
     grid = np.arange(-7, 7, step)
     merged = 0
     bank = itertools.product(energy.powers, energy.bandwidths)
-    for (power, (c, c0)), element in zip(bank, at(learnt, new), strict=True):
+    for (power, (c, c0)), element in zip(bank, at(learned, new), strict=True):
         weights = store.leaves.weights(columns).power(power)
         weights = sparse.csr_matrix(weights / weights.sum(axis=1))
         deviation = moments_of(weights, store.values).deviation
@@ -125,7 +125,7 @@ def test_elements_are_the_mixtures_over_stored_rows(base, cell):
         means = np.broadcast_to(store.values[:, 0], weights.shape)
         means = means + (0 if base is None else located.mean)
         scales = np.broadcast_to(h, weights.shape)
-        whole = Parabolas.of_mixture(weights.toarray(), means[..., None], scales[..., None])
+        whole = Quadratics.of_mixture(weights.toarray(), means[..., None], scales[..., None])
         apart = np.abs(np.exp(log_density(element, grid)) - np.exp(log_density(whole, grid)))
         assert (0.5 * apart.sum(axis=1) * step <= total_variation_bound(cell) + 1e-6).all()
         merged += np.isfinite(whole.levels).sum() - np.isfinite(element.levels).sum()
@@ -183,12 +183,12 @@ def test_judges_are_some_rows_in_their_order():
 @pytest.mark.parametrize("energy", ENERGIES)
 @pytest.mark.parametrize("q", [1, 2])
 def test_elements_of_blocks_are_the_elements(energy, q, monkeypatch):
-    learnt, _ = learn(energy, rows_of(q=q))
+    learned, _ = learn(energy, rows_of(q=q))
     new = rows_of(n=30, q=q, seed=3)
-    whole = at(learnt, new)
-    same([e.take(slice(7, 19)) for e in whole], at(learnt, new.take(np.arange(7, 19))))
+    whole = at(learned, new)
+    same([e.take(slice(7, 19)) for e in whole], at(learned, new.take(np.arange(7, 19))))
     monkeypatch.setattr("sklearn_ebm.energies._bank.leaves.BLOCK_PAIRS", 100)
-    same(whole, at(learnt, new))
+    same(whole, at(learned, new))
 
 
 def test_the_order_of_rows_does_not_matter():
@@ -247,10 +247,10 @@ def test_the_same_seed_gives_the_same_memory():
 
 def test_float32_rows():
     rows = rows_of()
-    learnt, _ = learn(Memory(**SMALL), rows)
+    learned, _ = learn(Memory(**SMALL), rows)
     single = rows._replace(X=rows.X.astype(np.float32))
-    same(at(learnt, single), at(learnt, rows._replace(X=single.X.astype(np.float64))))
-    assert at(learnt, single)[0].levels.dtype == np.float64
+    same(at(learned, single), at(learned, rows._replace(X=single.X.astype(np.float64))))
+    assert at(learned, single)[0].levels.dtype == np.float64
 
 
 @pytest.mark.parametrize("base", [None, "auto"])
@@ -267,8 +267,8 @@ def test_odd_answers(base, q, case):
     if case == "equal rows":
         rows.X[:] = 1.0
     energy = Memory(**SMALL, base=base)
-    learnt, out_of_fold = learn(energy, rows, folds=folds_of(len(rows.y), n_folds=2), floor=0.0)
-    for elements in (out_of_fold, at(learnt, rows)):
+    learned, out_of_fold = learn(energy, rows, folds=folds_of(len(rows.y), n_folds=2), floor=0.0)
+    for elements in (out_of_fold, at(learned, rows)):
         assert np.isfinite([element.log_prob(rows.y).max() for element in elements]).all()
         assert all((np.isfinite(element.levels).sum(axis=1) > 0).all() for element in elements)
         assert all(np.isfinite(element.means).all() for element in elements)
@@ -290,8 +290,8 @@ def test_where_nothing_is_near_the_widest_speak():
     rng = np.random.RandomState(0)
     X = rng.uniform(size=(400, 1))
     y = np.where(rng.uniform(size=(400, 1)) < 0.5, -1.0, 1.0) + 0.05 * rng.normal(size=(400, 1))
-    learnt, _ = learn(Memory(n_trees=20, min_leaf_size=15), UnitRows(X, y, np.ones(400)))
-    middle = at(learnt, UnitRows(np.array([[0.5]]), np.zeros((1, 1)), np.ones(1)))
+    learned, _ = learn(Memory(n_trees=20, min_leaf_size=15), UnitRows(X, y, np.ones(400)))
+    middle = at(learned, UnitRows(np.array([[0.5]]), np.zeros((1, 1)), np.ones(1)))
     heights = log_density(middle[1], np.array([-1.0, 0.0, 1.0]))[0]
     assert heights[0] > -1.5 and heights[2] > -1.5 and heights[1] < -10
 
@@ -321,8 +321,8 @@ def test_settings_that_cannot_be_used(settings, words):
 
 def test_a_high_power_leaves_the_heaviest():
     """One row, or two that are as near."""
-    learnt, out_of_fold = learn(Memory(n_trees=20, min_leaf_size=3, powers=500.0), rows_of())
-    for elements in (out_of_fold, at(learnt, rows_of(n=20, seed=3))):
+    learned, out_of_fold = learn(Memory(n_trees=20, min_leaf_size=3, powers=500.0), rows_of())
+    for elements in (out_of_fold, at(learned, rows_of(n=20, seed=3))):
         for element in elements:
             assert np.isfinite(element.means).all()
             shares = np.sort(shares_of(element), axis=1)
@@ -337,13 +337,13 @@ def test_a_high_power_leaves_the_heaviest():
 )
 def test_leaf_sizes_by_rows_and_answers(q, many, sizes, monkeypatch):
     monkeypatch.setattr("sklearn_ebm.energies.memory.MANY_ROWS", many)
-    learnt, _ = learn(Memory(n_trees=2), rows_of(q=q), folds=folds_of(80, n_folds=2))
-    sizes_of_leaves = [np.diff(store.leaves.shares.indptr) for store in learnt.stores]
+    learned, _ = learn(Memory(n_trees=2), rows_of(q=q), folds=folds_of(80, n_folds=2))
+    sizes_of_leaves = [np.diff(store.leaves.shares.indptr) for store in learned.stores]
     assert tuple(found[found > 0].min() for found in sizes_of_leaves) == sizes
 
 
 @pytest.mark.parametrize(("most", "trees"), [(10**6, 100), (80 * 30, 30), (80, 20)])
 def test_fewer_trees_for_many_rows(most, trees, monkeypatch):
     monkeypatch.setattr("sklearn_ebm.energies.memory.ROWS_IN_TREES", most)
-    learnt, _ = learn(Memory(min_leaf_size=10), rows_of(), folds=folds_of(80, n_folds=2))
-    assert learnt.stores[0].leaves.n_trees == trees
+    learned, _ = learn(Memory(min_leaf_size=10), rows_of(), folds=folds_of(80, n_folds=2))
+    assert learned.stores[0].leaves.n_trees == trees

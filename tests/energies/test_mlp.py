@@ -79,7 +79,7 @@ def test_activations_by_hand(name, value, derivative, dtype):
 
 
 def test_layer_norm_by_hand():
-    """Two units at 3 and 1: mean 2, deviation 1, so 1 and −1, then gain and shift."""
+    """Two units at 3 and 1: mean 2, standard deviation 1, so 1 and −1, then gain and shift."""
     params = {
         "hidden_0_weight": np.array([[3.0, 1.0]]),
         "output_weight": np.array([[1.0, 0.0], [0.0, 1.0]]),

@@ -64,7 +64,7 @@ def test_the_pullback_is_the_derivative(metric, inference):
     rng = np.random.RandomState(0)
     energy = Prototypes(2, metric, inference, beta=0.3)
     X, y = blobs(20)
-    energy = energy.prepared(X, y, np.ones(len(y)), 3, rng)
+    energy = energy.initialized(X, y, np.ones(len(y)), 3, rng)
     params = {name: 0.3 * rng.normal(size=shape) for name, shape in energy.shapes(4, 3).items()}
     slope, direction = (
         rng.normal(size=(20, 3)),
@@ -308,7 +308,7 @@ def test_settings_are_refused_in_one_sentence(setting, message):
 def test_rows_beyond_squares_are_refused_by_a_learnt_metric(metric, size, dtype):
     X, y = blobs(30)
     clf = EBMClassifier(energy=Prototypes(metric=metric))
-    with pytest.raises(ValueError, match=r"learnt metric needs squares.*StandardScaler"):
+    with pytest.raises(ValueError, match=r"learned metric needs squares.*StandardScaler"):
         clf.fit((size * X).astype(dtype), y)
 
 
@@ -317,7 +317,7 @@ def test_rows_beyond_squares_are_refused_by_a_learnt_metric(metric, size, dtype)
 def test_the_start_of_a_learnt_metric_is_the_same_in_any_units(metric, size):
     X, y = blobs(30)
     one, other = (
-        Prototypes(1, metric).prepared(rows, y, np.ones(30), 3, np.random.RandomState(0))
+        Prototypes(1, metric).initialized(rows, y, np.ones(30), 3, np.random.RandomState(0))
         for rows in (X, size * X)
     )
     np.testing.assert_allclose(other.root * size, one.root, rtol=1e-9)

@@ -28,7 +28,7 @@ def dense(X):
 
 def energy_of(as_sparse, fit_intercept):
     X, weight = rows(as_sparse)
-    return X, weight, Linear(fit_intercept=fit_intercept).conditioned(X, weight)
+    return X, weight, Linear(fit_intercept=fit_intercept).standardized(X, weight)
 
 
 def features(energy, X):
@@ -104,7 +104,7 @@ def test_the_pullback_is_the_transpose_of_central_differences(as_sparse, fit_int
 def test_an_offset_costs_no_more_than_its_own_rounding(offset):
     X, weight = rows(offset=0.0)
     moved = X / X.std(axis=0) + offset
-    energy = Linear().conditioned(moved, weight)
+    energy = Linear().standardized(moved, weight)
     params = templates(energy)
     exact = -features(energy, moved) @ params["coef"].T
     found = energy.linearize(params, moved).energies
@@ -155,7 +155,7 @@ def test_the_normal_matrix_of_linear_is_that_of_its_columns():
 @pytest.mark.parametrize("as_sparse, fit_intercept", SETTINGS)
 def test_the_twin_has_the_same_energies_to_float32(as_sparse, fit_intercept, offset):
     X, weight = rows(as_sparse, offset=offset)
-    energy = Linear(fit_intercept=fit_intercept).conditioned(X, weight)
+    energy = Linear(fit_intercept=fit_intercept).standardized(X, weight)
     other, narrow = energy.standardized_rows(X)
     assert narrow.dtype == np.float32
     assert other.shapes(narrow.shape[1], K) == energy.shapes(D, K)
@@ -175,11 +175,11 @@ def test_the_twin_has_the_same_energies_to_float32(as_sparse, fit_intercept, off
 
 def test_sparse_rows_that_float32_cannot_hold_have_no_twin():
     X, weight = rows(as_sparse=True)
-    assert Linear().conditioned(X, weight).standardized_rows(X) is not None
+    assert Linear().standardized(X, weight).standardized_rows(X) is not None
     huge = X * 1e16
-    assert Linear().conditioned(huge, weight).standardized_rows(huge) is None
+    assert Linear().standardized(huge, weight).standardized_rows(huge) is None
     narrow = X.astype(np.float32)
-    assert Linear().conditioned(narrow, weight).standardized_rows(narrow)[1] is narrow
+    assert Linear().standardized(narrow, weight).standardized_rows(narrow)[1] is narrow
 
 
 def test_rows_are_neither_changed_nor_copied():

@@ -60,7 +60,7 @@ class Flat(torch.nn.Module):
 def test_promises(check, n_answers):
     rng = np.random.RandomState(0)
     rows, y = rng.normal(size=(15, 4)), np.arange(15) % n_answers
-    energy = TorchModule(Flat(n_answers)).prepared(rows, y, np.ones(15), n_answers, rng)
+    energy = TorchModule(Flat(n_answers)).initialized(rows, y, np.ones(15), n_answers, rng)
     params = {name: rng.normal(size=s) for name, s in energy.shapes(4, n_answers).items()}
     check(energy, rows, n_answers, params)
 
@@ -174,7 +174,7 @@ def test_going_on_leaves_the_buffers_of_the_earlier_energy():
     module = network(torch.nn.Linear(6, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
     module.double()
     for energy in (TorchModule(module), Featured(Same(), TorchModule(module))):
-        other = energy.resumed()
+        other = energy.copy_for_training()
         rng = np.random.RandomState(0)
         params = energy.start(X, Y, np.ones(300), 3, rng)
         other.training(rng).linearize(params, X + 5.0)
@@ -182,7 +182,7 @@ def test_going_on_leaves_the_buffers_of_the_earlier_energy():
         inner = other.energy if isinstance(other, Featured) else other
         assert inner.module[1].running_mean.any()
     plain = MLP((3,))
-    assert plain.resumed() is plain
+    assert plain.copy_for_training() is plain
 
 
 class Same:
@@ -215,7 +215,7 @@ def test_the_module_with_what_was_learnt(dtype):
     ids=["mlp", "dropout", "moments"],
 )
 def test_what_needs_mini_batches_is_refused_by_exact_solvers(energy):
-    with pytest.raises(ValueError, match=r"cannot be learnt by solver 'lbfgs'.*solver='adam'"):
+    with pytest.raises(ValueError, match=r"cannot be learned by solver 'lbfgs'.*solver='adam'"):
         EBMClassifier(energy=energy, solver="lbfgs", random_state=0).fit(X, Y)
     assert TorchModule(network()).batches_because is None and MLP((3,)).batches_because is None
 

@@ -1,4 +1,4 @@
-"""Classes of which no row counts: they keep their place, are not learnt, and never predicted."""
+"""Classes of which no row counts: they keep their place, are not learned, and never predicted."""
 
 import pickle
 
@@ -68,7 +68,7 @@ def test_quick_settings_for_every_energy():
 
 @pytest.mark.parametrize(("energy", "loss"), COMBINATIONS)
 def test_one_of_four_classes_without_rows(energy, loss):
-    """What is learnt is what the rows that count say alone."""
+    """What is learned is what the rows that count say alone."""
     weight, counts = without(1), Y != 1
     model = classifier(energy, loss).fit(X, Y, weight)
     never_predicted(model, 1)
@@ -81,7 +81,7 @@ def test_one_of_four_classes_without_rows(energy, loss):
 
 @pytest.mark.parametrize(("energy", "loss"), COMBINATIONS)
 def test_one_class_with_rows(energy, loss):
-    """It is always predicted, whatever the number of classes, and nothing is to be learnt."""
+    """It is always predicted, whatever the number of classes, and nothing is to be learned."""
     never_predicted(classifier(energy, loss, beta="auto").fit(X, Y, without(0, 1, 3)), 0, 1, 3)
     model = classifier(energy, loss).fit(X, Y > 1, without(0, 1))
     assert model.classes_.tolist() == [False, True]
@@ -132,7 +132,7 @@ def test_held_out_rows_of_the_class_do_not_count(energy):
     one = classifier(energy).fit(X, Y, without(2), X_val=X, y_val=Y)
     other = classifier(energy).fit(X, Y, without(2), X_val=X[rows], y_val=Y[rows])
     np.testing.assert_allclose(one.validation_loss_curve_, other.validation_loss_curve_)
-    with pytest.raises(ValueError, match=r"hold no row of a class that is learnt.*pass rows"):
+    with pytest.raises(ValueError, match=r"hold no row of a class that is learned.*pass rows"):
         classifier(energy).fit(X, Y, without(2), X_val=X[~rows], y_val=Y[~rows])
 
 
@@ -244,4 +244,8 @@ def test_among_some_answers(loss):
             rest = other.curvature(energies[:, seen], correct[:, seen]).matrices()
             np.testing.assert_array_equal(bend[:, seen][:, :, seen], rest)
             assert (bend[:, ~seen] == 0).all() and (bend[:, :, ~seen] == 0).all()
-    assert (among.convex, among.pinned, among.online) == (part.convex, part.pinned, part.online)
+    assert (among.convex, among.fixes_level, among.online) == (
+        part.convex,
+        part.fixes_level,
+        part.online,
+    )

@@ -506,7 +506,7 @@ def test_verbose_logs_one_line(caplog):
         EBMClassifier(loss="hinge").fit(X, Y)
     assert len(caplog.records) == 1
     assert re.match(
-        r"Energy linear learnt with loss hinge: \d+ iterations, objective [\d.]+, gap",
+        r"Energy linear learned with loss hinge: \d+ iterations, objective [\d.]+, gap",
         caplog.records[0].getMessage(),
     )
 

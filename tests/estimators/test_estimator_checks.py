@@ -28,9 +28,7 @@ COUNTED = (
     "which rows are left out together, and where trees split, is drawn by the number of rows: with "
 )
 COUNTED += "as many rows to count a weight is a repetition (test_blend.py), but the draws differ"
-DENSITY = (
-    "its predict_proba is the Gibbs law over candidate answers that the estimator exists for, "
-)
+DENSITY = "its predict_proba is the Gibbs distribution over candidate answers, "
 DENSITY += "which no regressor of scikit-learn has"
 
 # The one table of reasons: loss, energy or estimator -> check -> why it cannot hold.
@@ -78,7 +76,7 @@ ESTIMATORS = [
         for energy in ("kernel", "prototypes")
         for name in ("nll", "hinge", "square_square")
     ),
-    # Every loss is learnt in the same way by an energy that is not linear.
+    # Every loss is learned in the same way by an energy that is not linear.
     EBMClassifier(energy=MLP(hidden_layer_sizes=(20,)), loss="hinge", max_iter=60),
     EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
     LatentEBMRegressor(Experts(n_latents=2, hidden_layer_sizes=(16,), n_members=2), max_iter=60),

@@ -9,7 +9,7 @@ from sklearn_ebm.energies import ENERGIES, MLP, Kernel, Prototypes
 from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.losses import LOSSES
 
-# Quick settings; what is learnt well is tested energy by energy.
+# Quick settings; what is learned well is tested energy by energy.
 OBJECTS = {
     "linear": ENERGIES["linear"](),
     "kernel": Kernel(n_components=30),

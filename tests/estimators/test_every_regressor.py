@@ -20,7 +20,7 @@ from sklearn_ebm.estimators.regressor import CALIBRATIONS
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.losses import LOSSES
 
-# Quick settings; what is learnt well is tested energy by energy.
+# Quick settings; what is learned well is tested energy by energy.
 MEMORY = Memory(n_trees=2, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 OBJECTS = {
     "experts": Experts(2, hidden_layer_sizes=(4,), n_members=2),
@@ -42,7 +42,7 @@ VECTOR = np.column_stack([Y, X[:, 1] + 0.2 * RNG.normal(size=30)])
 
 @pytest.fixture(autouse=True)
 def few_members(monkeypatch):
-    """What "auto" blends, and its location, are quickly learnt."""
+    """What "auto" blends, and its location, are quickly learned."""
     members = [("memory", MEMORY), ("location_scale", LocationScale(n_estimators=2))]
     monkeypatch.setattr(
         "sklearn_ebm.learning.densities.learn.suitable_members", lambda *_, **__: members

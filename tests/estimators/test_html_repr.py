@@ -200,5 +200,5 @@ def test_what_is_not_learnt_can_be_represented(cls):
 def test_a_regressor_with_an_energy_as_object_can_be_represented(name):
     energy = CONDITIONAL_ENERGIES.resolve(name)
     assert type(energy).__name__ in estimator_html_repr(LatentEBMRegressor(energy))
-    with pytest.raises(AttributeError, match="before it is learnt; look at the energy_ of a"):
-        _ = energy.narrowest
+    with pytest.raises(AttributeError, match="before it is learned; look at the energy_ of a"):
+        _ = energy.smallest_scale

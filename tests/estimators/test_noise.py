@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
-from sklearn_ebm.energies._bank.backgrounds import SHARE_OF_VARIANCE, WIDTHS, Backgrounds
+from sklearn_ebm.energies._bank.backgrounds import SHARE_OF_VARIANCE, WIDTHS, BroadComponents
 from sklearn_ebm.energies._bank.prior import bank_of
 from sklearn_ebm.exceptions import FewAnswersWarning
 from sklearn_ebm.learning.densities import stacking as by_counting
@@ -51,14 +51,14 @@ def test_the_deviation_is_that_of_the_errors(name, noise):
 
 
 def test_backgrounds_add_their_share_of_the_variance_and_no_more():
-    """Of a Gaussian of known height; each is a deviation of the answers away."""
+    """Of a Gaussian of known height; each is a standard deviation of the answers away."""
     answers = np.linspace(-2, 2, 50)[:, None]
     for deviation in (1e-4, 0.01, 0.5):
-        least = Backgrounds.around(answers, -np.log(deviation * np.sqrt(2 * np.pi))).least_prior
+        least = BroadComponents.around(answers, -np.log(deviation * np.sqrt(2 * np.pi))).least_prior
         added = least @ (1 + np.square(WIDTHS))
         assert added <= SHARE_OF_VARIANCE * deviation**2 * (1 + 1e-9)
         assert (least > 0).all()
-    unsure = Backgrounds.around(answers, -np.inf).least_prior
+    unsure = BroadComponents.around(answers, -np.inf).least_prior
     assert unsure == pytest.approx(np.full(3, 0.3 / 50 / (1 + 3 * 0.3 / 50)))
 
 
@@ -67,10 +67,10 @@ def test_backgrounds_go_by_the_quiet_rows():
     scale = np.where(np.arange(100) < 20, 0.01, 1.0)
     log_density = -np.log(scale * np.sqrt(2 * np.pi))[:, None]
     answers = np.zeros((100, 1))
-    behind = bank_of(Backgrounds.around(answers, -np.inf).elements(100), answers)
+    behind = bank_of(BroadComponents.around(answers, -np.inf).elements(100), answers)
     height = by_counting._height(np.hstack([log_density, behind]), np.ones(100))
-    found = Backgrounds.around(answers, height)
-    least = Backgrounds.around(answers, -np.log(0.01 * np.sqrt(2 * np.pi))).least_prior
+    found = BroadComponents.around(answers, height)
+    least = BroadComponents.around(answers, -np.log(0.01 * np.sqrt(2 * np.pi))).least_prior
     np.testing.assert_allclose(found.least_prior, least, rtol=0.1)
 
 

@@ -246,7 +246,8 @@ def test_a_solver_by_name_takes_the_steps_that_suit_streams():
 
 @pytest.mark.parametrize("size", [250, 2000])
 def test_a_long_stream_comes_to_rest_at_the_law(size):
-    """Rows that never return, of a logistic law: the coefficients are those of the law."""
+    """Rows that never return, of a logistic distribution: the coefficients are those of the
+    distribution."""
     rng = np.random.default_rng(1)
     coef = np.array([1.5, -1.0])
     rows = rng.normal(size=(20_000, 2))
@@ -292,7 +293,8 @@ DIGITS = StandardScaler().fit_transform(DIGITS)
 
 @pytest.mark.parametrize("energy", ENERGIES)
 def test_parts_after_a_fit_do_not_undo_it(energy):
-    """Small parts of the same law: the held-out log loss stays where the fit brought it."""
+    """Small parts of the same distribution: the held-out log loss stays where the fit brought
+    it."""
     order = np.random.default_rng(0).permutation(len(NAMES))
     rows, parts, held_out = order[:600], order[600:700].reshape(5, 20), order[700:1200]
     max_iter = 60 if energy == "linear" else 15

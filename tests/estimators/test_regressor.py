@@ -30,7 +30,7 @@ from sklearn_ebm.learning.densities.ensemble import Answers, member_rows
 from sklearn_ebm.learning.densities.gradient_fit import learn_density
 from sklearn_ebm.learning.densities.objective import DensityObjective
 from sklearn_ebm.learning.densities.widths import likeliest_beta
-from sklearn_ebm.negatives import Pool
+from sklearn_ebm.losses.negatives import Pool
 from sklearn_ebm.solvers import Adam
 
 needs_callbacks = pytest.mark.skipif(
@@ -66,7 +66,7 @@ def regressor(energy="experts", **parameters):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Regressors by energy, inference, and the answers they were learnt from; each fitted once."""
+    """Regressors by energy, inference, and the answers they were learned from; each fitted once."""
     known = {}
 
     def of(energy="experts", inference="marginal", answers="flat"):
@@ -408,7 +408,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("parameters", "message"), REFUSED, ids=lambda value: str(value)[:40])
 def test_what_cannot_learn_is_refused_before_any_work(parameters, message, monkeypatch):
-    monkeypatch.setattr("sklearn_ebm.estimators.regressor.learn_energy", None)  # nothing is learnt
+    monkeypatch.setattr("sklearn_ebm.estimators.regressor.learn_energy", None)  # nothing is learned
     settings = {"energy": ENERGIES["experts"], **parameters}
     if parameters.get("n_latents") == 0 or parameters.get("n_latents") == 2:
         monkeypatch.undo()  # settings of an energy are refused where it is prepared
@@ -475,7 +475,7 @@ def test_weights_of_held_out_rows_by_hand(energy, inference):
     reg.fit(X[:100], Y[:100], X_val=X[100:], y_val=Y[100:], sample_weight_val=weight)
     # The mean over members of the free energy of each alone.
     energy_, params = reg.energy_, reg.params_
-    rows, answers = energy_.represented(X[100:]), energy_.represented_answers(Y[100:, None])
+    rows, answers = energy_.standardize_rows(X[100:]), energy_.standardize_answers(Y[100:, None])
     latent = energy_.linearize_members(params, rows[None], answers[None, :, None]).energies
     free = latent.min(axis=-1) if inference == "min" else SoftMinimum()(latent).energies
     expected = np.average(free[:, :, 0].mean(axis=0), weights=weight)
@@ -484,13 +484,14 @@ def test_weights_of_held_out_rows_by_hand(energy, inference):
 
 
 def objective_of(energy, loss, y, weight, rows=None, negatives=None):
-    prepared = energy.prepared(X, y, weight, y.shape[1], np.random.RandomState(0))
+    initialized = energy.initialized(X, y, weight, y.shape[1], np.random.RandomState(0))
     rows = np.arange(len(X))[None] if rows is None else rows
     objective = DensityObjective(
-        prepared, loss, SoftMinimum(), prepared.represented(X), prepared.represented_answers(y),
+        initialized, loss, SoftMinimum(), initialized.standardize_rows(X),
+        initialized.standardize_answers(y),
         weight, rows, negatives,
     )  # fmt: skip
-    start = prepared.start(X, y, weight, y.shape[1], np.random.RandomState(1))
+    start = initialized.start(X, y, weight, y.shape[1], np.random.RandomState(1))
     return objective, objective.layout.pack(start)
 
 
@@ -510,7 +511,7 @@ def test_the_gradient_of_a_batch(energy, loss):
     """Of the mean over members, with wrong answers that are the same each time."""
     from sklearn_ebm.solvers.objective import Gradient
 
-    negatives = None if loss.integrates else Pool(n_candidates=4)
+    negatives = None if loss.needs_partition_function else Pool(n_candidates=4)
     weight = np.random.default_rng(0).uniform(0.5, 2, 200)
     rows = np.stack([np.random.RandomState(m).permutation(200)[:50] for m in range(2)])
     objective, w = objective_of(ENERGIES[energy], loss, VECTOR, weight, rows, negatives)
@@ -570,7 +571,8 @@ def learned_with(energy, inference, fraction, passes=6):
     rows = Answers(X, Y[:, None], np.random.default_rng(0).uniform(0.5, 2, 200))
     learned = learn_density(
         parts, rows, C=1.0, tol=1e-4, max_iter=passes, start=None,
-        rng=np.random.RandomState(0), watch=_watch.Watch(patience=passes), validation=None,
+        rng=np.random.RandomState(0), watch=_watch.TrainingMonitor(patience=passes),
+        validation=None,
         divide=partial(member_rows, fraction=fraction),
     )  # fmt: skip
     return learned, rows
@@ -580,9 +582,9 @@ def test_each_member_is_judged_by_the_rows_that_it_has_not_seen(energy, inferenc
     learned, rows = learned_with(energy, inference, 0.2)
     out = learned.held.left_out
     assert out.shape == (2, 40) and set(out[0]) == set(out[1])
-    answers = learned.energy.represented_answers(rows.y)[out][:, :, None]
+    answers = learned.energy.standardize_answers(rows.y)[out][:, :, None]
     line = learned.energy.linearize_members(
-        learned.params, learned.energy.represented(X)[out], answers
+        learned.params, learned.energy.standardize_rows(X)[out], answers
     )
     latent = line.energies[:, :, 0]
     free = latent.min(axis=-1) if inference == "min" else SoftMinimum()(latent).energies
@@ -598,8 +600,8 @@ def test_each_pair_of_members_speaks_of_beta_by_the_rows_that_it_has_not_seen(in
 
     def held_out(beta):
         out = learned.held.left_out[0]
-        parabolas = learned.energy.known(learned.params, X[out], [0, 1])
-        law = gibbs_law(parabolas, beta, learned.energy.units, minimum=minimum)
+        quadratics = learned.energy.known(learned.params, X[out], [0, 1])
+        law = gibbs_law(quadratics, beta, learned.energy.units, minimum=minimum)
         likelihood = np.average(law.log_prob(Y[out]), weights=rows.weight[out])
         return len(out) * likelihood - 2 * np.log(1 + np.log(beta) ** 2 / 3)  # and the prior
 
@@ -668,7 +670,7 @@ def test_a_given_beta_is_kept_and_sharpens():
     assert (wide.beta_, narrow.beta_) == (0.5, 4.0)
     entropy = [reg.predict_distribution(X).entropy().mean() for reg in (wide, narrow)]
     assert entropy[1] < entropy[0]
-    for name in wide.params_:  # a likelihood is learnt at β = 1 in any case
+    for name in wide.params_:  # a likelihood is learned at β = 1 in any case
         np.testing.assert_array_equal(wide.params_[name], narrow.params_[name])
 
 
@@ -680,7 +682,7 @@ def test_early_stopping_keeps_the_best_parameters():
     curve = reg.validation_loss_curve_
     assert len(curve) == reg.n_iter_ == curve.argmin() + 4 < 200
     energy_ = reg.energy_
-    rows, answers = energy_.represented(noise[60:]), energy_.represented_answers(y[60:, None])
+    rows, answers = energy_.standardize_rows(noise[60:]), energy_.standardize_answers(y[60:, None])
     latent = energy_.linearize_members(reg.params_, rows[None], answers[None, :, None]).energies
     assert SoftMinimum()(latent).energies.mean() == pytest.approx(curve.min(), rel=1e-4)
 
@@ -747,7 +749,7 @@ class Interrupt:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """No test is the second Ctrl-C of the one before."""
-    monkeypatch.setattr(_watch.Watch, "_last_interrupt", -np.inf)
+    monkeypatch.setattr(_watch.TrainingMonitor, "_last_interrupt", -np.inf)
 
 
 def press_ctrl_c(*_, **__):
@@ -756,7 +758,9 @@ def press_ctrl_c(*_, **__):
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_ctrl_c_leaves_what_was_learnt(monkeypatch, energy, early_stopping):
-    monkeypatch.setattr(_callbacks.FitTask, "onlookers", property(lambda self: (Interrupt(3),)))
+    monkeypatch.setattr(
+        _callbacks.FitCallbacks, "callbacks", property(lambda self: (Interrupt(3),))
+    )
     reg = regressor(energy, early_stopping=early_stopping, warm_start=True)
     with pytest.warns(
         ConvergenceWarning, match="after 3 passes: it was interrupted. The est"
@@ -894,7 +898,10 @@ def test_a_warm_start_never_loses_on_held_out_rows():
     for _ in range(4):
         reg.fit(X[:100], Y[:100], X_val=X[100:], y_val=Y[100:])
         energy_ = reg.energy_
-        rows, answers = energy_.represented(X[100:]), energy_.represented_answers(Y[100:, None])
+        rows, answers = (
+            energy_.standardize_rows(X[100:]),
+            energy_.standardize_answers(Y[100:, None]),
+        )
         latent = energy_.linearize_members(reg.params_, rows[None], answers[None, :, None]).energies
         lowest.append(SoftMinimum()(latent).energies.mean())
     assert np.diff(lowest).max() <= 1e-5
@@ -1142,7 +1149,7 @@ def test_conformal_calibration_covers(energy):
                 regions.append(inside.any(axis=1).mean())
             else:
                 regions.append(region.contains(right).mean())
-        # Coverage varies from split to split as a Beta law of the calibrating rows.
+        # Coverage varies from split to split as a Beta distribution of the calibrating rows.
         error = np.sqrt(level * (1 - level) * (1 / held + 1 / 300) / 4)
         assert np.min(np.mean(intervals, axis=0)) > level - 2 * error
         assert np.mean(regions) > level - 2 * error
@@ -1237,7 +1244,7 @@ def test_conformal_calibration_needs_rows():
 @pytest.mark.parametrize("counts", [False, True], ids=["by gradients", "by counting"])
 def test_calibrating_rows_are_not_learnt_from(counts, monkeypatch):
     """Their answers grow by 100: the levels change, and not one of the energies does."""
-    split_off = LatentEBMRegressor._calibrating
+    split_off = LatentEBMRegressor._split_calibration_rows
     calibrates = np.zeros(200, dtype=bool)
 
     def watched(self, rows, seed):
@@ -1245,7 +1252,7 @@ def test_calibrating_rows_are_not_learnt_from(counts, monkeypatch):
         calibrates[:] = np.isin(X[:, 0], out.X[:, 0])
         return kept, out
 
-    monkeypatch.setattr(LatentEBMRegressor, "_calibrating", watched)
+    monkeypatch.setattr(LatentEBMRegressor, "_split_calibration_rows", watched)
     energy = Memory(n_trees=3, powers=1) if counts else ENERGIES["experts"]
     settings = {"calibration": "conformal", "max_iter": 5, "random_state": 0}
     one = LatentEBMRegressor(energy, **settings).fit(X, Y)

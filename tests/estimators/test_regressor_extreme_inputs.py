@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Blend, Decoder, Experts, LocationScale, Memory
 from sklearn_ebm.exceptions import CalibrationWarning, FewAnswersWarning
-from sklearn_ebm.learning.monitor import Watch
+from sklearn_ebm.learning.monitor import TrainingMonitor
 
 MEMORY = Memory(n_trees=3, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 ENERGIES = {
@@ -25,7 +25,7 @@ ENERGIES = {
     "decoder": Decoder(n_latents=5, hidden_layer_sizes=(8,), n_members=1),
     "blend": Blend([MEMORY, LocationScale(n_estimators=3)], base=Ridge()),
 }
-# Learnt by counting, with the likelihood alone, and from two rows on.
+# Learned by counting, with the likelihood alone, and from two rows on.
 COUNTED = {"blend"}
 LONGEST = 15.0  # seconds
 
@@ -36,7 +36,7 @@ VECTOR = np.column_stack([Y, Y**2 + 0.1 * RNG.normal(size=40)])
 
 
 def pytest_generate_tests(metafunc):
-    """Every energy; with the minimum those that are learnt through it, the others elsewhere."""
+    """Every energy; with the minimum those that are learned through it, the others elsewhere."""
     if "inference" in metafunc.fixturenames:
         pairs = [(energy, "marginal") for energy in ENERGIES]
         pairs += [(energy, "min") for energy in ENERGIES if energy not in COUNTED]
@@ -106,7 +106,7 @@ def test_outliers(energy, inference):
 @pytest.mark.parametrize("loss", ["nll", "energy", "hinge"])
 def test_ties(energy, inference, loss):
     if energy in COUNTED and loss != "nll":
-        with pytest.raises(ValueError, match="learnt by counting: use 'nll'"):
+        with pytest.raises(ValueError, match="learned by density stacking: use 'nll'"):
             fit(energy, X, Y, inference=inference, loss=loss)
         return
     for y in (np.round(Y), (Y > 0) * 1.0):
@@ -145,7 +145,7 @@ def test_many_answers(energy, inference):
 
 @pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e100, 1e150])
 def test_scale_of_the_answers(energy, inference, scale):
-    """In units of the answers, the same is learnt."""
+    """In units of the answers, the same is learned."""
     plain, scaled = (fit(energy, X, s * Y, inference=inference) for s in (1.0, scale))
     np.testing.assert_allclose(scaled.predict(X) / scale, plain.predict(X), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(
@@ -303,7 +303,7 @@ def test_huge_answers_of_weight_zero_are_not_there(energy):
     np.testing.assert_array_equal(reg.predict(X), same.predict(X))
 
 
-# Learnt by counting
+# Learned by counting
 
 
 TWO_PLACES = np.repeat([[0.0], [1.0]], 20, axis=0)
@@ -333,7 +333,7 @@ COUNTING = {
 
 @pytest.fixture
 def few_members(monkeypatch):
-    """A blend that says nothing of its members has two that are quickly learnt."""
+    """A blend that says nothing of its members has two that are quickly learned."""
     members = [("memory", MEMORY), ("location_scale", LocationScale(Ridge(), 3))]
     monkeypatch.setattr(
         "sklearn_ebm.learning.densities.learn.suitable_members", lambda *_, **__: members
@@ -352,7 +352,7 @@ def test_energies_that_count(counting, what, few_members):
     assert finite(reg.predict_quantiles(rows[:5], [0.01, 0.99]), reg.sample(rows[:5], 2))
     log_prob = reg.log_prob(rows, y)
     assert finite(log_prob, reg.energies(rows, y))
-    # The bound is one of what was learnt: of t(y), where an outlier is drawn in.
+    # The bound is one of what was learned: of t(y), where an outlier is drawn in.
     transform = reg.y_transform_
     lacking = 0.0 if transform is None else transform.log_slope(np.asarray(y))
     assert np.min(log_prob - lacking) >= reg.energy_.least_log_density - 1e-6
@@ -421,11 +421,11 @@ def test_an_interrupt_leaves_the_estimator_as_it_was(counting, fitted, few_membe
 
 @pytest.mark.parametrize("passes", [0, 2])
 def test_an_interrupt_of_a_member_that_learns_by_gradients(passes, monkeypatch):
-    """What was learnt so far of one member is no blend: the fit ends, and nothing is changed."""
+    """What was learned so far of one member is no blend: the fit ends, and nothing is changed."""
     blend = Blend([MEMORY, ENERGIES["experts"]])
     reg = LatentEBMRegressor(blend, max_iter=6).fit(X, Y)
     before, calls = dict(vars(reg)), []
-    step = Watch.__call__
+    step = TrainingMonitor.__call__
 
     def interrupted(*args):
         calls.append(args)
@@ -433,7 +433,7 @@ def test_an_interrupt_of_a_member_that_learns_by_gradients(passes, monkeypatch):
             raise KeyboardInterrupt
         return step(*args)
 
-    monkeypatch.setattr(Watch, "__call__", interrupted)
+    monkeypatch.setattr(TrainingMonitor, "__call__", interrupted)
     with pytest.raises(KeyboardInterrupt):
         reg.fit(X, Y + 1)
     assert len(calls) == passes + 1 and vars(reg) == before

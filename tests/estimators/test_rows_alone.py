@@ -52,7 +52,7 @@ def questions(reg, y):
         "quantiles": lambda X, y: reg.predict_quantiles(X, [0.02, 0.5, 0.9]),
         "interval": lambda X, y: reg.predict_interval(X, 0.9),
         "proba": lambda X, y: reg.predict_proba(X, np.zeros((1, *np.shape(y)[1:])) + y[0]),
-        "speakers": lambda X, y: reg.latent_responsibilities(X).shares,
+        "latent_groups": lambda X, y: reg.latent_responsibilities(X).shares,
         "speakers of y": lambda X, y: reg.latent_responsibilities(X, y).shares,
         "mean": law("mean"),
         "std": law("std"),

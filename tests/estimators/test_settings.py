@@ -9,7 +9,7 @@ import pytest
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, LatentEBMRegressor
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES, ENERGIES
 from sklearn_ebm.losses import LOSSES
-from sklearn_ebm.negatives import NEGATIVES
+from sklearn_ebm.losses.negatives import NEGATIVES
 from sklearn_ebm.solvers import SOLVERS
 
 RNG = np.random.default_rng(0)

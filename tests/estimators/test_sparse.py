@@ -94,7 +94,7 @@ def fitted(energy, X, **rows):
 
 @pytest.fixture(scope="module")
 def dense_fits():
-    """Each energy, and what it says of the rows, learnt from the canonical matrix."""
+    """Each energy, and what it says of the rows, learned from the canonical matrix."""
     X = sparse.csr_matrix(DENSE)
     return {str(energy): fitted(energy, X) for energy in CLASSIFIER_ENERGIES}
 

@@ -1,7 +1,7 @@
-"""Numbers of rows at which something changes: each is walked over, learnt, asked and pickled.
+"""Numbers of rows at which something changes: each is walked over, learned, asked and pickled.
 
-What an "auto" stands for is settled once in each fit. Parts that were learnt on fewer rows, such as
-folds, get what the whole gets. So the walk goes around each threshold, and around the numbers of
+What an "auto" stands for is settled once in each fit. Parts that were learned on fewer rows, such
+as folds, get what the whole gets. So the walk goes around each threshold, and around the numbers of
 rows of which a fold falls below it.
 """
 
@@ -43,7 +43,10 @@ THRESHOLDS = {
     "trees": ({ENERGY + "memory.ROWS_IN_TREES": 2 * T}, MEMORY),
     "folds": ({ENERGY + "_bank.folds.FEW_ROWS": T}, BLEND),
     "judges": (
-        {ENERGY + "_bank.folds.MOST_JUDGES": T, ENERGY + "_bank.folds.JUDGES_OF_MANY": T // 3},
+        {
+            ENERGY + "_bank.folds.MAX_VALIDATION_ROWS": T,
+            ENERGY + "_bank.folds.JUDGES_OF_MANY": T // 3,
+        },
         MEMORY,
     ),
     "levels": ({ENERGY + "_bank.folds.RETURNS": T / 9}, MEMORY),
@@ -73,7 +76,10 @@ THRESHOLDS = {
     "groups": ({DENSITY + "stacking.GROUPS": T}, MEMORY),
     "rows of a bank": ({ENERGY + "banks.ROWS_AT_A_TIME": T}, MEMORY),
     "laws": ({"sklearn_ebm.estimators._density_predictions.LAWS_AT_A_TIME": T}, EXPERTS),
-    "laws of a thread": ({"sklearn_ebm.estimators._density_predictions.LAWS_OF_A_THREAD": T}, MEMORY),
+    "distributions of a thread": (
+        {"sklearn_ebm.estimators._density_predictions.LAWS_OF_A_THREAD": T},
+        MEMORY,
+    ),
     "pairs of a tree": ({ENERGY + "_bank.trees.PAIRS": T}, MEMORY),
     "pairs of leaves": ({ENERGY + "_bank.leaves.BLOCK_PAIRS": 40 * T}, MEMORY),
 }

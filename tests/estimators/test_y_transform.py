@@ -1,4 +1,4 @@
-"""Answers that are learnt through a transform: wrong entries, and sizes over decades."""
+"""Answers that are learned through a transform: wrong entries, and sizes over decades."""
 
 import pickle
 
@@ -66,7 +66,8 @@ def test_small_answers_among_large_ones(name, sign):
 
 @pytest.mark.parametrize(("name", "most"), [("memory", 0.6), ("experts", 10.0)])
 def test_moments_and_modes_of_small_and_large_answers(name, most):
-    """y = exp(x log 10⁵ + 0.1 ε) for x in [0, 1]: the deviation is a tenth of y, everywhere."""
+    """y = exp(x log 10⁵ + 0.1 ε) for x in [0, 1]: the standard deviation is a tenth of y,
+    everywhere."""
     rows = RNG.uniform(0, 1, size=(300, 1))
     y = np.exp(np.log(1e5) * rows[:, 0] + 0.1 * RNG.normal(size=300))
     reg = fit(ENERGIES[name], y, rows)

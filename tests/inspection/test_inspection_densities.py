@@ -249,7 +249,7 @@ def test_refusals_of_columns_that_cannot_be_drawn(branches):
     reg, X, _ = branches
     with pytest.raises(ValueError, match="choose one that varies"):
         ConditionalDensityDisplay.from_estimator(reg, np.zeros_like(X))
-    with pytest.raises(ValueError, match="one value for each row of the law"):
+    with pytest.raises(ValueError, match="one value for each row of the distribution"):
         ConditionalDensityDisplay.from_distribution(two_branches_law()[1], [0.0] * 5)
 
 
@@ -262,7 +262,7 @@ def test_refusals_of_surfaces(horn):
     with pytest.raises(ValueError, match="quantity='mass' is not known"):
         ConditionalDensityDisplay.from_estimator(reg, X, x=[0.5], quantity="mass")
     law = reg.predict_distribution(X[:2])
-    with pytest.raises(ValueError, match="A law of 2 rows and 2 answers each has no surface"):
+    with pytest.raises(ValueError, match="2 rows of 2 answers each have no surface"):
         ConditionalDensityDisplay.from_distribution(law)
     factors = np.tile(np.eye(2), (1, 2, 1, 1))
     envelope = VectorGaussianEnvelope(np.zeros((1, 2)), np.zeros((1, 2, 2)), factors)

@@ -10,9 +10,9 @@ from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
-from sklearn_ebm.energies._bank.backgrounds import Backgrounds
+from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.folds import SILENT
-from sklearn_ebm.energies._bank.prior import Judgement
+from sklearn_ebm.energies._bank.prior import HeldOutDensities
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.learning.densities import auto
 from sklearn_ebm.learning.densities.auto import (
@@ -21,8 +21,8 @@ from sklearn_ebm.learning.densities.auto import (
     chosen_candidate,
     suitable_members,
 )
-from sklearn_ebm.learning.densities.stacking import Counted
-from sklearn_ebm.learning.monitor import Watch
+from sklearn_ebm.learning.densities.stacking import StackedDensities
+from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.solvers.base import Progress
 
 RNG = np.random.RandomState(0)
@@ -40,7 +40,7 @@ SMALL = [
 
 @pytest.fixture
 def small(monkeypatch):
-    """Members that are quickly learnt, and a location that is a line."""
+    """Members that are quickly learned, and a location that is a line."""
     asked = []
 
     def members(n_outputs, n_latents, levels):
@@ -104,14 +104,18 @@ def test_rows_that_return_five_times_are_levels(n_distinct, levels, monkeypatch)
 def test_the_report_agrees_with_the_judgement(small, monkeypatch):
     seen = {}
 
-    def spied(blend, judgement, groups, skipped):
-        seen.update(blend=blend, judgement=judgement, groups=groups)
-        return chosen_candidate(blend, judgement, groups, skipped)
+    def spied(blend, held_out_densities, groups, skipped):
+        seen.update(blend=blend, held_out_densities=held_out_densities, groups=groups)
+        return chosen_candidate(blend, held_out_densities, groups, skipped)
 
     monkeypatch.setattr("sklearn_ebm.learning.densities.learn.chosen_candidate", spied)
     reg = fit()
-    report, judgement, groups = reg.auto_report_, seen["judgement"], seen["groups"]
-    blend, n = seen["blend"], len(judgement.weight)
+    report, held_out_densities, groups = (
+        reg.auto_report_,
+        seen["held_out_densities"],
+        seen["groups"],
+    )
+    blend, n = seen["blend"], len(held_out_densities.weight)
     assert report.candidates == ("blend", "experts", "memory", "location_scale")
     loss = {}
     for candidate, nll in zip(report.candidates, report.held_out_nll, strict=True):
@@ -123,17 +127,17 @@ def test_the_report_agrees_with_the_judgement(small, monkeypatch):
             ]
         )
         if candidate == "blend":
-            places = auto.needed(blend, judgement)
+            places = auto.needed(blend, held_out_densities)
         # By hand: the prior of all other groups, and the mean over all rows.
         own = np.empty(n)
         for group in np.unique(groups):
             mine = groups == group
-            rest = Judgement(
-                judgement.log_density[~mine][:, places],
-                judgement.weight[~mine],
-                judgement.least[places],
+            rest = HeldOutDensities(
+                held_out_densities.log_density[~mine][:, places],
+                held_out_densities.weight[~mine],
+                held_out_densities.least[places],
             )
-            law = np.exp(judgement.log_density[mine][:, places]) @ np.exp(rest.prior()[0])
+            law = np.exp(held_out_densities.log_density[mine][:, places]) @ np.exp(rest.prior()[0])
             own[mine] = -np.log(law)
         loss[candidate] = own
         assert nll == pytest.approx(own.mean() + np.log(Y.std()))
@@ -154,7 +158,7 @@ def test_the_printed_table(small):
     assert lines[-1] == f"{report.chosen}: {report.reason}"
     skipped = report._replace(skipped={"experts": "it would take about 9.0 s, and 1.0 s are left"})
     assert str(skipped).split("\n")[-2] == (
-        "experts: not learnt, it would take about 9.0 s, and 1.0 s are left"
+        "experts: not learned, it would take about 9.0 s, and 1.0 s are left"
     )
 
 
@@ -167,26 +171,28 @@ def blend_of(members):
     blend.members_ = tuple((name, MEMORY) for name in members)
     blend.sizes_ = (1,) * len(members)
     blend.seconds_ = dict.fromkeys(members, 1.0)
-    blend.backgrounds = Backgrounds(np.array([1.0, 3.0, 10.0]), 1, np.full(3, 1e-9))
+    blend.backgrounds = BroadComponents(np.array([1.0, 3.0, 10.0]), 1, np.full(3, 1e-9))
     blend.units = Units(*np.zeros((2, 1)), np.zeros(1), np.array([np.e]), np.zeros(1))
     return blend
 
 
-def judged(gain, n_members=2, n=200):
+def validation(gain, n_members=2, n=200):
     """A blend of which two members are right for half of the rows each, by a given gain."""
     blend = blend_of("abc"[:n_members])
     log_density = np.full((n, n_members + 3), -50.0)
     log_density[:, :n_members] = 0.0
     log_density[: n // 2, 0] += gain
     log_density[n // 2 :, n_members - 1] += gain
-    judgement = Judgement(log_density, np.ones(n), np.repeat([0.0, 1e-9], [n_members, 3]))
-    return chosen_candidate(blend, judgement, np.arange(n) % 5, {})
+    held_out_densities = HeldOutDensities(
+        log_density, np.ones(n), np.repeat([0.0, 1e-9], [n_members, 3])
+    )
+    return chosen_candidate(blend, held_out_densities, np.arange(n) % 5, {})
 
 
 @pytest.mark.parametrize(("gain", "chosen"), [(1.0, "blend"), (0.15, "a"), (0.0, "a")])
 def test_a_blend_has_to_be_worth_it(gain, chosen):
     """With shares of one half, the blend gains log cosh(gain/2) nats over each member."""
-    places, report = judged(gain)
+    places, report = validation(gain)
     won = report.held_out_nll[1:].min() - report.held_out_nll[0]
     assert won == pytest.approx(np.log(np.cosh(gain / 2)), abs=1e-3)
     assert (won > auto.WORTH) == (chosen == "blend")
@@ -200,27 +206,27 @@ def test_a_blend_has_to_be_worth_it(gain, chosen):
 
 
 def test_members_that_bring_nothing_leave_the_blend():
-    """The third of three is never right: without it the rows that judge lose nothing."""
+    """The third of three is never right: without it the validation rows lose nothing."""
     log_density = np.zeros((200, 6))
     log_density[:100, 0], log_density[100:, 1] = 2.0, 2.0
     log_density[:, 2:] = -5.0
-    judgement = Judgement(log_density, np.ones(200), np.repeat([0.0, 1e-9], 3))
+    held_out_densities = HeldOutDensities(log_density, np.ones(200), np.repeat([0.0, 1e-9], 3))
     blend = blend_of("abc")
-    assert auto.needed(blend, judgement).tolist() == [0, 1, 3, 4, 5]
+    assert auto.needed(blend, held_out_densities).tolist() == [0, 1, 3, 4, 5]
 
 
 def test_the_only_member_is_chosen():
-    places, report = judged(0.0, n_members=1)
-    assert (report.chosen, report.reason) == ("a", "the only one that was learnt")
+    places, report = validation(0.0, n_members=1)
+    assert (report.chosen, report.reason) == ("a", "the only one that was learned")
     assert places.tolist() == [0, 1, 2, 3]
     assert report.candidates == ("blend", "a")
 
 
 @pytest.mark.parametrize("chosen", ["blend", "memory", "experts", "location_scale"])
 def test_what_is_chosen_is_what_predicts(chosen, small, monkeypatch):
-    def choose(blend, judgement, groups, skipped):
+    def choose(blend, held_out_densities, groups, skipped):
         every = np.arange(len(blend.labels_))
-        report = chosen_candidate(blend, judgement, groups, skipped)[1]
+        report = chosen_candidate(blend, held_out_densities, groups, skipped)[1]
         return every if chosen == "blend" else blend.places_of(chosen), report
 
     monkeypatch.setattr("sklearn_ebm.learning.densities.learn.chosen_candidate", choose)
@@ -247,8 +253,8 @@ def test_a_tiny_budget_learns_one_member_and_says_what_was_skipped(small):
     assert set(report.skipped) == {"experts", "location_scale"}
     for why in report.skipped.values():
         assert why.startswith("it would take about") and why.endswith("0.0 s are left")
-    assert report.chosen == "memory" and report.reason == "the only one that was learnt"
-    assert "experts: not learnt, it would take about" in str(report)
+    assert report.chosen == "memory" and report.reason == "the only one that was learned"
+    assert "experts: not learned, it would take about" in str(report)
 
 
 @pytest.mark.parametrize("budget", [None, 1e6])
@@ -257,13 +263,13 @@ def test_enough_time_skips_nothing(budget, small):
 
 
 def test_passes_end_with_the_time():
-    """With what was learnt so far, and no warning: that was asked for."""
+    """With what was learned so far, and no warning: that was asked for."""
     assert fit(energy="experts", max_iter=20, time_budget=1e-6).n_iter_ == 1
     assert fit(energy="experts", max_iter=20, time_budget=1e6).n_iter_ == 20
 
 
 def test_what_ends_with_the_time_says_so():
-    watch = Watch((TimeBudget(1e-9, 60, SILENT).stops,))
+    watch = TrainingMonitor((TimeBudget(1e-9, 60, SILENT).stops,))
     watch.energy, watch.params_of = None, lambda w: {}
     assert watch(Progress(np.zeros(1), 0.0, np.zeros(1), 0.0, 1))
     assert watch.message == "the time_budget is used up"
@@ -272,7 +278,9 @@ def test_what_ends_with_the_time_says_so():
 def test_passes_of_a_member_end_with_the_time(small, monkeypatch):
     monkeypatch.setattr(TimeBudget, "skips", lambda budget, member: False)
     passes = []
-    monkeypatch.setattr(Watch, "_held_out_loss", lambda watch, w: passes.append(watch) or 0.0)
+    monkeypatch.setattr(
+        TrainingMonitor, "_held_out_loss", lambda watch, w: passes.append(watch) or 0.0
+    )
     report = fit(time_budget=1e-6, max_iter=20).auto_report_
     assert "experts" in report.candidates and len(passes) == 1
 
@@ -298,8 +306,10 @@ def test_the_cheapest_come_first(small, monkeypatch):
 def test_a_location_listens_to_those_before_it(budget, heard, small, monkeypatch):
     """In learning and ever after; where time counts, it comes before the experts."""
 
-    def choose(blend, judgement, groups, skipped):
-        return np.arange(len(blend.labels_)), chosen_candidate(blend, judgement, groups, skipped)[1]
+    def choose(blend, held_out_densities, groups, skipped):
+        return np.arange(len(blend.labels_)), chosen_candidate(
+            blend, held_out_densities, groups, skipped
+        )[1]
 
     monkeypatch.setattr("sklearn_ebm.learning.densities.learn.chosen_candidate", choose)
     monkeypatch.setattr("sklearn_ebm.energies._bank.prior.LEAST_PRIOR", 0.0)
@@ -404,7 +414,7 @@ def test_given_rows_judge(small):
     new = RNG.normal(size=(30, 2))
     settings = {"max_iter": 3, "random_state": 0}
     reg = LatentEBMRegressor(**settings).fit(X, Y, X_val=new, y_val=new[:, 0])
-    assert len(reg.energy_.judgement.weight) == len(Y) + 30  # besides those left out
+    assert len(reg.energy_.held_out_densities.weight) == len(Y) + 30  # besides those left out
     far = LatentEBMRegressor(**settings).fit(X, Y, X_val=new, y_val=new[:, 0] + 5)
     assert (far.auto_report_.held_out_nll > reg.auto_report_.held_out_nll + 0.5).all()
 
@@ -425,13 +435,13 @@ def test_several_answers_and_beta(small):
 def test_counted_is_left_as_it_is(small, monkeypatch):
     """Concluding one candidate does not change what was counted."""
     kept = []
-    conclude = Counted.concluded
+    conclude = StackedDensities.concluded
 
     def spied(self, places=None):
         kept.append((self, places))
         return conclude(self, places)
 
-    monkeypatch.setattr(Counted, "concluded", spied)
+    monkeypatch.setattr(StackedDensities, "concluded", spied)
     fit()
     ((counted, _),) = kept
     before = list(counted.energy.labels_)

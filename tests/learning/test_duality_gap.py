@@ -201,10 +201,10 @@ def test_circulation_of_nothing_is_nothing():
     np.testing.assert_array_equal(_circulation(np.zeros((3, 3))), np.zeros((3, 3)))
 
 
-@pytest.mark.parametrize("name", [n for n in CONVEX if not CONVEX[n].pinned])
+@pytest.mark.parametrize("name", [n for n in CONVEX if not CONVEX[n].fixes_level])
 def test_moved_push_is_balanced_and_bounds_as_circulations_do(make_objective, name, monkeypatch):
     loss = CONVEX[name]
-    if not loss.shares_push:
+    if not loss.total_push_only:
         return
     useful = 0
     for objective in problems(make_objective, loss, 7):

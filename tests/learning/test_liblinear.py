@@ -226,20 +226,20 @@ def test_dense_rows_turn_to_it_late_and_only_where_few_are_undecided():
     X, y = texts(n_rows=60, n_columns=500, k=3)
     objective = Objective(Linear(), Hinge(), X.toarray(), y, np.ones(60), 3, 1.0)
     liblinear = Liblinear(objective, True, 1.0, 1e-6)
-    assert not liblinear.starts and not liblinear.rescues(0.5 * 60)
-    assert liblinear.rescues(0.05 * 60)
+    assert not liblinear.starts and not liblinear.as_fallback(0.5 * 60)
+    assert liblinear.as_fallback(0.05 * 60)
     assert (liblinear.looked, liblinear.tolerance) == (True, 5e-7)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.4])
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_a_dense_fit_that_takes_long_is_closed_by_it(monkeypatch, fit_intercept, noise):
-    monkeypatch.setattr(_path, "RESCUE", 3)
+    monkeypatch.setattr(_path, "FALLBACK_AFTER", 3)
     asked, turned = [], []
-    start, another = Liblinear.start, _path.Path._another_way
+    start, another = Liblinear.start, _path.TemperaturePath._another_way
     monkeypatch.setattr(Liblinear, "start", lambda self: asked.append(1) or start(self))
     monkeypatch.setattr(
-        _path.Path, "_another_way", lambda *given: turned.append(1) or another(*given)
+        _path.TemperaturePath, "_another_way", lambda *given: turned.append(1) or another(*given)
     )
     X, y = texts(n_rows=300, n_columns=400, k=4)
     rng = np.random.RandomState(0)
@@ -250,7 +250,7 @@ def test_a_dense_fit_that_takes_long_is_closed_by_it(monkeypatch, fit_intercept,
     assert len(clf.loss_curve_) >= 3
     # Where it declines, the path goes on as it would have without the question.
     assert not turned
-    monkeypatch.setattr(_path, "RESCUE", 10**9)
+    monkeypatch.setattr(_path, "FALLBACK_AFTER", 10**9)
     alone = EBMClassifier(**settings).fit(X.toarray(), y)
     np.testing.assert_allclose(clf.energies(X), alone.energies(X), atol=0.05)
     assert len(asked) in (0, 1)

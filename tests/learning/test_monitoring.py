@@ -146,7 +146,7 @@ def test_early_stopping_with_a_warm_start_never_loses(energy):
 
 
 def test_a_held_out_loss_that_is_not_finite_is_never_the_best():
-    watch = _watch.Watch(patience=3)
+    watch = _watch.TrainingMonitor(patience=3)
     losses = iter([np.inf, np.nan, 3.0, 1.0, 2.0, np.inf, 2.0])
     watch.held_out, watch.energy, watch.params_of = object(), None, None
     watch.held_out_loss = lambda w: next(losses)
@@ -384,12 +384,12 @@ class Interrupt:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """No test is the second Ctrl-C of the one before."""
-    monkeypatch.setattr(_watch.Watch, "_last_interrupt", -np.inf)
+    monkeypatch.setattr(_watch.TrainingMonitor, "_last_interrupt", -np.inf)
 
 
 def interrupted_after(monkeypatch, number):
     monkeypatch.setattr(
-        _callbacks.FitTask, "onlookers", property(lambda self: (Interrupt(number),))
+        _callbacks.FitCallbacks, "callbacks", property(lambda self: (Interrupt(number),))
     )
 
 
@@ -500,8 +500,8 @@ def test_without_callbacks_in_scikit_learn_nothing_is_told(monkeypatch):
     class Old:
         """An estimator whose base class knows no callbacks."""
 
-    task = _callbacks.FitTask(Old(), X, Y, None, lambda start: {})
-    assert task.onlookers == ()
+    task = _callbacks.FitCallbacks(Old(), X, Y, None, lambda start: {})
+    assert task.callbacks == ()
     task.end()
     function = object()
     assert _callbacks.with_callbacks(function) is function

@@ -28,10 +28,10 @@ def problem(X, y, loss=None, fit_intercept=True, weight=None):
     k = len(np.unique(y))
     loss, weight = loss or NLL(), np.ones(len(y)) if weight is None else weight
     plain = Objective(Linear(fit_intercept=fit_intercept), loss, X, y, weight, k, 1.0)
-    conditioned = plain.energy.conditioned(X, weight)
-    if k == 2 and not loss.pinned:
-        conditioned = Antisymmetric(conditioned)
-    return conditioned_objective(plain, conditioned), conditioned
+    standardized = plain.energy.standardized(X, weight)
+    if k == 2 and not loss.fixes_level:
+        standardized = Antisymmetric(standardized)
+    return conditioned_objective(plain, standardized), standardized
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -39,8 +39,8 @@ def problem(X, y, loss=None, fit_intercept=True, weight=None):
 @pytest.mark.parametrize("beta", [0.1, 1.0, 10.0])
 def test_the_start_is_far_below_zero_templates(k, beta, fit_intercept, monkeypatch):
     monkeypatch.setattr(module, "SIZE", 0)
-    objective, conditioned = problem(*counts(k=k), NLL(beta=beta), fit_intercept)
-    w = separating_start(objective, conditioned, 1.0)
+    objective, standardized = problem(*counts(k=k), NLL(beta=beta), fit_intercept)
+    w = separating_start(objective, standardized, 1.0)
     assert objective.value(w) < 0.75 * objective.value(np.zeros_like(w))
 
 
@@ -63,14 +63,16 @@ def test_the_scale_is_the_best_of_those_that_are_tried():
 @pytest.mark.parametrize("case", ["dense", "kinked", "few parameters", "no penalty", "a class"])
 def test_there_is_no_start_where_it_does_not_suit(case):
     X, y = counts()
-    objective, conditioned = problem(
+    objective, standardized = problem(
         X.toarray() if case == "dense" else X[:, :20] if case == "few parameters" else X,
         y,
         Hinge() if case == "kinked" else None,
     )
     if case == "a class":
         objective.y = np.zeros_like(y)
-    assert separating_start(objective, conditioned, np.inf if case == "no penalty" else 1.0) is None
+    assert (
+        separating_start(objective, standardized, np.inf if case == "no penalty" else 1.0) is None
+    )
 
 
 @pytest.mark.parametrize("k", [2, 4])

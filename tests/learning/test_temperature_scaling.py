@@ -28,7 +28,7 @@ DATA = Path(os.environ.get("EBM_DATA", Path(__file__).parents[3] / "shared" / "d
 
 
 def drawn(n_rows=400, k=4, beta=2.0, seed=0):
-    """Energies, and answers drawn from the Gibbs law at β, so that β is known."""
+    """Energies, and answers drawn from the Gibbs distribution at β, so that β is known."""
     rng = np.random.default_rng(seed)
     energies = rng.normal(size=(n_rows, k))
     gumbel = rng.gumbel(size=(n_rows, k))
@@ -147,16 +147,16 @@ def test_folds_are_stratified_and_a_single_row_is_never_held_out():
 
 def test_rows_are_never_scored_by_what_learnt_from_them():
     y = np.repeat([0, 1, 2], [20, 13, 1])
-    learnt, held_out = [], []
+    learned, held_out = [], []
 
     def energies(rows, out):
-        learnt.append(set(rows))
+        learned.append(set(rows))
         held_out.append(set(out))
         return np.zeros((len(out), 3))
 
     choose_beta(energies, y, np.ones(len(y)), np.random.RandomState(0), None, n_folds=5)
-    assert len(learnt) == 5
-    for rows, out in zip(learnt, held_out, strict=True):
+    assert len(learned) == 5
+    for rows, out in zip(learned, held_out, strict=True):
         assert not rows & out
         assert rows | out == set(range(34))
         assert set(y[list(rows)]) == {0, 1, 2}
@@ -272,18 +272,18 @@ def test_few_rows_do_no_harm(loss, how):
     """
     A, a, T, t = halves(load_wine, 40)
     held_out = {"X_val": A[:6], "y_val": a[:6]} if how == "X_val" else {}
-    learnt = slice(6, None) if how == "X_val" else slice(None)
+    learned = slice(6, None) if how == "X_val" else slice(None)
     losses = []
     for beta in ("auto", 1.0):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            clf = FEW[how](loss=loss, beta=beta, tol=1e-2).fit(A[learnt], a[learnt], **held_out)
+            clf = FEW[how](loss=loss, beta=beta, tol=1e-2).fit(A[learned], a[learned], **held_out)
         losses.append(log_loss(t, clf.predict_proba(T)))
     assert losses[0] <= 1.2 * losses[1] + 0.02
 
 
 def test_folds_that_lack_a_class_leave_beta():
-    """Sorted labels, and folds without shuffling: no row is of a class that was learnt."""
+    """Sorted labels, and folds without shuffling: no row is of a class that was learned."""
     X, y = load_iris(return_X_y=True)
     settings = {"losses": ["hinge"], "Cs": [1.0]}
     with pytest.warns(UserWarning, match="cannot be chosen, because no held-out row is of a cla"):
@@ -351,7 +351,7 @@ def test_equal_rows_with_other_answers_are_no_copies():
 
 
 def test_rows_with_a_copy_that_was_learnt_do_not_vote():
-    """Noise that was learnt by heart looks right in its copies, so that β would rise."""
+    """Noise that was learned by heart looks right in its copies, so that β would rise."""
     rng = np.random.RandomState(0)
     X = rng.normal(size=(40, 10))
     y = (X[:, 0] + 2 * rng.normal(size=40) > 0).astype(int)
@@ -412,7 +412,7 @@ def test_early_stopping_learns_from_a_row_with_many_copies(fraction):
 
 
 def test_four_points_many_times_are_held_out_one_by_one():
-    """Exclusive or: without one of its points, nothing of it can be learnt."""
+    """Exclusive or: without one of its points, nothing of it can be learned."""
     X = np.tile([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (20, 1))
     y = np.tile([0, 1, 1, 0], 20)
     kept, held_out = split_rows(Rows(X, y, np.ones(80)), 0.1, np.arange(2), 0)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths, gibbs_law
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.learning.densities.widths import (
     FACTORS,
-    Unseen,
+    HeldOutMixture,
     fitted_widths,
     likeliest_beta,
     sharper_together,
@@ -20,17 +20,17 @@ FLOOR = np.full(1, 1e-3)
 def pieces(y, scale=1.0, weight=None):
     """Rows of one bump each, at 0."""
     n = len(y)
-    parabolas = Parabolas(
+    quadratics = Quadratics(
         np.full((n, 1), np.log(scale)), np.zeros((n, 1, 1)), np.full((n, 1, 1, 1), scale)
     )
     weight = np.ones(n) if weight is None else weight
-    return [Unseen(parabolas, np.asarray(y, dtype=float)[:, None], weight)]
+    return [HeldOutMixture(quadratics, np.asarray(y, dtype=float)[:, None], weight)]
 
 
 @pytest.mark.parametrize("n_rows", [3, 100])
 @pytest.mark.parametrize("error", [0.3, 2.0])
 def test_beta_is_that_of_the_errors_as_far_as_there_are_rows(n_rows, error):
-    """With t = log β, Gaussians of deviation 1 and the prior balance at
+    """With t = log β, Gaussians of standard deviation 1 and the prior balance at
     n/2 (1 − β error²) = 4 t/(3 + t²)."""
     errors = error * (-1.0) ** np.arange(n_rows)
     beta = likeliest_beta(pieces(errors), PLAIN)
@@ -51,7 +51,7 @@ def test_errors_with_long_tails_get_a_bank():
     assert sum(prior.values()) == pytest.approx(1)
     assert sum(p for f, p in prior.items() if f <= 0.4) == pytest.approx(0.7, abs=0.06)
     assert sum(p for f, p in prior.items() if f >= 1.4) == pytest.approx(0.3, abs=0.06)
-    wide = pieces(y)[0].parabolas.widened(widths, FLOOR)
+    wide = pieces(y)[0].quadratics.widened(widths, FLOOR)
     better = gibbs_law(wide, 1.0, PLAIN, minimum=False).log_prob(y).mean()
     assert better > pieces(y)[0].log_prob(PLAIN).mean() + 0.2
 
@@ -84,7 +84,7 @@ def test_rows_beyond_all_widths_speak_for_none():
 def test_no_width_goes_below_the_floor():
     y = np.full(200, 1e-9)
     widths = fitted_widths(pieces(y, scale=1e-3), PLAIN, FLOOR, 1.0)
-    wide = pieces(y, scale=1e-3)[0].parabolas.widened(widths, FLOOR)
+    wide = pieces(y, scale=1e-3)[0].quadratics.widened(widths, FLOOR)
     assert wide.factors.min() == pytest.approx(1e-3)
 
 
@@ -103,9 +103,9 @@ def test_sharpening_divides_all_widths():
 
 def test_a_density_with_widths_is_normalised():
     widths = Widths(np.array([0.5, 1.0, 3.0]), np.log([0.2, 0.5, 0.3]))
-    parabolas = pieces([0.0], scale=0.7)[0].parabolas.widened(widths, FLOOR)
-    law = gibbs_law(parabolas, 1.0, PLAIN, minimum=False)
+    quadratics = pieces([0.0], scale=0.7)[0].quadratics.widened(widths, FLOOR)
+    law = gibbs_law(quadratics, 1.0, PLAIN, minimum=False)
     y = np.linspace(-30, 30, 60_001)
     assert law.pdf(y[None])[0].sum() * 1e-3 == pytest.approx(1, abs=1e-9)
-    free = -np.log(np.exp(-parabolas.energies(np.array([[[0.4]]]))).sum())
+    free = -np.log(np.exp(-quadratics.energies(np.array([[[0.4]]]))).sum())
     assert law.log_prob([0.4])[0] == pytest.approx(-free - 0.5 * np.log(2 * np.pi))

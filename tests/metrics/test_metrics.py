@@ -94,7 +94,7 @@ def test_bad_weights(name, weight, message):
 
 
 def test_a_row_without_weight_is_not_there_even_if_its_answer_is_impossible():
-    # The density at a distance of 1e200 deviations is no float, its logarithm is −∞.
+    # The density at a distance of 1e200 standard deviations is no float, its logarithm is −∞.
     y = np.where(np.arange(N) == 0, 1e200, Y)
     assert metrics.negative_log_likelihood(y, GAUSSIANS) == np.inf
     without = metrics.negative_log_likelihood(Y[1:], GAUSSIANS[1:])
@@ -239,7 +239,7 @@ def test_densities_give_their_central_intervals():
         assert 0 < inside.mean() < 1
         width = metrics.interval_width(density, level=0.5)
         assert width == pytest.approx(np.mean(ends[..., 1] - ends[..., 0]))
-    # The middle half of a Gaussian is 2 · 0.6745 deviations wide.
+    # The middle half of a Gaussian is 2 · 0.6745 standard deviations wide.
     expected = 2 * 0.67449 * GAUSSIANS.std().mean()
     assert metrics.interval_width(GAUSSIANS, level=0.5) == pytest.approx(expected, rel=1e-5)
 

@@ -16,7 +16,7 @@ LONGEST, LONG, MOST_LONG = 60, 30, 0.01
 # Each layer imports from those above it in this list, and within itself without a cycle.
 LAYERS = (
     ("_utils", "exceptions"),
-    ("datasets", "inference", "distributions", "negatives"),
+    ("datasets", "inference", "distributions"),
     ("losses", "metrics"),
     ("energies",),
     ("solvers",),
@@ -189,17 +189,19 @@ def test_nothing_is_probed_or_printed_or_swallowed(module):
     assert not found and not bare
 
 
-@pytest.mark.parametrize("folder", ["losses", "energies", "inference", "negatives", "solvers"])
+@pytest.mark.parametrize(
+    "folder", ["losses", "energies", "inference", "losses.negatives", "solvers"]
+)
 def test_one_registered_part_in_each_file(folder):
     from sklearn_ebm.energies import ENERGIES, LATENT_ENERGIES
     from sklearn_ebm.inference import INFERENCES
     from sklearn_ebm.losses import LOSSES
-    from sklearn_ebm.negatives import NEGATIVES
+    from sklearn_ebm.losses.negatives import NEGATIVES
     from sklearn_ebm.solvers import SOLVERS
 
     registries = {
         "losses": LOSSES, "energies": {**ENERGIES, **LATENT_ENERGIES}, "inference": INFERENCES,
-        "negatives": NEGATIVES, "solvers": SOLVERS,
+        "losses.negatives": NEGATIVES, "solvers": SOLVERS,
     }  # fmt: skip
     modules = [part.__module__ for part in registries[folder].values()]
     assert len(set(modules)) == len(modules)

@@ -12,8 +12,8 @@ from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.preconditioners import (
     Coupled,
     Diagonal,
+    DiagonalScaling,
     Kronecker,
-    Ruler,
     choice,
     coupled,
     kronecker,
@@ -44,7 +44,7 @@ def make(make_objective):
         # With eight columns, no sparse row is empty.
         settings = {"n_features": 8 if settings.get("as_sparse") else 4} | settings
         plain = make_objective(loss, **settings)
-        objective = conditioned_objective(plain, plain.energy.conditioned(plain.X, plain.weight))
+        objective = conditioned_objective(plain, plain.energy.standardized(plain.X, plain.weight))
         return objective, 0.5 * np.random.RandomState(1).normal(size=objective.layout.size)
 
     return factory
@@ -115,7 +115,7 @@ class Bowl(Loss):
     """½ Fᵀ B F less the energy of the right answer: the same curvature in every row."""
 
     convex = True
-    pinned = True
+    fixes_level = True
     bend = np.array([[2.0, -0.5, 0.0], [-0.5, 1.0, 0.3], [0.0, 0.3, 0.7]])
 
     def __call__(self, energies, correct):
@@ -217,7 +217,7 @@ def test_low_rank_is_refused_where_many_rows_bend(make, monkeypatch):
 def test_the_ruler_is_the_square_of_the_scale(make):
     objective, w = make(NLL())
     np.testing.assert_allclose(
-        np.diag(explicit(Ruler(objective), len(w))), scale_of(objective) ** 2, rtol=1e-12
+        np.diag(explicit(DiagonalScaling(objective), len(w))), scale_of(objective) ** 2, rtol=1e-12
     )
 
 
@@ -241,7 +241,7 @@ def test_the_choice_follows_size_and_sparsity(make, monkeypatch):
         curvature = None
 
     plain, w = make(Plain())
-    assert type(model_of(plain, rng).at(0, 0, plain, w)) is Ruler
+    assert type(model_of(plain, rng).at(0, 0, plain, w)) is DiagonalScaling
 
 
 # The two-loop recursion --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 
-from sklearn_ebm._utils.array_ops import normal_share
+from sklearn_ebm._utils.array_ops import normal_cdf
 from sklearn_ebm.checks.energies import energy_cases
 from sklearn_ebm.energies import ENERGIES, LATENT_ENERGIES, MLP, Featured, Kernel, Linear
 from sklearn_ebm.energies._gaussian.decoder_windows import Windows
@@ -18,7 +18,7 @@ from sklearn_ebm.energies._gaussian.latent_spaces import latent_space
 from sklearn_ebm.energies._gaussian.units import FAR, Units
 from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
 from sklearn_ebm.energies._linear.standardized import Standardized
-from sklearn_ebm.negatives import Pool
+from sklearn_ebm.losses.negatives import Pool
 
 # float32 through the inverse root of a kernel, and through layers, loses some digits.
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}
@@ -206,7 +206,7 @@ def test_kernel_features(kind, approximation, dtype, library):
     rng = np.random.RandomState(0)
     X, weight = rng.normal(size=(30, 4)), np.ones(30)
     energy = Kernel(n_components=20, approximation=approximation)
-    energy = energy.prepared(kind(X), np.arange(30) % 2, weight, 2, rng)
+    energy = energy.initialized(kind(X), np.arange(30) % 2, weight, 2, rng)
     for n_rows in (0, 3, 20_000):
         rows = rng.normal(size=(n_rows, 4)).astype(dtype)
         found = energy.transformed(library.of(rows))
@@ -246,7 +246,7 @@ def test_features_of_a_transformer(through_numpy, dtype, library):
 @pytest.mark.parametrize("mean", [0.0, 3.0, 1e12])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_standardized_and_antisymmetric(fit_intercept, mean, dtype, library):
-    """With a mean of 1e12 deviations, it is taken off the rows themselves."""
+    """With a mean of 1e12 standard deviations, it is taken off the rows themselves."""
     rng = np.random.RandomState(0)
     X = (mean + rng.normal(size=(20, 3))).astype(dtype)
     mean = np.full(3, mean if fit_intercept else 0.0)
@@ -267,7 +267,7 @@ Z = np.concatenate([np.linspace(-37, 37, 2001), np.linspace(-3, 3, 1001), [1e-30
 @every_dtype
 def test_the_normal_distribution_function(dtype, library):
     """Relative to the value itself, as far as e^{−z²/2} allows; without underflow to a warning."""
-    found = library.numpy(normal_share(library.xp, library.of(Z.astype(dtype))))
+    found = library.numpy(normal_cdf(library.xp, library.of(Z.astype(dtype))))
     expected = ndtr(Z.astype(dtype).astype(np.float64))
     kept = expected > np.finfo(dtype).tiny
     assert found.dtype == dtype
@@ -312,7 +312,7 @@ def latent_case(name, number, q):
     rng = np.random.RandomState(q)
     X, y = rng.normal(size=(9, 4)) * [0.0, 0.3, 1.0, 5.0], rng.normal(size=(9, 3, q)) * 2
     energy = LATENT_ENERGIES[name](**LATENT_ENERGIES[name].examples[number])
-    energy = energy.prepared(X, y[:, 0], np.ones(9), q, rng)
+    energy = energy.initialized(X, y[:, 0], np.ones(9), q, rng)
     shapes = energy.shapes(4, q)
     return energy, X, y, {name: rng.normal(size=shape) for name, shape in shapes.items()}
 
@@ -345,7 +345,10 @@ def test_one_step_of_learning(name, number, n_candidates, own_rows, q, dtype, li
     places = np.arange(9)[None]
     if own_rows:
         places = np.random.RandomState(0).randint(9, size=(energy.n_members, 9))
-    X, y = energy.represented(X)[places], energy.represented_answers(y)[places][:, :, :n_candidates]
+    X, y = (
+        energy.standardize_rows(X)[places],
+        energy.standardize_answers(y)[places][:, :, :n_candidates],
+    )
     X, y = X.astype(dtype), y.astype(dtype)
     theirs = {name: library.of(value) for name, value in params.items()}
     rows, answers = library.of(X), library.of(y)
@@ -365,8 +368,8 @@ def test_one_step_of_learning(name, number, n_candidates, own_rows, q, dtype, li
 def test_the_pullback_of_one_step_is_the_transpose(name, number, q, library):
     energy, X, y, params = latent_case(name, number, q)
     energy = energy.training(np.random.RandomState(0))
-    rows = library.of(energy.represented(X)[None])
-    answers = library.of(energy.represented_answers(y)[None])
+    rows = library.of(energy.standardize_rows(X)[None])
+    answers = library.of(energy.standardize_answers(y)[None])
     theirs = {name: library.of(value) for name, value in params.items()}
     line, xp = energy.linearize_members(theirs, rows, answers), library.xp
     slope = library.of(random_like(line.energies, 1))

@@ -94,7 +94,8 @@ def test_moments_at_the_ends_of_the_floats(scale, centred, kind):
 @pytest.mark.parametrize("value", [0.0, 0.1, -1 / 3, 1e8 + 0.1, 1e-9, 1e200])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_constant_column_is_zero_and_leaves_others_alone(n_rows, value, weighted):
-    """Its mean is rounded, so its deviations are not zero; none may be taken for a signal."""
+    """Its mean is rounded, so its standard deviations are not zero; none may be taken for a
+    signal."""
     weight = np.random.RandomState(0).uniform(0.1, 3, n_rows) if weighted else np.ones(n_rows)
     X = np.c_[np.full(n_rows, value), 1e3 + np.linspace(0, 1, n_rows)]
     mean, deviation = column_moments(X, weight, centred=True)

@@ -313,11 +313,11 @@ def test_folds_of_beta_in_threads(two_threads):
     """Fits in threads within a fit in a thread."""
     X, y = rows(300, k=3)
 
-    def learnt():
+    def learned():
         with parallel_backend("threading"):
             return EBMClassifier(beta="auto", n_jobs=2, random_state=0).fit(X, y).beta_
 
-    assert in_a_thread(learnt) == EBMClassifier(beta="auto", random_state=0).fit(X, y).beta_
+    assert in_a_thread(learned) == EBMClassifier(beta="auto", random_state=0).fit(X, y).beta_
     assert set(blas_threads()) == {2}
 
 

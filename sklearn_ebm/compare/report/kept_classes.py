@@ -16,7 +16,7 @@ MOST_POINTS = 60
 
 @dataclass(frozen=True)
 class KeepClasses:
-    """Called with a fitted classifier and its fold: what it says of some rows, and how it learnt.
+    """Called with a fitted classifier and its fold: what it says of some rows, and how it learned.
 
     Attributes
     ----------
@@ -32,9 +32,10 @@ class KeepClasses:
         Returns
         -------
         kept : dict
-            "distances" of shape (n, k): log p of the likeliest class less log p of each, which is
-            β (F(x, y) − min F) where there are energies; "energies", whether there are; "beta" and
-            "margin", None where there is none; "curve", a list of (iteration, objective).
+            "distances" of shape (n_samples, n_classes): log p of the likeliest class less log p of
+            each, which is β (F(x, y) − min F) where there are energies; "energies", whether there
+            are; "beta" and "margin", None where there is none; "curve", a list of (iteration,
+            objective).
         """
         energies = isinstance(estimator, Answers)
         return {
@@ -47,7 +48,7 @@ class KeepClasses:
 
 
 def distances(estimator: Any, X: Any) -> np.ndarray:
-    """Return max log p − log p of each class, of shape (n, k), at most 745."""
+    """Return max log p − log p of each class, of shape (n_samples, n_classes), at most 745."""
     if X.shape[0] == 0:
         return np.empty((0, len(estimator.classes_)))
     if isinstance(estimator, Answers):

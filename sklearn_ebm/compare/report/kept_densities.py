@@ -1,4 +1,4 @@
-"""What a report keeps of the law of a quantity on one fold."""
+"""What a report keeps of the distribution of a quantity on one fold."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ TAIL = 0.002
 
 @dataclass(frozen=True)
 class KeepLaws:
-    """Called with a fitted estimator and its fold: what its law says of some rows.
+    """Called with a fitted estimator and its fold: what its distribution says of some rows.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class KeepLaws:
         Returns
         -------
         kept : dict
-            "pit", the distribution function at the answer, of shape (n,); "held" of shape
+            "pit", the distribution function at the answer, of shape (n_samples,); "held" of shape
             (levels, n), whether the central interval of each level holds it; "shown", a list with
             one dict for each row shown; "energies", whether it has any; "curve", a list of
             (iteration, objective).

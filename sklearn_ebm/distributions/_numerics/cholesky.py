@@ -35,7 +35,7 @@ def check_factors(
 
 
 def log_determinants(factors: Array) -> Array:
-    """log |L|, of shape (n, K)."""
+    """log |L|, of shape (n_samples, K)."""
     return np.log(np.diagonal(factors, axis1=2, axis2=3)).sum(axis=2)
 
 

@@ -10,7 +10,7 @@ from sklearn_ebm._utils.tiles import tiles
 
 
 def mean_distances(y: Array, weights: Array, means: Array, scales: Array) -> Array:
-    """Σ_k w_k E|y − Y_k| at answers (n, m) under components (n, K), of shape (n, m)."""
+    """Σ_k w_k E|y − Y_k| at answers (n, m) under components (n, K), of shape (n_samples, m)."""
     result = np.empty(y.shape)
     for rows, some in tiles(y.shape, weights.shape[1]):
         away = y[rows, some, None] - means[rows, None, :]
@@ -20,7 +20,7 @@ def mean_distances(y: Array, weights: Array, means: Array, scales: Array) -> Arr
 
 
 def half_spread_of_pairs(weights: Array, means: Array, scales: Array) -> Array:
-    """½ E|Y − Y'| of two independent draws, of shape (n,), from all pairs of components (n, K).
+    """½ E|Y − Y'| of two independent draws, (n_samples,), from all pairs of components (n, K).
 
     Pairs i < j once, and A(0, √2 s) = 2s/√π.
 

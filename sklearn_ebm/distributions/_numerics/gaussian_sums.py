@@ -27,10 +27,10 @@ class GaussianSums(NamedTuple):
 
     Attributes
     ----------
-    weights, means, scales : ndarray of shape (n, K)
-    log_heights : ndarray of shape (n, K)
+    weights, means, scales : ndarray of shape (n_samples, K)
+    log_heights : ndarray of shape (n_samples, K)
         log of w_k/(s_k √(2π)).
-    extent : ndarray of int of shape (n,)
+    extent : ndarray of int of shape (n_samples,)
         Components up to the last that has weight: those that pad a row cost nothing.
     """
 

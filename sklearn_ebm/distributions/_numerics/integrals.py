@@ -22,7 +22,7 @@ def moments_of_block(density: ResolvedDensity) -> tuple[Array, Array]:
 
 
 def entropy_of_block(density: ResolvedDensity) -> Array:
-    """−∫ p log p dy, of shape (n,)."""
+    """−∫ p log p dy, of shape (n_samples,)."""
     inside, width = density_in_cells(density)
     # p log p is 0 where p is, however low log p.
     height = np.log(np.where(inside > 0, inside, 1.0))
@@ -38,7 +38,7 @@ def density_in_cells(density: ResolvedDensity, finest: float = 2.0) -> tuple[Arr
 
 
 def crps_of_block(density: ResolvedDensity, y: Array) -> Array:
-    """∫ (F(t) − 1[y ≤ t])² dt at y (n, m), of shape (n, m)."""
+    """∫ (F(t) − 1[y ≤ t])² dt at y (n, m), of shape (n_samples, m)."""
     knots = density._knots()
     scores = np.empty_like(y)
     for column in range(y.shape[1]):

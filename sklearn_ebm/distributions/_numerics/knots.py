@@ -14,7 +14,7 @@ FINEST = 1.0
 OPENING = 1 / 3
 
 
-def march(means: Array, scales: Array, finest: float = FINEST) -> Array:
+def adaptive_knots(means: Array, scales: Array, finest: float = FINEST) -> Array:
     """Walk over each row from left to right, with steps that every bump on the way allows.
 
     A bump allows max(`finest` s, |x − μ|/3), and where it is more than 8 s away it allows any step
@@ -23,20 +23,20 @@ def march(means: Array, scales: Array, finest: float = FINEST) -> Array:
 
     Parameters
     ----------
-    means, scales : ndarray of shape (n, K)
+    means, scales : ndarray of shape (n_samples, K)
         Where the bumps are, and how wide.
     finest : float, default=FINEST
         The widest cell at a bump, in its scales.
 
     Returns
     -------
-    ndarray of shape (n, g)
+    ndarray of shape (n_samples, g)
         Sorted; a row that needs fewer than g points ends with repetitions of its last one.
 
     Examples
     --------
     >>> import numpy as np
-    >>> march(np.array([[0.0]]), np.array([[1.0]]), finest=0.5).round(1)[0, :12]
+    >>> adaptive_knots(np.array([[0.0]]), np.array([[1.0]]), finest=0.5).round(1)[0, :12]
     array([-8. , -5.3, -3.6, -2.4, -1.6, -1.1, -0.6, -0.1,  0.4,  0.9,  1.4, 1.9])
     """
     reach, least = REACH * scales, finest * scales

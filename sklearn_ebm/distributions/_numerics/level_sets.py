@@ -165,7 +165,7 @@ class LevelSets:
         return crossed.total(below)
 
     def threshold(self, level: float) -> Array:
-        """Log τ with P(p(Y) ≥ τ) = level, of shape (n,)."""
+        """Log τ with P(p(Y) ≥ τ) = level, of shape (n_samples,)."""
         near_low, near_high = self._enclose(level)
         rows = np.arange(len(near_low))
 
@@ -207,7 +207,7 @@ class LevelSets:
         return ends[0], ends[1]
 
     def intervals(self, log_level: Array) -> Array:
-        """The intervals of {y: log p(y) ≥ level}, of shape (n, r, 2), NaN-padded."""
+        """The intervals of {y: log p(y) ≥ level}, of shape (n_samples, r, 2), NaN-padded."""
         n_rows = len(log_level)
         crossed, points, _ = self._crossings(log_level, np.arange(n_rows))
         which, enters, above = crossed.which, crossed.enters, crossed.above

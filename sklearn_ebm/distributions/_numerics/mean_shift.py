@@ -11,13 +11,13 @@ from sklearn_ebm.distributions._numerics.cholesky import precisions
 from sklearn_ebm.distributions.base import Modes
 
 MAX_STEPS = 200
-#: Squared length of a step, in local deviations, after which a point counts as arrived.
+#: Squared length of a step, in local standard deviations, after which a point counts as arrived.
 ARRIVED = 1e-18
 #: A step that is no longer than this part of a point is its rounding.
 ROUNDED = 4 * np.finfo(np.float64).eps
 #: Squared length of a step from which on Newton's method takes over.
 NEAR = 1e-2
-#: Squared distance, in local deviations, within which two maxima are the same.
+#: Squared distance, in local standard deviations, within which two maxima are the same.
 SAME = 1e-2
 
 
@@ -38,7 +38,7 @@ class GaussianComponents(Protocol):
     def _responsibilities(self, y: Array) -> Array: ...
 
 
-def climb(density: GaussianComponents, starts: Array) -> tuple[Array, Array]:
+def mean_shift(density: GaussianComponents, starts: Array) -> tuple[Array, Array]:
     """Follow each start uphill to a maximum of its row's density.
 
     The fixed point y = (Σ r_k P_k)⁻¹ Σ r_k P_k μ_k, with responsibilities r and precisions P, is
@@ -48,14 +48,14 @@ def climb(density: GaussianComponents, starts: Array) -> tuple[Array, Array]:
     Parameters
     ----------
     density : GaussianComponents
-    starts : ndarray of shape (n, s, q)
+    starts : ndarray of shape (n_samples, s, n_outputs)
 
     Returns
     -------
-    points : ndarray of shape (n, s, q)
+    points : ndarray of shape (n_samples, s, n_outputs)
         Where the ascents end.
-    metrics : ndarray of shape (n, s, q, q)
-        Σ r_k P_k there: the inverse of the squared local deviation.
+    metrics : ndarray of shape (n_samples, s, n_outputs, n_outputs)
+        Σ r_k P_k there: the inverse of the squared local standard deviation.
 
     References
     ----------
@@ -114,11 +114,11 @@ def merge(
 
     Parameters
     ----------
-    points, metrics : ndarray of shape (n, K, q) and (n, K, q, q)
+    points, metrics : ndarray of shape (n_samples, K, n_outputs) and (n, K, q, q)
         Where the ascent from each component ended, and the metric there.
-    heights : ndarray of shape (n, K)
+    heights : ndarray of shape (n_samples, K)
         log p at the ends.
-    weights : ndarray of shape (n, K)
+    weights : ndarray of shape (n_samples, K)
         Probabilities of the components.
     min_probability : float
         A mode with less is merged into the nearest mode that has as much.

@@ -10,7 +10,7 @@ from sklearn_ebm.distributions._numerics.protocol import ResolvedDensity
 from sklearn_ebm.distributions.base import Modes
 
 
-def basins_of(density: ResolvedDensity, min_probability: float, min_depth: float) -> Modes:
+def merge_maxima(density: ResolvedDensity, min_probability: float, min_depth: float) -> Modes:
     """Modes with the mass between neighbouring minima, small and shallow ones merged.
 
     As long as a row has more than one basin and the lightest has less than `min_probability`, that

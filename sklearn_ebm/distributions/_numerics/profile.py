@@ -29,15 +29,15 @@ class Profile(NamedTuple):
 
     Attributes
     ----------
-    nodes : ndarray of shape (n, g)
+    nodes : ndarray of shape (n_samples, g)
         The knots of the density and its extrema, sorted.
-    log_density : ndarray of shape (n, g)
+    log_density : ndarray of shape (n_samples, g)
         log p at the nodes.
-    slope : ndarray of shape (n, g)
+    slope : ndarray of shape (n_samples, g)
         d log p / dy there; 0 at the extrema.
-    peaks : ndarray of shape (n, r)
+    peaks : ndarray of shape (n_samples, r)
         Local maxima from left to right, NaN-padded.
-    valleys : ndarray of shape (n, r − 1)
+    valleys : ndarray of shape (n_samples, r − 1)
         The minima between them, NaN-padded.
     """
 
@@ -89,7 +89,7 @@ def profile_of(density: ResolvedDensity) -> Profile:
     )
 
 
-def highest_of(density: ResolvedDensity) -> Array:
+def global_mode(density: ResolvedDensity) -> Array:
     """argmax_y p(y) of each row: the maximum of each cell is looked for only where it may win.
 
     In a cell log p rises above neither end by more than the steeper of its slopes there would let

@@ -24,7 +24,7 @@ def cell_quadrature(knots: Array, n_points: int = POINTS_PER_CELL) -> tuple[Arra
 
     Parameters
     ----------
-    knots : ndarray of shape (n, g)
+    knots : ndarray of shape (n_samples, g)
         Sorted ends of the cells.
     n_points : int, default=POINTS_PER_CELL
         Points in each cell.
@@ -83,14 +83,14 @@ def half_spread(density: Array, width: Array) -> Array:
 
     Parameters
     ----------
-    density : ndarray of shape (n, c, j)
+    density : ndarray of shape (n_samples, c, j)
         At the j points of Gauss and Legendre in each of c cells that follow each other.
-    width : ndarray of shape (n, c)
+    width : ndarray of shape (n_samples, c)
         Lengths of the cells.
 
     Returns
     -------
-    ndarray of shape (n,)
+    ndarray of shape (n_samples,)
 
     Examples
     --------

@@ -10,7 +10,7 @@ from sklearn_ebm.distributions._numerics.roots import find_roots
 
 
 def ppf_of_block(density: ResolvedDensity, q: Array) -> Array:
-    """F⁻¹ at q (n, m), of shape (n, m)."""
+    """F⁻¹ at q (n, m), of shape (n_samples, m)."""
     inside = np.where((q > 0) & (q < 1), q, 0.5)
     low, high, at_low, at_high = _cell_of_probability(density, inside)
     rows = np.repeat(np.arange(density.n_rows), q.shape[1])

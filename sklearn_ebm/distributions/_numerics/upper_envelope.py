@@ -19,14 +19,14 @@ def upper_envelope(heights: Array, means: Array, scales: Array) -> tuple[Array, 
 
     Parameters
     ----------
-    heights, means, scales : ndarray of shape (n, K)
+    heights, means, scales : ndarray of shape (n_samples, K)
         h_k in nats; μ_k and s_k in the unit of y.
 
     Returns
     -------
-    edges : ndarray of shape (n, S + 1)
+    edges : ndarray of shape (n_samples, S + 1)
         From −inf to inf, sorted; a row with fewer pieces than S ends with empty ones at inf.
-    winners : ndarray of shape (n, S)
+    winners : ndarray of shape (n_samples, S)
         The highest parabola of each piece.
 
     Examples

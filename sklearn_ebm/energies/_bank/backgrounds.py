@@ -7,22 +7,22 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.energies._gaussian.quadratics import LOG_SQRT_2PI, Parabolas
+from sklearn_ebm.energies._gaussian.quadratics import LOG_SQRT_2PI, Quadratics
 
-# Widths in deviations of the answers; the last one reaches the furthest answer too.
+# Widths in standard deviations of the answers; the last one reaches the furthest answer too.
 WIDTHS = (1.0, 3.0, 10.0)
 
-# The prior of each is never less than this many rows' part of all rows that are learnt from, as
+# The prior of each is never less than this many rows' part of all rows that are learned from, as
 # long as all together add about this share to the variance of the noise, and no more.
 ROWS_FOR_EACH, SHARE_OF_VARIANCE = 0.3, 0.2
 
 
-class Backgrounds(NamedTuple):
+class BroadComponents(NamedTuple):
     r"""Gaussians about the mean of all answers, N(y; 0, c²) in units, much wider than the errors.
 
     Their prior is kept above zero. So there is an answer to how badly any row can be predicted: no
-    answer within c deviations of the mean, c being the widest, has a density below that of the
-    widest at its deviation, times its prior.
+    answer within c standard deviations of the mean, c being the widest, has a density below that of
+    the widest at its standard deviation, times its prior.
 
     Attributes
     ----------
@@ -34,10 +34,10 @@ class Backgrounds(NamedTuple):
 
     Examples
     --------
-    With a prior of 1 the density of N(0, 10²) at 10 is the least within its deviation,
+    With a prior of 1 the density of N(0, 10²) at 10 is the least within its standard deviation,
     exp(−½)/(10 √2π):
 
-    >>> backgrounds = Backgrounds(np.array([1.0, 10.0]), 1, np.array([0.0, 1.0]))
+    >>> backgrounds = BroadComponents(np.array([1.0, 10.0]), 1, np.array([0.0, 1.0]))
     >>> round(float(np.exp(backgrounds.least_log_density)), 4)
     0.0242
     """
@@ -47,13 +47,13 @@ class Backgrounds(NamedTuple):
     least_prior: Array
 
     @classmethod
-    def around(cls, answers: Array, height: float) -> Backgrounds:
+    def around(cls, answers: Array, height: float) -> BroadComponents:
         r"""Return those that reach all answers, with priors that leave moments to the noise.
 
-        A background of width c that speaks with probability ρ adds about ρ (1 + c²) to the
+        A background of width c with the mixing weight ρ adds about ρ (1 + c²) to the
         variance: it is as far away as answers are from each other, and c wide. A Gaussian of
-        deviation s is 1/(s √2π) high. So where the bank is as high as exp(height), the noise is
-        estimated by
+        standard deviation s is 1/(s √2π) high. So where the bank is as high as exp(height), the
+        noise is estimated by
 
         .. code-block:: none
 
@@ -64,18 +64,18 @@ class Backgrounds(NamedTuple):
 
         Parameters
         ----------
-        answers : ndarray of shape (n, q)
+        answers : ndarray of shape (n_samples, n_outputs)
             In units.
         height : float
             log p(y | x) that the bank reaches where it is sure, in units.
 
         Examples
         --------
-        A Gaussian of deviation 0.01 has the height −log(0.01 √(2π)). Of three backgrounds each adds
-        0.2/3 of 10⁻⁴, which that of width 3 does with a prior of 0.0667 · 10⁻⁴/10:
+        A Gaussian of standard deviation 0.01 has the height −log(0.01 √(2π)). Of three backgrounds
+        each adds 0.2/3 of 10⁻⁴, which that of width 3 does with a prior of 0.0667 · 10⁻⁴/10:
 
         >>> answers = np.linspace(-1, 1, 100)[:, None]
-        >>> backgrounds = Backgrounds.around(answers, -np.log(0.01 * np.sqrt(2 * np.pi)))
+        >>> backgrounds = BroadComponents.around(answers, -np.log(0.01 * np.sqrt(2 * np.pi)))
         >>> float(backgrounds.least_prior[1].round(9)), float(backgrounds.widths[-1])
         (6.67e-07, 10.0)
         """
@@ -89,14 +89,14 @@ class Backgrounds(NamedTuple):
 
     @property
     def least_log_density(self) -> float:
-        """log of the least density within one deviation of the widest, in units."""
+        """log of the least density within one standard deviation of the widest, in units."""
         spread = LOG_SQRT_2PI + float(np.log(self.widths[-1])) + 0.5
         return float(np.log(self.least_prior[-1])) - self.n_outputs * spread
 
-    def elements(self, n_rows: int) -> list[Parabolas]:
+    def elements(self, n_rows: int) -> list[Quadratics]:
         """Return one Gaussian for each width, the same for all rows."""
         means = np.zeros((n_rows, 1, self.n_outputs))
         return [
-            Parabolas.of_mixture(np.ones((n_rows, 1)), means, np.full_like(means, width))
+            Quadratics.of_mixture(np.ones((n_rows, 1)), means, np.full_like(means, width))
             for width in self.widths
         ]

@@ -21,15 +21,16 @@ def total_variation_bound(cell: float) -> float:
 
         TV(Σ_i w_i N(v_i, h²), Σ_c W_c N(m_c, h² + s_c²)) ≤ 0.0409 a³
 
-    Within a cell of width D = a h the law V of the points and the Gaussian N(m, s²) have the same
-    mean and variance, so that the densities blurred by h differ by third-order terms alone:
+    Within a cell of width D = a h the distribution V of the points and the Gaussian N(m, s²) have
+    the same mean and variance, so that the densities blurred by h differ by third-order terms
+    alone:
 
     .. code-block:: none
 
         ‖f − g‖₁ ≤ (1/6) h⁻³ ∫|φ'''| (E|V − m|³ + E|s Z|³)
 
-    with ∫|φ'''| = (2 + 8 e^(−3/2))/√(2π) = 1.510. Of all laws on an interval of width D, that of
-    two equally likely ends has the largest third moment, E|V − m|³ = D³/8, and the largest
+    with ∫|φ'''| = (2 + 8 e^(−3/2))/√(2π) = 1.510. Of all distributions on an interval of width D,
+    that of two equally likely ends has the largest third moment, E|V − m|³ = D³/8, and the largest
     variance, D²/4, for which E|s Z|³ = 2√(2/π) D³/8. Half of the sum is the total variation.
 
     Examples
@@ -40,7 +41,7 @@ def total_variation_bound(cell: float) -> float:
     return float(MERGED * cell**3)
 
 
-class Cells(NamedTuple):
+class BinnedPoints(NamedTuple):
     """Weighted points with a variance each, sorted within each row.
 
     Attributes
@@ -55,7 +56,7 @@ class Cells(NamedTuple):
     mean: Array
     variance: Array
 
-    def merged(self, origin: Array, width: Array) -> Cells:
+    def merged(self, origin: Array, width: Array) -> BinnedPoints:
         """Merge neighbours whose means lie in one cell of a row; first and second moments stay.
 
         Parameters
@@ -67,7 +68,7 @@ class Cells(NamedTuple):
         --------
         Points 0 and 1 share a cell of width 2: mean ½, and the variance ¼ is kept.
 
-        >>> points = Cells(
+        >>> points = BinnedPoints(
         ...     np.array([0, 3]), np.array([0.25, 0.25, 0.5]), np.arange(3.0), np.zeros(3)
         ... )
         >>> _, weight, mean, variance = points.merged(np.zeros(1), np.full(1, 2.0))
@@ -86,7 +87,7 @@ class Cells(NamedTuple):
         apart = self.mean - np.repeat(mean, np.diff(starts, append=len(place)))
         within = self.weight * (self.variance + apart**2)
         variance = np.add.reduceat(within, starts) / weight
-        return Cells(np.searchsorted(starts, self.indptr), weight, mean, variance)
+        return BinnedPoints(np.searchsorted(starts, self.indptr), weight, mean, variance)
 
     def dense(self) -> tuple[Array, Array, Array]:
         """Weights, means and variances as arrays (m, most cells of a row); absent weights are 0."""
@@ -98,6 +99,8 @@ class Cells(NamedTuple):
         return result[0], result[1], result[2]
 
 
-def points_of(weights: Any, values: Array) -> Cells:
+def points_of(weights: Any, values: Array) -> BinnedPoints:
     """Return values (n,), which do not fall, under CSR weights with sorted indices, as points."""
-    return Cells(weights.indptr, weights.data, values[weights.indices], np.zeros(len(weights.data)))
+    return BinnedPoints(
+        weights.indptr, weights.data, values[weights.indices], np.zeros(len(weights.data))
+    )

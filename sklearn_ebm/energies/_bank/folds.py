@@ -19,20 +19,20 @@ FEW_ROWS, FOLDS = 2_000, (10, 5)
 # Rows that return so many times on average are levels.
 RETURNS = 5
 
-# With more rows than this, so many of one fold judge for all.
-MOST_JUDGES, JUDGES_OF_MANY = 6_000, 2_000
+# With more rows than this, so many of one fold serve all as validation rows.
+MAX_VALIDATION_ROWS, JUDGES_OF_MANY = 6_000, 2_000
 
 
-# Models of so many folds speak for new rows: an average of more is hardly better, and takes longer.
+# Models of so many folds predict new rows: an average of more is hardly better, and takes longer.
 SPEAKING = 5
 
 
-def speaking(models: Sequence[Model]) -> list[Model]:
-    """Return those of the models of all folds that speak for new rows, evenly spread.
+def spread_over_folds(models: Sequence[Model]) -> list[Model]:
+    """Return the models that predict new rows, evenly spread over the folds.
 
     Examples
     --------
-    >>> speaking("abcdefghij"), speaking("abcdef"), speaking("abc")
+    >>> spread_over_folds("abcdefghij"), spread_over_folds("abcdef"), spread_over_folds("abc")
     (['a', 'c', 'e', 'g', 'j'], ['a', 'b', 'c', 'd', 'f'], ['a', 'b', 'c'])
     """
     last = len(models) - 1
@@ -44,11 +44,11 @@ class Progress:
     """Is told how far learning is, and may cut it short; this one does nothing."""
 
     def next_of(self, members: Sequence[str]) -> int:
-        """Which of the members that are left is learnt next."""
+        """Which of the members that are left is learned next."""
         return 0
 
     def skips(self, member: str) -> bool:
-        """Whether a member is not to be learnt."""
+        """Whether a member is not to be learned."""
         return False
 
     def ended(self, what: str) -> bool:
@@ -64,9 +64,9 @@ class WeightedRows(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray of shape (n, d)
-    y : ndarray of shape (n, q)
-    weight : ndarray of shape (n,)
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples, n_outputs)
+    weight : ndarray of shape (n_samples,)
     """
 
     X: Array
@@ -91,20 +91,20 @@ class UnitRows(WeightedRows):
 
 
 class Folds(NamedTuple):
-    """Which rows are left out together, and which of them judge.
+    """Which rows are left out together, and which of them are validation rows.
 
     Attributes
     ----------
-    of_row : ndarray of int of shape (n,)
+    of_row : ndarray of int of shape (n_samples,)
         The fold of each row, from 0 on. Rows with equal columns share one.
     judged : ndarray of int of shape (m,)
         Rows whose out-of-fold densities choose the prior; sorted.
     progress : Progress
-        Is told of each fold and member that is learnt.
+        Is told of each fold and member that is learned.
     """
 
     of_row: Index
-    judged: Index
+    validation: Index
     progress: Progress = SILENT
 
     @property
@@ -112,27 +112,27 @@ class Folds(NamedTuple):
         """How many folds there are."""
         return int(self.of_row.max()) + 1
 
-    def judging(self) -> list[tuple[Index, Index, Index]]:
-        """For each fold: its validation rows, their places in ``judged``, the other folds."""
-        of_judge = self.of_row[self.judged]
+    def validation_splits(self) -> list[tuple[Index, Index, Index]]:
+        """For each fold: its validation rows, their places in ``validation``, the other folds."""
+        of_judge = self.of_row[self.validation]
         places = [np.flatnonzero(of_judge == fold) for fold in np.unique(of_judge)]
         return [
-            (self.judged[mine], mine, np.flatnonzero(self.of_row != of_judge[mine[0]]))
+            (self.validation[mine], mine, np.flatnonzero(self.of_row != of_judge[mine[0]]))
             for mine in places
         ]
 
 
-class Located(NamedTuple):
+class LocationPrediction(NamedTuple):
     """What a location says of rows.
 
     Attributes
     ----------
-    mean : ndarray of shape (n, q)
+    mean : ndarray of shape (n_samples, n_outputs)
         Where the answers are expected, in units.
-    features : ndarray of shape (n, e)
+    features : ndarray of shape (n_samples, e)
         What else it knows, as further columns: what each regressor says, how far they are apart.
-    centres, deviations : ndarray of shape (n, k, q) or None
-        Mean and deviation of regressors that say how sure they are; None where none does.
+    centres, standard deviations : ndarray of shape (n_samples, n_classes, n_outputs) or None
+        Mean and standard deviation of regressors that say how sure they are; None where none does.
     """
 
     mean: Array
@@ -140,10 +140,10 @@ class Located(NamedTuple):
     centres: Array | None = None
     deviations: Array | None = None
 
-    def take(self, rows: Any) -> Located:
+    def take(self, rows: Any) -> LocationPrediction:
         """Return some of the rows."""
         centres, deviations = (None if part is None else part[rows] for part in self[2:])
-        return Located(self.mean[rows], self.features[rows], centres, deviations)
+        return LocationPrediction(self.mean[rows], self.features[rows], centres, deviations)
 
 
 def has_levels(X: Array) -> bool:
@@ -184,14 +184,14 @@ def together(X: Array) -> Index:
 
 
 def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
-    """Divide rows into folds, those that are left out `together` in one, and choose who judges.
+    """Divide rows into folds, those left out `together` in one, and choose the validation rows.
 
     Examples
     --------
     Rows 0 and 2 are equal; three folds are left:
 
     >>> folds = folds_of(np.array([[1.0], [2.0], [1.0], [3.0]]), np.random.RandomState(0))
-    >>> folds.n_folds, bool(folds.of_row[0] == folds.of_row[2]), folds.judged
+    >>> folds.n_folds, bool(folds.of_row[0] == folds.of_row[2]), folds.validation
     (3, True, array([0, 1, 2, 3]))
     """
     n_rows, group = len(X), together(X)
@@ -205,9 +205,9 @@ def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) 
     of_group = np.empty(n_groups, dtype=np.intp)
     of_group[order] = fold_in_order.reshape(-1)
     of_row = of_group[group]
-    judged = np.arange(n_rows)
-    if n_rows > MOST_JUDGES:
+    validation = np.arange(n_rows)
+    if n_rows > MAX_VALIDATION_ROWS:
         first = np.flatnonzero(of_row == 0)
         some = rng.permutation(len(first))[:JUDGES_OF_MANY]
-        judged = np.sort(first[some])
-    return Folds(of_row, judged, progress)
+        validation = np.sort(first[some])
+    return Folds(of_row, validation, progress)

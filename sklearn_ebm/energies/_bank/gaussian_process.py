@@ -19,12 +19,13 @@ from sklearn_ebm._utils.parameters import Array, Index
 # does not follow, and two that are free to be short.
 SMOOTHNESS = (2.5, 2.5, 1.5)
 
-# Deviation of a uniform column is its range/√12.
+# Standard deviation of a uniform column is its range/√12.
 OF_UNIT_DEVIATION = np.sqrt(12.0)
 
-# Where the search of the logarithms of scales, and of bends, starts, and the deviation of the
-# normal prior around it. The terms start apart, as equal ones would stay equal; and at random by a
-# part of a deviation, so that several processes end at several optima, which are better together.
+# Where the search of the logarithms of scales, and of bends, starts, and the standard deviation of
+# the normal prior around it. The terms start apart, as equal ones would stay equal; and at random
+# by a part of a standard deviation, so that several processes end at several optima, which are
+# better together.
 AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
 LENGTHS = (1.0, 0.3, 1.7)
 LENGTH_DEVIATION = 1.5
@@ -39,7 +40,7 @@ STRAIGHT = 1e-4
 # What is added to the diagonal beside the noise, as a part of it, where rounding asks for it.
 JITTER = 1e-10
 
-# How far from the centre of its prior a logarithm may go, in deviations.
+# How far from the centre of its prior a logarithm may go, in standard deviations.
 WIDEST = 3.0
 
 # Arrays of pairs of rows that share the cache.
@@ -52,7 +53,7 @@ SOLVED_AT_A_TIME = 128
 LEAST_WEIGHT = 1e-9
 
 
-class Curve(NamedTuple):
+class InputWarping(NamedTuple):
     """Columns on a scale that is between logarithmic (t > 0), linear (0) and its mirror (t < 0).
 
     .. code-block:: none
@@ -61,7 +62,7 @@ class Curve(NamedTuple):
 
     Attributes
     ----------
-    lowest, span : ndarray of shape (d,)
+    lowest, span : ndarray of shape (n_features,)
         Least value and range of each column; a range of 1 for a constant column.
     """
 
@@ -69,7 +70,7 @@ class Curve(NamedTuple):
     span: Array
 
     @classmethod
-    def of(cls, X: Array) -> Curve:
+    def of(cls, X: Array) -> InputWarping:
         """Return the curve of the ranges of the columns."""
         span = np.ptp(X, axis=0)
         return cls(X.min(axis=0), np.where(span > 0, span, 1.0))
@@ -81,7 +82,7 @@ class Curve(NamedTuple):
         --------
         With t = log 4 the point at a third of the range lies at log 2/log 4, which is half of it:
 
-        >>> curve = Curve(np.zeros(1), np.ones(1))
+        >>> curve = InputWarping(np.zeros(1), np.ones(1))
         >>> bent = curve(np.array([[0.0], [1 / 3], [1.0]]), np.log([4.0]))
         >>> (bent / np.sqrt(12)).ravel().round(4)
         array([0. , 0.5, 1. ])
@@ -113,16 +114,16 @@ class Covariance(NamedTuple):
 
     Attributes
     ----------
-    amplitude : ndarray of shape (k,)
+    amplitude : ndarray of shape (n_classes,)
         a.
-    length : ndarray of shape (k, d)
+    length : ndarray of shape (n_classes, n_features)
         l.
-    bend : ndarray of shape (d,)
+    bend : ndarray of shape (n_features,)
         t of the curve φ.
     slope : float
         b.
     noise : float
-        Deviation σ of answers of weight 1 around the process.
+        Standard deviation σ of answers of weight 1 around the process.
     """
 
     amplitude: Array
@@ -220,7 +221,7 @@ def _solved_in_place(factor: Array, right: Array) -> Array:
 
 
 def _prior(d: int) -> tuple[Array, Array]:
-    """Centre and deviation of each number that is searched."""
+    """Centre and standard deviation of each number that is searched."""
     typical = 0.5 * np.log(d)
     lengths = [(typical + centre, LENGTH_DEVIATION) for centre in LENGTHS for _ in range(d)]
     parts = [*AMPLITUDES, *lengths, *[BEND] * d, SLOPE, NOISE]
@@ -228,8 +229,8 @@ def _prior(d: int) -> tuple[Array, Array]:
     return centre, deviation
 
 
-def surprise(
-    theta: Array, X: Array, y: Array, weight: npt.NDArray[np.float64], curve: Curve
+def negative_log_posterior(
+    theta: Array, X: Array, y: Array, weight: npt.NDArray[np.float64], curve: InputWarping
 ) -> tuple[float, Array]:
     """−log p(y, θ) up to a constant, and its slope in θ.
 
@@ -295,7 +296,8 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
     max_iter : int, default=60
         Steps of L-BFGS.
     floor : float, default=1e-3
-        Least σ, in units of the answers, which are expected to have mean 0 and deviation 1.
+        Least σ, in units of the answers, which are expected to have mean 0 and standard deviation
+        1.
     bent : bool, default=True
         Whether bends are searched; they are 0 otherwise.
     random_state : int, RandomState instance or None, default=None
@@ -335,9 +337,9 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
 
         Parameters
         ----------
-        X : ndarray of shape (n, d)
-        y : ndarray of shape (n,)
-        sample_weight : ndarray of shape (n,), optional
+        X : ndarray of shape (n_samples, n_features)
+        y : ndarray of shape (n_samples,)
+        sample_weight : ndarray of shape (n_samples,), optional
 
         Returns
         -------
@@ -352,7 +354,7 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         check_consistent_length(X, weight)
         if not weight.max() > LEAST_WEIGHT:
             raise ValueError("All values of sample_weight are zero; pass a weight above 0.")
-        self.curve_ = Curve.of(X)
+        self.curve_ = InputWarping.of(X)
         self.covariance_ = self._searched(X, y, np.maximum(weight, LEAST_WEIGHT))
         return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
 
@@ -366,7 +368,7 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         if not self.bent:
             bounds[-2 - X.shape[1] : -2] = 0
         found = optimize.minimize(
-            surprise,
+            negative_log_posterior,
             np.clip(centre + AROUND * rng.normal(size=len(centre)), *bounds.T),
             args=(X[likely], y[likely], weight[likely], self.curve_),
             jac=True,
@@ -390,17 +392,17 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         return self
 
     def out_of_fold(self, of_row: Index) -> tuple[Array, Array]:
-        """Mean and deviation of each row, had its fold not been seen; the scales stay.
+        """Mean and standard deviation of each row, had its fold not been seen; the scales stay.
 
         Parameters
         ----------
-        of_row : ndarray of int of shape (n,)
+        of_row : ndarray of int of shape (n_samples,)
             The fold of each row.
 
         Returns
         -------
-        mean, deviation : ndarray of shape (n,)
-            The deviation is that of an answer of weight 1.
+        mean, standard deviation : ndarray of shape (n_samples,)
+            The standard deviation is that of an answer of weight 1.
         """
         inverse, _ = linalg.lapack.dpotri(self.factor_, lower=True)
         mean, variance = np.empty(len(of_row)), np.empty(len(of_row))
@@ -413,22 +415,22 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         of_function = np.maximum(variance - self.noise_, 0)
         return mean, np.sqrt(of_function + self.covariance_.noise**2)
 
-    def forget(self) -> None:
+    def drop_training_answers(self) -> None:
         """Drop what only `out_of_fold` needs."""
         del self.answers_, self.noise_
 
     def predict(self, X: Array, return_std: bool = False) -> Array | tuple[Array, Array]:
-        """Mean of each row, and the deviation of an answer of weight 1.
+        """Mean of each row, and the standard deviation of an answer of weight 1.
 
         Parameters
         ----------
-        X : ndarray of shape (n, d)
+        X : ndarray of shape (n_samples, n_features)
         return_std : bool, default=False
 
         Returns
         -------
-        mean : ndarray of shape (n,)
-        deviation : ndarray of shape (n,)
+        mean : ndarray of shape (n_samples,)
+        standard deviation : ndarray of shape (n_samples,)
             Where asked for.
         """
         check_is_fitted(self)

@@ -16,7 +16,7 @@ from sklearn_ebm.energies._bank.trees import Trees
 BLOCK_PAIRS = 2_000_000
 
 
-class SharedLeaves(NamedTuple):
+class ForestWeights(NamedTuple):
     r"""w_i(x) = 1/T Σ_t v_i [i shares the leaf of x in tree t] / (total v of that leaf).
 
     The weights by which a forest with T trees averages the answers of its rows, counted from the
@@ -28,7 +28,7 @@ class SharedLeaves(NamedTuple):
     ----------
     trees : Trees
         What tells the leaf of each row in each tree.
-    shares : CSR of shape (nodes, n)
+    shares : CSR of shape (nodes, n_samples)
         v_i over the total of the leaf and over T; rows of nodes that are no leaves are empty.
 
     References
@@ -47,7 +47,7 @@ class SharedLeaves(NamedTuple):
     >>> from sklearn.ensemble import ExtraTreesRegressor
     >>> X = np.array([[0.0], [1.0], [10.0]])
     >>> forest = ExtraTreesRegressor(1, max_leaf_nodes=2, random_state=0).fit(X, [0, 0, 9])
-    >>> leaves = SharedLeaves.of(forest, X, np.array([3.0, 1.0, 1.0]))
+    >>> leaves = ForestWeights.of(forest, X, np.array([3.0, 1.0, 1.0]))
     >>> leaves.weights(np.array([[0.5], [11.0]])).toarray()
     array([[0.75, 0.25, 0.  ],
            [0.  , 0.  , 1.  ]])
@@ -57,14 +57,14 @@ class SharedLeaves(NamedTuple):
     shares: Any
 
     @classmethod
-    def of(cls, forest: Any, X: Array, weight: Array) -> SharedLeaves:
+    def of(cls, forest: Any, X: Array, weight: Array) -> ForestWeights:
         """Return the leaves of the rows X (n, d), not only those it was fitted to.
 
         Parameters
         ----------
         forest : fitted forest of scikit-learn
-        X : ndarray of shape (n, d)
-        weight : ndarray of shape (n,)
+        X : ndarray of shape (n_samples, n_features)
+        weight : ndarray of shape (n_samples,)
         """
         trees = Trees.of([forest])
         nodes = trees.leaves(X)
@@ -86,7 +86,7 @@ class SharedLeaves(NamedTuple):
         return float(sizes @ sizes / self.shares.shape[1])
 
     def weights(self, X: Array) -> Any:
-        """Return w_i(x) of rows (m, d) as CSR of shape (m, n); each row sums to 1."""
+        """Return w_i(x) of rows (m, d) as CSR of shape (m, n_samples); each row sums to 1."""
         nodes = self.trees.leaves(X)
         return _indicator(nodes, np.ones(nodes.size), self.shares.shape[0]) @ self.shares
 
@@ -109,7 +109,7 @@ def _indicator(nodes: npt.NDArray[np.int32], data: Array, n_nodes: int) -> Any:
 
 
 class Moments(NamedTuple):
-    """Mean and deviation of stored values under weights, (m, q) each."""
+    """Mean and standard deviation of stored values under weights, (m, q) each."""
 
     mean: Array
     deviation: Array

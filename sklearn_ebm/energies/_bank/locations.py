@@ -25,7 +25,7 @@ from threadpoolctl import ThreadpoolController
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.threads import Workers
-from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows, speaking
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows, spread_over_folds
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.trees import LeafMeans
 
@@ -59,13 +59,13 @@ FINEST, MOST_COPIES = 6, 10
 LEAST_SPREAD = 1e-6
 
 
-class Opinion(NamedTuple):
+class Estimate(NamedTuple):
     """What one regressor says of rows.
 
     Attributes
     ----------
-    mean : ndarray of shape (n, q)
-    deviation : ndarray of shape (n, q) or None
+    mean : ndarray of shape (n_samples, n_outputs)
+    standard deviation : ndarray of shape (n_samples, n_outputs) or None
         How far an answer is expected from it, where the regressor knows.
     """
 
@@ -73,7 +73,7 @@ class Opinion(NamedTuple):
     deviation: Array | None = None
 
 
-class Part(NamedTuple):
+class FittedRegressor(NamedTuple):
     """One regressor, as it was fitted.
 
     Attributes
@@ -84,21 +84,21 @@ class Part(NamedTuple):
 
     models: list[list[Any]]
 
-    def compact(self) -> Part:
+    def compact(self) -> FittedRegressor:
         """What a prediction takes: models of some folds; forests as their leaves alone."""
-        models = speaking(self.models)
+        models = spread_over_folds(self.models)
         if not all(type(model) in FORESTS for fold in models for model in fold):
-            return Part(models)
-        return Part([[LeafMeans.of(forests) for forests in zip(*models, strict=True)]])
+            return FittedRegressor(models)
+        return FittedRegressor([[LeafMeans.of(forests) for forests in zip(*models, strict=True)]])
 
-    def __call__(self, X: Array) -> Opinion:
-        """The mean over the folds, and the deviation where there is one."""
+    def __call__(self, X: Array) -> Estimate:
+        """The mean over the folds, and the standard deviation where there is one."""
         if isinstance(self.models[0][0], GaussianProcess):
             said = [model.predict(X, return_std=True) for model in self.models[0]]
             mean, deviation = (np.column_stack(part) for part in zip(*said, strict=True))
-            return Opinion(mean, deviation)
+            return Estimate(mean, deviation)
         means = [_predicted(models, X) for models in self.models]
-        return Opinion(np.mean(means, axis=0))
+        return Estimate(np.mean(means, axis=0))
 
 
 class Location(Documented, BaseEstimator):
@@ -115,7 +115,7 @@ class Location(Documented, BaseEstimator):
 
     Attributes
     ----------
-    share_ : ndarray of shape (q, j)
+    share_ : ndarray of shape (n_outputs, j)
         v, also of companions, which come last.
 
     References
@@ -125,18 +125,18 @@ class Location(Documented, BaseEstimator):
     """
 
     share_: Array | None = None
-    parts_: Sequence[Part] = ()
+    parts_: Sequence[FittedRegressor] = ()
 
     def __init__(self, base: Any = "auto") -> None:
         self.base = base
 
-    def learnt(
+    def learned(
         self,
         rows: UnitRows,
         folds: Folds,
         rng: np.random.RandomState,
-        companions: Sequence[tuple[Array, ...]] = (),
-    ) -> tuple[Location, Located]:
+        member_predictions: Sequence[tuple[Array, ...]] = (),
+    ) -> tuple[Location, LocationPrediction]:
         """Return a copy that knows the rows, and what it says of each out of its fold.
 
         Parameters
@@ -144,13 +144,14 @@ class Location(Documented, BaseEstimator):
         rows : UnitRows
         folds : Folds
         rng : RandomState
-        companions : sequence of tuple of ndarray of shape (n, q)
-            Out-of-fold means of regressors from elsewhere; a second array is their deviation.
+        companions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
+            Out-of-fold means of regressors from elsewhere; a second array is their standard
+            deviation.
 
         Returns
         -------
         location : Location
-        located : Located
+        located : LocationPrediction
             Of all rows.
         """
         bases = bases_of(self.base, *rows.X.shape)
@@ -163,35 +164,39 @@ class Location(Documented, BaseEstimator):
             # Boosting is the last to be listed, and the longest: it starts first.
             for _ in workers.map(lambda job: job(), jobs[::-1]):
                 pass
-        opinions = [fits.opinion for fits in fitted] + [Opinion(*said) for said in companions]
-        learnt = copy.copy(self)
-        learnt.parts_ = [fits.part.compact() for fits in fitted]
-        learnt.share_ = shares(np.stack([said.mean for said in opinions], axis=1), rows)
-        return learnt, _located(opinions, learnt.share_)
+        estimates = [fits.predict_moments for fits in fitted] + [
+            Estimate(*said) for said in member_predictions
+        ]
+        learned = copy.copy(self)
+        learned.parts_ = [fits.part.compact() for fits in fitted]
+        learned.share_ = shares(np.stack([said.mean for said in estimates], axis=1), rows)
+        return learned, _located(estimates, learned.share_)
 
-    def __call__(self, X: Array, companions: Sequence[tuple[Array, ...]] = ()) -> Located:
+    def __call__(
+        self, X: Array, member_predictions: Sequence[tuple[Array, ...]] = ()
+    ) -> LocationPrediction:
         """Return what is expected of rows in units.
 
         Parameters
         ----------
-        X : ndarray of shape (n, d)
-        companions : sequence of tuple of ndarray of shape (n, q)
+        X : ndarray of shape (n_samples, n_features)
+        companions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
             What those that took part in learning say of these rows, in the same order.
 
         Returns
         -------
-        located : Located
+        located : LocationPrediction
         """
         assert self.share_ is not None
         wanted = self.share_.shape[1] - len(self.parts_)
-        if len(companions) != wanted:
+        if len(member_predictions) != wanted:
             raise ValueError(
-                f"The location was learnt beside {wanted} companions and is given "
-                f"{len(companions)}; pass what each of them says of the rows."
+                f"The location was learned beside {wanted} companions and is given "
+                f"{len(member_predictions)}; pass the predictions of each."
             )
         with Workers() as workers:
-            opinions = list(workers.map(lambda part: part(X), self.parts_))
-        return _located(opinions + [Opinion(*said) for said in companions], self.share_)
+            estimates = list(workers.map(lambda part: part(X), self.parts_))
+        return _located(estimates + [Estimate(*said) for said in member_predictions], self.share_)
 
 
 def bases_of(base: Any, n: int, d: int) -> list[Any]:
@@ -303,7 +308,7 @@ def shares(predictions: Array, rows: UnitRows) -> Array:
 
     Parameters
     ----------
-    predictions : ndarray of shape (n, j, q)
+    predictions : ndarray of shape (n_samples, j, n_outputs)
     rows : UnitRows
 
     Examples
@@ -331,17 +336,17 @@ def shares(predictions: Array, rows: UnitRows) -> Array:
     return result
 
 
-def _located(opinions: Sequence[Opinion], share: Array) -> Located:
-    means = np.stack([said.mean for said in opinions], axis=1)
+def _located(estimates: Sequence[Estimate], share: Array) -> LocationPrediction:
+    means = np.stack([said.mean for said in estimates], axis=1)
     spread = np.log(means.std(axis=1) + LEAST_SPREAD)
-    sure = [(said.mean, said.deviation) for said in opinions if said.deviation is not None]
+    sure = [(said.mean, said.deviation) for said in estimates if said.deviation is not None]
     mean = np.einsum("njq,qj->nq", means, share)
     features = [means.reshape(len(means), -1), spread]
     if not sure:
-        return Located(mean, np.hstack(features))
+        return LocationPrediction(mean, np.hstack(features))
     centres, deviations = (np.stack(part, axis=1) for part in zip(*sure, strict=True))
     features.append(np.log(deviations + LEAST_SPREAD).reshape(len(means), -1))
-    return Located(mean, np.hstack(features), centres, deviations)
+    return LocationPrediction(mean, np.hstack(features), centres, deviations)
 
 
 def _predicted(models: list[Any], X: Array) -> Array:
@@ -373,7 +378,7 @@ class _Fits:
         process = isinstance(base, GaussianProcess)
         self.deviation = np.zeros(rows.y.shape) if process else None
         fit, places = (self._process, 1) if process else (self._of_fold, folds.n_folds)
-        self.part = Part([[None] * len(answers) for _ in range(places)])
+        self.part = FittedRegressor([[None] * len(answers) for _ in range(places)])
         self.jobs = [
             partial(fit, place, number, answer, with_states(base, rng))
             for place in range(places)
@@ -381,9 +386,9 @@ class _Fits:
         ]
 
     @property
-    def opinion(self) -> Opinion:
+    def predict_moments(self) -> Estimate:
         """What the models say of rows that they have not seen."""
-        return Opinion(self.mean, self.deviation)
+        return Estimate(self.mean, self.deviation)
 
     def _process(self, place: int, number: int, answer: int, model: GaussianProcess) -> None:
         """Fit one process to all rows; what it says without those of a fold is known then."""
@@ -391,7 +396,7 @@ class _Fits:
         model.fit(self.rows.X, self.rows.y[:, answer], self.rows.weight)
         said = model.out_of_fold(self.folds.of_row)
         self.mean[:, answer], self.deviation[:, answer] = said
-        model.forget()
+        model.drop_training_answers()
         self.part.models[place][number] = model
 
     def _of_fold(self, place: int, number: int, answer: Any, model: Any) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from sklearn_ebm._utils.parameters import Array, Index
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 
 # Rounds of expectation maximisation.
 ROUNDS = 300
@@ -22,8 +22,8 @@ ROUNDS_BETWEEN, VANISHED = 25, 1e-7
 LEAST_PRIOR = 1e-3
 
 
-class Judgement(NamedTuple):
-    """What rows that were not learnt from say of a bank.
+class HeldOutDensities(NamedTuple):
+    """What rows that were not learned from say of a bank.
 
     Attributes
     ----------
@@ -38,16 +38,16 @@ class Judgement(NamedTuple):
     weight: npt.NDArray[np.float64]
     least: Array
 
-    def of(self, places: Index) -> Judgement:
+    def of(self, places: Index) -> HeldOutDensities:
         """What they say of some of the elements."""
-        return Judgement(self.log_density[:, places], self.weight, self.least[places])
+        return HeldOutDensities(self.log_density[:, places], self.weight, self.least[places])
 
     def held_out(self, places: Index, groups: Index) -> Array:
         """log p(y | x) of each row under a prior of some elements, that of the other groups."""
         part, result = self.of(places), np.empty(len(self.weight))
         for group in np.unique(groups):
             mine = groups == group
-            rest = Judgement(part.log_density[~mine], part.weight[~mine], part.least)
+            rest = HeldOutDensities(part.log_density[~mine], part.weight[~mine], part.least)
             log_prior, _ = rest.prior() if len(rest.weight) else part.prior()
             result[mine] = logsumexp(part.log_density[mine] + log_prior, axis=1)
         return result
@@ -76,7 +76,7 @@ def most_likely_prior(
     rounds: int = ROUNDS,
     counted: Array | float = 0.0,
 ) -> tuple[Array, Array]:
-    """Return log ρ of a bank, by expectation maximisation on rows that were not learnt from.
+    """Return log ρ of a bank, by expectation maximisation on rows that were not learned from.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def most_likely_prior(
         What no prior goes below.
     rounds : int
     counted : ndarray of shape (B,), default=0.0
-        Rows that speak for each element before any is seen.
+        Rows that explain each element before any is seen.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def most_likely_prior(
     >>> np.exp(log_prior).round(4)
     array([0.75, 0.25])
     """
-    # A row that is beyond all elements speaks for none of them.
+    # Rows with zero density under every component contribute nothing.
     log_density = np.maximum(log_density, np.finfo(np.float64).min)
     highest = log_density.max(axis=1)
     likelihood = np.exp(log_density - highest[:, None]) + np.finfo(np.float64).tiny
@@ -128,6 +128,6 @@ def most_likely_prior(
         return np.log(every / every.sum()), curve
 
 
-def bank_of(elements: Sequence[Parabolas], y: Array) -> Array:
+def bank_of(elements: Sequence[Quadratics], y: Array) -> Array:
     """log p_b(y | x) of one answer of each row under each element, (m, B)."""
     return np.column_stack([element.log_prob(y) for element in elements])

@@ -121,7 +121,7 @@ class LeafMeans(NamedTuple):
     Attributes
     ----------
     trees : Trees
-    values : ndarray of shape (n_nodes, q)
+    values : ndarray of shape (n_nodes, n_outputs)
 
     Examples
     --------

@@ -2,7 +2,7 @@ r"""Energies of the windows of a decoder, and their slopes.
 
 .. code-block:: none
 
-    e, A in deviations σ of the noise
+    e, A in standard deviations σ of the noise
     M   = I + AᵀA,  a = Aᵀe
     G   = ½ (‖e − A M⁻¹a‖² + ‖M⁻¹a‖²) + ½ log det M + Σ log σ + (q/2) log 2π − log p(z)
 
@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sklearn_ebm._utils.array_api import at_least, namespace_of
-from sklearn_ebm._utils.array_ops import as_in, in_plain_order, inner, summed
+from sklearn_ebm._utils.array_ops import cast_like, in_plain_order, inner, summed
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.energies._gaussian.expert_heads import LOG_2_PI
 from sklearn_ebm.energies._gaussian.latent_spaces import LatentSpace
@@ -34,9 +34,9 @@ class Windows:
     Parameters
     ----------
     space : LatentSpace
-    answers : array of shape (M, n, points, q)
+    answers : array of shape (M, n_samples, points, n_outputs)
         The decoder's.
-    scales : array of shape (M, q)
+    scales : array of shape (M, n_outputs)
         σ of the noise.
     """
 
@@ -61,7 +61,7 @@ class Windows:
         xp, n_outputs = self.xp, self.means.shape[0]
         level = 0.5 * self.log_determinant
         level += xp.sum(xp.log(self.scales), axis=0) + 0.5 * n_outputs * LOG_2_PI
-        level -= as_in(xp, self.space.log_prior, level)
+        level -= cast_like(xp, self.space.log_prior, level)
         return level
 
     def energies(self, answers: Array) -> Array:
@@ -90,7 +90,7 @@ class Windows:
 
         Parameters
         ----------
-        slope : array of shape (M, n, m, z)
+        slope : array of shape (M, n_samples, m, z)
         """
         xp = self.xp
         pull = slope * self.across
@@ -108,7 +108,7 @@ class Windows:
         in_answers = self.space.pullback(in_middles, in_tangents)
         return xp.permute_dims(in_answers, (1, 2, 3, 0)), xp.permute_dims(in_scales, (1, 0))
 
-    def parabolas(self) -> tuple[Array, Array, Array]:
+    def quadratics(self) -> tuple[Array, Array, Array]:
         """Levels (n, M, z), middles (n, M, z, q) and factors (n, M, z, q, q); of NumPy."""
         tangents = np.stack(self.tangents, axis=-1).transpose(2, 1, 3, 0, 4)
         covariance = tangents @ tangents.swapaxes(-1, -2) + np.eye(len(self.means))

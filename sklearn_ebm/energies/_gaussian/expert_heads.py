@@ -8,7 +8,8 @@ r"""Energies of Gaussian experts, and their slopes, from what the heads of a net
     π      = softmax(a)
 
 The heads give a (K), μ (K q), s (K q) and, for a full covariance, the entries of B below the
-diagonal, each limited to ±`STEEPEST`, so that no direction is narrower than a share of the floor.
+diagonal, each limited to ±`MAX_COUPLING`, so that no direction is narrower than a share of the
+floor.
 
 Arrays have the experts and outputs, of which there are few, as first axes, and the rows last: one
 step of NumPy then does much at a time.
@@ -21,15 +22,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._utils.array_api import at_most, namespace_of, overwriting
-from sklearn_ebm._utils.array_ops import as_in, in_plain_order, one_minus, summed, times_mask
+from sklearn_ebm._utils.array_api import at_most, in_place, namespace_of
+from sklearn_ebm._utils.array_ops import cast_like, in_plain_order, one_minus, summed, times_mask
 from sklearn_ebm._utils.parameters import Array
 
 LOG_2_PI = float(np.log(2 * np.pi))
 
 # Logarithms of scales beyond this, in units, are held there; and entries of B.
 WIDEST = 2.0
-STEEPEST = 5.0
+MAX_COUPLING = 5.0
 
 
 class Heads(NamedTuple):
@@ -103,16 +104,16 @@ class Gaussians:
     Parameters
     ----------
     heads : Heads
-    values : array of shape (M, n, width)
+    values : array of shape (M, n_samples, width)
         What the heads say.
-    floor : ndarray of shape (q,)
+    floor : ndarray of shape (n_outputs,)
         The narrowest scales.
 
     Attributes
     ----------
-    log_prior : array of shape (K, M, n)
+    log_prior : array of shape (K, M, n_samples)
         log π.
-    means, scales : array of shape (K, q, M, n)
+    means, scales : array of shape (K, n_outputs, M, n_samples)
         μ and σ.
     """
 
@@ -127,15 +128,15 @@ class Gaussians:
         self.prior = self.prior / total
         self.log_prior = shifted - xp.log(total)
         variance = at_most(xp, raw, WIDEST) * 2
-        variance = overwriting(xp, "exp", variance)
-        total = variance + as_in(xp, np.square(floor)[:, None, None], values)
+        variance = in_place(xp, "exp", variance)
+        total = variance + cast_like(xp, np.square(floor)[:, None, None], values)
         variance /= total
-        # Of the variance that is learnt: ∂ log σ/∂s.
+        # Of the variance that is learned: ∂ log σ/∂s.
         self.share = times_mask(xp, variance, raw < WIDEST)
-        self.scales = overwriting(xp, "sqrt", total)
-        self.bend = xp.tanh(pairs / STEEPEST) if heads.full else None
+        self.scales = in_place(xp, "sqrt", total)
+        self.bend = xp.tanh(pairs / MAX_COUPLING) if heads.full else None
 
-    def parabolas(self) -> tuple[Array, Array, Array]:
+    def quadratics(self) -> tuple[Array, Array, Array]:
         """Levels (n, M, K), middles (n, M, K, q) and factors (n, M, K, q, q); of NumPy."""
         levels, means = self.levels().transpose(2, 1, 0), self.means.transpose(3, 2, 0, 1)
         return levels, means, self._factors()
@@ -148,7 +149,7 @@ class Gaussians:
         mixing = np.zeros((*scales.shape, self.heads.n_outputs), dtype=scales.dtype)
         mixing += np.eye(self.heads.n_outputs, dtype=scales.dtype)
         for place, (row, column) in enumerate(self.heads.pairs):
-            mixing[..., row, column] = STEEPEST * self.bend[:, place].transpose(2, 1, 0)
+            mixing[..., row, column] = MAX_COUPLING * self.bend[:, place].transpose(2, 1, 0)
         return np.tril(np.linalg.inv(mixing)) * scales[..., None, :]
 
     def levels(self) -> Array:
@@ -174,7 +175,7 @@ class Gaussians:
             return apart
         result = [apart[:, output, ...] for output in range(self.heads.n_outputs)]
         for place, (row, column) in enumerate(self.heads.pairs):
-            steep = STEEPEST * self.bend[:, place, ..., None]
+            steep = MAX_COUPLING * self.bend[:, place, ..., None]
             result[row] = result[row] + steep * apart[:, column, ...]
         return self.xp.stack(result, axis=1)
 
@@ -184,7 +185,7 @@ class Gaussians:
             return slope
         result = [slope[:, output, ...] for output in range(self.heads.n_outputs)]
         for place, (row, column) in enumerate(self.heads.pairs):
-            steep = STEEPEST * self.bend[:, place, ...]
+            steep = MAX_COUPLING * self.bend[:, place, ...]
             result[column] = result[column] + steep * slope[:, row, ...]
         return self.xp.stack(result, axis=1)
 

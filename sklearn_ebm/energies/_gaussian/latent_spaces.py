@@ -1,7 +1,7 @@
 """Spaces of a continuous latent variable, as windows over which it is eliminated.
 
 The integral over z is a sum over windows around the points of a grid. In each window the decoder is
-taken to be straight and z to be normal around a grid point, with half a step as deviation:
+taken to be straight and z to be normal around a grid point, with half a step as standard deviation:
 neighbouring windows then add up to a constant within 2 %. For a window with tangents A, one column
 for each axis and as long as half a step, y is normal around the decoder's answer with the
 covariance of the noise plus A Aᵀ.
@@ -20,10 +20,10 @@ from scipy.stats import qmc
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.parameters import Array
 
-# Deviation of a window, in steps of the grid.
+# Standard deviation of a window, in steps of the grid.
 WINDOW = 0.5
 
-# Normal latents are taken from so many deviations on either side.
+# Normal latents are taken from so many standard deviations on either side.
 TAILS = 3.0
 
 
@@ -138,11 +138,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Scattered:
-    """Points of a standard normal law in p dimensions, too many for a grid; see `LatentSpace`.
+    """Standard normal points in p dimensions, too many for a grid; see `LatentSpace`.
 
     A window is as wide as h = m^(−1/(p+4)) for m points, which are drawn in by √(1 − h²), so that
-    all windows together have the variance of the law. Along each coordinate a point at the distance
-    h stands beside each of them, to which the tangent goes.
+    all windows together have the variance of the distribution. Along each coordinate a point at the
+    distance h stands beside each of them, to which the tangent goes.
     """
 
     features: Array
@@ -171,7 +171,7 @@ def circle(size: int) -> Grid:
 
 
 def interval(size: int) -> Grid:
-    """Uniform numbers of deviation 1, at equal distances."""
+    """Uniform numbers of standard deviation 1, at equal distances."""
     values = (np.arange(size) + 0.5) / size * 2 - 1
     features = values[:, None] * np.sqrt(3)
     return Grid(features, np.full(size, -np.log(size)), (Axis(size, closed=False),))
@@ -194,7 +194,7 @@ def gaussian(size: int) -> Grid:
 
 
 def gaussian_points(size: int, n_dimensions: int) -> Scattered:
-    """Points of a standard normal law in several dimensions, always the same ones."""
+    """Points of a standard normal distribution in several dimensions, always the same ones."""
     uniform = qmc.Halton(n_dimensions, scramble=True, seed=0).random(size)
     points = ndtri(uniform)
     points -= points.mean(axis=0)

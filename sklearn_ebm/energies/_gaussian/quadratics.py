@@ -1,4 +1,4 @@
-"""From parabolas in y to the Gibbs law of the answers.
+"""From parabolas in y to the Gibbs distribution of the answers.
 
 .. code-block:: none
 
@@ -52,16 +52,16 @@ class Widths(NamedTuple):
         return cls(np.array([factor]), np.zeros(1))
 
 
-class Parabolas(NamedTuple):
+class Quadratics(NamedTuple):
     """Energies ½ ‖L⁻¹(y − μ)‖² + level of each row and latent value, in units.
 
     Attributes
     ----------
-    levels : ndarray of shape (n, z)
+    levels : ndarray of shape (n_samples, z)
         The lowest energy of each.
-    means : ndarray of shape (n, z, q)
+    means : ndarray of shape (n_samples, z, n_outputs)
         Where that is.
-    factors : ndarray of shape (n, z, q, q)
+    factors : ndarray of shape (n_samples, z, n_outputs, n_outputs)
         L, lower triangular.
     """
 
@@ -70,21 +70,21 @@ class Parabolas(NamedTuple):
     factors: Array
 
     @classmethod
-    def of_mixture(cls, weights: Array, means: Array, scales: Array) -> Parabolas:
+    def of_mixture(cls, weights: Array, means: Array, scales: Array) -> Quadratics:
         """Return −log of the terms of Σ_z w_z N(y; μ_z, diag s_z²).
 
         Parameters
         ----------
-        weights : ndarray of shape (n, z)
+        weights : ndarray of shape (n_samples, z)
             0 is a component that is not there.
-        means, scales : ndarray of shape (n, z, q)
+        means, scales : ndarray of shape (n_samples, z, n_outputs)
 
         Examples
         --------
-        A Gaussian of deviation 1 has the energy (log 2π)/2 at its mean:
+        A Gaussian of standard deviation 1 has the energy (log 2π)/2 at its mean:
 
         >>> one = np.ones((1, 1, 1))
-        >>> Parabolas.of_mixture(one[0], 0 * one, one).levels.round(4)
+        >>> Quadratics.of_mixture(one[0], 0 * one, one).levels.round(4)
         array([[0.9189]])
         """
         q = means.shape[-1]
@@ -93,7 +93,7 @@ class Parabolas(NamedTuple):
         return cls(levels, means, scales[..., None] * np.eye(q))
 
     @classmethod
-    def joined(cls, banks: Sequence[Parabolas], log_prior: Array) -> Parabolas:
+    def joined(cls, banks: Sequence[Quadratics], log_prior: Array) -> Quadratics:
         """Return the latent values of all of them side by side, each with its prior."""
         levels = [bank.levels - prior for bank, prior in zip(banks, log_prior, strict=True)]
         return cls(
@@ -103,43 +103,43 @@ class Parabolas(NamedTuple):
         )
 
     @classmethod
-    def stacked(cls, blocks: Sequence[Parabolas]) -> Parabolas:
+    def stacked(cls, blocks: Sequence[Quadratics]) -> Quadratics:
         """Return the rows of all of them; where there are fewer latent values, absent ones."""
         depth = max(block.levels.shape[1] for block in blocks)
         return cls(
             *map(np.concatenate, zip(*(block._padded(depth) for block in blocks), strict=True))
         )
 
-    def _padded(self, depth: int) -> Parabolas:
+    def _padded(self, depth: int) -> Quadratics:
         n, z, q = self.means.shape
         if z == depth:
             return self
         levels = np.full((n, depth - z), np.inf)
         means = np.zeros((n, depth - z, q))
         factors = np.broadcast_to(np.eye(q), (n, depth - z, q, q))
-        return Parabolas(
+        return Quadratics(
             np.concatenate([self.levels, levels], axis=1),
             np.concatenate([self.means, means], axis=1),
             np.concatenate([self.factors, factors], axis=1),
         )
 
-    def in_units(self, units: Units) -> Parabolas:
+    def in_units(self, units: Units) -> Quadratics:
         """Return the same energies of answers that were in ``units``, and are no longer."""
-        return Parabolas(
+        return Quadratics(
             self.levels + units.log_unit,
             self.means * units.answer_unit + units.answer_origin,
             self.factors * units.answer_unit[:, None],
         )
 
     def moments(self) -> tuple[Array, Array]:
-        """Mean and deviation of each answer at β = 1, (n, q) each."""
+        """Mean and standard deviation of each answer at β = 1, (n, q) each."""
         masses = np.log(np.diagonal(self.factors, axis1=-2, axis2=-1)).sum(axis=-1) - self.levels
         shares = softmax(masses, axis=1)
         mean = np.einsum("nz,nzq->nq", shares, self.means)
         spread = np.square(self.factors).sum(axis=-1) + (self.means - mean[:, None]) ** 2
         return mean, np.sqrt(np.einsum("nz,nzq->nq", shares, spread))
 
-    def reduced(self) -> Parabolas:
+    def reduced(self) -> Quadratics:
         """Return nearly the same normalised mixtures, with fewer components, of scalar answers."""
         if self.means.shape[-1] > 1:
             return self
@@ -147,11 +147,11 @@ class Parabolas(NamedTuple):
         weights = np.exp(np.log(scales) + LOG_SQRT_2PI - self.levels)
         weights /= weights.sum(axis=1, keepdims=True)
         weights, means, scales = reduced(weights, self.means[..., 0], scales)
-        return Parabolas.of_mixture(weights, means[..., None], scales[..., None])
+        return Quadratics.of_mixture(weights, means[..., None], scales[..., None])
 
-    def take(self, rows: Any) -> Parabolas:
+    def take(self, rows: Any) -> Quadratics:
         """Return some of the rows."""
-        return Parabolas(self.levels[rows], self.means[rows], self.factors[rows])
+        return Quadratics(self.levels[rows], self.means[rows], self.factors[rows])
 
     def log_prob(self, y: Array) -> Array:
         """log Σ_z exp(−G(y)) of one answer of each row, (n, q) -> (n,): of normalised energies."""
@@ -160,13 +160,13 @@ class Parabolas(NamedTuple):
             result[rows] = logsumexp(-self.take(rows).energies(y[rows, None])[:, 0], axis=1)
         return result
 
-    def widened(self, widths: Widths, floor: Array) -> Parabolas:
+    def widened(self, widths: Widths, floor: Array) -> Quadratics:
         """Return these with the width as one more latent value, (n, z·w).
 
         Parameters
         ----------
         widths : Widths
-        floor : ndarray of shape (q,)
+        floor : ndarray of shape (n_outputs,)
             Scales that are no longer narrowed.
 
         Examples
@@ -174,9 +174,9 @@ class Parabolas(NamedTuple):
         Half of the probability raises the level of a bump by log 2, and twice the width as much:
 
         >>> one = np.ones((1, 1, 1, 1))
-        >>> parabolas = Parabolas(np.zeros((1, 1)), np.zeros((1, 1, 1)), one)
+        >>> quadratics = Quadratics(np.zeros((1, 1)), np.zeros((1, 1, 1)), one)
         >>> widths = Widths(np.array([1.0, 2.0]), np.log([0.5, 0.5]))
-        >>> wide = parabolas.widened(widths, np.zeros(1))
+        >>> wide = quadratics.widened(widths, np.zeros(1))
         >>> wide.levels.round(4), wide.factors.ravel()
         (array([[0.6931, 1.3863]]), array([1., 2.]))
         """
@@ -187,7 +187,7 @@ class Parabolas(NamedTuple):
         levels = self.levels[..., None] + q * np.log(factor) - widths.log_prior
         means = np.repeat(self.means, len(widths.factors), axis=1)
         factors = self.factors[:, :, None] * factor[..., None, None]
-        return Parabolas(levels.reshape(n, -1), means, factors.reshape(n, -1, q, q))
+        return Quadratics(levels.reshape(n, -1), means, factors.reshape(n, -1, q, q))
 
     def energies(self, answers: Array) -> Array:
         """½ ‖L⁻¹(y − μ)‖² + level of answers (n, m, q), as (n, m, z)."""
@@ -201,19 +201,19 @@ class Parabolas(NamedTuple):
 
 
 def gibbs_law(
-    parabolas: Parabolas, beta: float, units: Units, *, minimum: bool
+    quadratics: Quadratics, beta: float, units: Units, *, minimum: bool
 ) -> ConditionalDistribution:
     """Return exp(−βF(y))/Z in the units of the answers themselves.
 
     Parameters
     ----------
-    parabolas : Parabolas
+    parabolas : Quadratics
     beta : float
     units : Units
     minimum : bool
         Whether F is the minimum over z instead of the free energy at β.
     """
-    levels, means, factors = (part.astype(np.float64, copy=False) for part in parabolas)
+    levels, means, factors = (part.astype(np.float64, copy=False) for part in quadratics)
     means = means * units.answer_unit + units.answer_origin
     factors = factors * (units.answer_unit[:, None] / np.sqrt(beta))
     scalar = means.shape[-1] == 1
@@ -229,7 +229,7 @@ def gibbs_law(
         if scalar:
             return GaussianEnvelope(heights, means[..., 0], factors[..., 0, 0])
         return VectorGaussianEnvelope(heights, means, factors)
-    diagonals = np.diagonal(parabolas.factors, axis1=-2, axis2=-1)
+    diagonals = np.diagonal(quadratics.factors, axis1=-2, axis2=-1)
     masses = np.log(diagonals).sum(axis=-1) - beta * levels
     weights = np.exp(masses - masses.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Units in which columns and answers have mean 0 and deviation 1."""
+"""Units in which columns and answers have mean 0 and standard deviation 1."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._utils.array_api import at_least, at_most, namespace_of
-from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.arrays import column_moments
 from sklearn_ebm._utils.parameters import Array
 
-# What is rounded to multiples of r has an error of deviation r/√12.
+# What is rounded to multiples of r has an error of standard deviation r/√12.
 ROUNDED = 1 / np.sqrt(12)
 
-# Rows further out than this, in deviations, are taken for rows at this distance: a network goes on
-# to infinity along straight lines, the data do not.
+# Rows further out than this, in standard deviations, are taken for rows at this distance: a network
+# goes on to infinity along straight lines, the data do not.
 FAR = 1e3
 
 # The unit of a constant answer, as a part of its size: small, but many times its rounding.
@@ -28,13 +28,13 @@ class Units(NamedTuple):
 
     Attributes
     ----------
-    origin, scale : ndarray of shape (d,)
-        Mean of each column, and one over its deviation; 0 for a constant column.
-    answer_origin, answer_unit : ndarray of shape (q,)
-        Mean and deviation of each answer; for a constant one 1e-9 of its size, or of 1 where it
-        is 0.
-    resolution : ndarray of shape (q,)
-        Deviation of the rounding of each answer, in units: what is narrower is not known.
+    origin, scale : ndarray of shape (n_features,)
+        Mean of each column, and one over its standard deviation; 0 for a constant column.
+    answer_origin, answer_unit : ndarray of shape (n_outputs,)
+        Mean and standard deviation of each answer; for a constant one 1e-9 of its size, or of 1
+        where it is 0.
+    resolution : ndarray of shape (n_outputs,)
+        Standard deviation of the rounding of each answer, in units: what is narrower is not known.
     """
 
     origin: Array
@@ -46,25 +46,25 @@ class Units(NamedTuple):
     def rows(self, X: Any) -> Array:
         """Rows in units, in float64, up to a large distance from the origin."""
         xp = namespace_of(X)
-        rows = as_in(xp, X, X, xp.float64)
+        rows = cast_like(xp, X, X, xp.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            apart = rows - as_in(xp, self.origin, rows)
+            apart = rows - cast_like(xp, self.origin, rows)
             known = xp.isfinite(apart)
             if not xp.all(known):
                 # The difference of two large numbers may overflow: it has the sign of the row.
                 apart = xp.where(known, apart, float(np.inf) * xp.sign(rows))
-            apart *= as_in(xp, self.scale, rows)
+            apart *= cast_like(xp, self.scale, rows)
         nowhere = xp.isnan(apart)
         if xp.any(nowhere):
             apart = xp.where(nowhere, xp.zeros_like(apart), apart)
         return at_most(xp, at_least(xp, apart, -FAR), FAR)
 
     def answers(self, y: Array) -> Array:
-        """Answers of shape (..., q) in units."""
+        """Answers of shape (..., n_outputs) in units."""
         xp = namespace_of(y)
-        values = as_in(xp, y, y, xp.float64)
-        values = values - as_in(xp, self.answer_origin, values)
-        values /= as_in(xp, self.answer_unit, values)
+        values = cast_like(xp, y, y, xp.float64)
+        values = values - cast_like(xp, self.answer_origin, values)
+        values /= cast_like(xp, self.answer_unit, values)
         return values
 
     @property
@@ -78,13 +78,13 @@ def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-    y : ndarray of shape (n, q)
-    weight : ndarray of shape (n,)
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples, n_outputs)
+    weight : ndarray of shape (n_samples,)
 
     Examples
     --------
-    Answers 0, 0, 4 and 4 have mean and deviation 2; they are multiples of 4, or 2 units:
+    Answers 0, 0, 4 and 4 have mean and standard deviation 2; they are multiples of 4, or 2 units:
 
     >>> y = np.array([[0.0], [0.0], [4.0], [4.0]])
     >>> units = units_of(np.zeros((4, 1)), y, np.ones(4))

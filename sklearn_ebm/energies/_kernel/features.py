@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.metrics.pairwise import rbf_kernel
 
-from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace, overwriting
-from sklearn_ebm._utils.array_ops import as_in, dots, not_below_zero, product
+from sklearn_ebm._utils.array_api import in_place, namespace_of, numpy_namespace
+from sklearn_ebm._utils.array_ops import cast_like, clip_below_zero, dots, product
 from sklearn_ebm._utils.arrays import row_slices, take_rows
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array
@@ -36,7 +36,7 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
 
     Parameters
     ----------
-    centre : ndarray of shape (d,) or None
+    centre : ndarray of shape (n_features,) or None
         None for sparse rows.
     scale : float
         s = √γ.
@@ -60,12 +60,12 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
 
     def _units(self, X: Any) -> Any:
         xp = namespace_of(X)
-        scale = as_in(xp, np.float64(self.scale), X)
+        scale = cast_like(xp, np.float64(self.scale), X)
         if self.centre is None:
             return X * scale
         if sparse.issparse(X):
             X = X.toarray()
-        units = X - as_in(xp, self.centre, X)
+        units = X - cast_like(xp, self.centre, X)
         units *= scale
         return units
 
@@ -79,7 +79,7 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
 
         Parameters
         ----------
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
         of_units : callable
             Rows in units of the kernel, and where NumPy may write the features of them, if it
             likes -> features, which are rounded to the dtype of X.
@@ -88,7 +88,7 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
         blocks = list(row_slices(X.shape[0], self._n_features_out // ROW_SHARE)) or [slice(0)]
         if xp is not numpy_namespace:
             parts = (of_units(self._units(take_rows(X, rows)), None) for rows in blocks)
-            joined: Array = xp.concat([as_in(xp, part, X) for part in parts], axis=0)
+            joined: Array = xp.concat([cast_like(xp, part, X) for part in parts], axis=0)
             return joined
         result = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         for rows in blocks:
@@ -108,9 +108,9 @@ class NystroemFeatures(KernelFeatures):
 
     Parameters
     ----------
-    landmarks : ndarray or CSR of shape (m, d)
+    landmarks : ndarray or CSR of shape (m, n_features)
         Distinct rows.
-    centre : ndarray of shape (d,) or None
+    centre : ndarray of shape (n_features,) or None
     scale : float
 
     References
@@ -147,7 +147,7 @@ class NystroemFeatures(KernelFeatures):
 
         Parameters
         ----------
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
         """
         # In float64 whatever the dtype of X: the inverse is so large that it would make rounding
         # errors of the kernel a thousand times larger, and they depend on the rows of the block.
@@ -155,10 +155,12 @@ class NystroemFeatures(KernelFeatures):
         landmarks = self.units
         if sparse.issparse(landmarks) and xp is not numpy_namespace:
             landmarks = landmarks.toarray()
-        landmarks, inverse = (as_in(xp, part, X, xp.float64) for part in (landmarks, self.inverse))
+        landmarks, inverse = (
+            cast_like(xp, part, X, xp.float64) for part in (landmarks, self.inverse)
+        )
 
         def of_units(units: Any, out: Array | None) -> Array:
-            kernel = _gaussian(xp, as_in(xp, units, X, xp.float64), landmarks)
+            kernel = _gaussian(xp, cast_like(xp, units, X, xp.float64), landmarks)
             return product(xp, kernel, inverse, out if X.dtype == xp.float64 else None)
 
         return self._in_blocks(X, of_units)
@@ -171,7 +173,7 @@ class FourierFeatures(KernelFeatures):
     ----------
     sampler : RBFSampler
         Fitted, for γ = 1.
-    centre : ndarray of shape (d,) or None
+    centre : ndarray of shape (n_features,) or None
     scale : float
 
     References
@@ -193,17 +195,17 @@ class FourierFeatures(KernelFeatures):
 
         Parameters
         ----------
-        X : array or CSR of shape (n, d)
+        X : array or CSR of shape (n_samples, n_features)
         """
         # As the sampler does, in float64: block by block, that is never large.
         xp = namespace_of(X)
-        frequencies = as_in(xp, self.sampler.random_weights_, X, xp.float64)
-        offsets = as_in(xp, self.sampler.random_offset_, X, xp.float64)
+        frequencies = cast_like(xp, self.sampler.random_weights_, X, xp.float64)
+        offsets = cast_like(xp, self.sampler.random_offset_, X, xp.float64)
 
         def of_units(units: Any, out: Array | None) -> Array:
-            angles = as_in(xp, units, X, xp.float64) @ frequencies
+            angles = cast_like(xp, units, X, xp.float64) @ frequencies
             angles += offsets
-            features = overwriting(xp, "cos", angles)
+            features = in_place(xp, "cos", angles)
             features *= float(np.sqrt(2 / self._n_features_out))
             return features
 
@@ -217,11 +219,11 @@ def _gaussian(xp: Any, rows: Any, landmarks: Any) -> Array:
         kernel = rbf_kernel(rows, landmarks, gamma=1.0)
         return kernel
     # As scikit-learn has them: squares in float64, then rounded.
-    one, other = (as_in(xp, points, rows, xp.float64) for points in (rows, landmarks))
+    one, other = (cast_like(xp, points, rows, xp.float64) for points in (rows, landmarks))
     square = -2 * one @ other.T
     square += dots(xp, one, one, axis=1)[:, None]
     square += dots(xp, other, other, axis=1)
-    kernel = xp.exp(-as_in(xp, not_below_zero(xp, square), rows))
+    kernel = xp.exp(-cast_like(xp, clip_below_zero(xp, square), rows))
     return kernel
 
 

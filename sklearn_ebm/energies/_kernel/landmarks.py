@@ -21,7 +21,7 @@ def spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Arra
     The variance of all entries is the mean of the columns' variances plus the variance of their
     means.
     """
-    if sparse.issparse(X):  # the deviation is the root mean square there
+    if sparse.issparse(X):  # the standard deviation is the root mean square there
         mean = np.asarray(X.T @ (weight / weight.sum())).ravel()
     deviation = np.where(np.isfinite(deviation), deviation, 0.0)
     top = float(max(np.abs(mean).max(), deviation.max()))

@@ -32,11 +32,11 @@ class Antisymmetric(Energy):
     Parameters
     ----------
     inner : Energy
-        What ``Energy.conditioned`` returned. It makes sense of any number of answers, of one, too.
+        What ``Energy.standardized`` returned. It makes sense of any number of answers, of one, too.
 
     Examples
     --------
-    x = 5 is two deviations of 2 above a mean of 1, so ⟨θ, φ⟩ = 3·2 + 0.5 = 6.5:
+    x = 5 is two standard deviations of 2 above a mean of 1, so ⟨θ, φ⟩ = 3·2 + 0.5 = 6.5:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
@@ -48,7 +48,7 @@ class Antisymmetric(Energy):
 
     penalized = ("coef",)
     linear = True
-    two_templates = True
+    redundant_binary_templates = True
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -122,7 +122,7 @@ class Antisymmetric(Energy):
 
     # Curvature -----------------------------------------------------------------------------------
 
-    def bend_of_templates(self, bend: Curvature) -> Curvature:
+    def template_curvature(self, bend: Curvature) -> Curvature:
         """Return b, (n, 1), for a loss of differences.
 
         Its second derivatives are c [[1, −1], [−1, 1]], so b = 4c. Rounding leaves more of the

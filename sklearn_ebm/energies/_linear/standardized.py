@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace
-from sklearn_ebm._utils.array_ops import as_in, column_sums, floating
+from sklearn_ebm._utils.array_ops import cast_like, column_sums, floating
 from sklearn_ebm._utils.arrays import blocks_of, column_moments, row_slices, scaled_rows, take_rows
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm.energies._linear.templates import (
@@ -22,11 +22,11 @@ from sklearn_ebm.energies._linear.templates import (
 from sklearn_ebm.energies.base import Energy, Linearization
 from sklearn_ebm.losses.curvature import Curvature
 
-# Squares of deviations beyond this, or below its inverse, do not fit into a float64.
+# Squares of standard deviations beyond this, or below its inverse, do not fit into a float64.
 LARGEST_SQUARE = 1e280
 
 
-# Largest rounding, relative to a deviation, that a folded mean may leave in a column.
+# Largest rounding, relative to a standard deviation, that a folded mean may leave in a column.
 CANCELLATION = 1e-9
 
 # Rounding of floats by their size in bytes.
@@ -34,12 +34,12 @@ EPSILON = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps
 
 
 class Standardized(Energy):
-    """F(x, y) = −⟨θ_y, φ(x)⟩ with φ(x) = ((x − mean)/deviation, 1).
+    """F(x, y) = −⟨θ_y, φ(x)⟩ with φ(x) = ((x − mean)/standard deviation, 1).
 
     The same energies as `Linear`, with other parameters for them: columns of any unit and any
     offset become columns of size one that are uncorrelated with the constant. X itself is neither
-    changed nor copied: mean and deviation are folded into the templates. With templates w and
-    intercepts b of `Linear`,
+    changed nor copied: mean and standard deviation are folded into the templates. With templates w
+    and intercepts b of `Linear`,
 
     .. code-block:: none
 
@@ -49,15 +49,15 @@ class Standardized(Energy):
 
     Parameters
     ----------
-    mean : ndarray of shape (d,)
+    mean : ndarray of shape (n_features,)
         Zero for sparse matrices, and without an intercept.
-    deviation : ndarray of shape (d,)
+    standard deviation : ndarray of shape (n_features,)
     fit_intercept : bool
         Whether φ ends with a 1.
 
     Examples
     --------
-    x = 5 is two deviations of 2 above a mean of 1, so F = −(3·2 + 0.5) = −6.5:
+    x = 5 is two standard deviations of 2 above a mean of 1, so F = −(3·2 + 0.5) = −6.5:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies._linear.standardized import Standardized
@@ -68,7 +68,7 @@ class Standardized(Energy):
 
     penalized = ("coef",)
     linear = True
-    two_templates = True
+    redundant_binary_templates = True
 
     def __init__(self, mean: Array, deviation: Array, fit_intercept: bool) -> None:
         self.mean = mean
@@ -101,23 +101,23 @@ class Standardized(Energy):
         xp = namespace_of(X)
         rows, folded = floating(xp, X), self.mean
         if self._cancels(4 if rows.dtype == xp.float32 else 8):
-            rows, folded = rows - as_in(xp, self.mean, rows), np.zeros_like(self.mean)
+            rows, folded = rows - cast_like(xp, self.mean, rows), np.zeros_like(self.mean)
 
         def pullback(slope: Array) -> Params:
             gradient = template_gradient(slope, rows)
-            deviation = as_in(xp, self.deviation, gradient, xp.float64)
+            deviation = cast_like(xp, self.deviation, gradient, xp.float64)
             if not self.fit_intercept:
                 return {"coef": gradient / deviation}
             constant = -column_sums(xp, slope)[:, None]
             if folded.any():
-                gradient = gradient - constant * as_in(xp, folded, gradient, xp.float64)
+                gradient = gradient - constant * cast_like(xp, folded, gradient, xp.float64)
             return {"coef": xp.concat([gradient / deviation, constant], axis=1)}
 
         def pushforward(direction: Params) -> Array:
             plain = self._plain(direction, folded)
             energies = template_energies(plain["coef"], rows)
             if self.fit_intercept:
-                energies -= as_in(xp, plain["intercept"], rows)
+                energies -= cast_like(xp, plain["intercept"], rows)
             return energies
 
         return Linearization(pushforward(params), pullback, pushforward)
@@ -136,14 +136,16 @@ class Standardized(Energy):
 
     def _plain(self, params: Params, mean: Array) -> Params:
         xp, coef = namespace_of(params["coef"]), params["coef"]
-        deviation, mean = (as_in(xp, moment, coef, xp.float64) for moment in (self.deviation, mean))
+        deviation, mean = (
+            cast_like(xp, moment, coef, xp.float64) for moment in (self.deviation, mean)
+        )
         if not self.fit_intercept:
             return {"coef": coef / deviation}
         plain = coef[:, :-1] / deviation
         return {"coef": plain, "intercept": coef[:, -1] - plain @ mean}
 
     def _cancels(self, itemsize: int) -> bool:
-        """Whether a mean so much larger than the deviation must be taken off the rows themselves.
+        """Whether a mean is so much larger than the scale that it must be taken off the rows.
 
         Folded into the templates it would leave a difference of large numbers in the energies.
         """
@@ -151,7 +153,7 @@ class Standardized(Energy):
 
     @cached_property
     def _farthest(self) -> float:
-        """The largest mean in units of the deviation."""
+        """The largest mean in units of the standard deviation."""
         return float(np.max(np.abs(self.mean) / self.deviation, initial=0.0))
 
     def from_params(self, params: Params) -> Params:
@@ -207,17 +209,17 @@ class Standardized(Energy):
         """φ(x) of some rows: dense, or CSR for CSR."""
         xp = namespace_of(X)
         if not self.fit_intercept and not self.mean.any() and (self.deviation == 1).all():
-            return as_in(xp, X, X, dtype)
+            return cast_like(xp, X, X, dtype)
         if sparse.issparse(X):
             rows = X.multiply(1 / self.deviation).tocsr()
             if self.fit_intercept:
                 rows = sparse.hstack([rows, np.ones((X.shape[0], 1))], format="csr")
             return rows.astype(dtype or X.dtype, copy=False)
         if xp is not numpy_namespace:
-            wide = as_in(xp, X, X, xp.float64)
-            wide = (wide - as_in(xp, self.mean, wide)) * as_in(xp, 1 / self.deviation, wide)
+            wide = cast_like(xp, X, X, xp.float64)
+            wide = (wide - cast_like(xp, self.mean, wide)) * cast_like(xp, 1 / self.deviation, wide)
             constant = [xp.ones_like(wide[:, :1])] * int(self.fit_intercept)
-            return as_in(xp, xp.concat([wide, *constant], axis=1), X, dtype)
+            return cast_like(xp, xp.concat([wide, *constant], axis=1), X, dtype)
         rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=dtype or X.dtype)
         rows[:, : X.shape[1]] = scaled_rows(X, self.mean, 1 / self.deviation)
         if self.fit_intercept:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace, overwriting
-from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.array_api import in_place, namespace_of, numpy_namespace
+from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses.curvature import Curvature
 
@@ -35,7 +35,7 @@ def template_energies(templates: Array, rows: Any) -> Array:
     array([[-5.,  1.]])
     """
     xp = namespace_of(rows)
-    negative = -as_in(xp, templates, rows)
+    negative = -cast_like(xp, templates, rows)
     if sparse.issparse(rows):
         return np.asfortranarray(rows @ negative.T)
     if xp is not numpy_namespace or len(negative) > MATRIX_VECTOR_ANSWERS:
@@ -56,14 +56,14 @@ def template_gradient(slope: Array, rows: Any) -> Array:
            [ 1.5,  0.5]])
     """
     xp = namespace_of(rows)
-    slope = as_in(xp, slope, rows)
+    slope = cast_like(xp, slope, rows)
     if sparse.issparse(rows):
         return -np.asarray(rows.T @ slope).T
     if xp is not numpy_namespace or slope.shape[1] > MATRIX_VECTOR_ANSWERS:
         product = slope.T @ rows
     else:
         product = np.stack([rows.T @ pull for pull in slope.T])
-    return overwriting(xp, "negative", product)
+    return in_place(xp, "negative", product)
 
 
 def template_normal_matrix(
@@ -85,7 +85,7 @@ def template_normal_matrix(
         p.
     bend : Curvature
         B.
-    weight : ndarray of shape (n,)
+    weight : ndarray of shape (n_samples,)
     """
     sizes = [np.abs(bend.diagonal).max(axis=1)]
     sizes += [np.square(vector).max(axis=1) for _, vector in bend.outer]

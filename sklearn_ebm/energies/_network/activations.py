@@ -10,10 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from sklearn_ebm._utils.array_api import namespace_of, overwriting
+from sklearn_ebm._utils.array_api import in_place, namespace_of
 from sklearn_ebm._utils.array_ops import (
-    normal_share,
-    not_below_zero,
+    clip_below_zero,
+    normal_cdf,
     one_minus,
     times_mask,
 )
@@ -40,7 +40,7 @@ class ReLU:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value in place; it also says which units are on."""
-        z = not_below_zero(namespace_of(z), z)
+        z = clip_below_zero(namespace_of(z), z)
         return z, (z,)
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
@@ -55,7 +55,7 @@ class Tanh:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value in place; the derivative follows from it."""
-        z = overwriting(namespace_of(z), "tanh", z)
+        z = in_place(namespace_of(z), "tanh", z)
         return z, (z,)
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
@@ -73,7 +73,7 @@ class SiLU:
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value in place; it and σ(z) are kept."""
         # σ(z) = (1 + tanh(z/2))/2 takes a fraction of the time of an exponential and a division.
-        share = overwriting(namespace_of(z), "tanh", z * 0.5)
+        share = in_place(namespace_of(z), "tanh", z * 0.5)
         share *= 0.5
         share += 0.5
         z *= share
@@ -96,7 +96,7 @@ class GELU:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value; z and Φ(z) are kept."""
-        share = normal_share(namespace_of(z), z)
+        share = normal_cdf(namespace_of(z), z)
         return z * share, (z, share)
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
@@ -105,7 +105,7 @@ class GELU:
         xp = namespace_of(z)
         derivative = xp.square(z)
         derivative *= -0.5
-        derivative = overwriting(xp, "exp", derivative)
+        derivative = in_place(xp, "exp", derivative)
         derivative *= 1 / float(np.sqrt(2 * np.pi))
         derivative *= z
         derivative += share

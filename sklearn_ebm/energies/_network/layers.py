@@ -20,12 +20,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from sklearn_ebm._utils.array_api import namespace_of, overwriting
-from sklearn_ebm._utils.array_ops import as_in, column_sums, dots, product, put
+from sklearn_ebm._utils.array_api import in_place, namespace_of
+from sklearn_ebm._utils.array_ops import cast_like, column_sums, dots, product, put
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.energies._network.activations import Activation
 
-# Keeps the deviation of the units of a row from zero.
+# Keeps the standard deviation of the units of a row from zero.
 EPSILON = 1e-5
 
 #: (slopes in the output, where gradients go) -> slopes in the input.
@@ -43,7 +43,7 @@ def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Bac
     params : dict
         ``{name}_weight`` (p, q) and perhaps ``{name}_bias`` (q,), in the dtype of h.
     name : str
-    h : array or sparse matrix of shape (n, p)
+    h : array or sparse matrix of shape (n_samples, p)
     first : bool
         Whether h are the rows themselves.
     """
@@ -76,7 +76,7 @@ def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]
     z -= xp.mean(z, axis=1, keepdims=True)
     inverse = xp.mean(xp.square(z), axis=1, keepdims=True)
     inverse += EPSILON
-    inverse = 1 / overwriting(xp, "sqrt", inverse)
+    inverse = 1 / in_place(xp, "sqrt", inverse)
     z *= inverse
     unit = z
 
@@ -109,7 +109,7 @@ def dropped(draw: np.random.Generator, rate: float, h: Array) -> tuple[Array, Ba
     Srivastava et al. (2014); raising them while learning leaves nothing to do when predicting.
     """
     # Drawn by NumPy, whatever the library: the same units for the same seed.
-    mask = as_in(namespace_of(h), draw.random(h.shape, dtype=np.float32) >= rate, h)
+    mask = cast_like(namespace_of(h), draw.random(h.shape, dtype=np.float32) >= rate, h)
     mask *= 1 / (1 - rate)
 
     def backward(slope: Array, out: Params) -> Array:

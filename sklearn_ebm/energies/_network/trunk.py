@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
@@ -106,7 +106,7 @@ class Noise(NamedTuple):
     Attributes
     ----------
     rows, answers : float
-        Deviations.
+        Standard deviations.
     """
 
     rows: float = 0.0
@@ -129,6 +129,6 @@ def _with_noise(draw: np.random.Generator, level: float, n_members: int, values:
     # Drawn by NumPy, whatever the library: the same noise for the same seed.
     drawn = draw.standard_normal((n_members, *values.shape[1:]), dtype=kind)
     drawn *= level
-    noise = as_in(xp, drawn, values)
+    noise = cast_like(xp, drawn, values)
     noise += values
     return noise

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import as_in, dots, not_below_zero
+from sklearn_ebm._utils.array_ops import cast_like, clip_below_zero, dots
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.energies._prototypes.metrics import Metric
 
@@ -23,21 +23,21 @@ class Rows(NamedTuple):
     turned: Any
 
 
-class Pull:
+class PrototypeDistances:
     """‖Ω(x − c)‖² of some rows for all prototypes, and its derivatives.
 
     Parameters
     ----------
     metric : Metric
     rows : Rows
-    places : array of shape (k, m, d)
+    places : array of shape (n_classes, m, n_features)
         Prototypes, relative to the same origin as the rows.
     root : array
         Ω, in the form of the metric.
 
     Attributes
     ----------
-    energies : array of shape (n, k, m)
+    energies : array of shape (n_samples, n_classes, m)
         One prototype after the other in memory, so that what reduces over the few prototypes of a
         class is vectorised over the many rows.
     """
@@ -49,16 +49,19 @@ class Pull:
         self.xp = xp = namespace_of(rows.plain)
         flat = xp.reshape(places, (-1, places.shape[-1]))
         turned = metric.transform(flat, root)  # in float64, then rounded once
-        self.places, self.turned = as_in(xp, flat, rows.plain), as_in(xp, turned, rows.plain)
-        lengths = as_in(xp, dots(xp, turned, turned, axis=1), rows.plain)
+        self.places, self.turned = (
+            cast_like(xp, flat, rows.plain),
+            cast_like(xp, turned, rows.plain),
+        )
+        lengths = cast_like(xp, dots(xp, turned, turned, axis=1), rows.plain)
         energies: Array = -2 * self.turned @ rows.turned.T
         energies += _lengths(rows.turned)
         energies += lengths[:, None]
-        energies = xp.reshape(not_below_zero(xp, energies), (*places.shape[:2], -1))
+        energies = xp.reshape(clip_below_zero(xp, energies), (*places.shape[:2], -1))
         self.energies = xp.permute_dims(energies, (2, 0, 1))
 
     def back(self, slope: Array) -> Params:
-        """Gradient of Σ slope · G, for slopes of shape (n, k, m)."""
+        """Gradient of Σ slope · G, for slopes of shape (n_samples, n_classes, m)."""
         xp, metric, plain, root = self.xp, self.metric, self.rows.plain, self.root
         shape = (*slope.shape[1:], self.places.shape[1])
         slope = xp.reshape(xp.permute_dims(slope, (1, 2, 0)), (self.places.shape[0], -1))
@@ -80,15 +83,15 @@ class Pull:
 
         Parameters
         ----------
-        share : ndarray of shape (n, k, m)
+        share : ndarray of shape (n_samples, n_classes, m)
             Responsibilities r.
-        weight : ndarray of shape (n,)
+        weight : ndarray of shape (n_samples,)
 
         Returns
         -------
-        of_places : ndarray of shape (k, m, d)
+        of_places : ndarray of shape (n_classes, m, n_features)
             Σᵢ wᵢ (r 2A(xᵢ − c))².
-        of_turned, of_plain : ndarray of shape (d,)
+        of_turned, of_plain : ndarray of shape (n_features,)
             Σ w r (Ω(x − c))² and Σ w r (x − c)², over rows and prototypes.
         """
         shape = (*share.shape[1:], self.places.shape[1])

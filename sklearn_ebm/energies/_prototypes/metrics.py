@@ -1,4 +1,4 @@
-"""How differences between rows and prototypes are measured: ‖Ω(x − c)‖², with Ω fixed or learnt."""
+"""Metrics between samples and prototypes: ‖Ω(x − c)‖², with Ω fixed or learned."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import as_in
+from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Shapes
 from sklearn_ebm._utils.registry import Registry
 
-# So much of the scatter within the cells is replaced by that of all rows: the start of a learnt
+# So much of the scatter within the cells is replaced by that of all rows: the start of a learned
 # metric then has an inverse, also where prototypes sit on the rows themselves.
 SHRINKAGE = 0.05
 
@@ -25,11 +25,11 @@ ROUNDING = 1e-6
 
 
 class Metric(Documented, BaseEstimator, ABC):
-    """A matrix Ω of one form, as the array that is learnt of it, the root of A = ΩᵀΩ."""
+    """A matrix Ω of one form, as the array that is learned of it, the root of A = ΩᵀΩ."""
 
     @abstractmethod
     def shapes(self, n_features: int) -> Shapes:
-        """Shape of the parameter ``metric_shift``, if Ω is learnt."""
+        """Shape of the parameter ``metric_shift``, if Ω is learned."""
 
     @abstractmethod
     def identity(self, n_features: int) -> Array:
@@ -44,7 +44,7 @@ class Metric(Documented, BaseEstimator, ABC):
         within : ndarray
             Weighted mean of (x − c)(x − c)ᵀ over the rows, with c the nearest anchor of the class,
             in the form that `outer` has.
-        total : ndarray of shape (d,)
+        total : ndarray of shape (n_features,)
             Weighted variance of each column over all rows.
 
         Returns
@@ -63,7 +63,7 @@ class Metric(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def outer(self, one: Any, other: Any, share: Array) -> Array:
-        """Σᵢ shareᵢ oneᵢ otherᵢᵀ, as far as it is learnt."""
+        """Σᵢ shareᵢ oneᵢ otherᵢᵀ, as far as it is learned."""
 
     @abstractmethod
     def matrix(self, root: Array) -> Array:
@@ -75,10 +75,10 @@ class Metric(Documented, BaseEstimator, ABC):
 
 
 class Euclidean(Metric):
-    """Ω = 1, never learnt."""
+    """Ω = 1, never learned."""
 
     def shapes(self, n_features: int) -> Shapes:
-        """Nothing is learnt."""
+        """Nothing is learned."""
         return {}
 
     def identity(self, n_features: int) -> Array:
@@ -98,7 +98,7 @@ class Euclidean(Metric):
         return rows
 
     def outer(self, one: Any, other: Any, share: Array) -> Array:
-        """Nothing is learnt."""
+        """Nothing is learned."""
         return np.zeros(())
 
     def matrix(self, root: Array) -> Array:
@@ -122,13 +122,13 @@ class Diagonal(Metric):
         return np.ones(n_features)
 
     def root(self, within: Array, total: Array) -> Array:
-        """ω = 1/(√d · deviation); 0 for columns that are constant."""
+        """ω = 1/(√d · standard deviation); 0 for columns that are constant."""
         mixed = (1 - SHRINKAGE) * within + SHRINKAGE * total
         return _inverse(np.sqrt(mixed)) / np.sqrt(len(total))
 
     def transform(self, rows: Any, root: Array) -> Any:
         """ω ∘ x for each row."""
-        root = as_in(namespace_of(rows), root, rows)
+        root = cast_like(namespace_of(rows), root, rows)
         return rows.multiply(root).tocsr() if sparse.issparse(rows) else rows * root
 
     def back(self, rows: Any, root: Array) -> Any:
@@ -153,7 +153,7 @@ class Diagonal(Metric):
 
 
 class Full(Metric):
-    """Ω of shape (d, d), without any symmetry."""
+    """Ω of shape (n_features, n_features), without any symmetry."""
 
     def shapes(self, n_features: int) -> Shapes:
         """All of Ω."""
@@ -164,7 +164,7 @@ class Full(Metric):
         return np.eye(n_features)
 
     def root(self, within: Array, total: Array) -> Array:
-        """Ω = R^(−1/2) D⁻¹/√d, with R the scatter in units D of the columns' deviations."""
+        """Ω = R^(−1/2) D⁻¹/√d; D are scales of the columns, R is the scatter in these units."""
         unit = _inverse(np.sqrt(total))
         relative = (1 - SHRINKAGE) * (unit[:, None] * within * unit)
         relative[np.diag_indices_from(relative)] += SHRINKAGE
@@ -174,11 +174,11 @@ class Full(Metric):
 
     def transform(self, rows: Any, root: Array) -> Any:
         """XΩᵀ."""
-        return rows @ as_in(namespace_of(rows), root, rows).T
+        return rows @ cast_like(namespace_of(rows), root, rows).T
 
     def back(self, rows: Any, root: Array) -> Any:
         """VΩ."""
-        return rows @ as_in(namespace_of(rows), root, rows)
+        return rows @ cast_like(namespace_of(rows), root, rows)
 
     def outer(self, one: Any, other: Any, share: Array) -> Array:
         """Σᵢ shareᵢ oneᵢ otherᵢᵀ."""
@@ -199,7 +199,7 @@ class Full(Metric):
 
 
 def _inverse(deviation: Array) -> Array:
-    """1/deviation; 0 where that is 0: a constant column has nothing to say."""
+    """1/standard deviation; 0 where that is 0: a constant column has nothing to say."""
     return np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
 
 

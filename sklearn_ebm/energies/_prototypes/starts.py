@@ -25,15 +25,15 @@ NO_SPREAD, NO_SPREAD_SPARSE = 1e-12, 1e-6
 SQUARABLE = 0.45
 
 
-class Anchors(NamedTuple):
+class InitialPrototypes(NamedTuple):
     """Prototypes to start from, and which of its class is the nearest to each row.
 
     Attributes
     ----------
-    places : ndarray of shape (k, m, d)
-    nearest : ndarray of int of shape (n,)
+    places : ndarray of shape (n_classes, m, n_features)
+    nearest : ndarray of int of shape (n_samples,)
         The number of the anchor within its class.
-    origin : ndarray of shape (d,)
+    origin : ndarray of shape (n_features,)
         Weighted mean of all rows.
     """
 
@@ -44,7 +44,7 @@ class Anchors(NamedTuple):
 
 def anchors_of(
     X: Any, answer: Index, weight: npt.NDArray[np.float64], n_answers: int, n_prototypes: int
-) -> Anchors:
+) -> InitialPrototypes:
     """K-means of the rows of each class. Weights count as repetitions; order does not matter.
 
     A class with fewer distinct rows than prototypes has some of them more than once. A class
@@ -52,15 +52,15 @@ def anchors_of(
 
     Parameters
     ----------
-    X : ndarray or CSR of shape (n, d)
-    answer : ndarray of int of shape (n,)
-    weight : ndarray of shape (n,)
+    X : ndarray or CSR of shape (n_samples, n_features)
+    answer : ndarray of int of shape (n_samples,)
+    weight : ndarray of shape (n_samples,)
     n_answers, n_prototypes : int
         k and m.
 
     Returns
     -------
-    Anchors
+    InitialPrototypes
 
     Examples
     --------
@@ -81,7 +81,7 @@ def anchors_of(
         mine = np.flatnonzero(answer == number)
         if len(mine):
             places[number], nearest[mine] = _cells(X[mine], share[mine], origin, n_prototypes)
-    return Anchors(places, nearest, origin)
+    return InitialPrototypes(places, nearest, origin)
 
 
 def _farthest(X: Any, origin: Array) -> Array:
@@ -118,8 +118,8 @@ def split_by_variance(rows: Any, share: Array, most: int) -> list[Index]:
 
     Parameters
     ----------
-    rows : ndarray or CSR of shape (n, d)
-    share : ndarray of shape (n,)
+    rows : ndarray or CSR of shape (n_samples, n_features)
+    share : ndarray of shape (n_samples,)
         Positive weights.
     most : int
 
@@ -183,25 +183,25 @@ def scatter_within(
     X: Any,
     answer: Index,
     weight: npt.NDArray[np.float64],
-    anchors: Anchors,
+    anchors: InitialPrototypes,
     outer: Callable[[Array, Array, Array], Array],
 ) -> tuple[Array, Array, float]:
     """Scatter of the rows around their anchors, and the variance of each column over all rows.
 
     Parameters
     ----------
-    X : ndarray or CSR of shape (n, d)
-    answer : ndarray of int of shape (n,)
-    weight : ndarray of shape (n,)
-    anchors : Anchors
+    X : ndarray or CSR of shape (n_samples, n_features)
+    answer : ndarray of int of shape (n_samples,)
+    weight : ndarray of shape (n_samples,)
+    anchors : InitialPrototypes
     outer : callable
         ``(one, other, share) -> Σᵢ shareᵢ oneᵢ otherᵢᵀ``, or the diagonal of it.
 
     Returns
     -------
-    within : ndarray of shape (d, d) or (d,)
+    within : ndarray of shape (n_features, n_features) or (d,)
         Σᵢ wᵢ (xᵢ − c)(xᵢ − c)ᵀ / Σᵢ wᵢ, or the diagonal of it.
-    total : ndarray of shape (d,)
+    total : ndarray of shape (n_features,)
         Σᵢ wᵢ (xᵢ − mean)² / Σᵢ wᵢ.
     unit : float
         Both are in units of this number, squared, so that squares neither overflow nor vanish.
@@ -233,7 +233,7 @@ def _unit(X: Any, origin: Array) -> float:
     least, most = float(limits.tiny) ** SQUARABLE, float(limits.max) ** SQUARABLE
     if unit and not least < unit < most:
         raise ValueError(
-            f"The rows spread over {unit:.1g} in a column; a learnt metric needs squares of that "
+            f"The rows spread over {unit:.1g} in a column; a learned metric needs squares of that "
             f"in {limits.dtype} (between {least:.1g} and {most:.1g} will do), so scale the "
             "features (StandardScaler)."
         )

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn_ebm._utils.parameters import Index
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 from sklearn_ebm.energies._bank.folds import Progress
-from sklearn_ebm.energies._bank.prior import Judgement
+from sklearn_ebm.energies._bank.prior import HeldOutDensities
 from sklearn_ebm.energies.auto_report import AutoReport
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
@@ -21,7 +21,7 @@ WORTH = 0.005
 WORTHLESS = 0.002
 
 
-# What the location is called beside the members, and who waits for it.
+# What the location is called beside the members, and which of them need it.
 LOCATION = "location"
 LOCATED = ("located_memory", "residual_memory", "location_scale")
 
@@ -43,7 +43,7 @@ CUT_SHORT = {"experts": 0.5}
 class TimeBudget(Progress):
     """Takes the cheapest member next, and skips those that would take longer than is left.
 
-    How long that is is judged by what others have taken.
+    How long that is, is estimated from the time of others.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class TimeBudget(Progress):
         return int(np.argmin([self._typical(name) for name in members]))
 
     def skips(self, member: str) -> bool:
-        """Whether a member would take too long; the first is learnt whatever it takes."""
+        """Whether a member would take too long; the first is learned whatever it takes."""
         if self.seconds is not None and self.taken and member in COSTS:
             left, needed = self.seconds - self.elapsed, self._needed(member)
             if needed * CUT_SHORT.get(member, 1.0) > left:
@@ -93,7 +93,7 @@ class TimeBudget(Progress):
         return self.inner.skips(member)
 
     def _needed(self, member: str) -> float:
-        """Seconds that a member will take, from what those took that are learnt."""
+        """Seconds that a member will take, from what those took that are learned."""
         pace = sum(self.taken.values()) / sum(self._cost(name) for name in self.taken)
         return pace * self._typical(member)
 
@@ -116,7 +116,7 @@ class TimeBudget(Progress):
 def suitable_members(
     n_outputs: int, n_latents: int | None, *, levels: bool = False
 ) -> list[tuple[str, ConditionalEnergy]]:
-    """Return the members of a blend that says nothing of them, as they are learnt.
+    """Return the members of a blend that says nothing of them, as they are learned.
 
     Parameters
     ----------
@@ -143,10 +143,10 @@ def suitable_members(
     ]
 
 
-def needed(blend: Blend, judgement: Judgement) -> Index:
+def needed(blend: Blend, held_out_densities: HeldOutDensities) -> Index:
     """Places of the members that a blend is worse without, and of the backgrounds.
 
-    One at a time, the member goes without which the rows that judge lose least, as long as that is
+    One at a time, the member goes without which the validation rows lose least, as long as that is
     less than `WORTHLESS`.
     """
     members = [name for name, _ in blend.members_]
@@ -154,10 +154,10 @@ def needed(blend: Blend, judgement: Judgement) -> Index:
     def places(kept: Sequence[str]) -> Index:
         return np.unique(np.concatenate([blend.places_of(name) for name in kept]))
 
-    loss = judgement.loss(places(members))
+    loss = held_out_densities.loss(places(members))
     while len(members) > 1:
         without = {
-            name: judgement.loss(places([other for other in members if other != name]))
+            name: held_out_densities.loss(places([other for other in members if other != name]))
             for name in members
         }
         least = min(without, key=lambda name: without[name])
@@ -168,18 +168,18 @@ def needed(blend: Blend, judgement: Judgement) -> Index:
 
 
 def chosen_candidate(
-    blend: Blend, judgement: Judgement, groups: Index, skipped: dict[str, str]
+    blend: Blend, held_out_densities: HeldOutDensities, groups: Index, skipped: dict[str, str]
 ) -> tuple[Index, AutoReport]:
     """Judge the blend and each member by rows that chose neither energy nor prior.
 
     Parameters
     ----------
     blend : Blend
-    judgement : Judgement
+    judgement : HeldOutDensities
     groups : ndarray of int of shape (m,)
-        Rows that judge together, such as folds.
+        Validation rows held out together, such as folds.
     skipped : dict of str to str
-        Members that were not learnt, and why.
+        Members that were not learned, and why.
 
     Returns
     -------
@@ -190,15 +190,15 @@ def chosen_candidate(
     assert blend.units is not None
     names = np.array([name for name, _ in blend.labels_])
     members = [name for name, _ in blend.members_]
-    everything = needed(blend, judgement)
+    everything = needed(blend, held_out_densities)
     alone = [blend.places_of(name) for name in members]
-    losses = [-judgement.held_out(places, groups) for places in [everything, *alone]]
-    weight = judgement.weight / judgement.weight.sum()
+    losses = [-held_out_densities.held_out(places, groups) for places in [everything, *alone]]
+    weight = held_out_densities.weight / held_out_densities.weight.sum()
     nll = np.array([weight @ loss for loss in losses])
     apart = [loss - losses[0] for loss in losses]
     error = np.array([np.sqrt((weight**2) @ (off - weight @ off) ** 2) for off in apart])
     prior = np.zeros(len(names))
-    prior[everything] = np.exp(judgement.of(everything).prior()[0])
+    prior[everything] = np.exp(held_out_densities.of(everything).prior()[0])
     shares = np.array([1.0] + [prior[names == name].sum() for name in members])
     seconds = np.array([blend.seconds_[name] for name in members])
     seconds = np.concatenate([[sum(blend.seconds_.values())], seconds])
@@ -206,7 +206,7 @@ def chosen_candidate(
     gain = nll[best] - nll[0]
     chosen = "blend" if gain > WORTH and len(members) > 1 else members[best - 1]
     if len(members) == 1:
-        reason = "the only one that was learnt"
+        reason = "the only one that was learned"
     elif chosen == "blend":
         reason = f"better than {members[best - 1]}, the best of its members, by {gain:.3f} nats"
     else:

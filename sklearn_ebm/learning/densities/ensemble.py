@@ -13,7 +13,7 @@ from sklearn_ebm._utils.repeated import groups_of_equal_rows
 from sklearn_ebm.energies._bank.folds import WeightedRows, has_levels
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.learning.densities.widths import (
-    Unseen,
+    HeldOutMixture,
     fitted_widths,
     likeliest_beta,
     sharper_together,
@@ -44,7 +44,7 @@ class Answers(WeightedRows):
     def distinct(self) -> Answers:
         """Rows that are there several times as one, in which their weights come together.
 
-        So no copy of a row is held out while another one is learnt from. Where levels return, an
+        So no copy of a row is held out while another one is learned from. Where levels return, an
         answer that several of them give is expected to come again: such rows are no copies, but for
         a factor that all rows have in common. If all rows are equal they stay: one alone cannot be
         held out.
@@ -119,7 +119,7 @@ def member_rows(
     rng : RandomState
     fraction : float or None
         Share of the rows that each leaves out; None for none.
-    group : ndarray of int of shape (n,), default=None
+    group : ndarray of int of shape (n_samples,), default=None
         Rows of one group, two or more of them, are left out together.
 
     Returns
@@ -186,7 +186,7 @@ def fold_rows(
     return np.stack(kept), np.stack([np.resize(rows, most_out) for rows in folds])
 
 
-class Held(NamedTuple):
+class HeldOutRows(NamedTuple):
     """Rows that learning, or some members, have not seen.
 
     Attributes
@@ -196,7 +196,7 @@ class Held(NamedTuple):
     left_out : ndarray of int of shape (M, h), or None
         Which ones each member leaves out.
     validation : Answers or None
-        Rows that nobody learns from.
+        Held-out rows.
     """
 
     rows: Answers
@@ -211,33 +211,35 @@ class Held(NamedTuple):
         return self.rows, self.left_out
 
 
-def unseen_rows(energy: LatentEnergy, params: Params, held: Held, group: int) -> list[Unseen]:
-    """Rows that nobody has seen, with all members; or those that groups of members left out."""
+def unseen_rows(
+    energy: LatentEnergy, params: Params, held: HeldOutRows, group: int
+) -> list[HeldOutMixture]:
+    """Held-out rows, with all members; or those that groups of members left out."""
     if held.validation is not None:
         some = held.validation
-        return [Unseen(energy.known(params, some.X), some.y, some.weight)]
+        return [HeldOutMixture(energy.known(params, some.X), some.y, some.weight)]
     if held.left_out is None:
         return []
     pieces = []
     for first in range(0, energy.n_members - group + 1, group):
         some = held.rows.take(held.left_out[first, :ROWS_FOR_WIDTHS])
         members = [*range(first, first + group)]
-        pieces.append(Unseen(energy.known(params, some.X, members), some.y, some.weight))
+        pieces.append(HeldOutMixture(energy.known(params, some.X, members), some.y, some.weight))
     return pieces
 
 
-def widened(energy: LatentEnergy, params: Params, held: Held) -> LatentEnergy:
+def widened(energy: LatentEnergy, params: Params, held: HeldOutRows) -> LatentEnergy:
     """The energy with the widths that suit rows which it has not seen."""
     assert energy.units is not None
     pieces = unseen_rows(energy, params, held, min(GROUP, energy.n_members))
     if not pieces:
         return energy
     sharper = sharper_than_groups(energy, params, held, pieces)
-    return energy.widened(fitted_widths(pieces, energy.units, energy.narrowest, sharper))
+    return energy.widened(fitted_widths(pieces, energy.units, energy.smallest_scale, sharper))
 
 
 def sharper_than_groups(
-    energy: LatentEnergy, params: Params, held: Held, pieces: Sequence[Unseen]
+    energy: LatentEnergy, params: Params, held: HeldOutRows, pieces: Sequence[HeldOutMixture]
 ) -> float:
     """Return how many times sharper all members together should be than a group of them."""
     assert energy.units is not None

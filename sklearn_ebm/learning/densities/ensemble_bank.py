@@ -1,4 +1,4 @@
-"""An energy learnt by gradients, as one bank of a blend."""
+"""An energy learned by gradients, as one bank of a blend."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ebm._utils.parameters import Array, Index, Params
-from sklearn_ebm.energies._bank.folds import Folds, Located, UnitRows
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.learning.densities.ensemble import (
@@ -30,7 +30,7 @@ LearnGradients: TypeAlias = Callable[
 
 
 class GradientMember(BankEnergy):
-    """An energy that is learnt in folds: two of its members leave out each of them.
+    """An energy that is learned in folds: two of its members leave out each of them.
 
     So both say what they are worth on rows that they have not seen. Each width of a bank is one
     element.
@@ -39,7 +39,7 @@ class GradientMember(BankEnergy):
     ----------
     energy : LatentEnergy
     learn : callable
-        How it is learnt.
+        How it is learned.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class GradientMember(BankEnergy):
         How many times sharper all members together should be than two of them.
     """
 
-    companion = True
+    feeds_location = True
     selective = True
     settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "params_", "sharper_")
     params_: Params
@@ -58,14 +58,14 @@ class GradientMember(BankEnergy):
         self.energy = energy
         self.learn = learn
 
-    def learnt(
+    def learned(
         self,
         rows: UnitRows,
         folds: Folds,
-        location: Located | None,
+        location: LocationPrediction | None,
         floor: Array,
         rng: np.random.RandomState,
-    ) -> tuple[GradientMember, list[Parabolas]]:
+    ) -> tuple[GradientMember, list[Quadratics]]:
         """Learn the energy, and say what pairs of members know of the folds that they left out."""
         assert self.learn is not None
         energy = clone(self.energy)
@@ -82,13 +82,13 @@ class GradientMember(BankEnergy):
         learned = self.learn(energy, Answers(*rows), divide, rng)
         assert isinstance(learned.energy, LatentEnergy) and learned.held is not None
         other = GradientMember(learned.energy.widened(None))
-        other.params_, other.floor = learned.params, np.maximum(floor, other.energy.narrowest)
+        other.params_, other.floor = learned.params, np.maximum(floor, other.energy.smallest_scale)
         pieces = learned.unseen()
         other.sharper_ = sharper_than_groups(other.energy, other.params_, learned.held, pieces)
         return other, other._left_out(rows, folds)
 
-    def _left_out(self, rows: UnitRows, folds: Folds) -> list[Parabolas]:
-        """Elements of the rows that judge, and the mean of all rows."""
+    def _left_out(self, rows: UnitRows, folds: Folds) -> list[Quadratics]:
+        """Elements of the validation rows, and the mean of all rows."""
         mean, deviation = np.empty_like(rows.y), np.empty_like(rows.y)
         blocks, places = [], []
         for fold in range(folds.n_folds):
@@ -96,38 +96,38 @@ class GradientMember(BankEnergy):
             pair = [*range(GROUP * fold, GROUP * (fold + 1))]
             said = self._parabolas(rows.X[left_out], pair)
             mean[left_out], deviation[left_out] = said.moments()
-            judges = np.flatnonzero(np.isin(left_out, folds.judged, assume_unique=True))
+            judges = np.flatnonzero(np.isin(left_out, folds.validation, assume_unique=True))
             blocks.append(said.take(judges))
             places.append(left_out[judges])
             folds.progress.ended("fold")
         self.out_of_fold = mean, deviation
-        joined = Parabolas.stacked(blocks).take(np.argsort(np.concatenate(places)))
+        joined = Quadratics.stacked(blocks).take(np.argsort(np.concatenate(places)))
         return self._widened(joined, 1.0)
 
-    def _parabolas(self, X: Array, members: list[int] | None = None) -> Parabolas:
+    def _parabolas(self, X: Array, members: list[int] | None = None) -> Quadratics:
         """Energies of rows in units, in which its own units are little else than 1.
 
         Members are latent values of equal prior, which those of the energy itself leave out.
         """
         units = self.energy.units
         assert units is not None
-        said = self.energy.parabolas(self.params_, X, members).in_units(units)
+        said = self.energy.quadratics(self.params_, X, members).in_units(units)
         n_members = self.energy.n_members if members is None else len(members)
         return said._replace(levels=said.levels + np.log(n_members))
 
-    def _widened(self, parabolas: Parabolas, sharper: float) -> list[Parabolas]:
+    def _widened(self, quadratics: Quadratics, sharper: float) -> list[Quadratics]:
         assert self.floor is not None
         return [
-            parabolas.widened(Widths.single(factor / np.sqrt(sharper)), self.floor)
+            quadratics.widened(Widths.single(factor / np.sqrt(sharper)), self.floor)
             for element, factor in enumerate(FACTORS)
-            if self.speaks(element)
+            if self.keeps(element)
         ]
 
-    def opinion(self, X: Array) -> tuple[Array, Array]:
-        """Mean and deviation of rows in units, (n, q) each."""
+    def predict_moments(self, X: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of rows in units, (n, q) each."""
         return self._parabolas(X).moments()
 
-    def elements(self, X: Array, location: Located | None) -> list[Parabolas]:
+    def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
         """One for each width."""
         return self._widened(self._parabolas(X), self.sharper_)
 

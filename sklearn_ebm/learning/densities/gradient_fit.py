@@ -17,16 +17,16 @@ from sklearn_ebm.learning.densities.ensemble import (
     GROUP,
     Answers,
     Division,
-    Held,
+    HeldOutRows,
     unseen_rows,
     widened,
 )
 from sklearn_ebm.learning.densities.objective import DensityObjective
-from sklearn_ebm.learning.densities.widths import Unseen
+from sklearn_ebm.learning.densities.widths import HeldOutMixture
 from sklearn_ebm.learning.learn import Start, continued
-from sklearn_ebm.learning.monitor import INTERRUPTED, Watch
+from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.solvers import Solver
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.base import Result
@@ -77,8 +77,8 @@ class LearnedDensity:
     curve : ndarray
         Mean loss after each pass.
     unseen : callable
-        () -> rows that have not been learnt from, and their energies.
-    held : Held or None
+        () -> rows that have not been learned from, and their energies.
+    held : HeldOutRows or None
         Rows that members have not seen.
     held_out_curve : list of float
     converged : bool
@@ -91,8 +91,8 @@ class LearnedDensity:
     params: Params
     n_iter: int
     curve: Array
-    unseen: Callable[[], list[Unseen]]
-    held: Held | None
+    unseen: Callable[[], list[HeldOutMixture]]
+    held: HeldOutRows | None
     held_out_curve: list[float]
     converged: bool
     message: str
@@ -113,7 +113,7 @@ def learn_density(
     max_iter: int | None,
     start: Start | None,
     rng: np.random.RandomState,
-    watch: Watch,
+    watch: TrainingMonitor,
     validation: Answers | None,
     divide: Division,
 ) -> LearnedDensity:
@@ -132,9 +132,9 @@ def learn_density(
     start : Start or None
         Where an earlier fit ended; learning begins anew where that was in other units.
     rng : RandomState
-    watch : Watch
+    watch : TrainingMonitor
     validation : Answers or None
-        Rows that nobody learns from.
+        Held-out rows.
     divide : callable
         (rows, members, generator) -> rows that each member learns from, and those that it leaves
         out or None.
@@ -167,7 +167,7 @@ def learn_density(
     kind = np.float32 if rows.X.dtype == np.float32 else np.float64
     found = training.layout.unpack(result.w)
     params = {name: part.astype(kind) for name, part in found.items()}
-    # Rows that are watched and no more must not change what is learnt.
+    # Rows that are watched and no more must not change what is learned.
     judged = held_out is not None or watch.patience is not None
     if judged and parts.likelihood and not parts.minimum:
         energy = widened(energy, params, held)
@@ -195,7 +195,7 @@ def _prepared(
         start = continued(start, energy, X, answers, weight, y.shape[1])
     if start is not None:
         return cast(Any, start.energy).widened(None), start
-    return energy.prepared(X, answers, weight, y.shape[1], rng), None
+    return energy.initialized(X, answers, weight, y.shape[1], rng), None
 
 
 def _threads(energy: Any, schedule: Schedule, rows: Answers) -> BlasThreads | Workers:
@@ -209,20 +209,20 @@ def _objective(
 ) -> DensityObjective:
     """The mean loss of rows, of which each member has those at its places."""
     return DensityObjective(
-        energy, parts.loss, parts.latent, energy.represented(rows.X),
-        energy.represented_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
+        energy, parts.loss, parts.latent, energy.standardize_rows(rows.X),
+        energy.standardize_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
     )  # fmt: skip
 
 
-def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> Held:
+def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> HeldOutRows:
     """Rows that members have not seen; those that none has are left out by each of them."""
     if validation is None:
-        return Held(rows, left_out, None)
+        return HeldOutRows(rows, left_out, None)
     if left_out is None:
-        return Held(rows, None, validation)
+        return HeldOutRows(rows, None, validation)
     every = len(rows.y) + np.arange(len(validation.y))
     every = np.broadcast_to(every, (len(left_out), len(every)))
-    return Held(rows.with_rows(validation), np.hstack([every, left_out]), None)
+    return HeldOutRows(rows.with_rows(validation), np.hstack([every, left_out]), None)
 
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
@@ -240,7 +240,7 @@ def _search(
     tol: float,
     passes: int,
     rng: np.random.RandomState,
-    watch: Watch,
+    watch: TrainingMonitor,
 ) -> Result:
     """The solver's answer, or the best one for rows held out, or where it was interrupted."""
     try:

@@ -16,10 +16,10 @@ from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.learning.densities.auto import TimeBudget, chosen_candidate, suitable_members
 from sklearn_ebm.learning.densities.ensemble import Answers, Division, member_rows
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density
-from sklearn_ebm.learning.densities.stacking import count_bank
+from sklearn_ebm.learning.densities.stacking import stack_densities
 from sklearn_ebm.learning.densities.transforms import mean_log_slope
 from sklearn_ebm.learning.learn import Start
-from sklearn_ebm.learning.monitor import Watch
+from sklearn_ebm.learning.monitor import TrainingMonitor
 
 
 def learn_energy(
@@ -32,7 +32,7 @@ def learn_energy(
     max_iter: int | None,
     start: Start | None,
     seed: int,
-    watch: Watch,
+    watch: TrainingMonitor,
     progress: Progress,
     validation: Answers | None,
     fraction: float | None,
@@ -50,21 +50,21 @@ def learn_energy(
     C, tol, max_iter, start, validation
         What `learn_density` takes.
     seed : int
-    watch : Watch
+    watch : TrainingMonitor
         Follows learning by gradients.
     progress : Progress
         Follows learning by counting.
     fraction : float or None
-        Share of the rows that each member leaves out that is learnt by gradients, where there is
+        Share of the rows that each member leaves out that is learned by gradients, where there is
         no `validation`; None for none.
     time_budget : float or None
-        Seconds after which passes end, and within which members of a blend are learnt, about.
+        Seconds after which passes end, and within which members of a blend are learned, about.
     """
     rng = np.random.RandomState(seed)
     budget = TimeBudget(time_budget, len(rows.y), progress)
     by_gradients = partial(learn_density, C=C, tol=tol, max_iter=max_iter)
     if isinstance(parts.energy, LatentEnergy):
-        watch.onlookers = (*watch.onlookers, budget.stops)
+        watch.callbacks = (*watch.callbacks, budget.stops)
         return by_gradients(
             parts, rows, start=start, rng=rng, watch=watch, validation=validation,
             divide=partial(member_rows, fraction=fraction, group=together(rows.X)),
@@ -76,7 +76,7 @@ def learn_energy(
     ) -> LearnedDensity:
         return by_gradients(
             parts._replace(energy=energy), rows, start=None, rng=rng,
-            watch=Watch((budget.stops,), watch.patience), validation=None, divide=divide,
+            watch=TrainingMonitor((budget.stops,), watch.patience), validation=None, divide=divide,
         )  # fmt: skip
 
     energy = parts.energy
@@ -86,16 +86,16 @@ def learn_energy(
         energy.members = suitable_members(
             rows.y.shape[1], parts.n_latents, levels=has_levels(rows.X)
         )
-    counted = count_bank(
+    counted = stack_densities(
         energy, rows, rng=rng, progress=budget, gradients=member, validation=validation
     )
     if not automatic:
         return counted.concluded()
     assert isinstance(counted.energy, Blend)
     places, report = chosen_candidate(
-        counted.energy, counted.judgement, counted.groups, budget.skipped
+        counted.energy, counted.held_out_densities, counted.groups, budget.skipped
     )
     assert counted.energy.units is not None
-    lacking = mean_log_slope(counted.judging, counted.energy.units, transform)
+    lacking = mean_log_slope(counted.validation_rows, counted.energy.units, transform)
     report = report._replace(held_out_nll=report.held_out_nll - lacking)
     return replace(counted.concluded(places), report=report)

@@ -24,13 +24,13 @@ from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.inference import Elimination
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.solvers.objective import Gradient
 
 # Rows whose losses are computed at a time.
 BLOCK = 1_024
 
-# Answers further out than this, in deviations, have squares that are no float32.
+# Answers further out than this, in standard deviations, have squares that are no float32.
 FARTHEST = 1e12
 
 
@@ -44,11 +44,11 @@ class DensityObjective:
     loss : Loss
     latent : Elimination
         How z is eliminated.
-    X : ndarray of shape (n, d)
-        Rows in units; see `LatentEnergy.represented`.
-    answers : ndarray of shape (n, q)
+    X : ndarray of shape (n_samples, n_features)
+        Rows in units; see `LatentEnergy.standardize_rows`.
+    answers : ndarray of shape (n_samples, n_outputs)
         Right answers in units.
-    weight : ndarray of shape (n,)
+    weight : ndarray of shape (n_samples,)
     rows : ndarray of int of shape (M or 1, r)
         The rows of each member; position j of all members makes one step together.
     negatives : Negatives or None

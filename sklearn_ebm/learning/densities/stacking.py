@@ -1,4 +1,4 @@
-"""From a bank of densities and data to its prior: folds, what each energy counts, who judges."""
+"""From a bank of densities and data to its prior: folds, component densities, validation rows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scipy.special import logsumexp
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES
-from sklearn_ebm.energies._bank.backgrounds import Backgrounds
+from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.folds import Progress, UnitRows, folds_of
-from sklearn_ebm.energies._bank.prior import Judgement, bank_of, most_likely_prior
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas
+from sklearn_ebm.energies._bank.prior import HeldOutDensities, bank_of, most_likely_prior
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies._gaussian.units import units_of
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
@@ -23,34 +23,34 @@ from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.learning.densities.ensemble import Answers
 from sklearn_ebm.learning.densities.ensemble_bank import GradientMember, LearnGradients
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
-from sklearn_ebm.learning.densities.widths import Unseen
+from sklearn_ebm.learning.densities.widths import HeldOutMixture
 
-# The share of the rows that judge which a bank is less sure of than it is where it is sure.
+# The share of the validation rows which a bank is less sure of than it is where it is sure.
 SURE = 0.9
 
-# Parts of rows that are not folds; each is judged by the prior of all others.
+# Parts of rows that are not folds; each is evaluated with the prior of all others.
 GROUPS = 5
 
 
-class Counted(NamedTuple):
+class StackedDensities(NamedTuple):
     """A bank that knows its rows, before its prior is found.
 
     Attributes
     ----------
     energy : BankEnergy
-    elements : list of Parabolas
-        Of the rows that judge.
+    elements : list of Quadratics
+        Of the validation rows.
     judging : UnitRows
     groups : ndarray of int of shape (m,)
-        Rows that judge together: folds, or parts of equal size.
-    judgement : Judgement
+        Validation rows held out together: folds, or parts of equal size.
+    judgement : HeldOutDensities
     """
 
     energy: BankEnergy
-    elements: list[Parabolas]
-    judging: UnitRows
+    elements: list[Quadratics]
+    validation_rows: UnitRows
     groups: Index
-    judgement: Judgement
+    held_out_densities: HeldOutDensities
 
     def concluded(self, places: Index | None = None) -> LearnedDensity:
         """Find the prior, of some elements or all, and leave out what has none.
@@ -60,23 +60,23 @@ class Counted(NamedTuple):
         places : ndarray of int, default=None
             Elements of which the others are left out.
         """
-        energy, judgement = self.energy, self.judgement
+        energy, held_out_densities = self.energy, self.held_out_densities
         some = np.arange(len(self.elements)) if places is None else places
         log_prior = np.full(len(self.elements), -np.inf)
-        log_prior[some], curve = judgement.of(some).prior()
+        log_prior[some], curve = held_out_densities.of(some).prior()
         stays = energy.needed(log_prior)
         log_prior = log_prior[stays]
         assert energy.backgrounds is not None
         n_elements = len(self.elements) - len(energy.backgrounds.widths)
         energy = energy.restricted(stays[stays < n_elements])
-        energy.judgement = judgement.of(stays)
-        elements, judging, units = self.elements, self.judging, energy.units
+        energy.held_out_densities = held_out_densities.of(stays)
+        elements, validation_rows, units = self.elements, self.validation_rows, energy.units
         assert units is not None
 
-        def unseen() -> list[Unseen]:
-            joined = Parabolas.joined([elements[place] for place in stays], log_prior)
-            answers = judging.y * units.answer_unit + units.answer_origin
-            return [Unseen(joined, answers, judging.weight)]
+        def unseen() -> list[HeldOutMixture]:
+            joined = Quadratics.joined([elements[place] for place in stays], log_prior)
+            answers = validation_rows.y * units.answer_unit + units.answer_origin
+            return [HeldOutMixture(joined, answers, validation_rows.weight)]
 
         return LearnedDensity(
             energy=energy,
@@ -91,7 +91,7 @@ class Counted(NamedTuple):
         )
 
 
-def count_bank(
+def stack_densities(
     energy: BankEnergy,
     rows: Answers,
     *,
@@ -99,8 +99,8 @@ def count_bank(
     progress: Progress,
     gradients: LearnGradients | None,
     validation: Answers | None,
-) -> Counted:
-    """Let an energy count what it needs of the rows, and let rows judge that it has not seen.
+) -> StackedDensities:
+    """Let an energy count what it needs of the rows, and evaluate it on held-out rows.
 
     Parameters
     ----------
@@ -109,11 +109,11 @@ def count_bank(
         Of positive weight.
     rng : RandomState
     progress : Progress
-        Is told of each fold and member that is learnt.
+        Is told of each fold and member that is learned.
     gradients : callable or None
-        How members of a blend are learnt that need gradients.
+        How members of a blend are learned that need gradients.
     validation : Answers or None
-        Rows that judge besides those that are left out; each counts as much as one of these.
+        Validation rows besides those that are left out; each counts as much as one of these.
 
     Raises
     ------
@@ -130,26 +130,30 @@ def count_bank(
     units = units_of(rows.X, rows.y, rows.weight)
     in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight)
     folds = folds_of(rows.X, rng, progress)
-    judging, groups = in_units.take(folds.judged), folds.of_row[folds.judged]
+    validation_rows, groups = in_units.take(folds.validation), folds.of_row[folds.validation]
     if isinstance(energy, Blend):
         energy = energy.of(members_of(energy, gradients))
     floor = np.maximum(units.resolution, NARROWEST)
-    learnt, elements = energy.learnt_alone(in_units, folds, floor, rng)
+    learned, elements = energy.fitted_with_own_location(in_units, folds, floor, rng)
     if validation is not None:
         X, y, weight = validation.relative()
         given = UnitRows(units.rows(X), units.answers(y), weight)
-        judging = judging.with_rows(given)
-        of_given = learnt.elements_alone(given.X)
-        elements = [Parabolas.stacked(two) for two in zip(elements, of_given, strict=True)]
+        validation_rows = validation_rows.with_rows(given)
+        of_given = learned.elements_alone(given.X)
+        elements = [Quadratics.stacked(two) for two in zip(elements, of_given, strict=True)]
     if validation is not None or (groups == groups[0]).all():
-        groups = rng.permutation(len(judging.y)) % min(GROUPS, len(judging.y))
-    learnt.units, learnt.floor = units, floor
-    behind = Backgrounds.around(in_units.y, -np.inf).elements(len(judging.y))
-    log_density = bank_of([*elements, *behind], judging.y)
-    learnt.backgrounds = Backgrounds.around(in_units.y, _height(log_density, judging.weight))
-    least = np.concatenate([np.zeros(len(elements)), learnt.backgrounds.least_prior])
-    judgement = Judgement(log_density, judging.weight, least)
-    return Counted(learnt, [*elements, *behind], judging, groups, judgement)
+        groups = rng.permutation(len(validation_rows.y)) % min(GROUPS, len(validation_rows.y))
+    learned.units, learned.floor = units, floor
+    behind = BroadComponents.around(in_units.y, -np.inf).elements(len(validation_rows.y))
+    log_density = bank_of([*elements, *behind], validation_rows.y)
+    learned.backgrounds = BroadComponents.around(
+        in_units.y, _height(log_density, validation_rows.weight)
+    )
+    least = np.concatenate([np.zeros(len(elements)), learned.backgrounds.least_prior])
+    held_out_densities = HeldOutDensities(log_density, validation_rows.weight, least)
+    return StackedDensities(
+        learned, [*elements, *behind], validation_rows, groups, held_out_densities
+    )
 
 
 def _height(log_density: Array, weight: npt.NDArray[np.float64]) -> float:

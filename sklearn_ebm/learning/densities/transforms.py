@@ -1,4 +1,4 @@
-"""In which form answers are learnt: as they are, with far ones drawn in, or by their logarithm."""
+"""In which form answers are learned: as they are, with far ones drawn in, or by their logarithm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn_ebm.energies._bank.folds import SILENT, UnitRows
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.learning.densities.ensemble import Answers
-from sklearn_ebm.learning.densities.stacking import count_bank
+from sklearn_ebm.learning.densities.stacking import stack_densities
 
 TRANSFORMS = ("auto", "log")
 
@@ -21,15 +21,15 @@ TRANSFORMS = ("auto", "log")
 CORE = 20.0
 
 # Sizes of answers, but for one in a hundred of one sign, whose quantiles at 10 % and 90 % are this
-# far apart may be better learnt as logarithms; whether they are, is told by so many rows and trees,
-# and by so many nats at least.
-DECADES, ONE_SIGN, MOST_JUDGES, TREES, BETTER = 30.0, 0.98, 1_000, 10, 0.02
+# far apart may be better learned as logarithms; whether they are, is told by so many rows and
+# trees, and by so many nats at least.
+DECADES, ONE_SIGN, MAX_VALIDATION_ROWS, TREES, BETTER = 30.0, 0.98, 1_000, 10, 0.02
 
 # The logarithm goes down to the size that this share of the answers is below, and no further than
 # this part of the typical size.
 SMALLEST_SHARE, SMALLEST_PART = 0.01, 1e-6
 
-# A normal law has deviation 1.4826 times its median distance from the median.
+# A normal distribution has standard deviation 1.4826 times its median distance from the median.
 OF_NORMAL = 1.4826
 
 
@@ -63,7 +63,7 @@ def chosen_transform(asked: Any, rows: Answers, seed: int) -> SignedLog | None:
     if len(y) < 2 or not _spans_decades(y, rows.weight):
         return as_they_are
     rng = np.random.RandomState(seed)
-    judges = rows.take(np.sort(rng.permutation(len(y))[:MOST_JUDGES]))
+    judges = rows.take(np.sort(rng.permutation(len(y))[:MAX_VALIDATION_ROWS]))
     candidates = [as_they_are, of_sizes(y, rows.weight)]
     one, other = (_held_out_nll(judges, transform, seed) for transform in candidates)
     return candidates[int(one - other > BETTER)]
@@ -80,8 +80,8 @@ def drawn_in(y: Array, weight: Array) -> SignedLog | None:
 
     Examples
     --------
-    The typical distance from the median is 1, or 1.4826 as a deviation; 1e6 is further away than 20
-    of these, which is where the logarithm begins:
+    The typical distance from the median is 1, or 1.4826 as a standard deviation; 1e6 is further
+    away than 20 of these, which is where the logarithm begins:
 
     >>> transform = drawn_in(np.array([-1.0, 0.0, 1.0, 0.0, 1e6]), np.ones(5))
     >>> transform.centre, transform.scale, transform.core
@@ -136,18 +136,18 @@ def transformed(rows: Answers, transform: SignedLog | None) -> Answers:
 
 def _held_out_nll(rows: Answers, transform: SignedLog | None, seed: int) -> float:
     """Mean −log p(y | x) of rows that a small memory of the others has not seen, in nats."""
-    counted = count_bank(
+    counted = stack_densities(
         Memory(n_trees=TREES, min_leaf_size=2), transformed(rows, transform),
         rng=np.random.RandomState(seed), progress=SILENT, gradients=None, validation=None,
     )  # fmt: skip
     assert counted.energy.units is not None
-    nll = float(counted.judgement.prior()[1][-1]) + counted.energy.units.log_unit
-    return nll - mean_log_slope(counted.judging, counted.energy.units, transform)
+    nll = float(counted.held_out_densities.prior()[1][-1]) + counted.energy.units.log_unit
+    return nll - mean_log_slope(counted.validation_rows, counted.energy.units, transform)
 
 
-def mean_log_slope(judging: UnitRows, units: Units, transform: SignedLog | None) -> float:
-    """Mean log t'(y) of rows that judge: what a log-density of t(y) lacks of that of y."""
+def mean_log_slope(validation_rows: UnitRows, units: Units, transform: SignedLog | None) -> float:
+    """Mean log t'(y) of validation rows: what a log-density of t(y) lacks of that of y."""
     if transform is None:
         return 0.0
-    y = transform.inverse(judging.y[:, 0] * units.answer_unit + units.answer_origin)
-    return float(np.average(transform.log_slope(y), weights=judging.weight))
+    y = transform.inverse(validation_rows.y[:, 0] * units.answer_unit + units.answer_origin)
+    return float(np.average(transform.log_slope(y), weights=validation_rows.weight))

@@ -1,10 +1,10 @@
 r"""How wide the average of several members should be, told by rows that they have not seen.
 
-Two things are amiss with the average as it was learnt. Its parts have the shape of a Gaussian where
-errors may have longer tails: so the width becomes one more latent variable, with a bank of factors
-c and a prior ρ(c) by expectation maximisation. And members that are as wide as their own errors,
-σ² = τ² + b² with b² the part that changes from member to member, are too wide together: M of them
-err by τ² + b²/M only, and scatter besides. All widths divided by √s make up for it,
+Two things are amiss with the average as it was learned. Its parts have the shape of a Gaussian
+where errors may have longer tails: so the width becomes one more latent variable, with a bank of
+factors c and a prior ρ(c) by expectation maximisation. And members that are as wide as their own
+errors, σ² = τ² + b² with b² the part that changes from member to member, are too wide together: M
+of them err by τ² + b²/M only, and scatter besides. All widths divided by √s make up for it,
 
 .. code-block:: none
 
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.energies._bank.prior import most_likely_prior
-from sklearn_ebm.energies._gaussian.quadratics import Parabolas, Widths, gibbs_law
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.learning.temperature_scaling import most_probable_beta
 
@@ -37,31 +37,33 @@ ROWS_BEFORE, SHARE_BEFORE, LEAST_PRIOR, ROUNDS = 5.0, 0.1, 0.005, 200
 RANGE, PRECISION, SHARPEST = (0.05, 100.0), 0.01, 4.0
 
 
-class Unseen(NamedTuple):
+class HeldOutMixture(NamedTuple):
     """Rows that some members have not seen, and the energies of those members.
 
     Attributes
     ----------
-    parabolas : Parabolas
-    y : ndarray of shape (n, q)
-    weight : ndarray of shape (n,)
+    parabolas : Quadratics
+    y : ndarray of shape (n_samples, n_outputs)
+    weight : ndarray of shape (n_samples,)
         Relative to that of all rows, whose mean is 1.
     """
 
-    parabolas: Parabolas
+    quadratics: Quadratics
     y: Array
     weight: npt.NDArray[np.float64]
 
     def log_prob(self, units: Units, beta: float = 1.0, *, minimum: bool = False) -> Array:
         """Log density of each row."""
-        law = gibbs_law(self.parabolas, beta, units, minimum=minimum)
+        law = gibbs_law(self.quadratics, beta, units, minimum=minimum)
         return law.log_prob(self.y[:, 0] if self.y.shape[1] == 1 else self.y)
 
 
-def likeliest_beta(pieces: Sequence[Unseen], units: Units, *, minimum: bool = False) -> float:
-    """Return the most probable β, by rows that were not learnt from.
+def likeliest_beta(
+    pieces: Sequence[HeldOutMixture], units: Units, *, minimum: bool = False
+) -> float:
+    """Return the most probable β, by rows that were not learned from.
 
-    Energies of answers are learnt at β = 1, which few rows leave where it is.
+    Energies of answers are learned at β = 1, which few rows leave where it is.
     """
     top = max(float(piece.weight.max()) for piece in pieces)
     shares = [piece.weight / top for piece in pieces]
@@ -97,22 +99,24 @@ def sharper_together(of_one: float, of_two: float, n_members: int) -> float:
     return 1 / max(rest, 1 / SHARPEST)
 
 
-def fitted_widths(pieces: Sequence[Unseen], units: Units, floor: Array, sharper: float) -> Widths:
+def fitted_widths(
+    pieces: Sequence[HeldOutMixture], units: Units, floor: Array, sharper: float
+) -> Widths:
     """Return the bank of widths with the prior at which unseen rows are most likely.
 
     Parameters
     ----------
-    pieces : sequence of Unseen
+    pieces : sequence of HeldOutMixture
     units : Units
-    floor : ndarray of shape (q,)
+    floor : ndarray of shape (n_outputs,)
         What no width goes below.
     sharper : float
         How many times sharper the densities will be than those of the pieces.
     """
 
-    def log_density(piece: Unseen, factor: float) -> Array:
-        wide = piece.parabolas.widened(Widths.single(factor), floor)
-        return piece._replace(parabolas=wide).log_prob(units)
+    def log_density(piece: HeldOutMixture, factor: float) -> Array:
+        wide = piece.quadratics.widened(Widths.single(factor), floor)
+        return piece._replace(quadratics=wide).log_prob(units)
 
     log_prob = np.concatenate(
         [np.column_stack([log_density(piece, f) for f in FACTORS]) for piece in pieces]

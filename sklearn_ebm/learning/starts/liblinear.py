@@ -121,7 +121,7 @@ class Liblinear:
         self.suits = is_taken(objective) and 0 < square * C / self.unit <= LENGTH
         self.starts = self.suits and sparse.issparse(X)
 
-    def rescues(self, value: float) -> bool:
+    def as_fallback(self, value: float) -> bool:
         """Whether to turn to it after all, at some value of the objective; if so, without a look.
 
         On dense rows each of its steps costs more than ours do, and it needs the rows once more, as
@@ -247,14 +247,14 @@ def tilted(share: Array, weight: Array, total: Array) -> Array:
 
     Parameters
     ----------
-    share : ndarray of shape (n, k)
+    share : ndarray of shape (n_samples, n_classes)
         Not negative, of sum one in each row.
-    weight : ndarray of shape (n,)
-    total : ndarray of shape (k,)
+    weight : ndarray of shape (n_samples,)
+    total : ndarray of shape (n_classes,)
 
     Returns
     -------
-    ndarray of shape (n, k)
+    ndarray of shape (n_samples, n_classes)
 
     References
     ----------

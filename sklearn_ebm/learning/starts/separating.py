@@ -2,7 +2,7 @@ r"""A start for smooth losses on sparse rows: templates that separate, at the sc
 
 Where many columns tell the answers apart, templates grow far from zero, and most steps of a search
 that starts there only make them longer: the loss falls by orders of magnitude, and with it all
-curvatures that the search has learnt. A few passes of liblinear over the rows, for the hinge loss
+curvatures that the search has learned. A few passes of liblinear over the rows, for the hinge loss
 and never close to its minimum, find nearly the right direction w. What is left is one number,
 
 .. code-block:: none
@@ -41,7 +41,7 @@ PASSES, LENGTH = 20, 200.0
 SCALES = np.append(0.0, 2.0 ** np.arange(-1, 4.5, 0.5))
 
 
-def separating_start(objective: Objective, conditioned: Any, C: float) -> Array | None:
+def separating_start(objective: Objective, standardized: Any, C: float) -> Array | None:
     """Parameters to start from; None where the loss or the rows do not suit.
 
     Parameters
@@ -61,7 +61,7 @@ def separating_start(objective: Objective, conditioned: Any, C: float) -> Array 
     Keerthi, Sundararajan, Chang, Hsieh, Lin, "A Sequential Dual Method for Large Scale Multi-Class
     Linear SVMs", KDD 2008, 408-416. :doi:`10.1145/1401890.1401942`
     """
-    X, unit = objective.X, objective.loss.separates
+    X, unit = objective.X, objective.loss.hinge_scale
     if unit is None or not sparse.issparse(X) or objective.layout.size < SIZE:
         return None
     square = mean_square(X)
@@ -70,8 +70,8 @@ def separating_start(objective: Objective, conditioned: Any, C: float) -> Array 
     share = SHARE_OF_C * C / unit
     if objective.n_answers > 2:
         share = min(share, LENGTH / square)
-    params = _hinge(objective, conditioned.fit_intercept, share, square)
-    w = objective.layout.pack(conditioned.from_params(params))
+    params = _hinge(objective, standardized.fit_intercept, share, square)
+    w = objective.layout.pack(standardized.from_params(params))
     return best_scale(objective, unit * w) * unit * w
 
 

@@ -13,16 +13,19 @@ model       what it keeps                          for
 `Kronecker` (Σ wᵢBᵢ/Σw) ⊗ (Σ wᵢφᵢφᵢᵀ)              many parameters, dense rows
 `Diagonal`  its diagonal                           sparse rows, and very many columns
 `LowRank`   all of it, of the rows that bend       few such rows: low temperatures
-`Ruler`     the squares of the objective's scale   losses or energies without curvature
+`DiagonalScaling`     the squares of the objective's scale   losses or energies without curvature
 =========== ====================================== =======================================
 
-`model_of` chooses a `Model`, and that says which matrix is used when, and when a new one is due.
+`model_of` chooses a `PreconditionerSchedule`, and that says which matrix is used when, and when a
+new one is due.
 """
 
-from sklearn_ebm.solvers.preconditioners.base import InitialMatrix as InitialMatrix
-from sklearn_ebm.solvers.preconditioners.choice import Model as Model
+from sklearn_ebm.solvers.preconditioners.base import Preconditioner as Preconditioner
+from sklearn_ebm.solvers.preconditioners.choice import (
+    PreconditionerSchedule as PreconditionerSchedule,
+)
 from sklearn_ebm.solvers.preconditioners.choice import model_of as model_of
 from sklearn_ebm.solvers.preconditioners.coupled import Coupled as Coupled
 from sklearn_ebm.solvers.preconditioners.diagonal import Diagonal as Diagonal
-from sklearn_ebm.solvers.preconditioners.diagonal import Ruler as Ruler
+from sklearn_ebm.solvers.preconditioners.diagonal import DiagonalScaling as DiagonalScaling
 from sklearn_ebm.solvers.preconditioners.kronecker import Kronecker as Kronecker

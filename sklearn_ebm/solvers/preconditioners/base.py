@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.solvers.hessian import bend_of
+from sklearn_ebm.solvers.hessian import loss_curvature_of
 from sklearn_ebm.solvers.objective import Block, Objective
 
 # A column of which a sample holds less than this share counts as unrelated to the others.
 REPRESENTED = 0.5
 
 
-class InitialMatrix(ABC):
+class Preconditioner(ABC):
     """A model of the inverse Hessian, as a function of the gradient.
 
     Attributes
@@ -37,7 +37,7 @@ def positive_level(level: float, objective: Objective) -> float:
 
 def weighted_diagonals(objective: Objective, w: Array, block: Block) -> Array:
     """Weight times curvature in each template's energy, (n, k)."""
-    share = bend_of(objective, w, block).diagonals()
+    share = loss_curvature_of(objective, w, block).diagonals()
     share *= block.weight.astype(share.dtype, copy=False)[:, None]
     return share
 

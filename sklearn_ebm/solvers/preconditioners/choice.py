@@ -10,9 +10,9 @@ from scipy.sparse import issparse
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.objective import Objective
-from sklearn_ebm.solvers.preconditioners.base import InitialMatrix
+from sklearn_ebm.solvers.preconditioners.base import Preconditioner
 from sklearn_ebm.solvers.preconditioners.coupled import Coupled, expected_cost
-from sklearn_ebm.solvers.preconditioners.diagonal import Diagonal, Ruler
+from sklearn_ebm.solvers.preconditioners.diagonal import Diagonal, DiagonalScaling
 from sklearn_ebm.solvers.preconditioners.kronecker import Kronecker
 from sklearn_ebm.solvers.preconditioners.low_rank import low_rank, squared_lengths
 
@@ -27,13 +27,13 @@ LATE_RENEWALS = (0, 10, 20)
 FEWEST_STEPS = 3
 
 
-class Model(ABC):
+class PreconditionerSchedule(ABC):
     """Which initial matrix, and when it is renewed."""
 
     @abstractmethod
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
-    ) -> InitialMatrix | None:
+    ) -> Preconditioner | None:
         """Return a new matrix where one is due, else None.
 
         Parameters
@@ -47,7 +47,7 @@ class Model(ABC):
         """
 
 
-class CoupledModel(Model):
+class CoupledModel(PreconditionerSchedule):
     """A Kronecker product to begin with, then the coupled Hessian.
 
     It is renewed once the evaluations since the last time have cost as much as it does: whether
@@ -67,7 +67,7 @@ class CoupledModel(Model):
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
-    ) -> InitialMatrix | None:
+    ) -> Preconditioner | None:
         """Return a new matrix where one is due, else None."""
         if not self.begun:
             self.begun = True
@@ -81,7 +81,7 @@ class CoupledModel(Model):
         return matrix
 
 
-class LargeModel(Model):
+class LargeModel(PreconditionerSchedule):
     """For many parameters: where few rows bend, all of their curvature; else a cheap matrix.
 
     The cheap matrix is renewed at iterations 0, 5, 10, 20, and then each time they double; the
@@ -90,10 +90,10 @@ class LargeModel(Model):
     Parameters
     ----------
     cheap : callable
-        ``(objective, w) -> InitialMatrix``.
+        ``(objective, w) -> Preconditioner``.
     """
 
-    def __init__(self, cheap: Callable[[Objective, Array], InitialMatrix]) -> None:
+    def __init__(self, cheap: Callable[[Objective, Array], Preconditioner]) -> None:
         self.cheap = cheap
         self.begun = False
         self.lengths: Array | None = None
@@ -102,7 +102,7 @@ class LargeModel(Model):
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
-    ) -> InitialMatrix | None:
+    ) -> Preconditioner | None:
         """Return a new matrix where one is due, else None."""
         if self.patience < np.inf and iteration > 0:
             due = spent >= max(self.patience, FEWEST_STEPS)
@@ -127,14 +127,14 @@ class LargeModel(Model):
         return self.cheap(objective, w) if few is None else few
 
 
-class OnceModel(Model):
+class OnceModel(PreconditionerSchedule):
     """One matrix that is never renewed."""
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
-    ) -> InitialMatrix | None:
+    ) -> Preconditioner | None:
         """Return the objective's ruler at the start."""
-        return Ruler(objective) if iteration == 0 else None
+        return DiagonalScaling(objective) if iteration == 0 else None
 
 
 class KroneckerSeries:
@@ -143,7 +143,7 @@ class KroneckerSeries:
     def __init__(self) -> None:
         self.first: Kronecker | None = None
 
-    def __call__(self, objective: Objective, w: Array) -> InitialMatrix:
+    def __call__(self, objective: Objective, w: Array) -> Preconditioner:
         """Return the product with the curvature at some parameters."""
         if self.first is None:
             self.first = Kronecker(objective, w)
@@ -151,7 +151,7 @@ class KroneckerSeries:
         return self.first.renewed(objective, w)
 
 
-def model_of(objective: Objective, rng: np.random.RandomState) -> Model:
+def model_of(objective: Objective, rng: np.random.RandomState) -> PreconditionerSchedule:
     """Choose by what energy and loss can say of their curvature, and by n, p, k and sparsity.
 
     Examples

@@ -8,10 +8,10 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.losses.curvature import Curvature
-from sklearn_ebm.solvers.hessian import bend_of
+from sklearn_ebm.solvers.hessian import loss_curvature_of
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioners.base import (
-    InitialMatrix,
+    Preconditioner,
     positive_level,
     weighted_diagonals,
     with_sums_of_columns,
@@ -38,7 +38,7 @@ PASSES = 20
 JITTER = 2e-6
 
 
-class Coupled(InitialMatrix):
+class Coupled(Preconditioner):
     """The Hessian on a sample of the rows, factorised.
 
     Σᵢ∈S wᵢ/πᵢ Bᵢ ⊗ φᵢφᵢᵀ + diag(λ), with a row in S with probability πᵢ: in proportion to
@@ -94,7 +94,7 @@ def _sampled_hessian(
             if not len(part):
                 return np.zeros((size, size)), 0
             block = block.take(part)
-        bend = bend_of(objective, w, block)
+        bend = loss_curvature_of(objective, w, block)
         if everything:
             block, bend = _without_negligible(block, bend)
         matrix = objective.energy.normal_matrix(block.X, bend, block.weight * share)

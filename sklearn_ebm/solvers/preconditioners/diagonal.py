@@ -7,10 +7,10 @@ import numpy as np
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.objective import Block, Objective
-from sklearn_ebm.solvers.preconditioners.base import InitialMatrix, weighted_diagonals
+from sklearn_ebm.solvers.preconditioners.base import Preconditioner, weighted_diagonals
 
 
-class Diagonal(InitialMatrix):
+class Diagonal(Preconditioner):
     """The diagonal of the Hessian, Σᵢ wᵢ (Bᵢ)_cc φᵢⱼ² + λⱼ for template c and column j.
 
     Parameters
@@ -30,7 +30,7 @@ class Diagonal(InitialMatrix):
         return self.inverse * gradient
 
 
-class Ruler(InitialMatrix):
+class DiagonalScaling(Preconditioner):
     """The squares of the objective's `scale`: for energies and losses without curvature.
 
     Parameters

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.solvers.hessian import bend_of
+from sklearn_ebm.solvers.hessian import loss_curvature_of
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioners.base import (
-    InitialMatrix,
+    Preconditioner,
     positive_level,
     with_sums_of_columns,
 )
@@ -21,7 +21,7 @@ KRONECKER_ANSWERS = 400
 DRAWN_SHARE, FEWEST_DRAWN, WORTH_DRAWING = 40, 4096, 2
 
 
-class Kronecker(InitialMatrix):
+class Kronecker(Preconditioner):
     """The mean curvature of the loss times the Gram matrix of the features.
 
     B̄ ⊗ G + diag(λ) with B̄ = Σᵢ wᵢBᵢ and G = Σᵢ wᵢφᵢφᵢᵀ/Σᵢ wᵢ: what the Hessian would be if
@@ -70,7 +70,7 @@ class Kronecker(InitialMatrix):
         coupled = objective.n_templates <= KRONECKER_ANSWERS
 
         def of_block(block: Block) -> tuple[Array]:
-            bend = bend_of(objective, w, block)
+            bend = loss_curvature_of(objective, w, block)
             share = block.weight.astype(bend.diagonal.dtype)
             return ((bend.total(share) if coupled else share @ bend.diagonals()).astype(float),)
 

@@ -10,10 +10,10 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse import issparse, vstack
 
 from sklearn_ebm._utils.parameters import Array, Index
-from sklearn_ebm.solvers.hessian import bend_of
+from sklearn_ebm.solvers.hessian import loss_curvature_of
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioners.base import (
-    InitialMatrix,
+    Preconditioner,
     weighted_diagonals,
 )
 
@@ -35,7 +35,7 @@ MOST_EIGEN_WORK = 5e7
 FREE_SHARE = 1e-3
 
 
-class LowRank(InitialMatrix):
+class LowRank(Preconditioner):
     """(Λ + U Uᵀ)⁻¹ = Λ⁻¹ − Λ⁻¹ U (1 + Uᵀ Λ⁻¹ U)⁻¹ Uᵀ Λ⁻¹ (Woodbury).
 
     Λ is the penalty, and the diagonal of what is left out. The columns of U are v ⊗ φ(x) for rows
@@ -49,7 +49,7 @@ class LowRank(InitialMatrix):
         φ of the rows that bend.
     owner : ndarray of int of shape (r,)
         The row of each direction.
-    directions : ndarray of shape (r, k)
+    directions : ndarray of shape (r, n_classes)
         v.
     stiffness : ndarray of shape (p,)
         Λ, the same for all answers.
@@ -92,7 +92,7 @@ def low_rank(objective: Objective, w: Array, lengths: Array | None = None) -> Lo
     ----------
     objective : Objective
     w : ndarray of shape (size,)
-    lengths : ndarray of shape (n,), optional
+    lengths : ndarray of shape (n_samples,), optional
         What `squared_lengths` returns, which is the same for all parameters.
     """
     k = objective.n_templates
@@ -195,7 +195,7 @@ def _curvature_of(objective: Objective, w: Array, used: Index) -> tuple[Any, Arr
             continue
         block = objective.block(number).take(part)
         features.append(features_of(objective)(block.X).astype(np.float64))
-        bend = bend_of(objective, w, block)
+        bend = loss_curvature_of(objective, w, block)
         matrices.append(bend.matrices() * block.weight[:, None, None])
     stack = vstack(features, format="csr") if issparse(features[0]) else np.vstack(features)
     return stack, np.concatenate(matrices)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm._utils.array_api import at_least, namespace_of, overwriting, smallest_normal
-from sklearn_ebm._utils.array_ops import as_in, floating
+from sklearn_ebm._utils.array_api import at_least, in_place, namespace_of, smallest_normal
+from sklearn_ebm._utils.array_ops import cast_like, floating
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer, positive_number
-from sklearn_ebm.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.base import Negatives
 
 
 class Pool(Negatives):
@@ -25,9 +25,9 @@ class Pool(Negatives):
     n_candidates : int, default=32
         Wrong answers for each right one.
     epsilon : float, default=0.3
-        ε > 0, in deviations of the answers. Energies within ε of y stay free.
+        ε > 0, in standard deviations of the answers. Energies within ε of y stay free.
     reach : float, default=3.0
-        Half of the side of the box around the mean of the answers, in their deviations.
+        Half of the side of the box around the mean of the answers, in their standard deviations.
 
     References
     ----------
@@ -38,7 +38,7 @@ class Pool(Negatives):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ebm.negatives import Pool
+    >>> from sklearn_ebm.losses.negatives import Pool
     >>> answers = Pool(n_candidates=100, epsilon=0.5).after(
     ...     np.zeros((1, 1)), np.random.default_rng(0)
     ... )
@@ -63,15 +63,15 @@ class Pool(Negatives):
         drawn = rng.random(shape, dtype=kind)
         drawn *= 2 * self.reach
         drawn -= self.reach
-        wrong = as_in(xp, drawn, right)
+        wrong = cast_like(xp, drawn, right)
         wrong -= right
         distance = xp.sum(xp.square(wrong), axis=-1, keepdims=True)
-        distance = overwriting(xp, "sqrt", distance)
+        distance = in_place(xp, "sqrt", distance)
         # Drawn on y itself: any direction is as good.
         lost = distance < float(smallest_normal(xp, right.dtype)) ** 0.5
         aside = np.zeros(right.shape[-1], dtype=kind)
         aside[0] = self.epsilon
-        wrong = xp.where(lost, as_in(xp, aside, right), wrong)
+        wrong = xp.where(lost, cast_like(xp, aside, right), wrong)
         distance = xp.where(lost, xp.ones_like(distance) * float(self.epsilon), distance)
         wrong *= at_least(xp, float(self.epsilon) / distance, 1.0)
         wrong += right

@@ -1,8 +1,8 @@
 """Which wrong answers a loss sees where the answers cannot be listed."""
 
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.negatives.base import Negatives
-from sklearn_ebm.negatives.pool import Pool
+from sklearn_ebm.losses.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.pool import Pool
 
 #: Every source of wrong answers by its name.
 NEGATIVES: Registry[Negatives] = Registry(

@@ -5,8 +5,8 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_ebm import checks
-from sklearn_ebm.negatives import NEGATIVES, Pool
-from sklearn_ebm.negatives.base import Negatives
+from sklearn_ebm.losses.negatives import NEGATIVES, Pool
+from sklearn_ebm.losses.negatives.base import Negatives
 
 EXAMPLES = [(name, example) for name, part in NEGATIVES.items() for example in part.examples]
 

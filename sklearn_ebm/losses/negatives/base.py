@@ -29,14 +29,14 @@ class Negatives(Documented, BaseEstimator, ABC):
 
         Parameters
         ----------
-        right : array of shape (..., 1, q)
-            In units of their deviation, around 0. Of NumPy, or of another library that follows the
-            Array API standard, and then so is what is returned.
+        right : array of shape (..., 1, n_outputs)
+            In units of their standard deviation, around 0. Of NumPy, or of another library that
+            follows the Array API standard, and then so is what is returned.
         rng : numpy.random.Generator
 
         Returns
         -------
-        array of shape (..., m, q)
+        array of shape (..., m, n_outputs)
             The right answer first.
         """
 
