@@ -122,7 +122,7 @@ class BankEnergy(ConditionalEnergy):
         -------
         learned : BankEnergy
         elements : list of Quadratics
-            One for each element of the bank, of ``len(folds.judged)`` samples.
+            One for each element of the bank, of ``len(folds.validation)`` samples.
         """
 
     @abstractmethod

@@ -195,7 +195,7 @@ class Energy(Documented, BaseEstimator, ABC):
     def curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
-        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, the solver's ruler; None where unknown."""
+        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, the solver's scaling; None where unknown."""
         return None
 
     def normal_matrix(

@@ -108,7 +108,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learned
         by its upper bound F, in which only the best latent value counts. Energies learned by
         counting are learned by the free energy in any case; their minimum is that of the one
-        element that speaks most, which is inaccurate where several have similar weights.
+        most likely component, which is inaccurate where several have similar weights.
     beta : float or "auto", default=1.0
         Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
         at which samples that were not learned from are most likely; a prior keeps it near 1 where

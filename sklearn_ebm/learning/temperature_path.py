@@ -92,7 +92,7 @@ class TemperaturePath:
     Attributes
     ----------
     monitor : StageMonitor
-        Judges iterations and points; has the best point and bound so far.
+        Evaluates iterations and points; keeps the best point and bound so far.
     rescue : callable or None
         What to turn to once after `FALLBACK_AFTER` iterations: takes the value, may show points to
         the monitor, and returns where to go on, or None.

@@ -1,4 +1,4 @@
-"""Second derivatives of an objective: as a product, as a matrix, by block, and as a ruler."""
+"""Second derivatives of an objective: as a product, as a matrix, by block, and as a scaling."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def hessian_of(objective: Objective, w: Array) -> Array | None:
 
 
 def scale_of(objective: Objective) -> Array:
-    """Return the step in each parameter that changes f by about one: the solver's ruler.
+    """Return the step in each parameter that changes f by about one: the solver's scaling.
 
     1/√(h Σᵢ wᵢ (∂Fᵢ/∂W)² + λ) with h = 1/4, the largest curvature of the log loss. It removes
     the units of the features, so that columns of very different size are no obstacle.

@@ -1,4 +1,4 @@
-"""Limited-memory BFGS with the objective's own ruler."""
+"""Limited-memory BFGS with the objective's own scaling."""
 
 from __future__ import annotations
 

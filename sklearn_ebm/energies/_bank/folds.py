@@ -97,7 +97,7 @@ class Folds(NamedTuple):
     ----------
     of_row : ndarray of int of shape (n_samples,)
         The fold of each row, from 0 on. Rows with equal columns share one.
-    judged : ndarray of int of shape (m,)
+    validation : ndarray of int of shape (m,)
         Rows whose out-of-fold densities choose the prior; sorted.
     progress : Progress
         Is told of each fold and member that is learned.

@@ -93,7 +93,7 @@ class Antisymmetric(Energy):
     def curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
-        """Return the ruler of each parameter: both energies answer to it."""
+        """Return the scaling of each parameter, the same for both energies."""
         scale = self.inner.curvature_scale(X, weight, 1)
         return {name: np.sqrt(2) * value for name, value in scale.items()}
 

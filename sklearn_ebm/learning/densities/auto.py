@@ -170,7 +170,7 @@ def needed(blend: Blend, held_out_densities: HeldOutDensities) -> Index:
 def chosen_candidate(
     blend: Blend, held_out_densities: HeldOutDensities, groups: Index, skipped: dict[str, str]
 ) -> tuple[Index, AutoReport]:
-    """Judge the blend and each member by rows that chose neither energy nor prior.
+    """Compare the blend and each member on rows that chose neither energy nor prior.
 
     Parameters
     ----------

@@ -133,7 +133,7 @@ class OnceModel(PreconditionerSchedule):
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
     ) -> Preconditioner | None:
-        """Return the objective's ruler at the start."""
+        """Return the objective's scaling at the start."""
         return DiagonalScaling(objective) if iteration == 0 else None
 
 
