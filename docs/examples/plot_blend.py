@@ -115,7 +115,7 @@ plt.show()
 
 # %%
 # Which energy applies where
-# ----------------
+# --------------------------
 #
 # The prior is the same at every hour, but the answers tell the energies apart: what each of them
 # had to say in the answers that there really were is its responsibility, r ∝ ρ p(y | x). Where the

@@ -9,7 +9,7 @@ density over all answers: as many humps as there are answers, where there are se
 
 # %%
 # Densities, learned and exact
-# ---------------------------
+# ----------------------------
 #
 # Four of the generated problems of `sklearn_ebm.datasets`, 800 rows each. The left column shows the
 # rows and what a regression says that predicts the mean; the middle one the learned density with
