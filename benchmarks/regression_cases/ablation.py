@@ -96,7 +96,7 @@ def priors_of(model, X):
     dict of str to ndarray of shape (B,)
         −∞ for elements that are left out. A part alone has the backgrounds beside it.
     """
-    learned, judgement = model.params_["log_prior"], model.energy_.judgement
+    learned, judgement = model.params_["log_prior"], model.energy_.held_out_densities
     member = np.array([name for name, _ in model.energy_.labels_])
     parts = [str(name) for name in dict.fromkeys(member) if name != BACKGROUNDS]
     behind = member == BACKGROUNDS

@@ -11,7 +11,7 @@ API = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/"
 def page_of(cls: type) -> str:
     """The page of a class in the API reference, "" if it has none.
 
-    The reference documents what the package, or a module directly below it, names in `__all__`.
+    The reference documents what the package, or a folder in it, names in `__all__`.
 
     Examples
     --------
@@ -21,7 +21,7 @@ def page_of(cls: type) -> str:
     ('sklearn_ebm.EBMClassifier', 'sklearn_ebm.losses.Hinge', '')
     """
     parts = cls.__module__.split(".")
-    for depth in (1, 2):
+    for depth in range(1, len(parts)):
         module = sys.modules.get(".".join(parts[:depth]))
         if parts[0] == "sklearn_ebm" and cls.__name__ in getattr(module, "__all__", ()):
             return f"{'.'.join(parts[:depth])}.{cls.__name__}"

@@ -48,15 +48,15 @@ class BankEnergy(ConditionalEnergy):
         As it was learned; members of a blend are handed what that of the blend says.
     backgrounds : BroadComponents or None
         As they were learned; members of a blend have none of their own.
-    spoken : ndarray of int or None
+    kept_components : ndarray of int or None
         Numbers of the elements that it still gives; None for all.
-    judgement : HeldOutDensities or None
+    held_out_densities : HeldOutDensities or None
         What samples that were not learned from said of its elements.
     floor : ndarray of shape (n_outputs,) or None
         The least scale of each answer, in units.
     selective : bool
         Whether `elements` leaves out by itself what it no longer `keeps` for.
-    companion : bool
+    feeds_location : bool
         Whether the location of a blend listens to its `predict_moments`, besides those of
         regressors.
     out_of_fold : tuple of ndarray or None

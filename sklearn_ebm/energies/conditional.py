@@ -18,8 +18,8 @@ from sklearn_ebm.energies._gaussian.units import Units
 class ConditionalEnergy(Documented, BaseEstimator, ABC):
     """G(x, y, z) of answers y in R^q, low where x, y and some z fit together.
 
-    What inference needs, however it was learned: by gradients (`LatentEnergy`) or by counting
-    (`BankEnergy`). For each z the energy is a parabola in y.
+    What inference needs, however it was learned: by gradients (`LatentEnergy`) or by density
+    stacking (`BankEnergy`). For each z the energy is a parabola in y.
 
     Attributes
     ----------

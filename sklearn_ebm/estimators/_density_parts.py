@@ -101,7 +101,8 @@ def _refuse(energy: Any, loss: Loss) -> None:
     if isinstance(energy, BankEnergy) and not loss.needs_partition_function:
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is learned by "
-            "counting: use 'nll', or an energy that is learned by gradients, such as 'experts'."
+            "density stacking: use 'nll', or an energy that is learned by gradients, such as "
+            "'experts'."
         )
     if loss.online or (loss.needs_nonnegative and loss.contrasts):
         reason = loss.needs_nonnegative or "its penalised minimum is a flat surface"

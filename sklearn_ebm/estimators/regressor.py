@@ -89,7 +89,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     energy : str or ConditionalEnergy, default="auto"
         G, by name or as an object. By gradients are learned ``"experts"``
         (`sklearn_ebm.energies.Experts`) and ``"decoder"`` (`sklearn_ebm.energies.Decoder`); by
-        counting ``"memory"`` (`sklearn_ebm.energies.Memory`), ``"location_scale"``
+        density stacking ``"memory"`` (`sklearn_ebm.energies.Memory`), ``"location_scale"``
         (`sklearn_ebm.energies.LocationScale`), and ``"blend"`` of any of them
         (`sklearn_ebm.energies.Blend`), all with the loss ``"nll"``. ``"auto"`` learns those that
         suit the samples and the `time_budget`, and keeps their blend or the best of them, whichever
@@ -107,7 +107,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     inference : {"marginal", "min"}, default="marginal"
         How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learned
         by its upper bound F, in which only the best latent value counts. Energies learned by
-        counting are learned by the free energy in any case; their minimum is that of the one
+        density stacking use the free energy in any case; their minimum is that of the one
         most likely component, which is inaccurate where several have similar weights.
     beta : float or "auto", default=1.0
         Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
@@ -314,7 +314,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
 
         Ctrl-C after the first pass ends learning by gradients with what was learned so far, and a
-        warning; learning by counting is given up, and the estimator stays as it was.
+        warning; density stacking is given up, and the estimator stays as it was.
 
         Parameters
         ----------

@@ -65,7 +65,7 @@ class TrainingMonitor:
 
     Parameters
     ----------
-    onlookers : sequence of callable
+    callbacks : sequence of callable
         Each is shown every iteration.
     patience : int or None, default=None
         Learning ends when the loss of held-out rows has not fallen for so many iterations. None

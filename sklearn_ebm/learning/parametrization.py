@@ -48,7 +48,7 @@ class Parametrization:
         The answers that the loss looks at.
     C : float
         Inverse strength of the penalty.
-    conditions : bool
+    wants_standardized : bool
         Whether the solver works with standardised parameters where the energy has them.
     workers : callable
         Like `map`; see `Workers`.
@@ -58,7 +58,7 @@ class Parametrization:
     unit : float
         The mean weight. In units of it neither weights nor sums over rows leave the range of
         floats.
-    conditioned : Energy or None
+    standardized : Energy or None
         The energy in the parameters that the solver moves, where these are others than its own.
     objective : Objective
         The sum over the rows, in the parameters that the solver moves.

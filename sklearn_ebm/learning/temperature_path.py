@@ -93,7 +93,7 @@ class TemperaturePath:
     ----------
     monitor : StageMonitor
         Evaluates iterations and points; keeps the best point and bound so far.
-    rescue : callable or None
+    fallback : callable or None
         What to turn to once after `FALLBACK_AFTER` iterations: takes the value, may show points to
         the monitor, and returns where to go on, or None.
     """

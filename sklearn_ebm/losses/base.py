@@ -33,10 +33,10 @@ class Loss(Documented, BaseEstimator, ABC):
         Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
     contrasts : bool
         Whether ℓ looks at wrong answers at all.
-    integrates : bool
+    needs_partition_function : bool
         Whether ℓ needs the partition function, a sum or an integral over all answers, instead of
         some wrong ones.
-    pinned : bool
+    fixes_level : bool
         Whether ℓ depends on the level of the energies. The others see only their differences.
     total_push_only : bool
         Whether in a sample the push at one wrong answer may be moved to another, or given up
@@ -45,7 +45,7 @@ class Loss(Documented, BaseEstimator, ABC):
     online : bool
         Whether learning follows single samples and averages the steps, because the minimum of the
         penalised sum over samples is no use (perceptron).
-    separates : float or None
+    hinge_scale : float or None
         The unit of energies in which the loss is like a hinge loss with a margin of one, so that on
         sparse samples learning starts from templates that separate; None where it is not.
     needs_nonnegative : str or None

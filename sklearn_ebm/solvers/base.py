@@ -36,7 +36,7 @@ class Result:
         Why it stopped, as a clause that fits after "the solver stopped because".
     curve : list of float
         The objective after each iteration, the start included.
-    exhausted : bool
+    limited_by_rounding : bool
         Whether rounding hides any further decrease, so that a smaller tol is no use.
     n_evaluations : int
         How often value and gradient were computed.
@@ -92,7 +92,7 @@ class Solver(Documented, BaseEstimator, ABC):
         its own schedule.
     needs_curvature : bool
         Whether it needs second-derivative products of energy and loss.
-    conditions : bool
+    wants_standardized : bool
         Whether it wants the parameters in which all columns count equally (`Energy.standardized`).
     """
 

@@ -223,7 +223,7 @@ class Bank:
 
     def __init__(self, y):
         least = np.append(np.zeros(3), self.backgrounds.least_prior)
-        self.judgement = HeldOutDensities(self.log_densities(y), np.ones(len(y)), least)
+        self.held_out_densities = HeldOutDensities(self.log_densities(y), np.ones(len(y)), least)
 
     def standardize_rows(self, X):
         return X
@@ -254,7 +254,7 @@ def test_priors_without_a_part_of_the_blend(regression_cases):
     module = regression_cases.ablation
     rng = np.random.RandomState(0)
     y = np.concatenate([rng.normal(0, 1, 300), rng.normal(3, 0.5, 100)])
-    blend = Blend(y, module.prior_of(Bank(y).judgement, np.ones(4, dtype=bool)))
+    blend = Blend(y, module.prior_of(Bank(y).held_out_densities, np.ones(4, dtype=bool)))
     rows = np.zeros((5, 1))
     assert module.widths_of(blend, rows) == pytest.approx(Bank.scales)
     priors = module.priors_of(blend, rows)

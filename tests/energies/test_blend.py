@@ -357,13 +357,13 @@ def test_rows_are_shared_out_to_threads_where_the_energy_says_so(energy, shared,
     monkeypatch.setattr(predictions, "LAWS_OF_A_THREAD", 7)
     reg = fit(energy)
     seen = []
-    law = reg._law
+    law = reg._distribution
 
     def spied(rows):
         seen.append(len(rows))
         return law(rows)
 
-    monkeypatch.setattr(reg, "_law", spied, raising=False)
+    monkeypatch.setattr(reg, "_distribution", spied, raising=False)
     found = reg.log_prob(X, Y)
     assert seen == ([7] * 11 + [3] if shared else [80])
     np.testing.assert_allclose(found, reg.predict_distribution(X).log_prob(Y), rtol=1e-9)

@@ -370,7 +370,7 @@ def test_a_warm_start_from_rows_of_another_size():
         np.testing.assert_array_equal(clf.predict_proba(factor * X), new.predict_proba(factor * X))
 
 
-@pytest.mark.parametrize("offset, standard deviation", [(1.6e15, 1e3), (1.6e18, 3e4)])
+@pytest.mark.parametrize("offset, deviation", [(1.6e15, 1e3), (1.6e18, 3e4)])
 def test_a_mean_that_dwarfs_the_deviation(offset, deviation):
     """The same rows, but for the offset, have the same minimum; the certificate must know it."""
     rng = np.random.RandomState(0)

@@ -315,7 +315,7 @@ def test_a_location_listens_to_those_before_it(budget, heard, small, monkeypatch
     monkeypatch.setattr("sklearn_ebm.energies._bank.prior.LEAST_PRIOR", 0.0)
     monkeypatch.setattr("sklearn_ebm.energies._bank.prior.VANISHED", -1.0)
     reg = fit(time_budget=budget)
-    assert reg.energy_.heard_ == heard
+    assert reg.energy_.inputs_ == heard
     others = ["memory", "location_scale"]
     assert [name for name, _ in reg.energy_.members_] == (
         ["experts", *others] if heard else [*others, "experts"]

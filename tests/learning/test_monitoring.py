@@ -281,7 +281,9 @@ def test_a_failure_ends_the_callbacks_too(monkeypatch, what):
     }
     clf = EBMClassifier(**settings.get(what, {}), random_state=0).set_callbacks(recorder)
     if what == "interrupt":
-        monkeypatch.setattr("sklearn_ebm.learning.temperature_path.Path.minimize", press_ctrl_c)
+        monkeypatch.setattr(
+            "sklearn_ebm.learning.temperature_path.TemperaturePath.minimize", press_ctrl_c
+        )
     before = dict(vars(clf))
     with warnings.catch_warnings(), pytest.raises(BaseException):  # noqa: B017
         warnings.simplefilter("error")
@@ -352,7 +354,7 @@ def test_a_request_to_stop_holds_for_the_folds_of_beta():
     recorder = Recorder(stop_after=2)
     clf = EBMClassifier(loss="hinge", beta="auto", tol=1e-9, random_state=0).set_callbacks(recorder)
     counted = []
-    run = _learning.Path.minimize
+    run = _learning.TemperaturePath.minimize
 
     def minimize(self, *args, **keywords):
         result = run(self, *args, **keywords)
@@ -360,7 +362,7 @@ def test_a_request_to_stop_holds_for_the_folds_of_beta():
         return result
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_learning.Path, "minimize", minimize)
+        patch.setattr(_learning.TemperaturePath, "minimize", minimize)
         clf.fit(X, Y)
     assert counted[0] == 2 and len(counted) == 4
     assert max(counted) == 2
@@ -407,7 +409,9 @@ def test_ctrl_c_leaves_what_was_learnt(monkeypatch, loss):
 
 
 def test_ctrl_c_before_anything_is_learnt(monkeypatch):
-    monkeypatch.setattr("sklearn_ebm.learning.temperature_path.Path.minimize", press_ctrl_c)
+    monkeypatch.setattr(
+        "sklearn_ebm.learning.temperature_path.TemperaturePath.minimize", press_ctrl_c
+    )
     clf = EBMClassifier(random_state=0)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(X, Y)

@@ -6,12 +6,9 @@ from scipy import stats
 from sklearn.metrics import brier_score_loss, mean_pinball_loss
 
 from sklearn_ebm import metrics
-from sklearn_ebm.distributions import (
-    GaussianMixture,
-    SignedLog,
-    TransformedDistribution,
-    VectorGaussianMixture,
-)
+from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
+from sklearn_ebm.distributions._numerics.signed_log import SignedLog
+from sklearn_ebm.distributions.transformed import TransformedDistribution
 
 N = 6
 RNG = np.random.RandomState(0)

@@ -144,7 +144,7 @@ class Location(Documented, BaseEstimator):
         rows : UnitRows
         folds : Folds
         rng : RandomState
-        companions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
+        member_predictions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
             Out-of-fold means of regressors from elsewhere; a second array is their standard
             deviation.
 
@@ -180,7 +180,7 @@ class Location(Documented, BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-        companions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
+        member_predictions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
             What those that took part in learning say of these rows, in the same order.
 
         Returns

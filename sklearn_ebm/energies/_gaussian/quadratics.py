@@ -207,7 +207,7 @@ def gibbs_law(
 
     Parameters
     ----------
-    parabolas : Quadratics
+    quadratics : Quadratics
     beta : float
     units : Units
     minimum : bool

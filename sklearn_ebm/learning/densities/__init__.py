@@ -1,5 +1,5 @@
-"""Densities of continuous answers: how any energy learns one, and what is read from it.
+"""Densities of continuous answers: how any energy learns one.
 
-`learning` is where a fit begins: `by_gradients` for energies with parameters, `by_counting` for
-banks of densities, of which `auto` chooses one. `predictions` is what the estimator says later.
+A fit begins in `learn`: `gradient_fit` is for energies with parameters, `stacking` for banks of
+densities, and `auto` chooses an energy.
 """

@@ -175,7 +175,7 @@ def chosen_candidate(
     Parameters
     ----------
     blend : Blend
-    judgement : HeldOutDensities
+    held_out_densities : HeldOutDensities
     groups : ndarray of int of shape (m,)
         Validation rows held out together, such as folds.
     skipped : dict of str to str

@@ -1,4 +1,4 @@
-"""From any energy of continuous answers and data to what predicts: by gradients or by counting."""
+"""From any energy of continuous answers and data to what predicts: by gradients or by stacking."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def learn_energy(
     watch : TrainingMonitor
         Follows learning by gradients.
     progress : Progress
-        Follows learning by counting.
+        Follows density stacking.
     fraction : float or None
         Share of the rows that each member leaves out that is learned by gradients, where there is
         no `validation`; None for none.

@@ -40,10 +40,10 @@ class StackedDensities(NamedTuple):
     energy : BankEnergy
     elements : list of Quadratics
         Of the validation rows.
-    judging : UnitRows
+    validation_rows : UnitRows
     groups : ndarray of int of shape (m,)
         Validation rows held out together: folds, or parts of equal size.
-    judgement : HeldOutDensities
+    held_out_densities : HeldOutDensities
     """
 
     energy: BankEnergy

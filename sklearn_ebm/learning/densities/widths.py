@@ -42,7 +42,7 @@ class HeldOutMixture(NamedTuple):
 
     Attributes
     ----------
-    parabolas : Quadratics
+    quadratics : Quadratics
     y : ndarray of shape (n_samples, n_outputs)
     weight : ndarray of shape (n_samples,)
         Relative to that of all rows, whose mean is 1.

@@ -48,7 +48,7 @@ def separating_start(objective: Objective, standardized: Any, C: float) -> Array
     ----------
     objective : Objective
         Of a linear energy in conditioned parameters.
-    conditioned : Energy
+    standardized : Energy
     C : float
         Of the objective in units of its weights.
 
