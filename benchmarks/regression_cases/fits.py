@@ -99,25 +99,25 @@ def keeps_model(split, energy, options):
 
 
 def scores_of(split, model, seconds, kinds=KINDS[:1]):
-    scores = scores_of_law(model.predict_distribution(split.X_test), split, seconds)
+    scores = scores_of_density(model.predict_distribution(split.X_test), split, seconds)
     scores.inside = inside_of(model, split.X_test, split.y_test, LEVELS, kinds)
     scores.n_calibrating = n_calibrating(model, split)
     scores.least = getattr(model.energy_, "least_log_density", None)
     return scores
 
 
-def scores_of_law(law, split, seconds):
+def scores_of_density(distribution, split, seconds):
     """Scores of the distributions of the test rows, whoever says them."""
     y, nll, inside, spread = split.y_test, None, {}, None
     with suppress(NoDensityError):
-        nll = -law.log_prob(y)
+        nll = -distribution.log_prob(y)
     if y.ndim == 1:
         for level in LEVELS:
-            inside["interval", level] = interval_contains(y, law, level=level)
-        spread = np.column_stack([law.cdf(end) for end in cells_of(split.y, y).T])
-    squared = (law.mean() - y) ** 2
-    pit = probability_integral_transform(y, law)
-    return Scores(seconds, nll, squared, law.crps(y), pit, inside, spread)
+            inside["interval", level] = interval_contains(y, distribution, level=level)
+        spread = np.column_stack([distribution.cdf(end) for end in cells_of(split.y, y).T])
+    squared = (distribution.mean() - y) ** 2
+    pit = probability_integral_transform(y, distribution)
+    return Scores(seconds, nll, squared, distribution.crps(y), pit, inside, spread)
 
 
 def n_calibrating(model, split):

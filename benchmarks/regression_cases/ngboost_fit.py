@@ -19,8 +19,10 @@ def main():
     start = time.perf_counter()
     model.fit(X, y)
     seconds = time.perf_counter() - start
-    law = {name: values.tolist() for name, values in model.pred_dist(X_test).params.items()}
-    print(json.dumps({"seconds": seconds, **law}))
+    distribution = {
+        name: values.tolist() for name, values in model.pred_dist(X_test).params.items()
+    }
+    print(json.dumps({"seconds": seconds, **distribution}))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_ebm.compare.adapters import GaussianProcess, GaussianResiduals, Quantiles, gaussian
 
-from .fits import scores_of_law, seconds_of_fit
+from .fits import scores_of_density, seconds_of_fit
 
 NGBOOST, QUANTILES = "NGBoost", "quantile boosting"
 BOOSTING, PROCESS = "boosting, Gaussian errors", "Gaussian process"
@@ -42,8 +42,8 @@ def ngboost(split, options):
         )  # fmt: skip
     if done.returncode == 0:
         said = json.loads(done.stdout.splitlines()[-1])
-        law = gaussian(said["loc"], np.array(said["scale"])[:, None])
-        return scores_of_law(law, split, said["seconds"])
+        distribution = gaussian(said["loc"], np.array(said["scale"])[:, None])
+        return scores_of_density(distribution, split, said["seconds"])
     reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
     print(f"  NGBoost not measured: {reason} (--ngboost names a Python that has it)")
     options.ngboost = None
@@ -81,7 +81,7 @@ def gaussian_process(split, options):
 def of_adapter(adapter, split):
     with threadpool_limits(1 if len(split.y) <= FEW_ROWS else None):
         seconds = seconds_of_fit(adapter, split)
-    return scores_of_law(adapter.law(split.X_test), split, seconds)
+    return scores_of_density(adapter.distribution(split.X_test), split, seconds)
 
 
 RIVALS = {

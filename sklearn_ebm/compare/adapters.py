@@ -12,7 +12,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.model_selection import KFold, cross_val_predict
 
 from sklearn_ebm._utils.html_repr import Documented
-from sklearn_ebm.compare.quantile_distribution import QuantileLaw
+from sklearn_ebm.compare.quantile_distribution import QuantileDistribution
 from sklearn_ebm.distributions import ConditionalDistribution, GaussianMixture
 
 # Those of the intervals that are scored, every twentieth between them, and the tails.
@@ -22,15 +22,15 @@ PROBABILITIES = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)
 LENGTHS_OF_THEIR_OWN = 20
 
 
-class LawAdapter(Documented, BaseEstimator, ABC):
+class DistributionAdapter(Documented, BaseEstimator, ABC):
     """What takes part in a comparison of densities."""
 
     @abstractmethod
-    def fit(self, X: Any, y: np.ndarray) -> "LawAdapter":
+    def fit(self, X: Any, y: np.ndarray) -> "DistributionAdapter":
         """Learn from rows and their answers."""
 
     @abstractmethod
-    def law(self, X: Any) -> ConditionalDistribution:
+    def distribution(self, X: Any) -> ConditionalDistribution:
         """Return the distribution of the answer of each row."""
 
 
@@ -40,7 +40,7 @@ def gaussian(means: np.ndarray, deviations: Any) -> GaussianMixture:
     return GaussianMixture(np.ones_like(means), means, np.broadcast_to(deviations, means.shape))
 
 
-class GaussianResiduals(LawAdapter):
+class GaussianResiduals(DistributionAdapter):
     """A regressor and a Gaussian around what it says, with one standard deviation for all rows.
 
     The standard deviation is that of residuals of rows left out of the fit, by cross-validation:
@@ -56,8 +56,8 @@ class GaussianResiduals(LawAdapter):
     --------
     >>> from sklearn.dummy import DummyRegressor
     >>> rows, answers = np.zeros((4, 1)), np.array([1.0, 3.0, 1.0, 3.0])
-    >>> law = GaussianResiduals(DummyRegressor()).fit(rows, answers).law([[0.0]])
-    >>> law.mean(), law.std().round(2)
+    >>> distribution = GaussianResiduals(DummyRegressor()).fit(rows, answers).distribution([[0.0]])
+    >>> distribution.mean(), distribution.std().round(2)
     (array([2.]), array([1.33]))
     """
 
@@ -75,12 +75,12 @@ class GaussianResiduals(LawAdapter):
         self.regressor_ = clone(self.regressor).fit(X, y)
         return self
 
-    def law(self, X: Any) -> GaussianMixture:
+    def distribution(self, X: Any) -> GaussianMixture:
         """Return N(prediction, deviation²)."""
         return gaussian(self.regressor_.predict(X), self.deviation_)
 
 
-class Quantiles(LawAdapter):
+class Quantiles(DistributionAdapter):
     """A regressor of one quantile, fitted for each of several.
 
     Parameters
@@ -101,13 +101,13 @@ class Quantiles(LawAdapter):
         ]
         return self
 
-    def law(self, X: Any) -> QuantileLaw:
+    def distribution(self, X: Any) -> QuantileDistribution:
         """Return the distribution function through the quantiles."""
         values = np.column_stack([regressor.predict(X) for regressor in self.regressors_])
-        return QuantileLaw(self.probabilities, values)
+        return QuantileDistribution(self.probabilities, values)
 
 
-class GaussianProcess(LawAdapter):
+class GaussianProcess(DistributionAdapter):
     """The predictive distribution of a Gaussian process, noise included.
 
     The kernel is a constant times an RBF, with a length for each of up to 20 columns and one for
@@ -135,13 +135,13 @@ class GaussianProcess(LawAdapter):
             self.regressor_ = regressor.fit(X, y)
         return self
 
-    def law(self, X: Any) -> GaussianMixture:
+    def distribution(self, X: Any) -> GaussianMixture:
         """Return N(mean, deviation²) of a new answer."""
         means, deviations = self.regressor_.predict(X, return_std=True)
         return gaussian(means, deviations[:, None])
 
 
-class NaturalGradientBoosting(LawAdapter):
+class NaturalGradientBoosting(DistributionAdapter):
     """NGBoost with a Gaussian distribution, as it is; it needs the package `ngboost`.
 
     Parameters
@@ -160,7 +160,7 @@ class NaturalGradientBoosting(LawAdapter):
         self.regressor_ = NGBRegressor(verbose=False, random_state=self.random_state).fit(X, y)
         return self
 
-    def law(self, X: Any) -> GaussianMixture:
+    def distribution(self, X: Any) -> GaussianMixture:
         """Return N(loc, scale²)."""
         params = self.regressor_.pred_dist(X).params
         return gaussian(params["loc"], params["scale"][:, None])

@@ -74,7 +74,7 @@ def compare(
         GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost, by default those that
         are installed and not too slow for so many rows; or regressors of your own, which need
         `predict` and get a Gaussian around it, or are a `LatentEBMRegressor` or a
-        ``sklearn_ebm.compare.adapters.LawAdapter``.
+        ``sklearn_ebm.compare.adapters.DistributionAdapter``.
     cv : int
         Number of folds, shuffled and, for classes, stratified; the same for all.
     n_jobs : int, optional

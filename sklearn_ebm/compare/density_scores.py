@@ -27,12 +27,12 @@ OF_LAWS = Scoreboard(
 )
 
 
-def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
+def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
     """Fit an estimator on a fold's training part and score its distribution on the test part.
 
     Parameters
     ----------
-    estimator : LatentEBMRegressor or LawAdapter
+    estimator : LatentEBMRegressor or DistributionAdapter
     fold : Fold
 
     Returns
@@ -48,13 +48,13 @@ def law_scores(estimator: Any, fold: Fold) -> dict[str, float]:
     start = time.perf_counter()
     estimator.fit(fold.X_train, fold.y_train)
     scores = {"fit_seconds": time.perf_counter() - start}
-    law, y = law_of(estimator, fold.X_test), fold.y_test
+    distribution, y = law_of(estimator, fold.X_test), fold.y_test
     with suppress(NoDensityError):
-        scores["nll"] = negative_log_likelihood(y, law)
-    scores["crps"] = crps(y, law)
+        scores["nll"] = negative_log_likelihood(y, distribution)
+    scores["crps"] = crps(y, distribution)
     for level in (50, 90):
-        scores[f"coverage_{level}"] = interval_coverage(y, law, level=level / 100)
-    scores["rmse"] = float(np.sqrt(np.mean((law.mean() - y) ** 2)))
+        scores[f"coverage_{level}"] = interval_coverage(y, distribution, level=level / 100)
+    scores["rmse"] = float(np.sqrt(np.mean((distribution.mean() - y) ** 2)))
     for name, score in scores.items():
         if not np.isfinite(score):
             raise ValueError(f"The score {name} is {score}.")
@@ -65,4 +65,4 @@ def law_of(estimator: Any, X: Any) -> ConditionalDistribution:
     """Return the distribution that a fitted estimator says of each row."""
     if isinstance(estimator, LatentEBMRegressor):
         return estimator.predict_distribution(X)
-    return estimator.law(X)
+    return estimator.distribution(X)

@@ -185,7 +185,7 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
 
     Parameters
     ----------
-    estimator : classifier with `predict_proba`; for a quantity, what `law_scores` takes
+    estimator : classifier with `predict_proba`; for a quantity, what `scores_of_distribution` takes
     fold : Fold
 
     Returns

@@ -12,7 +12,7 @@ class NoDensityError(NotImplementedError):
     """The distribution has a distribution function but no density."""
 
 
-class QuantileLaw(ScalarDistribution):
+class QuantileDistribution(ScalarDistribution):
     """F is straight between quantiles; what lies beyond the outermost ones sits at these.
 
     It has no density, and raises where one is needed. The slope of F is none that could be scored:
@@ -28,8 +28,8 @@ class QuantileLaw(ScalarDistribution):
 
     Examples
     --------
-    >>> law = QuantileLaw([0.25, 0.5, 0.75], [[1.0, 2.0, 4.0]])
-    >>> law.mean(), law.cdf([[0.0, 1.0, 3.0, 4.0]]), law.interval(0.5)
+    >>> distribution = QuantileDistribution([0.25, 0.5, 0.75], [[1.0, 2.0, 4.0]])
+    >>> distribution.mean(), distribution.cdf([[0.0, 1.0, 3.0, 4.0]]), distribution.interval(0.5)
     (array([2.375]), array([[0.   , 0.25 , 0.625, 1.   ]]), array([[1., 4.]]))
     """
 

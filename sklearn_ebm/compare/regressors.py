@@ -9,9 +9,9 @@ from sklearn.linear_model import QuantileRegressor, Ridge
 
 from sklearn_ebm.compare.adapters import (
     PROBABILITIES,
+    DistributionAdapter,
     GaussianProcess,
     GaussianResiduals,
-    LawAdapter,
     NaturalGradientBoosting,
     Quantiles,
 )
@@ -155,8 +155,8 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     pairs : sequence of Pair
         What `known_pairs` returned.
     baselines : sequence of str, or mapping of name to estimator
-        One's own is a `LawAdapter` or a `LatentEBMRegressor`; any other regressor becomes a
-        Gaussian distribution with the standard deviation of its left-out residuals.
+        One's own is a `DistributionAdapter` or a `LatentEBMRegressor`; any other regressor becomes
+        a Gaussian distribution with the standard deviation of its left-out residuals.
     setting : RunContext
 
     Returns
@@ -176,7 +176,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     if not isinstance(baselines, Mapping):
         return entrants + [BASELINES[name](setting) for name in baselines]
     for name, own in baselines.items():
-        says_laws = isinstance(own, (LawAdapter, LatentEBMRegressor))
+        says_laws = isinstance(own, (DistributionAdapter, LatentEBMRegressor))
         estimator = own if says_laws else GaussianResiduals(own)
         entrants.append(Contender(name, estimator, prepare_dense))
     return entrants

@@ -110,7 +110,7 @@ class BankEnergy(ConditionalEnergy):
 
         Parameters
         ----------
-        samples : UnitRows
+        rows : UnitRows
         folds : Folds
         location : LocationPrediction or None
             Out of fold, of all samples.

@@ -46,7 +46,7 @@ class SurfaceArtists(NamedTuple):
 
 def plot_plane(
     axis: Any,
-    law: Any,
+    distribution: Any,
     *,
     regions: Mapping[float, Any],
     points: Array | None,
@@ -76,11 +76,11 @@ def plot_plane(
     quantity, modes, min_probability, y_range, latent, samples, resolution, colorbar
         See `plot` of the display.
     """
-    _refuse(law, quantity, latent)
-    ends = _ranges(law, points, y_range).tolist()
+    _refuse(distribution, quantity, latent)
+    ends = _ranges(distribution, points, y_range).tolist()
     first, second = (np.linspace(low, high, resolution) for low, high in ends)
     grid = np.stack(np.meshgrid(first, second), axis=-1)
-    log_density = law.log_prob(grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
+    log_density = distribution.log_prob(grid.reshape(1, -1, 2)).reshape(grid.shape[:2])
     if quantity == "energy":
         density, bar = _draw_energy(axis, first, second, log_density.max() - log_density, colorbar)
     else:
@@ -89,36 +89,37 @@ def plot_plane(
     artists = SurfaceArtists(
         density, bar, outlines,
         points=None if points is None else _mark_points(axis, points),
-        samples=_mark_samples(axis, law, samples) if samples else None,
-        latent=_mark_latent(axis, law) if latent else None,
-        modes=_mark_modes(axis, law, min_probability) if modes else None,
+        samples=_mark_samples(axis, distribution, samples) if samples else None,
+        latent=_mark_latent(axis, distribution) if latent else None,
+        modes=_mark_modes(axis, distribution, min_probability) if modes else None,
     )  # fmt: skip
     axis.set(xlabel=labels[0], ylabel=labels[1])
     axis.set(xlim=first[[0, -1]], ylim=second[[0, -1]])
     return artists
 
 
-def _refuse(law: Any, quantity: str, latent: bool) -> None:
+def _refuse(distribution: Any, quantity: str, latent: bool) -> None:
     """Raise ValueError, in one sentence, if there is nothing to draw."""
     if quantity not in QUANTITIES:
         raise ValueError(unknown_name("quantity", quantity, QUANTITIES))
-    if law.n_outputs != 2 or len(law) != 1:
+    if distribution.n_outputs != 2 or len(distribution) != 1:
         raise ValueError(
-            f"{len(law)} rows of {law.n_outputs} answers each have no surface; draw one "
-            "row of a pair of answers, or fit each answer alone."
+            f"{len(distribution)} rows of {distribution.n_outputs} answers each have no surface; "
+            "draw one row of a pair of answers, or fit each answer alone."
         )
-    if latent and not isinstance(law, VectorGaussianMixture):
+    if latent and not isinstance(distribution, VectorGaussianMixture):
         raise ValueError(
             f"latent=True marks the means of a mixture of Gaussians, but the distribution is a "
-            f"{type(law).__name__}; pass latent=False, or predict with inference='marginal'."
+            f"{type(distribution).__name__}; pass latent=False, or predict with "
+            "inference='marginal'."
         )
 
 
-def _ranges(law: Any, points: Array | None, y_range: Any) -> Array:
+def _ranges(distribution: Any, points: Array | None, y_range: Any) -> Array:
     """Ends of both axes, (2, 2)."""
     if y_range is not None:
         return np.broadcast_to(np.asarray(y_range, dtype=np.float64), (2, 2))
-    ends = law.quantiles([LEFT_OUT / 2, 1 - LEFT_OUT / 2])[0]
+    ends = distribution.quantiles([LEFT_OUT / 2, 1 - LEFT_OUT / 2])[0]
     if points is not None:
         ends = np.column_stack(
             [np.minimum(ends[:, 0], points.min(axis=0)), np.maximum(ends[:, 1], points.max(axis=0))]
@@ -182,22 +183,28 @@ def _mark_points(axis: Any, points: Array) -> Any:
     return axis.scatter(*points.T, s=9, color="#333333", alpha=0.6, linewidths=0, zorder=2)
 
 
-def _mark_samples(axis: Any, law: Any, n_samples: int) -> Any:
+def _mark_samples(axis: Any, distribution: Any, n_samples: int) -> Any:
     return axis.scatter(
-        *law.sample(n_samples, random_state=0)[0].T, s=22, color=COLOURS[4], edgecolors="black",
+        *distribution.sample(n_samples, random_state=0)[0].T,
+            s=22, color=COLOURS[4], edgecolors="black",
         linewidths=0.6, zorder=2, label="draws",
     )  # fmt: skip
 
 
-def _mark_latent(axis: Any, law: Any) -> Any:
-    heard = law.weights[0] > law.weights[0].max() * 1e-3
+def _mark_latent(axis: Any, distribution: Any) -> Any:
+    heard = distribution.weights[0] > distribution.weights[0].max() * 1e-3
     return axis.scatter(
-        *law.means[0, heard].T, s=7, color="white", linewidths=0, zorder=3, label="latent values"
+        *distribution.means[0, heard].T,
+        s=7,
+        color="white",
+        linewidths=0,
+        zorder=3,
+        label="latent values",
     )
 
 
-def _mark_modes(axis: Any, law: Any, min_probability: float) -> Any:
-    found = law.modes(min_probability)
+def _mark_modes(axis: Any, distribution: Any, min_probability: float) -> Any:
+    found = distribution.modes(min_probability)
     there = found.probabilities[0] > 0
     return axis.scatter(
         *found.answers[0, there].T, s=MODE_AREA * found.probabilities[0, there], color="white",

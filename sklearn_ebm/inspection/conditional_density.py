@@ -95,15 +95,17 @@ class ConditionalDensityDisplay:
     >>> from sklearn_ebm.distributions import GaussianMixture
     >>> from sklearn_ebm.inspection import ConditionalDensityDisplay
     >>> x = np.linspace(0, 1, 5)
-    >>> law = GaussianMixture(np.full((5, 2), 0.5), np.column_stack([x, x + 5]), np.ones((5, 2)))
-    >>> display = ConditionalDensityDisplay.from_distribution(law, x, kind="ribbon")
+    >>> distribution = GaussianMixture(
+    ...     np.full((5, 2), 0.5), np.column_stack([x, x + 5]), np.ones((5, 2))
+    ... )
+    >>> display = ConditionalDensityDisplay.from_distribution(distribution, x, kind="ribbon")
     >>> {level: region.shape for level, region in display.regions.items()}
     {0.9: (5, 2, 2), 0.5: (5, 2, 2)}
     """
 
     def __init__(
         self,
-        law: Any,
+        distribution: Any,
         x: Array | None = None,
         *,
         regions: Mapping[float, Any],
@@ -111,7 +113,7 @@ class ConditionalDensityDisplay:
         x_label: str = "x",
         y_label: Any = "y",
     ) -> None:
-        self.law = law
+        self.distribution = distribution
         self.x = x
         self.regions = regions
         self.data = data
@@ -167,27 +169,29 @@ class ConditionalDensityDisplay:
         predict_region = getattr(estimator, "predict_region", None)
         if getattr(estimator, "n_outputs_", 1) > 1 or x is not None:
             row, data = _row(X, x), _pairs(y)
-            law = estimator.predict_distribution(row)
+            distribution = estimator.predict_distribution(row)
             rows: Any = row
             place: dict[str, Any] = {"y_label": _names_of_pair(y), "data": data}
             kwargs["resolution"] = positive_integer("grid_resolution", grid_resolution)
         else:
             section = section_of(estimator, X, feature, others, grid_resolution)
-            rows, law = section.rows, estimator.predict_distribution(section.rows)
+            rows, distribution = section.rows, estimator.predict_distribution(section.rows)
             place = {
                 "x": section.at, "x_label": section.label, "y_label": name_of_answer(y),
                 "data": None if y is None else (section.values, _column(y, len(section.values))),
             }  # fmt: skip
         regions = {
-            level: law.region(level) if predict_region is None else predict_region(rows, level)
+            level: distribution.region(level)
+            if predict_region is None
+            else predict_region(rows, level)
             for level in _falling(levels)
         }
-        return cls(law, regions=regions, **place).plot(ax=ax, **kwargs)
+        return cls(distribution, regions=regions, **place).plot(ax=ax, **kwargs)
 
     @classmethod
     def from_distribution(
         cls,
-        law: Any,
+        distribution: Any,
         x: Any = None,
         *,
         data: tuple[Any, ...] | None = None,
@@ -219,26 +223,26 @@ class ConditionalDensityDisplay:
         -------
         ConditionalDensityDisplay
         """
-        if isinstance(law, VectorDistribution):
+        if isinstance(distribution, VectorDistribution):
             place: dict[str, Any] = {
                 "y_label": y_label or ("$y_1$", "$y_2$"),
                 "data": None if data is None else _pairs(data[0]),
             }
         else:
-            at = np.asarray(np.arange(len(law)) if x is None else x, dtype=np.float64)
-            if at.shape != (len(law),) or len(np.unique(at)) < max(len(at), 2):
+            at = np.asarray(np.arange(len(distribution)) if x is None else x, dtype=np.float64)
+            if at.shape != (len(distribution),) or len(np.unique(at)) < max(len(at), 2):
                 raise ValueError(
-                    f"x.shape == {at.shape}, expected ({len(law)},): one value for each row of the "
-                    "distribution, two or more, all different."
+                    f"x.shape == {at.shape}, expected ({len(distribution)},): one value for each "
+                    "row of the distribution, two or more, all different."
                 )
             order = np.argsort(at)
-            law = law[order]
+            distribution = distribution[order]
             place = {"x": at[order], "x_label": x_label, "y_label": y_label or "y"}
             if data is not None:
                 values = np.asarray(data[0], dtype=np.float64).ravel()
                 place["data"] = (values, _column(data[1], len(values)))
-        regions = {level: law.region(level) for level in _falling(levels)}
-        return cls(law, regions=regions, **place).plot(ax=ax, **kwargs)
+        regions = {level: distribution.region(level) for level in _falling(levels)}
+        return cls(distribution, regions=regions, **place).plot(ax=ax, **kwargs)
 
     def _forget_artists(self) -> None:
         """Nothing is drawn yet."""
@@ -309,9 +313,9 @@ class ConditionalDensityDisplay:
             raise ValueError(unknown_name("scale", scale, SCALES))
         self.figure_, (self.ax_,) = take_axes(type(self).__name__, ax, 1, size=(6.4, 4.6))
         self._forget_artists()
-        if isinstance(self.law, VectorDistribution):
+        if isinstance(self.distribution, VectorDistribution):
             drawn = plot_plane(
-                self.ax_, self.law, regions=self.regions,
+                self.ax_, self.distribution, regions=self.regions,
                 points=None if self.data is None else self.data[0], labels=self.y_label,
                 quantity=quantity, modes=modes, min_probability=min_probability, y_range=y_range,
                 latent=latent, samples=samples, resolution=resolution, colorbar=colorbar,
@@ -338,7 +342,7 @@ class ConditionalDensityDisplay:
     def _limits(self, y_range: Any) -> tuple[float, float]:
         if y_range is not None:
             return float(y_range[0]), float(y_range[1])
-        ends = self.law.quantiles([LEFT_OUT / 2, 1 - LEFT_OUT / 2])
+        ends = self.distribution.quantiles([LEFT_OUT / 2, 1 - LEFT_OUT / 2])
         # One x with a density as broad as nothing known must not make all others a line.
         low, high = np.quantile(ends[:, 0], 0.02), np.quantile(ends[:, 1], 0.98)
         if self.data is not None:
@@ -349,7 +353,7 @@ class ConditionalDensityDisplay:
     def _plot_heat_map(self, limits: tuple[float, float], scale: str, colorbar: bool) -> None:
         assert self.x is not None
         edges = np.linspace(*limits, CELLS + 1)
-        below = self.law.cdf(np.tile(edges, (len(self.x), 1)))
+        below = self.distribution.cdf(np.tile(edges, (len(self.x), 1)))
         cells = np.diff(below, axis=1) / np.diff(edges)
         if scale == "column":
             # A density that lies beyond the axis leaves its column empty.
@@ -397,7 +401,7 @@ class ConditionalDensityDisplay:
 
     def _plot_quantiles(self, quantiles: Sequence[float]) -> None:
         levels = [probability("quantiles", each) for each in quantiles]
-        lines = self.law.quantiles(levels)
+        lines = self.distribution.quantiles(levels)
         for number, level in enumerate(levels):
             self.quantiles_ += self.ax_.plot(
                 self.x, lines[:, number], color=COLOURS[2], linewidth=1.8, zorder=3,
@@ -408,7 +412,7 @@ class ConditionalDensityDisplay:
         assert self.x is not None
         step = max(len(self.x) // MODES_AT, 1)
         some = np.arange(step // 2, len(self.x), step)
-        modes = self.law[some].modes(min_probability)
+        modes = self.distribution[some].modes(min_probability)
         there = modes.probabilities > 0
         self.modes_ = self.ax_.scatter(
             np.broadcast_to(self.x[some, None], there.shape)[there], modes.answers[there],

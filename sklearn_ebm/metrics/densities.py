@@ -33,7 +33,7 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : ConditionalDistribution of n_samples samples
+    y_pred : ConditionalDistribution of n_samples distributions
         As ``predict_distribution`` returns it; or another object whose method ``logpdf`` takes
         y_true, such as a frozen distribution of ``scipy.stats``.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -85,7 +85,7 @@ def crps(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : ConditionalDistribution of n_samples samples, or array-like
+    y_pred : ConditionalDistribution of n_samples distributions, or array-like
         A density; or draws, of shape (n_samples, n_draws) or (n_samples, n_draws, n_outputs), as
         ``sample`` returns them. Draws are taken as the whole distribution, each as probable as the
         others. m of them score higher than the density that they come from, on average by
@@ -165,7 +165,7 @@ def probability_integral_transform(y_true: Any, y_pred: Any) -> Floats:
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : ConditionalDistribution of n_samples samples
+    y_pred : ConditionalDistribution of n_samples distributions
         As ``predict_distribution`` returns it; or another object with a method ``cdf``, such as a
         frozen distribution of ``scipy.stats``.
 

@@ -44,7 +44,7 @@ def pinball_loss(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : array-like or ConditionalDistribution of n_samples samples
+    y_pred : array-like or ConditionalDistribution of n_samples distributions
         Quantiles of shape (n_samples, n_probabilities), or (n_samples, n_outputs, n_probabilities)
         for several outputs, as ``predict_quantiles`` returns them; for a single probability also
         in the shape of y_true. A density gives its own quantiles.
@@ -114,7 +114,7 @@ def interval_contains(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples samples
+    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples distributions
         Intervals as ``predict_interval`` returns them: lower and upper ends, of shape
         (n_samples, 2), or (n_samples, n_outputs, 2) for several outputs. Or regions as
         ``predict_region`` returns them: for y_true of shape (n_samples,) several intervals for each
@@ -175,7 +175,7 @@ def interval_coverage(
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
-    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples samples
+    y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples distributions
         Intervals, regions, or densities, as `interval_contains` takes them.
     level : float, default=None
         Needed for a density, and for nothing else.
@@ -225,7 +225,7 @@ def interval_width(
 
     Parameters
     ----------
-    y_pred : array-like, or ConditionalDistribution of n_samples samples
+    y_pred : array-like, or ConditionalDistribution of n_samples distributions
         Lower and upper ends, of shape (n_samples, 2), or (n_samples, n_outputs, 2) for several
         outputs, as ``predict_interval`` returns them. A density gives its central intervals of
         probability `level`. The intervals of a region would be taken for those of several outputs.

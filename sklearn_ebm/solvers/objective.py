@@ -274,7 +274,7 @@ class Objective:
         ----------
         params : dict
             In the dtype of the samples.
-        samples : ndarray of int, or slice
+        rows : ndarray of int, or slice
         share : float
             1/b makes it the mean over a batch of b samples, or a part of that mean.
         energy : Energy

@@ -158,7 +158,7 @@ def fits_of(regression_cases, means, y, **more):
     """Scores of N(mean, 1) on rows with one answer each."""
     y = np.asarray(y)
     split = regression_cases.data.Split("by hand", 0, None, y, None, y)
-    fit = regression_cases.fits.scores_of_law(gaussian(np.asarray(means), 1.0), split, 2.0)
+    fit = regression_cases.fits.scores_of_density(gaussian(np.asarray(means), 1.0), split, 2.0)
     for name, value in more.items():
         setattr(fit, name, value)
     return fit
@@ -181,9 +181,11 @@ def test_a_perfect_law_of_rounded_answers_covers_what_it_says_once_they_are_spre
     """Answers 0 and 1 with 0.3 and 0.7: all of the latter are inside of the middle half."""
     fits, rounding = regression_cases.fits, regression_cases.rounding
     y = np.repeat([0.0, 1.0], [3, 7])
-    law = GaussianMixture(np.tile([0.3, 0.7], (10, 1)), np.tile([0.0, 1.0], (10, 1)),
+    distribution = GaussianMixture(np.tile([0.3, 0.7], (10, 1)), np.tile([0.0, 1.0], (10, 1)),
                           np.full((10, 2), 1e-3))  # fmt: skip
-    fit = fits.scores_of_law(law, regression_cases.data.Split("", 0, None, y, None, y), 1.0)
+    fit = fits.scores_of_density(
+        distribution, regression_cases.data.Split("", 0, None, y, None, y), 1.0
+    )
     assert fit.inside["interval", 0.5].mean() == 0.7
     assert rounding.spread_inside(fit.spread, 0.5) == pytest.approx(0.5)
     assert rounding.spread_inside(fit.spread, 0.9) == pytest.approx(0.9)
@@ -310,12 +312,15 @@ def test_pictures_name_everybody(regression_cases, tmp_path):
 
 def test_laws_of_the_unused_sets_are_exact(regression_cases):
     module = regression_cases.unused_sets
-    for law, make in ((module.Friedman1T, make_friedman1), (module.Friedman2S, make_friedman2)):
+    for distribution, make in (
+        (module.Friedman1T, make_friedman1),
+        (module.Friedman2S, make_friedman2),
+    ):
         X, mean = make(50, random_state=0)
-        assert law.mean(X) == pytest.approx(mean)
-        row, spread = X[:1], law.scale(X[:1])
-        grid = law.mean(row) + spread * np.linspace(-400, 400, 400_001)
-        density = np.exp(law.log_prob(np.repeat(row, len(grid), axis=0), grid))
+        assert distribution.mean(X) == pytest.approx(mean)
+        row, spread = X[:1], distribution.scale(X[:1])
+        grid = distribution.mean(row) + spread * np.linspace(-400, 400, 400_001)
+        density = np.exp(distribution.log_prob(np.repeat(row, len(grid), axis=0), grid))
         assert trapezoid(density, grid) == pytest.approx(1, abs=1e-5)
 
 

@@ -28,10 +28,10 @@ from sklearn_ebm.compare.adapters import (
 )
 from sklearn_ebm.compare.columns import DataError, raw_column
 from sklearn_ebm.compare.command import main
-from sklearn_ebm.compare.density_scores import OF_LAWS, law_scores
+from sklearn_ebm.compare.density_scores import OF_LAWS, scores_of_distribution
 from sklearn_ebm.compare.folds import Fold, measure
 from sklearn_ebm.compare.leaderboard import Row
-from sklearn_ebm.compare.quantile_distribution import NoDensityError, QuantileLaw
+from sklearn_ebm.compare.quantile_distribution import NoDensityError, QuantileDistribution
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.compare.targets import read_target
 from sklearn_ebm.energies import Decoder, Experts
@@ -76,7 +76,13 @@ def small(monkeypatch):
 def fold_of(y_test, n_train=20):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_train + len(y_test), 1))
-    return Fold(X[:n_train], X[n_train:], rng.normal(size=n_train), np.asarray(y_test), law_scores)
+    return Fold(
+        X[:n_train],
+        X[n_train:],
+        rng.normal(size=n_train),
+        np.asarray(y_test),
+        scores_of_distribution,
+    )
 
 
 # ------------------------------------------------------------------------------------------- task
@@ -151,7 +157,7 @@ def test_a_table_of_a_quantity_and_a_sample_of_it():
 # ------------------------------------------------------------------------------ distributions of
 # quantiles
 
-LAW = QuantileLaw([0.1, 0.5, 0.8], [[0.0, 1.0, 3.0], [2.0, 2.0, 5.0]])
+LAW = QuantileDistribution([0.1, 0.5, 0.8], [[0.0, 1.0, 3.0], [2.0, 2.0, 5.0]])
 
 
 def test_distribution_function_and_quantiles_of_quantiles_are_inverse():
@@ -175,8 +181,8 @@ def test_moments_of_quantiles_are_those_of_many_draws():
 def test_crps_of_quantiles_is_the_integral(answer):
     for row in range(2):
 
-        def off(t, law=LAW[row]):
-            return (law.cdf(t)[0] - (t >= answer)) ** 2
+        def off(t, distribution=LAW[row]):
+            return (distribution.cdf(t)[0] - (t >= answer)) ** 2
 
         ends = sorted({-2.0, 10.0, answer, *LAW.values[row]})
         exact = sum(quad(off, a, b)[0] for a, b in pairwise(ends))
@@ -185,26 +191,26 @@ def test_crps_of_quantiles_is_the_integral(answer):
 
 
 def test_the_crps_of_one_quantile_is_the_absolute_error():
-    point = QuantileLaw([0.5, 0.6], [[2.0, 2.0]])
+    point = QuantileDistribution([0.5, 0.6], [[2.0, 2.0]])
     assert point.crps(5.0)[0] == pytest.approx(3)
     assert point.mean()[0] == 2 and point.var()[0] == 0
 
 
 def test_crps_of_many_quantiles_of_a_gaussian_is_nearly_that_of_the_gaussian():
     normal = gaussian(np.zeros(5), 1.0)
-    law = QuantileLaw(PROBABILITIES, normal.quantiles(PROBABILITIES))
+    distribution = QuantileDistribution(PROBABILITIES, normal.quantiles(PROBABILITIES))
     answers = np.linspace(-2, 2, 5)
-    np.testing.assert_allclose(law.crps(answers), normal.crps(answers), atol=6e-3)
+    np.testing.assert_allclose(distribution.crps(answers), normal.crps(answers), atol=6e-3)
 
 
 def test_quantiles_that_cross_are_sorted_and_give_no_density():
-    law = QuantileLaw([0.2, 0.8], [[3.0, 1.0]])
-    np.testing.assert_array_equal(law.interval(0.6), [[1, 3]])
-    for method in (law.log_prob, law.density_rank):
+    distribution = QuantileDistribution([0.2, 0.8], [[3.0, 1.0]])
+    np.testing.assert_array_equal(distribution.interval(0.6), [[1, 3]])
+    for method in (distribution.log_prob, distribution.density_rank):
         with pytest.raises(NoDensityError, match="no density"):
             method(2.0)
     with pytest.raises(NoDensityError):
-        law.mode()
+        distribution.mode()
 
 
 # --------------------------------------------------------------------------------------- adapters
@@ -223,15 +229,15 @@ def test_the_deviation_of_residuals_is_that_of_rows_left_out():
 
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 1)), rng.normal(size=200)
-    law = GaussianResiduals(Memory()).fit(X, y).law(X)
-    np.testing.assert_array_equal(law.mean(), y)
-    np.testing.assert_allclose(law.std(), np.sqrt(np.mean(y**2)))
+    distribution = GaussianResiduals(Memory()).fit(X, y).distribution(X)
+    np.testing.assert_array_equal(distribution.mean(), y)
+    np.testing.assert_allclose(distribution.std(), np.sqrt(np.mean(y**2)))
 
 
 def test_a_perfect_fit_still_has_a_law():
     X = np.arange(10.0)[:, None]
-    law = GaussianResiduals(DummyRegressor()).fit(X, np.zeros(10)).law(X)
-    assert (law.std() > 0).all() and np.isfinite(law.log_prob(np.zeros(10))).all()
+    distribution = GaussianResiduals(DummyRegressor()).fit(X, np.zeros(10)).distribution(X)
+    assert (distribution.std() > 0).all() and np.isfinite(distribution.log_prob(np.zeros(10))).all()
 
 
 def test_every_adapter_is_near_the_truth_on_a_line_with_noise():
@@ -242,9 +248,9 @@ def test_every_adapter_is_near_the_truth_on_a_line_with_noise():
         regressors.RunContext(0, 5, [], 150)
     ).estimator
     for adapter in (GaussianResiduals(Ridge()), linear, GaussianProcess()):
-        law = adapter.fit(X, y).law([[0.0], [1.0]])
-        np.testing.assert_allclose(law.mean(), [0, 2], atol=0.2)
-        np.testing.assert_allclose(law.std(), 0.5, atol=0.15)
+        distribution = adapter.fit(X, y).distribution([[0.0], [1.0]])
+        np.testing.assert_allclose(distribution.mean(), [0, 2], atol=0.2)
+        np.testing.assert_allclose(distribution.std(), 0.5, atol=0.15)
 
 
 def test_one_length_for_all_of_many_columns(monkeypatch):
@@ -273,8 +279,10 @@ def test_ngboost_is_used_where_it_is_installed(monkeypatch):
     module = types.ModuleType("ngboost")
     module.NGBRegressor = NGBRegressor
     monkeypatch.setitem(sys.modules, "ngboost", module)
-    law = NaturalGradientBoosting(3).fit(np.zeros((2, 1)), np.array([1.0, 3.0])).law([[0.0]])
-    assert law.mean() == 2 and law.std() == 2
+    distribution = (
+        NaturalGradientBoosting(3).fit(np.zeros((2, 1)), np.array([1.0, 3.0])).distribution([[0.0]])
+    )
+    assert distribution.mean() == 2 and distribution.std() == 2
     setting = regressors.RunContext(0, 5, [], 100)
     monkeypatch.setattr(regressors, "find_spec", lambda name: True)
     assert regressors.suggested_baselines(setting)[0][-1] == "NGBoost"
@@ -286,24 +294,24 @@ def test_ngboost_is_used_where_it_is_installed(monkeypatch):
 # ----------------------------------------------------------------------------------------- scores
 
 
-class Known(regressors.LawAdapter):
+class Known(regressors.DistributionAdapter):
     """Says N(0, 1) whatever it is told."""
 
     def fit(self, X, y):
         return self
 
-    def law(self, X):
+    def distribution(self, X):
         return gaussian(np.zeros(len(X)), 1.0)
 
 
 class Broken(Known):
-    def law(self, X):
-        return QuantileLaw([0.1, 0.9], np.full((len(X), 2), np.nan))
+    def distribution(self, X):
+        return QuantileDistribution([0.1, 0.9], np.full((len(X), 2), np.nan))
 
 
 def test_scores_are_what_the_formulas_say():
     y = np.array([0.0, 0.5, 1.0, 3.0])
-    scores = law_scores(Known(), fold_of(y))
+    scores = scores_of_distribution(Known(), fold_of(y))
     assert scores["nll"] == pytest.approx(0.5 * np.log(2 * np.pi) + np.mean(y**2) / 2)
     assert scores["coverage_50"] == 0.5 and scores["coverage_90"] == 0.75
     assert scores["rmse"] == pytest.approx(np.sqrt(np.mean(y**2)))
@@ -312,7 +320,9 @@ def test_scores_are_what_the_formulas_say():
 
 
 def test_a_law_without_a_density_has_no_likelihood():
-    scores = law_scores(Quantiles(regressors.QuantileRegressor(alpha=0)), fold_of([0.0, 1.0]))
+    scores = scores_of_distribution(
+        Quantiles(regressors.QuantileRegressor(alpha=0)), fold_of([0.0, 1.0])
+    )
     assert set(OF_LAWS.scores) - set(scores) == {"nll"}
 
 
@@ -412,7 +422,7 @@ def test_slow_baselines_are_left_out_of_long_tables_unless_named():
 def test_regressors_of_ones_own():
     own = {
         "plain": DummyRegressor(),
-        "law": Known(),
+        "distribution": Known(),
         "ours": LatentEBMRegressor(Experts(trunk="linear", n_members=1), max_iter=2),
     }
     table = compare(mixed(), "strength", losses=[], baselines=own, cv=2)

@@ -16,13 +16,13 @@ from sklearn.linear_model import LinearRegression
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.compare import Comparison, compare
-from sklearn_ebm.compare.adapters import LawAdapter, gaussian
+from sklearn_ebm.compare.adapters import DistributionAdapter, gaussian
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.folds import Fold, measure
 from sklearn_ebm.compare.report import content, page, plan, rows
 from sklearn_ebm.compare.report.kept_classes import KeepClasses, curve
-from sklearn_ebm.compare.report.kept_densities import LEVELS, KeepLaws, drawn
+from sklearn_ebm.compare.report.kept_densities import LEVELS, KeepDensities, drawn
 from sklearn_ebm.compare.report.page import DOCUMENTATION, filled, json_text, resource
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.energies import Experts
@@ -392,20 +392,20 @@ def test_a_curve_keeps_its_ends():
 # --------------------------------------------------------------------------------------- a quantity
 
 
-class Standard(LawAdapter):
+class Standard(DistributionAdapter):
     """Says N(0, 1) whatever it is told."""
 
     def fit(self, X, y):
         return self
 
-    def law(self, X):
+    def distribution(self, X):
         return gaussian(np.zeros(len(X)), 1.0)
 
 
 def test_what_is_kept_of_a_law_is_what_the_formulas_say():
     y = np.array([-2.0, 0.0, 0.5, 3.0])
     fold = Fold(np.zeros((4, 1)), np.zeros((4, 1)), y, y)
-    kept = KeepLaws(np.arange(4), np.array([2]))(Standard().fit(None, None), fold)
+    kept = KeepDensities(np.arange(4), np.array([2]))(Standard().fit(None, None), fold)
     np.testing.assert_allclose(kept["pit"], scipy.stats.norm.cdf(y), atol=1e-12)
     half = scipy.stats.norm.ppf(0.5 + np.array(LEVELS) / 2)
     assert (kept["held"] == (np.abs(y) <= half[:, None])).all()
@@ -438,14 +438,14 @@ def test_the_numbers_of_a_quantity(strengths, tmp_path):
 
 
 def test_densities_are_those_of_the_rows_that_are_shown(tmp_path):
-    class Near(LawAdapter):
+    class Near(DistributionAdapter):
         """Says N(x, 1): the answer itself, which is a column."""
 
         def fit(self, X, y):
             self.scale_ = 1.0
             return self
 
-        def law(self, X):
+        def distribution(self, X):
             return gaussian(X[:, 0], 1.0)
 
     values = np.linspace(-1, 1, 30) / np.std(np.linspace(-1, 1, 30))

@@ -75,9 +75,9 @@ def two_branches_law(n=5):
 
 
 def test_cells_of_the_heat_map_hold_their_probability():
-    x, law = two_branches_law()
+    x, distribution = two_branches_law()
     display = ConditionalDensityDisplay.from_distribution(
-        law, x, scale="density", y_range=(-2.0, 8.0)
+        distribution, x, scale="density", y_range=(-2.0, 8.0)
     )
     cells = np.asarray(display.density_.get_array()).reshape(-1, len(x))
     edges = display.density_.get_coordinates()[:, 0, 1]
@@ -88,35 +88,37 @@ def test_cells_of_the_heat_map_hold_their_probability():
 
 
 def test_columns_are_scaled_to_their_largest_cell():
-    x, law = two_branches_law()
-    display = ConditionalDensityDisplay.from_distribution(law, x)
+    x, distribution = two_branches_law()
+    display = ConditionalDensityDisplay.from_distribution(distribution, x)
     cells = np.asarray(display.density_.get_array()).reshape(-1, len(x))
     assert np.array_equal(cells.max(axis=0), np.ones(len(x)))
     assert "over the largest" in display.colorbar_.ax.get_ylabel()
 
 
 def test_a_density_narrower_than_a_cell_is_seen():
-    law = GaussianMixture(np.ones((3, 1)), np.full((3, 1), 0.1234), np.full((3, 1), 1e-9))
-    display = ConditionalDensityDisplay.from_distribution(law, y_range=(0, 1))
+    distribution = GaussianMixture(np.ones((3, 1)), np.full((3, 1), 0.1234), np.full((3, 1), 1e-9))
+    display = ConditionalDensityDisplay.from_distribution(distribution, y_range=(0, 1))
     assert np.asarray(display.density_.get_array()).reshape(-1, 3).max(axis=0).min() == 1
 
 
 def test_ribbons_are_the_regions_of_the_law():
-    x, law = two_branches_law()
-    display = ConditionalDensityDisplay.from_distribution(law, x, kind="ribbon", levels=[0.5, 0.95])
+    x, distribution = two_branches_law()
+    display = ConditionalDensityDisplay.from_distribution(
+        distribution, x, kind="ribbon", levels=[0.5, 0.95]
+    )
     assert list(display.ribbons_) == [0.95, 0.5]  # the wide one first, under the other
     for level, pieces in ((0.95, 2), (0.5, 1)):  # the branch with 3/4 holds one half alone
         paths = display.ribbons_[level].get_paths()
         assert len(paths) == pieces * (len(x) - 1)
-        region = law.region(level)
+        region = distribution.region(level)
         first = sorted(path.vertices[:4, 1].min() for path in paths if path.vertices[0, 0] == 0)
         assert np.allclose(first, np.sort(region[0, :, 0][~np.isnan(region[0, :, 0])]))
     assert display.density_ is None
 
 
 def test_modes_have_areas_in_proportion_to_probabilities():
-    x, law = two_branches_law()
-    display = ConditionalDensityDisplay.from_distribution(law, x)
+    x, distribution = two_branches_law()
+    display = ConditionalDensityDisplay.from_distribution(distribution, x)
     offsets, sizes = display.modes_.get_offsets(), display.modes_.get_sizes()
     assert len(offsets) == 2 * len(x)
     upper = offsets[:, 1] > 3
@@ -125,20 +127,20 @@ def test_modes_have_areas_in_proportion_to_probabilities():
 
 
 def test_rows_of_a_law_come_in_any_order():
-    x, law = two_branches_law()
+    x, distribution = two_branches_law()
     order = np.array([3, 0, 4, 1, 2])
-    one = ConditionalDensityDisplay.from_distribution(law, x)
-    other = ConditionalDensityDisplay.from_distribution(law[order], x[order])
+    one = ConditionalDensityDisplay.from_distribution(distribution, x)
+    other = ConditionalDensityDisplay.from_distribution(distribution[order], x[order])
     assert np.array_equal(one.density_.get_array(), other.density_.get_array())
 
 
 def test_quantiles_and_data():
-    x, law = two_branches_law()
+    x, distribution = two_branches_law()
     display = ConditionalDensityDisplay.from_distribution(
-        law, x, data=([0.5, 0.2], [1.0, 30.0]), quantiles=[0.1, 0.5]
+        distribution, x, data=([0.5, 0.2], [1.0, 30.0]), quantiles=[0.1, 0.5]
     )
     assert np.array_equal(display.points_.get_offsets(), [[0.5, 1.0], [0.2, 30.0]])
-    assert np.allclose(display.quantiles_[1].get_ydata(), law.median())
+    assert np.allclose(display.quantiles_[1].get_ydata(), distribution.median())
     assert display.ax_.get_ylim()[1] > 30
 
 
@@ -165,12 +167,12 @@ def test_names_of_a_data_frame(frame):
     assert display.ax_.get_xlabel() == "heat, others at their median"
     assert display.ax_.get_ylabel() == "loss"
     rows = pd.DataFrame({"width": X["width"].median(), "heat": display.x, "age": X["age"].median()})
-    assert np.array_equal(display.law.mean(), reg.predict_distribution(rows).mean())
+    assert np.array_equal(display.distribution.mean(), reg.predict_distribution(rows).mean())
     same = ConditionalDensityDisplay.from_estimator(
         reg, X, feature=1, others=X.iloc[7], grid_resolution=12
     )
     rows = rows.assign(width=X["width"].iloc[7], age=X["age"].iloc[7])
-    assert np.array_equal(same.law.mean(), reg.predict_distribution(rows).mean())
+    assert np.array_equal(same.distribution.mean(), reg.predict_distribution(rows).mean())
     assert same.points_ is None and same.ax_.get_xlabel() == "heat, others as in the given row"
 
 
@@ -192,19 +194,23 @@ def test_the_surface_of_a_pair(horn):
     display = ConditionalDensityDisplay.from_estimator(
         reg, X, x=[0.5], grid_resolution=40, samples=7, latent=True, levels=[0.9]
     )
-    assert isinstance(display.law, VectorGaussianMixture) and len(display.law) == 1
+    assert (
+        isinstance(display.distribution, VectorGaussianMixture) and len(display.distribution) == 1
+    )
     assert display.samples_.get_offsets().shape == (7, 2)
     means = np.asarray(display.latent_.get_offsets())
-    assert all(np.isclose(display.law.means[0], mean).all(axis=1).any() for mean in means)
+    assert all(np.isclose(display.distribution.means[0], mean).all(axis=1).any() for mean in means)
     assert display.density_.zmin == 0  # energies above their minimum
     assert display.ribbons_[0.9].levels == display.regions[0.9].log_threshold
     assert display.ax_.get_xlabel() == "$y_1$"
 
 
 def test_the_surface_is_the_density():
-    law = VectorGaussianMixture(np.ones((1, 1)), np.zeros((1, 1, 2)), np.eye(2)[None, None])
+    distribution = VectorGaussianMixture(
+        np.ones((1, 1)), np.zeros((1, 1, 2)), np.eye(2)[None, None]
+    )
     display = ConditionalDensityDisplay.from_distribution(
-        law, quantity="density", levels=(), resolution=41, y_range=(-2, 2)
+        distribution, quantity="density", levels=(), resolution=41, y_range=(-2, 2)
     )
     values = np.asarray(display.density_.get_array()).reshape(41, 41)
     assert np.isclose(values[20, 20], 1 / (2 * np.pi)) and np.isclose(values.max(), values[20, 20])
@@ -261,9 +267,9 @@ def test_refusals_of_surfaces(horn):
         ConditionalDensityDisplay.from_estimator(reg, X, x=[1.0, 2.0])
     with pytest.raises(ValueError, match="quantity='mass' is not known"):
         ConditionalDensityDisplay.from_estimator(reg, X, x=[0.5], quantity="mass")
-    law = reg.predict_distribution(X[:2])
+    distribution = reg.predict_distribution(X[:2])
     with pytest.raises(ValueError, match="2 rows of 2 answers each have no surface"):
-        ConditionalDensityDisplay.from_distribution(law)
+        ConditionalDensityDisplay.from_distribution(distribution)
     factors = np.tile(np.eye(2), (1, 2, 1, 1))
     envelope = VectorGaussianEnvelope(np.zeros((1, 2)), np.zeros((1, 2, 2)), factors)
     with pytest.raises(ValueError, match="latent=True marks the means of a mixture"):

@@ -29,6 +29,7 @@ def retired(text):
     """Words of a text, not of code in it, that are retired."""
     text = re.sub(r"```.*?```|^ *(>>>|\.\.\.).*$", "", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"``.*?``|`.*?`|\$.*?\$", "", text, flags=re.DOTALL)
+    text = re.sub(r"^ *[\w, ]+ : ", "", text, flags=re.MULTILINE)  # names of parameters
     text = re.sub(r"\s+", " ", text)
     return [*WORD.findall(text), *DEVIATION.findall(text)]
 

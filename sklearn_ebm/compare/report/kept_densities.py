@@ -23,7 +23,7 @@ TAIL = 0.002
 
 
 @dataclass(frozen=True)
-class KeepLaws:
+class KeepDensities:
     """Called with a fitted estimator and its fold: what its distribution says of some rows.
 
     Attributes
@@ -50,9 +50,9 @@ class KeepLaws:
         """
         kept: dict[str, Any] = {"pit": np.empty(0), "held": np.empty((len(LEVELS), 0), dtype=bool)}
         if len(self.rows):
-            law, y = law_of(estimator, fold.X_test[self.rows]), fold.y_test[self.rows]
-            held = np.stack([interval_contains(y, law, level=level) for level in LEVELS])
-            kept = {"pit": probability_integral_transform(y, law), "held": held}
+            distribution, y = law_of(estimator, fold.X_test[self.rows]), fold.y_test[self.rows]
+            held = np.stack([interval_contains(y, distribution, level=level) for level in LEVELS])
+            kept = {"pit": probability_integral_transform(y, distribution), "held": held}
         kept["energies"] = isinstance(estimator, LatentEBMRegressor)
         kept["shown"] = []
         if len(self.shown):
@@ -61,7 +61,7 @@ class KeepLaws:
         return kept
 
 
-def drawn(law: ConditionalDistribution) -> list[dict[str, Any]]:
+def drawn(distribution: ConditionalDistribution) -> list[dict[str, Any]]:
     """Return for each row its quantiles at `MARKS`, and its density at some answers, if it has one.
 
     Examples
@@ -71,13 +71,13 @@ def drawn(law: ConditionalDistribution) -> list[dict[str, Any]]:
     >>> round(row["marks"][2], 6), round(max(row["density"]), 4)
     (5.0, 0.1995)
     """
-    marks = law.quantiles(MARKS)
-    inner = law.quantiles(np.linspace(TAIL, 1 - TAIL, EQUAL_PROBABILITIES))
+    marks = distribution.quantiles(MARKS)
+    inner = distribution.quantiles(np.linspace(TAIL, 1 - TAIL, EQUAL_PROBABILITIES))
     even = np.linspace(inner[:, 0], inner[:, -1], EQUAL_STEPS, axis=1)
     answers = np.sort(np.concatenate([inner, even], axis=1), axis=1)
     density = None
     with suppress(NoDensityError):
-        density = law.pdf(answers)
+        density = distribution.pdf(answers)
     return [
         {
             "marks": marks[j].tolist(),

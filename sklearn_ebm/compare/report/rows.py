@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ebm.compare.folds import Fold
 from sklearn_ebm.compare.report.kept_classes import KeepClasses
-from sklearn_ebm.compare.report.kept_densities import KeepLaws
+from sklearn_ebm.compare.report.kept_densities import KeepDensities
 from sklearn_ebm.compare.tables import Table
 
 MOST_ROWS = 2_000
@@ -50,7 +50,7 @@ class Plan:
         if is_classes:
             return fold._replace(keep=KeepClasses(kept))
         shown = np.flatnonzero(np.isin(test, self.shown))
-        return fold._replace(keep=KeepLaws(kept, shown))
+        return fold._replace(keep=KeepDensities(kept, shown))
 
 
 def plan(table: Table, n_contenders: int, seed: int) -> Plan:

@@ -51,7 +51,7 @@ class Standardized(Energy):
     ----------
     mean : ndarray of shape (n_features,)
         Zero for sparse matrices, and without an intercept.
-    standard deviation : ndarray of shape (n_features,)
+    deviation : ndarray of shape (n_features,)
     fit_intercept : bool
         Whether φ ends with a 1.
 
