@@ -207,7 +207,7 @@ def check_floor(case: BankCase) -> None:
 
 
 def check_bank_rows(case: BankCase) -> None:
-    """Rows are independent of each other: blocks in another order give the same."""
+    """Rows are independent: blocks of rows in another order give the same log densities."""
     whole, y = bank_of(case.elements(), case.rows.y), case.rows.y
     order = np.random.RandomState(0).permutation(ROWS)
     parts = np.split(order, [1, ROWS // 3])

@@ -44,7 +44,7 @@ def check_energy(energy: Energy) -> None:
 
 
 def energy_cases(energy: Energy) -> Iterator[tuple[Energy, Array, int, Params]]:
-    """The energy prepared for rows with many zeros and columns of unlike size, and parameters."""
+    """Yield (prepared energy, X, n_answers, params); X has many zeros and unequal column scales."""
     for n_answers in ANSWERS:
         rng = np.random.RandomState(n_answers)
         X = rng.normal(size=(15, 4)) * [0.3, 1.0, 1.0, 5.0] * (rng.uniform(size=(15, 4)) < 0.6)
@@ -185,7 +185,7 @@ def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> No
 
 
 def check_declarations(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """`linear` and `nonnegative` are true where they are said."""
+    """The energies are linear or nonnegative where `linear` or `nonnegative` is True."""
     one = energy.linearize(params, X).energies
     if energy.nonnegative:
         promise = "it says nonnegative = True, so no energy may be below 0"

@@ -67,7 +67,7 @@ def check_weights(elimination: Elimination, energies: Array) -> None:
 
 
 def check_last_axis(elimination: Elimination, energies: Array) -> None:
-    """The last axis is eliminated, whatever the others are, and the input stays as it is."""
+    """A call removes only the last axis, for any leading shape, and does not modify its input."""
     before = energies.copy()
     free, weights = elimination(energies)
     promise = "a call must leave its input as it is"

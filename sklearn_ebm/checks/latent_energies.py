@@ -250,7 +250,7 @@ def check_latent_noise(energy: LatentEnergy, X: Array, candidates: Array, params
 def check_prepared_copies(
     energy: LatentEnergy, X: Array, candidates: Array, params: Params
 ) -> None:
-    """What `initialized` settled is in clones and pickles too."""
+    """Clones and pickled copies of an initialized energy give the same energies."""
     mine = energy.linearize(params, X, candidates).energies
     for how, other in (("clone", clone(energy)), ("pickle", pickle.loads(pickle.dumps(energy)))):
         found = other.linearize(params, X, candidates).energies

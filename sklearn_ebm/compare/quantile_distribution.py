@@ -89,7 +89,7 @@ class QuantileDistribution(ScalarDistribution):
         return (low**2 + low * high + high**2) @ mass / 3
 
     def crps(self, y: npt.ArrayLike) -> np.ndarray:
-        """∫ (F(t) − 1[y ≤ t])² dt in closed form: F is straight between quantiles.
+        """CRPS, ∫ (F(t) − 1[y ≤ t])² dt, in closed form; F is linear between the quantiles.
 
         Parameters
         ----------

@@ -109,7 +109,7 @@ class ConditionalDistribution(ABC):
         """
 
     def pdf(self, y: npt.ArrayLike) -> Array:
-        """p(y | x), in 1/(unit of y), or that to the power of the number of outputs.
+        """Density p(y | x), in 1/(unit of y), or in 1/(unit of y)^q for q outputs.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ def share(name: str, value: Any) -> float:
 
 
 def check_mixture_weights(weights: Any) -> npt.NDArray[np.float64]:
-    """Weights (n, K) that sum to 1 in each row; ValueError if they are off by more than 1e-6."""
+    """Return weights (n, K), rescaled to row sums of 1; each sum must be 1 within 1e-6."""
     array = np.array(weights, dtype=np.float64)
     matrix_shape("weights", array)
     if not (array >= 0).all():

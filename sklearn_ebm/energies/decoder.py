@@ -306,7 +306,7 @@ class Decoder(LatentEnergy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """One parabola for each window; see `LatentEnergy`."""
+        """Energies as parabolas in y, one per member and grid point of z; see `LatentEnergy`."""
         decoded, _ = self._decoded(params, X)
         return Windows(self._space(), decoded, self._scales(params)[0]).quadratics()
 

@@ -34,16 +34,16 @@ OUTLINES = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[4])
 class ConditionalDensityDisplay:
     r"""The density of the answers, p(y | x), as a picture.
 
-    Of one answer over one feature, as a heat map or as ribbons: highest-density regions, which fall
-    into several bands where there are several answers. Of a pair of answers at one x, as a surface:
-    energies β(F(x, y) − min F) = log max p − log p(y | x), which the partition function has no part
-    in, or the density itself.
+    One answer over one feature is drawn as a heat map or as ribbons. Ribbons are highest-density
+    regions; a region has several bands where the density has several modes. A pair of answers at
+    one x is drawn as a surface. The surface shows the density, or the energies
+    β(F(x, y) − min F) = log max p − log p(y | x), which do not depend on the partition function.
 
-    A heat map shows in each cell the probability that it holds, over its size; so a density that
-    is narrower than a cell is not missed. With ``scale="column"`` each column is divided by its
-    largest cell: one sees where the answers to each x are, however broadly they scatter. With
-    ``scale="density"`` colours are densities in 1/(unit of y), the same for all x, up to their 99 %
-    quantile.
+    Each cell of a heat map shows the probability of the cell divided by its height, so a density
+    that is narrower than a cell remains visible. With ``scale="column"`` each column is divided by
+    its largest cell. This shows the most likely answers at each x, even where the density is broad.
+    With ``scale="density"`` the colours show densities in 1/(unit of y), with one scale for all x
+    that ends at the 99 % quantile of the cells.
 
     Use `from_estimator` or `from_distribution`; all parameters are stored as attributes.
 
@@ -52,13 +52,13 @@ class ConditionalDensityDisplay:
     distribution : ConditionalDistribution
         g densities of one answer, or one density of a pair of answers.
     x : ndarray of shape (g,) or None
-        The feature, rising; None for a pair of answers.
+        Values of the feature, in increasing order; None for a pair of answers.
     regions : dict of float to ndarray of shape (g, r, 2), or to VectorRegion
         Highest-density region for each level.
     data : tuple of ndarray or None
         Feature and answers of samples, of shape (n_samples,) each; for pairs their answers, (n, 2).
     x_label, y_label : str
-        What the axes are called; `y_label` is a pair of str for a pair of answers.
+        Axis labels; `y_label` is a pair of str for a pair of answers.
 
     Attributes
     ----------
@@ -67,14 +67,14 @@ class ConditionalDensityDisplay:
     density_ : QuadMesh, QuadContourSet or None
         The heat map or the surface.
     ribbons_ : dict of float to PolyCollection, LineCollection or QuadContourSet
-        Region of each level: bands, their edges on a heat map, or outlines on a surface.
+        Region of each level: ribbons, edges of the bands on a heat map, or contours on a surface.
     modes_ : PathCollection or None
-        Modes; the area of each is its probability.
+        Modes; the marker area is proportional to the probability of the mode.
     quantiles_ : list of Line2D
     points_ : PathCollection or None
         The samples.
     latent_, samples_ : PathCollection or None
-        On a surface: where each latent value would answer, and draws.
+        On a surface: the mean answer for each latent value, and random draws.
     colorbar_ : Colorbar or None
 
     See Also
@@ -89,16 +89,14 @@ class ConditionalDensityDisplay:
 
     Examples
     --------
-    Two sharp answers to each x: the regions of two levels have two bands.
+    Two modes at each x: the region of each level has two bands.
 
     >>> import numpy as np
     >>> from sklearn_ebm.distributions import GaussianMixture
     >>> from sklearn_ebm.inspection import ConditionalDensityDisplay
     >>> x = np.linspace(0, 1, 5)
-    >>> distribution = GaussianMixture(
-    ...     np.full((5, 2), 0.5), np.column_stack([x, x + 5]), np.ones((5, 2))
-    ... )
-    >>> display = ConditionalDensityDisplay.from_distribution(distribution, x, kind="ribbon")
+    >>> p = GaussianMixture(np.full((5, 2), 0.5), np.column_stack([x, x + 5]), np.ones((5, 2)))
+    >>> display = ConditionalDensityDisplay.from_distribution(p, x, kind="ribbon")
     >>> {level: region.shape for level, region in display.regions.items()}
     {0.9: (5, 2, 2), 0.5: (5, 2, 2)}
     """

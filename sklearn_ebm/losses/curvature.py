@@ -59,7 +59,7 @@ class Curvature(NamedTuple):
         return result
 
     def take(self, rows: Index) -> Curvature:
-        """Return that of a selection of samples."""
+        """Return the curvature of the selected samples."""
         outer = tuple((factor, vector[rows]) for factor, vector in self.outer)
         return Curvature(self.diagonal[rows], outer)
 

@@ -13,10 +13,11 @@ from sklearn_ebm.losses.nll import NLL
 class Perceptron(Loss):
     """F(y) − min_{y'} F(y'), the minimum being over all answers.
 
-    Zero as soon as the right answer has the lowest energy; there is no margin. As a penalised sum
-    over samples its minimum is the flat surface W = 0, so it is trained as the online rule it is:
-    sample by sample, the steps averaged. It goes on until a pass makes no mistake, where there are
-    weights that make none; see `sklearn_ebm.solvers.Averaged`.
+    The loss is zero as soon as the right answer has the lowest energy; there is no margin. The
+    penalised sum of this loss over the samples has its minimum at W = 0, so it is not minimised.
+    Training uses the online rule instead: it makes a step for each sample with a positive loss and
+    averages the parameters. If some parameters separate the samples, training continues until a
+    pass makes no mistake or ``max_iter`` is reached; see `sklearn_ebm.solvers.Averaged`.
 
     References
     ----------

@@ -63,7 +63,7 @@ class SquareExp(PairwiseLoss):
         return xp.full_like(right, 2), xp.zeros_like(right), self.gamma * xp.exp(-offending)
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
-        """φ* = p²/4 + a log(a/γ) − a for slopes p and −a ≤ 0."""
+        """φ* = p²/4 + a log(a/γ) − a for the slopes p (right answer) and −a ≤ 0 (wrong answer)."""
         push = at_least(namespace_of(slope_offending), -slope_offending, 0.0)
         return slope_right**2 / 4 + xlogy(push, push / self.gamma) - push
 

@@ -38,20 +38,20 @@ class Steps(NamedTuple):
 class Averaged(Solver):
     """Steps w ← w − weight · dℓ/dw on single samples with a loss above zero; returns the mean w.
 
-    This is how an online rule such as the perceptron is trained: its penalised sum over samples has
-    its minimum at zero, so the penalty plays no part here. Samples come in a random order, drawn
-    anew for each pass. A pass without a mistake ends the search; where the mean does not separate
-    the samples, the parameters of that pass are returned.
+    This solver is for online rules such as the perceptron. The penalised sum of such a loss has its
+    minimum at zero parameters, so the penalty is not used here. Each pass visits the samples in a
+    new random order. The search ends after a pass without a mistake. If the mean does not separate
+    the samples, the parameters of that pass are returned instead of the mean.
 
-    When the loss of the mean has not fallen by 0.1 % for `patience` passes, the question is whether
-    any parameters separate the samples; minimising the smooth version of the loss answers it. If
-    none are found, the search ends there. If there are some, it goes on, and where ``max_iter``
+    When the loss of the mean has not fallen by 0.1 % for `patience` passes, the solver tests
+    whether any parameters separate the samples. It does so by minimising the smooth version of the
+    loss. If no such parameters are found, the search ends. Otherwise it continues; if ``max_iter``
     passes are not enough, it has not converged. ``tol`` is not used.
 
     Parameters
     ----------
     patience : int, default=3
-        Passes without progress before it is asked whether more can help.
+        Passes without progress before the solver tests whether the samples are separable.
 
     References
     ----------

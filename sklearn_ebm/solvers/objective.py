@@ -58,7 +58,7 @@ class Block(NamedTuple):
     rows: slice
 
     def take(self, part: npt.NDArray[np.intp]) -> Block:
-        """Return a selection of these samples; the place is that of the whole block."""
+        """Return a selection of these samples; `rows` remains the slice of the whole block."""
         mask = self.correct[part].view(AnswerMask)
         return Block(self.X[part], mask, self.weight[part], self.rows)
 

@@ -150,7 +150,7 @@ class QuasiNewtonState:
         return float(np.finfo(self.phases[0].dtype).eps) ** 2
 
     def progress(self) -> Progress:
-        """What a monitor sees."""
+        """Return the current state of the search in the form that a monitor receives."""
         return Progress(self.w, self.value, self.gradient, self.expected, self.n_evaluations)
 
     def direction(self) -> Array:

@@ -40,21 +40,21 @@ class DensityObjective:
     Parameters
     ----------
     energy : LatentEnergy
-        Prepared.
+        An initialized energy.
     loss : Loss
     latent : Elimination
-        How z is eliminated.
+        How the latent variable z is eliminated.
     X : ndarray of shape (n_samples, n_features)
-        Rows in units; see `LatentEnergy.standardize_rows`.
+        Standardized rows; see `LatentEnergy.standardize_rows`.
     answers : ndarray of shape (n_samples, n_outputs)
-        Right answers in units.
+        Standardized right answers.
     weight : ndarray of shape (n_samples,)
     rows : ndarray of int of shape (M or 1, r)
-        The rows of each member; position j of all members makes one step together.
+        Row indices of each ensemble member. A batch takes the same positions from every member.
     negatives : Negatives or None
-        Where wrong answers come from; None for a likelihood.
+        Generates the wrong answers; None for a likelihood.
     workers : callable, default=map
-        Like `map`: how parts of a batch are shared out.
+        A function with the interface of `map` that processes the parts of a batch.
     """
 
     noise = 32 * float(np.finfo(np.float32).eps)
