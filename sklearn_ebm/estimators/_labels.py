@@ -26,7 +26,9 @@ def check_labels(y: Any, name: str = "y") -> None:
     of_pandas = getattr(y, "isna", None)
     if of_pandas is not None:
         _refuse_missing(np.ravel(of_pandas()), y, name)
-    if getattr(getattr(y, "dtype", None), "kind", "O") in "biucUS":
+    # Numbers of pandas that may be missing are objects to NumPy, in old versions.
+    kinds = "biucUS" if of_pandas is None else "biucUSf"
+    if getattr(getattr(y, "dtype", None), "kind", "O") in kinds:
         return
     try:
         labels = np.asarray(y).ravel()

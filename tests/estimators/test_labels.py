@@ -38,6 +38,7 @@ LEARNT = {
     "truths": HALF,
     "truths of pandas": of_two(True, False, dtype="boolean"),
     "numbers of pandas": of_two(1, 2, dtype="Int64"),
+    "fractions of pandas": of_two(1.0, 2.0, dtype="Float64"),
     "text of pandas": of_two("a", "b", dtype="string"),
     "text of pyarrow": of_two("a", "b", dtype="string[pyarrow]"),
     "categories": of_two("a", "b", dtype="category"),
