@@ -29,8 +29,8 @@ def half_spread_of_pairs(weights: Array, means: Array, scales: Array) -> Array:
     Of one Gaussian it is s/√π:
 
     >>> one = np.ones((1, 1))
-    >>> half_spread_of_pairs(one, one, one).round(6), round(1 / np.sqrt(np.pi), 6)
-    (array([0.56419]), np.float64(0.56419))
+    >>> half_spread_of_pairs(one, one, one).round(6), round(float(1 / np.sqrt(np.pi)), 6)
+    (array([0.56419]), 0.56419)
     """
     i, j = np.triu_indices(weights.shape[1], k=1)
     between = mean_distance(means[:, i] - means[:, j], np.hypot(scales[:, i], scales[:, j]))
