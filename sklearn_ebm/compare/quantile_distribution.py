@@ -93,7 +93,7 @@ class QuantileDistribution(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------

@@ -54,7 +54,7 @@ class Truth(ABC):
         ----------
         X : array-like of shape (n_samples, n_features)
             Features.
-        y : array-like of shape (n_samples,) or (n, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             One answer for each row.
 
         Returns

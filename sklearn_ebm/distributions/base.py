@@ -22,7 +22,7 @@ class Modes(NamedTuple):
 
     Attributes
     ----------
-    answers : ndarray of shape (n_samples, r) or (n, r, q)
+    answers : ndarray of shape (n_samples, r) or (n_samples, r, n_outputs)
         Where the density has its maxima, in the unit of y; NaN where a row has fewer than r.
     probabilities : ndarray of shape (n_samples, r)
         The probability that belongs to each; 0 where a row has fewer than r.

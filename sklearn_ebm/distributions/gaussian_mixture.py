@@ -108,7 +108,7 @@ class GaussianMixture(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------
@@ -150,7 +150,7 @@ class GaussianMixture(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------

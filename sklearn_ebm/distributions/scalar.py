@@ -114,7 +114,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
             One answer for each row, m candidates for each row, or one answer for all rows.
 
         Returns
@@ -129,7 +129,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------
@@ -255,7 +255,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------
@@ -330,7 +330,7 @@ class ScalarDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------

@@ -126,7 +126,7 @@ class TransformedDistribution(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------
@@ -167,7 +167,7 @@ class TransformedDistribution(ScalarDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples,) or (n, m), or float
+        y : array-like of shape (n_samples,) or (n_samples, m), or float
 
         Returns
         -------

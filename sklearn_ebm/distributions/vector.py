@@ -51,7 +51,7 @@ class VectorRegion(NamedTuple):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
 
         Returns
         -------
@@ -100,7 +100,7 @@ class VectorDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
             One answer for each row, or m candidates for each row.
 
         Returns
@@ -163,7 +163,7 @@ class VectorDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
         n_samples : int, default=1000
             For each row. Both means are over seeded samples, the second one over pairs of them;
             the standard error is at most the standard deviation of Y, √(trace of the covariance),
@@ -239,7 +239,7 @@ class VectorDistribution(ConditionalDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
         n_samples : int, default=1000
             For each row. The standard error of a rank r is √(r (1 − r)/n_samples).
         random_state : int, RandomState or None, default=0

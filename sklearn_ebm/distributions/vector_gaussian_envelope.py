@@ -218,7 +218,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
 
         Returns
         -------
@@ -248,7 +248,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
 
         Returns
         -------

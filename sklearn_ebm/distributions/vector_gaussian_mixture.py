@@ -204,7 +204,7 @@ class VectorGaussianMixture(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
 
         Returns
         -------
@@ -223,7 +223,7 @@ class VectorGaussianMixture(VectorDistribution):
 
         Parameters
         ----------
-        y : array-like of shape (n_samples, n_outputs) or (n, m, q)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
 
         Returns
         -------

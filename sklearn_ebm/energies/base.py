@@ -24,7 +24,7 @@ class Linearization(NamedTuple):
 
     Attributes
     ----------
-    energies : array of shape (n_samples, m) or (n, m, z)
+    energies : array of shape (n_samples, m) or (n_samples, m, z)
         Energies of m answers (and z latent values); low where x and y fit.
     pullback : callable
         dE (same shape as energies) -> gradient by parameter, summed over the samples.

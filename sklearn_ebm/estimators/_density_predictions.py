@@ -186,7 +186,7 @@ class DensityPredictions:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n, q), default=None
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             One answer for each sample. With ``inference="min"`` and without y the integral is a
             mean over 500 quantiles, or over 500 seeded draws of several answers.
 

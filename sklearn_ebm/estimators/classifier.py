@@ -165,7 +165,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         Intercepts, likewise.
     prototypes_ : ndarray of shape (n_classes, m, n_features)
         Prototypes of each class, of ``energy="prototypes"``.
-    metric_ : ndarray of shape (n_features,) or (d, d)
+    metric_ : ndarray of shape (n_features,) or (n_features, n_features)
         The metric A of such an energy, where it is learned.
     params_ : dict of str to ndarray
         All parameters of the energy as they were learned, one vector for each class also when there

@@ -320,7 +320,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         ----------
         X : array-like of shape (n_samples, n_features)
             Samples; float32 stays float32, anything else becomes float64.
-        y : array-like of shape (n_samples,) or (n, q)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Answers.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights ≥ 0; 0 is the same as leaving the sample out. They are relative: all equal ones

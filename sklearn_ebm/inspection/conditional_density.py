@@ -143,7 +143,7 @@ class ConditionalDensityDisplay:
             one, so that calibrated ones are drawn as such.
         X : array-like of shape (n_samples, n_features)
             Samples; the picture reaches from the least to the largest value of the feature.
-        y : array-like of shape (n_samples,) or (n, 2), default=None
+        y : array-like of shape (n_samples,) or (n_samples, 2), default=None
             Their answers, drawn as points.
         feature : int or str, default=0
             The feature along the axis, by place or by name; not used for pairs of answers.

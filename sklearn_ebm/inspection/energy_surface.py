@@ -45,13 +45,13 @@ class EnergySurfaceDisplay:
     ----------
     grid : tuple of one or two ndarrays
         Values along the first axis (n_0,) and the second (n_1,).
-    energies : ndarray of shape (n_0, n_classes) or (n_1, n_0, k)
+    energies : ndarray of shape (n_0, n_classes) or (n_1, n_0, n_classes)
         Energies of k answers on the grid.
     classes : ndarray of shape (n_classes,)
         Their labels.
     beta : float, default=1.0
         Inverse temperature β of the free energy.
-    points : ndarray of shape (n_samples, 1) or (n, 2), default=None
+    points : ndarray of shape (n_samples, 1) or (n_samples, 2), default=None
         Data, in the coordinates of the grid.
     answer : ndarray of int of shape (n_samples,), default=None
         Number of the class of each data point.
@@ -211,13 +211,13 @@ class EnergySurfaceDisplay:
         ----------
         grid : array-like of shape (n_0,), or pair of them (n_0,) and (n_1,)
             Values along one axis, or along each of two.
-        energies : array-like of shape (n_0, n_classes) or (n_1, n_0, k)
+        energies : array-like of shape (n_0, n_classes) or (n_1, n_0, n_classes)
             Energies of k answers, as ``np.meshgrid(*grid)`` orders the points.
         classes : array-like of shape (n_classes,), default=None
             Labels; None means 0, 1, ..., k − 1.
         beta : float, default=1.0
             Inverse temperature β of the free energy.
-        points : array-like of shape (n_samples, 1) or (n, 2), default=None
+        points : array-like of shape (n_samples, 1) or (n_samples, 2), default=None
             Data, in the coordinates of the grid.
         y : array-like of shape (n_samples,), default=None
             Their labels.

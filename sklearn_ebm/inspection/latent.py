@@ -133,7 +133,7 @@ class LatentDisplay:
         ----------
         estimator : LatentEBMRegressor
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n, 2), default=None
+        y : array-like of shape (n_samples,) or (n_samples, 2), default=None
             Answers of the samples; needed for points.
         kind : {"areas", "points"}, default="areas"
         feature : int or str, default=0

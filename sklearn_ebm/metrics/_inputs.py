@@ -86,7 +86,7 @@ def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None)
 
     Parameters
     ----------
-    scores : array-like of shape (n_samples,) or (n, q)
+    scores : array-like of shape (n_samples,) or (n_samples, n_outputs)
     sample_weight : array-like of shape (n_samples,) or None
     multioutput : {"uniform_average", "raw_values"}, array-like of shape (n_outputs,) or None
         None for scores of samples, which have no outputs.

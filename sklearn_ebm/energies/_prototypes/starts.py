@@ -199,7 +199,7 @@ def scatter_within(
 
     Returns
     -------
-    within : ndarray of shape (n_features, n_features) or (d,)
+    within : ndarray of shape (n_features, n_features) or (n_features,)
         Σᵢ wᵢ (xᵢ − c)(xᵢ − c)ᵀ / Σᵢ wᵢ, or the diagonal of it.
     total : ndarray of shape (n_features,)
         Σᵢ wᵢ (xᵢ − mean)² / Σᵢ wᵢ.
