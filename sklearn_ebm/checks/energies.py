@@ -167,7 +167,7 @@ def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> No
     slope = np.random.RandomState(8).normal(size=dense.energies.shape)
     gradient = dense.pullback(slope)
     weight = np.linspace(0.5, 2, len(X))
-    scaling = energy.curvature_scale(X, weight, n_answers)
+    scaling = energy._curvature_scale(X, weight, n_answers)
     for kind in (sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.csc_array):
         rows = kind(X)
         line = energy.linearize(params, rows)
@@ -176,7 +176,7 @@ def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> No
         demand(kept, energy, promise, f"the energies are a {type(line.energies).__name__}")
         pairs = [("energies", line.energies, dense.energies)]
         pairs += [(name, value, gradient[name]) for name, value in line.pullback(slope).items()]
-        other = energy.curvature_scale(rows, weight, n_answers)
+        other = energy._curvature_scale(rows, weight, n_answers)
         if scaling is not None and other is not None:
             pairs += [(name, other[name], scaling[name]) for name in scaling]
         for name, mine, whole in pairs:
@@ -185,16 +185,16 @@ def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> No
 
 
 def check_declarations(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """The energies are linear or nonnegative where `linear` or `nonnegative` is True."""
+    """The energies are linear or nonnegative if `traits` says so."""
     one = energy.linearize(params, X).energies
-    if energy.nonnegative:
-        promise = "it says nonnegative = True, so no energy may be below 0"
+    if energy.traits.nonnegative:
+        promise = "its traits have nonnegative = True, so no energy may be below 0"
         demand(one.min() >= 0, energy, promise, f"one is {one.min():.3g}")
-    if energy.linear:
+    if energy.traits.linear:
         direction = _random_like(params, 9)
         mixed: Params = {name: 2 * value - direction[name] for name, value in params.items()}
         expected = 2 * one - energy.linearize(direction, X).energies
-        promise = "it says linear = True, so E(2u − v) must be 2E(u) − E(v)"
+        promise = "its traits have linear = True, so E(2u − v) must be 2E(u) − E(v)"
         size = 1.0 + np.abs(one).max() + np.abs(expected).max()
         energies = energy.linearize(mixed, X).energies
         demand_close(energies, expected, size, energy, promise, "of an energy")
@@ -203,8 +203,8 @@ def check_declarations(energy: Energy, X: Array, n_answers: int, params: Params)
 def check_curvature_scale(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
     """For a linear energy, the scale is √Σᵢ wᵢ (∂Fᵢ/∂W)², parameter by parameter."""
     weight = np.linspace(0.5, 2, len(X))
-    scale = energy.curvature_scale(X, weight, n_answers)
-    if scale is None or not energy.linear:
+    scale = energy._curvature_scale(X, weight, n_answers)
+    if scale is None or not energy.traits.linear:
         return
     zero: Params = {name: np.zeros_like(value) for name, value in params.items()}
     for name, value in params.items():
@@ -213,7 +213,7 @@ def check_curvature_scale(energy: Energy, X: Array, n_answers: int, params: Para
             unit[name][index] = 1.0
             change = energy.linearize(unit, X).energies.reshape(len(X), -1)
             expected = np.sqrt(weight @ (change**2).sum(axis=1))
-            promise = "curvature_scale must be √Σᵢ wᵢ (∂Fᵢ/∂W)²"
+            promise = "_curvature_scale must be √Σᵢ wᵢ (∂Fᵢ/∂W)²"
             where = f"at {name}{list(index)} the given"
             demand_close(scale[name][index], expected, 1.0 + expected, energy, promise, where)
 
@@ -231,8 +231,8 @@ def check_fitted_attributes(energy: Energy, X: Array, n_answers: int, params: Pa
 def check_written(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
     """Fitted attributes that were not written leave the parameters as they are."""
     fitted = energy.fitted_attributes(params, n_answers)
-    promise = "written must return the parameters themselves where nothing was written"
-    same = energy.written(params, fitted, n_answers) is params
+    promise = "_written must return the parameters themselves where nothing was written"
+    same = energy._written(params, fitted, n_answers) is params
     demand(same, energy, promise, "others came back")
 
 

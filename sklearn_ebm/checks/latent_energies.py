@@ -211,7 +211,7 @@ def check_parabolas(energy: LatentEnergy, X: Array, candidates: Array, params: P
         size = 1.0 + np.abs(expected)
         promise = "energies must be the parabolas of `quadratics`"
         demand_close(found, expected, size, energy, promise, "of an energy", 1e-7)
-        if energy.normalized:
+        if energy.traits.normalized:
             volume = np.diagonal(factors, axis1=-2, axis2=-1).prod(axis=-1)
             mass = np.exp(-levels) * volume * (2 * np.pi) ** (0.5 * n_outputs)
             n_members = energy.n_members if members is None else 1
@@ -237,13 +237,13 @@ def check_gibbs_law(energy: LatentEnergy, X: Array, candidates: Array, params: P
 
 
 def check_latent_noise(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """The copy of `training` gives the same each time; the energy itself has no noise."""
-    copy: Any = energy.training(np.random.RandomState(3))
+    """The copy of `for_step` gives the same each time; the energy itself has no noise."""
+    copy: Any = energy.for_step(np.random.RandomState(3))
     one, other = (_members(copy, X, candidates, params)[0].energies for _ in range(2))
-    promise = "the copy that `training` returns must draw the same noise each time"
+    promise = "the copy that `for_step` returns must draw the same noise each time"
     demand_close(one, other, 1.0, energy, promise, "of an energy", 0.0)
     one, other = (_members(energy, X, candidates, params)[0].energies for _ in range(2))
-    promise = "an energy must not change when `training` has made a copy"
+    promise = "an energy must not change when `for_step` has made a copy"
     demand_close(one, other, 1.0, energy, promise, "of an energy", 0.0)
 
 

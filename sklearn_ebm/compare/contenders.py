@@ -217,7 +217,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     many = setting.n_rows > EARLY_STOPPING_ROWS
     entrants = []
     for pair in pairs:
-        stochastic = ENERGIES.resolve(pair.energy).stochastic
+        stochastic = ENERGIES.resolve(pair.energy).traits.stochastic
         estimator = EBMClassifier(
             energy=pair.energy,
             loss=pair.loss,

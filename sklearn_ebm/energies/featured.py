@@ -15,7 +15,7 @@ from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace
 from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.arrays import canonical_rows
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
 # Features exist for one block of rows at a time, and go through few operations: a block may have
 # more of them than it has energies.
@@ -61,57 +61,14 @@ class Featured(Energy):
         return type(self)(copy(self.transformer), clone(self.energy))
 
     @property
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Those of the energy on the features."""
+        return self.energy.traits
+
+    @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
         """Those of the energy on the features."""
         return self.energy.penalized
-
-    @property
-    def nonnegative(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features is."""
-        return self.energy.nonnegative
-
-    @property
-    def linear(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features is linear in the parameters."""
-        return self.energy.linear
-
-    @property
-    def stochastic(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features is learned from mini-batches."""
-        return self.energy.stochastic
-
-    @property
-    def batches_because(self) -> str | None:  # type: ignore[override]
-        """Why the energy on the features needs mini-batches."""
-        return self.energy.batches_because
-
-    @property
-    def threads(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features may be computed in several threads."""
-        return self.energy.threads
-
-    @property
-    def coefficients(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features shows a ``coef_``."""
-        return self.energy.coefficients
-
-    @property
-    def redundant_binary_templates(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features has a template for each of two answers."""
-        return self.energy.redundant_binary_templates
-
-    @property
-    def needs_all_classes(self) -> bool:  # type: ignore[override]
-        """Whether the energy on the features is prepared for answers that it has seen."""
-        return self.energy.needs_all_classes
-
-    @property
-    def difference(self) -> Callable[[Params, Any], Array] | None:  # type: ignore[override]
-        """F'(φ(x), 1) − F'(φ(x), 0), where F' has a short way to it."""
-        of_features = self.energy.difference
-        if of_features is None:
-            return None
-        return lambda params, X: of_features(params, self.transformed(X))
 
     def transformed(self, X: Any) -> Any:
         """φ(x) of some samples, as an array or CSR in the dtype of X, whatever φ returns.
@@ -145,35 +102,20 @@ class Featured(Energy):
         if type(self.energy).initialized is Energy.initialized:
             return self  # no need for the features of all rows
         features = self.transformed(X)
-        return self._with(self.energy.initialized(features, y, weight, n_answers, rng))
-
-    def _with(self, energy: Energy) -> Featured:
+        energy = self.energy.initialized(features, y, weight, n_answers, rng)
         return self if energy is self.energy else type(self)(self.transformer, energy)
 
-    def moulded(self) -> dict[str, Any]:
-        """Return what settles the features, and what F' took from them."""
-        return {"transformer": self.transformer} | self.energy.moulded()
-
-    def copy_for_training(self) -> Energy:
-        """Return the features as they are, and F' to go on with."""
-        return self._with(self.energy.copy_for_training())
-
-    def training(self, rng: np.random.RandomState) -> Energy:
-        """Return the features as they are, and F' as one step sees it."""
-        return self._with(self.energy.training(rng))
-
-    def split_features(self) -> tuple[Callable[[Any], Any], Energy]:
+    def _split_features(self) -> tuple[Callable[[Any], Any], Energy]:
         """φ and F', or φ' ∘ φ and F'' where F'(φ, y) = F''(φ'(φ), y) itself."""
-        further = self.energy.split_features()
+        further = self.energy._split_features()
         if further is None:
             return self.transformed, self.energy
         represent, inner = further
         return lambda X: represent(self.transformed(X)), inner
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Return what F' has, and a share of the number of features."""
-        p = self._n_features_out
-        return max(self.energy.width(p, n_answers), p // FEATURE_SHARE)
+        return max(self.energy._width(n_answers), self._n_features_out // FEATURE_SHARE)
 
     @property
     def _n_features_out(self) -> int:
@@ -194,7 +136,7 @@ class Featured(Energy):
         """Where F' starts on the features."""
         return self.energy.start(self.transformed(X), y, weight, n_answers, rng)
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies of F' at the features of the samples.
 
         Parameters
@@ -202,22 +144,17 @@ class Featured(Energy):
         params : dict
         X : array or CSR of shape (n_samples, n_features)
             Of any library that the transformer takes.
-        answers : None
 
         Returns
         -------
         Linearization
         """
-        return self.energy.linearize(params, self.transformed(X), answers)
-
-    def centered(self, params: Params) -> Params:
-        """The gauge of F'."""
-        return self.energy.centered(params)
+        return self.energy.linearize(params, self.transformed(X))
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Those of F', in the space of the features."""
         return self.energy.fitted_attributes(params, n_answers)
 
-    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+    def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
         """Parameters of F' with what users wrote into its attributes."""
-        return self.energy.written(params, fitted, n_answers)
+        return self.energy._written(params, fitted, n_answers)

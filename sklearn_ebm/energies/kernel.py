@@ -16,7 +16,7 @@ from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, switch
 from sklearn_ebm.energies._kernel.features import FourierFeatures, KernelFeatures, NystroemFeatures
 from sklearn_ebm.energies._kernel.landmarks import landmarks_of, spread
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, Traits
 from sklearn_ebm.energies.featured import Featured
 from sklearn_ebm.energies.linear import Linear
 
@@ -74,9 +74,8 @@ class Kernel(Energy):
            [0.368, 1.   ]])
     """
 
+    traits = Traits(linear=True, redundant_binary_templates=True)
     penalized = ("coef",)
-    linear = True
-    redundant_binary_templates = True
     examples = (
         {},
         {"n_components": 5, "gamma": 0.3, "approximation": "fourier", "fit_intercept": False},
@@ -156,7 +155,7 @@ class Kernel(Energy):
         """Those of the prepared energy."""
         raise NotImplementedError(NOT_PREPARED)
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """That of the prepared energy."""
         raise NotImplementedError(NOT_PREPARED)
 
@@ -164,7 +163,10 @@ class Kernel(Energy):
 class PreparedKernel(Featured):
     """A kernel energy with its features, as `Kernel.initialized` makes it."""
 
-    coefficients = False
+    @property
+    def traits(self) -> Traits:
+        """Those of the energy on the features, which shows no coefficients."""
+        return super().traits._replace(coefficients=False)
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """None: templates of features that were drawn say nothing by themselves.
@@ -173,6 +175,6 @@ class PreparedKernel(Featured):
         """
         return {}
 
-    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+    def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
         """Return the parameters: nothing is shown that could be written."""
         return params

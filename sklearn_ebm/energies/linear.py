@@ -20,7 +20,14 @@ from sklearn_ebm.energies._linear.templates import (
     template_gradient,
     template_normal_matrix,
 )
-from sklearn_ebm.energies.base import Energy, Linearization, as_written, dense
+from sklearn_ebm.energies.base import (
+    Energy,
+    Linearization,
+    Templates,
+    Traits,
+    as_written,
+    dense,
+)
 from sklearn_ebm.losses.curvature import Curvature
 
 
@@ -54,10 +61,8 @@ class Linear(Energy):
     array([[-5.5,  1. ]])
     """
 
+    traits = Traits(linear=True, coefficients=True, redundant_binary_templates=True)
     penalized = ("coef",)
-    linear = True
-    coefficients = True
-    redundant_binary_templates = True
     examples = ({}, {"fit_intercept": False})
 
     def __init__(self, fit_intercept: bool = True) -> None:
@@ -83,7 +88,14 @@ class Linear(Energy):
         shapes = self.shapes(X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    @property
+    def templates(self) -> Templates:  # type: ignore[override]
+        """Shortcuts of a linear energy; none for a subclass with other energies."""
+        if type(self).linearize is not Linear.linearize:
+            return Templates()
+        return LinearTemplates(self.fit_intercept)
+
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, pullback and pushforward.
 
         Parameters
@@ -91,9 +103,7 @@ class Linear(Energy):
         params : dict
             ``coef`` (k, d) and, with an intercept, ``intercept`` (k,).
         X : array or CSR of shape (n_samples, n_features)
-            Samples.
-        answers : None
-            A linear energy scores all classes.
+            The samples.
 
         Returns
         -------
@@ -117,29 +127,7 @@ class Linear(Energy):
 
         return Linearization(pushforward(params), pullback, pushforward)
 
-    def difference(self, params: Params, X: Any) -> Array:
-        """F(x, 1) − F(x, 0) of two answers: one template, the difference, instead of two.
-
-        Parameters
-        ----------
-        params : dict
-        X : array or CSR of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        if type(self).linearize is not Linear.linearize:
-            energies = self.linearize(params, X).energies
-            return energies[:, 1] - energies[:, 0]
-        xp = namespace_of(X)
-        template = params["coef"][0, :] - params["coef"][1, :]
-        result = X @ cast_like(xp, template, X)
-        if "intercept" in params:
-            result += cast_like(xp, params["intercept"][0] - params["intercept"][1], X)
-        return result
-
-    def curvature_scale(
+    def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
         """Return √Σᵢ wᵢ xᵢⱼ² for the coefficients of feature j and √Σᵢ wᵢ for the intercepts."""
@@ -149,36 +137,6 @@ class Linear(Energy):
             scale["intercept"] = np.full(n_answers, np.sqrt(weight.sum()))
         return scale
 
-    def normal_matrix(
-        self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
-    ) -> Array | None:
-        """Σᵢ wᵢ Bᵢ ⊗ xxᵀ with a 1 for the intercept; see `template_normal_matrix`."""
-
-        def rows_of(part: Any) -> Array:
-            # The result is dense and d small: dense rows are faster than sparse products.
-            rows = X[part].toarray() if sparse.issparse(X) else X[part]
-            if self.fit_intercept:
-                rows = np.hstack([rows, np.ones((len(rows), 1), X.dtype)])
-            return rows
-
-        k, d = bend.diagonal.shape[1], X.shape[1]
-        p = d + self.fit_intercept
-        matrix = template_normal_matrix(rows_of, p, bend, weight)
-        # The vector of parameters holds all coefficients, then all intercepts.
-        position = np.arange(k * p).reshape(k, p)
-        order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])
-        return matrix[np.ix_(order, order)]
-
-    def standardized(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized | None:
-        """Return the same energy in units of standardised columns; None for other energies."""
-        if type(self).linearize is not Linear.linearize:
-            return None
-        return Standardized.of(X, weight, self.fit_intercept)
-
-    def centered(self, params: Params) -> Params:
-        """Templates and intercepts that sum to zero over the answers."""
-        return {name: value - value.mean(axis=0) for name, value in params.items()}
-
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Coefficients and intercepts with scikit-learn's signs and shapes."""
         coef = params["coef"]
@@ -187,7 +145,7 @@ class Linear(Energy):
             return {"coef_": coef[1:] - coef[:1], "intercept_": intercept[1:] - intercept[:1]}
         return {"coef_": coef, "intercept_": intercept}
 
-    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+    def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
         """Parameters with the coefficients and intercepts that users wrote.
 
         Of two answers these are differences: the level of both is what it was. An intercept that
@@ -205,3 +163,52 @@ class Linear(Energy):
             changed[name] = new
         as_they_are = not changed and all(plain[name] is params[name] for name in params)
         return params if as_they_are else plain | changed
+
+
+class LinearTemplates(Templates):
+    """Shortcuts of `Linear`: the features are x and, with an intercept, 1.
+
+    Parameters
+    ----------
+    fit_intercept : bool
+    """
+
+    def __init__(self, fit_intercept: bool) -> None:
+        self.fit_intercept = fit_intercept
+
+    def difference(self, params: Params, X: Any) -> Array:
+        """F(x, 1) − F(x, 0) of two classes: one template, the difference, instead of two."""
+        xp = namespace_of(X)
+        template = params["coef"][0, :] - params["coef"][1, :]
+        result = X @ cast_like(xp, template, X)
+        if "intercept" in params:
+            result += cast_like(xp, params["intercept"][0] - params["intercept"][1], X)
+        return result
+
+    def normal_matrix(
+        self, X: Any, curvature: Curvature, weight: npt.NDArray[np.float64]
+    ) -> Array | None:
+        """Σᵢ wᵢ Bᵢ ⊗ xxᵀ with a 1 for the intercept; see `template_normal_matrix`."""
+
+        def rows_of(part: Any) -> Array:
+            # The result is dense and d small: dense rows are faster than sparse products.
+            rows = X[part].toarray() if sparse.issparse(X) else X[part]
+            if self.fit_intercept:
+                rows = np.hstack([rows, np.ones((len(rows), 1), X.dtype)])
+            return rows
+
+        k, d = curvature.diagonal.shape[1], X.shape[1]
+        p = d + self.fit_intercept
+        matrix = template_normal_matrix(rows_of, p, curvature, weight)
+        # The vector of parameters holds all coefficients, then all intercepts.
+        position = np.arange(k * p).reshape(k, p)
+        order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])
+        return matrix[np.ix_(order, order)]
+
+    def standardized(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized:
+        """Return the same energy in units of standardised columns."""
+        return Standardized.of(X, weight, self.fit_intercept)
+
+    def centered(self, params: Params) -> Params:
+        """Templates and intercepts that sum to zero over the classes."""
+        return {name: value - value.mean(axis=0) for name, value in params.items()}

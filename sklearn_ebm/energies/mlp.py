@@ -16,7 +16,7 @@ from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import MOST, share, switch
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.energies._network.layers import Backward, activated, dense, dropped, normalization
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
 
 class MLP(Energy):
@@ -82,7 +82,6 @@ class MLP(Energy):
     array([[-5.5,  5. ]])
     """
 
-    stochastic = True
     examples = (
         {"hidden_layer_sizes": (5,)},
         {
@@ -96,7 +95,7 @@ class MLP(Energy):
         {"hidden_layer_sizes": 3, "activation": "silu"},
     )
 
-    # Set in the copies that `training` returns.
+    # Set in the copies that `for_step` returns.
     _seed: int | None = None
 
     def __init__(
@@ -119,11 +118,12 @@ class MLP(Energy):
         return (*(f"hidden_{number}_weight" for number in range(len(self._sizes))), "output_weight")
 
     @property
-    def batches_because(self) -> str | None:  # type: ignore[override]
-        """Dropout, where there is any."""
-        return "its dropout draws units anew in each step" if self.dropout else None
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Steps on mini-batches; with dropout there is no other way."""
+        reason = "its dropout draws units anew in each step" if self.dropout else None
+        return Traits(stochastic=True, batches_because=reason)
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """The units of all hidden layers, before and after activation, and the energies."""
         return 2 * sum(self._sizes) + n_answers
 
@@ -158,7 +158,7 @@ class MLP(Energy):
         switch("fit_intercept", self.fit_intercept, of="MLP")
         return self
 
-    def training(self, rng: np.random.RandomState) -> MLP:
+    def for_step(self, rng: np.random.RandomState) -> MLP:
         """Return a copy that leaves out units, the same ones each time it sees so many samples."""
         if not self.dropout:
             return self
@@ -201,7 +201,7 @@ class MLP(Energy):
                 params[name] = np.full(shape, 1.0 if name.endswith("_gain") else 0.0)
         return params
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, and the pullback.
 
         Parameters

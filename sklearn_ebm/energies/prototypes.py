@@ -19,7 +19,7 @@ from sklearn_ebm._utils.validation import positive_integer, positive_number, swi
 from sklearn_ebm.energies._prototypes.distances import PrototypeDistances, Rows
 from sklearn_ebm.energies._prototypes.metrics import METRICS, Metric
 from sklearn_ebm.energies._prototypes.starts import anchors_of, scatter_within
-from sklearn_ebm.energies.base import Energy, Linearization, as_written
+from sklearn_ebm.energies.base import Energy, Linearization, Traits, as_written
 from sklearn_ebm.inference import INFERENCES, Elimination
 from sklearn_ebm.inference.base import Eliminated
 
@@ -84,8 +84,7 @@ class Prototypes(Energy):
     array([[1., 4.]])
     """
 
-    nonnegative = True
-    needs_all_classes = True
+    traits = Traits(nonnegative=True, needs_all_classes=True)
     examples = (
         {},
         {
@@ -99,10 +98,10 @@ class Prototypes(Energy):
 
     # What `initialized` settles: places (k, m, d), the root of the metric, and where rows are
     # centred.
-    anchors: Array | None = None
-    root: Array | None = None
-    origin: Array | None = None
-    n_answers: int = 1
+    _anchors: Array | None = None
+    _start_root: Array | None = None
+    _origin: Array | None = None
+    _n_answers: int = 1
 
     def __init__(
         self,
@@ -121,11 +120,15 @@ class Prototypes(Energy):
     def __sklearn_clone__(self) -> Prototypes:
         """Return a clone that keeps what `initialized` has settled, which is part of the energy."""
         other: Prototypes = super().__sklearn_clone__()
-        other.anchors, other.root, other.origin = self.anchors, self.root, self.origin
-        other.n_answers = self.n_answers
+        other._anchors, other._start_root, other._origin = (
+            self._anchors,
+            self._start_root,
+            self._origin,
+        )
+        other._n_answers = self._n_answers
         return other
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """k·m: the latent energies."""
         return n_answers * self.n_prototypes
 
@@ -166,12 +169,12 @@ class Prototypes(Energy):
         pool, n_pools = (np.zeros_like(y), 1) if self.shared else (y, n_answers)
         found = anchors_of(X, pool, weight, n_pools, self.n_prototypes)
         result: Prototypes = clone(self)
-        result.n_answers, result.root = n_answers, None
-        result.anchors, result.origin = found.places, found.origin
+        result._n_answers, result._start_root = n_answers, None
+        result._anchors, result._origin = found.places, found.origin
         metric = self._metric()
         if metric.shapes(X.shape[1]):
             within, total, unit = scatter_within(X, pool, weight, found, metric.outer)
-            result.root = metric.root(within, total) / unit
+            result._start_root = metric.root(within, total) / unit
         return result
 
     def _refuse_settings(self) -> None:
@@ -210,7 +213,7 @@ class Prototypes(Energy):
         shapes = self.shapes(X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, and the pullback.
 
         Parameters
@@ -218,9 +221,7 @@ class Prototypes(Energy):
         params : dict
             ``shift`` (k, m, d) and, of a learned metric, ``metric_shift`` (d,) or (d, d).
         X : array or CSR of shape (n_samples, n_features)
-            Samples.
-        answers : None
-            All classes are scored.
+            The samples.
 
         Returns
         -------
@@ -235,7 +236,7 @@ class Prototypes(Energy):
                 slope = pull.xp.sum(slope, axis=1, keepdims=True)
             return pull.back(slope[:, :, None] * share)
 
-        energies = pull.xp.concat([free] * self.n_answers, axis=1) if pools == 1 else free
+        energies = pull.xp.concat([free] * self._n_answers, axis=1) if pools == 1 else free
         return Linearization(energies, pullback)
 
     def latent_energies(self, params: Params, X: Any) -> Array:
@@ -283,26 +284,26 @@ class Prototypes(Energy):
         root, places, metric = self._root(params), self._places(params), self._metric()
         if sparse.issparse(rows) and root.ndim == 2:
             rows = rows.toarray()  # Ωx is dense anyway
-        if self.origin is not None and not sparse.issparse(rows):
+        if self._origin is not None and not sparse.issparse(rows):
             # Squares of small differences are differences of squares: keep those small as well.
-            rows = rows - cast_like(xp, self.origin, rows)
-            places = places - cast_like(xp, self.origin, places)
+            rows = rows - cast_like(xp, self._origin, rows)
+            places = places - cast_like(xp, self._origin, places)
         return PrototypeDistances(metric, Rows(rows, metric.transform(rows, root)), places, root)
 
     def _places(self, params: Params) -> Array:
         xp, shift = namespace_of(params["shift"]), params["shift"]
         shift = cast_like(xp, shift, shift, xp.float64)
-        return shift if self.anchors is None else cast_like(xp, self.anchors, shift) + shift
+        return shift if self._anchors is None else cast_like(xp, self._anchors, shift) + shift
 
     def _root(self, params: Params) -> Array:
         identity = self._metric().identity(params["shift"].shape[-1])
-        root = identity if self.root is None else self.root
+        root = identity if self._start_root is None else self._start_root
         if "metric_shift" not in params:
             return root
         xp, shift = namespace_of(params["metric_shift"]), params["metric_shift"]
         return cast_like(xp, root, shift, xp.float64) + shift
 
-    def curvature_scale(
+    def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
         """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² at the start, for a learned Ω as if its factors were independent.
@@ -333,7 +334,7 @@ class Prototypes(Energy):
             fitted["metric_"] = self._metric().matrix(self._root(params)).astype(dtype)
         return fitted
 
-    def written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+    def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
         """Parameters with the prototypes, and the metric, that users wrote."""
         changed: Params = {}
         for name, old in self.fitted_attributes(params, n_answers).items():

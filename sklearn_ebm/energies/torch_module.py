@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
 # Held while a module computes: parameters are put into the module for that time, it is in training
 # mode or not, and the random numbers of PyTorch are those of the process.
@@ -65,10 +65,6 @@ class TorchModule(Energy):
     [[2.0], [-1.0]]
     """
 
-    stochastic = True
-    threads = False
-    rounds = False  # the module has a dtype of its own
-
     def __init__(self, module: Any) -> None:
         self.module = module
 
@@ -78,8 +74,15 @@ class TorchModule(Energy):
         return tuple(name for name, part in self._trained().items() if part.ndim > 1)
 
     @property
-    def batches_because(self) -> str | None:  # type: ignore[override]
-        """Dropout and batch normalisation, where the module has them."""
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Steps on mini-batches, in the dtype of the module, which move its buffers as well."""
+        return Traits(
+            stochastic=True, batches_because=self._batches_because(), float32_steps=False,
+            threads=False, stateful=True,
+        )  # fmt: skip
+
+    def _batches_because(self) -> str | None:
+        """Dropout and batch normalisation, if the module has them."""
         from torch import nn
 
         kinds = nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm
@@ -141,13 +144,9 @@ class TorchModule(Energy):
         other.module = module
         return other
 
-    def moulded(self) -> dict[str, Any]:
+    def _initial_state(self) -> dict[str, Any]:
         """Return nothing: the module is the user's, and its buffers move as it is learned."""
         return {}
-
-    def copy_for_training(self) -> TorchModule:
-        """Return the energy with a copy of the module, whose buffers will change."""
-        return self._with(deepcopy(self.module))
 
     def trained(self, params: Params) -> Any:
         """Return a copy of the module with learned parameters loaded, in evaluation mode.
@@ -170,7 +169,7 @@ class TorchModule(Energy):
                     part.copy_(torch.from_numpy(np.array(params[name])))
         return module
 
-    def training(self, rng: np.random.RandomState) -> Energy:
+    def for_step(self, rng: np.random.RandomState) -> Energy:
         """Return the energy in training mode, with a seed of its own."""
         return _Training(self.module, rng.randint(2**31 - 1))
 
@@ -191,7 +190,7 @@ class TorchModule(Energy):
             name: part.detach().double().numpy().copy() for name, part in self._trained().items()
         }
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, k) in the dtype of X, and the pullback by automatic differentiation.
 
         Parameters
@@ -199,7 +198,6 @@ class TorchModule(Energy):
         params : dict
         X : ndarray or CSR of shape (n_samples, n_features)
             Sparse samples are made dense.
-        answers : None
 
         Returns
         -------
@@ -242,7 +240,7 @@ class _Training(TorchModule):
         super().__init__(module)
         self.seed = seed
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies and pullback with dropout and the moments of the batch."""
         import torch
 

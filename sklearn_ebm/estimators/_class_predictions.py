@@ -26,7 +26,7 @@ WORTH_THREADS = 2_000_000
 def _has_coef(estimator: Any) -> bool:
     """Whether the energy shows a ``coef_``, now or once it is learned."""
     energy = getattr(estimator, "energy_", None) or ENERGIES.resolve(estimator.energy)
-    return energy.coefficients
+    return energy.traits.coefficients
 
 
 class Answers:
@@ -53,7 +53,7 @@ class Answers:
     @property
     def _params(self) -> Params:
         """`params_`, with what users wrote into the attributes that show them."""
-        return self.energy_.written(self.params_, vars(self), len(self.classes_))
+        return self.energy_._written(self.params_, vars(self), len(self.classes_))
 
     @property
     def _learnt(self) -> Params:
@@ -244,7 +244,7 @@ class Answers:
         matter and there are two classes, the energy of the first counts as zero.
         """
         # Numbers that are not finite show in energies linear in x: no pass over X looks for them.
-        late = self.energy_.linear and self.energy_.split_features() is None
+        late = self.energy_.traits.linear and self.energy_._split_features() is None
         checked = self._validated(X, ensure_all_finite=not late)
         result, finite = self._of_valid(checked, function, width, dtype, differences)
         if finite:
@@ -271,7 +271,7 @@ class Answers:
                 energies = self.energy_.linearize(params, take_rows(X, rows)).energies
             found = result[rows].reshape(len(energies), -1)
             lost = np.isnan(energies).any(axis=1) | np.isnan(found).any(axis=1)
-            if not self.energy_.linear:
+            if not self.energy_.traits.linear:
                 lost = lost | ~np.isfinite(energies).any(axis=1)
             if np.any(lost):
                 raise ValueError(
@@ -295,7 +295,7 @@ class Answers:
         kind = np.result_type(X.dtype, *(value.dtype for value in params.values()))
         shape = (X.shape[0],) if width is None else (X.shape[0], width)
         result = np.empty(shape, dtype=dtype or kind)
-        of_two = self.energy_.difference if differences and self._width == 2 else None
+        of_two = self._difference() if differences and self._width == 2 else None
 
         def fill(rows: slice) -> bool:
             block = take_rows(X, rows)
@@ -309,13 +309,21 @@ class Answers:
                 result[rows] = function(none_but(self._seen, energies))
             return finite
 
-        passing = max(self.energy_.width(X.shape[1], self._width), self._width)
+        passing = max(self.energy_._width(self._width), self._width)
         blocks = list(blocks_of(X, passing))
         size = X.nnz if sparse.issparse(X) else X.size
-        if size * passing < WORTH_THREADS or not self.energy_.threads:
+        if size * passing < WORTH_THREADS or not self.energy_.traits.threads:
             return result, all([fill(rows) for rows in blocks])
         with Workers() as workers:
             return result, all(list(workers.map(fill, blocks)))
+
+    def _difference(self) -> Callable[[Params, Any], Array] | None:
+        """(params, X) -> F(x, 1) − F(x, 0) of two classes, if the energy has a short way to it."""
+        transform, inner = self.energy_._split_features() or (None, self.energy_)
+        difference = inner.templates.difference
+        if difference is None or transform is None:
+            return difference
+        return lambda params, X: difference(params, transform(X))
 
     def _energies(self, X: Any) -> Array:
         return self._of_valid(X, lambda energies: energies, self._width)[0]

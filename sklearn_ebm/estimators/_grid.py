@@ -190,7 +190,7 @@ def _learn_paths(
     first: Start | None = None
     for path in grid.paths:
         energy, loss, _ = path.parts
-        warm = loss.convex and energy.linear and not loss.online
+        warm = loss.convex and energy.traits.linear and not loss.online
         fits: dict[int, Fit] = {}
         start = first if warm else None
         for i in order:

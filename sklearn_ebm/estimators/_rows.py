@@ -198,7 +198,7 @@ def refuse_what_needs_all_rows(estimator: Any) -> None:
 def refuse_missing_answers(energy: Energy, rows: Rows, classes: Array) -> None:
     """Raise ValueError where an energy starts from rows of every class, and one has none."""
     missing = np.setdiff1d(np.arange(len(classes)), rows.answer)
-    if energy.needs_all_classes and len(missing):
+    if energy.traits.needs_all_classes and len(missing):
         raise ValueError(
             f"energy {ENERGIES.name_of(energy)!r} starts from rows of every class, but the first "
             f"part has none of {classes.tolist()[missing[0]]!r}; put one in, or call fit on a "

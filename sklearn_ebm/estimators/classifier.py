@@ -388,7 +388,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
             learned = run(rows, start=start, held_out=held_out)
         if beta is None:
             # Held-out rows are rows that the start has seen: where it matters, folds begin anew.
-            warm = start if loss.convex and energy.linear else None
+            warm = start if loss.convex and energy.traits.linear else None
             beta = self._chosen_beta(partial(run, start=warm), learned, rows, held_out, rng, before)
         if beta is None:
             beta = before

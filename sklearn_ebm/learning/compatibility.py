@@ -15,14 +15,14 @@ from sklearn_ebm.solvers.base import Result
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:
     """Raise ValueError, before any work, if the parts cannot learn together."""
     energy_name, loss_name = ENERGIES.name_of(energy), LOSSES.name_of(loss)
-    if loss.needs_nonnegative and not energy.nonnegative:
+    if loss.needs_nonnegative and not energy.traits.nonnegative:
         raise ValueError(
             f"loss {loss_name!r} cannot be minimised with energy {energy_name!r}: "
             f"{loss.needs_nonnegative}, so it needs energies that are never negative, such as "
             "distances to prototypes (energy='prototypes'). Losses for "
             f"energy {energy_name!r}: {', '.join(suitable_losses(energy))}."
         )
-    if loss.online and not energy.linear:
+    if loss.online and not energy.traits.linear:
         raise ValueError(
             f"loss {loss_name!r} cannot be trained with energy {energy_name!r}: it averages its "
             "steps, each of full length, and averages of the parameters of a network, or of "
@@ -47,12 +47,12 @@ def _refuse_solver(energy: Energy, loss: Loss, solver: Solver) -> None:
             f"loss {loss_name!r} cannot be trained by solver {solver_name!r}: {reason}; "
             "use solver='auto'."
         )
-    if energy.batches_because and not solver.stochastic:
+    if energy.traits.batches_because and not solver.stochastic:
         raise ValueError(
             f"energy {energy_name!r} cannot be learned by solver {solver_name!r}, because "
-            f"{energy.batches_because}; use solver='adam' or 'auto', which step on mini-batches."
+            f"{energy.traits.batches_because}; use solver='adam' or 'auto', which step on mini-batches."
         )
-    if solver.needs_curvature and (loss.curvature is None or not energy.linear):
+    if solver.needs_curvature and (loss.curvature is None or not energy.traits.linear):
         raise ValueError(
             f"solver {solver_name!r} needs second derivatives, which loss {loss_name!r} with "
             f"energy {energy_name!r} does not give; use solver='lbfgs' or 'auto'."
@@ -74,7 +74,7 @@ def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
     return tuple(
         name
         for name, loss in LOSSES.items()
-        if (part.nonnegative or not loss.needs_nonnegative) and (part.linear or not loss.online)
+        if (part.traits.nonnegative or not loss.needs_nonnegative) and (part.traits.linear or not loss.online)
     )
 
 
@@ -82,7 +82,7 @@ def default_solver(energy: Energy, loss: Loss) -> Solver:
     """Return what ``solver="auto"`` means for an energy and a loss."""
     if loss.online:
         return SOLVERS["averaged"]()
-    return SOLVERS["adam" if energy.stochastic else "preconditioned"]()
+    return SOLVERS["adam" if energy.traits.stochastic else "preconditioned"]()
 
 
 def refuse_overflow(result: Result, loss: Loss, dtype: Any) -> None:

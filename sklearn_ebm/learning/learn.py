@@ -14,7 +14,7 @@ from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.learning.compatibility import default_solver, refuse_overflow
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
-from sklearn_ebm.learning.parametrization import Parametrization, in_dtype
+from sklearn_ebm.learning.parametrization import Parametrization, in_dtype, own_copy
 from sklearn_ebm.learning.starts import Liblinear, separating_start
 from sklearn_ebm.learning.temperature_path import TemperaturePath
 from sklearn_ebm.losses import Loss
@@ -64,7 +64,7 @@ def continued(
         What `Energy.initialized` takes.
     """
     again = energy.initialized(X, y, weight, n_answers, np.random.RandomState(start.seed))
-    return start if same(again.moulded(), start.energy.moulded()) else None
+    return start if same(again._initial_state(), start.energy._initial_state()) else None
 
 
 @dataclass
@@ -181,7 +181,7 @@ def learn(
     automatic, solver = solver is None, solver or default_solver(energy, loss)
     with Workers() as workers:
         energy = (
-            start.energy.copy_for_training()
+            own_copy(start.energy)
             if start
             else energy.initialized(X, y, weight, n_answers, rng)
         )

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
@@ -80,7 +81,7 @@ class Parametrization:
         self.loss, self.among, self.n_answers = loss, Among.of(loss, seen), len(seen)
         self.y, self.weight, self.workers = y, weight, workers
         self.represent: Callable[[Any], Any] | None
-        self.represent, self.inner = energy.split_features() or (None, energy)
+        self.represent, self.inner = energy._split_features() or (None, energy)
         self.rows = standardize_rows(X, self.represent, workers)
         self.wants_standardized = wants_standardized
         self.unit = float(weight.mean())
@@ -101,7 +102,7 @@ class Parametrization:
         """The energy in other parameters, or None."""
         if not self.wants_standardized:
             return None
-        energy: Any = self.inner.standardized(self.rows, self._shares)
+        energy: Any = self.inner.templates.standardized(self.rows, self._shares)
         opposite = self.n_answers == 2 and not self.loss.fixes_level
         return Antisymmetric(energy) if energy is not None and opposite else energy
 
@@ -129,7 +130,7 @@ class Parametrization:
         """Return the parameters of the energy for a vector of the solver."""
         params = self.objective.layout.unpack(w)
         params = params if self.standardized is None else self.standardized.to_params(params)
-        return params if self.loss.fixes_level else self.inner.centered(params)
+        return params if self.loss.fixes_level else self.inner.templates.centered(params)
 
     @cached_property
     def _shares(self) -> npt.NDArray[np.float64]:
@@ -152,7 +153,7 @@ def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:
     """
     if loss.online:
         return 0.0
-    return (2.0 if n_answers == 2 and energy.redundant_binary_templates else 1.0) / C
+    return (2.0 if n_answers == 2 and energy.traits.redundant_binary_templates else 1.0) / C
 
 
 def standardize_rows(
@@ -206,3 +207,8 @@ def _is_mapped(X: Any) -> bool:
 def in_dtype(params: Params, dtype: Any) -> Params:
     """Return copies of parameters in a dtype."""
     return {name: part.astype(dtype) for name, part in params.items()}
+
+
+def own_copy(energy: Energy) -> Energy:
+    """Return the energy to learn with if an earlier fit holds this one: a copy if it changes."""
+    return deepcopy(energy) if energy.traits.stateful else energy

@@ -137,7 +137,7 @@ class StageMonitor:
         self._attempted, self._closest, self.stale = np.inf, np.inf, 0
         self._latest.clear()
         ends = self._certified if tol <= SMALLEST_TOL else None
-        if not self.objective.energy.linear:
+        if not self.objective.energy.traits.linear:
             ends = self._slow
 
         def look(progress: Progress) -> bool:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn_ebm._utils.parameters import Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.learning.compatibility import refuse_overflow
-from sklearn_ebm.learning.parametrization import in_dtype, penalty_of, standardize_rows
+from sklearn_ebm.learning.parametrization import in_dtype, own_copy, penalty_of, standardize_rows
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._among import Among
 from sklearn_ebm.solvers import SOLVERS, Solver
@@ -73,13 +73,13 @@ def learn_part(
         start = energy.start(X, y, weight, n_answers, rng)
         stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
     energy, params, memory, unit, seen, parts = stream
-    energy = energy.copy_for_training()
+    energy = own_copy(energy)
     total = seen + float(weight.sum())
     if among.sum() == 1:  # there is nothing to be told apart
         return Stream(energy, in_dtype(params, X.dtype), memory, unit, total, parts + 1)
     # A solver divides the penalty by the number of rows in this part.
     penalty = penalty_of(energy, loss, n_answers, C) * len(weight) / total
-    represent, inner = energy.split_features() or (None, energy)
+    represent, inner = energy._split_features() or (None, energy)
     if solver is not None and (solver.stochastic or solver.online):
         solver = solver.for_partial_fit()
     else:
@@ -103,7 +103,7 @@ def _steps_of_streams(energy: Energy, n_rows: int) -> Solver:
     few in small parts and too many in large ones. They are long at first, so that a short stream
     gets anywhere, and shorter with the root of their number, so that a long one comes to rest.
     """
-    rate = LINEAR_STREAM_RATE if energy.linear else STREAM_RATE
+    rate = LINEAR_STREAM_RATE if energy.traits.linear else STREAM_RATE
     return SOLVERS["adam"](
         learning_rate=rate, batch_size=math.ceil(math.sqrt(n_rows)), schedule="root"
     )

@@ -119,7 +119,7 @@ class TemperaturePath:
         self.monitor = StageMonitor(objective, tol, self.watch)
         # Exact Newton steps are for where a solver that chooses for itself gets nowhere.
         n_rows, size = len(objective.y), objective.layout.size
-        curved = self.loss.curvature is not None and objective.energy.linear
+        curved = self.loss.curvature is not None and objective.energy.traits.linear
         self._affords_newton = (
             solver.wants_standardized
             and curved
@@ -334,7 +334,7 @@ class TemperaturePath:
 def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Result | None:
     """The minimum of a stage to rounding, where that is cheap; elsewhere None."""
     entries = len(objective.y) * objective.n_answers
-    curved = objective.loss.curvature is not None and objective.energy.linear
+    curved = objective.loss.curvature is not None and objective.energy.traits.linear
     if not curved or entries > POLISHED_ENTRIES or objective.layout.size > CHEAP_NEWTON:
         return None
     return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng)

@@ -106,7 +106,7 @@ class AdamState:
         self.n_batches = -(-self.n_rows // self.batch_size)
         n_parts = self.batch_size * len(self.w) / PART_WORK
         n_parts = int(np.clip(n_parts, 1, min(MOST_PARTS, self.batch_size)))
-        n_parts = n_parts if objective.energy.threads else 1
+        n_parts = n_parts if objective.energy.traits.threads else 1
         self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
         self.averages = settings.schedule == "root"
         known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
@@ -174,7 +174,7 @@ class AdamState:
         """Mean loss of a batch; the gradient is the sum of `gradients`, one for each part."""
         n_parts = min(len(self.gradients), len(batch))
         bounds = [batch.start + len(batch) * part // n_parts for part in range(n_parts + 1)]
-        energies = [self.objective.energy.training(self.rng) for _ in range(n_parts)]
+        energies = [self.objective.energy.for_step(self.rng) for _ in range(n_parts)]
 
         def of_part(part: int) -> float:
             rows = slice(bounds[part], bounds[part + 1])

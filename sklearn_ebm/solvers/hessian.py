@@ -36,7 +36,7 @@ def loss_curvature_of(objective: Objective, w: Array, block: Block) -> Curvature
     """Curvature of the loss in what the templates give, for some samples."""
     energies = objective.energy.linearize(objective.layout.unpack(w), block.X).energies
     assert objective.loss.curvature is not None
-    return objective.energy.template_curvature(objective.loss.curvature(energies, block.correct))
+    return objective.energy.templates.template_curvature(objective.loss.curvature(energies, block.correct))
 
 
 def hessian_of(objective: Objective, w: Array) -> Array | None:
@@ -44,8 +44,8 @@ def hessian_of(objective: Objective, w: Array) -> Array | None:
     matrix = np.diag(objective.penalty)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for block in objective.blocks():
-            bend = loss_curvature_of(objective, w, block)
-            part = objective.energy.normal_matrix(block.X, bend, block.weight)
+            curvature = loss_curvature_of(objective, w, block)
+            part = objective.energy.templates.normal_matrix(block.X, curvature, block.weight)
             if part is None:
                 return None
             matrix += part
@@ -58,7 +58,7 @@ def scale_of(objective: Objective) -> Array:
     1/√(h Σᵢ wᵢ (∂Fᵢ/∂W)² + λ) with h = 1/4, the largest curvature of the log loss. It removes
     the units of the features, so that columns of very different size are no obstacle.
     """
-    scaling = objective.energy.curvature_scale(objective.X, objective.weight, objective.n_answers)
+    scaling = objective.energy._curvature_scale(objective.X, objective.weight, objective.n_answers)
     if scaling is None:
         return np.ones(objective.layout.size)
     # hypot does not overflow where the squares would.

@@ -136,12 +136,12 @@ class Objective:
         self.y = y
         self.weight = weight
         self.n_answers = n_answers
-        self.n_templates = energy.n_templates(n_answers)
-        self.workers = workers if energy.threads else map
+        self.n_templates = energy.templates.n_templates(n_answers)
+        self.workers = workers if energy.traits.threads else map
         self.layout = ParameterLayout(energy.shapes(X.shape[1], n_answers))
         self.penalized = self.layout.mask(energy.penalized)
         self.penalty = np.where(self.penalized, penalty, 0.0)
-        self.slices = list(blocks_of(X, max(energy.width(X.shape[1], n_answers), n_answers)))
+        self.slices = list(blocks_of(X, max(energy._width(n_answers), n_answers)))
         self.equal_weights = bool((weight == 1).all())
         self.dtype = X.dtype
         # The same sum with rows in float32, in the same parameters; None where there is none.
@@ -182,7 +182,7 @@ class Objective:
         For steps on batches, whose chance is far above rounding.
         """
         entries = self.X.data if issparse(self.X) else self.X
-        single = self.X.dtype == np.float32 or not self.energy.rounds
+        single = self.X.dtype == np.float32 or not self.energy.traits.float32_steps
         if single or entries.size > LARGEST_ROUNDED or not entries.size:
             return self
         if not max(abs(float(entries.min())), abs(float(entries.max()))) <= LARGEST_ENTRY:
@@ -278,7 +278,7 @@ class Objective:
         share : float
             1/b makes it the mean over a batch of b samples, or a part of that mean.
         energy : Energy
-            The energy as this step sees it; see `Energy.training`.
+            The energy as this step sees it; see `Energy.for_step`.
         gradient : Gradient
             Where the gradient goes.
         """

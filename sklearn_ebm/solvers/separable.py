@@ -51,7 +51,7 @@ def separable(objective: Objective) -> bool:
     """
     X, y, k = objective.X, objective.y, objective.n_answers
     weight = ones(len(y))
-    energy = objective.energy.standardized(X, weight) or objective.energy
+    energy = objective.energy.templates.standardized(X, weight) or objective.energy
     rule = Objective(energy, objective.loss, X, y, weight, k, 0.0, objective.workers)
     found = False
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.array_ops import opposites
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, Templates, Traits
 from sklearn_ebm.losses.curvature import Curvature
 
 
@@ -32,7 +32,7 @@ class Antisymmetric(Energy):
     Parameters
     ----------
     inner : Energy
-        What ``Energy.standardized`` returned. It makes sense of any number of answers, of one, too.
+        What ``Templates.standardized`` returned. It makes sense of any number of answers, of one, too.
 
     Examples
     --------
@@ -46,9 +46,8 @@ class Antisymmetric(Energy):
     array([[ 6.5, -6.5]])
     """
 
+    traits = Traits(linear=True, redundant_binary_templates=True)
     penalized = ("coef",)
-    linear = True
-    redundant_binary_templates = True
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -58,9 +57,10 @@ class Antisymmetric(Energy):
         """Whether φ ends with a 1."""
         return bool(self.inner.fit_intercept)
 
-    def n_templates(self, n_answers: int) -> int:
-        """One, for two answers."""
-        return 1
+    @property
+    def templates(self) -> AntisymmetricTemplates:  # type: ignore[override]
+        """Shortcuts of the one template."""
+        return AntisymmetricTemplates(self.inner.templates)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Return the one template: coef (1, p)."""
@@ -77,7 +77,7 @@ class Antisymmetric(Energy):
         """All zero."""
         return {name: np.zeros(shape) for name, shape in self.shapes(X.shape[1], 2).items()}
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, 2) in the dtype of X, pullback and pushforward."""
         line = self.inner.linearize(params, X)
 
@@ -90,11 +90,11 @@ class Antisymmetric(Energy):
 
         return Linearization(_both(line.energies), pullback, pushforward)
 
-    def curvature_scale(
+    def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
         """Return the scaling of each parameter, the same for both energies."""
-        scale = self.inner.curvature_scale(X, weight, 1)
+        scale = self.inner._curvature_scale(X, weight, 1)
         return {name: np.sqrt(2) * value for name, value in scale.items()}
 
     # From and to the parameters of the plain energy ----------------------------------------------
@@ -120,15 +120,30 @@ class Antisymmetric(Energy):
         twin = self.inner.standardized_rows(X, workers)
         return None if twin is None else (Antisymmetric(twin[0]), twin[1])
 
-    # Curvature -----------------------------------------------------------------------------------
 
-    def template_curvature(self, bend: Curvature) -> Curvature:
+class AntisymmetricTemplates(Templates):
+    """Shortcuts of `Antisymmetric`: those of its one template.
+
+    Parameters
+    ----------
+    inner : Templates
+        Of the energy with a template for each class.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def n_templates(self, n_answers: int) -> int:
+        """One, for two classes."""
+        return 1
+
+    def template_curvature(self, curvature: Curvature) -> Curvature:
         """Return b, (n, 1), for a loss of differences.
 
         Its second derivatives are c [[1, −1], [−1, 1]], so b = 4c. Rounding leaves more of the
         smaller of two diagonals that should be the same: probabilities near 1 have lost digits.
         """
-        diagonals = bend.diagonals()
+        diagonals = curvature.diagonals()
         least = np.minimum(diagonals[:, 0], diagonals[:, 1])
         least *= 4
         return Curvature(least[:, None])
@@ -138,18 +153,18 @@ class Antisymmetric(Energy):
         return self.inner.features(X, dtype)
 
     def normal_matrix(
-        self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
+        self, X: Any, curvature: Curvature, weight: npt.NDArray[np.float64]
     ) -> Array | None:
         """Σᵢ wᵢ bᵢ φφᵀ."""
-        return self.inner.normal_matrix(X, bend, weight)
+        return self.inner.normal_matrix(X, curvature, weight)
 
     def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array:
         """Σᵢ wᵢ φφᵀ, (p, p)."""
         return self.inner.gram(X, weight)
 
-    def curvature_diagonal(self, X: Any, bend: Array) -> Params | None:
+    def curvature_diagonal(self, X: Any, curvature: Array) -> Params | None:
         """Σᵢ bᵢ φⱼ² for weighted second derivatives b (n, 1)."""
-        return self.inner.curvature_diagonal(X, bend)
+        return self.inner.curvature_diagonal(X, curvature)
 
 
 def _both(energy: Array) -> Array:

@@ -19,7 +19,7 @@ from sklearn_ebm.energies._linear.templates import (
     template_gradient,
     template_normal_matrix,
 )
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, Templates, Traits
 from sklearn_ebm.losses.curvature import Curvature
 
 # Squares of standard deviations beyond this, or below its inverse, do not fit into a float64.
@@ -45,7 +45,7 @@ class Standardized(Energy):
 
         θ_yj = deviation_j w_yj,    θ_y0 = b_y + ⟨w_y, mean⟩,    λ_j = λ / deviation_j²
 
-    so that the penalty is the same, too. Not public as a name; ``Linear().conditioned`` makes one.
+    so that the penalty is the same, too. Not public as a name; ``Linear().templates.standardized`` makes one.
 
     Parameters
     ----------
@@ -66,9 +66,8 @@ class Standardized(Energy):
     array([[-6.5]])
     """
 
+    traits = Traits(linear=True, redundant_binary_templates=True)
     penalized = ("coef",)
-    linear = True
-    redundant_binary_templates = True
 
     def __init__(self, mean: Array, deviation: Array, fit_intercept: bool) -> None:
         self.mean = mean
@@ -80,6 +79,11 @@ class Standardized(Energy):
         """Return the energy with the moments of weighted rows."""
         centred = fit_intercept and not sparse.issparse(X)
         return cls(*column_moments(X, weight, centred=centred), fit_intercept)
+
+    @cached_property
+    def templates(self) -> StandardizedTemplates:  # type: ignore[override]
+        """Shortcuts in units of standardised columns."""
+        return StandardizedTemplates(self.mean, self.deviation, self.fit_intercept)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Return one template for each answer: coef (k, d) or, with an intercept, (k, d + 1)."""
@@ -96,7 +100,7 @@ class Standardized(Energy):
         """All zero."""
         return {"coef": np.zeros(self.shapes(X.shape[1], n_answers)["coef"])}
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
+    def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, pullback and pushforward."""
         xp = namespace_of(X)
         rows, folded = floating(xp, X), self.mean
@@ -122,7 +126,7 @@ class Standardized(Energy):
 
         return Linearization(pushforward(params), pullback, pushforward)
 
-    def curvature_scale(
+    def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
         """Return √Σᵢ wᵢ for every parameter: the columns are of size one."""
@@ -196,14 +200,21 @@ class Standardized(Energy):
         rows = np.empty((X.shape[0], X.shape[1] + self.fit_intercept), dtype=np.float32)
 
         def fill(part: slice) -> None:
-            rows[part] = self.features(X[part], np.float32)
+            rows[part] = self.templates.features(X[part], np.float32)
 
         for _ in workers(fill, row_slices(X.shape[0], 1, 4 * X.shape[1])):
             pass
         width = rows.shape[1]
         return Standardized(np.zeros(width), np.ones(width), False), rows
 
-    # Curvature -----------------------------------------------------------------------------------
+
+class StandardizedTemplates(Templates):
+    """Shortcuts of `Standardized`, whose parameters these are."""
+
+    def __init__(self, mean: Array, deviation: Array, fit_intercept: bool) -> None:
+        self.mean = mean
+        self.deviation = deviation
+        self.fit_intercept = fit_intercept
 
     def features(self, X: Any, dtype: Any = None) -> Any:
         """φ(x) of some rows: dense, or CSR for CSR."""
@@ -227,16 +238,16 @@ class Standardized(Energy):
         return rows
 
     def normal_matrix(
-        self, X: Any, bend: Curvature, weight: npt.NDArray[np.float64]
+        self, X: Any, curvature: Curvature, weight: npt.NDArray[np.float64]
     ) -> Array | None:
         """Σᵢ wᵢ Bᵢ ⊗ φφᵀ; see `template_normal_matrix`."""
 
         def rows_of(part: Any) -> Array:
             rows = self.features(X[part])
             rows = rows.toarray() if sparse.issparse(rows) else rows
-            return rows.astype(bend.diagonal.dtype, copy=False)
+            return rows.astype(curvature.diagonal.dtype, copy=False)
 
-        return template_normal_matrix(rows_of, X.shape[1] + self.fit_intercept, bend, weight)
+        return template_normal_matrix(rows_of, X.shape[1] + self.fit_intercept, curvature, weight)
 
     def gram(self, X: Any, weight: npt.NDArray[np.float64]) -> Array:
         """Σᵢ wᵢ φφᵀ, (p, p)."""
@@ -249,14 +260,14 @@ class Standardized(Energy):
             total += product.toarray() if sparse.issparse(product) else product
         return total
 
-    def curvature_diagonal(self, X: Any, bend: Array) -> Params:
+    def curvature_diagonal(self, X: Any, curvature: Array) -> Params:
         """Σᵢ hᵢ φⱼ² for weighted diagonals h (n, k) of the loss's curvature."""
         if not sparse.issparse(X):
             rows = self.features(X)
-            product = bend.astype(rows.dtype, copy=False).T @ np.square(rows)
+            product = curvature.astype(rows.dtype, copy=False).T @ np.square(rows)
             return {"coef": product.astype(np.float64, copy=False)}
         squares = type(X)((np.square(X.data), X.indices, X.indptr), shape=X.shape, copy=False)
-        product = np.asarray(squares.T @ bend.astype(X.dtype, copy=False)).T / self.deviation**2
+        product = np.asarray(squares.T @ curvature.astype(X.dtype, copy=False)).T / self.deviation**2
         if self.fit_intercept:
-            product = np.hstack([product, bend.sum(axis=0)[:, None]])
+            product = np.hstack([product, curvature.sum(axis=0)[:, None]])
         return {"coef": product.astype(np.float64, copy=False)}

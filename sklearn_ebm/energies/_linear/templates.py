@@ -69,13 +69,13 @@ def template_gradient(slope: Array, rows: Any) -> Array:
 def template_normal_matrix(
     rows_of: Callable[[Any], Array],
     n_features: int,
-    bend: Curvature,
+    curvature: Curvature,
     weight: npt.NDArray[np.float64],
 ) -> Array:
     """Σᵢ wᵢ Bᵢ ⊗ φ(xᵢ) φ(xᵢ)ᵀ as a matrix (k·p, k·p), template by template.
 
     The diagonal of Bᵢ gives blocks on the diagonal, each of its outer products one product UᵀU
-    with U = u ⊗ φ. Rows that bend nothing, such as those away from a kink, drop out.
+    with U = u ⊗ φ. Rows that curvature nothing, such as those away from a kink, drop out.
 
     Parameters
     ----------
@@ -83,18 +83,18 @@ def template_normal_matrix(
         Indices of rows, or a slice of them -> φ as a dense array.
     n_features : int
         p.
-    bend : Curvature
+    curvature : Curvature
         B.
     weight : ndarray of shape (n_samples,)
     """
-    sizes = [np.abs(bend.diagonal).max(axis=1)]
-    sizes += [np.square(vector).max(axis=1) for _, vector in bend.outer]
+    sizes = [np.abs(curvature.diagonal).max(axis=1)]
+    sizes += [np.square(vector).max(axis=1) for _, vector in curvature.outer]
     size = np.maximum.reduce(sizes)
     used = np.flatnonzero(size > 1e-14 * size.max(initial=0.0))
-    k, dtype = bend.diagonal.shape[1], bend.diagonal.dtype
+    k, dtype = curvature.diagonal.shape[1], curvature.diagonal.dtype
     # For two answers and a loss of differences, one number for each row says it all.
-    pair = bend.diagonals()[:, 0] if k == 2 else size
-    of_differences = k == 2 and _only_differences(bend, pair)
+    pair = curvature.diagonals()[:, 0] if k == 2 else size
+    of_differences = k == 2 and _only_differences(curvature, pair)
     total = np.zeros((k, n_features, k, n_features), dtype=dtype)
     chunk = max(OUTER_ENTRIES // (k * n_features), 32)
     for start in range(0, len(used), chunk):
@@ -108,8 +108,8 @@ def template_normal_matrix(
             total += bent[None, :, None, :] * np.array([[1, -1], [-1, 1]])[:, None, :, None]
             continue
         for c in range(k):
-            total[c, :, c, :] += rows.T @ (rows * (share * bend.diagonal[part, c, None]))
-        for factor, vector in bend.outer:
+            total[c, :, c, :] += rows.T @ (rows * (share * curvature.diagonal[part, c, None]))
+        for factor, vector in curvature.outer:
             joint = (vector[part] * np.sqrt(share))[:, :, None] * rows[:, None, :]
             joint = joint.reshape(len(joint), k * n_features)
             product = joint.T @ joint
@@ -118,12 +118,12 @@ def template_normal_matrix(
     return total.reshape(k * n_features, k * n_features)
 
 
-def _only_differences(bend: Curvature, pair: Array) -> bool:
+def _only_differences(curvature: Curvature, pair: Array) -> bool:
     """Whether the matrix of each row is b [[1, −1], [−1, 1]], up to rounding."""
-    first = bend.product(np.broadcast_to(np.array([1, 0], pair.dtype), bend.diagonal.shape))
-    both = bend.product(np.ones_like(bend.diagonal))
+    first = curvature.product(np.broadcast_to(np.array([1, 0], pair.dtype), curvature.diagonal.shape))
+    both = curvature.product(np.ones_like(curvature.diagonal))
     rest = max(np.abs(both).max(initial=0.0), np.abs(first[:, 0] - pair).max(initial=0.0))
     return bool(
         rest
-        <= 8 * np.finfo(pair.dtype).eps * max(pair.max(initial=0.0), bend.diagonal.max(initial=0.0))
+        <= 8 * np.finfo(pair.dtype).eps * max(pair.max(initial=0.0), curvature.diagonal.max(initial=0.0))
     )

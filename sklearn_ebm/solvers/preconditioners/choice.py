@@ -170,8 +170,8 @@ def model_of(objective: Objective, rng: np.random.RandomState) -> Preconditioner
     X, k = objective.X, objective.n_templates
     p = objective.layout.size // k
     if (
-        objective.energy.gram is None
-        or objective.energy.features is None
+        objective.energy.templates.gram is None
+        or objective.energy.templates.features is None
         or objective.loss.curvature is None
     ):
         return OnceModel()

@@ -94,10 +94,10 @@ def _sampled_hessian(
             if not len(part):
                 return np.zeros((size, size)), 0
             block = block.take(part)
-        bend = loss_curvature_of(objective, w, block)
+        curvature = loss_curvature_of(objective, w, block)
         if everything:
-            block, bend = _without_negligible(block, bend)
-        matrix = objective.energy.normal_matrix(block.X, bend, block.weight * share)
+            block, curvature = _without_negligible(block, curvature)
+        matrix = objective.energy.templates.normal_matrix(block.X, curvature, block.weight * share)
         assert matrix is not None
         return matrix.astype(np.float64, copy=False), block.X.shape[0]
 
@@ -107,14 +107,14 @@ def _sampled_hessian(
     return matrix, _cost(objective, n_used)
 
 
-def _without_negligible(block: Block, bend: Curvature) -> tuple[Block, Curvature]:
-    """The rows of a block that bend, where the others are many enough to be worth a copy."""
-    sizes = block.weight * np.abs(bend.diagonals()).max(axis=1)
+def _without_negligible(block: Block, curvature: Curvature) -> tuple[Block, Curvature]:
+    """The rows of a block with curvature, where the others are many enough to be worth a copy."""
+    sizes = block.weight * np.abs(curvature.diagonals()).max(axis=1)
     with np.errstate(invalid="ignore"):
         part = np.flatnonzero(sizes > NEGLIGIBLE * sizes.mean())
     if len(part) > WORTH_COPYING * len(sizes):
-        return block, bend
-    return block.take(part), bend.take(part)
+        return block, curvature
+    return block.take(part), curvature.take(part)
 
 
 def _budget(objective: Objective) -> float:

@@ -57,6 +57,6 @@ def hessian_diagonal(objective: Objective, w: Array) -> Array:
 
 def diagonal_of(objective: Objective, share: Array, block: Block) -> Array:
     """Σᵢ hᵢ φⱼ² over some rows, (size,), for weighted second derivatives h (n, k)."""
-    diagonal = objective.energy.curvature_diagonal(block.X, share)
+    diagonal = objective.energy.templates.curvature_diagonal(block.X, share)
     assert diagonal is not None
     return objective.layout.pack(diagonal)

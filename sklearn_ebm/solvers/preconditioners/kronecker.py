@@ -70,9 +70,9 @@ class Kronecker(Preconditioner):
         coupled = objective.n_templates <= KRONECKER_ANSWERS
 
         def of_block(block: Block) -> tuple[Array]:
-            bend = loss_curvature_of(objective, w, block)
-            share = block.weight.astype(bend.diagonal.dtype)
-            return ((bend.total(share) if coupled else share @ bend.diagonals()).astype(float),)
+            curvature = loss_curvature_of(objective, w, block)
+            share = block.weight.astype(curvature.diagonal.dtype)
+            return ((curvature.total(share) if coupled else share @ curvature.diagonals()).astype(float),)
 
         return objective.sum_over_rows(of_block)[0]
 
@@ -97,7 +97,7 @@ class Kronecker(Preconditioner):
 
 def _gram(objective: Objective, rng: np.random.RandomState | None = None) -> Array:
     """Σ wᵢ φᵢφᵢᵀ, or what a sample of the rows says of it, with the right diagonal."""
-    gram, n_rows = objective.energy.gram, len(objective.y)
+    gram, n_rows = objective.energy.templates.gram, len(objective.y)
     assert gram is not None
     n_drawn = max(DRAWN_SHARE * objective.layout.size // objective.n_templates, FEWEST_DRAWN)
     if rng is None or n_rows < WORTH_DRAWING * n_drawn:
@@ -116,10 +116,10 @@ def _gram(objective: Objective, rng: np.random.RandomState | None = None) -> Arr
 
 def _diagonal(objective: Objective) -> Array:
     """Diagonal of Σ wᵢ φᵢφᵢᵀ."""
-    energy = objective.energy
+    templates = objective.energy.templates
 
     def of_block(block: Block) -> tuple[Array]:
-        diagonal = energy.curvature_diagonal(block.X, block.weight[:, None])
+        diagonal = templates.curvature_diagonal(block.X, block.weight[:, None])
         assert diagonal is not None
         return (np.concatenate([np.ravel(part) for part in diagonal.values()]),)
 

@@ -1,4 +1,4 @@
-"""The penalty plus the curvature of the few rows that bend."""
+"""The penalty plus the curvature of the few rows with curvature."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class LowRank(Preconditioner):
     """(Λ + U Uᵀ)⁻¹ = Λ⁻¹ − Λ⁻¹ U (1 + Uᵀ Λ⁻¹ U)⁻¹ Uᵀ Λ⁻¹ (Woodbury).
 
     Λ is the penalty, and the diagonal of what is left out. The columns of U are v ⊗ φ(x) for rows
-    that bend: v vᵀ summed over the columns of one row is the curvature of its loss. At a low
-    temperature only the rows near a kink bend, far fewer than there are rows or parameters, and
-    this is then the whole Hessian.
+    with curvature: v vᵀ summed over the columns of one row is the curvature of its loss. At a low
+    temperature only the rows near a kink have curvature, far fewer than rows
+    or parameters, and this is then the whole Hessian.
 
     Parameters
     ----------
     rows : ndarray or CSR of shape (m, p)
-        φ of the rows that bend.
+        φ of the rows with curvature.
     owner : ndarray of int of shape (r,)
         The row of each direction.
     directions : ndarray of shape (r, n_classes)
@@ -75,7 +75,7 @@ class LowRank(Preconditioner):
         self.factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
 
     def __call__(self, gradient: Array) -> Array:
-        """Two products with the rows that bend, and a solve between them."""
+        """Two products with the rows with curvature, and a solve between them."""
         k = self.directions.shape[1]
         scaled = gradient.reshape(k, -1) * self.inverse
         along = np.einsum("ij,ij->i", (self.rows @ scaled.T)[self.owner], self.directions)
@@ -134,7 +134,7 @@ def low_rank(objective: Objective, w: Array, lengths: Array | None = None) -> Lo
 
 def features_of(objective: Objective) -> Callable[[Any], Any]:
     """φ, as a function of rows."""
-    features = objective.energy.features
+    features = objective.energy.templates.features
     assert features is not None
     return features
 
@@ -179,7 +179,7 @@ def _rest(
     left[used] -= np.bincount(owner, np.square(directions).mean(axis=1), minlength=len(used))
 
     def of_block(block: Block) -> tuple[Array]:
-        diagonal = objective.energy.curvature_diagonal(block.X, left[block.rows, None])
+        diagonal = objective.energy.templates.curvature_diagonal(block.X, left[block.rows, None])
         assert diagonal is not None
         return (np.concatenate([np.ravel(part) for part in diagonal.values()]),)
 
@@ -195,7 +195,7 @@ def _curvature_of(objective: Objective, w: Array, used: Index) -> tuple[Any, Arr
             continue
         block = objective.block(number).take(part)
         features.append(features_of(objective)(block.X).astype(np.float64))
-        bend = loss_curvature_of(objective, w, block)
-        matrices.append(bend.matrices() * block.weight[:, None, None])
+        curvature = loss_curvature_of(objective, w, block)
+        matrices.append(curvature.matrices() * block.weight[:, None, None])
     stack = vstack(features, format="csr") if issparse(features[0]) else np.vstack(features)
     return stack, np.concatenate(matrices)
