@@ -96,7 +96,7 @@ def priors_of(model, X):
     dict of str to ndarray of shape (B,)
         −∞ for elements that are left out. A part alone has the backgrounds beside it.
     """
-    learned, judgement = model.params_["log_prior"], model.energy_.held_out_densities
+    learned, judgement = model.params_["log_prior"], model.energy_._held_out_densities
     member = np.array([name for name, _ in model.energy_.labels_])
     parts = [str(name) for name in dict.fromkeys(member) if name != BACKGROUNDS]
     behind = member == BACKGROUNDS
@@ -120,8 +120,8 @@ def prior_of(judgement, kept):
 def widths_of(model, X):
     """The median scale of each element's Gaussians, over rows and answers."""
     energy = model.energy_
-    rows = energy.standardize_rows(X)
-    elements = [*energy.elements_alone(rows), *energy.backgrounds.elements(len(rows))]
+    rows = energy._standardize_rows(X)
+    elements = [*energy._elements_alone(rows), *energy._backgrounds.elements(len(rows))]
     return np.array([median_scale(element) for element in elements])
 
 

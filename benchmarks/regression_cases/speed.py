@@ -136,7 +136,7 @@ def steps(split, options, report):
     passes = 1 if options.quick else PASSES
     model, _ = fitted(split, options, "experts", max_iter=1)
     energy = model.energy_
-    rows, answers = energy.standardize_rows(split.X), energy.standardize_answers(split.y[:, None])
+    rows, answers = energy._standardize_rows(split.X), energy._standardize_answers(split.y[:, None])
     beside_torch = torch_mixture.torch_is_there(options.cores)
     seconds = {"LatentEBMRegressor": []} | ({"PyTorch": []} if beside_torch else {})
     start = energy.start(split.X, split.y[:, None], np.ones(len(split.y)), 1,

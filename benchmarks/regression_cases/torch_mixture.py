@@ -62,7 +62,7 @@ def seconds_of_steps(energy, params, X, y, passes):
     weights = tensors(params)
     rows, answers = torch.tensor(X, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
     optimizer, n_members = adamw(weights), energy.n_members
-    noise, floor = energy.noise, float(energy.floor[0])
+    noise, floor = energy._noise, float(energy._floor[0])
     n_batches = -(-len(y) // BATCH)
     ends = np.linspace(0, len(y), n_batches + 1).astype(int)
 

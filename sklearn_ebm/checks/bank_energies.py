@@ -169,7 +169,7 @@ def check_elements(case: BankCase) -> None:
             demand(shapes == expected, energy, f"elements must have shapes {expected}", f"{shapes}")
             finite = np.isfinite(element.means).all() and np.isfinite(element.factors).all()
             demand(finite, energy, "means and factors must be finite", "they are not")
-    width = energy.width(COLUMNS, q)
+    width = energy._width(q)
     kept = isinstance(width, int) and width > 0
     demand(kept, energy, "width must be a positive whole number", f"it is {width!r}")
 
@@ -233,7 +233,6 @@ def check_bank_copies(case: BankCase) -> None:
     ways: dict[str, Any] = {"clone": clone, "pickle": _pickled}
     for how, copied in ways.items():
         promise = f"a {how} of what was learned must give the same elements"
-        promise += "; list it in `settled`" if how == "clone" else ""
         try:
             found = bank_of(case.elements(energy=copied(energy)), case.rows.y)
         except Exception as error:

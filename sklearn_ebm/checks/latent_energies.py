@@ -73,8 +73,8 @@ def _members(
 ) -> tuple[Any, Array]:
     """Linearization of rows and answers in units, and random slopes."""
     narrow: Params = {name: value.astype(dtype) for name, value in params.items()}
-    rows = energy.standardize_rows(X)[None].astype(dtype)
-    answers = energy.standardize_answers(candidates)[None].astype(dtype)
+    rows = energy._standardize_rows(X)[None].astype(dtype)
+    answers = energy._standardize_answers(candidates)[None].astype(dtype)
     line = energy.linearize_members(narrow, rows, answers)
     return line, np.random.RandomState(8).normal(size=line.energies.shape).astype(dtype)
 
@@ -123,33 +123,27 @@ def check_latent_energies(
     size = 1.0 + np.abs(wide.energies)
     promise = "float32 must give what float64 gives, but for rounding"
     demand_close(line.energies, wide.energies, size, energy, promise, "of an energy", 1e-3)
-    before = [part.copy() for part in (X, candidates, *params.values())]
-    whole = energy.linearize(params, X, candidates)
+    rows, answers = energy._standardize_rows(X)[None], energy._standardize_answers(candidates)[None]
+    before = [part.copy() for part in (rows, answers, *params.values())]
+    whole = energy.linearize_members(params, rows, answers)
     whole.pullback(np.ones_like(whole.energies))
-    same = all(map(np.array_equal, before, (X, candidates, *params.values())))
-    demand(same, energy, "linearize must leave its inputs as they are", "it writes on them")
+    same = all(map(np.array_equal, before, (rows, answers, *params.values())))
+    demand(same, energy, "linearize_members must leave its inputs as they are", "it writes on them")
 
 
-def check_latent_members(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """`linearize` takes the members for latent values of the prior 1/M."""
+def check_latent_pullback_into(
+    energy: LatentEnergy, X: Array, candidates: Array, params: Params
+) -> None:
+    """`pullback_into` writes what `pullback` returns."""
     line, slope = _members(energy, X, candidates, params)
-    n_members, n, m, z = line.energies.shape
-    joint = line.energies.transpose(1, 2, 0, 3).reshape(n, m, -1) + np.log(n_members)
-    found = energy.linearize(params, X, candidates)
-    size = 1.0 + np.abs(joint)
-    promise = "linearize must join the members and the latent values"
-    demand_close(found.energies, joint, size, energy, promise, "of an energy")
-    gradient = line.pullback(slope)
-    other = found.pullback(slope.transpose(1, 2, 0, 3).reshape(n, m, n_members * z))
+    if line.pullback_into is None:
+        return
     into: Params = {name: np.full_like(value, np.nan) for name, value in params.items()}
-    if line.pullback_into is not None:
-        line.pullback_into(slope, into)
-    for name, value in gradient.items():
+    line.pullback_into(slope, into)
+    for name, value in line.pullback(slope).items():
         size = 1.0 + np.abs(value).max()
-        demand_close(other[name], value, size, energy, promise, f"of the pullback to {name}")
-        if line.pullback_into is not None:
-            promise = "pullback_into must write what pullback gives"
-            demand_close(into[name], value, size, energy, promise, f"of {name}")
+        promise = "pullback_into must write what pullback gives"
+        demand_close(into[name], value, size, energy, promise, f"of {name}")
 
 
 def check_latent_pullback(
@@ -177,19 +171,18 @@ def check_latent_pullback(
 
 def check_latent_rows(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
     """Each row has its energies whatever the other rows; the pullback sums over rows."""
-    line = energy.linearize(params, X, candidates)
-    slope = np.random.RandomState(8).normal(size=line.energies.shape)
+    line, slope = _members(energy, X, candidates, params)
     order = np.random.RandomState(2).permutation(len(X))
     parts = np.array_split(order, 3)
-    blocks = [energy.linearize(params, X[rows], candidates[rows]) for rows in parts]
-    mine = np.concatenate([block.energies for block in blocks])
+    blocks = [_members(energy, X[rows], candidates[rows], params)[0] for rows in parts]
+    mine = np.concatenate([block.energies for block in blocks], axis=1)
     size = 1.0 + np.abs(line.energies).max()
     promise = "rows must be independent, so that blocks in another order give the same"
-    demand_close(mine, line.energies[order], size, energy, promise, "of an energy")
-    turned = energy.linearize(params, X, candidates[:, ::-1]).energies
+    demand_close(mine, line.energies[:, order], size, energy, promise, "of an energy")
+    turned = _members(energy, X, candidates[:, ::-1], params)[0].energies
     promise = "candidates must be independent of each other"
-    demand_close(turned[:, ::-1], line.energies, size, energy, promise, "of an energy")
-    pieces = [block.pullback(slope[rows]) for block, rows in zip(blocks, parts, strict=True)]
+    demand_close(turned[:, :, ::-1], line.energies, size, energy, promise, "of an energy")
+    pieces = [block.pullback(slope[:, rows]) for block, rows in zip(blocks, parts, strict=True)]
     for name, whole in line.pullback(slope).items():
         total = sum(piece[name] for piece in pieces)
         promise = f"the pullback must be a sum over rows, in {name} too"
@@ -200,29 +193,31 @@ def check_parabolas(energy: LatentEnergy, X: Array, candidates: Array, params: P
     """Energies are level + ½ ‖L⁻¹(y − μ)‖²; where normalized, ∫ Σ_z exp(−G) dy = 1."""
     line, _ = _members(energy, X, candidates, params)
     n_outputs = candidates.shape[2]
-    answers = energy.standardize_answers(candidates)
+    answers = energy._standardize_answers(candidates)
     for members in (None, [energy.n_members - 1]):
-        levels, means, factors = energy.quadratics(params, X, members)
+        levels, means, factors = energy._unwidened(params, X, members)
         apart = answers[:, :, None] - means[:, None]
         unit = np.linalg.solve(factors[:, None], apart[..., None])[..., 0]
         found = levels[:, None] + 0.5 * np.square(unit).sum(axis=-1)
         energies = line.energies if members is None else line.energies[members]
         expected = energies.transpose(1, 2, 0, 3).reshape(found.shape)
         size = 1.0 + np.abs(expected)
-        promise = "energies must be the parabolas of `quadratics`"
+        promise = "energies must be the parabolas of `parabolas_of_members`"
         demand_close(found, expected, size, energy, promise, "of an energy", 1e-7)
         if energy.traits.normalized:
             volume = np.diagonal(factors, axis1=-2, axis2=-1).prod(axis=-1)
             mass = np.exp(-levels) * volume * (2 * np.pi) ** (0.5 * n_outputs)
             n_members = energy.n_members if members is None else 1
-            promise = "it says normalized = True, so ∫ Σ_z exp(−G) dy must be 1"
+            promise = "its traits have normalized = True, so ∫ Σ_z exp(−G) dy must be 1"
             total = mass.sum(axis=1) / n_members
             demand_close(total, 1.0, 1.0, energy, promise, "of both numbers", 1e-7)
 
 
 def check_gibbs_law(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
     """`distribution` is that of the free energy at β, or of the minimum over z."""
-    latent = energy.linearize(params, X, candidates).energies
+    line, _ = _members(energy, X, candidates, params)
+    # The member is one more latent variable, (n, m, M·z).
+    latent = line.energies.transpose(1, 2, 0, 3).reshape(*candidates.shape[:2], -1)
     answers = candidates[..., 0] if candidates.shape[2] == 1 else candidates
     for beta in (1.0, 2.0):
         for minimum in (False, True):
@@ -237,13 +232,13 @@ def check_gibbs_law(energy: LatentEnergy, X: Array, candidates: Array, params: P
 
 
 def check_latent_noise(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """The copy of `for_step` gives the same each time; the energy itself has no noise."""
-    copy: Any = energy.for_step(np.random.RandomState(3))
+    """The copy of `_for_step` gives the same each time; the energy itself has no noise."""
+    copy: Any = energy._for_step(np.random.RandomState(3))
     one, other = (_members(copy, X, candidates, params)[0].energies for _ in range(2))
-    promise = "the copy that `for_step` returns must draw the same noise each time"
+    promise = "the copy that `_for_step` returns must draw the same noise each time"
     demand_close(one, other, 1.0, energy, promise, "of an energy", 0.0)
     one, other = (_members(energy, X, candidates, params)[0].energies for _ in range(2))
-    promise = "an energy must not change when `for_step` has made a copy"
+    promise = "an energy must not change when `_for_step` has made a copy"
     demand_close(one, other, 1.0, energy, promise, "of an energy", 0.0)
 
 
@@ -251,9 +246,9 @@ def check_prepared_copies(
     energy: LatentEnergy, X: Array, candidates: Array, params: Params
 ) -> None:
     """Clones and pickled copies of an initialized energy give the same energies."""
-    mine = energy.linearize(params, X, candidates).energies
+    mine = _members(energy, X, candidates, params)[0].energies
     for how, other in (("clone", clone(energy)), ("pickle", pickle.loads(pickle.dumps(energy)))):
-        found = other.linearize(params, X, candidates).energies
+        found = _members(other, X, candidates, params)[0].energies
         promise = f"a {how} of the prepared energy must give the same energies"
         demand_close(found, mine, 1.0, energy, promise, "of an energy", 0.0)
 
@@ -261,7 +256,7 @@ def check_prepared_copies(
 LATENT_ENERGY_CHECKS = (
     check_latent_start,
     check_latent_energies,
-    check_latent_members,
+    check_latent_pullback_into,
     check_latent_pullback,
     check_latent_rows,
     check_parabolas,

@@ -17,6 +17,7 @@ from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
 from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._bank.prior import HeldOutDensities
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
+from sklearn_ebm.energies.base import Traits
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
 # Rows whose elements are held at a time, before they are reduced.
@@ -55,7 +56,7 @@ class BankEnergy(ConditionalEnergy):
     floor : ndarray of shape (n_outputs,) or None
         The least scale of each answer, in units.
     selective : bool
-        Whether `elements` leaves out by itself what it no longer `keeps` for.
+        Whether `elements` leaves out by itself what it no longer `_keeps` for.
     feeds_location : bool
         Whether the location of a blend listens to its `predict_moments`, besides those of
         regressors.
@@ -63,26 +64,22 @@ class BankEnergy(ConditionalEnergy):
         Its predictions of the training samples, while a blend is fitted.
     """
 
-    normalized = True
-    threads = True
+    traits = Traits(normalized=True, stacked=True, takes_solver=False)
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
-    settled: ClassVar[tuple[str, ...]] = (
-        "units", "location", "backgrounds", "held_out_densities", "kept_components", "floor",
-    )  # fmt: skip
-    selective: ClassVar[bool] = False
-    feeds_location: ClassVar[bool] = False
-    out_of_fold: tuple[Array, Array] | None = None
+    _selective: ClassVar[bool] = False
+    _feeds_location: ClassVar[bool] = False
+    _out_of_fold: tuple[Array, Array] | None = None
     base: Any = None
-    location: Location | None = None
-    backgrounds: BroadComponents | None = None
-    held_out_densities: HeldOutDensities | None = None
-    kept_components: Index | None = None
-    floor: Array | None = None
+    _location: Location | None = None
+    _backgrounds: BroadComponents | None = None
+    _held_out_densities: HeldOutDensities | None = None
+    _kept_components: Index | None = None
+    _floor: Array | None = None
 
     @property
-    def smallest_scale(self) -> Array:
+    def _smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
-        floor: Array = self._settled("floor")
+        floor: Array = self._settled("_floor")
         return floor
 
     @property
@@ -91,10 +88,10 @@ class BankEnergy(ConditionalEnergy):
 
         Of transformed answers, where the regressor has a ``y_transform_``.
         """
-        least = self._settled("backgrounds").least_log_density - self._settled("units").log_unit
+        least = self._settled("_backgrounds").least_log_density - self._settled("_units").log_unit
         return float(least)
 
-    def validate(self) -> None:
+    def _validate(self) -> None:
         """Raise ValueError if a setting cannot be used; the message says what to do."""
 
     @abstractmethod
@@ -129,29 +126,29 @@ class BankEnergy(ConditionalEnergy):
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
         """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for samples in units.
 
-        Where ``selective``, only those that it `keeps` for, by rising numbers.
+        Where ``_selective``, only those that it `_keeps` for, by rising numbers.
         """
 
-    def spoken_elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
+    def _spoken_elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
         """`elements` that have a prior."""
         every = self.elements(X, location)
-        if self.kept_components is None or self.selective:
+        if self._kept_components is None or self._selective:
             return every
-        return [every[element] for element in self.kept_components]
+        return [every[element] for element in self._kept_components]
 
-    def keeps(self, element: int) -> bool:
+    def _keeps(self, element: int) -> bool:
         """Whether it still gives an element."""
-        return self.kept_components is None or element in self.kept_components
+        return self._kept_components is None or element in self._kept_components
 
-    def needed(self, log_prior: Array) -> Index:
+    def _needed(self, log_prior: Array) -> Index:
         """Places of the elements and backgrounds that have to stay: those with a prior."""
         return np.flatnonzero(np.isfinite(log_prior))
 
-    def restricted(self, places: Index) -> Self:
+    def _restricted(self, places: Index) -> Self:
         """Return a copy that gives some of its elements only, by their places among them."""
         other = copy(self)
-        other.kept_components = (
-            places if self.kept_components is None else self.kept_components[places]
+        other._kept_components = (
+            places if self._kept_components is None else self._kept_components[places]
         )
         return other
 
@@ -159,7 +156,7 @@ class BankEnergy(ConditionalEnergy):
         """Mean and standard deviation in units, (n, q) each, for the location of a blend."""
         raise NotImplementedError
 
-    def fitted_with_own_location(
+    def _fitted_with_own_location(
         self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState
     ) -> tuple[Self, list[Quadratics]]:
         """`learned`, with a location of its own where it needs one."""
@@ -167,48 +164,50 @@ class BankEnergy(ConditionalEnergy):
             return self.learned(rows, folds, None, floor, rng)
         location, located = Location(self.base).learned(rows, folds, rng)
         other, elements = self.learned(rows, folds, located, floor, rng)
-        other.location = location
+        other._location = location
         return other, elements
 
-    def elements_alone(self, X: Array) -> list[Quadratics]:
+    def _elements_alone(self, X: Array) -> list[Quadratics]:
         """`elements`, with what its own location says."""
-        return self.spoken_elements(X, None if self.location is None else self.location(X))
+        return self._spoken_elements(X, None if self._location is None else self._location(X))
 
     @property
     def labels_(self) -> list[tuple[str, int]]:
         """What each entry of the prior belongs to; the backgrounds come last."""
         kept_components, backgrounds = (
-            self._settled("kept_components"),
-            self._settled("backgrounds"),
+            self._settled("_kept_components"),
+            self._settled("_backgrounds"),
         )
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
         labels = [(name, int(element)) for element in kept_components]
         return labels + [(BACKGROUNDS, b) for b in range(len(backgrounds.widths))]
 
-    def latent_groups(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Quadratics]]:
+    def _latent_groups(
+        self, params: Params, X: Any
+    ) -> Iterator[tuple[tuple[str, int], Quadratics]]:
         """Each element of the bank with its prior, and the backgrounds."""
-        assert self.backgrounds is not None
-        rows = self.standardize_rows(X)
-        elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
+        assert self._backgrounds is not None
+        rows = self._standardize_rows(X)
+        elements = [*self._elements_alone(rows), *self._backgrounds.elements(len(rows))]
         for label, element, prior in zip(self.labels_, elements, params["log_prior"], strict=True):
             yield label, element._replace(levels=element.levels - prior)
 
-    def known(self, params: Params, X: Any) -> Quadratics:
+    def _quadratics(self, params: Params, X: Any) -> Quadratics:
         """All elements, with the prior ``params["log_prior"]``, as one mixture of each sample.
 
         Mixtures of a scalar are reduced to a few hundred components; how little that changes is
         said in `sklearn_ebm.distributions.reduced`.
         """
-        rows, log_prior = self.standardize_rows(X), params["log_prior"]
+        rows, log_prior = self._standardize_rows(X), params["log_prior"]
         starts = range(0, max(len(rows), 1), ROWS_AT_A_TIME)
 
         def block(start: int) -> Quadratics:
-            return self._known_block(log_prior, rows[start : start + ROWS_AT_A_TIME])
+            return self._quadratics_of_block(log_prior, rows[start : start + ROWS_AT_A_TIME])
 
         with Workers() as workers:
             return Quadratics.stacked(list(workers.map(block, starts)))
 
-    def _known_block(self, log_prior: Array, rows: Array) -> Quadratics:
-        assert self.backgrounds is not None
-        elements = [*self.elements_alone(rows), *self.backgrounds.elements(len(rows))]
+    def _quadratics_of_block(self, log_prior: Array, rows: Array) -> Quadratics:
+        assert self._backgrounds is not None
+        elements = [*self._elements_alone(rows), *self._backgrounds.elements(len(rows))]
         return Quadratics.joined(elements, log_prior).reduced()

@@ -31,6 +31,10 @@ class Traits(NamedTuple):
     stochastic : bool
         Whether ``solver="auto"`` learns it from mini-batches: for energies with many parameters and
         many minima, for which many inexact steps on a few samples go further than exact steps.
+    stacked : bool
+        Whether it is learned by density stacking, on held-out samples, instead of by gradients.
+    takes_solver : bool
+        Whether a solver moves parameters of it, or of a part of it.
     batches_because : str or None
         Why it can only be learned from mini-batches, as a clause that fits after "because"; None if
         exact steps are possible.
@@ -54,6 +58,8 @@ class Traits(NamedTuple):
     nonnegative: bool = False
     normalized: bool = False
     stochastic: bool = False
+    stacked: bool = False
+    takes_solver: bool = True
     batches_because: str | None = None
     float32_steps: bool = True
     threads: bool = True
@@ -215,7 +221,7 @@ class GradientEnergy(Documented, BaseEstimator, ABC):
     ) -> Params:
         """Parameters to start learning from. A weight has the effect of repetitions of a sample."""
 
-    def for_step(self, rng: np.random.RandomState) -> Any:
+    def _for_step(self, rng: np.random.RandomState) -> Any:
         """Return the energy for one step on a mini-batch; dropout draws its units here."""
         return self
 

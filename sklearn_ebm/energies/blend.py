@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from copy import copy
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -57,9 +57,7 @@ class Blend(BankEnergy):
     Bayesian Analysis 13 (2018) 917-1007. :doi:`10.1214/17-BA1091`
     """
 
-    settled: ClassVar[tuple[str, ...]] = (
-        *BankEnergy.settled, "members_", "sizes_", "seconds_", "inputs_",
-    )  # fmt: skip
+    traits = BankEnergy.traits._replace(takes_solver=True)
     members_: tuple[tuple[str, BankEnergy], ...] = ()
     sizes_: tuple[int, ...] = ()
     seconds_: dict[str, float] = {}  # noqa: RUF012 (never written to)
@@ -78,12 +76,12 @@ class Blend(BankEnergy):
     @property
     def labels_(self) -> list[tuple[str, int]]:
         """Member and element of each entry of the prior."""
-        backgrounds = self._settled("backgrounds")
+        backgrounds = self._settled("_backgrounds")
         labels = [
             (name, int(element))
             for (name, energy), size in zip(self.members_, self.sizes_, strict=True)
             for element in (
-                range(size) if energy.kept_components is None else energy.kept_components[:size]
+                range(size) if energy._kept_components is None else energy._kept_components[:size]
             )
         ]
         return labels + [(BACKGROUNDS, b) for b in range(len(backgrounds.widths))]
@@ -93,7 +91,7 @@ class Blend(BankEnergy):
         names = np.array([name for name, _ in self.labels_])
         return np.flatnonzero((names == member) | (names == BACKGROUNDS))
 
-    def restricted(self, places: Index) -> Blend:
+    def _restricted(self, places: Index) -> Blend:
         """Return a copy that gives some elements only, by their places among all.
 
         A member of which no element is left goes, unless the location listens to it.
@@ -105,7 +103,7 @@ class Blend(BankEnergy):
         sized = list(zip(self.members_, mine, strict=True))
         located = any(_shares(energy) for (_, energy), some in sized if len(some))
         kept = [
-            ((name, energy.restricted(some)), len(some))
+            ((name, energy._restricted(some)), len(some))
             for (name, energy), some in sized
             if len(some) or (located and name in self.inputs_)
         ]
@@ -113,10 +111,10 @@ class Blend(BankEnergy):
         # None may be left: then only the backgrounds are left.
         other.members_ = tuple(member for member, _ in kept)
         other.sizes_ = tuple(size for _, size in kept)
-        other.location = self.location if located else None
+        other._location = self._location if located else None
         return other
 
-    def fitted_with_own_location(
+    def _fitted_with_own_location(
         self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState
     ) -> tuple[Blend, list[Quadratics]]:
         """`learned`: its location listens to members, and comes after them."""
@@ -136,22 +134,22 @@ class Blend(BankEnergy):
         learned so far is the blend.
         """
         other = copy(self)
-        other.floor, other.seconds_, other.inputs_ = floor, {}, ()
+        other._floor, other.seconds_, other.inputs_ = floor, {}, ()
         done: list[tuple[str, BankEnergy, list[Quadratics]]] = []
         # Each draws from a generator of its own: it does not depend on the energies beside it.
         seeds = rng.randint(np.iinfo(np.int32).max, size=len(self.members_) + 1)
         numbered = list(zip(self.members_, seeds[1:], strict=True))
-        numbered.sort(key=lambda member: not member[0][1].feeds_location)
+        numbered.sort(key=lambda member: not member[0][1]._feeds_location)
         while numbered:
             place = folds.progress.next_of([name for (name, _), _ in numbered])
             (name, energy), seed = numbered.pop(place)
             if folds.progress.skips(name):
                 continue
-            if _shares(energy) and other.location is None:
+            if _shares(energy) and other._location is None:
                 start = time.perf_counter()
-                inputs = {name: one.out_of_fold for name, one, _ in done if one.out_of_fold}
+                inputs = {name: one._out_of_fold for name, one, _ in done if one._out_of_fold}
                 other.inputs_ = tuple(inputs)
-                other.location, location = Location(self.base).learned(
+                other._location, location = Location(self.base).learned(
                     rows, folds, np.random.RandomState(seeds[0]), list(inputs.values())
                 )
                 other.seconds_["location"] = time.perf_counter() - start
@@ -161,40 +159,42 @@ class Blend(BankEnergy):
             if _shares(energy):
                 learned, elements = energy.learned(rows, folds, location, floor, generator)
             else:
-                learned, elements = energy.fitted_with_own_location(rows, folds, floor, generator)
+                learned, elements = energy._fitted_with_own_location(rows, folds, floor, generator)
             done.append((name, learned, elements))
             other.seconds_[name] = time.perf_counter() - start
             if folds.progress.ended(name):
                 break
         for _, member, _ in done:
-            member.out_of_fold = None
+            member._out_of_fold = None
         other.members_ = tuple((name, learned) for name, learned, _ in done)
         other.sizes_ = tuple(len(elements) for *_, elements in done)
         return other, [element for *_, elements in done for element in elements]
 
-    def elements_alone(self, X: Array) -> list[Quadratics]:
+    def _elements_alone(self, X: Array) -> list[Quadratics]:
         """Return the elements of all members."""
         return self.elements(X, None)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
         """Return the elements of all members; the location is its own."""
-        if self.location is not None:
+        if self._location is not None:
             inputs = [
                 energy.predict_moments(X) for name, energy in self.members_ if name in self.inputs_
             ]
-            location = self.location(X, inputs)
+            location = self._location(X, inputs)
         return [
             element
             for (_, energy), size in zip(self.members_, self.sizes_, strict=True)
             if size
             for element in (
-                energy.spoken_elements(X, location) if _shares(energy) else energy.elements_alone(X)
+                energy._spoken_elements(X, location)
+                if _shares(energy)
+                else energy._elements_alone(X)
             )
         ]
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Return how many numbers of each sample inference needs: of all members together."""
-        return 1 + sum(energy.width(n_features, n_answers) for _, energy in self.members_)
+        return 1 + sum(energy._width(n_answers) for _, energy in self.members_)
 
 
 def _shares(energy: BankEnergy) -> bool:

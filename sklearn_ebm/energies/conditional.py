@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from sklearn.base import BaseEstimator
 
@@ -13,6 +13,7 @@ from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
+from sklearn_ebm.energies.base import Traits
 
 
 class ConditionalEnergy(Documented, BaseEstimator, ABC):
@@ -23,27 +24,20 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
 
     Attributes
     ----------
-    normalized : bool
-        Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 whatever the parameters, for answers in units. Only
-        then may the partition function be left out at β = 1.
-    units : Units or None
-        Units in which columns and answers have standard deviation 1, once an energy is prepared.
-    threads : bool
-        Whether samples are shared out to threads that call `known` side by side.
-    settled : tuple of str
-        Names of what preparing settles, and clones keep.
+    traits : Traits
+        Properties that learning and prediction need to know, such as whether it is normalised.
     """
 
-    normalized: ClassVar[bool] = False
-    threads: ClassVar[bool] = False
-    settled: ClassVar[tuple[str, ...]] = ("units",)
-    units: Units | None = None
+    traits: Traits = Traits(threads=False)
+    _units: Units | None = None
 
     def __sklearn_clone__(self) -> ConditionalEnergy:
-        """Return a clone that keeps what is settled, which is part of the energy."""
+        """Return a clone that keeps what was learned besides the parameters: its units, say."""
         other: ConditionalEnergy = super().__sklearn_clone__()
-        for name in self.settled:
-            setattr(other, name, getattr(self, name))
+        given = self.get_params(deep=False)
+        other.__dict__.update(
+            {name: part for name, part in vars(self).items() if name not in given}
+        )
         return other
 
     def _settled(self, name: str) -> Any:
@@ -58,32 +52,34 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
 
     @property
     @abstractmethod
-    def smallest_scale(self) -> Array:
+    def _smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
 
-    def standardize_rows(self, X: Any) -> Array:
+    def _standardize_rows(self, X: Any) -> Array:
         """Return samples in units, (n, d); as they are where nothing is prepared."""
-        return X if self.units is None else self.units.rows(X)
+        return X if self._units is None else self._units.rows(X)
 
-    def standardize_answers(self, y: Array) -> Array:
+    def _standardize_answers(self, y: Array) -> Array:
         """Return answers of shape (..., n_outputs) in units."""
-        return y if self.units is None else self.units.answers(y)
+        return y if self._units is None else self._units.answers(y)
 
     @abstractmethod
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Return how many numbers of each sample inference needs; blocks keep them few."""
 
     @abstractmethod
-    def known(self, params: Params, X: Any) -> Quadratics:
+    def _quadratics(self, params: Params, X: Any) -> Quadratics:
         """Energies of samples (n, d) as parabolas in y, in units; one for each latent value."""
 
-    def latent_groups(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Quadratics]]:
+    def _latent_groups(
+        self, params: Params, X: Any
+    ) -> Iterator[tuple[tuple[str, int], Quadratics]]:
         """Each latent value, or group of them, that one may want to see apart, and its energies.
 
-        The label is a name and a number; see `Responsibilities`. Here each latent value of `known`
-        is one.
+        The label is a name and a number; see `Responsibilities`. By default each latent value is a
+        group of its own.
         """
-        known = self.known(params, X)
+        known = self._quadratics(params, X)
         for z in range(known.levels.shape[1]):
             yield ("z", z), Quadratics(*(part[:, [z]] for part in known))
 
@@ -100,5 +96,5 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         minimum : bool, default=False
             Whether z is eliminated by its minimum instead of its free energy at β.
         """
-        assert self.units is not None
-        return gibbs_law(self.known(params, X), beta, self.units, minimum=minimum)
+        assert self._units is not None
+        return gibbs_law(self._quadratics(params, X), beta, self._units, minimum=minimum)

@@ -94,11 +94,12 @@ class Decoder(LatentEnergy):
     ... )
     >>> shapes = energy.shapes(1, 1)
     >>> params = {name: np.zeros(shape) for name, shape in shapes.items()}
-    >>> energy.linearize(params, np.zeros((1, 1)), np.array([[[2.0]]])).energies.round(4)
-    array([[[4.0176, 4.0176, 4.0176]]])
+    >>> X, answers = np.zeros((1, 1, 1)), np.array([[[[2.0]]]])  # the first axis is the member
+    >>> energy.linearize_members(params, X, answers).energies.round(4)
+    array([[[[4.0176, 4.0176, 4.0176]]]])
     """
 
-    normalized = True
+    traits = LatentEnergy.traits._replace(normalized=True)
     examples = (
         {"n_latents": 5, "hidden_layer_sizes": (4,), "n_members": 2},
         {
@@ -113,10 +114,9 @@ class Decoder(LatentEnergy):
         },
     )  # fmt: skip
 
-    settled = ("units", "widths", "floor", "row_noise")
-    units: Units | None = None
-    row_noise = 0.0
-    floor = NARROWEST
+    _units: Units | None = None
+    _row_noise = 0.0
+    _floor = NARROWEST
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Decoder(LatentEnergy):
     def _learns_noise(self) -> bool:
         return isinstance(self.noise, str)
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Numbers that a sample becomes: the units of all members at all latent values, twice."""
         units = 2 * sum(self._trunk().sizes) + 8 * n_answers
         return self.n_members * len(self._space().features) * units
@@ -188,24 +188,24 @@ class Decoder(LatentEnergy):
             )
         self._trunk()
         result: Decoder = clone(self)
-        result.widths = None
-        result.units = units_of(X, y, weight)
-        result.row_noise = level("input_noise", self.input_noise, INPUT_NOISE, of="Decoder")
+        result._widths = None
+        result._units = units_of(X, y, weight)
+        result._row_noise = level("input_noise", self.input_noise, INPUT_NOISE, of="Decoder")
         given = level("noise", self.noise, NARROWEST, of="Decoder")
         if given < LEAST_NOISE:
             raise ValueError(
                 f"noise={self.noise!r} of Decoder must be 'auto' or a number of at least "
                 f"{LEAST_NOISE:g}, in standard deviations of the answers."
             )
-        result.floor = given
+        result._floor = given
         if self._learns_noise:
-            result.floor = float(max(NARROWEST, result.units.resolution.min()))
+            result._floor = float(max(NARROWEST, result._units.resolution.min()))
         return result
 
     @property
-    def smallest_scale(self) -> Array:
+    def _smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
-        return np.full(len(self._settled("units").answer_unit), self.floor)
+        return np.full(len(self._settled("_units").answer_unit), self._floor)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Shape of each parameter, members first."""
@@ -237,9 +237,9 @@ class Decoder(LatentEnergy):
         bias = params["output_bias"]
         xp = namespace_of(bias)
         if not self._learns_noise:
-            return xp.full_like(bias, self.floor), xp.zeros_like(bias)
+            return xp.full_like(bias, self._floor), xp.zeros_like(bias)
         variance = in_place(xp, "exp", 2 * at_most(xp, params["log_noise"], WIDEST))
-        total = variance + float(self.floor) ** 2
+        total = variance + float(self._floor) ** 2
         share = times_mask(xp, variance / total, params["log_noise"] < WIDEST)
         return in_place(xp, "sqrt", total), share
 
@@ -279,7 +279,7 @@ class Decoder(LatentEnergy):
         xp = namespace_of(X)
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
-            noise = Noise(self.row_noise, 0.0)
+            noise = Noise(self._row_noise, 0.0)
             X, answers = noise.added(self._seed, params["output_bias"].shape[0], X, answers)
         local = {name: cast_like(xp, value, X) for name, value in params.items()}
         decoded, steps = self._decoded(local, X)

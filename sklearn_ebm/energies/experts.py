@@ -101,11 +101,12 @@ class Experts(LatentEnergy):
     ...     "output_weight": np.array([[[0.0, 0.0, 1.0, -1.0, 0.0, 0.0]]]),
     ...     "output_bias": np.zeros((1, 6)),
     ... }
-    >>> energy.linearize(params, np.array([[2.0]]), np.array([[[2.0]]])).energies.round(4)
-    array([[[1.6121, 9.6121]]])
+    >>> X, answers = np.array([[[2.0]]]), np.array([[[[2.0]]]])  # the first axis is the member
+    >>> energy.linearize_members(params, X, answers).energies.round(4)
+    array([[[[1.6121, 9.6121]]]])
     """
 
-    normalized = True
+    traits = LatentEnergy.traits._replace(normalized=True)
     examples = (
         {"hidden_layer_sizes": (4,), "n_members": 2},
         {
@@ -120,10 +121,9 @@ class Experts(LatentEnergy):
         },
     )  # fmt: skip
 
-    settled = ("units", "widths", "floor", "noise")
-    units: Units | None = None
-    floor: Array | None = None
-    noise = Noise()
+    _units: Units | None = None
+    _floor: Array | None = None
+    _noise = Noise()
 
     def __init__(
         self,
@@ -158,10 +158,10 @@ class Experts(LatentEnergy):
     def _heads(self, n_outputs: int) -> Heads:
         return Heads(self.n_latents, n_outputs, self.covariance == "full" and n_outputs > 1)
 
-    def _floor(self, n_outputs: int) -> Array:
-        return np.zeros(n_outputs) if self.floor is None else self.floor
+    def _floor_or_zero(self, n_outputs: int) -> Array:
+        return np.zeros(n_outputs) if self._floor is None else self._floor
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Numbers that a sample becomes: the units of all members, twice, and the heads."""
         units = 2 * sum(self._trunk().sizes) + self._heads(n_answers).width
         return self.n_members * units
@@ -186,28 +186,28 @@ class Experts(LatentEnergy):
         if self.covariance not in COVARIANCES:
             raise ValueError(unknown_name("covariance", self.covariance, COVARIANCES))
         result: Experts = clone(self)
-        result.widths = None
+        result._widths = None
         few, many = MEMBERS
         automatic = few if len(X) > MANY_ROWS else many
         result.n_members = (
             automatic if self.n_members == "auto"
             else positive_integer("n_members", self.n_members, of="Experts")
         )  # fmt: skip
-        result.units = units_of(X, y, weight)
-        result.noise = Noise(
+        result._units = units_of(X, y, weight)
+        result._noise = Noise(
             level("input_noise", self.input_noise, INPUT_NOISE, of="Experts"),
             level("answer_noise", self.answer_noise, ANSWER_NOISE, of="Experts"),
         )
         given = level("min_scale", self.min_scale, NARROWEST, of="Experts")
         rounded = isinstance(self.min_scale, str)
-        known = result.units.resolution if rounded else np.zeros(n_answers)
-        result.floor = np.maximum(known, given)
+        known = result._units.resolution if rounded else np.zeros(n_answers)
+        result._floor = np.maximum(known, given)
         return result
 
     @property
-    def smallest_scale(self) -> Array:
+    def _smallest_scale(self) -> Array:
         """The least scale of each answer, in units, (q,)."""
-        floor: Array = self._settled("floor")
+        floor: Array = self._settled("_floor")
         return floor
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
@@ -234,10 +234,10 @@ class Experts(LatentEnergy):
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
             n_members = params["output_bias"].shape[0]
-            X, answers = self.noise.added(self._seed, n_members, X, answers)
+            X, answers = self._noise.added(self._seed, n_members, X, answers)
         local = {name: cast_like(xp, value, X) for name, value in params.items()}
         values, steps = self._trunk().forward(local, X)
-        experts = Gaussians(self._heads(n_outputs), values, self._floor(n_outputs))
+        experts = Gaussians(self._heads(n_outputs), values, self._floor_or_zero(n_outputs))
         energies = experts.energies(answers)
 
         def pullback_into(slope: Array, out: Params) -> None:
@@ -256,9 +256,9 @@ class Experts(LatentEnergy):
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
         """One parabola for each expert; see `LatentEnergy`."""
-        assert self.floor is not None
+        assert self._floor is not None
         values, _ = self._trunk().forward(params, X)
-        return Gaussians(self._heads(len(self.floor)), values, self.floor).quadratics()
+        return Gaussians(self._heads(len(self._floor)), values, self._floor).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
         """Batches of about n/64 samples, and fewer passes the more samples there are."""

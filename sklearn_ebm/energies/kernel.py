@@ -164,7 +164,7 @@ class PreparedKernel(Featured):
     """A kernel energy with its features, as `Kernel.initialized` makes it."""
 
     @property
-    def traits(self) -> Traits:
+    def traits(self) -> Traits:  # type: ignore[override]
         """Those of the energy on the features, which shows no coefficients."""
         return super().traits._replace(coefficients=False)
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from copy import copy
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_ebm._utils.array_api import namespace_of
-from sklearn_ebm._utils.array_ops import in_plain_order
 from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import GradientEnergy, Linearization, Traits
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
 
@@ -35,48 +33,43 @@ class Schedule(NamedTuple):
     passes: int
 
 
-class LatentEnergy(ConditionalEnergy, Energy):
+class LatentEnergy(ConditionalEnergy, GradientEnergy):
     """G_W(x, y, z) of answers y in R^q with parameters W that are learned by gradients.
 
-    Learning works in units in which columns and answers have standard deviation 1:
-    `standardize_rows` and `standardize_answers` go there, and energies are those of the answers in
-    such units. Several *members*, each with parameters and samples of its own, are learned side by
-    side: all arrays have one more axis in front. For inference the member is one more latent
-    variable.
+    Columns and answers are standardised: energies are those of answers with standard deviation 1.
+    Several *members*, each with parameters and samples of its own, are learned side by side, so all
+    arrays have one more axis in front. For inference the member is one more latent variable.
 
     Attributes
     ----------
     n_members : int
-    widths : Widths or None
-        A bank of widths, one more latent variable, that learning finds when all else is learned.
     """
 
-    stochastic = True
-    threads = False  # the members are one batched product: parts of a batch only make it smaller
+    # The members are one batched product: parts of a batch only make it smaller.
+    traits = Traits(stochastic=True, threads=False)
     n_members: Any
-    widths: Widths | None = None
-    settled: ClassVar[tuple[str, ...]] = ("units", "widths")
+    _widths: Widths | None = None
 
-    # Set in the copies that `training` returns.
+    # Set in the copies that `_for_step` returns.
     _seed: int | None = None
 
-    def training(self, rng: np.random.RandomState) -> LatentEnergy:
+    def _for_step(self, rng: np.random.RandomState) -> LatentEnergy:
         """Return a copy that adds noise, the same each time it sees so many samples."""
         other = copy(self)
         other._seed = int(rng.randint(np.iinfo(np.int32).max))
         return other
 
-    def moulded(self) -> dict[str, Any]:
+    def _initial_state(self) -> dict[str, Any]:
         """Return all but the widths, which come after all else is learned."""
-        return {name: part for name, part in vars(self).items() if name != "widths"}
+        return {name: part for name, part in vars(self).items() if name != "_widths"}
 
-    def widened(self, widths: Widths | None) -> LatentEnergy:
+    def _widened(self, widths: Widths | None) -> LatentEnergy:
         """Return a copy with a bank of widths."""
         other = copy(self)
-        other.widths = widths
+        other._widths = widths
         return other
 
-    def chance(self) -> np.random.Generator:
+    def _chance(self) -> np.random.Generator:
         """Return the generator of what one training step draws; new and equal each time."""
         return np.random.Generator(np.random.SFC64(self._seed))
 
@@ -89,7 +82,7 @@ class LatentEnergy(ConditionalEnergy, Energy):
         params : dict
             Each with the members as first axis.
         X : array of shape (M or 1, n_samples, n_features)
-            As `standardize_rows` returns them.
+            As `_standardize_rows` returns them.
         answers : array of shape (M or 1, n_samples, m, n_outputs)
 
         Returns
@@ -98,31 +91,11 @@ class LatentEnergy(ConditionalEnergy, Energy):
             Energies of shape (M, n_samples, m, z), and the way back.
         """
 
-    def linearize(self, params: Params, X: Any, answers: Any = None) -> Linearization:
-        """Energies (n, m, M·z) of answers (n, m, q), with the members among the latent values.
-
-        Each member has the prior 1/M, so that log M is added to the energies. Widths are not among
-        the latent values: they are found when all else is learned. All arrays may be of NumPy or of
-        another library that follows the Array API standard.
-        """
-        xp = namespace_of(X)
-        rows, candidates = self.standardize_rows(X), self.standardize_answers(answers)
-        line = self.linearize_members(params, rows[None, ...], candidates[None, ...])
-        n_members, n, m, z = line.energies.shape
-
-        def pullback(slope: Array) -> Params:
-            apart = xp.reshape(slope, (n, m, n_members, z))
-            return line.pullback(in_plain_order(xp, xp.permute_dims(apart, (2, 0, 1, 3))))
-
-        joint = xp.permute_dims(line.energies, (1, 2, 0, 3))
-        joint = xp.reshape(joint, (n, m, n_members * z)) + float(np.log(n_members))
-        return Linearization(joint, pullback)
-
     @abstractmethod
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
         """Levels (n, M, z), means (n, M, z, q) and factors (n, M, z, q, q) of samples in units."""
 
-    def quadratics(self, params: Params, X: Any, members: Any = None) -> Quadratics:
+    def _unwidened(self, params: Params, X: Any, members: Any = None) -> Quadratics:
         """The energies as parabolas in y, in units; one for each member and latent value.
 
         Parameters
@@ -134,36 +107,38 @@ class LatentEnergy(ConditionalEnergy, Energy):
         """
         if members is not None:
             params = {name: value[members] for name, value in params.items()}
-        assert self.units is not None
+        assert self._units is not None
 
         def of_block(part: slice) -> tuple[Array, Array, Array]:
-            return self.parabolas_of_members(params, self.standardize_rows(X[part])[None])
+            return self.parabolas_of_members(params, self._standardize_rows(X[part])[None])
 
-        width = self.width(X.shape[1], len(self.units.answer_unit))
+        width = self._width(len(self._units.answer_unit))
         with Workers() as workers:
             parts = list(workers.map(of_block, row_slices(len(X), width)))
         joined = (np.concatenate(part) for part in zip(*parts, strict=True))
         # (n, M, z, ...) -> (n, M·z, ...): the member is one more latent variable.
         return Quadratics(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
 
-    def known(self, params: Params, X: Any, members: Any = None) -> Quadratics:
-        """`quadratics` of all latent variables, the width included."""
-        quadratics = self.quadratics(params, X, members)
+    def _quadratics(self, params: Params, X: Any, members: Any = None) -> Quadratics:
+        """`_unwidened` of all latent variables, the width included."""
+        quadratics = self._unwidened(params, X, members)
         return (
             quadratics
-            if self.widths is None
-            else quadratics.widened(self.widths, self.smallest_scale)
+            if self._widths is None
+            else quadratics.widened(self._widths, self._smallest_scale)
         )
 
-    def latent_groups(self, params: Params, X: Any) -> Iterator[tuple[tuple[str, int], Quadratics]]:
+    def _latent_groups(
+        self, params: Params, X: Any
+    ) -> Iterator[tuple[tuple[str, int], Quadratics]]:
         """Each latent value of each member, with all of its widths: ("member 0", z) and so on."""
-        quadratics = self.quadratics(params, X)
+        quadratics = self._unwidened(params, X)
         n_members = len(next(iter(params.values())))
         n_latents = quadratics.levels.shape[1] // n_members
         for place in range(n_members * n_latents):
             one = Quadratics(*(part[:, [place]] for part in quadratics))
-            if self.widths is not None:
-                one = one.widened(self.widths, self.smallest_scale)
+            if self._widths is not None:
+                one = one.widened(self._widths, self._smallest_scale)
             yield (f"member {place // n_latents}", place % n_latents), one
 
     @abstractmethod

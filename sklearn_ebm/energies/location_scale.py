@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -148,15 +148,14 @@ class LocationScale(BankEnergy):
     """
 
     examples = ({"base": Ridge(), "n_estimators": 20},)
-    selective = True
-    settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "scales")
-    scales: Scales | None = None
+    _selective = True
+    _scales: Scales | None = None
 
     def __init__(self, base: Any = "auto", n_estimators: int = 100) -> None:
         self.base = base
         self.n_estimators = n_estimators
 
-    def validate(self) -> None:
+    def _validate(self) -> None:
         """Raise ValueError if a setting cannot be used; the message says what to do."""
         if self.base is None:
             raise ValueError(
@@ -165,9 +164,9 @@ class LocationScale(BankEnergy):
             )
         positive_integer("n_estimators", self.n_estimators, of="LocationScale")
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Return how many numbers of each sample inference needs."""
-        processes = 0 if self.scales is None else len(self.scales.combined[0].centre) - 1
+        processes = 0 if self._scales is None else len(self._scales.combined[0].centre) - 1
         return len(FACTORS) * (len(POWERS) + 1 + processes) * (2 + n_answers) * n_answers
 
     def learned(
@@ -192,16 +191,16 @@ class LocationScale(BankEnergy):
             fits = _fitted(estimates[others], residual[others], validation.weight[others])
             combined[held] = _combined(fits, estimates[held])
         learned = copy.copy(self)
-        learned.floor = floor
+        learned._floor = floor
         fits = _fitted(estimates, residual, validation.weight)
-        learned.scales = Scales(trees, centre, sizes, fits)
+        learned._scales = Scales(trees, centre, sizes, fits)
         return learned, learned._bank(said, combined, located)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
         """Return one Gaussian of each sample for each element of the bank."""
-        assert location is not None and self.scales is not None
-        said = self.scales.trees.predict(np.hstack([X, location.features]))
-        combined = _combined(self.scales.combined, _estimates(said, location))
+        assert location is not None and self._scales is not None
+        said = self._scales.trees.predict(np.hstack([X, location.features]))
+        combined = _combined(self._scales.combined, _estimates(said, location))
         return self._bank(said, combined, location)
 
     def _trees(
@@ -240,10 +239,10 @@ class LocationScale(BankEnergy):
 
     def _bank(self, said: Array, combined: Array, location: LocationPrediction) -> list[Quadratics]:
         """Gaussians of each family and factor; the floor is theirs as well."""
-        assert self.scales is not None
+        assert self._scales is not None
         families = [
-            (location.mean, size * np.exp(power * (said - self.scales.centre)))
-            for power, size in zip(POWERS, self.scales.sizes, strict=True)
+            (location.mean, size * np.exp(power * (said - self._scales.centre)))
+            for power, size in zip(POWERS, self._scales.sizes, strict=True)
         ]
         families.append((location.mean, np.exp(combined)))
         if location.centres is not None and location.deviations is not None:
@@ -256,12 +255,12 @@ class LocationScale(BankEnergy):
         return [
             Quadratics.of_mixture(whole, centre[:, None], self._within(factor * scale)[:, None])
             for element, (centre, scale, factor) in enumerate(every)
-            if self.keeps(element)
+            if self._keeps(element)
         ]
 
     def _within(self, scale: Array) -> Array:
         """Scales no narrower than the floor, and so wide that they can still be told."""
-        result: Array = np.clip(scale, np.maximum(self.smallest_scale, NARROWEST), WIDEST)
+        result: Array = np.clip(scale, np.maximum(self._smallest_scale, NARROWEST), WIDEST)
         return result
 
 

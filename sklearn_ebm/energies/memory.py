@@ -162,9 +162,8 @@ class Memory(BankEnergy):
             "cell": 0.5, "dropped": 0.1,
         },
     )  # fmt: skip
-    selective = True
-    settled = (*BankEnergy.settled, "stores")
-    stores: tuple[Store, ...] = ()
+    _selective = True
+    _stores: tuple[Store, ...] = ()
 
     def __init__(
         self,
@@ -212,7 +211,7 @@ class Memory(BankEnergy):
     def _residuals(self) -> bool:
         return self.base is not None if self.values == "auto" else self.values == "residuals"
 
-    def validate(self) -> None:
+    def _validate(self) -> None:
         """Raise ValueError if a setting cannot be used; the message says what to do."""
         if not _is_auto(self.n_trees):
             positive_integer("n_trees", self.n_trees, of="Memory")
@@ -243,9 +242,9 @@ class Memory(BankEnergy):
             )
         share("dropped", self.dropped, of="Memory", zero=True)
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Return how many numbers of each sample inference needs; blocks keep them few."""
-        n_leaf_sizes = max(len(self.stores), 1)
+        n_leaf_sizes = max(len(self._stores), 1)
         n_elements = n_leaf_sizes * len(self._powers) * len(self.bandwidths)
         return n_elements * TREES * n_answers * (1 + n_answers)
 
@@ -283,7 +282,7 @@ class Memory(BankEnergy):
     ) -> Self:
         """Return a copy that stores the samples."""
         result = self.__sklearn_clone__()
-        result.floor = floor
+        result._floor = floor
         columns = _columns(rows.X, location)
         values = rows.y
         if self._residuals:
@@ -297,7 +296,7 @@ class Memory(BankEnergy):
             self._leaves(columns, targets, weight, forests.n_trees, size, seed + k)
             for k, size in enumerate(forests.leaf_sizes)
         ]
-        result.stores = tuple(Store(some, values[order], weight, spread) for some in leaves)
+        result._stores = tuple(Store(some, values[order], weight, spread) for some in leaves)
         return result
 
     def _leaves(
@@ -325,9 +324,9 @@ class Memory(BankEnergy):
         mean = location.mean if self._residuals and location is not None else None
         result = []
         n_elements = len(self._powers) * len(self.bandwidths)
-        for number, store in enumerate(self.stores):
+        for number, store in enumerate(self._stores):
             parts = []
-            wanted = [b for b in range(n_elements) if self.keeps(number * n_elements + b)]
+            wanted = [b for b in range(n_elements) if self._keeps(number * n_elements + b)]
             if not wanted:
                 continue
             for rows, weights in store.leaves.blocks(columns):
@@ -355,9 +354,9 @@ class Memory(BankEnergy):
 
     def _widths(self, moments: Moments, spread: Array, bandwidths: Any) -> list[Array]:
         """h_b(x) of each bandwidth, (m, q) each."""
-        assert self.floor is not None
+        assert self._floor is not None
         return [
-            np.maximum(np.hypot(c * moments.deviation, c0 * spread), self.floor)
+            np.maximum(np.hypot(c * moments.deviation, c0 * spread), self._floor)
             for c, c0 in bandwidths
         ]
 

@@ -95,7 +95,7 @@ class MLP(Energy):
         {"hidden_layer_sizes": 3, "activation": "silu"},
     )
 
-    # Set in the copies that `for_step` returns.
+    # Set in the copies that `_for_step` returns.
     _seed: int | None = None
 
     def __init__(
@@ -158,7 +158,7 @@ class MLP(Energy):
         switch("fit_intercept", self.fit_intercept, of="MLP")
         return self
 
-    def for_step(self, rng: np.random.RandomState) -> MLP:
+    def _for_step(self, rng: np.random.RandomState) -> MLP:
         """Return a copy that leaves out units, the same ones each time it sees so many samples."""
         if not self.dropout:
             return self

@@ -169,7 +169,7 @@ class TorchModule(Energy):
                     part.copy_(torch.from_numpy(np.array(params[name])))
         return module
 
-    def for_step(self, rng: np.random.RandomState) -> Energy:
+    def _for_step(self, rng: np.random.RandomState) -> Energy:
         """Return the energy in training mode, with a seed of its own."""
         return _Training(self.module, rng.randint(2**31 - 1))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_ebm._utils.registry import unknown_name
-from sklearn_ebm.energies import BANK_ENERGIES, CONDITIONAL_ENERGIES, BankEnergy, Blend
+from sklearn_ebm.energies import BANK_ENERGIES, CONDITIONAL_ENERGIES
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._parts import margin_of_loss, refuse_beta
 from sklearn_ebm.inference import INFERENCES
@@ -75,8 +75,7 @@ def _solver(solver: Any, energy: ConditionalEnergy) -> Solver | None:
             f"solver {SOLVERS.name_of(chosen)!r} cannot learn a density: noise and wrong answers "
             "are drawn anew in each step; use solver='adam' or 'auto'."
         )
-    counts = isinstance(energy, BankEnergy) and not isinstance(energy, Blend)
-    if counts and not named:
+    if not energy.traits.takes_solver and not named:
         raise ValueError(
             f"solver={solver!r} has nothing to do with energy {type(energy).__name__}, "
             "which is learned by density stacking; leave solver='auto'."
@@ -98,7 +97,7 @@ def _loss(loss: Any, margin: Any) -> Loss:
 def _refuse(energy: Any, loss: Loss) -> None:
     """Raise ValueError where a loss cannot be minimised with continuous answers."""
     name, energy_name = LOSSES.name_of(loss), type(energy).__name__
-    if isinstance(energy, BankEnergy) and not loss.needs_partition_function:
+    if energy.traits.stacked and not loss.needs_partition_function:
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is learned by "
             "density stacking: use 'nll', or an energy that is learned by gradients, such as "
@@ -117,7 +116,7 @@ def _refuse(energy: Any, loss: Loss) -> None:
         )
     if name == "mee":
         raise ValueError("loss 'mee' counts errors, and every continuous answer is one; use 'nll'.")
-    if not energy.normalized and (loss.needs_partition_function or not loss.contrasts):
+    if not energy.traits.normalized and (loss.needs_partition_function or not loss.contrasts):
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "
             "by construction: energies would fall without end; use 'hinge', 'log', 'simple' or "

@@ -84,7 +84,7 @@ class DensityPredictions:
     def _in_units(self, answers: Array) -> Array:
         """Answers (..., q) as the energy sees them."""
         inner = answers if self.y_transform_ is None else self.y_transform_(answers)
-        return self.energy_.standardize_answers(inner)
+        return self.energy_._standardize_answers(inner)
 
     def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
         """``method(law, *arrays)`` of blocks of samples, joined, to bound the memory."""
@@ -92,7 +92,7 @@ class DensityPredictions:
         def block(part: slice) -> Array:
             return method(self._distribution(rows[part]), *(array[part] for array in arrays))
 
-        if self.energy_.threads and len(rows) > LAWS_OF_A_THREAD:
+        if self.energy_.traits.threads and len(rows) > LAWS_OF_A_THREAD:
             with Workers() as workers:
                 parts = list(workers.map(block, _blocks(len(rows), LAWS_OF_A_THREAD)))
         else:
@@ -161,11 +161,11 @@ class DensityPredictions:
 
     def _latent_energies(self, rows: Array, answers: Array) -> Iterator[Array]:
         """G of answers (n, m, q), by blocks; the largest float for answers too far away."""
-        width = self.energy_.width(rows.shape[1], self.n_outputs_)
+        width = self.energy_._width(self.n_outputs_)
         for part in row_slices(len(rows), width * max(answers.shape[1], 1)):
             units = self._in_units(answers[part])
             with np.errstate(over="ignore"):
-                latent = self.energy_.known(self.params_, rows[part]).energies(units)
+                latent = self.energy_._quadratics(self.params_, rows[part]).energies(units)
             yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:
@@ -202,10 +202,12 @@ class DensityPredictions:
             answers = self._by_blocks(_spread_answers, rows)
         labels: tuple[tuple[str, int], ...] = ()
         shares = []
-        width = self.energy_.width(rows.shape[1], self.n_outputs_)
+        width = self.energy_._width(self.n_outputs_)
         depth = 1 if answers is None else answers.shape[1]
         for part in row_slices(len(rows), width * depth):
-            labels, groups = zip(*self.energy_.latent_groups(self.params_, rows[part]), strict=True)
+            labels, groups = zip(
+                *self.energy_._latent_groups(self.params_, rows[part]), strict=True
+            )
             if answers is None:
                 shares.append(prior_shares(groups, self.beta_))
                 continue

@@ -21,7 +21,6 @@ from sklearn_ebm._utils.validation import (
 )
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.energies._bank.folds import Progress
-from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._callbacks import (
     FRAMES,
@@ -371,7 +370,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         seed = generator_and_seed(self.random_state)[1]
         held_out = self._given_rows(validation, rows)
         rows, calibrating = self._split_calibration_rows(rows, seed)
-        if not isinstance(parts.energy, BankEnergy):  # which always leaves rows out
+        if not parts.energy.traits.stacked:  # density stacking always leaves rows out
             self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
         moulding = seed if start is None else start.seed
@@ -494,7 +493,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         """Where the fit before ended, where a warm start is asked for and it fits."""
         if not self.warm_start or "params_" not in vars(self):
             return None
-        if isinstance(energy, BankEnergy):  # counts anew, whatever there was
+        if energy.traits.stacked:  # it starts anew
             return None
         same_shape = same_width and self.n_outputs_ == n_outputs
         refuse_another_shape(same_shape and repr(energy) == self._asked_energy)
@@ -519,10 +518,10 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         """The β of the density: as given, or of largest likelihood of samples not learned from."""
         if not isinstance(self.beta, str):
             return float(self.beta)
-        assert learned.energy.units is not None
+        assert learned.energy._units is not None
         try:
             pieces = learned.unseen()
-            return likeliest_beta(pieces, learned.energy.units, minimum=parts.minimum)
+            return likeliest_beta(pieces, learned.energy._units, minimum=parts.minimum)
         except KeyboardInterrupt:
             learned.message = f"{INTERRUPTED} before beta='auto' was chosen, so beta_ is 1"
             learned.converged = False

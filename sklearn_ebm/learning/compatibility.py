@@ -50,7 +50,8 @@ def _refuse_solver(energy: Energy, loss: Loss, solver: Solver) -> None:
     if energy.traits.batches_because and not solver.stochastic:
         raise ValueError(
             f"energy {energy_name!r} cannot be learned by solver {solver_name!r}, because "
-            f"{energy.traits.batches_because}; use solver='adam' or 'auto', which step on mini-batches."
+            f"{energy.traits.batches_because}; use solver='adam' or 'auto', which step on "
+            "mini-batches."
         )
     if solver.needs_curvature and (loss.curvature is None or not energy.traits.linear):
         raise ValueError(
@@ -74,7 +75,8 @@ def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
     return tuple(
         name
         for name, loss in LOSSES.items()
-        if (part.traits.nonnegative or not loss.needs_nonnegative) and (part.traits.linear or not loss.online)
+        if (part.traits.nonnegative or not loss.needs_nonnegative)
+        and (part.traits.linear or not loss.online)
     )
 
 

@@ -181,9 +181,7 @@ def learn(
     automatic, solver = solver is None, solver or default_solver(energy, loss)
     with Workers() as workers:
         energy = (
-            own_copy(start.energy)
-            if start
-            else energy.initialized(X, y, weight, n_answers, rng)
+            own_copy(start.energy) if start else energy.initialized(X, y, weight, n_answers, rng)
         )
         moved = Parametrization(
             energy, loss, X, y, weight, seen=seen, C=C,

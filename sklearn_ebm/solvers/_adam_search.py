@@ -174,7 +174,7 @@ class AdamState:
         """Mean loss of a batch; the gradient is the sum of `gradients`, one for each part."""
         n_parts = min(len(self.gradients), len(batch))
         bounds = [batch.start + len(batch) * part // n_parts for part in range(n_parts + 1)]
-        energies = [self.objective.energy.for_step(self.rng) for _ in range(n_parts)]
+        energies = [self.objective.energy._for_step(self.rng) for _ in range(n_parts)]
 
         def of_part(part: int) -> float:
             rows = slice(bounds[part], bounds[part + 1])

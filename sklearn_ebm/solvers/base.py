@@ -93,7 +93,8 @@ class Solver(Documented, BaseEstimator, ABC):
     needs_curvature : bool
         Whether it needs second-derivative products of energy and loss.
     wants_standardized : bool
-        Whether it wants the parameters in which all columns count equally (`Templates.standardized`).
+        Whether it needs parameters in which all columns count equally; see
+        `Templates.standardized`.
     """
 
     online: ClassVar[bool] = False

@@ -36,7 +36,9 @@ def loss_curvature_of(objective: Objective, w: Array, block: Block) -> Curvature
     """Curvature of the loss in what the templates give, for some samples."""
     energies = objective.energy.linearize(objective.layout.unpack(w), block.X).energies
     assert objective.loss.curvature is not None
-    return objective.energy.templates.template_curvature(objective.loss.curvature(energies, block.correct))
+    return objective.energy.templates.template_curvature(
+        objective.loss.curvature(energies, block.correct)
+    )
 
 
 def hessian_of(objective: Objective, w: Array) -> Array | None:

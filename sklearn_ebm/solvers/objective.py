@@ -278,7 +278,7 @@ class Objective:
         share : float
             1/b makes it the mean over a batch of b samples, or a part of that mean.
         energy : Energy
-            The energy as this step sees it; see `Energy.for_step`.
+            The energy as this step sees it; see `Energy._for_step`.
         gradient : Gradient
             Where the gradient goes.
         """

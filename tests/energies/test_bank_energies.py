@@ -55,18 +55,18 @@ def test_examples_are_away_from_the_defaults(name):
 class Widths(BankEnergy):
     """Gaussians of several widths about the mean of the answers."""
 
-    settled = (*BankEnergy.settled, "mean_")
+    settled = (*BankEnergy._settled, "mean_")
     mean_ = None
 
     def __init__(self, widths=(0.5, 1.0)):
         self.widths = widths
 
-    def width(self, n_features, n_answers):
+    def _width(self, n_answers):
         return len(self.widths)
 
     def fitted(self, rows, floor):
         other = copy(self)
-        other.floor, other.mean_ = floor, np.average(rows.y, axis=0, weights=rows.weight)
+        other._floor, other.mean_ = floor, np.average(rows.y, axis=0, weights=rows.weight)
         return other
 
     def learned(self, rows, folds, location, floor, rng):
@@ -79,7 +79,7 @@ class Widths(BankEnergy):
         return self.fitted(rows, floor), whole
 
     def scale(self, width):
-        return np.maximum(width, self.floor)
+        return np.maximum(width, self._floor)
 
     def elements(self, X, location):
         mean = np.broadcast_to(self.mean_, (len(X), 1, len(self.mean_)))
@@ -101,7 +101,7 @@ class TooNarrow(Widths):
 
 
 class Forgets(Widths):
-    settled = BankEnergy.settled
+    settled = BankEnergy._settled
 
 
 class KeepsALock(Widths):
@@ -120,7 +120,7 @@ class ChangesItself(Widths):
 class IsNoCopy(Widths):
     def learned(self, rows, folds, location, floor, rng):
         other, elements = super().learned(rows, folds, location, floor, rng)
-        self.floor, self.mean_ = other.floor, other.mean_
+        self._floor, self.mean_ = other._floor, other.mean_
         return self, elements
 
 
@@ -154,7 +154,7 @@ class KnowsTheErrors(Widths):
     def learned(self, rows, folds, location, floor, rng):
         other, elements = super().learned(rows, folds, location, floor, rng)
         mean = elements[0].means
-        off = np.maximum(np.abs(rows.y[folds.validation, None] - mean), other.floor)
+        off = np.maximum(np.abs(rows.y[folds.validation, None] - mean), other._floor)
         one = np.ones(mean.shape[:2])
         return other, [Quadratics.of_mixture(one, mean, off) for _ in elements]
 

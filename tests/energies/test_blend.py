@@ -47,16 +47,16 @@ def names(reg):
 class Wide(BankEnergy):
     """A user's own: one Gaussian of standard deviation 1 about the mean, whatever the row."""
 
-    def width(self, n_features, n_answers):
+    def _width(self, n_answers):
         return 1
 
     def learned(self, rows, folds, location, floor, rng):
         other = clone(self)
-        other.floor = floor
+        other._floor = floor
         return other, other._ones(len(folds.validation), rows.y.shape[1])
 
     def elements(self, X, location):
-        return self._ones(len(X), len(self.floor))
+        return self._ones(len(X), len(self._floor))
 
     def _ones(self, n, q):
         return [Quadratics.of_mixture(np.ones((n, 1)), np.zeros((n, 1, q)), np.ones((n, 1, q)))]
@@ -166,11 +166,11 @@ def test_what_has_no_prior_is_left_out_and_nothing_changes():
     reg = fit(blend(MEMORY, ("far", far), EXPERTS, LOCATED))
     energy = reg.energy_
     assert "far" not in names(reg)
-    assert np.isfinite(energy.held_out_densities.log_density).all()
-    assert energy.held_out_densities.log_density.shape[1] == len(energy.labels_)
+    assert np.isfinite(energy._held_out_densities.log_density).all()
+    assert energy._held_out_densities.log_density.shape[1] == len(energy.labels_)
     log_prior = reg.params_["log_prior"].copy()
     assert len(log_prior) == len(energy.labels_)
-    restricted = energy.restricted(np.arange(len(log_prior) - 3))
+    restricted = energy._restricted(np.arange(len(log_prior) - 3))
     before, after = (
         one.distribution({"log_prior": log_prior}, X, 1.0).log_prob(Y)
         for one in (energy, restricted)
@@ -188,7 +188,7 @@ def test_a_restricted_blend_says_what_the_whole_one_says():
         log_prior = np.where(labels == gone, -np.inf, 0.0)
         log_prior -= logsumexp(log_prior)
         stays = np.flatnonzero(labels != gone)
-        restricted = energy.restricted(stays[:-3])
+        restricted = energy._restricted(stays[:-3])
         assert restricted.labels_ == [energy.labels_[place] for place in stays]
         assert gone not in dict(restricted.members_)
         assert (restricted.location is None) == ("location_scale" not in dict(restricted.members_))
@@ -203,10 +203,10 @@ def test_experts_without_a_prior_stay_where_the_location_listens_to_them():
     reg = fit(blend(EXPERTS, LOCATED))
     energy = reg.energy_
     places = [b for b, (name, _) in enumerate(energy.labels_) if name == "location_scale"]
-    restricted = energy.restricted(np.array(places))
+    restricted = energy._restricted(np.array(places))
     assert [name for name, _ in restricted.members_] == ["experts", "location_scale"]
     assert restricted.sizes_[0] == 0
-    assert len(places) + len(energy.backgrounds.widths) == len(restricted.labels_)
+    assert len(places) + len(energy._backgrounds.widths) == len(restricted.labels_)
     elements = restricted.elements_alone(restricted.standardize_rows(X))
     assert len(elements) == sum(restricted.sizes_)
 
@@ -216,7 +216,7 @@ def test_backgrounds_alone():
     useless = Memory(n_trees=2, min_leaf_size=40, powers=1, bandwidths=((90.0, 90.0),))
     reg = fit(blend(useless), y=RNG.normal(size=80))
     assert names(reg) == ["backgrounds"]
-    np.testing.assert_allclose(reg.predict(X), reg.energy_.units.answer_origin[0], atol=1e-6)
+    np.testing.assert_allclose(reg.predict(X), reg.energy_._units.answer_origin[0], atol=1e-6)
     assert np.isfinite(reg.energies(X, Y)).all()
 
 
@@ -289,8 +289,8 @@ def test_the_stated_bound_is_a_bound(which, place, far, row):
     """No row, however far away, makes an answer within reach less likely than was said."""
     reg = FITTED[which]
     energy = reg.energy_
-    reach = energy.backgrounds.widths[-1] * energy.units.answer_unit
-    y = energy.units.answer_origin + place * reach
+    reach = energy._backgrounds.widths[-1] * energy._units.answer_unit
+    y = energy._units.answer_origin + place * reach
     rows = X[[row]] + far * np.array([[1.0, -1.0]])
     log_prob = reg.log_prob(rows, y if reg.n_outputs_ == 1 else y[None])
     assert log_prob[0] >= energy.least_log_density - 1e-9
@@ -375,7 +375,7 @@ def test_few_of_many_rows_judge(monkeypatch):
     monkeypatch.setattr(folds_module, "MAX_VALIDATION_ROWS", 60)
     monkeypatch.setattr(folds_module, "JUDGES_OF_MANY", 6)
     reg = fit(blend(MEMORY, LOCATED, EXPERTS))
-    assert len(reg.energy_.held_out_densities.log_density) == 6
+    assert len(reg.energy_._held_out_densities.log_density) == 6
     # Better than the best Gaussian that does not look at x.
     assert reg.log_prob(X, Y).mean() > norm(Y.mean(), Y.std()).logpdf(Y).mean()
     every = folds_of(X, np.random.RandomState(0))
@@ -387,7 +387,7 @@ def test_more_rows_than_six_thousand():
     rows = rng.normal(size=(6_400, 1))
     y = rows[:, 0] + 0.1 * rng.normal(size=6_400)
     reg = fit(Memory(n_trees=4, min_leaf_size=1, powers=1, bandwidths=((1.0, 0.05),)), rows, y)
-    assert len(reg.energy_.held_out_densities.weight) == 1_280
+    assert len(reg.energy_._held_out_densities.weight) == 1_280
     assert reg.log_prob(rows[:500], y[:500]).mean() > 0
 
 
@@ -411,7 +411,7 @@ def test_given_rows_have_their_say_on_the_prior():
         )
         of_narrow, of_wide = (np.exp(reg.params_["log_prior"][0]) for reg in (narrow, wide))
         assert (
-            len(narrow.energy_.held_out_densities.weight) == len(X) + 40
+            len(narrow.energy_._held_out_densities.weight) == len(X) + 40
         )  # besides those left out
         assert of_narrow > of_wide + 0.1
     # All weight on one row: the others might as well not be there.

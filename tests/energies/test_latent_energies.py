@@ -99,7 +99,7 @@ def test_at_beta_1_the_law_needs_no_partition_function(part, n_outputs):
     law = energy.distribution(params, X, 1.0)
     free = free_energy(energy, params, X, candidates, 1.0, False)
     found = law.log_prob(candidates[..., 0] if n_outputs == 1 else candidates)
-    np.testing.assert_allclose(found, -free - energy.units.log_unit, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found, -free - energy._units.log_unit, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("minimum", [False, True])
@@ -157,7 +157,7 @@ def test_what_is_rounded_is_not_known_more_precisely():
     rng = np.random.default_rng(0)
     y = np.round(rng.normal(size=(500, 1)), 1)
     initialized = Experts().initialized(rng.normal(size=(500, 1)), y, np.ones(500), 1, None)
-    np.testing.assert_allclose(initialized.floor, 0.1 / np.sqrt(12) / y.std(), rtol=0.1)
+    np.testing.assert_allclose(initialized._floor, 0.1 / np.sqrt(12) / y.std(), rtol=0.1)
     assert Experts(min_scale=1e-4).initialized(y, y, np.ones(500), 1, None).floor == 1e-4
 
 
@@ -171,9 +171,9 @@ def test_noise_has_the_deviation_that_was_asked_for():
 @pytest.mark.parametrize(("name", "number"), [("experts", 0), ("experts", 1), ("decoder", 1)])
 def test_each_step_has_noise_of_its_own(name, number):
     energy, X, candidates, params = case_of(name, number, 2)
-    rows = energy.standardize_rows(X)[None], energy.standardize_answers(candidates)[None]
+    rows = energy._standardize_rows(X)[None], energy._standardize_answers(candidates)[None]
     rng = np.random.RandomState(0)
-    copies = [energy.training(rng) for _ in range(2)]
+    copies = [energy._for_step(rng) for _ in range(2)]
     one, other = (copy.linearize_members(params, *rows).energies for copy in copies)
     assert (one != other).all()
     assert copies[0].chance().random() != copies[1].chance().random()
@@ -300,7 +300,7 @@ class NotNormalised(Experts):
 class Forgets(Experts):
     def __sklearn_clone__(self):
         other = super().__sklearn_clone__()
-        other.units = None
+        other._units = None
         return other
 
 
@@ -310,7 +310,7 @@ class Drifts(Experts):
 
     def linearize_members(self, params, X, answers):
         if self._seed is not None:
-            X = X + self.chance().normal(size=X.shape)
+            X = X + self._chance().normal(size=X.shape)
         return super().linearize_members(params, X, answers)
 
 

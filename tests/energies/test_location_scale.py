@@ -37,7 +37,7 @@ def learned(rows, folds, base=None, floor=FLOOR, **settings):
     energy = LocationScale(**{"n_estimators": 10, **settings})
     floors = np.full(rows.y.shape[1], floor)
     energy, elements = energy.learned(rows, folds, located, floors, np.random.RandomState(1))
-    energy.location = location
+    energy._location = location
     return energy, elements, located
 
 
@@ -49,7 +49,7 @@ def known():
 
 def test_every_element_integrates_to_one(known):
     rows, _, energy, elements, _ = known
-    new = energy.elements(rows.X[:2], energy.location(rows.X[:2]))
+    new = energy.elements(rows.X[:2], energy._location(rows.X[:2]))
     assert len(new) == len(elements) == len(FACTORS) * (len(POWERS) + 2)
     y = np.linspace(-60, 60, 200_001)
     for element in new:
@@ -60,7 +60,7 @@ def test_every_element_integrates_to_one(known):
 def test_two_answers_integrate_to_one():
     rows, folds = problem(q=2)
     energy, _, _ = learned(rows, folds)
-    elements = energy.elements(rows.X[:1], energy.location(rows.X[:1]))
+    elements = energy.elements(rows.X[:1], energy._location(rows.X[:1]))
     for element in elements[FACTORS.index(1.2) :: len(FACTORS)]:
         mean, scale = element.means[0, 0], np.diagonal(element.factors[0, 0])
         assert scale[0] != scale[1]
@@ -127,7 +127,7 @@ def test_no_scale_is_below_the_floor(floor):
     rows, folds = problem()
     energy, elements, _ = learned(rows, folds, floor=floor)
     assert min(element.factors.min() for element in elements) >= floor
-    assert energy.smallest_scale == floor
+    assert energy._smallest_scale == floor
 
 
 @pytest.mark.parametrize("q", [1, 2])
@@ -148,7 +148,7 @@ def test_few_rows_and_constant_answers(n, d, q, constant):
         if constant:
             assert not element.means.any()
     assert not np.isnan(log_density).any()
-    far = energy.elements(np.full((1, d), 1e3), energy.location(np.full((1, d), 1e3)))
+    far = energy.elements(np.full((1, d), 1e3), energy._location(np.full((1, d), 1e3)))
     assert np.isfinite(bank_of(far, np.zeros((1, q)))).any()
 
 
@@ -173,25 +173,25 @@ def test_it_pickles_clones_and_depends_on_the_seed_alone(known):
     rows, folds, energy, elements, _ = known
     again = learned(rows, folds)[1]
     np.testing.assert_array_equal(again[0].factors, elements[0].factors)
-    said = energy.location(rows.X[:4])
+    said = energy._location(rows.X[:4])
     for other in (pickle.loads(pickle.dumps(energy)), clone(energy)):
         for one, two in zip(
             energy.elements(rows.X[:4], said), other.elements(rows.X[:4], said), strict=True
         ):
             np.testing.assert_array_equal(one.factors, two.factors)
-    assert energy.width(2, 1) >= len(elements)
+    assert energy._width(2, 1) >= len(elements)
 
 
 def test_with_backgrounds_and_a_prior_it_is_one_mixture(known):
     rows, _, energy, elements, _ = known
     energy = clone(energy)
-    energy.backgrounds = BroadComponents.around(rows.y, 0.0)
+    energy._backgrounds = BroadComponents.around(rows.y, 0.0)
     new = rows.X[:4]
-    bank = [*energy.elements(new, energy.location(new)), *energy.backgrounds.elements(4)]
+    bank = [*energy.elements(new, energy._location(new)), *energy._backgrounds.elements(4)]
     log_prior = np.log(np.random.RandomState(0).dirichlet(np.ones(len(bank))))
-    said = energy.known({"log_prior": log_prior}, new)
+    said = energy._quadratics({"log_prior": log_prior}, new)
     whole = Quadratics.joined(bank, log_prior)
-    assert len(elements) + len(energy.backgrounds.widths) == len(bank) >= said.levels.shape[1]
+    assert len(elements) + len(energy._backgrounds.widths) == len(bank) >= said.levels.shape[1]
     np.testing.assert_allclose(said.log_prob(rows.y[:4]), whole.log_prob(rows.y[:4]), atol=1e-3)
 
 

@@ -111,7 +111,7 @@ def test_elements_are_the_mixtures_over_stored_rows(base, cell):
     located = None if base is None else located_of(new)
     columns = new.X if base is None else np.hstack([new.X, located.features])
     values = rows.y if base is None else rows.y - located_of(rows).mean
-    (store,) = learned.stores
+    (store,) = learned._stores
     np.testing.assert_array_equal(store.values, np.sort(values, axis=0))
     step = 0.01
     grid = np.arange(-7, 7, step)
@@ -234,13 +234,13 @@ def test_leaves_are_as_large_whether_half_of_the_rows_are_light_or_more():
 
 def test_the_same_seed_gives_the_same_memory():
     energy = Memory(**SMALL)
-    assert energy.stores == ()
+    assert energy._stores == ()
     (one, left), (two, right) = (learn(energy, rows_of(), seed=5) for _ in range(2))
     same(left, right)
     same(at(one, rows_of()), at(two, rows_of()))
     _, other = learn(energy, rows_of(), seed=6)
     assert not np.allclose(left[-1].log_prob(rows_of().y), other[-1].log_prob(rows_of().y))
-    assert energy.stores == ()
+    assert energy._stores == ()
     same(at(clone(one), rows_of()), at(one, rows_of()))
     same(at(pickle.loads(pickle.dumps(one)), rows_of()), at(one, rows_of()))
 
@@ -338,7 +338,7 @@ def test_a_high_power_leaves_the_heaviest():
 def test_leaf_sizes_by_rows_and_answers(q, many, sizes, monkeypatch):
     monkeypatch.setattr("sklearn_ebm.energies.memory.MANY_ROWS", many)
     learned, _ = learn(Memory(n_trees=2), rows_of(q=q), folds=folds_of(80, n_folds=2))
-    sizes_of_leaves = [np.diff(store.leaves.shares.indptr) for store in learned.stores]
+    sizes_of_leaves = [np.diff(store.leaves.shares.indptr) for store in learned._stores]
     assert tuple(found[found > 0].min() for found in sizes_of_leaves) == sizes
 
 
@@ -346,4 +346,4 @@ def test_leaf_sizes_by_rows_and_answers(q, many, sizes, monkeypatch):
 def test_fewer_trees_for_many_rows(most, trees, monkeypatch):
     monkeypatch.setattr("sklearn_ebm.energies.memory.ROWS_IN_TREES", most)
     learned, _ = learn(Memory(min_leaf_size=10), rows_of(), folds=folds_of(80, n_folds=2))
-    assert learned.stores[0].leaves.n_trees == trees
+    assert learned._stores[0].leaves.n_trees == trees

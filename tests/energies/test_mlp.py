@@ -103,7 +103,7 @@ def test_the_derivative_holds_while_units_are_left_out(n_rows):
     energy = MLP((6, 5), "tanh", dropout=0.4, layer_norm=True)
     params, rng = started(energy, 4), np.random.RandomState(1)
     rows, slope = rng.normal(size=(n_rows, 4)), rng.normal(size=(n_rows, 3))
-    step = energy.training(rng)
+    step = energy._for_step(rng)
     gradient = step.linearize(params, rows).pullback(slope)
     for name, value in params.items():
         direction = rng.normal(size=value.shape)
@@ -119,15 +119,15 @@ def test_dropout_keeps_the_mean():
     energy = MLP((4,), dropout=0.5)
     params, rng = started(energy, 3), np.random.RandomState(0)
     rows = np.ones((20_000, 3))
-    step = energy.training(rng)
+    step = energy._for_step(rng)
     drawn = step.linearize(params, rows).energies
     whole = energy.linearize(params, rows).energies
     assert drawn.std(axis=0).min() > 0.1
     np.testing.assert_allclose(drawn.mean(axis=0), whole[0], atol=0.03)
     np.testing.assert_array_equal(drawn, step.linearize(params, rows).energies)
-    other = energy.training(rng).linearize(params, rows).energies
+    other = energy._for_step(rng).linearize(params, rows).energies
     assert not np.array_equal(drawn, other)
-    assert MLP().training(rng).training(rng)._seed is None
+    assert MLP()._for_step(rng)._for_step(rng)._seed is None
 
 
 def test_weights_are_penalised_and_nothing_else():

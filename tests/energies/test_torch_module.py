@@ -177,7 +177,7 @@ def test_going_on_leaves_the_buffers_of_the_earlier_energy():
         other = energy.copy_for_training()
         rng = np.random.RandomState(0)
         params = energy.start(X, Y, np.ones(300), 3, rng)
-        other.training(rng).linearize(params, X + 5.0)
+        other._for_step(rng).linearize(params, X + 5.0)
         assert not module[1].running_mean.any()
         inner = other.energy if isinstance(other, Featured) else other
         assert inner.module[1].running_mean.any()

@@ -475,7 +475,7 @@ def test_weights_of_held_out_rows_by_hand(energy, inference):
     reg.fit(X[:100], Y[:100], X_val=X[100:], y_val=Y[100:], sample_weight_val=weight)
     # The mean over members of the free energy of each alone.
     energy_, params = reg.energy_, reg.params_
-    rows, answers = energy_.standardize_rows(X[100:]), energy_.standardize_answers(Y[100:, None])
+    rows, answers = energy_._standardize_rows(X[100:]), energy_._standardize_answers(Y[100:, None])
     latent = energy_.linearize_members(params, rows[None], answers[None, :, None]).energies
     free = latent.min(axis=-1) if inference == "min" else SoftMinimum()(latent).energies
     expected = np.average(free[:, :, 0].mean(axis=0), weights=weight)
@@ -487,8 +487,8 @@ def objective_of(energy, loss, y, weight, rows=None, negatives=None):
     initialized = energy.initialized(X, y, weight, y.shape[1], np.random.RandomState(0))
     rows = np.arange(len(X))[None] if rows is None else rows
     objective = DensityObjective(
-        initialized, loss, SoftMinimum(), initialized.standardize_rows(X),
-        initialized.standardize_answers(y),
+        initialized, loss, SoftMinimum(), initialized._standardize_rows(X),
+        initialized._standardize_answers(y),
         weight, rows, negatives,
     )  # fmt: skip
     start = initialized.start(X, y, weight, y.shape[1], np.random.RandomState(1))
@@ -582,9 +582,9 @@ def test_each_member_is_judged_by_the_rows_that_it_has_not_seen(energy, inferenc
     learned, rows = learned_with(energy, inference, 0.2)
     out = learned.held.left_out
     assert out.shape == (2, 40) and set(out[0]) == set(out[1])
-    answers = learned.energy.standardize_answers(rows.y)[out][:, :, None]
+    answers = learned.energy._standardize_answers(rows.y)[out][:, :, None]
     line = learned.energy.linearize_members(
-        learned.params, learned.energy.standardize_rows(X)[out], answers
+        learned.params, learned.energy._standardize_rows(X)[out], answers
     )
     latent = line.energies[:, :, 0]
     free = latent.min(axis=-1) if inference == "min" else SoftMinimum()(latent).energies
@@ -596,12 +596,12 @@ def test_each_pair_of_members_speaks_of_beta_by_the_rows_that_it_has_not_seen(in
     learned, rows = learned_with("experts", inference, 0.2)
     minimum = inference == "min"
     pieces = learned.unseen()
-    best = likeliest_beta(pieces, learned.energy.units, minimum=minimum)
+    best = likeliest_beta(pieces, learned.energy._units, minimum=minimum)
 
     def held_out(beta):
         out = learned.held.left_out[0]
-        quadratics = learned.energy.known(learned.params, X[out], [0, 1])
-        law = gibbs_law(quadratics, beta, learned.energy.units, minimum=minimum)
+        quadratics = learned.energy._quadratics(learned.params, X[out], [0, 1])
+        law = gibbs_law(quadratics, beta, learned.energy._units, minimum=minimum)
         likelihood = np.average(law.log_prob(Y[out]), weights=rows.weight[out])
         return len(out) * likelihood - 2 * np.log(1 + np.log(beta) ** 2 / 3)  # and the prior
 
@@ -682,7 +682,10 @@ def test_early_stopping_keeps_the_best_parameters():
     curve = reg.validation_loss_curve_
     assert len(curve) == reg.n_iter_ == curve.argmin() + 4 < 200
     energy_ = reg.energy_
-    rows, answers = energy_.standardize_rows(noise[60:]), energy_.standardize_answers(y[60:, None])
+    rows, answers = (
+        energy_._standardize_rows(noise[60:]),
+        energy_._standardize_answers(y[60:, None]),
+    )
     latent = energy_.linearize_members(reg.params_, rows[None], answers[None, :, None]).energies
     assert SoftMinimum()(latent).energies.mean() == pytest.approx(curve.min(), rel=1e-4)
 
@@ -886,7 +889,7 @@ def test_a_warm_start_goes_on(energy):
     kept = reg.energy_
     for _ in range(3):
         reg.fit(X, Y)
-    assert reg.energy_.units is kept.units
+    assert reg.energy_._units is kept.units
     assert reg.log_prob(X, Y).mean() > first
     cold = regressor(energy, max_iter=10).fit(X, Y).fit(X, Y)
     assert cold.log_prob(X, Y).mean() == pytest.approx(first)
@@ -899,8 +902,8 @@ def test_a_warm_start_never_loses_on_held_out_rows():
         reg.fit(X[:100], Y[:100], X_val=X[100:], y_val=Y[100:])
         energy_ = reg.energy_
         rows, answers = (
-            energy_.standardize_rows(X[100:]),
-            energy_.standardize_answers(Y[100:, None]),
+            energy_._standardize_rows(X[100:]),
+            energy_._standardize_answers(Y[100:, None]),
         )
         latent = energy_.linearize_members(reg.params_, rows[None], answers[None, :, None]).energies
         lowest.append(SoftMinimum()(latent).energies.mean())

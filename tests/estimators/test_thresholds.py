@@ -146,7 +146,7 @@ def test_as_many_rows_as_make_leaves_large(n_rows):
     """The thresholds as they are: four fifths of the rows are fewer, and all of them are not."""
     X, y = rows_of(n_rows)
     reg = LatentEBMRegressor(Memory(n_trees=1, powers=1), random_state=0).fit(X, y)
-    assert len(reg.energy_.stores) == (3 if n_rows < 20_000 else 1)
+    assert len(reg.energy_._stores) == (3 if n_rows < 20_000 else 1)
     asked(reg, X[:10], y[:10])
 
 

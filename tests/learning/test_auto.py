@@ -171,8 +171,8 @@ def blend_of(members):
     blend.members_ = tuple((name, MEMORY) for name in members)
     blend.sizes_ = (1,) * len(members)
     blend.seconds_ = dict.fromkeys(members, 1.0)
-    blend.backgrounds = BroadComponents(np.array([1.0, 3.0, 10.0]), 1, np.full(3, 1e-9))
-    blend.units = Units(*np.zeros((2, 1)), np.zeros(1), np.array([np.e]), np.zeros(1))
+    blend._backgrounds = BroadComponents(np.array([1.0, 3.0, 10.0]), 1, np.full(3, 1e-9))
+    blend._units = Units(*np.zeros((2, 1)), np.zeros(1), np.array([np.e]), np.zeros(1))
     return blend
 
 
@@ -320,7 +320,7 @@ def test_a_location_listens_to_those_before_it(budget, heard, small, monkeypatch
     assert [name for name, _ in reg.energy_.members_] == (
         ["experts", *others] if heard else [*others, "experts"]
     )
-    assert reg.energy_.location.share_.shape[1] == 1 + len(heard)
+    assert reg.energy_._location.share_.shape[1] == 1 + len(heard)
     for other in (pickle.loads(pickle.dumps(reg)), clone(reg).fit(X, Y)):
         np.testing.assert_array_equal(other.log_prob(X, Y), reg.log_prob(X, Y))
 
@@ -414,7 +414,7 @@ def test_given_rows_judge(small):
     new = RNG.normal(size=(30, 2))
     settings = {"max_iter": 3, "random_state": 0}
     reg = LatentEBMRegressor(**settings).fit(X, Y, X_val=new, y_val=new[:, 0])
-    assert len(reg.energy_.held_out_densities.weight) == len(Y) + 30  # besides those left out
+    assert len(reg.energy_._held_out_densities.weight) == len(Y) + 30  # besides those left out
     far = LatentEBMRegressor(**settings).fit(X, Y, X_val=new, y_val=new[:, 0] + 5)
     assert (far.auto_report_.held_out_nll > reg.auto_report_.held_out_nll + 0.5).all()
 

@@ -135,7 +135,7 @@ def test_what_numpy_gives(name, number, n_answers, dtype, library):
     params, X = of_dtype(params, dtype), X.astype(dtype)
     compare(energy, params, X, library, dtype)
     # As one step of learning sees it, which leaves out the same units.
-    compare(energy.training(np.random.RandomState(0)), params, X, library, dtype)
+    compare(energy._for_step(np.random.RandomState(0)), params, X, library, dtype)
 
 
 @every_dtype
@@ -289,7 +289,7 @@ def test_values_of_numpy_are_moved_whatever_their_memory(turned, library):
 
 
 def test_the_units_left_out_are_those_of_numpy(library):
-    energy = MLP((50,), dropout=0.5).training(np.random.RandomState(0))
+    energy = MLP((50,), dropout=0.5)._for_step(np.random.RandomState(0))
     params = energy.start(np.zeros((1, 3)), None, None, 2, np.random.RandomState(1))
     X = np.random.RandomState(2).normal(size=(9, 3))
     compare(energy, params, X, library, np.float64)
@@ -341,7 +341,7 @@ def test_energies_of_continuous_answers(name, number, q, dtype, library):
 def test_one_step_of_learning(name, number, n_candidates, own_rows, q, dtype, library):
     """With the noise of NumPy's generator; with rows for each member, or the same ones for all."""
     energy, X, y, params = latent_case(name, number, q)
-    energy, params = energy.training(np.random.RandomState(0)), of_dtype(params, dtype)
+    energy, params = energy._for_step(np.random.RandomState(0)), of_dtype(params, dtype)
     places = np.arange(9)[None]
     if own_rows:
         places = np.random.RandomState(0).randint(9, size=(energy.n_members, 9))
@@ -367,7 +367,7 @@ def test_one_step_of_learning(name, number, n_candidates, own_rows, q, dtype, li
 @every_latent_energy
 def test_the_pullback_of_one_step_is_the_transpose(name, number, q, library):
     energy, X, y, params = latent_case(name, number, q)
-    energy = energy.training(np.random.RandomState(0))
+    energy = energy._for_step(np.random.RandomState(0))
     rows = library.of(energy.standardize_rows(X)[None])
     answers = library.of(energy.standardize_answers(y)[None])
     theirs = {name: library.of(value) for name, value in params.items()}

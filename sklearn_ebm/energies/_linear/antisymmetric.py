@@ -32,7 +32,7 @@ class Antisymmetric(Energy):
     Parameters
     ----------
     inner : Energy
-        What ``Templates.standardized`` returned. It makes sense of any number of answers, of one, too.
+        What ``Templates.standardized`` returned, which allows any number of templates, even one.
 
     Examples
     --------

@@ -45,7 +45,8 @@ class Standardized(Energy):
 
         θ_yj = deviation_j w_yj,    θ_y0 = b_y + ⟨w_y, mean⟩,    λ_j = λ / deviation_j²
 
-    so that the penalty is the same, too. Not public as a name; ``Linear().templates.standardized`` makes one.
+    so that the penalty is the same, too. Not public as a name: ``Linear().templates.standardized``
+    makes one.
 
     Parameters
     ----------
@@ -267,7 +268,9 @@ class StandardizedTemplates(Templates):
             product = curvature.astype(rows.dtype, copy=False).T @ np.square(rows)
             return {"coef": product.astype(np.float64, copy=False)}
         squares = type(X)((np.square(X.data), X.indices, X.indptr), shape=X.shape, copy=False)
-        product = np.asarray(squares.T @ curvature.astype(X.dtype, copy=False)).T / self.deviation**2
+        product = (
+            np.asarray(squares.T @ curvature.astype(X.dtype, copy=False)).T / self.deviation**2
+        )
         if self.fit_intercept:
             product = np.hstack([product, curvature.sum(axis=0)[:, None]])
         return {"coef": product.astype(np.float64, copy=False)}

@@ -120,10 +120,14 @@ def template_normal_matrix(
 
 def _only_differences(curvature: Curvature, pair: Array) -> bool:
     """Whether the matrix of each row is b [[1, −1], [−1, 1]], up to rounding."""
-    first = curvature.product(np.broadcast_to(np.array([1, 0], pair.dtype), curvature.diagonal.shape))
+    first = curvature.product(
+        np.broadcast_to(np.array([1, 0], pair.dtype), curvature.diagonal.shape)
+    )
     both = curvature.product(np.ones_like(curvature.diagonal))
     rest = max(np.abs(both).max(initial=0.0), np.abs(first[:, 0] - pair).max(initial=0.0))
     return bool(
         rest
-        <= 8 * np.finfo(pair.dtype).eps * max(pair.max(initial=0.0), curvature.diagonal.max(initial=0.0))
+        <= 8
+        * np.finfo(pair.dtype).eps
+        * max(pair.max(initial=0.0), curvature.diagonal.max(initial=0.0))
     )

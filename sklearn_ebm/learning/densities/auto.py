@@ -187,7 +187,7 @@ def chosen_candidate(
         Of the elements of what was chosen.
     report : AutoReport
     """
-    assert blend.units is not None
+    assert blend._units is not None
     names = np.array([name for name, _ in blend.labels_])
     members = [name for name, _ in blend.members_]
     everything = needed(blend, held_out_densities)
@@ -212,7 +212,7 @@ def chosen_candidate(
     else:
         reason = f"a blend of all is not better by {WORTH:g} nats, but by {gain:.4f}"
     report = AutoReport(
-        ("blend", *members), nll + blend.units.log_unit, error, shares, seconds, skipped, chosen,
+        ("blend", *members), nll + blend._units.log_unit, error, shares, seconds, skipped, chosen,
         reason,
     )  # fmt: skip
     places = everything if chosen == "blend" else blend.places_of(chosen)

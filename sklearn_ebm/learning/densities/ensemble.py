@@ -217,34 +217,36 @@ def unseen_rows(
     """Held-out rows, with all members; or those that groups of members left out."""
     if held.validation is not None:
         some = held.validation
-        return [HeldOutMixture(energy.known(params, some.X), some.y, some.weight)]
+        return [HeldOutMixture(energy._quadratics(params, some.X), some.y, some.weight)]
     if held.left_out is None:
         return []
     pieces = []
     for first in range(0, energy.n_members - group + 1, group):
         some = held.rows.take(held.left_out[first, :ROWS_FOR_WIDTHS])
         members = [*range(first, first + group)]
-        pieces.append(HeldOutMixture(energy.known(params, some.X, members), some.y, some.weight))
+        pieces.append(
+            HeldOutMixture(energy._quadratics(params, some.X, members), some.y, some.weight)
+        )
     return pieces
 
 
 def widened(energy: LatentEnergy, params: Params, held: HeldOutRows) -> LatentEnergy:
     """The energy with the widths that suit rows which it has not seen."""
-    assert energy.units is not None
+    assert energy._units is not None
     pieces = unseen_rows(energy, params, held, min(GROUP, energy.n_members))
     if not pieces:
         return energy
     sharper = sharper_than_groups(energy, params, held, pieces)
-    return energy.widened(fitted_widths(pieces, energy.units, energy.smallest_scale, sharper))
+    return energy._widened(fitted_widths(pieces, energy._units, energy._smallest_scale, sharper))
 
 
 def sharper_than_groups(
     energy: LatentEnergy, params: Params, held: HeldOutRows, pieces: Sequence[HeldOutMixture]
 ) -> float:
     """Return how many times sharper all members together should be than a group of them."""
-    assert energy.units is not None
+    assert energy._units is not None
     if held.validation is not None or energy.n_members < GROUP:
         return 1.0
     ones = unseen_rows(energy, params, held, 1)
-    of_one, of_group = (likeliest_beta(some, energy.units) for some in (ones, pieces))
+    of_one, of_group = (likeliest_beta(some, energy._units) for some in (ones, pieces))
     return sharper_together(of_one, of_group, energy.n_members)

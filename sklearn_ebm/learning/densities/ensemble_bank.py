@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from sklearn.base import clone
@@ -48,9 +48,8 @@ class GradientMember(BankEnergy):
         How many times sharper all members together should be than two of them.
     """
 
-    feeds_location = True
-    selective = True
-    settled: ClassVar[tuple[str, ...]] = (*BankEnergy.settled, "params_", "sharper_")
+    _feeds_location = True
+    _selective = True
     params_: Params
     sharper_: float
 
@@ -81,8 +80,11 @@ class GradientMember(BankEnergy):
 
         learned = self.learn(energy, Answers(*rows), divide, rng)
         assert isinstance(learned.energy, LatentEnergy) and learned.held is not None
-        other = GradientMember(learned.energy.widened(None))
-        other.params_, other.floor = learned.params, np.maximum(floor, other.energy.smallest_scale)
+        other = GradientMember(learned.energy._widened(None))
+        other.params_, other._floor = (
+            learned.params,
+            np.maximum(floor, other.energy._smallest_scale),
+        )
         pieces = learned.unseen()
         other.sharper_ = sharper_than_groups(other.energy, other.params_, learned.held, pieces)
         return other, other._left_out(rows, folds)
@@ -100,7 +102,7 @@ class GradientMember(BankEnergy):
             blocks.append(said.take(judges))
             places.append(left_out[judges])
             folds.progress.ended("fold")
-        self.out_of_fold = mean, deviation
+        self._out_of_fold = mean, deviation
         joined = Quadratics.stacked(blocks).take(np.argsort(np.concatenate(places)))
         return self._widened(joined, 1.0)
 
@@ -109,18 +111,18 @@ class GradientMember(BankEnergy):
 
         Members are latent values of equal prior, which those of the energy itself leave out.
         """
-        units = self.energy.units
+        units = self.energy._units
         assert units is not None
-        said = self.energy.quadratics(self.params_, X, members).in_units(units)
+        said = self.energy._unwidened(self.params_, X, members).in_units(units)
         n_members = self.energy.n_members if members is None else len(members)
         return said._replace(levels=said.levels + np.log(n_members))
 
     def _widened(self, quadratics: Quadratics, sharper: float) -> list[Quadratics]:
-        assert self.floor is not None
+        assert self._floor is not None
         return [
-            quadratics.widened(Widths.single(factor / np.sqrt(sharper)), self.floor)
+            quadratics.widened(Widths.single(factor / np.sqrt(sharper)), self._floor)
             for element, factor in enumerate(FACTORS)
-            if self.keeps(element)
+            if self._keeps(element)
         ]
 
     def predict_moments(self, X: Array) -> tuple[Array, Array]:
@@ -131,6 +133,6 @@ class GradientMember(BankEnergy):
         """One for each width."""
         return self._widened(self._parabolas(X), self.sharper_)
 
-    def width(self, n_features: int, n_answers: int) -> int:
+    def _width(self, n_answers: int) -> int:
         """Return how many numbers of each row inference needs."""
-        return len(FACTORS) * self.energy.width(n_features, n_answers)
+        return len(FACTORS) * self.energy._width(n_answers)

@@ -209,8 +209,8 @@ def _objective(
 ) -> DensityObjective:
     """The mean loss of rows, of which each member has those at its places."""
     return DensityObjective(
-        energy, parts.loss, parts.latent, energy.standardize_rows(rows.X),
-        energy.standardize_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
+        energy, parts.loss, parts.latent, energy._standardize_rows(rows.X),
+        energy._standardize_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
     )  # fmt: skip
 
 

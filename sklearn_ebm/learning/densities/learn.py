@@ -63,7 +63,7 @@ def learn_energy(
     rng = np.random.RandomState(seed)
     budget = TimeBudget(time_budget, len(rows.y), progress)
     by_gradients = partial(learn_density, C=C, tol=tol, max_iter=max_iter)
-    if isinstance(parts.energy, LatentEnergy):
+    if not parts.energy.traits.stacked:
         watch.callbacks = (*watch.callbacks, budget.stops)
         return by_gradients(
             parts, rows, start=start, rng=rng, watch=watch, validation=validation,
@@ -95,7 +95,7 @@ def learn_energy(
     places, report = chosen_candidate(
         counted.energy, counted.held_out_densities, counted.groups, budget.skipped
     )
-    assert counted.energy.units is not None
-    lacking = mean_log_slope(counted.validation_rows, counted.energy.units, transform)
+    assert counted.energy._units is not None
+    lacking = mean_log_slope(counted.validation_rows, counted.energy._units, transform)
     report = report._replace(held_out_nll=report.held_out_nll - lacking)
     return replace(counted.concluded(places), report=report)

@@ -142,7 +142,7 @@ class DensityObjective:
         places = self.rows[:, rows]
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             line = energy.linearize_members(
-                params, self.X[places], self._candidates(places, energy.chance())
+                params, self.X[places], self._candidates(places, energy._chance())
             )
             weight = self.row_weight[places] * (share / line.energies.shape[0])
             value, slope = self._losses(line, weight)

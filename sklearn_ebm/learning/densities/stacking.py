@@ -64,13 +64,13 @@ class StackedDensities(NamedTuple):
         some = np.arange(len(self.elements)) if places is None else places
         log_prior = np.full(len(self.elements), -np.inf)
         log_prior[some], curve = held_out_densities.of(some).prior()
-        stays = energy.needed(log_prior)
+        stays = energy._needed(log_prior)
         log_prior = log_prior[stays]
-        assert energy.backgrounds is not None
-        n_elements = len(self.elements) - len(energy.backgrounds.widths)
-        energy = energy.restricted(stays[stays < n_elements])
-        energy.held_out_densities = held_out_densities.of(stays)
-        elements, validation_rows, units = self.elements, self.validation_rows, energy.units
+        assert energy._backgrounds is not None
+        n_elements = len(self.elements) - len(energy._backgrounds.widths)
+        energy = energy._restricted(stays[stays < n_elements])
+        energy._held_out_densities = held_out_densities.of(stays)
+        elements, validation_rows, units = self.elements, self.validation_rows, energy._units
         assert units is not None
 
         def unseen() -> list[HeldOutMixture]:
@@ -120,7 +120,7 @@ def stack_densities(
     ValueError
         If a setting cannot be used, or there are fewer rows than two.
     """
-    energy.validate()
+    energy._validate()
     if len(rows.y) < 2:
         raise ValueError(
             f"energy {type(energy).__name__} leaves rows out to learn, but there is "
@@ -134,22 +134,22 @@ def stack_densities(
     if isinstance(energy, Blend):
         energy = energy.of(members_of(energy, gradients))
     floor = np.maximum(units.resolution, NARROWEST)
-    learned, elements = energy.fitted_with_own_location(in_units, folds, floor, rng)
+    learned, elements = energy._fitted_with_own_location(in_units, folds, floor, rng)
     if validation is not None:
         X, y, weight = validation.relative()
         given = UnitRows(units.rows(X), units.answers(y), weight)
         validation_rows = validation_rows.with_rows(given)
-        of_given = learned.elements_alone(given.X)
+        of_given = learned._elements_alone(given.X)
         elements = [Quadratics.stacked(two) for two in zip(elements, of_given, strict=True)]
     if validation is not None or (groups == groups[0]).all():
         groups = rng.permutation(len(validation_rows.y)) % min(GROUPS, len(validation_rows.y))
-    learned.units, learned.floor = units, floor
+    learned._units, learned._floor = units, floor
     behind = BroadComponents.around(in_units.y, -np.inf).elements(len(validation_rows.y))
     log_density = bank_of([*elements, *behind], validation_rows.y)
-    learned.backgrounds = BroadComponents.around(
+    learned._backgrounds = BroadComponents.around(
         in_units.y, _height(log_density, validation_rows.weight)
     )
-    least = np.concatenate([np.zeros(len(elements)), learned.backgrounds.least_prior])
+    least = np.concatenate([np.zeros(len(elements)), learned._backgrounds.least_prior])
     held_out_densities = HeldOutDensities(log_density, validation_rows.weight, least)
     return StackedDensities(
         learned, [*elements, *behind], validation_rows, groups, held_out_densities
@@ -193,7 +193,7 @@ def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str
         elif isinstance(energy, Blend):
             energy = energy.of(members_of(energy, gradients))
         assert isinstance(energy, BankEnergy)
-        energy.validate()
+        energy._validate()
         members.append((name, energy))
     if not members:
         raise ValueError("members of the blend is empty; name one energy or more, or use 'auto'.")

@@ -140,9 +140,9 @@ def _held_out_nll(rows: Answers, transform: SignedLog | None, seed: int) -> floa
         Memory(n_trees=TREES, min_leaf_size=2), transformed(rows, transform),
         rng=np.random.RandomState(seed), progress=SILENT, gradients=None, validation=None,
     )  # fmt: skip
-    assert counted.energy.units is not None
-    nll = float(counted.held_out_densities.prior()[1][-1]) + counted.energy.units.log_unit
-    return nll - mean_log_slope(counted.validation_rows, counted.energy.units, transform)
+    assert counted.energy._units is not None
+    nll = float(counted.held_out_densities.prior()[1][-1]) + counted.energy._units.log_unit
+    return nll - mean_log_slope(counted.validation_rows, counted.energy._units, transform)
 
 
 def mean_log_slope(validation_rows: UnitRows, units: Units, transform: SignedLog | None) -> float:

@@ -72,7 +72,11 @@ class Kronecker(Preconditioner):
         def of_block(block: Block) -> tuple[Array]:
             curvature = loss_curvature_of(objective, w, block)
             share = block.weight.astype(curvature.diagonal.dtype)
-            return ((curvature.total(share) if coupled else share @ curvature.diagonals()).astype(float),)
+            return (
+                (curvature.total(share) if coupled else share @ curvature.diagonals()).astype(
+                    float
+                ),
+            )
 
         return objective.sum_over_rows(of_block)[0]
 
