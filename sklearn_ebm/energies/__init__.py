@@ -3,7 +3,7 @@
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
-from sklearn_ebm.energies.base import Energy, Linearization
+from sklearn_ebm.energies.base import Energy, Linearization, Traits
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.decoder import Decoder
@@ -77,4 +77,5 @@ __all__ = [
     "Prototypes",
     "Quadratics",
     "TorchModule",
+    "Traits",
 ]

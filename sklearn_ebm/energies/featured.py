@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,26 +71,6 @@ class Featured(Energy):
         """Those of the energy on the features."""
         return self.energy.penalized
 
-    def transformed(self, X: Any) -> Any:
-        """φ(x) of some samples, as an array or CSR in the dtype of X, whatever φ returns.
-
-        Parameters
-        ----------
-        X : array or CSR of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array or CSR of shape (n_samples, p)
-            Of the library of X.
-        """
-        features = self.transformer.transform(X)
-        if sparse.issparse(features):
-            return canonical_rows(features).astype(X.dtype, copy=False)
-        xp = namespace_of(X)
-        if xp is numpy_namespace:
-            return np.asarray(features, dtype=X.dtype)
-        return cast_like(xp, features, X)
-
     def initialized(
         self,
         X: Any,
@@ -101,29 +82,26 @@ class Featured(Energy):
         """Return the features as they are, and F' prepared for them."""
         if type(self.energy).initialized is Energy.initialized:
             return self  # no need for the features of all rows
-        features = self.transformed(X)
+        features = transformed(self.transformer, X)
         energy = self.energy.initialized(features, y, weight, n_answers, rng)
         return self if energy is self.energy else type(self)(self.transformer, energy)
 
     def _split_features(self) -> tuple[Callable[[Any], Any], Energy]:
         """φ and F', or φ' ∘ φ and F'' where F'(φ, y) = F''(φ'(φ), y) itself."""
+        own = partial(transformed, self.transformer)
         further = self.energy._split_features()
         if further is None:
-            return self.transformed, self.energy
-        represent, inner = further
-        return lambda X: represent(self.transformed(X)), inner
+            return own, self.energy
+        transform, inner = further
+        return lambda X: transform(own(X)), inner
 
     def _width(self, n_answers: int) -> int:
         """Return what F' has, and a share of the number of features."""
-        return max(self.energy._width(n_answers), self._n_features_out // FEATURE_SHARE)
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.transformer.get_feature_names_out())
+        return max(self.energy._width(n_answers), _n_features(self.transformer) // FEATURE_SHARE)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         """Shapes of F' on p features."""
-        return self.energy.shapes(self._n_features_out, n_answers)
+        return self.energy.shapes(_n_features(self.transformer), n_answers)
 
     def start(
         self,
@@ -134,7 +112,7 @@ class Featured(Energy):
         rng: np.random.RandomState,
     ) -> Params:
         """Where F' starts on the features."""
-        return self.energy.start(self.transformed(X), y, weight, n_answers, rng)
+        return self.energy.start(transformed(self.transformer, X), y, weight, n_answers, rng)
 
     def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies of F' at the features of the samples.
@@ -149,7 +127,7 @@ class Featured(Energy):
         -------
         Linearization
         """
-        return self.energy.linearize(params, self.transformed(X))
+        return self.energy.linearize(params, transformed(self.transformer, X))
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
         """Those of F', in the space of the features."""
@@ -158,3 +136,18 @@ class Featured(Energy):
     def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
         """Parameters of F' with what users wrote into its attributes."""
         return self.energy._written(params, fitted, n_answers)
+
+
+def transformed(transformer: Any, X: Any) -> Any:
+    """φ(x) of some samples, as an array or CSR in the dtype and library of X, (n, p)."""
+    features = transformer.transform(X)
+    if sparse.issparse(features):
+        return canonical_rows(features).astype(X.dtype, copy=False)
+    xp = namespace_of(X)
+    if xp is numpy_namespace:
+        return np.asarray(features, dtype=X.dtype)
+    return cast_like(xp, features, X)
+
+
+def _n_features(transformer: Any) -> int:
+    return len(transformer.get_feature_names_out())

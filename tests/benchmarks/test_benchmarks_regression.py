@@ -125,7 +125,7 @@ def test_pytorch_learns_the_same_network(regression_cases):
     X, y, weight = rng.normal(size=(50, 3)), rng.normal(size=(50, 1)), np.ones(50)
     energy = Experts(n_members=2, hidden_layer_sizes=(8, 7)).initialized(X, y, weight, 1, rng)
     params = energy.start(X, y, weight, 1, rng)
-    rows, answers = energy.standardize_rows(X), energy.standardize_answers(y)
+    rows, answers = energy._standardize_rows(X), energy._standardize_answers(y)
     ours = energy.linearize_members(params, rows[None], answers[None, :, None]).energies[:, :, 0]
     expected = -np.log(np.exp(-ours).sum(axis=-1))
 
@@ -225,7 +225,7 @@ class Bank:
 
     def __init__(self, y):
         least = np.append(np.zeros(3), self.backgrounds.least_prior)
-        self.held_out_densities = HeldOutDensities(self.log_densities(y), np.ones(len(y)), least)
+        self._held_out_densities = HeldOutDensities(self.log_densities(y), np.ones(len(y)), least)
 
     def standardize_rows(self, X):
         return X
@@ -256,7 +256,7 @@ def test_priors_without_a_part_of_the_blend(regression_cases):
     module = regression_cases.ablation
     rng = np.random.RandomState(0)
     y = np.concatenate([rng.normal(0, 1, 300), rng.normal(3, 0.5, 100)])
-    blend = Blend(y, module.prior_of(Bank(y).held_out_densities, np.ones(4, dtype=bool)))
+    blend = Blend(y, module.prior_of(Bank(y)._held_out_densities, np.ones(4, dtype=bool)))
     rows = np.zeros((5, 1))
     assert module.widths_of(blend, rows) == pytest.approx(Bank.scales)
     priors = module.priors_of(blend, rows)

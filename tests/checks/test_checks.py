@@ -237,7 +237,7 @@ def test_a_loss_that_only_has_a_call_passes():
 
 
 class WrongPullback(Linear):
-    def linearize(self, params, X, answers=None):
+    def linearize(self, params, X):
         line = super().linearize(params, X)
 
         def pullback(slope):
@@ -247,28 +247,28 @@ class WrongPullback(Linear):
 
 
 class WrongPushforward(Linear):
-    def linearize(self, params, X, answers=None):
+    def linearize(self, params, X):
         line = super().linearize(params, X)
         return line._replace(pushforward=lambda direction: -line.pushforward(direction))
 
 
 class CentresTheRows(Linear):
-    def linearize(self, params, X, answers=None):
+    def linearize(self, params, X):
         return super().linearize(params, X - X.mean(axis=0))
 
 
 class DenseOnly(Linear):
-    def linearize(self, params, X, answers=None):
+    def linearize(self, params, X):
         rows = X if isinstance(X, np.ndarray) else np.zeros(X.shape)
         return super().linearize(params, rows)
 
 
 class NotNonnegative(Linear):
-    nonnegative = True
+    traits = Linear.traits._replace(nonnegative=True)
 
 
 class NotLinear(Linear):
-    def linearize(self, params, X, answers=None):
+    def linearize(self, params, X):
         line = super().linearize(params, X)
         steep = 2 * line.energies
 
@@ -279,8 +279,8 @@ class NotLinear(Linear):
 
 
 class WrongRuler(Linear):
-    def curvature_scale(self, X, weight, n_answers):
-        scale = super().curvature_scale(X, weight, n_answers)
+    def _curvature_scale(self, X, weight, n_answers):
+        scale = super()._curvature_scale(X, weight, n_answers)
         return {**scale, "coef": 2 * scale["coef"]}
 
 
@@ -294,7 +294,7 @@ class PenalizesNothingKnown(Linear):
 
 
 class WidensEnergies(Linear):
-    def linearize(self, params, X, answers=None):
+    def linearize(self, params, X):
         return super().linearize(params, X.astype(np.float64))
 
 
@@ -308,8 +308,8 @@ WRONG_ENERGIES = {
     WrongPushforward: "pushforward and pullback must be adjoint",
     CentresTheRows: "rows must be independent",
     DenseOnly: "csr_matrix rows must give what dense rows give",
-    NotNonnegative: "it says nonnegative = True",
-    NotLinear: "it says linear = True",
+    NotNonnegative: "its traits have nonnegative = True",
+    NotLinear: "its traits have linear = True",
     WrongRuler: "curvature_scale must be",
     WrongStart: "start must give parameters of shapes",
     PenalizesNothingKnown: "penalized must name parameters, but there is no weights",

@@ -38,7 +38,7 @@ def both(as_sparse=False, fit_intercept=True, loss=None, penalty=0.7):
     """The sum in the parameters of one template, and that in those of two."""
     X, y, weight = rows(as_sparse)
     plain = Objective(Linear(fit_intercept), loss or NLL(), X, y, weight, 2, penalty)
-    energy = plain.energy.standardized(X, weight)
+    energy = plain.energy.templates.standardized(X, weight)
     return conditioned_objective(plain, Antisymmetric(energy)), conditioned_objective(plain, energy)
 
 
@@ -93,7 +93,7 @@ def test_the_curvature_of_two_energies_folds_into_one_number():
     # Both probabilities are 1/2, so B = [[1, −1], [−1, 1]]/4 and b = 1/4 + 2/4 + 1/4 = 1.
     bend = NLL().curvature(np.zeros((1, 2)), np.array([[True, False]]))
     one, _ = both()
-    assert one.energy.template_curvature(bend).diagonal.tolist() == [[1.0]]
+    assert one.energy.templates.template_curvature(bend).diagonal.tolist() == [[1.0]]
 
 
 @pytest.mark.parametrize("as_sparse, fit_intercept", SETTINGS)
@@ -174,7 +174,9 @@ def test_columns_that_are_rare_in_a_sample_of_the_rows_keep_their_curvature(monk
     X[7, 3] = 1.0  # one row in 4,002, very likely not among those drawn
     y = (X[:, 0] + rng.logistic(size=len(X)) > 0).astype(int)
     plain = Objective(Linear(), NLL(), X, y, np.ones(len(y)), 2, 1e-6)
-    one = conditioned_objective(plain, Antisymmetric(plain.energy.standardized(X, plain.weight)))
+    one = conditioned_objective(
+        plain, Antisymmetric(plain.energy.templates.standardized(X, plain.weight))
+    )
     monkeypatch.setattr(kronecker, "FEWEST_DRAWN", 200)
     zero, gradient = np.zeros(one.layout.size), point(one)
     found = Kronecker(one, zero, np.random.RandomState(0))(gradient)
@@ -187,8 +189,9 @@ def test_columns_that_are_rare_in_a_sample_of_the_rows_keep_their_curvature(monk
 def _drawn_rows(objective):
     """Rows that the Gram matrix of a sample is made of, by watching."""
     seen = []
-    gram = objective.energy.gram
-    objective.energy.gram = lambda X, weight: (seen.extend(X), gram(X, weight))[1]
+    templates = objective.energy.templates.inner
+    gram = templates.gram
+    templates.gram = lambda X, weight: (seen.extend(X), gram(X, weight))[1]
     Kronecker(objective, np.zeros(objective.layout.size), np.random.RandomState(0))
-    del objective.energy.gram
+    del templates.gram
     return seen

@@ -191,7 +191,7 @@ def test_a_restricted_blend_says_what_the_whole_one_says():
         restricted = energy._restricted(stays[:-3])
         assert restricted.labels_ == [energy.labels_[place] for place in stays]
         assert gone not in dict(restricted.members_)
-        assert (restricted.location is None) == ("location_scale" not in dict(restricted.members_))
+        assert (restricted._location is None) == ("location_scale" not in dict(restricted.members_))
         before, after = (
             one.distribution({"log_prior": prior}, X, 1.0).log_prob(Y)
             for one, prior in ((energy, log_prior), (restricted, log_prior[stays]))
@@ -207,7 +207,7 @@ def test_experts_without_a_prior_stay_where_the_location_listens_to_them():
     assert [name for name, _ in restricted.members_] == ["experts", "location_scale"]
     assert restricted.sizes_[0] == 0
     assert len(places) + len(energy._backgrounds.widths) == len(restricted.labels_)
-    elements = restricted.elements_alone(restricted.standardize_rows(X))
+    elements = restricted._elements_alone(restricted._standardize_rows(X))
     assert len(elements) == sum(restricted.sizes_)
 
 

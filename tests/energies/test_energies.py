@@ -54,7 +54,7 @@ def test_linear_without_intercept():
 
 def test_curvature_scale_by_hand():
     """√(2·3² + 0.5·0²), √(2·1² + 0.5·2²) and √2.5."""
-    scale = Linear().curvature_scale(X, np.array([2.0, 0.5]), 3)
+    scale = Linear()._curvature_scale(X, np.array([2.0, 0.5]), 3)
     np.testing.assert_allclose(scale["coef"], [[np.sqrt(18), 2.0]] * 3)
     np.testing.assert_allclose(scale["intercept"], [np.sqrt(2.5)] * 3)
 
@@ -80,7 +80,7 @@ def test_integer_rows_are_taken_as_float64():
 class TenTimes(Linear):
     """Another energy than the one that it inherits from."""
 
-    def linearize(self, params, X, answers=None):
+    def linearize(self, params, X):
         return super().linearize(params, 10.0 * X)
 
 
@@ -88,7 +88,7 @@ def test_a_subclass_with_energies_of_its_own_is_learnt_as_it_is():
     rng = np.random.RandomState(0)
     y = np.arange(80) % 2
     X = rng.normal(size=(80, 3)) + 0.2 * rng.normal(size=(2, 3))[y]
-    assert TenTimes().standardized(X, np.ones(80)) is None
+    assert TenTimes().templates.standardized(X, np.ones(80)) is None
     clf = EBMClassifier(energy=TenTimes(), tol=1e-8).fit(X, y)
     plain = EBMClassifier(tol=1e-8, C=100.0).fit(X, y)  # ten times the weights cost a hundredfold
     np.testing.assert_allclose(clf.energies(X), plain.energies(X), atol=1e-3)

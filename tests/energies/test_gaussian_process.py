@@ -148,7 +148,7 @@ def test_bends_find_the_logarithm_and_its_mirror():
         assert sign * process.covariance_.bend[0] > 2
         straight = GaussianProcess(random_state=0, bent=False).fit(columns, y)
         assert not straight.covariance_.bend.any()
-        errors = [np.abs(one._out_of_fold(np.arange(80) % 5)[0] - y) for one in (process, straight)]
+        errors = [np.abs(one.out_of_fold(np.arange(80) % 5)[0] - y) for one in (process, straight)]
         assert errors[0].mean() < errors[1].mean()
 
 

@@ -245,19 +245,13 @@ def test_bad_settings_under_features(inner, message):
 def test_features_say_what_the_energy_on_them_is():
     for inner in (Linear(), Prototypes(2), MLP((5,), dropout=0.1)):
         energy = Featured(Plain().fit(X), inner)
-        for name in (
-            "batches_because",
-            "threads",
-            "redundant_binary_templates",
-            "needs_all_classes",
-        ):
-            assert getattr(energy, name) == getattr(inner, name)
+        assert (energy.traits, energy.penalized) == (inner.traits, inner.penalized)
     assert (
-        Linear().redundant_binary_templates
-        and Kernel().redundant_binary_templates
-        and not MLP().redundant_binary_templates
+        Linear().traits.redundant_binary_templates
+        and Kernel().traits.redundant_binary_templates
+        and not MLP().traits.redundant_binary_templates
     )
-    assert not Prototypes().redundant_binary_templates
+    assert not Prototypes().traits.redundant_binary_templates
 
 
 @pytest.mark.parametrize("approximation", ["nystroem", "fourier"])
@@ -273,10 +267,10 @@ def test_clones_of_a_prepared_kernel_are_the_same_energy(approximation):
 
 def test_blocks_are_as_small_as_what_passes_through():
     """Widths of networks and features count; a linear energy has the blocks it always had."""
-    assert Linear().width(1000, 3) == 3
-    assert MLP((100, 50)).width(10, 3) == 303
-    assert Prototypes(4).width(10, 3) == 12
-    assert initialized(Kernel(80)).width(2, 2) == 10
+    assert Linear()._width(3) == 3
+    assert MLP((100, 50))._width(3) == 303
+    assert Prototypes(4)._width(3) == 12
+    assert initialized(Kernel(80))._width(2) == 10
     rows = np.random.RandomState(0).normal(size=(30_000, 2)).astype(np.float32)
     clf = EBMClassifier(energy=MLP((500, 500)), max_iter=5, random_state=0).fit(
         rows[:500], rows[:500, 0] > 0

@@ -52,8 +52,9 @@ def test_promises_of_every_part(name, check):
 @pytest.mark.parametrize("n_outputs", OUTPUTS)
 def test_pullback_of_every_parameter_against_central_differences(part, n_outputs):
     energy, X, candidates, params = case_of(*part, n_outputs)
-    X, candidates, step = X[:3], candidates[:3], 1e-6
-    joint = energy.linearize(params, X, candidates)
+    X, step = energy._standardize_rows(X[:3])[None], 1e-6
+    candidates = energy._standardize_answers(candidates[:3])[None]
+    joint = energy.linearize_members(params, X, candidates)
     slope = np.random.RandomState(0).normal(size=joint.energies.shape)
     gradient, size = joint.pullback(slope), 1 + np.abs(slope * joint.energies).sum()
     for name, value in params.items():
@@ -63,7 +64,7 @@ def test_pullback_of_every_parameter_against_central_differences(part, n_outputs
             for sign in (step, -step):
                 moved = {**params, name: value.copy()}
                 moved[name][index] += sign
-                energies.append(energy.linearize(moved, X, candidates).energies)
+                energies.append(energy.linearize_members(moved, X, candidates).energies)
             difference[index] = np.vdot(slope, energies[0] - energies[1]) / (2 * step)
         np.testing.assert_allclose(gradient[name], difference, atol=1e-6 * size)
 
@@ -71,8 +72,16 @@ def test_pullback_of_every_parameter_against_central_differences(part, n_outputs
 # Gibbs distributions
 
 
+def latent_energies_of(energy, params, X, answers):
+    """Energies (n, m, M·z): the member is one more latent variable, with the prior 1/M."""
+    rows, answers = energy._standardize_rows(X)[None], energy._standardize_answers(answers)[None]
+    found = energy.linearize_members(params, rows, answers).energies
+    joint = found.transpose(1, 2, 0, 3).reshape(*answers.shape[1:3], -1)
+    return joint + np.log(energy.n_members)
+
+
 def free_energy(energy, params, X, answers, beta, minimum):
-    latent = energy.linearize(params, X, answers).energies
+    latent = latent_energies_of(energy, params, X, answers)
     return (Minimum() if minimum else SoftMinimum(beta))(latent).energies
 
 
@@ -125,7 +134,7 @@ def test_the_minimum_is_the_limit_of_the_free_energy(part):
     for beta in (1.0, 1e2, 1e4):
         free = free_energy(energy, params, X, candidates, beta, False)
         below = lowest - free
-        n_values = energy.linearize(params, X, candidates).energies.shape[-1]
+        n_values = latent_energies_of(energy, params, X, candidates).shape[-1]
         assert (below >= -1e-9).all() and (below <= np.log(n_values) / beta + 1e-9).all()
 
 
@@ -158,7 +167,7 @@ def test_what_is_rounded_is_not_known_more_precisely():
     y = np.round(rng.normal(size=(500, 1)), 1)
     initialized = Experts().initialized(rng.normal(size=(500, 1)), y, np.ones(500), 1, None)
     np.testing.assert_allclose(initialized._floor, 0.1 / np.sqrt(12) / y.std(), rtol=0.1)
-    assert Experts(min_scale=1e-4).initialized(y, y, np.ones(500), 1, None).floor == 1e-4
+    assert Experts(min_scale=1e-4).initialized(y, y, np.ones(500), 1, None)._floor == 1e-4
 
 
 def test_noise_has_the_deviation_that_was_asked_for():
@@ -176,8 +185,8 @@ def test_each_step_has_noise_of_its_own(name, number):
     copies = [energy._for_step(rng) for _ in range(2)]
     one, other = (copy.linearize_members(params, *rows).energies for copy in copies)
     assert (one != other).all()
-    assert copies[0].chance().random() != copies[1].chance().random()
-    assert copies[0].chance().random() == copies[0].chance().random()
+    assert copies[0]._chance().random() != copies[1]._chance().random()
+    assert copies[0]._chance().random() == copies[0]._chance().random()
 
 
 @pytest.mark.parametrize("name", LATENT_SPACES)
@@ -236,7 +245,7 @@ def test_clones_and_pickles_of_prepared_energies_keep_what_was_settled(part):
             other.distribution(params, X, 1.0).log_prob(candidates), expected
         )
     plain = LATENT_ENERGIES[part[0]]()
-    assert clone(plain).units is None
+    assert clone(plain)._units is None
 
 
 REFUSED = [
@@ -292,8 +301,8 @@ class WrongLaw(Experts):
 
 
 class NotNormalised(Experts):
-    def quadratics(self, params, X, members=None):
-        found = super().quadratics(params, X, members)
+    def _unwidened(self, params, X, members=None):
+        found = super()._unwidened(params, X, members)
         return found._replace(levels=found.levels + 0.1)
 
 
@@ -305,7 +314,7 @@ class Forgets(Experts):
 
 
 class Drifts(Experts):
-    def chance(self):
+    def _chance(self):
         return np.random.default_rng()
 
     def linearize_members(self, params, X, answers):

@@ -119,7 +119,7 @@ def test_judges_of_one_fold_are_enough():
     rows, folds = problem(validation=np.arange(0, 60, 4))
     energy, elements, _ = learned(rows, folds)
     assert elements[0].means.shape == (15, 1, 1)
-    assert energy.scales.trees.trees.n_trees == 10
+    assert energy._scales.trees.trees.n_trees == 10
 
 
 @pytest.mark.parametrize("floor", [1e-3, 0.3])
@@ -179,7 +179,7 @@ def test_it_pickles_clones_and_depends_on_the_seed_alone(known):
             energy.elements(rows.X[:4], said), other.elements(rows.X[:4], said), strict=True
         ):
             np.testing.assert_array_equal(one.factors, two.factors)
-    assert energy._width(2, 1) >= len(elements)
+    assert energy._width(1) >= len(elements)
 
 
 def test_with_backgrounds_and_a_prior_it_is_one_mixture(known):
@@ -198,7 +198,7 @@ def test_with_backgrounds_and_a_prior_it_is_one_mixture(known):
 @pytest.mark.parametrize("settings", [{"base": None}, {"n_estimators": 0}])
 def test_settings_are_refused(settings):
     with pytest.raises(ValueError, match=r"pass|whole number"):
-        LocationScale(**settings).validate()
+        LocationScale(**settings)._validate()
 
 
 def test_located_takes_rows_of_what_it_has():

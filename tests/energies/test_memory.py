@@ -82,7 +82,7 @@ ENERGIES = (
 def test_elements_are_densities(energy, q):
     rows = rows_of(q=q)
     learned, out_of_fold = learn(energy, rows)
-    energy.validate()
+    energy._validate()
     new = rows_of(n=30, q=q, seed=3)
     for elements in (out_of_fold, at(learned, new)):
         n_leaf_sizes, n_powers = np.size(energy.min_leaf_size), np.size(energy.powers)
@@ -220,7 +220,7 @@ def test_leaves_are_as_large_whether_half_of_the_rows_are_light_or_more():
 
     def n_leaves(weight):
         weighted = rows._replace(weight=weight / weight.mean())
-        (store,) = learn(energy, weighted, folds=folds_of(400))[0].stores
+        (store,) = learn(energy, weighted, folds=folds_of(400))[0]._stores
         return (np.diff(store.leaves.shares.indptr) > 0).sum()
 
     place = np.random.RandomState(0).permutation(400)
@@ -316,7 +316,7 @@ def test_where_nothing_is_near_the_widest_speak():
 )
 def test_settings_that_cannot_be_used(settings, words):
     with pytest.raises(ValueError, match=words):
-        Memory(**settings).validate()
+        Memory(**settings)._validate()
 
 
 def test_a_high_power_leaves_the_heaviest():

@@ -112,7 +112,7 @@ def test_the_start_is_no_worse_than_k_means_from_random_starts():
 def test_a_small_c_leaves_everything_at_the_anchors(metric):
     X, y = blobs()
     clf = EBMClassifier(energy=Prototypes(metric=metric), C=1e-9).fit(X, y)
-    np.testing.assert_allclose(clf.prototypes_, clf.energy_.anchors, atol=1e-5)
+    np.testing.assert_allclose(clf.prototypes_, clf.energy_._anchors, atol=1e-5)
     assert clf.prototypes_.shape == (3, 3, 4)
 
 
@@ -120,7 +120,7 @@ def test_a_small_c_leaves_everything_at_the_anchors(metric):
 def test_attributes_and_the_size_of_a_learnt_metric(metric):
     X, y = blobs(600)
     clf = EBMClassifier(energy=Prototypes(metric=metric, inference="min"), C=1e-9).fit(X, y)
-    root = clf.energy_.root + clf.params_["metric_shift"]
+    root = clf.energy_._start_root + clf.params_["metric_shift"]
     expected = root**2 if metric == "diagonal" else root.T @ root
     np.testing.assert_allclose(clf.metric_, expected)
     right = clf.energies(X)[np.arange(600), y].mean()
@@ -149,7 +149,7 @@ def test_weights_are_repetitions_and_order_does_not_matter(metric, loss):
     clf = EBMClassifier(energy=Prototypes(2, metric), loss=loss, C=0.1)
     weighted = clone(clf).fit(X, y, sample_weight=weight)
     repeated = clone(clf).fit(X[rows], y[rows])
-    np.testing.assert_allclose(weighted.energy_.anchors, repeated.energy_.anchors, atol=1e-9)
+    np.testing.assert_allclose(weighted.energy_._anchors, repeated.energy_._anchors, atol=1e-9)
     np.testing.assert_allclose(energies(weighted, X), energies(repeated, X), rtol=1e-3, atol=1e-3)
 
 
@@ -174,7 +174,7 @@ def test_sparse_is_dense(metric, kind):
     energy = Prototypes(metric=metric)
     dense = EBMClassifier(energy=energy, C=0.1).fit(X, y)
     thin = EBMClassifier(energy=energy, C=0.1).fit(kind(X), y)
-    np.testing.assert_allclose(thin.energy_.anchors, dense.energy_.anchors, atol=1e-9)
+    np.testing.assert_allclose(thin.energy_._anchors, dense.energy_._anchors, atol=1e-9)
     np.testing.assert_allclose(thin.energies(kind(X)), dense.energies(X), rtol=1e-3, atol=1e-3)
 
 
@@ -275,7 +275,7 @@ def test_pickles_and_clones():
     kept = clone(clf.energy_)  # once prepared, anchors and metric are part of the energy
     found = kept.linearize(clf.params_, X).energies
     np.testing.assert_array_equal(found, clf.energy_.linearize(clf.params_, X).energies)
-    assert clone(Prototypes(2)).anchors is None
+    assert clone(Prototypes(2))._anchors is None
 
 
 def test_a_warm_start_goes_on():
@@ -320,7 +320,7 @@ def test_the_start_of_a_learnt_metric_is_the_same_in_any_units(metric, size):
         Prototypes(1, metric).initialized(rows, y, np.ones(30), 3, np.random.RandomState(0))
         for rows in (X, size * X)
     )
-    np.testing.assert_allclose(other.root * size, one.root, rtol=1e-9)
+    np.testing.assert_allclose(other._start_root * size, one._start_root, rtol=1e-9)
 
 
 def test_rows_too_far_for_an_answer_are_named():

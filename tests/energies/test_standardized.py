@@ -28,7 +28,7 @@ def dense(X):
 
 def energy_of(as_sparse, fit_intercept):
     X, weight = rows(as_sparse)
-    return X, weight, Linear(fit_intercept=fit_intercept).standardized(X, weight)
+    return X, weight, Linear(fit_intercept=fit_intercept).templates.standardized(X, weight)
 
 
 def features(energy, X):
@@ -45,7 +45,7 @@ def templates(energy, seed=1):
 @pytest.mark.parametrize("as_sparse, fit_intercept", SETTINGS)
 def test_features_are_standardised(as_sparse, fit_intercept):
     X, weight, energy = energy_of(as_sparse, fit_intercept)
-    found = energy.features(X)
+    found = energy.templates.features(X)
     assert sparse.issparse(found) == as_sparse
     expected = features(energy, X)
     np.testing.assert_allclose(dense(found), expected, rtol=1e-12, atol=1e-12)
@@ -104,7 +104,7 @@ def test_the_pullback_is_the_transpose_of_central_differences(as_sparse, fit_int
 def test_an_offset_costs_no_more_than_its_own_rounding(offset):
     X, weight = rows(offset=0.0)
     moved = X / X.std(axis=0) + offset
-    energy = Linear().standardized(moved, weight)
+    energy = Linear().templates.standardized(moved, weight)
     params = templates(energy)
     exact = -features(energy, moved) @ params["coef"].T
     found = energy.linearize(params, moved).energies
@@ -116,7 +116,7 @@ def test_sums_of_products_of_features(as_sparse, fit_intercept):
     X, weight, energy = energy_of(as_sparse, fit_intercept)
     phi = features(energy, X)
     gram = (phi.T * weight) @ phi
-    np.testing.assert_allclose(energy.gram(X, weight), gram, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(energy.templates.gram(X, weight), gram, rtol=1e-10, atol=1e-10)
     rng = np.random.RandomState(4)
     bend = Curvature(
         rng.uniform(size=(N, K)),
@@ -126,10 +126,13 @@ def test_sums_of_products_of_features(as_sparse, fit_intercept):
     expected = np.einsum("i,icd,ij,il->cjdl", weight, per_row, phi, phi)
     size = K * phi.shape[1]
     np.testing.assert_allclose(
-        energy.normal_matrix(X, bend, weight), expected.reshape(size, size), rtol=1e-9, atol=1e-9
+        energy.templates.normal_matrix(X, bend, weight),
+        expected.reshape(size, size),
+        rtol=1e-9,
+        atol=1e-9,
     )
     share = weight[:, None] * bend.diagonals()
-    found = energy.curvature_diagonal(X, share)["coef"]
+    found = energy.templates.curvature_diagonal(X, share)["coef"]
     np.testing.assert_allclose(found, share.T @ phi**2, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(
         found.ravel(), expected.reshape(size, size).diagonal(), rtol=1e-9, atol=1e-9
@@ -139,7 +142,7 @@ def test_sums_of_products_of_features(as_sparse, fit_intercept):
 def test_the_normal_matrix_of_linear_is_that_of_its_columns():
     X, weight = rows()
     bend = Curvature(np.random.RandomState(0).uniform(size=(N, K)))
-    found = Linear().normal_matrix(X, bend, weight)
+    found = Linear().templates.normal_matrix(X, bend, weight)
     phi = np.hstack([X, np.ones((N, 1))])
     for answer in range(K):
         block = (phi.T * (weight * bend.diagonal[:, answer])) @ phi
@@ -155,7 +158,7 @@ def test_the_normal_matrix_of_linear_is_that_of_its_columns():
 @pytest.mark.parametrize("as_sparse, fit_intercept", SETTINGS)
 def test_the_twin_has_the_same_energies_to_float32(as_sparse, fit_intercept, offset):
     X, weight = rows(as_sparse, offset=offset)
-    energy = Linear(fit_intercept=fit_intercept).standardized(X, weight)
+    energy = Linear(fit_intercept=fit_intercept).templates.standardized(X, weight)
     other, narrow = energy.standardized_rows(X)
     assert narrow.dtype == np.float32
     assert other.shapes(narrow.shape[1], K) == energy.shapes(D, K)
@@ -175,11 +178,11 @@ def test_the_twin_has_the_same_energies_to_float32(as_sparse, fit_intercept, off
 
 def test_sparse_rows_that_float32_cannot_hold_have_no_twin():
     X, weight = rows(as_sparse=True)
-    assert Linear().standardized(X, weight).standardized_rows(X) is not None
+    assert Linear().templates.standardized(X, weight).standardized_rows(X) is not None
     huge = X * 1e16
-    assert Linear().standardized(huge, weight).standardized_rows(huge) is None
+    assert Linear().templates.standardized(huge, weight).standardized_rows(huge) is None
     narrow = X.astype(np.float32)
-    assert Linear().standardized(narrow, weight).standardized_rows(narrow)[1] is narrow
+    assert Linear().templates.standardized(narrow, weight).standardized_rows(narrow)[1] is narrow
 
 
 def test_rows_are_neither_changed_nor_copied():
@@ -190,6 +193,6 @@ def test_rows_are_neither_changed_nor_copied():
         params = templates(energy)
         line = energy.linearize(params, X)
         line.pullback(line.energies)
-        energy.gram(X, weight)
+        energy.templates.gram(X, weight)
         energy.standardized_rows(X)
         np.testing.assert_array_equal(dense(X), dense(before))

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier, checks
 from sklearn_ebm.energies import MLP, Featured, TorchModule
+from sklearn_ebm.learning.parametrization import own_copy
 from sklearn_ebm.solvers import SOLVERS
 
 torch = pytest.importorskip("torch")
@@ -174,15 +175,15 @@ def test_going_on_leaves_the_buffers_of_the_earlier_energy():
     module = network(torch.nn.Linear(6, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
     module.double()
     for energy in (TorchModule(module), Featured(Same(), TorchModule(module))):
-        other = energy.copy_for_training()
+        other = own_copy(energy)
+        _, inner = other._split_features() or (None, other)
         rng = np.random.RandomState(0)
         params = energy.start(X, Y, np.ones(300), 3, rng)
-        other._for_step(rng).linearize(params, X + 5.0)
+        inner._for_step(rng).linearize(params, X + 5.0)
         assert not module[1].running_mean.any()
-        inner = other.energy if isinstance(other, Featured) else other
         assert inner.module[1].running_mean.any()
     plain = MLP((3,))
-    assert plain.copy_for_training() is plain
+    assert own_copy(plain) is plain
 
 
 class Same:
@@ -217,7 +218,10 @@ def test_the_module_with_what_was_learnt(dtype):
 def test_what_needs_mini_batches_is_refused_by_exact_solvers(energy):
     with pytest.raises(ValueError, match=r"cannot be learned by solver 'lbfgs'.*solver='adam'"):
         EBMClassifier(energy=energy, solver="lbfgs", random_state=0).fit(X, Y)
-    assert TorchModule(network()).batches_because is None and MLP((3,)).batches_because is None
+    assert (
+        TorchModule(network()).traits.batches_because is None
+        and MLP((3,)).traits.batches_because is None
+    )
 
 
 def test_no_batch_of_a_single_row():

@@ -201,4 +201,4 @@ def test_a_regressor_with_an_energy_as_object_can_be_represented(name):
     energy = CONDITIONAL_ENERGIES.resolve(name)
     assert type(energy).__name__ in estimator_html_repr(LatentEBMRegressor(energy))
     with pytest.raises(AttributeError, match="before it is learned; look at the energy_ of a"):
-        _ = energy.smallest_scale
+        _ = energy._smallest_scale

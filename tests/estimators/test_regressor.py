@@ -359,7 +359,7 @@ def test_every_wrong_answer_or_the_most_offending_one():
 
 
 class Unnormalised(Experts):
-    normalized = False
+    traits = Experts.traits._replace(normalized=False)
 
 
 PARTS = "use 'nll', 'hinge', 'log', 'simple' or 'square_square'"
@@ -889,7 +889,7 @@ def test_a_warm_start_goes_on(energy):
     kept = reg.energy_
     for _ in range(3):
         reg.fit(X, Y)
-    assert reg.energy_._units is kept.units
+    assert reg.energy_._units is kept._units
     assert reg.log_prob(X, Y).mean() > first
     cold = regressor(energy, max_iter=10).fit(X, Y).fit(X, Y)
     assert cold.log_prob(X, Y).mean() == pytest.approx(first)

@@ -28,7 +28,7 @@ def problem(X, y, loss=None, fit_intercept=True, weight=None):
     k = len(np.unique(y))
     loss, weight = loss or NLL(), np.ones(len(y)) if weight is None else weight
     plain = Objective(Linear(fit_intercept=fit_intercept), loss, X, y, weight, k, 1.0)
-    standardized = plain.energy.standardized(X, weight)
+    standardized = plain.energy.templates.standardized(X, weight)
     if k == 2 and not loss.fixes_level:
         standardized = Antisymmetric(standardized)
     return conditioned_objective(plain, standardized), standardized

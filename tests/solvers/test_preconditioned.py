@@ -26,7 +26,9 @@ def make(make_objective):
 
     def factory(loss=None, **settings):
         plain = make_objective(loss, **settings)
-        return conditioned_objective(plain, plain.energy.standardized(plain.X, plain.weight))
+        return conditioned_objective(
+            plain, plain.energy.templates.standardized(plain.X, plain.weight)
+        )
 
     return factory
 

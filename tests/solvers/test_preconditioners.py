@@ -44,7 +44,9 @@ def make(make_objective):
         # With eight columns, no sparse row is empty.
         settings = {"n_features": 8 if settings.get("as_sparse") else 4} | settings
         plain = make_objective(loss, **settings)
-        objective = conditioned_objective(plain, plain.energy.standardized(plain.X, plain.weight))
+        objective = conditioned_objective(
+            plain, plain.energy.templates.standardized(plain.X, plain.weight)
+        )
         return objective, 0.5 * np.random.RandomState(1).normal(size=objective.layout.size)
 
     return factory

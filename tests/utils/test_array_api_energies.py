@@ -18,6 +18,7 @@ from sklearn_ebm.energies._gaussian.latent_spaces import latent_space
 from sklearn_ebm.energies._gaussian.units import FAR, Units
 from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
 from sklearn_ebm.energies._linear.standardized import Standardized
+from sklearn_ebm.energies.featured import transformed
 from sklearn_ebm.losses.negatives import Pool
 
 # float32 through the inverse root of a kernel, and through layers, loses some digits.
@@ -99,9 +100,9 @@ def compare(energy, params, X, library, dtype):
     theirs, rows = {name: library.of(value) for name, value in params.items()}, library.of(X)
     expected, line = energy.linearize(params, X), energy.linearize(theirs, rows)
     compare_lines(line, expected, params, library, dtype)
-    if energy.difference is not None and line.energies.shape[1] == 2:
-        apart = energy.difference(theirs, rows)
-        assert_same(apart, energy.difference(params, X), library, dtype)
+    if energy.templates.difference is not None and line.energies.shape[1] == 2:
+        apart = energy.templates.difference(theirs, rows)
+        assert_same(apart, energy.templates.difference(params, X), library, dtype)
     for name, value in params.items():
         np.testing.assert_array_equal(library.numpy(theirs[name]), value)
     np.testing.assert_array_equal(library.numpy(rows), X)
@@ -209,8 +210,8 @@ def test_kernel_features(kind, approximation, dtype, library):
     energy = energy.initialized(kind(X), np.arange(30) % 2, weight, 2, rng)
     for n_rows in (0, 3, 20_000):
         rows = rng.normal(size=(n_rows, 4)).astype(dtype)
-        found = energy.transformed(library.of(rows))
-        expected = energy.transformed(rows) if n_rows else np.empty((0, 20), dtype)
+        found = transformed(energy.transformer, library.of(rows))
+        expected = transformed(energy.transformer, rows) if n_rows else np.empty((0, 20), dtype)
         assert_same(found, expected, library, dtype)
 
 
@@ -256,7 +257,9 @@ def test_standardized_and_antisymmetric(fit_intercept, mean, dtype, library):
         for wide in (True, False):
             params = {"coef": rng.normal(size=shape).astype(np.float64 if wide else dtype)}
             compare(made, params, X, library, dtype)
-        assert_same(made.features(library.of(X)), made.features(X), library, dtype)
+        assert_same(
+            made.templates.features(library.of(X)), made.templates.features(X), library, dtype
+        )
 
 
 # Functions of one number --------------------------------------------------------------------------
@@ -320,17 +323,17 @@ def latent_case(name, number, q):
 @every_dtype
 @every_output
 @every_latent_energy
-def test_energies_of_continuous_answers(name, number, q, dtype, library):
-    """In float64 whatever the dtype: columns come in any unit, and are taken to their own."""
-    energy, X, y, params = latent_case(name, number, q)
-    params, X, y = of_dtype(params, dtype), X.astype(dtype), y.astype(dtype)
-    theirs = {name: library.of(value) for name, value in params.items()}
-    rows, answers = library.of(X), library.of(y)
-    line, expected = energy.linearize(theirs, rows, answers), energy.linearize(params, X, y)
-    assert expected.energies.dtype == np.float64
-    compare_lines(line, expected, params, library, dtype)
-    for given, kept in ((rows, X), (answers, y), *((theirs[n], params[n]) for n in params)):
-        np.testing.assert_array_equal(library.numpy(given), kept)
+def test_standardised_rows_and_answers(name, number, q, dtype, library):
+    """In float64 whatever the dtype: columns may have any unit."""
+    energy, X, y, _ = latent_case(name, number, q)
+    for standardize, given in (
+        (energy._standardize_rows, X.astype(dtype)),
+        (energy._standardize_answers, y.astype(dtype)),
+    ):
+        theirs, expected = library.of(given), standardize(given)
+        assert expected.dtype == np.float64
+        assert_same(standardize(theirs), expected, library, np.float64)
+        np.testing.assert_array_equal(library.numpy(theirs), given)
 
 
 @every_dtype
@@ -346,8 +349,8 @@ def test_one_step_of_learning(name, number, n_candidates, own_rows, q, dtype, li
     if own_rows:
         places = np.random.RandomState(0).randint(9, size=(energy.n_members, 9))
     X, y = (
-        energy.standardize_rows(X)[places],
-        energy.standardize_answers(y)[places][:, :, :n_candidates],
+        energy._standardize_rows(X)[places],
+        energy._standardize_answers(y)[places][:, :, :n_candidates],
     )
     X, y = X.astype(dtype), y.astype(dtype)
     theirs = {name: library.of(value) for name, value in params.items()}
@@ -368,8 +371,8 @@ def test_one_step_of_learning(name, number, n_candidates, own_rows, q, dtype, li
 def test_the_pullback_of_one_step_is_the_transpose(name, number, q, library):
     energy, X, y, params = latent_case(name, number, q)
     energy = energy._for_step(np.random.RandomState(0))
-    rows = library.of(energy.standardize_rows(X)[None])
-    answers = library.of(energy.standardize_answers(y)[None])
+    rows = library.of(energy._standardize_rows(X)[None])
+    answers = library.of(energy._standardize_answers(y)[None])
     theirs = {name: library.of(value) for name, value in params.items()}
     line, xp = energy.linearize_members(theirs, rows, answers), library.xp
     slope = library.of(random_like(line.energies, 1))

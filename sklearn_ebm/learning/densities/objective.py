@@ -45,7 +45,7 @@ class DensityObjective:
     latent : Elimination
         How the latent variable z is eliminated.
     X : ndarray of shape (n_samples, n_features)
-        Standardized rows; see `LatentEnergy.standardize_rows`.
+        Standardized rows; see `ConditionalEnergy._standardize_rows`.
     answers : ndarray of shape (n_samples, n_outputs)
         Standardized right answers.
     weight : ndarray of shape (n_samples,)
