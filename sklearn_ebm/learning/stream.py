@@ -83,7 +83,8 @@ def learn_part(
     if solver is not None and (solver.stochastic or solver.online):
         solver = solver.for_partial_fit()
     else:
-        solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
+        online = loss.traits.online
+        solver = SOLVERS["averaged"]() if online else _steps_of_streams(inner, len(weight))
     rows = standardize_rows(X, represent)
     objective = Objective(inner, Among.of(loss, among), rows, y, weight / unit, n_answers, penalty)
     w = objective.layout.pack(params)

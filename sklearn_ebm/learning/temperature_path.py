@@ -179,7 +179,7 @@ class TemperaturePath:
             self.monitor.total.w, self.monitor.total.value = w, value
             self.monitor.total.curve = [value]
             return True
-        if not (self.loss.online or self.solver.stochastic):
+        if not (self.loss.traits.online or self.solver.stochastic):
             return False
         self.monitor.total = self.solver.minimize(
             self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng,

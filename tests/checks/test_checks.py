@@ -8,7 +8,7 @@ from sklearn_ebm import checks
 from sklearn_ebm.energies import Linear, Linearization
 from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
 from sklearn_ebm.inference.base import Eliminated
-from sklearn_ebm.losses import MCE, NLL, EnergyLoss, Hinge, Loss, PairwiseLoss, SquareSquare
+from sklearn_ebm.losses import MCE, NLL, EnergyLoss, Hinge, Loss, PairwiseLoss, SquareSquare, Traits
 from sklearn_ebm.losses._positive_part import positive_part
 from sklearn_ebm.solvers import LBFGS
 
@@ -34,7 +34,7 @@ class RowsTogether(NLL):
 
 
 class NotConvex(MCE):
-    convex = True
+    traits = Traits(convex=True)
 
 
 class NotSmooth(Hinge):
@@ -48,11 +48,11 @@ class SmoothButSaysNot(NLL):
 
 
 class SeesTheLevel(SquareSquare):
-    fixes_level = False
+    traits = Traits(convex=True)
 
 
 class SeesNoLevel(NLL):
-    fixes_level = True
+    traits = NLL().traits._replace(fixes_level=True)
 
 
 class FirstAnswerCounts(NLL):
@@ -162,7 +162,7 @@ class NeverAwayFromDefaults(Hinge):
 
 
 class RefusesAll(NLL):
-    def validate(self, n_answers):
+    def _validate(self, n_answers):
         raise ValueError("no")
 
 
@@ -191,7 +191,7 @@ WRONG_LOSSES = {
     CopiesItsParameters: "but margin is not stored",
     SetsMore: "it also sets count",
     NeverAwayFromDefaults: "one of `examples` must be away from every default",
-    RefusesAll: "validate must accept some number of answers",
+    RefusesAll: "_validate must accept some number of answers",
 }
 
 
@@ -206,7 +206,7 @@ def test_a_wrong_loss_is_caught(loss):
 
 
 class SquaredHinge(PairwiseLoss):
-    convex = True
+    traits = Traits(convex=True)
     examples = ({}, {"margin": 2.0})
 
     def __init__(self, margin=1.0):
@@ -224,8 +224,7 @@ def test_a_loss_of_ten_lines_passes():
 
 def test_a_loss_that_only_has_a_call_passes():
     class Right(Loss):
-        convex = True
-        fixes_level = True
+        traits = Traits(convex=True, fixes_level=True)
 
         def __call__(self, energies, correct):
             return energies[correct] ** 2, 2 * energies * correct

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from sklearn_ebm import checks
 from sklearn_ebm.energies import Linear
-from sklearn_ebm.losses import LOSSES, NLL, Loss, Perceptron, SquareSquare
+from sklearn_ebm.losses import LOSSES, NLL, Loss, Perceptron, SquareSquare, Traits
 from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.solvers import LBFGS, SOLVERS, Averaged, Newton
 from sklearn_ebm.solvers._line_search import CURVATURE, SUFFICIENT_DECREASE, line_search
@@ -33,8 +33,7 @@ def test_promises(name):
 class Quadratic(Loss):
     """½ Σ (F(y') − [y' ≠ y])², whose minimum is ridge regression."""
 
-    convex = True
-    fixes_level = True
+    traits = Traits(convex=True, fixes_level=True)
 
     def __call__(self, energies, correct):
         rest = energies - ~correct
