@@ -385,20 +385,20 @@ class Changed(LBFGS):
     def change(self, result, start):
         raise NotImplementedError
 
-    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
-        result = super().minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, **rest)
-        self.change(result, start)
+    def minimize(self, problem):
+        result = super().minimize(problem)
+        self.change(result, problem.start)
         return result
 
 
 class StopsEarly(LBFGS):
-    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
-        return super().minimize(objective, start, tol=1e-2, max_iter=max_iter, rng=rng, **rest)
+    def minimize(self, problem):
+        return super().minimize(problem._replace(tol=1e-2))
 
 
 class DeafToMonitors(LBFGS):
-    def minimize(self, objective, start, *, monitor=None, memory=None, **rest):
-        return super().minimize(objective, start, **rest)
+    def minimize(self, problem):
+        return super().minimize(problem._replace(monitor=None, memory=None))
 
 
 class NeverConverges(Changed):
@@ -427,8 +427,8 @@ class MovesTheStart(Changed):
 
 
 class IgnoresMaxIter(LBFGS):
-    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
-        return super().minimize(objective, start, tol=tol, max_iter=1000, rng=rng, **rest)
+    def minimize(self, problem):
+        return super().minimize(problem._replace(max_iter=1000))
 
 
 WRONG_SOLVERS = {

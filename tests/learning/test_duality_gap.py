@@ -84,9 +84,10 @@ def test_the_bound_of_a_smooth_loss_meets_its_minimum(make_objective, loss, pena
     part = LOSSES[loss]() if loss == "nll" else LOSSES[loss](contrast="all")
     objective = make_objective(part, n_answers=n_answers, penalty=penalty)
     from sklearn_ebm.solvers import Newton
+    from sklearn_ebm.solvers.base import Problem
 
     w = np.zeros(objective.layout.size)
-    w = Newton().minimize(objective, w, tol=1e-18, max_iter=200, rng=None).w
+    w = Newton().minimize(Problem(objective, w, tol=1e-18, max_iter=200, rng=None)).w
     found = certify(objective, objective.loss, w)
     assert -1e-12 <= (found.value - found.bound) / found.value < 1e-8
     assert abs(found.smoothing) < 1e-9 * found.value

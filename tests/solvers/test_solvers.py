@@ -11,7 +11,7 @@ from sklearn_ebm.losses import LOSSES, NLL, Loss, Perceptron, SquareSquare, Trai
 from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.solvers import LBFGS, SOLVERS, Averaged, Newton
 from sklearn_ebm.solvers._line_search import CURVATURE, SUFFICIENT_DECREASE, line_search
-from sklearn_ebm.solvers.base import ASKED
+from sklearn_ebm.solvers.base import ASKED, Problem
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import hinge_scale, separable
@@ -22,7 +22,7 @@ BATCH = [name for name in SOLVERS if not (SOLVERS[name].online or SOLVERS[name].
 def run(solver, objective, start=None, tol=1e-14, max_iter=2000, seed=0, monitor=None):
     start = np.zeros(objective.layout.size) if start is None else start
     rng = np.random.RandomState(seed)
-    return solver.minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, monitor=monitor)
+    return solver.minimize(Problem(objective, start, tol, max_iter, rng, monitor))
 
 
 @pytest.mark.parametrize("name", SOLVERS)
