@@ -2,6 +2,7 @@
 
 import pytest
 
+from sklearn_ebm import energies, losses, solvers
 from sklearn_ebm.losses import LOSSES, Hinge, Loss, PairwiseLoss, Traits
 from sklearn_ebm.solvers import SOLVERS
 
@@ -29,6 +30,16 @@ def test_what_authors_of_losses_write_is_public():
         "conjugate", "curvature", "examples", "is_smooth", "pair", "pair_conjugate",
         "pair_curvature", "smoothed", "surrogate", "traits",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(losses, "LOSSES"), (solvers, "SOLVERS"), (energies, "ENERGIES"),
+                         (energies, "CONDITIONAL_ENERGIES")],
+)  # fmt: skip
+def test_a_registry_is_no_public_name_but_prints_its_names(module, name):
+    registry = getattr(module, name)
+    assert name not in module.__all__
+    assert repr(registry).endswith(f": {', '.join(registry)}>")
 
 
 @pytest.mark.parametrize("base", [Loss, PairwiseLoss])

@@ -12,7 +12,7 @@ from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
 from sklearn_ebm._utils.threads import BlasThreads, Workers
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.inference import Elimination, Minimum
+from sklearn_ebm.inference import Elimination
 from sklearn_ebm.learning.densities.ensemble import (
     GROUP,
     Answers,
@@ -60,7 +60,7 @@ class Parts(NamedTuple):
     @property
     def minimum(self) -> bool:
         """Whether z is eliminated by its minimum."""
-        return isinstance(self.latent, Minimum)
+        return self.latent.takes_minimum
 
 
 @dataclass
