@@ -17,11 +17,11 @@ package. It takes one class with one method.
 # start of the loss
 import numpy as np
 
-from sklearn_ebm.losses import PairwiseLoss
+from sklearn_ebm.losses import PairwiseLoss, Traits
 
 
 class SquaredHinge(PairwiseLoss):
-    convex = True
+    traits = Traits(convex=True)
     examples = ({}, {"margin": 2.0})
 
     def __init__(self, margin=1.0):

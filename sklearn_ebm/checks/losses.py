@@ -53,10 +53,10 @@ def check_loss(loss: Loss) -> None:
     A squared hinge, in ten lines, passes:
 
     >>> from sklearn_ebm.checks import check_loss
-    >>> from sklearn_ebm.losses import PairwiseLoss
+    >>> from sklearn_ebm.losses import PairwiseLoss, Traits
     >>> from sklearn_ebm.losses._positive_part import positive_part
     >>> class SquaredHinge(PairwiseLoss):
-    ...     convex = True
+    ...     traits = Traits(convex=True)
     ...     examples = ({}, {"margin": 2.0})
     ...
     ...     def __init__(self, margin=1.0):
@@ -87,14 +87,14 @@ def _accepted_answers(loss: Loss) -> list[int]:
 
     def accepted(n_answers: int) -> bool:
         try:
-            loss.validate(n_answers)
+            loss._validate(n_answers)
         except ValueError:
             return False
         return True
 
     usual = [n_answers for n_answers in ANSWERS if accepted(n_answers)]
     usual = usual or [n_answers for n_answers in range(2, 100) if accepted(n_answers)][:1]
-    demand(usual, loss, "validate must accept some number of answers", "it refuses 2 to 99")
+    demand(usual, loss, "_validate must accept some number of answers", "it refuses 2 to 99")
     return usual
 
 
@@ -107,7 +107,7 @@ def loss_cases(loss: Loss) -> Iterator[tuple[Array, Mask]]:
 
 def allowed(loss: Loss, energies: Array) -> Array:
     """Return the energies, made positive where the loss needs it."""
-    return np.abs(energies) + 0.05 if loss.needs_nonnegative else energies
+    return np.abs(energies) + 0.05 if loss.traits.needs_nonnegative else energies
 
 
 def _others(loss: Loss, energies: Array) -> Iterator[Array]:
@@ -202,19 +202,19 @@ def check_level(loss: Loss, energies: Array, correct: Mask) -> None:
     shift = np.random.RandomState(4).uniform(1, 2, size=(len(energies), 1))
     shifted, _ = loss(energies + shift, correct)
     size = row_size(energies, value, slope)
-    if loss.fixes_level:
-        promise = "it says pinned = True, so the level of the energies must matter"
+    if loss.traits.fixes_level:
+        promise = "it says fixes_level = True, so the level of the energies must matter"
         demand(np.any(np.abs(shifted - value) > 1e-6 * size), loss, promise, "it does not")
         return
-    promise = "it says pinned = False, so a constant added to a row must change nothing"
+    promise = "it says fixes_level = False, so a constant added to a row must change nothing"
     demand_close(value, shifted, size, loss, promise, "the value of")
-    promise = "it says pinned = False, so the slopes of a row must sum to 0"
+    promise = "it says fixes_level = False, so the slopes of a row must sum to 0"
     demand_close(slope.sum(axis=1), 0 * value, size, loss, promise, "the sum of")
 
 
 def check_convex(loss: Loss, energies: Array, correct: Mask) -> None:
     """A loss that says `convex` lies below its chords and above its tangents."""
-    if not loss.convex:
+    if not loss.traits.convex:
         return
     for one in (energies, allowed(loss, np.round(energies))):
         value, slope = loss(one, correct)
@@ -300,7 +300,7 @@ def check_conjugate(loss: Loss, energies: Array, correct: Mask) -> None:
         # What the duality gap uses: the slopes, all of them scaled down, and wrong answers scaled
         # down one by one, with the right answer in balance where the loss sees differences.
         uneven = slope * rng.uniform(size=slope.shape)
-        if not loss.fixes_level:
+        if not loss.traits.fixes_level:
             uneven = np.where(correct, 0, uneven)
             uneven = np.where(correct, -uneven.sum(axis=1, keepdims=True), uneven)
         for used in (slope, 0.3 * slope, 0 * slope, uneven):

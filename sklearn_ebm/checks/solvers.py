@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from sklearn_ebm.checks.base import ANSWERS, demand, demand_close, run_checks
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL, Perceptron
 from sklearn_ebm.solvers import Solver
-from sklearn_ebm.solvers.base import Result
+from sklearn_ebm.solvers.base import Problem, Result
 from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.objective import Objective
 
@@ -62,9 +61,9 @@ def check_result(solver: Solver, objective: Objective) -> None:
     start = 0.1 * np.random.RandomState(0).normal(size=objective.layout.size)
     before = start.copy()
 
-    def run(max_iter: int) -> Any:
+    def run(max_iter: int) -> Result:
         rng = np.random.RandomState(0)
-        return solver.minimize(objective, start, tol=1e-10, max_iter=max_iter, rng=rng)
+        return solver.minimize(Problem(objective, start, tol=1e-10, max_iter=max_iter, rng=rng))
 
     result = run(1000)
     demand(np.array_equal(before, start), solver, "start must stay as it is", "it is changed")
@@ -106,16 +105,13 @@ def _check_end(solver: Solver, objective: Objective, result: Result, at_start: f
 def check_monitor(solver: Solver, objective: Objective) -> None:
     """A monitor that returns True ends the search; what an earlier one remembers may be given."""
     start = 0.1 * np.random.RandomState(0).normal(size=objective.layout.size)
-    settings: dict[str, Any] = {"tol": 1e-10, "max_iter": 1000}
-    first = solver.minimize(objective, start, rng=np.random.RandomState(0), **settings)
-    stopped = solver.minimize(
-        objective,
-        start,
-        rng=np.random.RandomState(0),
-        monitor=lambda progress: True,
-        memory=first.memory,
-        **settings,
+    rng = np.random.RandomState(0)
+    problem = Problem(objective, start, tol=1e-10, max_iter=1000, rng=rng)
+    first = solver.minimize(problem)
+    again = problem._replace(
+        rng=np.random.RandomState(0), monitor=lambda progress: True, memory=first.memory
     )
+    stopped = solver.minimize(again)
     promise = "a monitor that returns True must end the search, converged"
     found = f"it made {stopped.n_iter} iterations"
     demand(stopped.converged and stopped.n_iter <= 1, solver, promise, found)

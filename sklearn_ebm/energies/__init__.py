@@ -59,8 +59,6 @@ CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
 )
 
 __all__ = [
-    "CONDITIONAL_ENERGIES",
-    "ENERGIES",
     "MLP",
     "BankEnergy",
     "Blend",

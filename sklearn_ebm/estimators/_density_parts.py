@@ -29,13 +29,15 @@ def resolve_density_parts(
     blended = None
     if isinstance(energy, str) and energy == "auto":
         # A blend is learned by its likelihood. All else is learned by gradients.
-        blends = chosen_loss.needs_partition_function and INFERENCES.accepts(inference, "beta")
+        blends = chosen_loss.traits.needs_partition_function and INFERENCES.accepts(
+            inference, "beta"
+        )
         energy, blended = ("blend", n_latents) if blends else ("experts", None)
         n_latents = None if blends else n_latents
     chosen_energy = _energy(energy, n_latents)
     # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learned
     # at β = 1, where its energies are normalised.
-    samples = chosen_loss.contrasts and not chosen_loss.needs_partition_function
+    samples = chosen_loss.traits.contrasts and not chosen_loss.traits.needs_partition_function
     learns_at = float(beta) if samples and not isinstance(beta, str) else 1.0
     takes = INFERENCES.accepts(inference, "beta")
     latent = INFERENCES.resolve(inference, **({"beta": learns_at} if takes else {}))
@@ -90,33 +92,33 @@ def _loss(loss: Any, margin: Any) -> Loss:
             f"margin of {LOSSES.name_of(chosen)!r} is an array of pairs of classes, but answers "
             "are numbers here; pass one number."
         )
-    chosen.validate(2)
+    chosen._validate(2)
     return chosen
 
 
 def _refuse(energy: Any, loss: Loss) -> None:
     """Raise ValueError where a loss cannot be minimised with continuous answers."""
-    name, energy_name = LOSSES.name_of(loss), type(energy).__name__
-    if energy.traits.stacked and not loss.needs_partition_function:
+    name, energy_name, traits = LOSSES.name_of(loss), type(energy).__name__, loss.traits
+    if energy.traits.stacked and not traits.needs_partition_function:
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is learned by "
             "density stacking: use 'nll', or an energy that is learned by gradients, such as "
             "'experts'."
         )
-    if loss.online or (loss.needs_nonnegative and loss.contrasts):
-        reason = loss.needs_nonnegative or "its penalised minimum is a flat surface"
+    if traits.online or (traits.needs_nonnegative and traits.contrasts):
+        reason = traits.needs_nonnegative or "its penalised minimum is a flat surface"
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}: {reason}; use 'nll', "
             "'hinge', 'log', 'simple' or 'square_square'."
         )
-    if loss.needs_partition_function and getattr(loss, "beta", 1.0) != 1.0:
+    if traits.needs_partition_function and getattr(loss, "beta", 1.0) != 1.0:
         raise ValueError(
             f"loss {name!r} has beta={loss.beta!r}, but energies of answers are normalised at "
             "β = 1; use the name, and set beta= of the regressor for the densities."
         )
     if name == "mee":
         raise ValueError("loss 'mee' counts errors, and every continuous answer is one; use 'nll'.")
-    if not energy.traits.normalized and (loss.needs_partition_function or not loss.contrasts):
+    if not energy.traits.normalized and (traits.needs_partition_function or not traits.contrasts):
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "
             "by construction: energies would fall without end; use 'hinge', 'log', 'simple' or "

@@ -190,11 +190,11 @@ def _learn_paths(
     first: Start | None = None
     for path in grid.paths:
         energy, loss, _ = path.parts
-        warm = loss.convex and energy.traits.linear and not loss.online
+        warm = loss.traits.convex and energy.traits.linear and not loss.traits.online
         fits: dict[int, Fit] = {}
         start = first if warm else None
         for i in order:
-            if loss.online and fits:
+            if loss.traits.online and fits:
                 fits[i] = fits[order[0]]  # it has no penalty: one fit for every C
                 continue
             fits[i] = _learn(path, grid.Cs[i], start, data, rows, held_out, **settings)

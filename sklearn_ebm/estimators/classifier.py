@@ -351,7 +351,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         )  # fmt: skip
         known_features = getattr(self, "n_features_in_", None)
         X, y, classes, answer = encode(self, X, y)
-        loss.validate(len(classes))
+        loss._validate(len(classes))
         weight = row_weights(sample_weight, len(y))
         of_class = class_weights(self.class_weight, weight, y, classes, answer)
         if self.class_weight is not None:
@@ -388,7 +388,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
             learned = run(rows, start=start, held_out=held_out)
         if beta is None:
             # Held-out rows are rows that the start has seen: where it matters, folds begin anew.
-            warm = start if loss.convex and energy.traits.linear else None
+            warm = start if loss.traits.convex and energy.traits.linear else None
             beta = self._chosen_beta(partial(run, start=warm), learned, rows, held_out, rng, before)
         if beta is None:
             beta = before
@@ -506,7 +506,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         first = "params_" not in vars(self)
         refuse_what_needs_all_rows(self)
         known = stream_classes(classes, None if first else self.classes_)
-        loss.validate(len(known))
+        loss._validate(len(known))
         before = None if first else self._stream(energy)
         rows = stream_rows(self, X, y, sample_weight, self.class_weight, known, first=first)
         if first:
@@ -589,7 +589,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
     def _warn_of_stopping(self, learned: Learned) -> None:
         limit = "max_iter" if self.max_iter is None else f"max_iter={self.max_iter}"
         stopped, raised = f"stopped short of tol={self.tol:g}", f"{limit} or tol"
-        if self.loss_.online:  # which knows no tolerance
+        if self.loss_.traits.online:  # which knows no tolerance
             stopped, raised = "stopped", limit
         way_out = f"Raise {raised}, or scale the features (StandardScaler)"
         if learned.interrupted:

@@ -300,7 +300,7 @@ class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
         settings["seed"] = generator_and_seed(self.random_state)[1]
         rows, labels, classes, answer = encode(self, X, y)
         for path in grid.paths:
-            path.parts.loss.validate(len(classes))
+            path.parts.loss._validate(len(classes))
         weight = None if sample_weight is None else row_weights(sample_weight, len(labels))
         data = Data(rows, labels, classes, answer, weight, self.class_weight)
         scorer = choose_scorer(self._one_scorer(), classes)

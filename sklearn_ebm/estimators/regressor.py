@@ -530,7 +530,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     def _transform(self, parts: Parts, rows: Answers, seed: int) -> SignedLog | None:
         """The transform in which the answers are learned."""
         if (
-            not parts.loss.needs_partition_function
+            not parts.loss.traits.needs_partition_function
         ):  # margins are in units of the answers themselves
             if self.y_transform == "log":
                 raise ValueError(

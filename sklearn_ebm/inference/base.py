@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from sklearn.base import BaseEstimator
 
@@ -27,7 +27,15 @@ class Eliminated(NamedTuple):
 
 
 class Elimination(Documented, BaseEstimator, ABC):
-    """Eliminates the last axis of an array of energies, be it answers or latent values."""
+    """Eliminates the last axis of an array of energies, be it answers or latent values.
+
+    Attributes
+    ----------
+    takes_minimum : bool
+        Whether one value remains, that of the lowest energy.
+    """
+
+    takes_minimum: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, energies: Array) -> Eliminated:

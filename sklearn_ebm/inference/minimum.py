@@ -32,6 +32,8 @@ class Minimum(Elimination):
     (array([1.]), array([[0., 1., 0.]]))
     """
 
+    takes_minimum = True
+
     def __call__(self, energies: Array) -> Eliminated:
         """Eliminate the last axis by its minimum.
 

@@ -364,7 +364,7 @@ def _evaluate(loss: Loss, right: Floats, wrong: Floats) -> tuple[Floats, Floats]
     """Value and slopes at pairs of energies of any shape; NaN where they are not allowed."""
     energies = np.column_stack([right.ravel(), wrong.ravel()])
     allowed: Any = np.full(len(energies), True)
-    if loss.needs_nonnegative is not None:
+    if loss.traits.needs_nonnegative is not None:
         allowed = (energies >= 0).all(axis=1)
     value, slope = np.full(len(energies), np.nan), np.full(energies.shape, np.nan)
     correct = correct_mask(np.zeros(int(allowed.sum()), dtype=np.intp), 2)
@@ -391,7 +391,7 @@ def _by_title(losses: Any) -> dict[str, Loss]:
     if not resolved:
         raise ValueError("There is no loss to draw; give one or more.")
     for loss in resolved:
-        loss.validate(2)
+        loss._validate(2)
     titles = (
         [str(title) for title in losses]
         if isinstance(losses, Mapping)

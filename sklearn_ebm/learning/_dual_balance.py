@@ -25,11 +25,11 @@ DENSE_MASK_ANSWERS = 32
 
 def balance_of(objective: Objective) -> Balance | None:
     """How the slopes of a loss can be balanced; None where there are too many answers for it."""
-    if objective.loss.fixes_level:
+    if objective.loss.traits.fixes_level:
         return _Scaled()
     if objective.n_answers <= MOST_ANSWERS:
         return _Circulated()  # the tighter bound of the two
-    return _Moved() if objective.loss.total_push_only else None
+    return _Moved() if objective.loss._total_push_only else None
 
 
 def _by_right_answer(slope: Array, block: Block) -> Array:
@@ -66,7 +66,7 @@ class _Moved(Balance):
 
     Of the push at an answer the share (push − pull)⁺/push is removed; what a row loses so goes to
     the answers that lack push, in proportion to what they lack. It needs a loss in which only the
-    sum of the pushes of a row is limited (`Loss.total_push_only`), and k numbers instead of k².
+    sum of the pushes of a row is limited (`Traits.total_push_only`), and k numbers instead of k².
     """
 
     def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:

@@ -15,14 +15,14 @@ from sklearn_ebm.solvers.base import Result
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:
     """Raise ValueError, before any work, if the parts cannot learn together."""
     energy_name, loss_name = ENERGIES.name_of(energy), LOSSES.name_of(loss)
-    if loss.needs_nonnegative and not energy.traits.nonnegative:
+    if loss.traits.needs_nonnegative and not energy.traits.nonnegative:
         raise ValueError(
             f"loss {loss_name!r} cannot be minimised with energy {energy_name!r}: "
-            f"{loss.needs_nonnegative}, so it needs energies that are never negative, such as "
-            "distances to prototypes (energy='prototypes'). Losses for "
+            f"{loss.traits.needs_nonnegative}, so it needs energies that are never negative, such "
+            "as distances to prototypes (energy='prototypes'). Losses for "
             f"energy {energy_name!r}: {', '.join(suitable_losses(energy))}."
         )
-    if loss.online and not energy.traits.linear:
+    if loss.traits.online and not energy.traits.linear:
         raise ValueError(
             f"loss {loss_name!r} cannot be trained with energy {energy_name!r}: it averages its "
             "steps, each of full length, and averages of the parameters of a network, or of "
@@ -37,10 +37,10 @@ def _refuse_solver(energy: Energy, loss: Loss, solver: Solver) -> None:
     """Raise ValueError if a solver cannot minimise the loss with the energy."""
     energy_name, loss_name = ENERGIES.name_of(energy), LOSSES.name_of(loss)
     solver_name = SOLVERS.name_of(solver)
-    if loss.online != solver.online:
+    if loss.traits.online != solver.online:
         reason = (
             "its penalised minimum is W = 0, so it is trained row by row"
-            if loss.online
+            if loss.traits.online
             else "that solver is for online rules such as the perceptron"
         )
         raise ValueError(
@@ -74,15 +74,15 @@ def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
     part = ENERGIES.resolve(energy)
     return tuple(
         name
-        for name, loss in LOSSES.items()
-        if (part.traits.nonnegative or not loss.needs_nonnegative)
-        and (part.traits.linear or not loss.online)
+        for name, traits in ((name, loss().traits) for name, loss in LOSSES.items())
+        if (part.traits.nonnegative or not traits.needs_nonnegative)
+        and (part.traits.linear or not traits.online)
     )
 
 
 def default_solver(energy: Energy, loss: Loss) -> Solver:
     """Return what ``solver="auto"`` means for an energy and a loss."""
-    if loss.online:
+    if loss.traits.online:
         return SOLVERS["averaged"]()
     return SOLVERS["adam" if energy.traits.stochastic else "preconditioned"]()
 

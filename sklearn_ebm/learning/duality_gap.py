@@ -57,7 +57,7 @@ def certifiable(objective: Objective) -> bool:
     pair of them has its own limits.
     """
     loss = objective.loss
-    dual = loss.convex and loss.conjugate is not None and objective.energy.traits.linear
+    dual = loss.traits.convex and loss.conjugate is not None and objective.energy.traits.linear
     balanced = objective.fully_penalized or balance_of(objective) is not None
     return dual and bool((objective.penalty > 0).any()) and balanced
 

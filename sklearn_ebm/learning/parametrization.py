@@ -103,7 +103,7 @@ class Parametrization:
         if not self.wants_standardized:
             return None
         energy: Any = self.inner.templates.standardized(self.rows, self._shares)
-        opposite = self.n_answers == 2 and not self.loss.fixes_level
+        opposite = self.n_answers == 2 and not self.loss.traits.fixes_level
         return Antisymmetric(energy) if energy is not None and opposite else energy
 
     @cached_property
@@ -130,7 +130,7 @@ class Parametrization:
         """Return the parameters of the energy for a vector of the solver."""
         params = self.objective.layout.unpack(w)
         params = params if self.standardized is None else self.standardized.to_params(params)
-        return params if self.loss.fixes_level else self.inner.templates.centered(params)
+        return params if self.loss.traits.fixes_level else self.inner.templates.centered(params)
 
     @cached_property
     def _shares(self) -> npt.NDArray[np.float64]:
@@ -151,7 +151,7 @@ def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:
     Where each of two answers has a template it counts twice. So C means the same as in
     scikit-learn's binary estimators, which store one vector where such an energy has two.
     """
-    if loss.online:
+    if loss.traits.online:
         return 0.0
     return (2.0 if n_answers == 2 and energy.traits.redundant_binary_templates else 1.0) / C
 

@@ -15,6 +15,7 @@ from sklearn_ebm.learning.parametrization import in_dtype, own_copy, penalty_of,
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._among import Among
 from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers.base import Problem
 from sklearn_ebm.solvers.objective import Objective
 
 # The first steps of a stream, where the user names no solver for mini-batches: of energies linear
@@ -83,14 +84,16 @@ def learn_part(
     if solver is not None and (solver.stochastic or solver.online):
         solver = solver.for_partial_fit()
     else:
-        solver = SOLVERS["averaged"]() if loss.online else _steps_of_streams(inner, len(weight))
+        online = loss.traits.online
+        solver = SOLVERS["averaged"]() if online else _steps_of_streams(inner, len(weight))
     rows = standardize_rows(X, represent)
     objective = Objective(inner, Among.of(loss, among), rows, y, weight / unit, n_answers, penalty)
     w = objective.layout.pack(params)
     if memory is None and not parts:  # a new start, or the rows of a fit
         memory = solver.remembered(w, round(seen / unit))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-        result = solver.minimize(objective, w, tol=tol, max_iter=1, rng=rng, memory=memory)
+        problem = Problem(objective, w, tol=tol, max_iter=1, rng=rng, memory=memory)
+        result = solver.minimize(problem)
     refuse_overflow(result, loss, X.dtype)
     params = in_dtype(objective.layout.unpack(result.w), X.dtype)
     return Stream(energy, params, result.memory, unit, total, parts + 1)

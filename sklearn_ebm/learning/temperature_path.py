@@ -29,7 +29,7 @@ from sklearn_ebm.learning.stage_monitor import (
 )
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers import Newton, Solver
-from sklearn_ebm.solvers.base import Result
+from sklearn_ebm.solvers.base import Problem, Result
 from sklearn_ebm.solvers.objective import Objective
 
 # The path starts at this share of the margin, cools by this factor from stage to stage, and no
@@ -179,12 +179,10 @@ class TemperaturePath:
             self.monitor.total.w, self.monitor.total.value = w, value
             self.monitor.total.curve = [value]
             return True
-        if not (self.loss.online or self.solver.stochastic):
+        if not (self.loss.traits.online or self.solver.stochastic):
             return False
-        self.monitor.total = self.solver.minimize(
-            self.objective, w, tol=self.tol, max_iter=self.max_iter, rng=self.rng,
-            monitor=self.watch,
-        )  # fmt: skip
+        problem = Problem(self.objective, w, self.tol, self.max_iter, self.rng, self.watch)
+        self.monitor.total = self.solver.minimize(problem)
         return True
 
     def _next_stage(
@@ -252,10 +250,10 @@ class TemperaturePath:
         objective = self.objective.with_loss(monitor.stage_loss)
         if temperature and temperature < COLDEST_SINGLE * first:
             objective = objective.exact()
-        stage = self.solver.minimize(
-            objective, w, tol=tol, max_iter=self._stage_limit, rng=self.rng,
-            monitor=monitor.begin(tol), memory=monitor.total.memory,
-        )  # fmt: skip
+        problem = Problem(
+            objective, w, tol, self._stage_limit, self.rng, monitor.begin(tol), monitor.total.memory
+        )
+        stage = self.solver.minimize(problem)
         if monitor.is_slow and not self.watch.stopped:
             stage.message = SLOW
         monitor.add(stage)
@@ -337,7 +335,8 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Resul
     curved = objective.loss.curvature is not None and objective.energy.traits.linear
     if not curved or entries > POLISHED_ENTRIES or objective.layout.size > CHEAP_NEWTON:
         return None
-    return Newton().minimize(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng)
+    problem = Problem(objective, w, tol=1e-25, max_iter=POLISHING_STEPS, rng=rng)
+    return Newton().minimize(problem)
 
 
 def _first_temperature(loss: Loss) -> float:

@@ -1,7 +1,7 @@
 """Losses: what learning wants of the energies. One small file each; one line in the registry."""
 
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.losses.base import Loss
+from sklearn_ebm.losses.base import Loss, Traits
 from sklearn_ebm.losses.energy import EnergyLoss
 from sklearn_ebm.losses.hinge import Hinge
 from sklearn_ebm.losses.log import Log
@@ -35,7 +35,6 @@ LOSSES: Registry[Loss] = Registry(
 )
 
 __all__ = [
-    "LOSSES",
     "LVQ2",
     "MCE",
     "MEE",
@@ -49,4 +48,5 @@ __all__ = [
     "Simple",
     "SquareExp",
     "SquareSquare",
+    "Traits",
 ]

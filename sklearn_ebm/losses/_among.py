@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._right_answers import Mask
-from sklearn_ebm.losses.base import Loss
+from sklearn_ebm.losses.base import Loss, Traits
 from sklearn_ebm.losses.curvature import Curvature
 
 
@@ -53,24 +53,15 @@ class Among(Loss):
         return cls(loss, seen)
 
     @property
-    def convex(self) -> bool:  # type: ignore[override]
-        """Whether the loss is."""
-        return self.loss.convex
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Those of the loss that do not depend on which answers there are."""
+        known = self.loss.traits
+        return Traits(convex=known.convex, fixes_level=known.fixes_level, online=known.online)
 
     @property
-    def fixes_level(self) -> bool:  # type: ignore[override]
-        """Whether the loss is."""
-        return self.loss.fixes_level
-
-    @property
-    def total_push_only(self) -> bool:  # type: ignore[override]
-        """Whether the loss does."""
-        return self.loss.total_push_only
-
-    @property
-    def online(self) -> bool:  # type: ignore[override]
-        """Whether the loss is."""
-        return self.loss.online
+    def _total_push_only(self) -> bool:
+        """Whether the loss says so."""
+        return self.loss._total_push_only
 
     @property
     def margin(self) -> Any:

@@ -6,7 +6,7 @@ margin, so that a loss is a function φ(F(y), o) of two numbers.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -21,14 +21,14 @@ from sklearn_ebm.losses.curvature import Curvature
 class Pairs(Protocol):
     """What a contrast needs to know of a pairwise loss; see `PairwiseLoss`."""
 
-    fixes_level: Any
+    traits: Any
     pair_curvature: Any
     pair_conjugate: Any
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
         """φ and its two slopes."""
 
-    def margins(self, correct: Mask, dtype: Any) -> Any:
+    def _margins(self, correct: Mask, dtype: Any) -> Any:
         """Margins, as a scalar or of shape (n_samples, m)."""
 
 
@@ -37,7 +37,16 @@ LARGEST_RATIO = 4.0
 
 
 class Contrast:
-    """Turns a loss on pairs into a loss on the energies of a row."""
+    """Turns a loss on pairs into a loss on the energies of a row.
+
+    Attributes
+    ----------
+    takes_minimum : bool
+        Whether it takes the minimum over the wrong answers. A loss of differences then limits only
+        the sum of the pushes, and it has a kink where the most offending answer changes.
+    """
+
+    takes_minimum: ClassVar[bool] = False
 
     def value_and_slope(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
@@ -59,11 +68,13 @@ class Contrast:
 class Hardest(Contrast):
     """ℓ = φ(F(y), min_ȳ o_ȳ); at temperature T the minimum becomes −T log Σ exp(−o_ȳ/T)."""
 
+    takes_minimum = True
+
     def _eliminate(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> tuple[RightAnswers, Array, Array, Array]:
         answers = RightAnswers(namespace_of(energies, correct), correct)
-        offending = energies - loss.margins(correct, energies.dtype)
+        offending = energies - loss._margins(correct, energies.dtype)
         offending = answers.put(offending, np.inf)
         hard_or_soft: Elimination = SoftMinimum(1 / temperature) if temperature else Minimum()
         lowest, weights = hard_or_soft(offending)
@@ -118,7 +129,7 @@ class Hardest(Contrast):
         xp = namespace_of(slope, correct)
         right = RightAnswers(xp, correct).take(slope)
         wrong = xp.where(correct, 0, slope)
-        shift = reduce_last_axis(xp, "sum", wrong * loss.margins(correct, slope.dtype))
+        shift = reduce_last_axis(xp, "sum", wrong * loss._margins(correct, slope.dtype))
         return shift + loss.pair_conjugate(right, reduce_last_axis(xp, "sum", wrong))
 
 
@@ -129,7 +140,7 @@ class All(Contrast):
         self, loss: Pairs, energies: Array, correct: Mask
     ) -> tuple[RightAnswers, Array, Array]:
         answers = RightAnswers(namespace_of(energies, correct), correct)
-        wrong = answers.others(energies - loss.margins(correct, energies.dtype))
+        wrong = answers.others(energies - loss._margins(correct, energies.dtype))
         right = answers.take(energies)[:, None]
         return answers, answers.xp.broadcast_to(right, wrong.shape), wrong
 
@@ -170,8 +181,8 @@ class All(Contrast):
         answers = RightAnswers(xp, correct)
         right, wrong = answers.take(slope), answers.others(slope)
         share = xp.broadcast_to(right[:, None] / wrong.shape[1], wrong.shape)
-        pairs = loss.pair_conjugate(share if loss.fixes_level else -wrong, wrong)
-        margins = loss.margins(correct, slope.dtype)
+        pairs = loss.pair_conjugate(share if loss.traits.fixes_level else -wrong, wrong)
+        margins = loss._margins(correct, slope.dtype)
         shift = wrong * (margins if isinstance(margins, float) else answers.others(margins))
         return reduce_last_axis(xp, "sum", pairs + shift)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sklearn.base import BaseEstimator
 
@@ -13,6 +13,58 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_number
 from sklearn_ebm.losses._right_answers import Mask
 from sklearn_ebm.losses.curvature import Curvature
+
+
+class Traits(NamedTuple):
+    """What learning must know of a loss before it computes one.
+
+    A loss names the traits that it has, in its class body: ``traits = Traits(convex=True)``.
+
+    Attributes
+    ----------
+    convex : bool
+        Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
+    kinked : bool
+        Of a `PairwiseLoss`: whether `pair` has a kink at temperature 0.
+    contrasts : bool
+        Whether ℓ looks at wrong answers at all.
+    needs_partition_function : bool
+        Whether ℓ needs the partition function, a sum or an integral over all answers, instead of
+        some wrong ones.
+    fixes_level : bool
+        Whether ℓ depends on the level of the energies. The others see only their differences.
+    total_push_only : bool
+        Whether in a sample the push at one wrong answer may be moved to another, or given up
+        against the pull at the right one, without leaving the domain of the conjugate: only their
+        sum is limited. For a loss of differences. A `PairwiseLoss` need not say it: it follows from
+        the contrast.
+    online : bool
+        Whether learning follows single samples and averages the steps, because the minimum of the
+        penalised sum over samples is no use (perceptron).
+    hinge_scale : float or None
+        The unit of energies in which the loss is like a hinge loss with a margin of one, so that on
+        sparse samples learning starts from templates that separate; None where it is not.
+    needs_nonnegative : str or None
+        Why the loss needs energies that are never negative, as the end of a sentence; None if it
+        does not.
+
+    Examples
+    --------
+    >>> from sklearn_ebm.losses import Simple
+    >>> traits = Simple().traits
+    >>> traits.convex, traits.kinked, traits.fixes_level, traits.online
+    (True, True, True, False)
+    """
+
+    convex: bool = False
+    kinked: bool = False
+    contrasts: bool = True
+    needs_partition_function: bool = False
+    fixes_level: bool = False
+    total_push_only: bool = False
+    online: bool = False
+    hinge_scale: float | None = None
+    needs_nonnegative: str | None = None
 
 
 class Loss(Documented, BaseEstimator, ABC):
@@ -29,28 +81,8 @@ class Loss(Documented, BaseEstimator, ABC):
 
     Attributes
     ----------
-    convex : bool
-        Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
-    contrasts : bool
-        Whether ℓ looks at wrong answers at all.
-    needs_partition_function : bool
-        Whether ℓ needs the partition function, a sum or an integral over all answers, instead of
-        some wrong ones.
-    fixes_level : bool
-        Whether ℓ depends on the level of the energies. The others see only their differences.
-    total_push_only : bool
-        Whether in a sample the push at one wrong answer may be moved to another, or given up
-        against the pull at the right one, without leaving the domain of the conjugate: only their
-        sum is limited. For a loss of differences.
-    online : bool
-        Whether learning follows single samples and averages the steps, because the minimum of the
-        penalised sum over samples is no use (perceptron).
-    hinge_scale : float or None
-        The unit of energies in which the loss is like a hinge loss with a margin of one, so that on
-        sparse samples learning starts from templates that separate; None where it is not.
-    needs_nonnegative : str or None
-        Why the loss needs energies that are never negative, as the end of a sentence; None if it
-        does not.
+    traits : Traits
+        What learning must know of the loss before it computes one.
     conjugate : callable or None
         ``(slope (n, m), correct) -> (n,)``: the convex conjugate ℓ*(g) = sup_F ⟨g, F⟩ − ℓ(F) at
         slopes that the loss, smoothed or not, can return. It gives the duality gap.
@@ -63,17 +95,20 @@ class Loss(Documented, BaseEstimator, ABC):
         Settings that the checks run at, one of them away from every default.
     """
 
-    convex: ClassVar[bool] = False
-    contrasts: ClassVar[bool] = True
-    needs_partition_function: ClassVar[bool] = False
-    fixes_level: ClassVar[bool] = False
-    total_push_only: bool = False
-    online: ClassVar[bool] = False
-    hinge_scale: float | None = None
-    needs_nonnegative: ClassVar[str | None] = None
+    traits: Traits = Traits()
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     conjugate: Callable[[Array, Mask], Array] | None = None
     curvature: Callable[[Array, Mask], Curvature] | None = None
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse a trait that stands alone in the class body, where nobody would look for it."""
+        super().__init_subclass__(**keywords)
+        for name in Traits._fields:
+            if name in vars(cls):
+                raise TypeError(
+                    f"{cls.__name__} sets {name} by itself; it belongs in its traits: "
+                    f"traits = Traits({name}=...)."
+                )
 
     @abstractmethod
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
@@ -105,7 +140,12 @@ class Loss(Documented, BaseEstimator, ABC):
         """Return a convex loss to start from; None where this one is convex itself."""
         return None
 
-    def liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
+    @property
+    def _total_push_only(self) -> bool:
+        """`Traits.total_push_only`, or what the parameters say in its place."""
+        return self.traits.total_push_only
+
+    def _liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
         """Return settings of `sklearn.svm.LinearSVC` for nearly the same loss, as a sparse start.
 
         Returns
@@ -116,7 +156,7 @@ class Loss(Documented, BaseEstimator, ABC):
         """
         return None
 
-    def validate(self, n_answers: int) -> None:
+    def _validate(self, n_answers: int) -> None:
         """Raise ValueError, in one sentence, if a parameter is out of range for k answers."""
 
 

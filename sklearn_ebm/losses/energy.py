@@ -5,7 +5,7 @@ from __future__ import annotations
 from sklearn_ebm._utils.array_api import in_dtype, namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._right_answers import Mask, RightAnswers
-from sklearn_ebm.losses.base import Loss
+from sklearn_ebm.losses.base import Loss, Traits
 
 
 class EnergyLoss(Loss):
@@ -27,10 +27,12 @@ class EnergyLoss(Loss):
     (array([2.]), array([[1., 0.]]))
     """
 
-    contrasts = False
-    convex = True
-    fixes_level = True
-    needs_nonnegative = "it only pushes right answers down"
+    traits = Traits(
+        convex=True,
+        contrasts=False,
+        fixes_level=True,
+        needs_nonnegative="it only pushes right answers down",
+    )
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 at y."""

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
+from sklearn_ebm.losses.base import Traits
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
@@ -48,8 +49,7 @@ class Hinge(PairwiseLoss):
     (array([0.5]), array([[ 1., -1., -0.]]))
     """
 
-    convex = True
-    kinked = True
+    traits = Traits(convex=True, kinked=True)
     examples = ({}, {"margin": 2.0, "contrast": "all"}, {"margin": 0.5})
 
     def __init__(self, margin: object = 1.0, contrast: str = "hardest") -> None:
@@ -72,7 +72,7 @@ class Hinge(PairwiseLoss):
         """φ* = 0 for slopes (a, −a) with 0 ≤ a ≤ 1."""
         return namespace_of(slope_right).zeros_like(slope_right)
 
-    def liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
+    def _liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
         """Return the settings of ``LinearSVC`` for one margin against the most offending answer."""
         one_margin = np.ndim(self.margin) == 0 and float(self.margin) > 0
         if not one_margin or (self.contrast != "hardest" and n_answers > 2):

@@ -6,6 +6,7 @@ from sklearn_ebm._utils.array_api import at_least, at_most, namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
 from sklearn_ebm.losses._special import xlogy
+from sklearn_ebm.losses.base import Traits
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
@@ -38,7 +39,7 @@ class Log(PairwiseLoss):
     (array([0.287682]), array([[ 0.25, -0.25, -0.  ]]))
     """
 
-    convex = True
+    traits = Traits(convex=True)
     examples = ({}, {"contrast": "all"})
 
     def __init__(self, contrast: str = "hardest") -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn_ebm._utils.array_api import at_least, at_most, namespace_of, smallest_normal
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._positive_part import positive_part
-from sklearn_ebm.losses.base import require_positive
+from sklearn_ebm.losses.base import Traits, require_positive
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
@@ -45,9 +45,11 @@ class LVQ2(PairwiseLoss):
     (array([1.]), array([[ 1. , -1.5, -0. ]]))
     """
 
-    fixes_level = True
-    kinked = True
-    needs_nonnegative = "it divides by the energy of the wrong answer"
+    traits = Traits(
+        kinked=True,
+        fixes_level=True,
+        needs_nonnegative="it divides by the energy of the wrong answer",
+    )
     examples = ({}, {"delta": 0.5, "ceiling": 4.0, "contrast": "all"})
 
     def __init__(self, delta: float = 1.0, ceiling: float = 1.0, contrast: str = "hardest") -> None:
@@ -73,7 +75,7 @@ class LVQ2(PairwiseLoss):
         # The soft ceiling lies below the hard one by at most T log 2.
         return low - high + temperature * math.log(2), pull, push
 
-    def validate(self, n_answers: int) -> None:
+    def _validate(self, n_answers: int) -> None:
         """Raise ValueError unless δ and M are positive."""
-        super().validate(n_answers)
+        super()._validate(n_answers)
         require_positive(self, "delta", "ceiling")

@@ -6,7 +6,7 @@ from sklearn_ebm._utils.array_api import in_dtype, namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.losses._right_answers import Mask, RightAnswers
-from sklearn_ebm.losses.base import Loss, require_positive
+from sklearn_ebm.losses.base import Loss, Traits, require_positive
 from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.losses.nll import NLL
 
@@ -38,7 +38,7 @@ class MEE(Loss):
     (array([0.25]), array([[ 0.375, -0.375]]))
     """
 
-    needs_partition_function = True
+    traits = Traits(needs_partition_function=True)
     examples = ({}, {"beta": 2.0})
 
     def __init__(self, beta: float = 1.0) -> None:
@@ -71,6 +71,6 @@ class MEE(Loss):
         """Return the convex loss whose minimum training starts from."""
         return NLL(beta=self.beta)
 
-    def validate(self, n_answers: int) -> None:
+    def _validate(self, n_answers: int) -> None:
         """Raise ValueError unless β is positive."""
         require_positive(self, "beta")

@@ -15,7 +15,7 @@ from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.losses._positive_part import positive_part
 from sklearn_ebm.losses._right_answers import Mask, RightAnswers
 from sklearn_ebm.losses._special import xlogy
-from sklearn_ebm.losses.base import Loss, require_positive
+from sklearn_ebm.losses.base import Loss, Traits, require_positive
 from sklearn_ebm.losses.curvature import Curvature
 
 
@@ -46,18 +46,21 @@ class NLL(Loss):
     (array([0.143841]), array([[ 0.25, -0.25]]))
     """
 
-    needs_partition_function = True
-    convex = True
-    total_push_only = True
     examples = ({}, {"beta": 2.0})
 
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
 
     @property
-    def hinge_scale(self) -> float:  # type: ignore[override]
-        """1/β: the energies at which odds become one-sided."""
-        return 1 / self.beta
+    def traits(self) -> Traits:  # type: ignore[override]
+        """What learning must know; odds become one-sided at energies of 1/β."""
+        require_positive(self, "beta")
+        return Traits(
+            convex=True,
+            needs_partition_function=True,
+            total_push_only=True,
+            hinge_scale=1 / self.beta,
+        )
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 − p(y) at the right answer, −p(y') elsewhere."""
@@ -114,6 +117,6 @@ class NLL(Loss):
         probability = at_least(xp, probability, 0.0)
         return reduce_last_axis(xp, "sum", xlogy(probability, probability)) / self.beta
 
-    def validate(self, n_answers: int) -> None:
+    def _validate(self, n_answers: int) -> None:
         """Raise ValueError unless β is positive."""
         require_positive(self, "beta")

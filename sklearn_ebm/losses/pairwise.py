@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import as_number
 from sklearn_ebm.losses._contrast import CONTRASTS, Contrast
 from sklearn_ebm.losses._right_answers import Mask, RightAnswers
-from sklearn_ebm.losses.base import Loss
+from sklearn_ebm.losses.base import Loss, Traits
 from sklearn_ebm.losses.curvature import Curvature
 
 
@@ -27,21 +27,18 @@ class PairwiseLoss(Loss):
     Attributes
     ----------
     margin : float or ndarray of shape (n_classes, n_classes)
-        m, in units of the energy; sample = right answer, column = wrong answer. 0 where a loss has
-        no such parameter.
+        m, in units of the energy; sample = right answer, column = wrong answer. A loss without such
+        a parameter has the margin 0.
     contrast : {"hardest", "all"}
         ``"hardest"``: against ȳ = argmin_{y' ≠ y} F(x, y') − m; ``"all"``: summed over all ȳ ≠ y.
-    kinked : bool
-        Whether `pair` has a kink at temperature 0.
     pair_curvature : callable or None
         ``(right, offending, temperature) -> (∂²φ/∂F², ∂²φ/∂F∂o, ∂²φ/∂o²)``.
     pair_conjugate : callable or None
         ``(slope_right, slope_offending) -> φ*``, for a convex loss.
     """
 
-    margin: Any = 0.0
+    margin: Any
     contrast: Any = "hardest"
-    kinked: ClassVar[bool] = False
     pair_curvature: Callable[[Array, Array, float], tuple[Array, Array, Array]] | None = None
     pair_conjugate: Callable[[Array, Array], Array] | None = None
 
@@ -65,15 +62,15 @@ class PairwiseLoss(Loss):
         """
 
     @property
-    def total_push_only(self) -> bool:  # type: ignore[override]
+    def _total_push_only(self) -> bool:
         """Whether only the sum of the pushes counts: against the most offending answer."""
-        return not self.fixes_level and self._contrast().__class__ is CONTRASTS["hardest"]
+        return not self.traits.fixes_level and self._contrast().takes_minimum
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m) of the loss; see `Loss`."""
-        return self.at_temperature(energies, correct, 0.0)
+        return self._at_temperature(energies, correct, 0.0)
 
-    def at_temperature(
+    def _at_temperature(
         self, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Array, Array]:
         """Value and slope with minimum and kinks softened at T; T = 0 is the loss itself."""
@@ -89,9 +86,9 @@ class PairwiseLoss(Loss):
     @property
     def curvature(self) -> Callable[[Array, Mask], Curvature] | None:  # type: ignore[override]
         """Second derivatives, where the loss gives those of its pair; None elsewhere."""
-        return self.curvature_at(0.0)
+        return self._curvature_at(0.0)
 
-    def curvature_at(self, temperature: float) -> Callable[[Array, Mask], Curvature] | None:
+    def _curvature_at(self, temperature: float) -> Callable[[Array, Mask], Curvature] | None:
         """Return the same at temperature T."""
         if self.pair_curvature is None:
             return None
@@ -101,34 +98,35 @@ class PairwiseLoss(Loss):
 
     def is_smooth(self, n_answers: int) -> bool:
         """Whether there is neither a kink nor a minimum over several wrong answers."""
-        sees_one = self._contrast().__class__ is not CONTRASTS["hardest"] or n_answers <= 2
-        return sees_one and not self.kinked
+        jumps = self._contrast().takes_minimum and n_answers > 2
+        return not (jumps or self.traits.kinked)
 
     def smoothed(self, temperature: float) -> Loss:
         """Return the loss with minimum and kinks softened at temperature T > 0."""
         return SmoothedPairwise(self, temperature)
 
-    def margins(self, correct: Mask, dtype: Any) -> Any:
+    def _margins(self, correct: Mask, dtype: Any) -> Any:
         """Return m: a number, or (n, m) where pairs of classes have margins of their own."""
-        if np.ndim(self.margin) == 0:
-            return float(self.margin)
+        margin = self._margin
+        if np.ndim(margin) == 0:
+            return float(margin)
         xp = namespace_of(correct)
-        table = constant(xp, self.margin, dtype, like=correct)
+        table = constant(xp, margin, dtype, like=correct)
         return RightAnswers(xp, correct).rows_of(table)
 
-    def validate(self, n_answers: int) -> None:
+    def _validate(self, n_answers: int) -> None:
         """Raise ValueError if margin or contrast are out of range for k answers."""
         self._contrast()
-        name = type(self).__name__
+        name, margin = type(self).__name__, self._margin
         try:
-            table = np.asarray(self.margin, dtype=float)
+            table = np.asarray(margin, dtype=float)
         except (TypeError, ValueError, OverflowError):
             table = np.asarray(np.nan)
         if table.ndim == 0:
-            of_array = isinstance(self.margin, np.ndarray)
-            if not 0 <= as_number(self.margin.item() if of_array else self.margin) < np.inf:
+            of_array = isinstance(margin, np.ndarray)
+            if not 0 <= as_number(margin.item() if of_array else margin) < np.inf:
                 raise ValueError(
-                    f"margin={self.margin!r} of {name} must be a finite number that is not "
+                    f"margin={margin!r} of {name} must be a finite number that is not "
                     "negative, or a (k, k) array of class-pair margins."
                 )
             return
@@ -143,6 +141,10 @@ class PairwiseLoss(Loss):
                 f"margin of {name} holds negative or non-finite class-pair margins; "
                 "all must be finite numbers that are not negative."
             )
+
+    @property
+    def _margin(self) -> Any:
+        return getattr(self, "margin", 0.0)
 
     def _contrast(self) -> Contrast:
         return CONTRASTS.resolve(self.contrast)
@@ -163,18 +165,14 @@ class SmoothedPairwise(Loss):
         self.temperature = temperature
 
     @property
-    def convex(self) -> bool:  # type: ignore[override]
-        """Whether the loss is: softening keeps it so."""
-        return self.loss.convex
-
-    @property
-    def fixes_level(self) -> bool:  # type: ignore[override]
-        """Whether the loss is."""
-        return self.loss.fixes_level
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Those of the loss that softening keeps."""
+        known = self.loss.traits
+        return Traits(convex=known.convex, fixes_level=known.fixes_level)
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m) at temperature T."""
-        return self.loss.at_temperature(energies, correct, self.temperature)
+        return self.loss._at_temperature(energies, correct, self.temperature)
 
     @property
     def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
@@ -184,4 +182,4 @@ class SmoothedPairwise(Loss):
     @property
     def curvature(self) -> Callable[[Array, Mask], Curvature] | None:  # type: ignore[override]
         """Second derivatives at temperature T."""
-        return self.loss.curvature_at(self.temperature)
+        return self.loss._curvature_at(self.temperature)

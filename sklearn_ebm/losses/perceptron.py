@@ -6,7 +6,7 @@ from sklearn_ebm._utils.array_api import in_dtype, namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.inference import Minimum
 from sklearn_ebm.losses._right_answers import Mask, RightAnswers
-from sklearn_ebm.losses.base import Loss
+from sklearn_ebm.losses.base import Loss, Traits
 from sklearn_ebm.losses.nll import NLL
 
 
@@ -32,8 +32,7 @@ class Perceptron(Loss):
     (array([1.5]), array([[ 1., -1.,  0.]]))
     """
 
-    convex = True
-    online = True
+    traits = Traits(convex=True, online=True)
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): 1 at y and −1 at ŷ where they differ, else 0."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._positive_part import positive_part, positive_part_curvature
+from sklearn_ebm.losses.base import Traits
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
@@ -40,9 +41,7 @@ class Simple(PairwiseLoss):
     (array([1.25]), array([[ 1., -1., -0.]]))
     """
 
-    convex = True
-    fixes_level = True
-    kinked = True
+    traits = Traits(convex=True, kinked=True, fixes_level=True)
     examples = ({}, {"margin": 2.0, "contrast": "all"}, {"margin": 0.5})
 
     def __init__(self, margin: object = 1.0, contrast: str = "hardest") -> None:

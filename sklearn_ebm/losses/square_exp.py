@@ -5,7 +5,7 @@ from __future__ import annotations
 from sklearn_ebm._utils.array_api import at_least, namespace_of
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._special import xlogy
-from sklearn_ebm.losses.base import require_positive
+from sklearn_ebm.losses.base import Traits, require_positive
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
@@ -42,8 +42,7 @@ class SquareExp(PairwiseLoss):
     (array([0.75]), array([[ 1. , -0.5, -0. ]]))
     """
 
-    convex = True
-    fixes_level = True
+    traits = Traits(convex=True, fixes_level=True)
     examples = ({}, {"gamma": 2.0, "contrast": "all"})
 
     def __init__(self, gamma: float = 1.0, contrast: str = "hardest") -> None:
@@ -67,7 +66,7 @@ class SquareExp(PairwiseLoss):
         push = at_least(namespace_of(slope_offending), -slope_offending, 0.0)
         return slope_right**2 / 4 + xlogy(push, push / self.gamma) - push
 
-    def validate(self, n_answers: int) -> None:
+    def _validate(self, n_answers: int) -> None:
         """Raise ValueError unless γ is positive."""
-        super().validate(n_answers)
+        super()._validate(n_answers)
         require_positive(self, "gamma")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sklearn_ebm._utils.array_api import at_least, in_dtype, namespace_of
 from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.losses.base import Traits
 from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
@@ -40,8 +41,7 @@ class SquareSquare(PairwiseLoss):
     (array([0.8125]), array([[ 1. , -1.5, -0. ]]))
     """
 
-    convex = True
-    fixes_level = True
+    traits = Traits(convex=True, fixes_level=True)
     examples = ({}, {"margin": 2.0, "contrast": "all"})
 
     def __init__(self, margin: object = 1.0, contrast: str = "hardest") -> None:

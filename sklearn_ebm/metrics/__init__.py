@@ -11,40 +11,33 @@ from sklearn_ebm.metrics.densities import (
     negative_log_likelihood,
     probability_integral_transform,
 )
-from sklearn_ebm.metrics.intervals import (
-    interval_contains,
-    interval_coverage,
-    interval_width,
-    pinball_loss,
-)
+from sklearn_ebm.metrics.intervals import interval_contains as interval_contains
+from sklearn_ebm.metrics.intervals import interval_coverage, interval_width, pinball_loss
 from sklearn_ebm.metrics.probabilities import brier_score, expected_calibration_error
 from sklearn_ebm.metrics.scorers import (
-    CoverageScorer,
-    CRPSScorer,
-    LogLikelihoodScorer,
-    PinballScorer,
+    _CRPSScorer,
+    _LogLikelihoodScorer,
+    coverage_scorer,
+    pinball_scorer,
 )
 
-#: Mean log-likelihood of held-out answers, a `LogLikelihoodScorer`.
-log_likelihood_scorer = LogLikelihoodScorer()
+#: Scorer: the mean log-likelihood of held-out answers, in nats.
+log_likelihood_scorer = _LogLikelihoodScorer()
 
-#: Minus the mean CRPS of held-out answers, a `CRPSScorer`.
-crps_scorer = CRPSScorer()
+#: Scorer: minus the mean CRPS of held-out answers, in the unit of y.
+crps_scorer = _CRPSScorer()
 
 __all__ = [
-    "CRPSScorer",
-    "CoverageScorer",
-    "LogLikelihoodScorer",
-    "PinballScorer",
     "brier_score",
+    "coverage_scorer",
     "crps",
     "crps_scorer",
     "expected_calibration_error",
-    "interval_contains",
     "interval_coverage",
     "interval_width",
     "log_likelihood_scorer",
     "negative_log_likelihood",
     "pinball_loss",
+    "pinball_scorer",
     "probability_integral_transform",
 ]

@@ -67,7 +67,7 @@ default="uniform_average"
 
     See Also
     --------
-    PinballScorer : The same of an estimator, with the opposite sign.
+    pinball_scorer : The same of an estimator, with the opposite sign.
 
     Examples
     --------
@@ -115,11 +115,7 @@ def interval_contains(
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
     y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples distributions
-        Intervals as ``predict_interval`` returns them: lower and upper ends, of shape
-        (n_samples, 2), or (n_samples, n_outputs, 2) for several outputs. Or regions as
-        ``predict_region`` returns them: for y_true of shape (n_samples,) several intervals for each
-        sample, of shape (n_samples, n_intervals, 2), padded with NaN. A density gives its central
-        intervals of probability `level`.
+        Intervals, regions, or a density, as `interval_coverage` takes them.
     level : float, default=None
         Needed for a density, and for nothing else.
 
@@ -176,7 +172,11 @@ def interval_coverage(
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
     y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples distributions
-        Intervals, regions, or densities, as `interval_contains` takes them.
+        Intervals as ``predict_interval`` returns them: lower and upper ends, of shape
+        (n_samples, 2), or (n_samples, n_outputs, 2) for several outputs. Or regions as
+        ``predict_region`` returns them: for y_true of shape (n_samples,) several intervals for each
+        sample, of shape (n_samples, n_intervals, 2), padded with NaN. A density gives its central
+        intervals of probability `level`.
     level : float, default=None
         Needed for a density, and for nothing else.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -196,7 +196,7 @@ default="uniform_average"
 
     See Also
     --------
-    CoverageScorer : The same of an estimator.
+    coverage_scorer : The same of an estimator.
 
     Examples
     --------

@@ -56,8 +56,11 @@ def says(estimator: Any, X: Any, names: Sequence[str]) -> tuple[str, Callable[..
     )
 
 
-class Scorer(Documented, BaseEstimator, ABC):
+class _Scorer(Documented, BaseEstimator, ABC):
     """What scikit-learn calls with a fitted estimator and held-out samples; high is good."""
+
+    # What a user types for it.
+    _name: ClassVar[str]
 
     # What scikit-learn routes to a scorer is asked for in the name of a method `score`.
     __metadata_request__score: ClassVar[dict[str, str]] = {"estimator": UNUSED}
@@ -89,16 +92,21 @@ class Scorer(Documented, BaseEstimator, ABC):
         """Return `score`, as scikit-learn asks for it."""
         return self.score(estimator, X, y, sample_weight)
 
+    def __repr__(self) -> str:
+        """Return what a user types for it."""
+        settings = [f"{key}={value!r}" for key, value in self.get_params(deep=False).items()]
+        return f"{self._name}({', '.join(settings)})" if settings else self._name
+
     @abstractmethod
     def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
         """The same, of one kind."""
 
 
-class LogLikelihoodScorer(Scorer):
+class _LogLikelihoodScorer(_Scorer):
     """Mean log-likelihood of held-out answers, in nats; high is good.
 
     It is −1 times `negative_log_likelihood` of what the estimator's ``log_prob(X, y)``, or else
-    its ``predict_distribution(X)``, says. ``metrics.log_likelihood_scorer`` is one of them.
+    its ``predict_distribution(X)``, says.
 
     Examples
     --------
@@ -112,6 +120,8 @@ class LogLikelihoodScorer(Scorer):
     (2,)
     """
 
+    _name = "log_likelihood_scorer"
+
     def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
         name, method, rows = says(estimator, X, ("log_prob", DISTRIBUTION))
         if name == DISTRIBUTION:
@@ -120,11 +130,10 @@ class LogLikelihoodScorer(Scorer):
         return averaged(log_density, sample_weight)
 
 
-class CRPSScorer(Scorer):
+class _CRPSScorer(_Scorer):
     """Minus the mean CRPS of held-out answers, in the unit of y; high is good.
 
     It is −1 times `crps` of what the estimator's ``predict_distribution(X)`` says.
-    ``metrics.crps_scorer`` is one of them.
 
     Examples
     --------
@@ -142,29 +151,19 @@ class CRPSScorer(Scorer):
     -0.2337
     """
 
+    _name = "crps_scorer"
+
     def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
         _, method, rows = says(estimator, X, (DISTRIBUTION,))
         return -crps(y, method(rows), sample_weight=sample_weight)
 
 
-class PinballScorer(Scorer):
-    """Minus the mean pinball loss of quantiles of held-out answers, in the unit of y; high is good.
+class _PinballScorer(_Scorer):
+    """Minus the mean pinball loss of quantiles; see `pinball_scorer`."""
 
-    It is −1 times `pinball_loss` of what the estimator's ``predict_quantiles(X, probabilities)``,
-    or else its ``predict_distribution(X)``, says.
+    _name = "pinball_scorer"
 
-    Parameters
-    ----------
-    probabilities : float or sequence of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
-        Which quantiles, between 0 and 1.
-
-    Examples
-    --------
-    >>> PinballScorer(probabilities=(0.1, 0.9))
-    PinballScorer(probabilities=(0.1, 0.9))
-    """
-
-    def __init__(self, probabilities: Any = (0.05, 0.25, 0.5, 0.75, 0.95)) -> None:
+    def __init__(self, probabilities: Any) -> None:
         self.probabilities = probabilities
 
     def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
@@ -174,8 +173,56 @@ class PinballScorer(Scorer):
         return -pinball_loss(y, said, probabilities=levels, sample_weight=sample_weight)
 
 
-class CoverageScorer(Scorer):
-    """Share of held-out answers in their intervals: to look at, beside the level.
+class _CoverageScorer(_Scorer):
+    """Share of held-out answers in their intervals; see `coverage_scorer`."""
+
+    _name = "coverage_scorer"
+
+    def __init__(self, level: float) -> None:
+        self.level = level
+
+    def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+        name, method, rows = says(estimator, X, ("predict_interval", DISTRIBUTION))
+        if name == DISTRIBUTION:
+            ends = method(rows)
+            return interval_coverage(y, ends, level=self.level, sample_weight=sample_weight)
+        return interval_coverage(y, method(rows, self.level), sample_weight=sample_weight)
+
+
+def pinball_scorer(
+    *, probabilities: float | Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95)
+) -> _PinballScorer:
+    """Make a scorer: minus the mean pinball loss of quantiles of held-out answers; high is good.
+
+    It is −1 times `pinball_loss` of what the estimator's ``predict_quantiles(X, probabilities)``,
+    or else its ``predict_distribution(X)``, says, in the unit of y.
+
+    Parameters
+    ----------
+    probabilities : float or sequence of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
+        Which quantiles, between 0 and 1.
+
+    Returns
+    -------
+    callable
+        For ``scoring=`` of scikit-learn: ``scorer(estimator, X, y, sample_weight=None)``.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> from sklearn_ebm.metrics import pinball_scorer
+    >>> scorer = pinball_scorer(probabilities=(0.1, 0.9))
+    >>> scorer
+    pinball_scorer(probabilities=(0.1, 0.9))
+    >>> grid = {"n_latents": [2, 4]}
+    >>> search = GridSearchCV(LatentEBMRegressor("experts"), grid, scoring=scorer)
+    """
+    return _PinballScorer(probabilities)
+
+
+def coverage_scorer(*, level: float = 0.9) -> _CoverageScorer:
+    """Make a scorer: the share of held-out answers in their intervals, to look at beside the level.
 
     It is `interval_coverage` of what the estimator's ``predict_interval(X, level)``, calibration
     included, or else its ``predict_distribution(X)``, says. A search should not choose by it, as
@@ -185,20 +232,23 @@ class CoverageScorer(Scorer):
     Parameters
     ----------
     level : float, default=0.9
-        Of the intervals.
+        Probability of the intervals.
+
+    Returns
+    -------
+    callable
+        For ``scoring=`` of scikit-learn: ``scorer(estimator, X, y, sample_weight=None)``.
 
     Examples
     --------
-    >>> CoverageScorer(level=0.5)
-    CoverageScorer(level=0.5)
+    >>> from sklearn.model_selection import cross_validate
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> from sklearn_ebm.datasets import make_two_branches
+    >>> from sklearn_ebm.metrics import coverage_scorer
+    >>> X, y = make_two_branches(100, random_state=0)
+    >>> model = LatentEBMRegressor("experts", max_iter=2, random_state=0)
+    >>> scorer = coverage_scorer(level=0.5)
+    >>> cross_validate(model, X, y, cv=2, scoring=scorer)["test_score"].shape
+    (2,)
     """
-
-    def __init__(self, level: float = 0.9) -> None:
-        self.level = level
-
-    def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
-        name, method, rows = says(estimator, X, ("predict_interval", DISTRIBUTION))
-        if name == DISTRIBUTION:
-            ends = method(rows)
-            return interval_coverage(y, ends, level=self.level, sample_weight=sample_weight)
-        return interval_coverage(y, method(rows, self.level), sample_weight=sample_weight)
+    return _CoverageScorer(level)

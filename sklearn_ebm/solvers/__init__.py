@@ -23,7 +23,6 @@ SOLVERS: Registry[Solver] = Registry(
 
 __all__ = [
     "LBFGS",
-    "SOLVERS",
     "Adam",
     "Averaged",
     "Newton",

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.solvers.base import Result
-from sklearn_ebm.solvers.objective import Gradient, Objective
+from sklearn_ebm.solvers.base import Problem, Result
+from sklearn_ebm.solvers.objective import Gradient
 
 # A mean loss so many times the one at the start (or 1) has exploded. It is tried again from before
 # with half the steps, so often.
@@ -83,23 +83,15 @@ class Moments:
 class AdamState:
     """The state of one search: parameters, moments, and the point to go back to."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        objective: Objective,
-        start: Array,
-        max_iter: int,
-        rng: np.random.RandomState,
-        memory: Any,
-    ) -> None:
+    def __init__(self, settings: Settings, problem: Problem) -> None:
         decoupled = settings.weight_decay is not None
-        objective = objective.unpenalized() if decoupled else objective
+        objective = problem.objective.unpenalized() if decoupled else problem.objective
         self.dtype = objective.dtype
         if len(objective.y) > settings.batch_size:
             objective = objective.rounded()
-        self.settings, self.objective, self.rng = settings, objective, rng
-        self.max_iter = max_iter
-        self.w = start.astype(objective.dtype)
+        self.settings, self.objective, memory = settings, objective, problem.memory
+        self.max_iter, self.rng = problem.max_iter, problem.rng
+        self.w = problem.start.astype(objective.dtype)
         self.params = objective.layout.unpack(self.w)  # views: they follow w
         self.n_rows = len(objective.y)
         self.batch_size = min(settings.batch_size, self.n_rows)

@@ -11,7 +11,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers._adam_search import AdamState, Moments, Settings
-from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
@@ -87,12 +87,14 @@ class Adam(Solver):
     >>> from sklearn_ebm.energies import Linear
     >>> from sklearn_ebm.losses import NLL
     >>> from sklearn_ebm.solvers import Adam
+    >>> from sklearn_ebm.solvers.base import Problem
     >>> X, y = np.array([[1.0]]), np.array([0])
     >>> linear = Linear(fit_intercept=False)
     >>> objective = Objective(linear, NLL(), X, y, np.ones(1), n_answers=2, penalty=0.0)
     >>> adam = Adam(learning_rate=0.5, schedule="constant")
     >>> rng = np.random.RandomState(0)
-    >>> adam.minimize(objective, np.zeros(2), tol=1e-4, max_iter=1, rng=rng).w.round(6)
+    >>> problem = Problem(objective, np.zeros(2), tol=1e-4, max_iter=1, rng=rng)
+    >>> adam.minimize(problem).w.round(6)
     array([ 0.5, -0.5])
     """
 
@@ -132,29 +134,20 @@ class Adam(Solver):
         mean = start if self.schedule == "root" else start[:0]
         return Moments(np.zeros_like(start), np.zeros_like(start), 0, mean, mean, n_rows)
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Array,
-        *,
-        tol: float,
-        max_iter: int,
-        rng: np.random.RandomState,
-        monitor: Monitor | None = None,
-        memory: object = None,
-    ) -> Result:
-        """Make passes over the samples from `start`; see `Solver`.
+    def minimize(self, problem: Problem) -> Result:
+        """Make passes over the samples from the start; see `Solver`.
 
         The values of the curve are those of the batches as they were met; the first entry is that
         of the first batch. The value of the result is the objective at the end. `memory` holds
         moments and the number of steps; the search goes on as if it had not ended.
         """
         self._validate()
+        tol, max_iter, monitor = problem.tol, problem.max_iter, problem.monitor
         settings = Settings(
             self.learning_rate, self.batch_size, self.schedule, self.beta_1, self.beta_2,
             self.epsilon, self.weight_decay,
         )  # fmt: skip
-        search = AdamState(settings, objective, start, max_iter, rng, memory)
+        search = AdamState(settings, problem)
         plateaus = PLATEAUS[self.schedule]
         zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
         message, asked = "max_iter was reached", False

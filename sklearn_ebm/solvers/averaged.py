@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import hinge_scale, separable
 
@@ -78,19 +78,10 @@ class Averaged(Solver):
         """`start` as the mean over so many samples, and as the parameters after the last."""
         return Steps(start, np.zeros_like(start), n_rows, start)
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Array,
-        *,
-        tol: float,
-        max_iter: int,
-        rng: np.random.RandomState,
-        monitor: Monitor | None = None,
-        memory: object = None,
-    ) -> Result:
-        """Pass over the samples from `start`; see `Solver`."""
+    def minimize(self, problem: Problem) -> Result:
+        """Pass over the samples from the start; see `Solver`."""
         positive_integer("patience", self.patience, of="Averaged")
+        objective, start, _, max_iter, rng, monitor, memory = problem
         n_rows = len(objective.y)
         before = memory if isinstance(memory, Steps) else self.remembered(start, 0)
         if not np.array_equal(before.answer, start):  # somebody moved the parameters in between

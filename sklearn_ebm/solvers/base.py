@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -80,6 +80,37 @@ class Progress(NamedTuple):
 Monitor: TypeAlias = Callable[[Progress], bool]
 
 
+class Problem(NamedTuple):
+    """What a solver is asked to do.
+
+    Attributes
+    ----------
+    objective : Objective
+        What is minimised.
+    start : ndarray of shape (size,)
+        Where the search begins; the solver leaves it as it is.
+    tol : float
+        Stop when the expected further decrease of f is below ``tol * |f|``.
+    max_iter : int
+        Largest number of iterations.
+    rng : RandomState
+        For solvers that draw samples.
+    monitor : callable or None
+        Called with the `Progress` after each iteration; True ends the search, converged.
+    memory : object or None
+        ``Result.memory`` of an earlier search on the same samples, with the same loss or another:
+        what it learned of the curvature may serve again.
+    """
+
+    objective: Objective
+    start: Array
+    tol: float
+    max_iter: int
+    rng: np.random.RandomState
+    monitor: Monitor | None = None
+    memory: Any = None
+
+
 class Solver(Documented, BaseEstimator, ABC):
     """Moves the parameters downhill.
 
@@ -118,34 +149,12 @@ class Solver(Documented, BaseEstimator, ABC):
         return None
 
     @abstractmethod
-    def minimize(
-        self,
-        objective: Objective,
-        start: Array,
-        *,
-        tol: float,
-        max_iter: int,
-        rng: np.random.RandomState,
-        monitor: Monitor | None = None,
-        memory: object = None,
-    ) -> Result:
-        """Minimise from `start`.
+    def minimize(self, problem: Problem) -> Result:
+        """Minimise an objective from a start.
 
         Parameters
         ----------
-        objective : Objective
-        start : ndarray of shape (size,)
-        tol : float
-            Stop when the expected further decrease of f is below ``tol * |f|``.
-        max_iter : int
-            Largest number of iterations.
-        rng : RandomState
-            For solvers that draw samples.
-        monitor : callable or None
-            Called with the `Progress` after each iteration; True ends the search, converged.
-        memory : object or None
-            ``Result.memory`` of an earlier search on the same samples, with the same loss or
-            another: what it learned of the curvature may serve again.
+        problem : Problem
 
         Returns
         -------

@@ -8,9 +8,8 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.hessian import scale_of
-from sklearn_ebm.solvers.objective import Objective
 
 
 class LBFGS(Solver):
@@ -41,19 +40,10 @@ class LBFGS(Solver):
     def __init__(self, memory: int = 20) -> None:
         self.memory = memory
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Array,
-        *,
-        tol: float,
-        max_iter: int,
-        rng: np.random.RandomState,
-        monitor: Monitor | None = None,
-        memory: object = None,
-    ) -> Result:
-        """Minimise from `start`; see `Solver`."""
+    def minimize(self, problem: Problem) -> Result:
+        """Minimise from the start; see `Solver`."""
         positive_integer("memory", self.memory, of="LBFGS")
+        objective, start, tol, max_iter, _, monitor, _ = problem
         scale = scale_of(objective)
 
         n_evaluations = 0

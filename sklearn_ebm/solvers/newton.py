@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
-from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product, scale_of
 from sklearn_ebm.solvers.objective import Objective
 
@@ -48,20 +48,11 @@ class Newton(Solver):
         self.max_inner = max_inner
         self.dense_size = dense_size
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Array,
-        *,
-        tol: float,
-        max_iter: int,
-        rng: np.random.RandomState,
-        monitor: Monitor | None = None,
-        memory: object = None,
-    ) -> Result:
-        """Minimise from `start`; see `Solver`."""
+    def minimize(self, problem: Problem) -> Result:
+        """Minimise from the start; see `Solver`."""
         positive_integer("max_inner", self.max_inner, of="Newton")
         positive_integer("dense_size", self.dense_size, of="Newton", least=0)
+        objective, start, tol, max_iter, _, monitor, _ = problem
         scale = scale_of(objective)
 
         n_evaluations = 0

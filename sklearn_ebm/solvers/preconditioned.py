@@ -11,7 +11,7 @@ from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers._line_search import Step, line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Monitor, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import (
     DiagonalScaling,
@@ -67,19 +67,10 @@ class PreconditionedLBFGS(Solver):
     def __init__(self, memory: int = 20) -> None:
         self.memory = memory
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Array,
-        *,
-        tol: float,
-        max_iter: int,
-        rng: np.random.RandomState,
-        monitor: Monitor | None = None,
-        memory: object = None,
-    ) -> Result:
-        """Minimise from `start`; see `Solver`."""
+    def minimize(self, problem: Problem) -> Result:
+        """Minimise from the start; see `Solver`."""
         positive_integer("memory", self.memory, of="PreconditionedLBFGS")
+        objective, start, tol, max_iter, rng, monitor, memory = problem
         n_pairs = self.memory if objective.layout.size <= MANY_PARAMETERS else self.memory // 2
         search = (
             memory

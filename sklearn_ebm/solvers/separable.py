@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ebm._utils.arrays import ones
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.solvers.base import Progress
+from sklearn_ebm.solvers.base import Problem, Progress
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
 
@@ -60,8 +60,9 @@ def separable(objective: Objective) -> bool:
         found = hinge_scale(rule, progress.w)
         return found
 
-    PreconditionedLBFGS().minimize(
+    problem = Problem(
         rule.with_loss(objective.loss.smoothed(1.0)), np.zeros(rule.layout.size),
         tol=TOLERANCE, max_iter=ITERATIONS, rng=np.random.RandomState(0), monitor=look,
     )  # fmt: skip
+    PreconditionedLBFGS().minimize(problem)
     return found

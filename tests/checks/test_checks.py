@@ -8,7 +8,7 @@ from sklearn_ebm import checks
 from sklearn_ebm.energies import Linear, Linearization
 from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
 from sklearn_ebm.inference.base import Eliminated
-from sklearn_ebm.losses import MCE, NLL, EnergyLoss, Hinge, Loss, PairwiseLoss, SquareSquare
+from sklearn_ebm.losses import MCE, NLL, EnergyLoss, Hinge, Loss, PairwiseLoss, SquareSquare, Traits
 from sklearn_ebm.losses._positive_part import positive_part
 from sklearn_ebm.solvers import LBFGS
 
@@ -34,7 +34,7 @@ class RowsTogether(NLL):
 
 
 class NotConvex(MCE):
-    convex = True
+    traits = Traits(convex=True)
 
 
 class NotSmooth(Hinge):
@@ -48,11 +48,11 @@ class SmoothButSaysNot(NLL):
 
 
 class SeesTheLevel(SquareSquare):
-    fixes_level = False
+    traits = Traits(convex=True)
 
 
 class SeesNoLevel(NLL):
-    fixes_level = True
+    traits = NLL().traits._replace(fixes_level=True)
 
 
 class FirstAnswerCounts(NLL):
@@ -162,7 +162,7 @@ class NeverAwayFromDefaults(Hinge):
 
 
 class RefusesAll(NLL):
-    def validate(self, n_answers):
+    def _validate(self, n_answers):
         raise ValueError("no")
 
 
@@ -191,7 +191,7 @@ WRONG_LOSSES = {
     CopiesItsParameters: "but margin is not stored",
     SetsMore: "it also sets count",
     NeverAwayFromDefaults: "one of `examples` must be away from every default",
-    RefusesAll: "validate must accept some number of answers",
+    RefusesAll: "_validate must accept some number of answers",
 }
 
 
@@ -206,7 +206,7 @@ def test_a_wrong_loss_is_caught(loss):
 
 
 class SquaredHinge(PairwiseLoss):
-    convex = True
+    traits = Traits(convex=True)
     examples = ({}, {"margin": 2.0})
 
     def __init__(self, margin=1.0):
@@ -224,8 +224,7 @@ def test_a_loss_of_ten_lines_passes():
 
 def test_a_loss_that_only_has_a_call_passes():
     class Right(Loss):
-        convex = True
-        fixes_level = True
+        traits = Traits(convex=True, fixes_level=True)
 
         def __call__(self, energies, correct):
             return energies[correct] ** 2, 2 * energies * correct
@@ -386,20 +385,20 @@ class Changed(LBFGS):
     def change(self, result, start):
         raise NotImplementedError
 
-    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
-        result = super().minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, **rest)
-        self.change(result, start)
+    def minimize(self, problem):
+        result = super().minimize(problem)
+        self.change(result, problem.start)
         return result
 
 
 class StopsEarly(LBFGS):
-    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
-        return super().minimize(objective, start, tol=1e-2, max_iter=max_iter, rng=rng, **rest)
+    def minimize(self, problem):
+        return super().minimize(problem._replace(tol=1e-2))
 
 
 class DeafToMonitors(LBFGS):
-    def minimize(self, objective, start, *, monitor=None, memory=None, **rest):
-        return super().minimize(objective, start, **rest)
+    def minimize(self, problem):
+        return super().minimize(problem._replace(monitor=None, memory=None))
 
 
 class NeverConverges(Changed):
@@ -428,8 +427,8 @@ class MovesTheStart(Changed):
 
 
 class IgnoresMaxIter(LBFGS):
-    def minimize(self, objective, start, *, tol, max_iter, rng, **rest):
-        return super().minimize(objective, start, tol=tol, max_iter=1000, rng=rng, **rest)
+    def minimize(self, problem):
+        return super().minimize(problem._replace(max_iter=1000))
 
 
 WRONG_SOLVERS = {

@@ -21,7 +21,7 @@ SETTINGS = [
 SEEING_DIFFERENCES = [
     name
     for name, loss in LOSSES.items()
-    if not (loss.fixes_level or loss.online or loss.needs_nonnegative)
+    if not (loss.traits.fixes_level or loss.traits.online or loss.traits.needs_nonnegative)
 ]
 
 
@@ -151,7 +151,7 @@ def test_a_fit_without_a_penalty(as_sparse, fit_intercept):
 @pytest.mark.parametrize("loss", SEEING_DIFFERENCES)
 def test_the_bound_never_exceeds_the_minimum(loss, fit_intercept):
     loss = LOSSES[loss]()
-    if not loss.convex or loss.conjugate is None:
+    if not loss.traits.convex or loss.conjugate is None:
         pytest.skip("no certificate")
     one, two = both(fit_intercept=fit_intercept, loss=loss.smoothed(1e-3))
     exact = one.with_loss(loss)

@@ -17,7 +17,8 @@ from sklearn_ebm.losses import LOSSES, Hinge
 CONVEX = [
     name
     for name in suitable_losses("linear")
-    if LOSSES[name].convex and not LOSSES[name].online  # an online rule minimises nothing
+    if LOSSES[name]().traits.convex
+    and not LOSSES[name]().traits.online  # an online rule minimises nothing
 ]
 
 
@@ -239,7 +240,7 @@ def test_newton_and_lbfgs_learn_the_same_energies(loss, problem, rough):
         EBMClassifier(loss=loss, solver=solver, tol=tol).fit(X, y) for solver in ("newton", "lbfgs")
     )
     assert objective(first, X, y) == pytest.approx(objective(second, X, y), rel=2 * tol)
-    shift = 0.0 if first.loss_.fixes_level else 1.0
+    shift = 0.0 if first.loss_.traits.fixes_level else 1.0
     energies = [
         clf.energies(X) - shift * clf.energies(X).mean(axis=1, keepdims=True)
         for clf in (first, second)

@@ -244,8 +244,8 @@ def test_among_some_answers(loss):
             rest = other.curvature(energies[:, seen], correct[:, seen]).matrices()
             np.testing.assert_array_equal(bend[:, seen][:, :, seen], rest)
             assert (bend[:, ~seen] == 0).all() and (bend[:, :, ~seen] == 0).all()
-    assert (among.convex, among.fixes_level, among.online) == (
-        part.convex,
-        part.fixes_level,
-        part.online,
+    assert (among.traits.convex, among.traits.fixes_level, among.traits.online) == (
+        part.traits.convex,
+        part.traits.fixes_level,
+        part.traits.online,
     )

@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ebm import EBMClassifier, losses
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.learning.compatibility import suitable_losses
-from sklearn_ebm.losses import LOSSES, Hinge, PairwiseLoss
+from sklearn_ebm.losses import LOSSES, Hinge, PairwiseLoss, Traits
 from sklearn_ebm.solvers import LBFGS
 
 LINEAR = suitable_losses("linear")
@@ -514,7 +514,7 @@ def test_verbose_logs_one_line(caplog):
 class SquaredHinge(PairwiseLoss):
     """([m + F(y) − F(ȳ)]⁺)², as a user would write it."""
 
-    convex = True
+    traits = Traits(convex=True)
 
     def __init__(self, margin=1.0, contrast="hardest"):
         self.margin = margin

@@ -124,7 +124,7 @@ def test_constant_and_doubled_columns(loss):
     doubled = np.hstack([X, X]) / np.sqrt(2)
     constant = np.hstack([X, np.zeros((60, 1))])
     assert fit(constant, y, loss=loss).coef_[:, -1].tolist() == [0, 0, 0]
-    if LOSSES[loss].convex and loss in BATCH:
+    if LOSSES[loss]().traits.convex and loss in BATCH:
         clf = fit(doubled, y, loss=loss, C=2.0, tol=1e-8)
         exact = fit(X, y, loss=loss, C=2.0, tol=1e-8)
         np.testing.assert_allclose(clf.predict_proba(doubled), exact.predict_proba(X), atol=2e-3)

@@ -216,7 +216,9 @@ def stream(clf, size, passes, X=IRIS, y=SPECIES):
 
 
 # "energy" and "lvq2" need energies that are never negative.
-@pytest.mark.parametrize("loss", [name for name in LOSSES if not LOSSES[name].needs_nonnegative])
+@pytest.mark.parametrize(
+    "loss", [name for name in LOSSES if not LOSSES[name]().traits.needs_nonnegative]
+)
 def test_some_passes_get_far_with_every_loss(loss):
     assert stream(EBMClassifier(loss=loss), 150, 25).score(IRIS, SPECIES) >= 0.92
 

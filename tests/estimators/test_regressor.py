@@ -511,7 +511,7 @@ def test_the_gradient_of_a_batch(energy, loss):
     """Of the mean over members, with wrong answers that are the same each time."""
     from sklearn_ebm.solvers.objective import Gradient
 
-    negatives = None if loss.needs_partition_function else Pool(n_candidates=4)
+    negatives = None if loss.traits.needs_partition_function else Pool(n_candidates=4)
     weight = np.random.default_rng(0).uniform(0.5, 2, 200)
     rows = np.stack([np.random.RandomState(m).permutation(200)[:50] for m in range(2)])
     objective, w = objective_of(ENERGIES[energy], loss, VECTOR, weight, rows, negatives)

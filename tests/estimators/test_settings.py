@@ -137,7 +137,9 @@ def test_losses_and_energies_refuse_what_cannot_be_used(part, name):
 
     def fit(part):
         if LOSSES.name_of(part) in LOSSES:
-            EBMClassifier("prototypes" if part.needs_nonnegative else "linear", part).fit(X, Y)
+            EBMClassifier("prototypes" if part.traits.needs_nonnegative else "linear", part).fit(
+                X, Y
+            )
         else:
             EBMClassifier(part).fit(X, Y)
 

@@ -14,11 +14,10 @@ from sklearn_ebm.losses import LOSSES, MCE, NLL, Hinge, Simple
 
 CONVEX = {
     f"{name}, {contrast}": LOSSES[name](**({"contrast": contrast} if contrast else {}))
-    for name in LOSSES
-    if LOSSES[name].convex and LOSSES[name]().conjugate is not None and not LOSSES[name].online
-    for contrast in (("hardest", "all") if LOSSES[name].convex and LOSSES.accepts(name, "contrast")
-                     else (None,))
-}  # fmt: skip
+    for name, traits in ((name, LOSSES[name]().traits) for name in LOSSES)
+    if traits.convex and LOSSES[name]().conjugate is not None and not traits.online
+    for contrast in (("hardest", "all") if LOSSES.accepts(name, "contrast") else (None,))
+}
 
 
 def best_value(objective):
@@ -85,9 +84,10 @@ def test_the_bound_of_a_smooth_loss_meets_its_minimum(make_objective, loss, pena
     part = LOSSES[loss]() if loss == "nll" else LOSSES[loss](contrast="all")
     objective = make_objective(part, n_answers=n_answers, penalty=penalty)
     from sklearn_ebm.solvers import Newton
+    from sklearn_ebm.solvers.base import Problem
 
     w = np.zeros(objective.layout.size)
-    w = Newton().minimize(objective, w, tol=1e-18, max_iter=200, rng=None).w
+    w = Newton().minimize(Problem(objective, w, tol=1e-18, max_iter=200, rng=None)).w
     found = certify(objective, objective.loss, w)
     assert -1e-12 <= (found.value - found.bound) / found.value < 1e-8
     assert abs(found.smoothing) < 1e-9 * found.value
@@ -201,10 +201,10 @@ def test_circulation_of_nothing_is_nothing():
     np.testing.assert_array_equal(_circulation(np.zeros((3, 3))), np.zeros((3, 3)))
 
 
-@pytest.mark.parametrize("name", [n for n in CONVEX if not CONVEX[n].fixes_level])
+@pytest.mark.parametrize("name", [n for n in CONVEX if not CONVEX[n].traits.fixes_level])
 def test_moved_push_is_balanced_and_bounds_as_circulations_do(make_objective, name, monkeypatch):
     loss = CONVEX[name]
-    if not loss.total_push_only:
+    if not loss._total_push_only:
         return
     useful = 0
     for objective in problems(make_objective, loss, 7):

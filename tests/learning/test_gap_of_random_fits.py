@@ -283,7 +283,9 @@ def test_every_convex_loss_is_here():
     names = {
         (name, contrast)
         for name in LOSSES
-        if LOSSES[name].convex and not LOSSES[name].online and not LOSSES[name].needs_nonnegative
+        if LOSSES[name]().traits.convex
+        and not LOSSES[name]().traits.online
+        and not LOSSES[name]().traits.needs_nonnegative
         for contrast in (("hardest", "all") if LOSSES.accepts(name, "contrast") else (None,))
     }
     assert names == set(SMOOTH + KINKED)

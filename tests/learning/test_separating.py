@@ -29,7 +29,7 @@ def problem(X, y, loss=None, fit_intercept=True, weight=None):
     loss, weight = loss or NLL(), np.ones(len(y)) if weight is None else weight
     plain = Objective(Linear(fit_intercept=fit_intercept), loss, X, y, weight, k, 1.0)
     standardized = plain.energy.templates.standardized(X, weight)
-    if k == 2 and not loss.fixes_level:
+    if k == 2 and not loss.traits.fixes_level:
         standardized = Antisymmetric(standardized)
     return conditioned_objective(plain, standardized), standardized
 

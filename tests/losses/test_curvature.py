@@ -67,7 +67,7 @@ def test_the_curvature_of_a_loss_is_that_of_its_slope(name, contrast, temperatur
     loss = LOSSES[name](**({"contrast": contrast} if contrast else {})).smoothed(temperature)
     rng = np.random.RandomState(0)
     energies, correct = rng.normal(size=(6, 4)), np.eye(4, dtype=bool)[[0, 1, 2, 3, 0, 1]]
-    if LOSSES[name].needs_nonnegative:
+    if LOSSES[name]().traits.needs_nonnegative:
         energies = np.abs(energies)
     found = loss.curvature(energies, correct).matrices()
     step = 1e-6

@@ -224,7 +224,7 @@ def test_every_loss_has_numbers_away_from_its_defaults():
 def test_losses_that_are_not_convex_do_not_say_so(name):
     """And they are not: some chord lies below them."""
     loss = LOSSES[name]()
-    assert not loss.convex
+    assert not loss.traits.convex
     (energies, correct), *_ = loss_cases(loss)
     with pytest.raises(AssertionError, match=r"below its chords|above its tangents"):
         check_convex(Claims(loss), energies, correct)
@@ -233,11 +233,12 @@ def test_losses_that_are_not_convex_do_not_say_so(name):
 class Claims(Loss):
     """Another loss, said to be convex."""
 
-    convex = True
-
     def __init__(self, loss):
         self.loss = loss
-        self.needs_nonnegative = loss.needs_nonnegative
+
+    @property
+    def traits(self):
+        return self.loss.traits._replace(convex=True)
 
     def __call__(self, energies, correct):
         return self.loss(energies, correct)
@@ -248,7 +249,11 @@ def test_a_loss_that_is_not_convex_has_a_convex_surrogate():
         for loss in settings_of(name):
             surrogate = loss.surrogate()
             if surrogate is not None:
-                assert not loss.convex and surrogate.convex and surrogate.conjugate is not None
+                assert (
+                    not loss.traits.convex
+                    and surrogate.traits.convex
+                    and surrogate.conjugate is not None
+                )
     assert isinstance(MCE(contrast="all").surrogate(), Log)
     assert MCE(contrast="all").surrogate().contrast == "all"
     assert MEE(beta=3.0).surrogate().beta == 3.0
@@ -261,8 +266,8 @@ def test_two_answers_make_the_contrasts_equal():
             continue
         legal = allowed(LOSSES[name](), energies)
         for temperature in (0.0, 0.5):
-            hardest = LOSSES[name](contrast="hardest").at_temperature(legal, correct, temperature)
-            every = LOSSES[name](contrast="all").at_temperature(legal, correct, temperature)
+            hardest = LOSSES[name](contrast="hardest")._at_temperature(legal, correct, temperature)
+            every = LOSSES[name](contrast="all")._at_temperature(legal, correct, temperature)
             np.testing.assert_allclose(hardest[0], every[0], rtol=1e-13)
             np.testing.assert_allclose(hardest[1], every[1], rtol=1e-13, atol=1e-15)
 
@@ -342,7 +347,7 @@ UNBOUNDED = ("square_square", "square_exp")
 def test_extreme_energies_give_no_nan_and_no_warning(name, dtype, largest):
     energies, correct = extremes(dtype, largest)
     for loss in settings_of(name):
-        if loss.needs_nonnegative:
+        if loss.traits.needs_nonnegative:
             energies = np.abs(energies)
         # Where the loss is beyond the range of floats, the solver sees +inf and steps back.
         unbounded = "ignore" if name in UNBOUNDED else "raise"
@@ -406,7 +411,7 @@ def test_shapes(n_rows, n_answers, name, fortran):
 )
 def test_parameters_out_of_range_are_refused_in_a_sentence(loss, message):
     with pytest.raises(ValueError) as caught:
-        loss.validate(3)
+        loss._validate(3)
     assert message in str(caught.value)
 
 
@@ -414,4 +419,4 @@ def test_parameters_out_of_range_are_refused_in_a_sentence(loss, message):
     "loss", [Hinge(margin=0), Hinge(margin=np.float32(2)), Simple(margin=PAIRS), NLL(beta=3)]
 )
 def test_parameters_in_range_are_accepted(loss):
-    loss.validate(3)
+    loss._validate(3)

@@ -20,8 +20,8 @@ from sklearn_ebm.energies import Experts
 SCORERS = {
     "log_likelihood": metrics.log_likelihood_scorer,
     "crps": metrics.crps_scorer,
-    "pinball": metrics.PinballScorer(probabilities=(0.1, 0.5, 0.9)),
-    "coverage": metrics.CoverageScorer(level=0.5),
+    "pinball": metrics.pinball_scorer(probabilities=(0.1, 0.5, 0.9)),
+    "coverage": metrics.coverage_scorer(level=0.5),
 }
 PROPER = ("log_likelihood", "crps", "pinball")
 RNG = np.random.RandomState(0)
@@ -131,9 +131,9 @@ def test_log_probabilities_of_another_shape_are_refused():
 
 def test_settings_are_checked_when_they_are_used():
     with pytest.raises(ValueError, match="probabilities=1 must be a number between 0 and 1"):
-        metrics.PinballScorer(probabilities=1)(Gaussian(), X, Y)
+        metrics.pinball_scorer(probabilities=1)(Gaussian(), X, Y)
     with pytest.raises(ValueError, match="level=0 must be above 0"):
-        metrics.CoverageScorer(level=0)(Gaussian(), X, Y)
+        metrics.coverage_scorer(level=0)(Gaussian(), X, Y)
 
 
 @pytest.mark.parametrize("name", SCORERS)
@@ -141,6 +141,16 @@ def test_scorers_are_cloned_and_pickled(name):
     for other in (clone(SCORERS[name]), pickle.loads(pickle.dumps(SCORERS[name]))):
         assert repr(other) == repr(SCORERS[name])
         assert other(Gaussian(), X, Y) == SCORERS[name](Gaussian(), X, Y)
+
+
+def test_scorers_are_shown_as_they_are_typed():
+    assert [repr(scorer) for scorer in SCORERS.values()] == [
+        "log_likelihood_scorer",
+        "crps_scorer",
+        "pinball_scorer(probabilities=(0.1, 0.5, 0.9))",
+        "coverage_scorer(level=0.5)",
+    ]
+    assert repr(metrics.coverage_scorer()) == "coverage_scorer(level=0.9)"
 
 
 @pytest.mark.parametrize("name", SCORERS)
@@ -200,7 +210,7 @@ def test_of_the_regressor(name, shape):
 
 def test_coverage_is_that_of_calibrated_intervals():
     model = fitted(Y, calibration="conformal", validation_fraction=0.5)
-    scorer = metrics.CoverageScorer(level=0.5)
+    scorer = metrics.coverage_scorer(level=0.5)
     calibrated = metrics.interval_coverage(Y, model.predict_interval(X, 0.5))
     plain = metrics.interval_coverage(Y, model.predict_distribution(X), level=0.5)
     assert scorer(model, X, Y) == calibrated != plain

@@ -144,7 +144,7 @@ def test_files_are_short(module):
 
 
 def test_lines_of_code_counts_code():
-    assert lines_of_code("sklearn_ebm.losses.energy") == 13
+    assert lines_of_code("sklearn_ebm.losses.energy") == 15
 
 
 def lengths_of_functions(module):

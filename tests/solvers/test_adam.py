@@ -12,13 +12,14 @@ from sklearn_ebm.energies import MLP, Linear
 from sklearn_ebm.losses import NLL, Hinge, Simple
 from sklearn_ebm.solvers import Adam, PreconditionedLBFGS
 from sklearn_ebm.solvers._adam_search import cosine
+from sklearn_ebm.solvers.base import Problem
 from sklearn_ebm.solvers.objective import Objective
 
 
 def run(solver, objective, start=None, *, max_iter=1, tol=1e-4, rng=None, **more):
     start = np.zeros(objective.layout.size) if start is None else start
     rng = np.random.RandomState(0) if rng is None else rng
-    return solver.minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, **more)
+    return solver.minimize(Problem(objective, start, tol, max_iter, rng, **more))
 
 
 def one_row(penalty=0.0, **settings):

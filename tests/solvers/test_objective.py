@@ -53,7 +53,9 @@ def dense_value(objective, w):
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])
-@pytest.mark.parametrize("name", [name for name in LOSSES if not LOSSES[name].needs_nonnegative])
+@pytest.mark.parametrize(
+    "name", [name for name in LOSSES if not LOSSES[name]().traits.needs_nonnegative]
+)
 def test_value_and_gradient_are_those_of_the_formula(make_objective, name, as_sparse):
     for fit_intercept in (True, False):
         objective = make_objective(

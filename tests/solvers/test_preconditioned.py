@@ -15,7 +15,7 @@ from sklearn_ebm.learning import parametrization
 from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import NLL, Hinge
 from sklearn_ebm.solvers import Newton, PreconditionedLBFGS
-from sklearn_ebm.solvers.base import ASKED
+from sklearn_ebm.solvers.base import ASKED, Problem
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import choice
 
@@ -37,7 +37,9 @@ def run(objective, start=None, *, tol=1e-20, max_iter=500, **settings):
     start = np.zeros(objective.layout.size) if start is None else start
     rng = np.random.RandomState(0)
     solver = PreconditionedLBFGS()
-    return solver.minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, **settings)
+    return solver.minimize(
+        Problem(objective, start, tol=tol, max_iter=max_iter, rng=rng, **settings)
+    )
 
 
 # Memory ------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def test_float32_gives_way_where_it_gains_nothing(make):
     )
     found = run(objective, tol=1e-18)
     start = np.zeros(objective.layout.size)
-    exact = Newton().minimize(objective, start, tol=1e-20, max_iter=100, rng=None)
+    exact = Newton().minimize(Problem(objective, start, tol=1e-20, max_iter=100, rng=None))
     assert len(found.memory.phases) == 1  # that in float64
     np.testing.assert_allclose(found.value, exact.value, rtol=1e-14)
     templates = [w.reshape(3, -1) - w.reshape(3, -1).mean(axis=0) for w in (found.w, exact.w)]

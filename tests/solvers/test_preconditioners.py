@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_ebm.learning.parametrization import conditioned_objective
-from sklearn_ebm.losses import LOSSES, NLL, Hinge, Loss
+from sklearn_ebm.losses import LOSSES, NLL, Hinge, Loss, Traits
 from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
 from sklearn_ebm.solvers.hessian import scale_of
@@ -116,8 +116,7 @@ def test_coupled_without_any_curvature_is_still_positive(make):
 class Bowl(Loss):
     """½ Fᵀ B F less the energy of the right answer: the same curvature in every row."""
 
-    convex = True
-    fixes_level = True
+    traits = Traits(convex=True, fixes_level=True)
     bend = np.array([[2.0, -0.5, 0.0], [-0.5, 1.0, 0.3], [0.0, 0.3, 0.7]])
 
     def __call__(self, energies, correct):

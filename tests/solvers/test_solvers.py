@@ -7,11 +7,11 @@ from scipy.optimize import minimize
 
 from sklearn_ebm import checks
 from sklearn_ebm.energies import Linear
-from sklearn_ebm.losses import LOSSES, NLL, Loss, Perceptron, SquareSquare
+from sklearn_ebm.losses import LOSSES, NLL, Loss, Perceptron, SquareSquare, Traits
 from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.solvers import LBFGS, SOLVERS, Averaged, Newton
 from sklearn_ebm.solvers._line_search import CURVATURE, SUFFICIENT_DECREASE, line_search
-from sklearn_ebm.solvers.base import ASKED
+from sklearn_ebm.solvers.base import ASKED, Problem
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import hinge_scale, separable
@@ -22,7 +22,7 @@ BATCH = [name for name in SOLVERS if not (SOLVERS[name].online or SOLVERS[name].
 def run(solver, objective, start=None, tol=1e-14, max_iter=2000, seed=0, monitor=None):
     start = np.zeros(objective.layout.size) if start is None else start
     rng = np.random.RandomState(seed)
-    return solver.minimize(objective, start, tol=tol, max_iter=max_iter, rng=rng, monitor=monitor)
+    return solver.minimize(Problem(objective, start, tol, max_iter, rng, monitor))
 
 
 @pytest.mark.parametrize("name", SOLVERS)
@@ -33,8 +33,7 @@ def test_promises(name):
 class Quadratic(Loss):
     """½ Σ (F(y') − [y' ≠ y])², whose minimum is ridge regression."""
 
-    convex = True
-    fixes_level = True
+    traits = Traits(convex=True, fixes_level=True)
 
     def __call__(self, energies, correct):
         rest = energies - ~correct

@@ -12,7 +12,7 @@ from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
 from sklearn_ebm._utils.threads import BlasThreads, Workers
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.inference import Elimination, Minimum
+from sklearn_ebm.inference import Elimination
 from sklearn_ebm.learning.densities.ensemble import (
     GROUP,
     Answers,
@@ -29,7 +29,7 @@ from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.solvers import Solver
 from sklearn_ebm.solvers.adam import Adam
-from sklearn_ebm.solvers.base import Result
+from sklearn_ebm.solvers.base import Problem, Result
 
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.
@@ -60,7 +60,7 @@ class Parts(NamedTuple):
     @property
     def minimum(self) -> bool:
         """Whether z is eliminated by its minimum."""
-        return isinstance(self.latent, Minimum)
+        return self.latent.takes_minimum
 
 
 @dataclass
@@ -244,7 +244,9 @@ def _search(
 ) -> Result:
     """The solver's answer, or the best one for rows held out, or where it was interrupted."""
     try:
-        result = solver.minimize(objective, w, tol=tol, max_iter=passes, rng=rng, monitor=watch)
+        result = solver.minimize(
+            Problem(objective, w, tol=tol, max_iter=passes, rng=rng, monitor=watch)
+        )
     except KeyboardInterrupt:
         kept = watch.interrupted()
         if kept is None:

@@ -109,7 +109,7 @@ class Liblinear:
         self.tolerance, self.constant = max(LOOK, tol), CONSTANT
         self.undone, self.attempts, self.looked = np.inf, ATTEMPTS, False
         self.marked: Any = None
-        X, known = objective.X, objective.loss.liblinear(objective.n_answers)
+        X, known = objective.X, objective.loss._liblinear(objective.n_answers)
         self.suits = False
         self.starts = False
         if known is None or objective.layout.size < SIZE:

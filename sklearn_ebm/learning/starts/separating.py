@@ -61,7 +61,7 @@ def separating_start(objective: Objective, standardized: Any, C: float) -> Array
     Keerthi, Sundararajan, Chang, Hsieh, Lin, "A Sequential Dual Method for Large Scale Multi-Class
     Linear SVMs", KDD 2008, 408-416. :doi:`10.1145/1401890.1401942`
     """
-    X, unit = objective.X, objective.loss.hinge_scale
+    X, unit = objective.X, objective.loss.traits.hinge_scale
     if unit is None or not sparse.issparse(X) or objective.layout.size < SIZE:
         return None
     square = mean_square(X)

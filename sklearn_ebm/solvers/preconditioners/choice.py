@@ -117,7 +117,7 @@ class LargeModel(PreconditionerSchedule):
         few = None
         # At zero every row bends; from where some are decided already, the others say most.
         tried = self.begun or (issparse(objective.X) and w.any())
-        if tried and objective.loss.convex and (objective.penalty > 0).any():
+        if tried and objective.loss.traits.convex and (objective.penalty > 0).any():
             if self.lengths is None:
                 self.lengths = squared_lengths(objective)
             few = low_rank(objective, w, self.lengths)
@@ -175,7 +175,7 @@ def model_of(objective: Objective, rng: np.random.RandomState) -> Preconditioner
         or objective.loss.curvature is None
     ):
         return OnceModel()
-    if k * p <= COUPLED_SIZE and objective.loss.convex:
+    if k * p <= COUPLED_SIZE and objective.loss.traits.convex:
         return CoupledModel(rng)
     # Diagonalising costs about 10 p³, an evaluation 4 n p k: no more than some thirty of them.
     if not issparse(X) and p * p <= 12 * len(objective.y) * k:
