@@ -12,6 +12,7 @@ import numpy as np
 from linear_cases.clock import PAUSE
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.solvers import Adam
 
 from . import torch_mixture
@@ -139,7 +140,7 @@ def steps(split, options, report):
     rows, answers = energy._standardize_rows(split.X), energy._standardize_answers(split.y[:, None])
     beside_torch = torch_mixture.torch_is_there(options.cores)
     seconds = {"LatentEBMRegressor": []} | ({"PyTorch": []} if beside_torch else {})
-    start = energy.start(split.X, split.y[:, None], np.ones(len(split.y)), 1,
+    start = energy.start(Rows(split.X, split.y[:, None], np.ones(len(split.y))), 1,
                          np.random.RandomState(0))  # fmt: skip
     for _ in range(options.repeats):
         seconds["LatentEBMRegressor"].append(seconds_of_steps(split, passes))

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import BankEnergy, Blend, LatentEnergy
-from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction
 from sklearn_ebm.energies._bank.prior import bank_of
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies._gaussian.units import FAR
 from sklearn_ebm.inference import SoftMinimum
-from sklearn_ebm.learning.densities.ensemble import Answers, Division
+from sklearn_ebm.learning.densities.ensemble import Division
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density
 from sklearn_ebm.learning.densities.stacking import members_of
 from sklearn_ebm.learning.monitor import TrainingMonitor
@@ -46,7 +47,7 @@ class BankCase(NamedTuple):
     ----------
     energy : BankEnergy
         As it was before.
-    rows : UnitRows
+    rows : Rows
     folds : Folds
     located : LocationPrediction or None
         Handed to energies that need a location.
@@ -56,7 +57,7 @@ class BankCase(NamedTuple):
     """
 
     energy: BankEnergy
-    rows: UnitRows
+    rows: Rows
     folds: Folds
     located: LocationPrediction | None
     learned: BankEnergy
@@ -116,7 +117,7 @@ def bank_energy_cases(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> I
         y = np.sin(2 * X[:, :n_outputs]) + 0.3 * rng.normal(size=(ROWS, n_outputs))
         y = (y - y.mean(axis=0)) / y.std(axis=0)
         of_row = rng.permutation(ROWS) % FOLDS
-        rows = UnitRows(X, y, np.ones(ROWS))
+        rows = Rows(X, y, np.ones(ROWS))
         for validation in (np.arange(ROWS), np.flatnonzero(of_row == 0)):
             yield _learnt(energy, rows, Folds(of_row, validation))
 
@@ -131,7 +132,7 @@ def _ready(energy: BankEnergy) -> BankEnergy:
 
 
 def _by_gradients(
-    energy: LatentEnergy, rows: Answers, divide: Division, rng: np.random.RandomState
+    energy: LatentEnergy, rows: Rows, divide: Division, rng: np.random.RandomState
 ) -> LearnedDensity:
     """A member of a blend after a few passes."""
     parts = Parts(energy, NLL(), SoftMinimum(1.0), None, None)
@@ -141,7 +142,7 @@ def _by_gradients(
     )  # fmt: skip
 
 
-def _learnt(energy: BankEnergy, rows: UnitRows, folds: Folds, seed: int = 0) -> BankCase:
+def _learnt(energy: BankEnergy, rows: Rows, folds: Folds, seed: int = 0) -> BankCase:
     """Learn it, with a location from elsewhere where it needs one."""
     located = None
     if energy.base is not None and not isinstance(energy, Blend):

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.checks.base import ANSWERS, PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import Energy
 
@@ -49,7 +50,7 @@ def energy_cases(energy: Energy) -> Iterator[tuple[Energy, Array, int, Params]]:
         rng = np.random.RandomState(n_answers)
         X = rng.normal(size=(15, 4)) * [0.3, 1.0, 1.0, 5.0] * (rng.uniform(size=(15, 4)) < 0.6)
         y, weight = np.arange(len(X)) % n_answers, rng.uniform(0.5, 2, size=len(X))
-        initialized = energy.initialized(X, y, weight, n_answers, rng)
+        initialized = energy.initialized(Rows(X, y, weight), n_answers, rng)
         params: Params = {
             name: rng.normal(size=shape) for name, shape in initialized.shapes(4, n_answers).items()
         }
@@ -69,7 +70,7 @@ def check_start(energy: Energy, X: Array, n_answers: int, params: Params) -> Non
     """`start` gives finite parameters of the shapes of `shapes`; `penalized` names some of them."""
     shapes = dict(energy.shapes(X.shape[1], n_answers))
     y = np.arange(len(X)) % n_answers
-    start = energy.start(X, y, np.ones(len(X)), n_answers, np.random.RandomState(0))
+    start = energy.start(Rows(X, y, np.ones(len(X))), n_answers, np.random.RandomState(0))
     found = {name: np.shape(value) for name, value in start.items()}
     promise = f"start must give parameters of shapes {shapes}"
     demand(found == shapes, energy, promise, f"it gives {found}")

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies import LatentEnergy
 from sklearn_ebm.inference import Minimum, SoftMinimum
@@ -61,7 +62,7 @@ def latent_energy_cases(energy: LatentEnergy) -> Iterator[Case]:
         y = rng.normal(size=(ROWS, n_outputs)) * (1 + np.arange(n_outputs)) - 3.0
         weight: Any = rng.uniform(0.5, 2, size=ROWS)
         answers: Any = y
-        initialized: Any = energy.initialized(X, answers, weight, n_outputs, rng)
+        initialized: Any = energy.initialized(Rows(X, answers, weight), n_outputs, rng)
         candidates = y[:, None] + rng.normal(size=(ROWS, CANDIDATES, n_outputs))
         shapes = initialized.shapes(COLUMNS, n_outputs)
         params: Params = {name: 0.5 * rng.normal(size=shape) for name, shape in shapes.items()}
@@ -85,7 +86,7 @@ def check_latent_start(energy: LatentEnergy, X: Array, candidates: Array, params
     n_outputs = answers.shape[1]
     shapes = dict(energy.shapes(X.shape[1], n_outputs))
     rng = np.random.RandomState(0)
-    start = energy.start(X, answers, np.ones(len(X)), n_outputs, rng)
+    start = energy.start(Rows(X, answers, np.ones(len(X))), n_outputs, rng)
     found = {name: np.shape(value) for name, value in start.items()}
     demand(found == shapes, energy, f"start must give parameters of shapes {shapes}", f"{found}")
     finite = all(np.isfinite(value).all() for value in start.values())

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array, Index, Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies._bank.backgrounds import BroadComponents
-from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction
 from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._bank.prior import HeldOutDensities
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
@@ -97,7 +98,7 @@ class BankEnergy(ConditionalEnergy):
     @abstractmethod
     def learned(
         self,
-        rows: UnitRows,
+        rows: Rows,
         folds: Folds,
         location: LocationPrediction | None,
         floor: Array,
@@ -107,7 +108,7 @@ class BankEnergy(ConditionalEnergy):
 
         Parameters
         ----------
-        rows : UnitRows
+        rows : Rows
         folds : Folds
         location : LocationPrediction or None
             Out of fold, of all samples.
@@ -157,7 +158,7 @@ class BankEnergy(ConditionalEnergy):
         raise NotImplementedError
 
     def _fitted_with_own_location(
-        self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState
+        self, rows: Rows, folds: Folds, floor: Array, rng: np.random.RandomState
     ) -> tuple[Self, list[Quadratics]]:
         """`learned`, with a location of its own where it needs one."""
         if self.base is None:

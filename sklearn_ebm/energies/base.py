@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.losses.curvature import Curvature
 
 
@@ -188,16 +189,23 @@ class GradientEnergy(Documented, BaseEstimator, ABC):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[Any],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Any:
         """Return the energy with everything that it takes from the samples and never moves.
 
-        Landmarks of a kernel, for example. The returned energy is learned and predicts. A weight
-        has the effect of repetitions of a sample.
+        Landmarks of a kernel, for example. The returned energy is learned and predicts.
+
+        Parameters
+        ----------
+        rows : Rows
+            Features ``X``, the number of the class or the answer itself ``y``, and ``weight``. A
+            weight has the effect of repetitions of a sample.
+        n_answers : int
+            Number of classes, or of outputs.
+        rng : RandomState
+            For what is drawn.
 
         Raises
         ------
@@ -213,9 +221,7 @@ class GradientEnergy(Documented, BaseEstimator, ABC):
     @abstractmethod
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[Any],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:

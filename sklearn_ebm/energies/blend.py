@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array, Index
-from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
+from sklearn_ebm._utils.rows import Rows
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction
 from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BACKGROUNDS, BankEnergy
@@ -115,14 +116,14 @@ class Blend(BankEnergy):
         return other
 
     def _fitted_with_own_location(
-        self, rows: UnitRows, folds: Folds, floor: Array, rng: np.random.RandomState
+        self, rows: Rows, folds: Folds, floor: Array, rng: np.random.RandomState
     ) -> tuple[Blend, list[Quadratics]]:
         """`learned`: its location listens to members, and comes after them."""
         return self.learned(rows, folds, None, floor, rng)
 
     def learned(
         self,
-        rows: UnitRows,
+        rows: Rows,
         folds: Folds,
         location: LocationPrediction | None,
         floor: Array,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import at_most, in_place, namespace_of
 from sklearn_ebm._utils.array_ops import cast_like, column_sums, product, put, times_mask
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import level, positive_integer
 from sklearn_ebm.energies._gaussian.decoder_windows import Windows
 from sklearn_ebm.energies._gaussian.expert_heads import WIDEST
@@ -89,9 +89,8 @@ class Decoder(LatentEnergy):
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Decoder
     >>> energy = Decoder(n_latents=3, hidden_layer_sizes=(1,), n_members=1, noise=1.0)
-    >>> energy = energy.initialized(
-    ...     np.zeros((2, 1)), np.array([[-1.0], [1.0]]), np.ones(2), 1, None
-    ... )
+    >>> rows = Rows(np.zeros((2, 1)), np.array([[-1.0], [1.0]]), np.ones(2))
+    >>> energy = energy.initialized(rows, 1, np.random.RandomState(0))
     >>> shapes = energy.shapes(1, 1)
     >>> params = {name: np.zeros(shape) for name, shape in shapes.items()}
     >>> X, answers = np.zeros((1, 1, 1)), np.array([[[[2.0]]]])  # the first axis is the member
@@ -160,9 +159,7 @@ class Decoder(LatentEnergy):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[Any],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Decoder:
@@ -189,7 +186,7 @@ class Decoder(LatentEnergy):
         self._trunk()
         result: Decoder = clone(self)
         result._widths = None
-        result._units = units_of(X, y, weight)
+        result._units = units_of(rows.X, rows.y, rows.weight)
         result._row_noise = level("input_noise", self.input_noise, INPUT_NOISE, of="Decoder")
         given = level("noise", self.noise, NARROWEST, of="Decoder")
         if given < LEAST_NOISE:
@@ -218,14 +215,12 @@ class Decoder(LatentEnergy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[Any],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """Random layers, and noise as wide as half of the answers."""
-        shapes = dict(self.shapes(X.shape[1], n_answers))
+        shapes = dict(self.shapes(rows.X.shape[1], n_answers))
         noise = shapes.pop("log_noise", None)
         params = self._trunk().start(shapes, rng)
         if noise is not None:

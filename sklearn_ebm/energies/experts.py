@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import level, positive_integer
 from sklearn_ebm.energies._gaussian.expert_heads import Gaussians, Heads
 from sklearn_ebm.energies._gaussian.units import Units, units_of
@@ -168,9 +168,7 @@ class Experts(LatentEnergy):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[Any],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Experts:
@@ -188,12 +186,12 @@ class Experts(LatentEnergy):
         result: Experts = clone(self)
         result._widths = None
         few, many = MEMBERS
-        automatic = few if len(X) > MANY_ROWS else many
+        automatic = few if len(rows.X) > MANY_ROWS else many
         result.n_members = (
             automatic if self.n_members == "auto"
             else positive_integer("n_members", self.n_members, of="Experts")
         )  # fmt: skip
-        result._units = units_of(X, y, weight)
+        result._units = units_of(rows.X, rows.y, rows.weight)
         result._noise = Noise(
             level("input_noise", self.input_noise, INPUT_NOISE, of="Experts"),
             level("answer_noise", self.answer_noise, ANSWER_NOISE, of="Experts"),
@@ -217,14 +215,12 @@ class Experts(LatentEnergy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[Any],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """Random layers, and experts side by side over the range of the answers."""
-        params = self._trunk().start(self.shapes(X.shape[1], n_answers), rng)
+        params = self._trunk().start(self.shapes(rows.X.shape[1], n_answers), rng)
         params["output_bias"] = self._heads(n_answers).start_bias(self.n_members, rng)
         return params
 

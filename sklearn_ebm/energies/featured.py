@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import clone
 
@@ -16,6 +15,7 @@ from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace
 from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.arrays import canonical_rows
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
 # Features exist for one block of rows at a time, and go through few operations: a block may have
@@ -73,17 +73,15 @@ class Featured(Energy):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Energy:
         """Return the features as they are, and F' prepared for them."""
         if type(self.energy).initialized is Energy.initialized:
             return self  # no need for the features of all rows
-        features = transformed(self.transformer, X)
-        energy = self.energy.initialized(features, y, weight, n_answers, rng)
+        features = transformed(self.transformer, rows.X)
+        energy = self.energy.initialized(rows._replace(X=features), n_answers, rng)
         return self if energy is self.energy else type(self)(self.transformer, energy)
 
     def _split_features(self) -> tuple[Callable[[Any], Any], Energy]:
@@ -105,14 +103,14 @@ class Featured(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """Where F' starts on the features."""
-        return self.energy.start(transformed(self.transformer, X), y, weight, n_answers, rng)
+        return self.energy.start(
+            rows._replace(X=transformed(self.transformer, rows.X)), n_answers, rng
+        )
 
     def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies of F' at the features of the samples.

@@ -13,6 +13,7 @@ from sklearn.kernel_approximation import RBFSampler
 from sklearn_ebm._utils.arrays import column_moments
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import as_number, positive_integer, switch
 from sklearn_ebm.energies._kernel.features import FourierFeatures, KernelFeatures, NystroemFeatures
 from sklearn_ebm.energies._kernel.landmarks import landmarks_of, spread
@@ -67,7 +68,8 @@ class Kernel(Energy):
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Kernel
     >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
-    >>> energy = Kernel(gamma=1.0).initialized(X, y, np.ones(2), 2, np.random.RandomState(0))
+    >>> rows = Rows(X, y, np.ones(2))
+    >>> energy = Kernel(gamma=1.0).initialized(rows, 2, np.random.RandomState(0))
     >>> phi = energy.transformer.transform(X)
     >>> (phi @ phi.T).round(3)
     array([[1.   , 0.368],
@@ -95,9 +97,7 @@ class Kernel(Energy):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> PreparedKernel:
@@ -109,17 +109,17 @@ class Kernel(Energy):
             If a setting cannot be used.
         """
         self._validate()
-        centre, deviation = column_moments(X, weight, centred=not sparse.issparse(X))
-        scale = self._scale(X, weight, centre, deviation)
-        middle = None if sparse.issparse(X) else centre
+        centre, deviation = column_moments(rows.X, rows.weight, centred=not sparse.issparse(rows.X))
+        scale = self._scale(rows.X, rows.weight, centre, deviation)
+        middle = None if sparse.issparse(rows.X) else centre
         features: KernelFeatures
         if self.approximation == "fourier":
             sampler = RBFSampler(
                 gamma=1.0, n_components=self.n_components, random_state=rng.randint(2**31 - 1)
             )
-            features = FourierFeatures(sampler.fit(np.zeros((1, X.shape[1]))), middle, scale)
+            features = FourierFeatures(sampler.fit(np.zeros((1, rows.X.shape[1]))), middle, scale)
         else:
-            landmarks = landmarks_of(X, weight, self.n_components, rng)
+            landmarks = landmarks_of(rows.X, rows.weight, self.n_components, rng)
             features = NystroemFeatures(landmarks, middle, scale)
         return PreparedKernel(features, Linear(fit_intercept=self.fit_intercept))
 
@@ -146,9 +146,7 @@ class Kernel(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:

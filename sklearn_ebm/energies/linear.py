@@ -13,6 +13,7 @@ from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.array_ops import cast_like, column_sums, floating
 from sklearn_ebm._utils.arrays import column_norms
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import switch
 from sklearn_ebm.energies._linear.standardized import Standardized
 from sklearn_ebm.energies._linear.templates import (
@@ -77,15 +78,13 @@ class Linear(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """All zero: every answer fits every x equally well."""
         switch("fit_intercept", self.fit_intercept, of="Linear")
-        shapes = self.shapes(X.shape[1], n_answers)
+        shapes = self.shapes(rows.X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
     @property

@@ -12,9 +12,10 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows, spread_over_folds
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, spread_over_folds
 from sklearn_ebm.energies._bank.trees import LeafMeans
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
@@ -171,7 +172,7 @@ class LocationScale(BankEnergy):
 
     def learned(
         self,
-        rows: UnitRows,
+        rows: Rows,
         folds: Folds,
         location: LocationPrediction | None,
         floor: Array,
@@ -205,7 +206,7 @@ class LocationScale(BankEnergy):
 
     def _trees(
         self,
-        rows: UnitRows,
+        rows: Rows,
         folds: Folds,
         location: LocationPrediction,
         floor: Array,

@@ -10,10 +10,11 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer, positive_number, share
 from sklearn_ebm.energies._bank.cells import points_of
-from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction
 from sklearn_ebm.energies._bank.leaves import ForestWeights, Moments, moments_of, rows_of
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
@@ -142,8 +143,8 @@ class Memory(BankEnergy):
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Memory
-    >>> from sklearn_ebm.energies.banks import Folds, UnitRows
-    >>> rows = UnitRows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))
+    >>> from sklearn_ebm.energies.banks import Folds
+    >>> rows = Rows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))
     >>> energy = Memory(n_trees=3, min_leaf_size=1, powers=1, bandwidths=((1.0, 0.5),))
     >>> folds = Folds(np.array([0, 1]), np.array([0, 1]))
     >>> learned, _ = energy.learned(rows, folds, None, np.zeros(1), np.random.RandomState(0))
@@ -250,7 +251,7 @@ class Memory(BankEnergy):
 
     def learned(
         self,
-        rows: UnitRows,
+        rows: Rows,
         folds: Folds,
         location: LocationPrediction | None,
         floor: Array,
@@ -274,7 +275,7 @@ class Memory(BankEnergy):
 
     def _stored(
         self,
-        rows: UnitRows,
+        rows: Rows,
         location: LocationPrediction | None,
         floor: Array,
         forests: Forests,

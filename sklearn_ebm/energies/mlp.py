@@ -7,12 +7,12 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.array_ops import cast_like, floating, negative
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import MOST, share, switch
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.energies._network.layers import Backward, activated, dense, dropped, normalization
@@ -134,9 +134,7 @@ class MLP(Energy):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> MLP:
@@ -183,16 +181,14 @@ class MLP(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """Random weights in the size that keeps the variance from layer to layer."""
         params: Params = {}
         gain = ACTIVATIONS[self.activation].gain
-        for name, shape in self.shapes(X.shape[1], n_answers).items():
+        for name, shape in self.shapes(rows.X.shape[1], n_answers).items():
             if name.endswith("_weight"):
                 rectified = gain > 1 and name != "output_weight"
                 bound = np.sqrt(6 / (shape[0] if rectified else sum(shape)))

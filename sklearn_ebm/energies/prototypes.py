@@ -15,8 +15,9 @@ from sklearn_ebm._utils.array_ops import cast_like, clip_below_zero, floating
 from sklearn_ebm._utils.arrays import blocks_of
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import positive_integer, positive_number, switch
-from sklearn_ebm.energies._prototypes.distances import PrototypeDistances, Rows
+from sklearn_ebm.energies._prototypes.distances import MetricRows, PrototypeDistances
 from sklearn_ebm.energies._prototypes.metrics import METRICS, Metric
 from sklearn_ebm.energies._prototypes.starts import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization, Traits, as_written
@@ -139,9 +140,7 @@ class Prototypes(Energy):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Prototypes:
@@ -149,9 +148,8 @@ class Prototypes(Energy):
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n_samples, n_features)
-        y : ndarray of int of shape (n_samples,)
-        weight : ndarray of shape (n_samples,)
+        rows : Rows
+            Features, numbers of the classes and weights.
         n_answers : int
         rng : RandomState
             Not used: the start is made without chance.
@@ -166,14 +164,14 @@ class Prototypes(Energy):
             If a setting cannot be used.
         """
         self._refuse_settings()
-        pool, n_pools = (np.zeros_like(y), 1) if self.shared else (y, n_answers)
-        found = anchors_of(X, pool, weight, n_pools, self.n_prototypes)
+        pool, n_pools = (np.zeros_like(rows.y), 1) if self.shared else (rows.y, n_answers)
+        found = anchors_of(rows.X, pool, rows.weight, n_pools, self.n_prototypes)
         result: Prototypes = clone(self)
         result._n_answers, result._start_root = n_answers, None
         result._anchors, result._origin = found.places, found.origin
         metric = self._metric()
-        if metric.shapes(X.shape[1]):
-            within, total, unit = scatter_within(X, pool, weight, found, metric.outer)
+        if metric.shapes(rows.X.shape[1]):
+            within, total, unit = scatter_within(rows.X, pool, rows.weight, found, metric.outer)
             result._start_root = metric.root(within, total) / unit
         return result
 
@@ -203,14 +201,12 @@ class Prototypes(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """All zero: the prototypes at their anchors."""
-        shapes = self.shapes(X.shape[1], n_answers)
+        shapes = self.shapes(rows.X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
     def linearize(self, params: Params, X: Any) -> Linearization:
@@ -288,7 +284,9 @@ class Prototypes(Energy):
             # Squares of small differences are differences of squares: keep those small as well.
             rows = rows - cast_like(xp, self._origin, rows)
             places = places - cast_like(xp, self._origin, places)
-        return PrototypeDistances(metric, Rows(rows, metric.transform(rows, root)), places, root)
+        return PrototypeDistances(
+            metric, MetricRows(rows, metric.transform(rows, root)), places, root
+        )
 
     def _places(self, params: Params) -> Array:
         xp, shift = namespace_of(params["shift"]), params["shift"]
@@ -310,7 +308,8 @@ class Prototypes(Energy):
 
         Of one parameter of a prototype it is 2 √Σᵢ wᵢ r² [A(xᵢ − c)]², with the responsibilities r.
         """
-        params = self.start(X, np.zeros(0, np.intp), weight, n_answers, np.random.RandomState(0))
+        shapes = self.shapes(X.shape[1], n_answers)
+        params: Params = {name: np.zeros(shape) for name, shape in shapes.items()}
         totals = [np.zeros(params["shift"].shape), np.zeros(X.shape[1]), np.zeros(X.shape[1])]
         for part in blocks_of(X, n_answers * self.n_prototypes):
             pull = self._pull(params, X[part])

@@ -8,10 +8,10 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
 # Held while a module computes: parameters are put into the module for that time, it is in training
@@ -95,9 +95,7 @@ class TorchModule(Energy):
 
     def initialized(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> TorchModule:
@@ -119,18 +117,18 @@ class TorchModule(Energy):
                 "The module has no parameters to learn: all are frozen (requires_grad=False), or "
                 "there are none; call requires_grad_(True) on those that should learn."
             )
-        other = self._with(deepcopy(self.module).to("cpu", _dtype_of(X)).eval())
+        other = self._with(deepcopy(self.module).to("cpu", _dtype_of(rows.X)).eval())
         with torch.no_grad(), _lock:
             try:
-                scores = other.module(_tensor(X[:1]))
+                scores = other.module(_tensor(rows.X[:1]))
             except (RuntimeError, ValueError, TypeError, IndexError) as error:
                 raise ValueError(
-                    f"The module cannot take rows of {X.shape[1]} features: {error}"
+                    f"The module cannot take rows of {rows.X.shape[1]} features: {error}"
                 ) from error
         if not isinstance(scores, torch.Tensor):
             raise ValueError(
-                f"The module returns a {type(scores).__name__} for rows (n, {X.shape[1]}); it must "
-                "return one tensor of scores (n, k), so wrap it in a module that does."
+                f"The module returns a {type(scores).__name__} for rows (n, {rows.X.shape[1]}); it "
+                "must return one tensor of scores (n, k), so wrap it in a module that does."
             )
         if tuple(scores.shape) != (1, n_answers):
             raise ValueError(
@@ -179,9 +177,7 @@ class TorchModule(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:

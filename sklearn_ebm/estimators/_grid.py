@@ -22,6 +22,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.repeated import groups_of_equal_rows
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import row_weights
 from sklearn_ebm.estimators._parts import (
     Index,
@@ -34,7 +35,7 @@ from sklearn_ebm.estimators._parts import (
     with_class_weight,
 )
 from sklearn_ebm.estimators.classifier import EBMClassifier
-from sklearn_ebm.learning.learn import Learned, Rows, Start, learn
+from sklearn_ebm.learning.learn import Learned, Start, learn
 from sklearn_ebm.learning.stream import Stream
 from sklearn_ebm.learning.temperature_scaling import beta_of_learning, fit_beta, warn_of_no_votes
 
@@ -211,7 +212,7 @@ def _learn(
 ) -> Fit:  # fmt: skip
     began = time.perf_counter()
     learned = learn(
-        *path.parts, *rows, n_answers=len(data.classes), C=C, start=start,
+        *path.parts, rows, n_answers=len(data.classes), C=C, start=start,
         rng=np.random.RandomState(seed), **settings,
     )  # fmt: skip
     seconds = time.perf_counter() - began

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn_ebm._utils.html_repr import HoldsDocumented
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import (
     as_number,
     checked_rows,
@@ -33,7 +34,6 @@ from sklearn_ebm._utils.validation import (
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.estimators._labels import check_labels
 from sklearn_ebm.learning.compatibility import refuse_unsuitable
-from sklearn_ebm.learning.learn import Rows
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.solvers import SOLVERS, Solver
 

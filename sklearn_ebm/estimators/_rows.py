@@ -11,11 +11,11 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.repeated import groups_of_equal_rows, main_answers
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import checked_rows, row_weights, share
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.estimators._labels import check_labels
 from sklearn_ebm.estimators._parts import positive_weight_rows, with_class_weight
-from sklearn_ebm.learning.learn import Rows
 
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
@@ -73,29 +73,29 @@ def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Ro
     Equal rows stay together. Where that leaves too few to choose from, each is on its own.
     """
     fraction = share("validation_fraction", fraction)
-    present, n_rows = np.unique(rows.answer), len(rows.answer)
+    present, n_rows = np.unique(rows.y), len(rows.y)
     unit = groups_of_equal_rows(rows.X)
     size = np.bincount(unit)
     small = np.flatnonzero(size <= fraction * n_rows)
-    answer = main_answers(unit, rows.answer)
+    answer = main_answers(unit, rows.y)
     if size.max() > 1 and _refusal(answer[small], present, fraction, classes) is None:
         drawn = _drawn_groups(size[small], answer[small], fraction, seed)
         kept: Any = ~np.isin(unit, small[drawn])
     else:
-        refusal = _refusal(rows.answer, present, fraction, classes)
+        refusal = _refusal(rows.y, present, fraction, classes)
         if refusal is not None:
             raise ValueError(refusal)
         learned, _ = train_test_split(
-            np.arange(n_rows), test_size=int(np.ceil(fraction * n_rows)), stratify=rows.answer,
+            np.arange(n_rows), test_size=int(np.ceil(fraction * n_rows)), stratify=rows.y,
             random_state=seed,
         )  # fmt: skip
         kept = np.isin(np.arange(n_rows), learned)
-    if len(np.unique(rows.answer[kept])) < len(present):
+    if len(np.unique(rows.y[kept])) < len(present):
         raise ValueError(
             f"early_stopping=True with validation_fraction={fraction:g} leaves no row of some "
             "class to learn from; lower it, pass X_val and y_val, or use early_stopping=False."
         )
-    return Rows(*(part[kept] for part in rows)), Rows(*(part[~kept] for part in rows))
+    return rows.take(kept), rows.take(~kept)
 
 
 def _drawn_groups(size: Index, answer: Index, fraction: float, seed: int) -> Index:
@@ -197,7 +197,7 @@ def refuse_what_needs_all_rows(estimator: Any) -> None:
 
 def refuse_missing_answers(energy: Energy, rows: Rows, classes: Array) -> None:
     """Raise ValueError where an energy starts from rows of every class, and one has none."""
-    missing = np.setdiff1d(np.arange(len(classes)), rows.answer)
+    missing = np.setdiff1d(np.arange(len(classes)), rows.y)
     if energy.traits.needs_all_classes and len(missing):
         raise ValueError(
             f"energy {ENERGIES.name_of(energy)!r} starts from rows of every class, but the first "

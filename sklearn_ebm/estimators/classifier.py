@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.repeated import groups_of_equal_rows
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import row_weights
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.estimators._callbacks import (
@@ -48,7 +49,7 @@ from sklearn_ebm.estimators._rows import (
 )
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.learning.collapse import collapsed
-from sklearn_ebm.learning.learn import Learned, Rows, Start, continued, learn, seen_answers
+from sklearn_ebm.learning.learn import Learned, Start, continued, learn, seen_answers
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.learning.stream import Stream, learn_part
 from sklearn_ebm.learning.temperature_scaling import (
@@ -357,7 +358,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         if self.class_weight is not None:
             weight = by_class(weight, of_class, answer)
         rows = used_rows(X, answer, weight, classes)
-        seen = seen_answers(rows.answer, len(classes))
+        seen = seen_answers(rows.y, len(classes))
         rng, seed = generator_and_seed(self.random_state)
         held_out = given_rows(self, *validation, of_class * seen, classes)
         if self.early_stopping and held_out is None:
@@ -367,7 +368,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
 
         def run(rows: Rows, **more: Any) -> Learned:
             return learn(
-                energy, loss, solver, rows.X, rows.answer, rows.weight, n_answers=len(classes),
+                energy, loss, solver, rows, n_answers=len(classes),
                 rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
@@ -434,23 +435,23 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         if learned.seen.sum() == 1:
             return before  # there is nothing to be in doubt about
         if held_out is not None:
-            votes = np.isin(held_out.answer, rows.answer)
+            votes = np.isin(held_out.y, rows.y)
             if not votes.any():
                 return None
             X = held_out.X[votes]
             return fit_beta(
-                learned.energies(X), held_out.answer[votes], held_out.weight[votes], before,
+                learned.energies(X), held_out.y[votes], held_out.weight[votes], before,
                 group=groups_of_equal_rows(X),
             )  # fmt: skip
         limit = {"max_iter": max(learned.n_iter, 1)} if learned.stopped else {}
 
         def held_out_energies(kept: Any, held_out: Any) -> Array:
-            fit = run(Rows(*(part[kept] for part in rows)), **limit)
+            fit = run(rows.take(kept), **limit)
             return fit.energies(rows.X[held_out])
 
         try:
             return choose_beta(
-                held_out_energies, rows.answer, rows.weight, rng, self.n_jobs,
+                held_out_energies, rows.y, rows.weight, rng, self.n_jobs,
                 group=groups_of_equal_rows(rows.X), before=before,
             )  # fmt: skip
         except KeyboardInterrupt:
@@ -512,11 +513,11 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         if first:
             refuse_missing_answers(energy, rows, known)
         seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
-        seen = seen_answers(rows.answer, len(known))
+        seen = seen_answers(rows.y, len(known))
         if not first:
             seen |= True if self._seen is None else self._seen
         stream = learn_part(
-            energy, loss, None if isinstance(self.solver, str) else solver, *rows,
+            energy, loss, None if isinstance(self.solver, str) else solver, rows,
             n_answers=len(known), stream=before, among=seen,
             rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
@@ -547,7 +548,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         refuse_other_classes(self.classes_, classes)
         refuse_another_shape(same_width and repr(energy) == self._asked_energy)
         before = Start(self.energy_, self._learnt, self._moulding_seed)
-        return continued(before, energy, *rows, len(classes))
+        return continued(before, energy, rows, len(classes))
 
     def _state(
         self,
@@ -605,7 +606,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
     def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:
         if self.max_iter == 0:
             return  # equal energies are where learning starts
-        seen = seen_answers(rows.answer, len(self.classes_))
+        seen = seen_answers(rows.y, len(self.classes_))
         of_seen = np.cumsum(seen) - 1
 
         def energies(some: slice) -> Array:
@@ -613,7 +614,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
             return of_all if self._seen is None else of_all[:, seen]
 
         n_seen = int(seen.sum())
-        if n_seen > 1 and collapsed(energies, of_seen[rows.answer], rows.weight, n_seen):
+        if n_seen > 1 and collapsed(energies, of_seen[rows.y], rows.weight, n_seen):
             warnings.warn(
                 "The energies of right and wrong answers cannot be told apart: the surface has "
                 "collapsed and nothing was learned. Raise C or the margin, or scale the features.",

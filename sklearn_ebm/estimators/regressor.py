@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import (
     row_weights,
 )
@@ -41,9 +42,9 @@ from sklearn_ebm.estimators._parts import (
 )
 from sklearn_ebm.estimators._progress import ProgressLine
 from sklearn_ebm.exceptions import FewAnswersWarning
-from sklearn_ebm.learning.densities.ensemble import Answers
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts
 from sklearn_ebm.learning.densities.learn import learn_energy
+from sklearn_ebm.learning.densities.rows import distinct, n_copied, steps_of_probability
 from sklearn_ebm.learning.densities.transforms import (
     chosen_transform,
     refuse_unknown,
@@ -366,7 +367,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
         flat = y.ndim == 1
-        rows = self._exchangeable(_answers(X, y, sample_weight)).distinct()
+        rows = distinct(self._exchangeable(_answers(X, y, sample_weight)))
         seed = generator_and_seed(self.random_state)[1]
         held_out = self._given_rows(validation, rows)
         rows, calibrating = self._split_calibration_rows(rows, seed)
@@ -388,7 +389,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "_moulding_seed": moulding, "y_grid_": rows.steps_of_probability(),
+                "_moulding_seed": moulding, "y_grid_": steps_of_probability(rows),
                 "y_transform_": transform,
             }  # fmt: skip
 
@@ -421,7 +422,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         refuse_unknown(self.y_transform)
         return checked_settings(self, "C", "tol", "max_iter", "time_budget")
 
-    def _given_rows(self, given: tuple[Any, Any, Any], training: Answers) -> Answers | None:
+    def _given_rows(self, given: tuple[Any, Any, Any], training: Rows) -> Rows | None:
         """Samples that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``."""
         X, y, sample_weight = given
         if X is None and y is None and sample_weight is None:
@@ -436,23 +437,23 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             )  # fmt: skip
         except ValueError as error:
             raise ValueError(f"X_val and y_val cannot be used: {error}") from error
-        rows = _answers(X, y, sample_weight, "sample_weight_val").distinct()
+        rows = distinct(_answers(X, y, sample_weight, "sample_weight_val"))
         if rows.y.shape[1] != training.y.shape[1]:
             raise ValueError(
                 f"y_val has {rows.y.shape[1]} answers for each row, but y has "
                 f"{training.y.shape[1]}."
             )
-        n_copied = rows.n_copied(training)
-        if n_copied:
+        copies = n_copied(rows, training)
+        if copies:
             warnings.warn(
-                f"{n_copied} different rows of X_val and y_val are in X and y as well, and rows "
+                f"{copies} different rows of X_val and y_val are in X and y as well, and rows "
                 "that are fitted on cannot validate; remove them from one of the two.",
                 UserWarning,
                 stacklevel=4 + FRAMES,
             )
         return rows
 
-    def _exchangeable(self, rows: Answers) -> Answers:
+    def _exchangeable(self, rows: Rows) -> Rows:
         """The samples, if calibration can keep its promise for them; copies of a sample are one."""
         if self.calibration is not None and not (rows.weight == rows.weight[0]).all():
             raise ValueError(
@@ -462,7 +463,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             )
         return rows
 
-    def _split_calibration_rows(self, rows: Answers, seed: int) -> tuple[Answers, Answers | None]:
+    def _split_calibration_rows(self, rows: Rows, seed: int) -> tuple[Rows, Rows | None]:
         """Samples to learn from, and those that no member ever sees."""
         if self.calibration is None:
             return rows, None
@@ -477,7 +478,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         kept, out = train_test_split(np.arange(n_rows), test_size=n_out, random_state=seed)
         return rows.take(np.sort(kept)), rows.take(np.sort(out))
 
-    def _refuse_without_held_out(self, rows: Answers, held_out: Answers | None) -> None:
+    def _refuse_without_held_out(self, rows: Rows, held_out: Rows | None) -> None:
         if isinstance(self.beta, str) and not self.early_stopping and held_out is None:
             raise ValueError(
                 "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
@@ -527,7 +528,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             learned.converged = False
             return 1.0
 
-    def _transform(self, parts: Parts, rows: Answers, seed: int) -> SignedLog | None:
+    def _transform(self, parts: Parts, rows: Rows, seed: int) -> SignedLog | None:
         """The transform in which the answers are learned."""
         if (
             not parts.loss.traits.needs_partition_function
@@ -551,7 +552,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 
-    def _warn(self, learned: LearnedDensity, rows: Answers, parts: Parts) -> None:
+    def _warn(self, learned: LearnedDensity, rows: Rows, parts: Parts) -> None:
         told = _unbounded(rows) if parts.likelihood else None
         if told is not None:
             warnings.warn(
@@ -576,12 +577,12 @@ def _refuse_sparse(name: str, y: Any) -> None:
         raise TypeError(f"{name} is sparse, but answers are dense numbers; use {name}.toarray().")
 
 
-def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Answers:
+def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Rows:
     """Samples of positive weight, with answers as (n, q) in float64."""
     weight = row_weights(sample_weight, len(y), name)
     y = y.reshape(len(y), -1).astype(np.float64)
     used = weight > 0
-    rows = Answers(X, y, weight)
+    rows = Rows(X, y, weight)
     rows = rows if used.all() else rows.take(np.flatnonzero(used))
     largest = np.abs(rows.y).max()
     if largest > LARGEST_ANSWER:
@@ -592,7 +593,7 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
     return rows
 
 
-def _unbounded(rows: Answers) -> str | None:
+def _unbounded(rows: Rows) -> str | None:
     """Where the likelihood has no upper bound: few values, or one that returns; None if nowhere."""
     n_rows = len(rows.y)
     for column in rows.y.T:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.arrays import none_but, same
 from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.learning.compatibility import default_solver, refuse_overflow
@@ -20,14 +21,6 @@ from sklearn_ebm.learning.temperature_path import TemperaturePath
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers import Solver
 from sklearn_ebm.solvers.base import Result
-
-
-class Rows(NamedTuple):
-    """What learning sees of the data: features, the number of each row's class, weights."""
-
-    X: Any
-    answer: npt.NDArray[np.intp]
-    weight: npt.NDArray[np.float64]
 
 
 class Start(NamedTuple):
@@ -44,9 +37,7 @@ class Start(NamedTuple):
 def continued(
     start: Start,
     energy: Any,
-    X: Any,
-    y: Any,
-    weight: npt.NDArray[np.float64],
+    rows: Rows,
     n_answers: int,
 ) -> Start | None:
     """The start, if its parameters mean the same for these rows; else None.
@@ -60,10 +51,10 @@ def continued(
     start : Start
     energy : Energy or LatentEnergy
         As the user gave it, not prepared.
-    X, y, weight, n_answers
+    rows, n_answers
         What `Energy.initialized` takes.
     """
-    again = energy.initialized(X, y, weight, n_answers, np.random.RandomState(start.seed))
+    again = energy.initialized(rows, n_answers, np.random.RandomState(start.seed))
     return start if same(again._initial_state(), start.energy._initial_state()) else None
 
 
@@ -133,9 +124,7 @@ def learn(
     energy: Energy,
     loss: Loss,
     solver: Solver | None,
-    X: Any,
-    y: np.ndarray,
-    weight: np.ndarray,
+    rows: Rows,
     *,
     n_answers: int,
     C: float,
@@ -167,8 +156,8 @@ def learn(
     ----------
     energy, loss, solver
         The parts; the solver None is the one that suits the other two.
-    X, y, weight
-        The rows: features, numbers of the right answers, weights.
+    rows : Rows
+        With the numbers of the right answers as y.
     n_answers, C, tol, max_iter, start, rng, watch, held_out
         See above; `max_iter` None is what the solver says.
 
@@ -177,23 +166,21 @@ def learn(
     ValueError
         If parameters overflow.
     """
-    seen = seen_answers(y, n_answers)
+    seen = seen_answers(rows.y, n_answers)
     automatic, solver = solver is None, solver or default_solver(energy, loss)
     with Workers() as workers:
-        energy = (
-            own_copy(start.energy) if start else energy.initialized(X, y, weight, n_answers, rng)
-        )
+        energy = own_copy(start.energy) if start else energy.initialized(rows, n_answers, rng)
         moved = Parametrization(
-            energy, loss, X, y, weight, seen=seen, C=C,
+            energy, loss, rows, seen=seen, C=C,
             wants_standardized=solver.wants_standardized, workers=workers.map,
         )  # fmt: skip
         params = start.params if start else moved.first_params(rng)
         if seen.sum() == 1:
-            return _of_one_answer(energy, params, seen, X.dtype)
+            return _of_one_answer(energy, params, seen, rows.X.dtype)
         watch = watch or TrainingMonitor()
         watch.energy, watch.params_of = energy, moved.params
         if held_out is not None:
-            watch.held_out = moved.held_out(*held_out)
+            watch.held_out = moved.held_out(held_out)
         limit = solver.iterations_for(moved.objective) if max_iter is None else max_iter
         path = TemperaturePath(moved.objective, solver, tol, limit, rng, watch)
         first = (
@@ -201,8 +188,8 @@ def learn(
             else _first_point(path, moved, params, automatic=automatic)
         )  # fmt: skip
         result, gap = _follow(path, first)
-    refuse_overflow(result, loss, X.dtype)
-    params = in_dtype(moved.params(result.w), X.dtype)
+    refuse_overflow(result, loss, rows.X.dtype)
+    params = in_dtype(moved.params(result.w), rows.X.dtype)
     return Learned(
         energy, params, seen, result.n_iter, result.n_evaluations,
         curve=np.asarray(result.curve) * moved.unit, value=result.value * moved.unit, gap=gap,

@@ -21,6 +21,7 @@ from scipy import sparse
 
 from sklearn_ebm._utils.arrays import row_slices, take_rows
 from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import Loss
@@ -43,8 +44,8 @@ class Parametrization:
     energy : Energy
         As it was prepared for the rows.
     loss : Loss
-    X, y, weight
-        The rows: features, numbers of the right answers, weights.
+    rows : Rows
+        With the numbers of the right answers as y.
     seen : ndarray of bool of shape (n_classes,)
         The answers that the loss looks at.
     C : float
@@ -69,9 +70,7 @@ class Parametrization:
         self,
         energy: Energy,
         loss: Loss,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         *,
         seen: npt.NDArray[np.bool_],
         C: float,
@@ -79,12 +78,12 @@ class Parametrization:
         workers: Callable[..., Any] = map,
     ) -> None:
         self.loss, self.among, self.n_answers = loss, Among.of(loss, seen), len(seen)
-        self.y, self.weight, self.workers = y, weight, workers
+        self.workers = workers
         self.represent: Callable[[Any], Any] | None
         self.represent, self.inner = energy._split_features() or (None, energy)
-        self.rows = standardize_rows(X, self.represent, workers)
+        self.rows = rows._replace(X=standardize_rows(rows.X, self.represent, workers))
         self.wants_standardized = wants_standardized
-        self.unit = float(weight.mean())
+        self.unit = float(rows.weight.mean())
         self._C = C
         self.penalty = penalty_of(energy, loss, self.n_answers, C) / self.unit
 
@@ -95,30 +94,29 @@ class Parametrization:
 
     def first_params(self, rng: np.random.RandomState) -> Params:
         """Parameters of the energy where learning starts."""
-        return self.inner.start(self.rows, self.y, self.weight, self.n_answers, rng)
+        return self.inner.start(self.rows, self.n_answers, rng)
 
     @cached_property
     def standardized(self) -> Any:
         """The energy in other parameters, or None."""
         if not self.wants_standardized:
             return None
-        energy: Any = self.inner.templates.standardized(self.rows, self._shares)
+        energy: Any = self.inner.templates.standardized(self.rows.X, self._shares)
         opposite = self.n_answers == 2 and not self.loss.traits.fixes_level
         return Antisymmetric(energy) if energy is not None and opposite else energy
 
     @cached_property
     def objective(self) -> Objective:
         """The sum that is minimised."""
-        plain = self._sum_over(self.rows, self.y, self._shares, self.penalty)
+        plain = self._sum_over(self.rows._replace(weight=self._shares), self.penalty)
         if self.standardized is None:
             return plain
         return conditioned_objective(plain, self.standardized)
 
-    def held_out(
-        self, X: Any, y: npt.NDArray[np.intp], weight: npt.NDArray[np.float64]
-    ) -> Objective:
+    def held_out(self, rows: Rows) -> Objective:
         """Return the sum over other rows without a penalty, in the parameters of the energy."""
-        return self._sum_over(standardize_rows(X, self.represent, self.workers), y, weight, 0.0)
+        X = standardize_rows(rows.X, self.represent, self.workers)
+        return self._sum_over(rows._replace(X=X), 0.0)
 
     def vector(self, params: Params) -> Array:
         """Return the solver's vector for parameters of the energy."""
@@ -135,14 +133,10 @@ class Parametrization:
     @cached_property
     def _shares(self) -> npt.NDArray[np.float64]:
         """Weights in units of their mean."""
-        return self.weight if self.unit == 1 else self.weight / self.unit
+        return self.rows.weight if self.unit == 1 else self.rows.weight / self.unit
 
-    def _sum_over(
-        self, rows: Any, y: npt.NDArray[np.intp], weight: npt.NDArray[np.float64], penalty: float
-    ) -> Objective:
-        return Objective(
-            self.inner, self.among, rows, y, weight, self.n_answers, penalty, self.workers
-        )
+    def _sum_over(self, rows: Rows, penalty: float) -> Objective:
+        return Objective(self.inner, self.among, *rows, self.n_answers, penalty, self.workers)
 
 
 def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:

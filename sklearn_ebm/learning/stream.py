@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.learning.compatibility import refuse_overflow
 from sklearn_ebm.learning.parametrization import in_dtype, own_copy, penalty_of, standardize_rows
@@ -53,9 +54,7 @@ def learn_part(
     energy: Energy,
     loss: Loss,
     solver: Solver | None,
-    X: Any,
-    y: np.ndarray,
-    weight: np.ndarray,
+    rows: Rows,
     *,
     n_answers: int,
     C: float,
@@ -70,32 +69,34 @@ def learn_part(
     of all rows so far. The loss looks at the answers `among` those that rows had so far, (k,).
     """
     if stream is None:
-        energy = energy.initialized(X, y, weight, n_answers, rng)
-        start = energy.start(X, y, weight, n_answers, rng)
-        stream = Stream(energy, start, None, float(weight.mean()), 0.0, 0)
+        energy = energy.initialized(rows, n_answers, rng)
+        start = energy.start(rows, n_answers, rng)
+        stream = Stream(energy, start, None, float(rows.weight.mean()), 0.0, 0)
     energy, params, memory, unit, seen, parts = stream
     energy = own_copy(energy)
-    total = seen + float(weight.sum())
+    total = seen + float(rows.weight.sum())
     if among.sum() == 1:  # there is nothing to be told apart
-        return Stream(energy, in_dtype(params, X.dtype), memory, unit, total, parts + 1)
+        return Stream(energy, in_dtype(params, rows.X.dtype), memory, unit, total, parts + 1)
     # A solver divides the penalty by the number of rows in this part.
-    penalty = penalty_of(energy, loss, n_answers, C) * len(weight) / total
+    penalty = penalty_of(energy, loss, n_answers, C) * len(rows.y) / total
     represent, inner = energy._split_features() or (None, energy)
     if solver is not None and (solver.stochastic or solver.online):
         solver = solver.for_partial_fit()
     else:
         online = loss.traits.online
-        solver = SOLVERS["averaged"]() if online else _steps_of_streams(inner, len(weight))
-    rows = standardize_rows(X, represent)
-    objective = Objective(inner, Among.of(loss, among), rows, y, weight / unit, n_answers, penalty)
+        solver = SOLVERS["averaged"]() if online else _steps_of_streams(inner, len(rows.y))
+    features = standardize_rows(rows.X, represent)
+    objective = Objective(
+        inner, Among.of(loss, among), features, rows.y, rows.weight / unit, n_answers, penalty
+    )
     w = objective.layout.pack(params)
     if memory is None and not parts:  # a new start, or the rows of a fit
         memory = solver.remembered(w, round(seen / unit))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
         problem = Problem(objective, w, tol=tol, max_iter=1, rng=rng, memory=memory)
         result = solver.minimize(problem)
-    refuse_overflow(result, loss, X.dtype)
-    params = in_dtype(objective.layout.unpack(result.w), X.dtype)
+    refuse_overflow(result, loss, rows.X.dtype)
+    params = in_dtype(objective.layout.unpack(result.w), rows.X.dtype)
     return Stream(energy, params, result.memory, unit, total, parts + 1)
 
 

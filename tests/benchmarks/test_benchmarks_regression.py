@@ -13,6 +13,7 @@ from scipy.integrate import trapezoid
 from scipy.special import logsumexp
 from sklearn.datasets import make_friedman1, make_friedman2
 
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.compare.adapters import gaussian
 from sklearn_ebm.datasets import ONE_TO_MANY
 from sklearn_ebm.distributions import GaussianMixture
@@ -123,8 +124,8 @@ def test_pytorch_learns_the_same_network(regression_cases):
     pytest.importorskip("torch")
     rng = np.random.RandomState(0)
     X, y, weight = rng.normal(size=(50, 3)), rng.normal(size=(50, 1)), np.ones(50)
-    energy = Experts(n_members=2, hidden_layer_sizes=(8, 7)).initialized(X, y, weight, 1, rng)
-    params = energy.start(X, y, weight, 1, rng)
+    energy = Experts(n_members=2, hidden_layer_sizes=(8, 7)).initialized(Rows(X, y, weight), 1, rng)
+    params = energy.start(Rows(X, y, weight), 1, rng)
     rows, answers = energy._standardize_rows(X), energy._standardize_answers(y)
     ours = energy.linearize_members(params, rows[None], answers[None, :, None]).energies[:, :, 0]
     expected = -np.log(np.exp(-ours).sum(axis=-1))

@@ -284,8 +284,8 @@ class WrongRuler(Linear):
 
 
 class WrongStart(Linear):
-    def start(self, X, y, weight, n_answers, rng):
-        return {"coef": np.zeros((n_answers, X.shape[1]))}
+    def start(self, rows, n_answers, rng):
+        return {"coef": np.zeros((n_answers, rows.X.shape[1]))}
 
 
 class PenalizesNothingKnown(Linear):

@@ -15,6 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVC
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import MLP, Featured, Kernel, Linear, Prototypes
 from sklearn_ebm.energies._kernel.landmarks import landmarks_of
 from sklearn_ebm.learning.compatibility import suitable_losses
@@ -28,7 +29,7 @@ LOSSES = suitable_losses("kernel")
 
 def initialized(energy, rows=X, weight=None):
     weight = np.ones(rows.shape[0]) if weight is None else weight
-    return energy.initialized(rows, Y, weight, 2, np.random.RandomState(0))
+    return energy.initialized(Rows(rows, Y, weight), 2, np.random.RandomState(0))
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csr_array])
@@ -48,10 +49,10 @@ def test_fourier_features_come_close():
 def test_gamma_scale_is_that_of_svc(kind):
     rows = np.vstack([X + np.array([3, -5]), 7 * X])
     svc = SVC().fit(rows, np.r_[Y, Y])
-    energy = Kernel().initialized(kind(rows), np.r_[Y, Y], np.ones(400), 2, RNG)
+    energy = Kernel().initialized(Rows(kind(rows), np.r_[Y, Y], np.ones(400)), 2, RNG)
     np.testing.assert_allclose(energy.transformer.scale**2, svc._gamma, rtol=1e-10)
     repeated = np.repeat(rows, np.arange(400) % 3, axis=0)
-    weighted = Kernel().initialized(kind(rows), np.r_[Y, Y], np.arange(400.0) % 3, 2, RNG)
+    weighted = Kernel().initialized(Rows(kind(rows), np.r_[Y, Y], np.arange(400.0) % 3), 2, RNG)
     np.testing.assert_allclose(weighted.transformer.scale**-2, 2 * repeated.var(), rtol=1e-10)
 
 
@@ -112,13 +113,15 @@ def test_weights_are_repetitions_where_all_rows_are_landmarks():
 
 def test_landmarks_are_distinct_and_few():
     rows = np.repeat(X[:10], 30, axis=0)
-    energy = Kernel().initialized(rows, np.zeros(300), np.ones(300), 2, RNG)
+    energy = Kernel().initialized(Rows(rows, np.zeros(300), np.ones(300)), 2, RNG)
     np.testing.assert_array_equal(energy.transformer.landmarks, np.unique(X[:10], axis=0))
-    energy = Kernel().initialized(sparse.csr_matrix(rows), np.zeros(300), np.ones(300), 2, RNG)
+    energy = Kernel().initialized(
+        Rows(sparse.csr_matrix(rows), np.zeros(300), np.ones(300)), 2, RNG
+    )
     found = energy.transformer.landmarks.toarray()
     np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(X[:10], axis=0))
     assert found.shape == (10, 2)
-    few = Kernel(n_components=7).initialized(X, Y, np.ones(200), 2, RNG).transformer.landmarks
+    few = Kernel(n_components=7).initialized(Rows(X, Y, np.ones(200)), 2, RNG).transformer.landmarks
     assert len(np.unique(few, axis=0)) == 7
     assert set(map(tuple, few)) <= set(map(tuple, X))
 

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from sklearn_ebm import checks
 from sklearn_ebm._utils.array_api import numpy_namespace
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.checks import latent_energies
 from sklearn_ebm.energies import LATENT_ENERGIES, Decoder, Experts, Linear
 from sklearn_ebm.energies._gaussian.decoder_windows import Windows, _inverse
@@ -165,9 +166,9 @@ def test_units_honour_weights_as_repetitions():
 def test_what_is_rounded_is_not_known_more_precisely():
     rng = np.random.default_rng(0)
     y = np.round(rng.normal(size=(500, 1)), 1)
-    initialized = Experts().initialized(rng.normal(size=(500, 1)), y, np.ones(500), 1, None)
+    initialized = Experts().initialized(Rows(rng.normal(size=(500, 1)), y, np.ones(500)), 1, None)
     np.testing.assert_allclose(initialized._floor, 0.1 / np.sqrt(12) / y.std(), rtol=0.1)
-    assert Experts(min_scale=1e-4).initialized(y, y, np.ones(500), 1, None)._floor == 1e-4
+    assert Experts(min_scale=1e-4).initialized(Rows(y, y, np.ones(500)), 1, None)._floor == 1e-4
 
 
 def test_noise_has_the_deviation_that_was_asked_for():
@@ -279,7 +280,7 @@ REFUSED = [
 def test_settings_that_cannot_be_used_are_refused_in_one_sentence(energy, message):
     X = np.arange(8.0).reshape(4, 2)
     with pytest.raises(ValueError, match=message) as caught:
-        energy.initialized(X, X[:, :1], np.ones(4), 1, None)
+        energy.initialized(Rows(X, X[:, :1], np.ones(4)), 1, None)
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
 
 

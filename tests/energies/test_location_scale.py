@@ -10,12 +10,13 @@ from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Quadratics
 from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._bank.prior import bank_of, most_likely_prior
-from sklearn_ebm.energies.banks import Folds, LocationPrediction, UnitRows
+from sklearn_ebm.energies.banks import Folds, LocationPrediction
 from sklearn_ebm.energies.location_scale import FACTORS, POWERS, LocationScale, LogLinear
 
 FLOOR = 1e-3
@@ -27,7 +28,7 @@ def problem(n=60, d=2, q=1, k=4, validation=None, seed=0):
     X = rng.normal(size=(n, d))
     noise = np.where(X[:, :1] > 0, 0.5, 0.05) * rng.normal(size=(n, q))
     y = X[:, -1:] + noise
-    rows = UnitRows(X, (y - y.mean(axis=0)) / y.std(axis=0), np.ones(n))
+    rows = Rows(X, (y - y.mean(axis=0)) / y.std(axis=0), np.ones(n))
     return rows, Folds(np.arange(n) % k, np.arange(n) if validation is None else validation)
 
 

@@ -15,9 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.locations import Location, bases_of, shares, with_states
-from sklearn_ebm.energies.banks import Folds, UnitRows
+from sklearn_ebm.energies.banks import Folds
 
 FORESTS = [
     ExtraTreesRegressor(5),
@@ -31,7 +32,7 @@ def problem(n=40, d=3, q=1, k=4, seed=0):
     X = rng.normal(size=(n, d))
     y = np.column_stack([np.sin((1 + j) * X[:, 0]) + 0.1 * rng.normal(size=n) for j in range(q)])
     y = (y - y.mean(axis=0)) / y.std(axis=0)
-    return UnitRows(X, y, np.ones(n)), Folds(np.arange(n) % k, np.arange(n))
+    return Rows(X, y, np.ones(n)), Folds(np.arange(n) % k, np.arange(n))
 
 
 def learned(base, rows, folds, seed=0, member_predictions=()):
@@ -92,7 +93,7 @@ def test_a_process_says_how_sure_it_is():
 
 def test_shares_are_those_of_the_constrained_optimum():
     rng = np.random.RandomState(0)
-    rows = UnitRows(rng.normal(size=(200, 1)), rng.normal(size=(200, 2)), rng.uniform(size=200))
+    rows = Rows(rng.normal(size=(200, 1)), rng.normal(size=(200, 2)), rng.uniform(size=200))
     truth = np.array([[0.2, 0.8, 0.0], [0.5, 0.1, 0.4]])
     predictions = rng.normal(size=(200, 3, 2))
     y = np.einsum("njq,qj->nq", predictions, truth)
@@ -206,7 +207,7 @@ def test_what_is_taken_suits_the_number_of_rows(n):
 def test_linear_answers_are_found():
     rng = np.random.RandomState(0)
     X = rng.normal(size=(60, 2))
-    rows = UnitRows(X, X[:, :1], np.ones(60))
+    rows = Rows(X, X[:, :1], np.ones(60))
     folds = Folds(np.arange(60) % 5, np.arange(60))
     location, located = learned([LinearRegression(), ExtraTreesRegressor(5)], rows, folds)
     assert location.share_[0, 0] > 0.99

@@ -9,10 +9,11 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
 
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Memory, Quadratics
 from sklearn_ebm.energies._bank.cells import total_variation_bound
 from sklearn_ebm.energies._bank.leaves import moments_of
-from sklearn_ebm.energies.banks import Folds, LocationPrediction, UnitRows
+from sklearn_ebm.energies.banks import Folds, LocationPrediction
 from sklearn_ebm.energies.memory import heaviest
 
 SMALL = {"n_trees": 6, "min_leaf_size": 3}
@@ -22,7 +23,7 @@ def rows_of(n=80, d=3, q=1, seed=0):
     rng = np.random.RandomState(seed)
     X = rng.normal(size=(n, d))
     y = np.sin(2 * X[:, :1]) * np.arange(1, q + 1) + 0.2 * rng.normal(size=(n, q))
-    return UnitRows(X, (y - y.mean(axis=0)) / y.std(axis=0), np.ones(n))
+    return Rows(X, (y - y.mean(axis=0)) / y.std(axis=0), np.ones(n))
 
 
 def located_of(rows):
@@ -290,8 +291,8 @@ def test_where_nothing_is_near_the_widest_speak():
     rng = np.random.RandomState(0)
     X = rng.uniform(size=(400, 1))
     y = np.where(rng.uniform(size=(400, 1)) < 0.5, -1.0, 1.0) + 0.05 * rng.normal(size=(400, 1))
-    learned, _ = learn(Memory(n_trees=20, min_leaf_size=15), UnitRows(X, y, np.ones(400)))
-    middle = at(learned, UnitRows(np.array([[0.5]]), np.zeros((1, 1)), np.ones(1)))
+    learned, _ = learn(Memory(n_trees=20, min_leaf_size=15), Rows(X, y, np.ones(400)))
+    middle = at(learned, Rows(np.array([[0.5]]), np.zeros((1, 1)), np.ones(1)))
     heights = log_density(middle[1], np.array([-1.0, 0.0, 1.0]))[0]
     assert heights[0] > -1.5 and heights[2] > -1.5 and heights[1] < -10
 

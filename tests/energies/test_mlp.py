@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 
 from sklearn_ebm import EBMClassifier
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import MLP
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.learning.compatibility import suitable_losses
@@ -27,7 +28,7 @@ LOSSES = [name for name in suitable_losses("mlp") if name != "perceptron"]
 
 def started(energy, n_features, n_answers=3, seed=0):
     rng = np.random.RandomState(seed)
-    return energy.start(np.zeros((1, n_features)), None, None, n_answers, rng)
+    return energy.start(Rows(np.zeros((1, n_features)), None, None), n_answers, rng)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix, sparse.csr_array])

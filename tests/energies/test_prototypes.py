@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 
 from sklearn_ebm import EBMClassifier, losses
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Prototypes
 from sklearn_ebm.energies._prototypes.starts import anchors_of, split_by_variance
 from sklearn_ebm.exceptions import CollapseWarning
@@ -64,7 +65,7 @@ def test_the_pullback_is_the_derivative(metric, inference):
     rng = np.random.RandomState(0)
     energy = Prototypes(2, metric, inference, beta=0.3)
     X, y = blobs(20)
-    energy = energy.initialized(X, y, np.ones(len(y)), 3, rng)
+    energy = energy.initialized(Rows(X, y, np.ones(len(y))), 3, rng)
     params = {name: 0.3 * rng.normal(size=shape) for name, shape in energy.shapes(4, 3).items()}
     slope, direction = (
         rng.normal(size=(20, 3)),
@@ -317,7 +318,7 @@ def test_rows_beyond_squares_are_refused_by_a_learnt_metric(metric, size, dtype)
 def test_the_start_of_a_learnt_metric_is_the_same_in_any_units(metric, size):
     X, y = blobs(30)
     one, other = (
-        Prototypes(1, metric).initialized(rows, y, np.ones(30), 3, np.random.RandomState(0))
+        Prototypes(1, metric).initialized(Rows(rows, y, np.ones(30)), 3, np.random.RandomState(0))
         for rows in (X, size * X)
     )
     np.testing.assert_allclose(other._start_root * size, one._start_root, rtol=1e-9)

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier, checks
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import MLP, Featured, TorchModule
 from sklearn_ebm.learning.parametrization import own_copy
 from sklearn_ebm.solvers import SOLVERS
@@ -61,7 +62,7 @@ class Flat(torch.nn.Module):
 def test_promises(check, n_answers):
     rng = np.random.RandomState(0)
     rows, y = rng.normal(size=(15, 4)), np.arange(15) % n_answers
-    energy = TorchModule(Flat(n_answers)).initialized(rows, y, np.ones(15), n_answers, rng)
+    energy = TorchModule(Flat(n_answers)).initialized(Rows(rows, y, np.ones(15)), n_answers, rng)
     params = {name: rng.normal(size=s) for name, s in energy.shapes(4, n_answers).items()}
     check(energy, rows, n_answers, params)
 
@@ -178,7 +179,7 @@ def test_going_on_leaves_the_buffers_of_the_earlier_energy():
         other = own_copy(energy)
         _, inner = other._split_features() or (None, other)
         rng = np.random.RandomState(0)
-        params = energy.start(X, Y, np.ones(300), 3, rng)
+        params = energy.start(Rows(X, Y, np.ones(300)), 3, rng)
         inner._for_step(rng).linearize(params, X + 5.0)
         assert not module[1].running_mean.any()
         assert inner.module[1].running_mean.any()

@@ -8,6 +8,7 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import (
     CONDITIONAL_ENERGIES,
     Blend,
@@ -19,7 +20,8 @@ from sklearn_ebm.energies import (
 from sklearn_ebm.energies._bank.folds import together
 from sklearn_ebm.energies._bank.locations import repetitions
 from sklearn_ebm.estimators.regressor import CALIBRATIONS
-from sklearn_ebm.learning.densities.ensemble import Answers, member_rows
+from sklearn_ebm.learning.densities.ensemble import member_rows
+from sklearn_ebm.learning.densities.rows import distinct
 
 # The file as a whole takes more than ten seconds.
 pytestmark = pytest.mark.slow
@@ -121,8 +123,8 @@ def test_rows_that_judge_and_are_learnt_from_are_warned_of(calibration, single):
 
 def test_rows_that_are_all_equal_stay():
     """Not one row alone: that could not be held out."""
-    rows = Answers(np.ones((6, 2)), np.ones((6, 1)), np.ones(6))
-    assert len(rows.distinct().y) == 6
+    rows = Rows(np.ones((6, 2)), np.ones((6, 1)), np.ones(6))
+    assert len(distinct(rows).y) == 6
     for energy in ("experts", "memory", "location_scale"):
         reg = fit(energy, np.ones((6, 2)), np.ones(6))
         assert reg.predict(np.ones((1, 2))) == pytest.approx(1)
@@ -134,12 +136,12 @@ def test_answers_that_come_again_at_levels_are_no_copies(times):
     level, answer = np.divmod(np.arange(90), 9)
     rows = np.append(EVERY90, EVERY90[answer < 3])
     here, y = level[rows, None] * 1.0, answer[rows, None] % 6.0
-    copied = Answers(np.tile(here, (times, 1)), np.tile(y, (times, 1)), np.ones(times * len(rows)))
-    rows = copied.distinct()
+    copied = Rows(np.tile(here, (times, 1)), np.tile(y, (times, 1)), np.ones(times * len(rows)))
+    rows = distinct(copied)
     assert len(rows.y) == len(here)
     np.testing.assert_array_equal(rows.weight, times)
     # The same levels with answers that nobody else gives: then they are copies.
-    apart = Answers(here, y + 0.01 * here, np.ones(len(y))).distinct()
+    apart = Rows(here, y + 0.01 * here, np.ones(len(y))).distinct()
     assert len(apart.y) == 60 and apart.weight.sum() == len(y)
 
 
@@ -147,7 +149,7 @@ def test_weights_that_cannot_be_told_apart_are_equal():
     """Sums of weights in another order are not quite equal, and mean the same."""
     tenths = np.append(np.full(10, 0.1), 1.0)
     rows = np.append(np.zeros(10, dtype=int), 1)
-    weight = Answers(X[rows], Y[rows, None], tenths).distinct().relative().weight
+    weight = Rows(X[rows], Y[rows, None], tenths).relative(distinct()).weight
     np.testing.assert_allclose(weight, 1, rtol=1e-12)
 
 

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import LatentEBMRegressor, losses
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Decoder, Experts, Linear, Memory
 from sklearn_ebm.energies._gaussian.quadratics import gibbs_law
 from sklearn_ebm.estimators import _callbacks
@@ -26,7 +27,7 @@ from sklearn_ebm.estimators.regressor import CALIBRATIONS
 from sklearn_ebm.exceptions import CalibrationWarning, FewAnswersWarning
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.learning import monitor as _watch
-from sklearn_ebm.learning.densities.ensemble import Answers, member_rows
+from sklearn_ebm.learning.densities.ensemble import member_rows
 from sklearn_ebm.learning.densities.gradient_fit import learn_density
 from sklearn_ebm.learning.densities.objective import DensityObjective
 from sklearn_ebm.learning.densities.widths import likeliest_beta
@@ -484,14 +485,14 @@ def test_weights_of_held_out_rows_by_hand(energy, inference):
 
 
 def objective_of(energy, loss, y, weight, rows=None, negatives=None):
-    initialized = energy.initialized(X, y, weight, y.shape[1], np.random.RandomState(0))
+    initialized = energy.initialized(Rows(X, y, weight), y.shape[1], np.random.RandomState(0))
     rows = np.arange(len(X))[None] if rows is None else rows
     objective = DensityObjective(
         initialized, loss, SoftMinimum(), initialized._standardize_rows(X),
         initialized._standardize_answers(y),
         weight, rows, negatives,
     )  # fmt: skip
-    start = initialized.start(X, y, weight, y.shape[1], np.random.RandomState(1))
+    start = initialized.start(Rows(X, y, weight), y.shape[1], np.random.RandomState(1))
     return objective, objective.layout.pack(start)
 
 
@@ -568,7 +569,7 @@ def learned_with(energy, inference, fraction, passes=6):
     parts = resolve_density_parts(
         ENERGIES[energy], "nll", inference, "pool", "auto", n_latents=None, margin=None, beta=1.0
     )
-    rows = Answers(X, Y[:, None], np.random.default_rng(0).uniform(0.5, 2, 200))
+    rows = Rows(X, Y[:, None], np.random.default_rng(0).uniform(0.5, 2, 200))
     learned = learn_density(
         parts, rows, C=1.0, tol=1e-4, max_iter=passes, start=None,
         rng=np.random.RandomState(0), watch=_watch.TrainingMonitor(patience=passes),

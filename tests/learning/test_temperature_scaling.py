@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV
 from sklearn_ebm._utils.repeated import groups_of_equal_rows
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.estimators._rows import split_rows
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.learning import temperature_scaling as _temperature
-from sklearn_ebm.learning.learn import Rows
 from sklearn_ebm.learning.temperature_scaling import choose_beta, fit_beta, fold_of_each_row
 from sklearn_ebm.losses import LOSSES, NLL
 
@@ -392,8 +392,8 @@ def test_early_stopping_holds_out_all_copies_of_a_row(as_sparse):
     seen = {row.tobytes() for row in whole}
     held = held_out.X.toarray() if as_sparse else held_out.X
     assert not seen & {row.tobytes() for row in held}
-    assert len(kept.answer) == 160 and len(held_out.answer) == 40
-    assert set(kept.answer) == set(held_out.answer) == {0, 1, 2}
+    assert len(kept.y) == 160 and len(held_out.y) == 40
+    assert set(kept.y) == set(held_out.y) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.3])
@@ -405,9 +405,9 @@ def test_early_stopping_learns_from_a_row_with_many_copies(fraction):
     X, y = np.repeat(X, times, axis=0), np.repeat(y, times)
     kept, held_out = split_rows(Rows(X, y, np.ones(len(y))), fraction, np.arange(2), 0)
     wanted = fraction * (times.sum() - 2_001)
-    assert wanted <= len(held_out.answer) < wanted + 3
-    assert np.bincount(held_out.answer) == pytest.approx(wanted / 2, abs=4)
-    assert len(kept.answer) + len(held_out.answer) == len(y)
+    assert wanted <= len(held_out.y) < wanted + 3
+    assert np.bincount(held_out.y) == pytest.approx(wanted / 2, abs=4)
+    assert len(kept.y) + len(held_out.y) == len(y)
     assert not set(map(bytes, kept.X)) & set(map(bytes, held_out.X))
 
 
@@ -417,7 +417,7 @@ def test_four_points_many_times_are_held_out_one_by_one():
     y = np.tile([0, 1, 1, 0], 20)
     kept, held_out = split_rows(Rows(X, y, np.ones(80)), 0.1, np.arange(2), 0)
     assert len(np.unique(kept.X, axis=0)) == 4
-    assert np.bincount(held_out.answer).tolist() == [4, 4]
+    assert np.bincount(held_out.y).tolist() == [4, 4]
 
 
 def test_one_group_has_no_fold():

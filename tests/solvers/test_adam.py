@@ -7,6 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm import EBMClassifier
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies import MLP, Linear
 from sklearn_ebm.losses import NLL, Hinge, Simple
@@ -36,7 +37,7 @@ def network(n_rows=300, energy=None, dtype=np.float64, workers=map, **settings):
     weight = rng.uniform(0.5, 1.5, size=n_rows)
     energy = MLP((6,), **settings) if energy is None else energy
     objective = Objective(energy, NLL(), X, y, weight / weight.mean(), 3, 1.0, workers)
-    return objective, objective.layout.pack(energy.start(X, y, weight, 3, rng))
+    return objective, objective.layout.pack(energy.start(Rows(X, y, weight), 3, rng))
 
 
 def test_two_steps_by_hand():

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.array_ops import normal_cdf
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.checks.energies import energy_cases
 from sklearn_ebm.energies import ENERGIES, LATENT_ENERGIES, MLP, Featured, Kernel, Linear
 from sklearn_ebm.energies._gaussian.decoder_windows import Windows
@@ -207,7 +208,7 @@ def test_kernel_features(kind, approximation, dtype, library):
     rng = np.random.RandomState(0)
     X, weight = rng.normal(size=(30, 4)), np.ones(30)
     energy = Kernel(n_components=20, approximation=approximation)
-    energy = energy.initialized(kind(X), np.arange(30) % 2, weight, 2, rng)
+    energy = energy.initialized(Rows(kind(X), np.arange(30) % 2, weight), 2, rng)
     for n_rows in (0, 3, 20_000):
         rows = rng.normal(size=(n_rows, 4)).astype(dtype)
         found = transformed(energy.transformer, library.of(rows))
@@ -293,7 +294,7 @@ def test_values_of_numpy_are_moved_whatever_their_memory(turned, library):
 
 def test_the_units_left_out_are_those_of_numpy(library):
     energy = MLP((50,), dropout=0.5)._for_step(np.random.RandomState(0))
-    params = energy.start(np.zeros((1, 3)), None, None, 2, np.random.RandomState(1))
+    params = energy.start(Rows(np.zeros((1, 3)), None, None), 2, np.random.RandomState(1))
     X = np.random.RandomState(2).normal(size=(9, 3))
     compare(energy, params, X, library, np.float64)
 
@@ -315,7 +316,7 @@ def latent_case(name, number, q):
     rng = np.random.RandomState(q)
     X, y = rng.normal(size=(9, 4)) * [0.0, 0.3, 1.0, 5.0], rng.normal(size=(9, 3, q)) * 2
     energy = LATENT_ENERGIES[name](**LATENT_ENERGIES[name].examples[number])
-    energy = energy.initialized(X, y[:, 0], np.ones(9), q, rng)
+    energy = energy.initialized(Rows(X, y[:, 0], np.ones(9)), q, rng)
     shapes = energy.shapes(4, q)
     return energy, X, y, {name: rng.normal(size=shape) for name, shape in shapes.items()}
 

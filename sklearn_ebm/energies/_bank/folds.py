@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.repeated import groups_of_equal_rows
@@ -57,37 +56,6 @@ class Progress:
 
 
 SILENT = Progress()
-
-
-class WeightedRows(NamedTuple):
-    """Columns, answers and weights of rows.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples, n_outputs)
-    weight : ndarray of shape (n_samples,)
-    """
-
-    X: Array
-    y: Array
-    weight: npt.NDArray[np.float64]
-
-    def take(self, rows: Index) -> Self:
-        """Return some of the rows."""
-        return self._replace(X=self.X[rows], y=self.y[rows], weight=self.weight[rows])
-
-    def with_rows(self, more: Self) -> Self:
-        """Return these rows and more."""
-        return self._replace(
-            X=np.concatenate([self.X, more.X]),
-            y=np.concatenate([self.y, more.y]),
-            weight=np.concatenate([self.weight, more.weight]),
-        )
-
-
-class UnitRows(WeightedRows):
-    """Rows to learn from: columns and answers in units, weights of mean 1."""
 
 
 class Folds(NamedTuple):

@@ -24,8 +24,9 @@ from threadpoolctl import ThreadpoolController
 
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
-from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows, spread_over_folds
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, spread_over_folds
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.trees import LeafMeans
 
@@ -132,7 +133,7 @@ class Location(Documented, BaseEstimator):
 
     def learned(
         self,
-        rows: UnitRows,
+        rows: Rows,
         folds: Folds,
         rng: np.random.RandomState,
         member_predictions: Sequence[tuple[Array, ...]] = (),
@@ -141,7 +142,7 @@ class Location(Documented, BaseEstimator):
 
         Parameters
         ----------
-        rows : UnitRows
+        rows : Rows
         folds : Folds
         rng : RandomState
         member_predictions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
@@ -303,20 +304,20 @@ def with_states(model: Any, rng: np.random.RandomState) -> Any:
     return model.set_params(**{name: rng.randint(np.iinfo(np.int32).max) for name in names})
 
 
-def shares(predictions: Array, rows: UnitRows) -> Array:
+def shares(predictions: Array, rows: Rows) -> Array:
     """Return v of min Σ_i w_i (y_i − Σ_j v_j f_ij)² with v ≥ 0 and Σ v = 1, (q, j).
 
     Parameters
     ----------
     predictions : ndarray of shape (n_samples, j, n_outputs)
-    rows : UnitRows
+    rows : Rows
 
     Examples
     --------
     Of two regressors, one says a tenth too much and one three tenths too little:
 
     >>> y = np.array([[1.0], [-1.0]])
-    >>> rows = UnitRows(y, y, np.ones(2))
+    >>> rows = Rows(y, y, np.ones(2))
     >>> shares(np.stack([y * 1.1, y * 0.7], axis=1), rows).round(2)
     array([[0.75, 0.25]])
     """
@@ -363,7 +364,7 @@ class _Fits:
     def __init__(
         self,
         base: Any,
-        rows: UnitRows,
+        rows: Rows,
         times: Index | None,
         folds: Folds,
         rng: np.random.RandomState,
@@ -416,7 +417,7 @@ def _openmp() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _fit_rows(model: Any, rows: UnitRows, answer: Any) -> None:
+def _fit_rows(model: Any, rows: Rows, answer: Any) -> None:
     """Fit on rows; with weights only where it takes them, and they differ."""
     name = _weight_name(model)
     weighted = {} if name is None or np.ptp(rows.weight) == 0 else {name: rows.weight}

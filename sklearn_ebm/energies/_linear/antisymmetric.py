@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.array_ops import opposites
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies.base import Energy, Linearization, Templates, Traits
 from sklearn_ebm.losses.curvature import Curvature
 
@@ -68,14 +69,12 @@ class Antisymmetric(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """All zero."""
-        return {name: np.zeros(shape) for name, shape in self.shapes(X.shape[1], 2).items()}
+        return {name: np.zeros(shape) for name, shape in self.shapes(rows.X.shape[1], 2).items()}
 
     def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, 2) in the dtype of X, pullback and pushforward."""

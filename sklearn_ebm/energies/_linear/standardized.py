@@ -14,6 +14,7 @@ from sklearn_ebm._utils.array_api import namespace_of, numpy_namespace
 from sklearn_ebm._utils.array_ops import cast_like, column_sums, floating
 from sklearn_ebm._utils.arrays import blocks_of, column_moments, row_slices, scaled_rows, take_rows
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies._linear.templates import (
     template_energies,
     template_gradient,
@@ -92,14 +93,12 @@ class Standardized(Energy):
 
     def start(
         self,
-        X: Any,
-        y: npt.NDArray[np.intp],
-        weight: npt.NDArray[np.float64],
+        rows: Rows,
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
         """All zero."""
-        return {"coef": np.zeros(self.shapes(X.shape[1], n_answers)["coef"])}
+        return {"coef": np.zeros(self.shapes(rows.X.shape[1], n_answers)["coef"])}
 
     def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies (n, k) of all classes in the dtype of X, pullback and pushforward."""

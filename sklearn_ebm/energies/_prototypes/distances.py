@@ -16,7 +16,7 @@ from sklearn_ebm.energies._prototypes.metrics import Metric
 ROUNDING = 64
 
 
-class Rows(NamedTuple):
+class MetricRows(NamedTuple):
     """Rows x, and Ωx."""
 
     plain: Any
@@ -29,7 +29,7 @@ class PrototypeDistances:
     Parameters
     ----------
     metric : Metric
-    rows : Rows
+    rows : MetricRows
     places : array of shape (n_classes, m, n_features)
         Prototypes, relative to the same origin as the rows.
     root : array
@@ -42,7 +42,7 @@ class PrototypeDistances:
         class is vectorised over the many rows.
     """
 
-    def __init__(self, metric: Metric, rows: Rows, places: Array, root: Array) -> None:
+    def __init__(self, metric: Metric, rows: MetricRows, places: Array, root: Array) -> None:
         self.metric = metric
         self.rows = rows
         self.root = root

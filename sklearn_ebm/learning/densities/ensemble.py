@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from sklearn_ebm._utils.parameters import Array, Index, Params
-from sklearn_ebm._utils.repeated import groups_of_equal_rows
-from sklearn_ebm.energies._bank.folds import WeightedRows, has_levels
+from sklearn_ebm._utils.parameters import Index, Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.learning.densities.widths import (
     HeldOutMixture,
@@ -24,76 +22,6 @@ GROUP = 2
 
 # Held-out rows that choose widths, at most, of each group.
 ROWS_FOR_WIDTHS = 500
-
-# Steps of equal probability that candidate answers are taken from.
-STEPS = 101
-
-
-class Answers(WeightedRows):
-    """What learning sees of the data: features, answers (n, q), weights.
-
-    Weights are relative: all equal ones are none. What counts rows counts those of `distinct`, each
-    as often as its weight is times the mean weight.
-    """
-
-    def relative(self) -> Answers:
-        """The same with weights of mean 1, whatever their unit."""
-        weight = self.weight / self.weight.max()
-        return self._replace(weight=weight / weight.mean())
-
-    def distinct(self) -> Answers:
-        """Rows that are there several times as one, in which their weights come together.
-
-        So no copy of a row is held out while another one is learned from. Where levels return, an
-        answer that several of them give is expected to come again: such rows are no copies, but for
-        a factor that all rows have in common. If all rows are equal they stay: one alone cannot be
-        held out.
-
-        Examples
-        --------
-        >>> X, y = np.array([[1.0], [2.0], [1.0]]), np.array([[5.0], [6.0], [5.0]])
-        >>> rows = Answers(X, y, np.ones(3)).distinct()
-        >>> rows.X.ravel(), rows.y.ravel(), rows.weight
-        (array([1., 2.]), array([5., 6.]), array([2., 1.]))
-        """
-        group = groups_of_equal_rows(np.column_stack([self.X, self.y]))
-        _, first, count = np.unique(group, return_index=True, return_counts=True)
-        if len(first) in (1, len(group)):
-            return self
-        expected = self.take(first).come_again()
-        times = np.where(expected, count // np.gcd.reduce(count), 1)
-        weight = np.bincount(group, self.weight / self.weight.max()) / times
-        order = np.argsort(group, kind="stable")
-        number = np.empty_like(group)
-        number[order] = np.arange(len(group)) - (np.cumsum(count) - count)[group[order]]
-        kept = np.flatnonzero(number < times[group])
-        return self.take(kept)._replace(weight=weight[group[kept]])
-
-    def steps_of_probability(self) -> Array | None:
-        """Answers at equal steps of probability, weights honoured; None for several outputs."""
-        if self.y.shape[1] > 1:
-            return None
-        answers, place = np.unique(self.y[:, 0], return_inverse=True)
-        share = np.cumsum(np.bincount(place, self.weight / self.weight.max()))
-        # A step may be a whole number of rows but for rounding.
-        steps = np.linspace(0, 1, STEPS) * share[-1] * (1 - 1e-12)
-        result: Array = answers[np.unique(np.searchsorted(share, steps))]
-        return result
-
-    def come_again(self) -> npt.NDArray[np.bool_]:
-        """Which of these rows, all different, may come again without being copied."""
-        answer = groups_of_equal_rows(self.y)
-        several: npt.NDArray[np.bool_] = np.bincount(answer)[answer] > 1
-        return several & has_levels(self.X)
-
-    def n_copied(self, other: Answers) -> int:
-        """How many different rows are copies of those of another."""
-        there = np.column_stack([other.X, other.y])
-        here = np.column_stack([self.X.astype(other.X.dtype, copy=False), self.y])
-        group = groups_of_equal_rows(np.concatenate([there, here]))
-        first = np.unique(group[: len(there)], return_index=True)[1]
-        copies = group[first][~other.take(first).come_again()]
-        return len(np.intersect1d(group[len(there) :], copies))
 
 
 #: (rows, members, generator) -> rows that each member learns from, and those that it leaves out.
@@ -191,19 +119,19 @@ class HeldOutRows(NamedTuple):
 
     Attributes
     ----------
-    rows : Answers
+    rows : Rows
         Of which members leave out some.
     left_out : ndarray of int of shape (M, h), or None
         Which ones each member leaves out.
-    validation : Answers or None
+    validation : Rows or None
         Held-out rows.
     """
 
-    rows: Answers
+    rows: Rows
     left_out: Index | None
-    validation: Answers | None
+    validation: Rows | None
 
-    def of_members(self) -> tuple[Answers, Index]:
+    def of_members(self) -> tuple[Rows, Index]:
         """Rows, and the places of those that each member has not seen, (M or 1, h)."""
         if self.validation is not None:
             return self.validation, np.arange(len(self.validation.y))[None]

@@ -9,23 +9,18 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ebm._utils.parameters import Array, Index, Params
-from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, UnitRows
+from sklearn_ebm._utils.rows import Rows
+from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.latent import LatentEnergy
-from sklearn_ebm.learning.densities.ensemble import (
-    GROUP,
-    Answers,
-    Division,
-    fold_rows,
-    sharper_than_groups,
-)
+from sklearn_ebm.learning.densities.ensemble import GROUP, Division, fold_rows, sharper_than_groups
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
 from sklearn_ebm.learning.densities.widths import FACTORS
 
 #: Learns an energy from rows: (energy, rows, division, generator).
 LearnGradients: TypeAlias = Callable[
-    [LatentEnergy, Answers, Division, np.random.RandomState], LearnedDensity
+    [LatentEnergy, Rows, Division, np.random.RandomState], LearnedDensity
 ]
 
 
@@ -59,7 +54,7 @@ class GradientMember(BankEnergy):
 
     def learned(
         self,
-        rows: UnitRows,
+        rows: Rows,
         folds: Folds,
         location: LocationPrediction | None,
         floor: Array,
@@ -78,7 +73,7 @@ class GradientMember(BankEnergy):
         def divide(n_rows: int, n_members: int, rng: np.random.RandomState) -> tuple[Index, Index]:
             return fold_rows(n_rows, n_members, rng, folds.of_row)
 
-        learned = self.learn(energy, Answers(*rows), divide, rng)
+        learned = self.learn(energy, Rows(*rows), divide, rng)
         assert isinstance(learned.energy, LatentEnergy) and learned.held is not None
         other = GradientMember(learned.energy._widened(None))
         other.params_, other._floor = (
@@ -89,7 +84,7 @@ class GradientMember(BankEnergy):
         other.sharper_ = sharper_than_groups(other.energy, other.params_, learned.held, pieces)
         return other, other._left_out(rows, folds)
 
-    def _left_out(self, rows: UnitRows, folds: Folds) -> list[Quadratics]:
+    def _left_out(self, rows: Rows, folds: Folds) -> list[Quadratics]:
         """Elements of the validation rows, and the mean of all rows."""
         mean, deviation = np.empty_like(rows.y), np.empty_like(rows.y)
         blocks, places = [], []

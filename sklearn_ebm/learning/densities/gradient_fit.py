@@ -9,19 +9,20 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import BlasThreads, Workers
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 from sklearn_ebm.inference import Elimination
 from sklearn_ebm.learning.densities.ensemble import (
     GROUP,
-    Answers,
     Division,
     HeldOutRows,
     unseen_rows,
     widened,
 )
 from sklearn_ebm.learning.densities.objective import DensityObjective
+from sklearn_ebm.learning.densities.rows import relative
 from sklearn_ebm.learning.densities.widths import HeldOutMixture
 from sklearn_ebm.learning.learn import Start, continued
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
@@ -106,7 +107,7 @@ class LearnedDensity:
 
 def learn_density(
     parts: Parts,
-    rows: Answers,
+    rows: Rows,
     *,
     C: float,
     tol: float,
@@ -114,7 +115,7 @@ def learn_density(
     start: Start | None,
     rng: np.random.RandomState,
     watch: TrainingMonitor,
-    validation: Answers | None,
+    validation: Rows | None,
     divide: Division,
 ) -> LearnedDensity:
     """Minimise the mean loss over the parameters of an energy.
@@ -122,7 +123,7 @@ def learn_density(
     Parameters
     ----------
     parts : Parts
-    rows : Answers
+    rows : Rows
         Of positive weight.
     C : float
         Inverse strength of the decay of the weights.
@@ -133,14 +134,14 @@ def learn_density(
         Where an earlier fit ended; learning begins anew where that was in other units.
     rng : RandomState
     watch : TrainingMonitor
-    validation : Answers or None
+    validation : Rows or None
         Held-out rows.
     divide : callable
         (rows, members, generator) -> rows that each member learns from, and those that it leaves
         out or None.
     """
-    rows = rows.relative()
-    validation = None if validation is None else validation.relative()
+    rows = relative(rows)
+    validation = None if validation is None else relative(validation)
     energy, start = _prepared(parts.energy, rows, start, rng)
     kept, held_out = divide(len(rows.y), energy.n_members, rng)
     schedule = energy.schedule(len(rows.y))
@@ -152,7 +153,7 @@ def learn_density(
             watch.held_out = training.on_rows(held_out)
         elif validation is not None:
             watch.held_out = _objective(parts, energy, *held.of_members(), workers).rounded()
-        params = start.params if start else energy.start(*rows, rows.y.shape[1], rng)
+        params = start.params if start else energy.start(rows, rows.y.shape[1], rng)
         watch.energy, watch.params_of = energy, training.layout.unpack
         w = training.layout.pack(params)
         if start is not None:
@@ -185,27 +186,26 @@ def learn_density(
 
 
 def _prepared(
-    energy: ConditionalEnergy, rows: Answers, start: Start | None, rng: np.random.RandomState
+    energy: ConditionalEnergy, rows: Rows, start: Start | None, rng: np.random.RandomState
 ) -> tuple[Any, Start | None]:
     """The energy as it suits the rows; and the start, if its parameters mean the same for them."""
     assert isinstance(energy, LatentEnergy)
-    X, y, weight = rows
-    answers: Any = y  # energies of classes take whole numbers in its place
+    n_outputs = rows.y.shape[1]
     if start is not None:
-        start = continued(start, energy, X, answers, weight, y.shape[1])
+        start = continued(start, energy, rows, n_outputs)
     if start is not None:
-        return cast(Any, start.energy).widened(None), start
-    return energy.initialized(X, answers, weight, y.shape[1], rng), None
+        return cast(Any, start.energy)._widened(None), start
+    return energy.initialized(rows, n_outputs, rng), None
 
 
-def _threads(energy: Any, schedule: Schedule, rows: Answers) -> BlasThreads | Workers:
+def _threads(energy: Any, schedule: Schedule, rows: Rows) -> BlasThreads | Workers:
     """Threads of BLAS for large products, or blocks of rows side by side."""
     size = ParameterLayout(energy.shapes(rows.X.shape[1], rows.y.shape[1])).size
     return BlasThreads() if schedule.batch_size * size >= LARGE_BATCH else Workers()
 
 
 def _objective(
-    parts: Parts, energy: Any, rows: Answers, places: Index, workers: BlasThreads | Workers
+    parts: Parts, energy: Any, rows: Rows, places: Index, workers: BlasThreads | Workers
 ) -> DensityObjective:
     """The mean loss of rows, of which each member has those at its places."""
     return DensityObjective(
@@ -214,7 +214,7 @@ def _objective(
     )  # fmt: skip
 
 
-def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> HeldOutRows:
+def _held(rows: Rows, left_out: Index | None, validation: Rows | None) -> HeldOutRows:
     """Rows that members have not seen; those that none has are left out by each of them."""
     if validation is None:
         return HeldOutRows(rows, left_out, None)
@@ -222,7 +222,7 @@ def _held(rows: Answers, left_out: Index | None, validation: Answers | None) -> 
         return HeldOutRows(rows, None, validation)
     every = len(rows.y) + np.arange(len(validation.y))
     every = np.broadcast_to(every, (len(left_out), len(every)))
-    return HeldOutRows(rows.with_rows(validation), np.hstack([every, left_out]), None)
+    return HeldOutRows(rows.joined(validation), np.hstack([every, left_out]), None)
 
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:

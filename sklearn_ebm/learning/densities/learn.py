@@ -8,13 +8,14 @@ from functools import partial
 
 import numpy as np
 
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.energies._bank.folds import Progress, has_levels, together
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.learning.densities.auto import TimeBudget, chosen_candidate, suitable_members
-from sklearn_ebm.learning.densities.ensemble import Answers, Division, member_rows
+from sklearn_ebm.learning.densities.ensemble import Division, member_rows
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density
 from sklearn_ebm.learning.densities.stacking import stack_densities
 from sklearn_ebm.learning.densities.transforms import mean_log_slope
@@ -24,7 +25,7 @@ from sklearn_ebm.learning.monitor import TrainingMonitor
 
 def learn_energy(
     parts: Parts,
-    rows: Answers,
+    rows: Rows,
     *,
     transform: SignedLog | None,
     C: float,
@@ -34,7 +35,7 @@ def learn_energy(
     seed: int,
     watch: TrainingMonitor,
     progress: Progress,
-    validation: Answers | None,
+    validation: Rows | None,
     fraction: float | None,
     time_budget: float | None,
 ) -> LearnedDensity:
@@ -43,7 +44,7 @@ def learn_energy(
     Parameters
     ----------
     parts : Parts
-    rows : Answers
+    rows : Rows
         Of positive weight, with transformed answers.
     transform : SignedLog or None
         How they were transformed: reports are of the answers themselves.
@@ -72,7 +73,7 @@ def learn_energy(
     assert isinstance(parts.energy, BankEnergy)
 
     def member(
-        energy: LatentEnergy, rows: Answers, divide: Division, rng: np.random.RandomState
+        energy: LatentEnergy, rows: Rows, divide: Division, rng: np.random.RandomState
     ) -> LearnedDensity:
         return by_gradients(
             parts._replace(energy=energy), rows, start=None, rng=rng,

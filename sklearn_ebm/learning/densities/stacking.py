@@ -9,9 +9,10 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES
 from sklearn_ebm.energies._bank.backgrounds import BroadComponents
-from sklearn_ebm.energies._bank.folds import Progress, UnitRows, folds_of
+from sklearn_ebm.energies._bank.folds import Progress, folds_of
 from sklearn_ebm.energies._bank.prior import HeldOutDensities, bank_of, most_likely_prior
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies._gaussian.units import units_of
@@ -20,9 +21,9 @@ from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.experts import NARROWEST
 from sklearn_ebm.energies.latent import LatentEnergy
-from sklearn_ebm.learning.densities.ensemble import Answers
 from sklearn_ebm.learning.densities.ensemble_bank import GradientMember, LearnGradients
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
+from sklearn_ebm.learning.densities.rows import relative
 from sklearn_ebm.learning.densities.widths import HeldOutMixture
 
 # The share of the validation rows which a bank is less sure of than it is where it is sure.
@@ -40,7 +41,7 @@ class StackedDensities(NamedTuple):
     energy : BankEnergy
     elements : list of Quadratics
         Of the validation rows.
-    validation_rows : UnitRows
+    validation_rows : Rows
     groups : ndarray of int of shape (m,)
         Validation rows held out together: folds, or parts of equal size.
     held_out_densities : HeldOutDensities
@@ -48,7 +49,7 @@ class StackedDensities(NamedTuple):
 
     energy: BankEnergy
     elements: list[Quadratics]
-    validation_rows: UnitRows
+    validation_rows: Rows
     groups: Index
     held_out_densities: HeldOutDensities
 
@@ -93,26 +94,26 @@ class StackedDensities(NamedTuple):
 
 def stack_densities(
     energy: BankEnergy,
-    rows: Answers,
+    rows: Rows,
     *,
     rng: np.random.RandomState,
     progress: Progress,
     gradients: LearnGradients | None,
-    validation: Answers | None,
+    validation: Rows | None,
 ) -> StackedDensities:
     """Let an energy count what it needs of the rows, and evaluate it on held-out rows.
 
     Parameters
     ----------
     energy : BankEnergy
-    rows : Answers
+    rows : Rows
         Of positive weight.
     rng : RandomState
     progress : Progress
         Is told of each fold and member that is learned.
     gradients : callable or None
         How members of a blend are learned that need gradients.
-    validation : Answers or None
+    validation : Rows or None
         Validation rows besides those that are left out; each counts as much as one of these.
 
     Raises
@@ -126,9 +127,9 @@ def stack_densities(
             f"energy {type(energy).__name__} leaves rows out to learn, but there is "
             f"n_samples={len(rows.y)} of positive weight; pass two rows or more."
         )
-    rows = rows.relative()
+    rows = relative(rows)
     units = units_of(rows.X, rows.y, rows.weight)
-    in_units = UnitRows(units.rows(rows.X), units.answers(rows.y), rows.weight)
+    in_units = Rows(units.rows(rows.X), units.answers(rows.y), rows.weight)
     folds = folds_of(rows.X, rng, progress)
     validation_rows, groups = in_units.take(folds.validation), folds.of_row[folds.validation]
     if isinstance(energy, Blend):
@@ -136,9 +137,9 @@ def stack_densities(
     floor = np.maximum(units.resolution, NARROWEST)
     learned, elements = energy._fitted_with_own_location(in_units, folds, floor, rng)
     if validation is not None:
-        X, y, weight = validation.relative()
-        given = UnitRows(units.rows(X), units.answers(y), weight)
-        validation_rows = validation_rows.with_rows(given)
+        X, y, weight = relative(validation)
+        given = Rows(units.rows(X), units.answers(y), weight)
+        validation_rows = validation_rows.joined(given)
         of_given = learned._elements_alone(given.X)
         elements = [Quadratics.stacked(two) for two in zip(elements, of_given, strict=True)]
     if validation is not None or (groups == groups[0]).all():

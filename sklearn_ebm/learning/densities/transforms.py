@@ -8,11 +8,11 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
-from sklearn_ebm.energies._bank.folds import SILENT, UnitRows
+from sklearn_ebm.energies._bank.folds import SILENT
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.memory import Memory
-from sklearn_ebm.learning.densities.ensemble import Answers
 from sklearn_ebm.learning.densities.stacking import stack_densities
 
 TRANSFORMS = ("auto", "log")
@@ -33,13 +33,13 @@ SMALLEST_SHARE, SMALLEST_PART = 0.01, 1e-6
 OF_NORMAL = 1.4826
 
 
-def chosen_transform(asked: Any, rows: Answers, seed: int) -> SignedLog | None:
+def chosen_transform(asked: Any, rows: Rows, seed: int) -> SignedLog | None:
     """Return the transform of the answers that is asked for, or that suits them; None for none.
 
     Parameters
     ----------
     asked : {"auto", "log", None}
-    rows : Answers
+    rows : Rows
     seed : int
 
     Raises
@@ -129,12 +129,12 @@ def _quantile(values: Array, weight: Array, share: float) -> float:
     return float(values[order[np.searchsorted(before, share * before[-1] * (1 - 1e-12))]])
 
 
-def transformed(rows: Answers, transform: SignedLog | None) -> Answers:
+def transformed(rows: Rows, transform: SignedLog | None) -> Rows:
     """Rows with the transform of their answers."""
     return rows if transform is None else rows._replace(y=transform(rows.y))
 
 
-def _held_out_nll(rows: Answers, transform: SignedLog | None, seed: int) -> float:
+def _held_out_nll(rows: Rows, transform: SignedLog | None, seed: int) -> float:
     """Mean −log p(y | x) of rows that a small memory of the others has not seen, in nats."""
     counted = stack_densities(
         Memory(n_trees=TREES, min_leaf_size=2), transformed(rows, transform),
@@ -145,7 +145,7 @@ def _held_out_nll(rows: Answers, transform: SignedLog | None, seed: int) -> floa
     return nll - mean_log_slope(counted.validation_rows, counted.energy._units, transform)
 
 
-def mean_log_slope(validation_rows: UnitRows, units: Units, transform: SignedLog | None) -> float:
+def mean_log_slope(validation_rows: Rows, units: Units, transform: SignedLog | None) -> float:
     """Mean log t'(y) of validation rows: what a log-density of t(y) lacks of that of y."""
     if transform is None:
         return 0.0
