@@ -21,7 +21,7 @@ SETTINGS = [
 SEEING_DIFFERENCES = [
     name
     for name, loss in LOSSES.items()
-    if not (loss.traits.fixes_level or loss.traits.online or loss.traits.needs_nonnegative)
+    if not (loss().traits.fixes_level or loss().traits.online or loss().traits.needs_nonnegative)
 ]
 
 
