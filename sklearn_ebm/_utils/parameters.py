@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -60,3 +60,13 @@ class ParameterLayout:
         for name in names:
             chosen[self.slices[name]] = True
         return chosen
+
+
+def refuse_lone_traits(cls: type, names: Iterable[str]) -> None:
+    """Raise TypeError if a class sets a trait outside its `traits`, where it has no effect."""
+    for name in names:
+        if name in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} sets {name} by itself; it belongs in its traits: "
+                f"traits = Traits({name}=...)."
+            )

@@ -53,6 +53,8 @@ class BankCase(NamedTuple):
         Handed to energies that need a location.
     learned : BankEnergy
     out_of_fold : list of Quadratics
+    changed : bool
+        Whether learning changed the energy that it was called on.
         Elements of the validation rows.
     """
 
@@ -62,6 +64,7 @@ class BankCase(NamedTuple):
     located: LocationPrediction | None
     learned: BankEnergy
     out_of_fold: list[Quadratics]
+    changed: bool
 
     def elements(self, places: Any = slice(None), energy: BankEnergy | None = None) -> Any:
         """Return the elements of some of the rows, as if they were new ones."""
@@ -128,7 +131,7 @@ def _ready(energy: BankEnergy) -> BankEnergy:
         return energy
     named = energy.members != "auto"
     demand(named, energy, "the members of a blend that is checked must be named", "they are not")
-    return energy.of(members_of(energy, _by_gradients))
+    return energy._of(members_of(energy, _by_gradients))
 
 
 def _by_gradients(
@@ -148,9 +151,9 @@ def _learnt(energy: BankEnergy, rows: Rows, folds: Folds, seed: int = 0) -> Bank
     if energy.base is not None and not isinstance(energy, Blend):
         said = 0.8 * np.sin(2 * rows.X[:, : rows.y.shape[1]])
         located = LocationPrediction(said, np.hstack([said, np.abs(said)]))
-    floor = np.full(rows.y.shape[1], FLOOR)
+    floor, state = np.full(rows.y.shape[1], FLOOR), dict(vars(energy))
     learned, elements = energy.learned(rows, folds, located, floor, np.random.RandomState(seed))
-    return BankCase(energy, rows, folds, located, learned, elements)
+    return BankCase(energy, rows, folds, located, learned, elements, state != dict(vars(energy)))
 
 
 def check_elements(case: BankCase) -> None:
@@ -252,16 +255,14 @@ def _pickled(energy: BankEnergy) -> BankEnergy:
 def check_bank_inputs(case: BankCase) -> None:
     """Nothing that is handed in is changed, and the same generator gives the same."""
     # Rows in another order and a new energy, since this one has met the others before.
-    energy = type(case.energy)(**case.energy.get_params(deep=False))
-    rows = case.rows.take(np.arange(ROWS)[::-1])
-    state = dict(vars(energy))
+    energy, rows = clone(case.energy), case.rows.take(np.arange(ROWS)[::-1])
     handed = [*rows, case.folds.of_row, case.folds.validation]
     before = [part.copy() for part in handed]
     first = _learnt(energy, rows, case.folds)
     handed += [part for part in (first.located or ()) if part is not None]
     before += [part.copy() for part in handed[len(before) :]]
     one = bank_of(first.elements(), rows.y)
-    kept = state == dict(vars(energy))
+    kept = not (case.changed or first.changed)
     demand(kept, case.energy, "learned must leave the energy itself as it is", "it is changed")
     same = all(map(np.array_equal, before, handed))
     demand(same, case.energy, "rows, folds and location must stay as they are", "one is changed")

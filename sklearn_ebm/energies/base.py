@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.html_repr import Documented
-from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.parameters import Array, Params, Shapes, refuse_lone_traits
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.losses.curvature import Curvature
 
@@ -186,6 +186,11 @@ class GradientEnergy(Documented, BaseEstimator, ABC):
     traits: Traits = Traits()
     penalized: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse a trait that stands alone in the class body, where it would have no effect."""
+        super().__init_subclass__(**keywords)
+        refuse_lone_traits(cls, Traits._fields)
 
     def initialized(
         self,

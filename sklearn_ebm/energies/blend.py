@@ -68,7 +68,7 @@ class Blend(BankEnergy):
         self.members = members
         self.base = base
 
-    def of(self, members: Sequence[tuple[str, BankEnergy]]) -> Blend:
+    def _of(self, members: Sequence[tuple[str, BankEnergy]]) -> Blend:
         """Return a copy with members that are ready to learn."""
         other = copy(self)
         other.members_ = tuple(members)
@@ -87,7 +87,7 @@ class Blend(BankEnergy):
         ]
         return labels + [(BACKGROUNDS, b) for b in range(len(backgrounds.widths))]
 
-    def places_of(self, member: str) -> Index:
+    def _places_of(self, member: str) -> Index:
         """Places of the elements of a member in the prior, and of the backgrounds."""
         names = np.array([name for name, _ in self.labels_])
         return np.flatnonzero((names == member) | (names == BACKGROUNDS))

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.html_repr import Documented
-from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.parameters import Array, Params, refuse_lone_traits
 from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
@@ -30,6 +30,11 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
 
     traits: Traits = Traits(threads=False)
     _units: Units | None = None
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse a trait that stands alone in the class body, where it would have no effect."""
+        super().__init_subclass__(**keywords)
+        refuse_lone_traits(cls, Traits._fields)
 
     def __sklearn_clone__(self) -> ConditionalEnergy:
         """Return a clone that keeps what was learned besides the parameters: its units, say."""

@@ -235,7 +235,7 @@ class Prototypes(Energy):
         energies = pull.xp.concat([free] * self._n_answers, axis=1) if pools == 1 else free
         return Linearization(energies, pullback)
 
-    def latent_energies(self, params: Params, X: Any) -> Array:
+    def _latent_energies(self, params: Params, X: Any) -> Array:
         """G(x, y, z) of each prototype.
 
         Parameters
@@ -263,7 +263,7 @@ class Prototypes(Energy):
         array of shape (n_samples, n_classes, m)
             Or (n, 1, m) of a shared pool.
         """
-        return self._eliminated(self.latent_energies(params, X)).weights
+        return self._eliminated(self._latent_energies(params, X)).weights
 
     def _eliminated(self, latent: Array) -> Eliminated:
         """F (n, k) and ∂F/∂G, with the average over z: many equal energies count as one."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.html_repr import Documented
-from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.parameters import Array, refuse_lone_traits
 from sklearn_ebm._utils.validation import positive_number
 from sklearn_ebm.losses._right_answers import Mask
 from sklearn_ebm.losses.curvature import Curvature
@@ -101,14 +101,9 @@ class Loss(Documented, BaseEstimator, ABC):
     curvature: Callable[[Array, Mask], Curvature] | None = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Refuse a trait that stands alone in the class body, where nobody would look for it."""
+        """Refuse a trait that stands alone in the class body, where it would have no effect."""
         super().__init_subclass__(**keywords)
-        for name in Traits._fields:
-            if name in vars(cls):
-                raise TypeError(
-                    f"{cls.__name__} sets {name} by itself; it belongs in its traits: "
-                    f"traits = Traits({name}=...)."
-                )
+        refuse_lone_traits(cls, Traits._fields)
 
     @abstractmethod
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:

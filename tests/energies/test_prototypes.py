@@ -50,7 +50,7 @@ def test_energies_by_hand(metric, inference):
     energy = Prototypes(2, metric, inference, beta=0.5)
     params = {"shift": PLACES, **SHIFT_OF_METRIC[metric]}
     row, latent = np.array([[1.0, 0.0]]), np.array(LATENT[metric])
-    np.testing.assert_allclose(energy.latent_energies(params, row)[0], latent)
+    np.testing.assert_allclose(energy._latent_energies(params, row)[0], latent)
     average = -np.log(np.exp(-0.5 * latent).mean(axis=1)) / 0.5
     expected = latent.min(axis=1) if inference == "min" else average
     np.testing.assert_allclose(energy.linearize(params, row).energies, expected[None])

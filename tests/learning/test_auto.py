@@ -227,7 +227,7 @@ def test_what_is_chosen_is_what_predicts(chosen, small, monkeypatch):
     def choose(blend, held_out_densities, groups, skipped):
         every = np.arange(len(blend.labels_))
         report = chosen_candidate(blend, held_out_densities, groups, skipped)[1]
-        return every if chosen == "blend" else blend.places_of(chosen), report
+        return every if chosen == "blend" else blend._places_of(chosen), report
 
     monkeypatch.setattr("sklearn_ebm.learning.densities.learn.chosen_candidate", choose)
     monkeypatch.setattr("sklearn_ebm.energies._bank.prior.LEAST_PRIOR", 0.0)
@@ -446,7 +446,7 @@ def test_counted_is_left_as_it_is(small, monkeypatch):
     ((counted, _),) = kept
     before = list(counted.energy.labels_)
     for name in ("memory", "location_scale"):
-        one = conclude(counted, counted.energy.places_of(name))
+        one = conclude(counted, counted.energy._places_of(name))
         assert {label for label, _ in one.energy.labels_} <= {name, "backgrounds"}
         (unseen,) = one.unseen()
         assert len(unseen.y) == len(Y)

@@ -31,7 +31,7 @@ LAYERS = (
 # The same inside of a folder that has an order of its own.
 WITHIN = {
     "learning.densities": (
-        ("widths", "objective"),
+        ("widths", "objective", "rows"),
         ("ensemble",),
         ("gradient_fit",),
         ("ensemble_bank",),

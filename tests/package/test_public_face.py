@@ -3,10 +3,12 @@
 import pytest
 
 from sklearn_ebm import energies, losses, solvers
+from sklearn_ebm.energies import CONDITIONAL_ENERGIES, ENERGIES, BankEnergy, Energy, LatentEnergy
+from sklearn_ebm.energies.base import Traits as EnergyTraits
 from sklearn_ebm.losses import LOSSES, Hinge, Loss, PairwiseLoss, Traits
 from sklearn_ebm.solvers import SOLVERS
 
-PARTS = {**LOSSES, **SOLVERS}
+PARTS = {**LOSSES, **SOLVERS, **ENERGIES, **CONDITIONAL_ENERGIES}
 MOST_NAMES = 10
 
 #: Public names that scikit-learn gives to every part.
@@ -42,8 +44,17 @@ def test_a_registry_is_no_public_name_but_prints_its_names(module, name):
     assert repr(registry).endswith(f": {', '.join(registry)}>")
 
 
-@pytest.mark.parametrize("base", [Loss, PairwiseLoss])
-@pytest.mark.parametrize("trait", Traits._fields)
+@pytest.mark.parametrize(
+    ("base", "trait"),
+    [
+        *((base, trait) for base in (Loss, PairwiseLoss) for trait in Traits._fields),
+        *(
+            (base, trait)
+            for base in (Energy, LatentEnergy, BankEnergy)
+            for trait in EnergyTraits._fields
+        ),
+    ],
+)
 def test_a_trait_that_stands_alone_in_a_class_body_is_refused(base, trait):
     with pytest.raises(TypeError, match=f"Mine sets {trait} by itself; .*Traits\\({trait}="):
         type("Mine", (base,), {trait: True})

@@ -183,8 +183,8 @@ def test_latent_energies(number, dtype, library):
     energy, X, params = case("prototypes", number, 3)
     params, X = of_dtype(params, dtype), X.astype(dtype)
     theirs, rows = {name: library.of(value) for name, value in params.items()}, library.of(X)
-    latent = energy.latent_energies(theirs, rows)
-    assert_same(latent, energy.latent_energies(params, X), library, dtype)
+    latent = energy._latent_energies(theirs, rows)
+    assert_same(latent, energy._latent_energies(params, X), library, dtype)
 
 
 @every_dtype

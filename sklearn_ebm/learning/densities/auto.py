@@ -152,7 +152,7 @@ def needed(blend: Blend, held_out_densities: HeldOutDensities) -> Index:
     members = [name for name, _ in blend.members_]
 
     def places(kept: Sequence[str]) -> Index:
-        return np.unique(np.concatenate([blend.places_of(name) for name in kept]))
+        return np.unique(np.concatenate([blend._places_of(name) for name in kept]))
 
     loss = held_out_densities.loss(places(members))
     while len(members) > 1:
@@ -191,7 +191,7 @@ def chosen_candidate(
     names = np.array([name for name, _ in blend.labels_])
     members = [name for name, _ in blend.members_]
     everything = needed(blend, held_out_densities)
-    alone = [blend.places_of(name) for name in members]
+    alone = [blend._places_of(name) for name in members]
     losses = [-held_out_densities.held_out(places, groups) for places in [everything, *alone]]
     weight = held_out_densities.weight / held_out_densities.weight.sum()
     nll = np.array([weight @ loss for loss in losses])
@@ -215,5 +215,5 @@ def chosen_candidate(
         ("blend", *members), nll + blend._units.log_unit, error, shares, seconds, skipped, chosen,
         reason,
     )  # fmt: skip
-    places = everything if chosen == "blend" else blend.places_of(chosen)
+    places = everything if chosen == "blend" else blend._places_of(chosen)
     return places, report

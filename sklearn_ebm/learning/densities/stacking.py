@@ -133,7 +133,7 @@ def stack_densities(
     folds = folds_of(rows.X, rng, progress)
     validation_rows, groups = in_units.take(folds.validation), folds.of_row[folds.validation]
     if isinstance(energy, Blend):
-        energy = energy.of(members_of(energy, gradients))
+        energy = energy._of(members_of(energy, gradients))
     floor = np.maximum(units.resolution, NARROWEST)
     learned, elements = energy._fitted_with_own_location(in_units, folds, floor, rng)
     if validation is not None:
@@ -192,7 +192,7 @@ def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str
         if isinstance(energy, LatentEnergy):
             energy = GradientMember(energy, gradients)
         elif isinstance(energy, Blend):
-            energy = energy.of(members_of(energy, gradients))
+            energy = energy._of(members_of(energy, gradients))
         assert isinstance(energy, BankEnergy)
         energy._validate()
         members.append((name, energy))
