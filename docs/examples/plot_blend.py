@@ -2,22 +2,24 @@ r"""
 Memory, location and scale, experts, and their blend
 ====================================================
 
-Which energy suits the rows? A `sklearn_ebm.energies.Blend` does not choose: which of them applies
-is a latent variable, and its prior :math:`\rho` is learned from rows that none of them had seen.
+A `sklearn_ebm.energies.Blend` combines several energies. The energy that applies to a sample is a
+latent variable, and its prior :math:`\rho` is learned on out-of-fold samples.
 """
 
 # %%
 # Three energies and their blend
 # ------------------------------
 #
-# A made-up machine, 600 measurements of its power over the hours of a day. At night there is one
-# answer with little noise; from 8 h on the machine may idle, so there are two, and both move; from
-# 15 h on it follows a timetable, with another setting every half hour.
+# The data are 600 simulated measurements of the power of a machine over the hours of a day. Until
+# 8 h there is one answer with little noise. From 8 h on the machine may be idle, so there are two
+# answers, and both change with time. From 15 h on the power follows a timetable, with a different
+# setting every half hour.
 #
-# The memory stores answers and finds steps by its trees, but draws what moves in cells. Location
-# and scale has one bump, which is right at night and wrong where there are two answers. The experts
-# follow what moves, and blur the timetable. The blend has both. Dark is dense; circles are modes,
-# and their area is the probability. NLL is the mean of :math:`-\log p(y | x)` of 2,000 new rows.
+# The memory represents the steps well, but approximates the smooth parts by cells. The
+# location-scale energy is unimodal: adequate until 8 h and inadequate where there are two answers.
+# The experts follow the smooth parts, but blur the timetable. The blend combines their strengths.
+# Dark means a high density; circles are modes, and their area is the probability. NLL is the mean
+# of :math:`-\log p(y | x)` over 2,000 new samples.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -58,7 +60,7 @@ panels = list(panels.ravel())
 left, below = panels[::2], panels[2:]
 models = {}
 for axis, (name, energy) in zip(panels, energies.items(), strict=True):
-    with threadpool_limits(1):  # so few rows are no work for several threads
+    with threadpool_limits(1):  # for so few samples, several threads are slower
         model = models[name] = LatentEBMRegressor(energy, random_state=0).fit(X, y)
     density = model.predict_distribution(hours).pdf(np.tile(kilowatts, (len(hours), 1)))
     image = axis.pcolormesh(
@@ -88,9 +90,9 @@ plt.show()
 # The prior of the blend
 # ----------------------
 #
-# A part of a bar is an element, a bandwidth or a width of that member. No element was selected; the
-# likelihood of rows left out leaves most of them next to nothing. One bump says nothing here that
-# the others do not say better, so location and scale has no share.
+# Each part of a bar is a component of that member, with its own bandwidth or scale. Maximising the
+# likelihood of out-of-fold samples gives most components a weight close to zero. The location-scale
+# energy gets no weight, because the others are more likely at every hour.
 
 learned = models["blend"]
 prior = np.exp(learned.params_["log_prior"])
@@ -107,7 +109,7 @@ for place, (name, colour) in enumerate(
     axis.text(parts.sum() + 0.01, place, f"{parts.sum():.2f}", va="center", fontsize=13)
 axis.set_yticks(range(len(bars)), bars, fontsize=14)
 axis.tick_params(axis="x", labelsize=12)
-axis.set_xlabel("prior ρ in the blend (share; the parts of a bar are elements)", fontsize=14)
+axis.set_xlabel("prior ρ in the blend (the parts of a bar are components)", fontsize=14)
 axis.set_xlim(0, 1)
 axis.invert_yaxis()
 axis.spines[["top", "right"]].set_visible(False)
@@ -117,10 +119,9 @@ plt.show()
 # Which energy applies where
 # --------------------------
 #
-# The prior is the same at every hour, but the answers tell the energies apart: what each of them
-# had to say in the answers that there really were is its responsibility, r ∝ ρ p(y | x). Where the
-# answers move, the experts explain four in ten of them; where they follow the timetable, the
-# memory explains nearly all.
+# The prior is the same at every hour, but the responsibilities r ∝ ρ p(y | x) of the energies for
+# observed answers differ. Before 15 h, the responsibility of the experts is about 0.4; during the
+# timetable, that of the memory is close to 1.
 
 figure, axis = plt.subplots(figsize=(11, 3.6), layout="constrained")
 display = LatentDisplay.from_estimator(learned, X_new, y_new, ax=axis)

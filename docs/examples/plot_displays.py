@@ -2,19 +2,19 @@
 Four looks at a classifier
 ==========================
 
-`sklearn_ebm.inspection` draws what there is to know about a fitted classifier: its energies, how
-far right and wrong answers are apart, what β does to its probabilities; and, before any data, what
-a loss wants. The displays follow scikit-learn's conventions: `from_estimator` computes and draws,
-`ax` says where, and the artists are attributes.
+`sklearn_ebm.inspection` plots properties of a fitted classifier: its energies, the gaps between
+right and wrong answers, and the effect of β on its probabilities. It also plots losses, without
+data. The displays follow scikit-learn's conventions: `from_estimator` computes and plots, `ax`
+selects the axes, and the artists are attributes.
 """
 
 # %%
-# What a loss wants
-# -----------------
-# :class:`~sklearn_ebm.inspection.LossShapeDisplay` calls the losses on pairs of energies, of the
-# right answer and of a wrong one. Colour is the value, with one scale for all; arrows are the push,
-# minus the slope: where the two energies are sent. Above the dashed line the answer is right, above
-# the solid one it is right by the margin.
+# Losses
+# ------
+# :class:`~sklearn_ebm.inspection.LossShapeDisplay` plots losses as functions of the energies of the
+# right answer and a wrong answer. Colour is the value of the loss, on the same scale for all;
+# arrows show the direction of gradient descent (minus the slope). Above the dashed line the
+# prediction is right, above the solid line the gap is larger than the margin.
 
 import matplotlib.pyplot as plt
 
@@ -24,10 +24,11 @@ LossShapeDisplay.from_losses(["nll", "hinge", "square_square"])
 plt.show()
 
 # %%
-# ``nll`` and ``hinge`` see the difference of the two energies only: their valleys have no end.
-# ``square_square`` sends the right energy to 0 or below and the wrong one to the margin or above.
-# So its energies can be read row by row. The same as curves over the energy of the right answer,
-# with the wrong one at 0:
+# ``nll`` and ``hinge`` depend only on the difference of the two energies, so they are constant
+# along diagonals. ``square_square`` aims at energies of right answers at 0 or below and energies of
+# wrong answers at the margin or above, so energies of different samples are comparable. Losses can
+# also be plotted as curves over the energy of the right answer, here for a wrong answer with energy
+# 0:
 
 LossShapeDisplay.from_losses(["perceptron", "hinge", "log"], right=(-3, 3), kind="curves")
 plt.show()
@@ -35,9 +36,9 @@ plt.show()
 # %%
 # Energies
 # --------
-# :class:`~sklearn_ebm.inspection.EnergySurfaceDisplay` draws the energy of each answer, and the
-# free energy, over two features or the plane of two principal components. Names and units of the
-# axes come from the data frame; a pipeline is read through to the classifier at its end.
+# :class:`~sklearn_ebm.inspection.EnergySurfaceDisplay` plots the energy of each class, and the
+# free energy, over two features or the plane of two principal components. Axis labels are the
+# column names of the data frame. The estimator may be a pipeline that ends with the classifier.
 
 from sklearn.datasets import load_wine
 from sklearn.pipeline import make_pipeline
@@ -59,9 +60,10 @@ EnergySurfaceDisplay.from_estimator(model, X, y)
 plt.show()
 
 # %%
-# Each class lies in the basin of its own energy, and the white line is where `predict` changes from
-# this answer to another. The free energy is low where some answer fits. In three dimensions, with
-# the gap between the two lowest energies, which is 0 on the borders:
+# The energy of each class is low at its samples, and the white line is the boundary of the region
+# in which this class is predicted. The free energy is low if at least one class fits. The same
+# surfaces in three dimensions, and the gap between the two lowest energies, which is 0 on decision
+# boundaries:
 
 EnergySurfaceDisplay.from_estimator(
     model, X, y, kind="surface", response=["Grignolino", "free_energy", "gap"]
@@ -71,11 +73,12 @@ plt.show()
 # %%
 # Gaps
 # ----
-# :class:`~sklearn_ebm.inspection.EnergyGapDisplay` shows how much lower the right answer lies than
-# the lowest wrong one, for handwritten digits. Left of 0 are the errors; left of the dashed line
-# are rows that the loss is not content with. The hinge pulls rows to the margin and lets go of them
-# there: hence the peak of the training rows. On the right the same model with so strong a penalty
-# that all answers have nearly the same energy: next to its margin, the surface has collapsed.
+# :class:`~sklearn_ebm.inspection.EnergyGapDisplay` shows the energy of the lowest wrong answer
+# minus the energy of the right answer, here for handwritten digits. Samples left of 0 are
+# misclassified; samples left of the dashed line have a positive loss. The hinge has zero slope
+# beyond the margin, hence the peak of the training samples at the margin. On the right, the penalty
+# of the same model is so strong that all answers have nearly the same energy: compared to the
+# margin, the energies have collapsed.
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -96,10 +99,10 @@ plt.show()
 # %%
 # β
 # -
-# The inverse temperature turns energies into probabilities and leaves the answer as it is.
-# :class:`~sklearn_ebm.inspection.BetaDisplay` draws the scores that can choose it, and the
-# reliability at three of them: below the grey line the model is too sure of itself, above it too
-# modest. The larger a point, the more rows are in it.
+# The inverse temperature turns energies into probabilities and does not change the predicted class.
+# :class:`~sklearn_ebm.inspection.BetaDisplay` plots scores against β, and reliability curves at
+# three values of β: below the grey line the model is overconfident, above it underconfident. The
+# size of a point reflects the number of samples.
 
 from sklearn_ebm.inspection import BetaDisplay
 
@@ -108,5 +111,6 @@ plt.show()
 print(f"beta_ {display.beta:.2f}, least log-loss of the test rows at {display.best_beta:.2f}")
 
 # %%
-# ``beta="auto"`` has chosen its β on held-out folds of the training rows, near the least log-loss
-# of the test rows. A quarter of it is too modest, the fourfold is too sure.
+# ``beta="auto"`` has chosen β on held-out folds of the training samples; it is close to the minimum
+# of the log-loss of the test samples. With a quarter of this β the model is underconfident, with
+# four times this β overconfident.

@@ -2,18 +2,18 @@
 An energy surface
 =================
 
-An energy :math:`F(x, y)` is low where the answer `y` suits the input `x`. Here there are three
-classes in the plane, so the model is three surfaces over the plane, one for each answer, and the
-free energy, which says how well the best answers fit.
+An energy :math:`F(x, y)` is low if the answer `y` fits the input `x`. For three classes in the
+plane the model consists of three surfaces, one for each class. The free energy is low if at least
+one class fits.
 
-The linear energy sees the plane through radial basis functions. It stays linear in what is learned,
-and is far from a plane over the plane: each answer gets a basin of its own.
+The features of the linear energy are radial basis functions. The energy is linear in its parameters
+but not in `x`: each class has a low-energy region of its own.
 """
 
 # %%
-# Three classes, and a loss that pins the level: :class:`~sklearn_ebm.losses.SquareSquare` wants the
-# right answer at or below 0 and, with ``contrast="all"``, every wrong one at or above the margin,
-# here 1.
+# Three classes, and a loss that pins the level: :class:`~sklearn_ebm.losses.SquareSquare` aims at
+# energies of right answers at or below 0 and, with ``contrast="all"``, energies of all wrong
+# answers at or above the margin, here 1.
 
 import numpy as np
 from sklearn.datasets import make_blobs
@@ -37,8 +37,8 @@ classifier = model[-1]
 print(f"accuracy {model.score(X, y):.3f}, beta {classifier.beta_:.2f}")
 
 # %%
-# Energies and free energy on a grid. The steps before the classifier are applied by hand, because
-# a pipeline passes on `predict` but does not know `energies` and `free_energy`.
+# Energies and free energy on a grid. The transformers are applied explicitly, because a pipeline
+# has no methods `energies` and `free_energy`.
 
 x1, x2 = np.meshgrid(np.linspace(-5, 5, 201), np.linspace(-4, 6, 201))
 features = model[:-1].transform(np.column_stack([x1.ravel(), x2.ravel()]))
@@ -46,9 +46,9 @@ energies = classifier.energies(features)
 free_energy = classifier.free_energy(features)
 
 # %%
-# One colour scale for all four pictures: dark is low. The black line of the first three is F = 0,
-# where the answer fits as well as the loss asks, and the white one is F = 1, the margin. In the
-# last one the lines are the borders between the answers that `predict` gives.
+# All four panels use the same colour scale; dark is low. In the first three, the black line is
+# F = 0, the target for right answers, and the white line is F = 1, the margin. In the last panel
+# the lines are decision boundaries.
 
 import matplotlib.pyplot as plt
 from matplotlib.colors import Normalize
@@ -86,7 +86,7 @@ bar.set_label("energy (low: x and y fit)", fontsize=12)
 plt.show()
 
 # %%
-# Each class lies in the low region of its own surface. The free energy is low where some class
-# fits and high where none does: `score_samples` is minus this number. That reading needs a loss
-# that pins the level. The same model with ``loss="nll"`` sees only differences of energies, and its
-# free energy says nothing about how usual an `x` is.
+# The energy of each class is low at its samples. The free energy is low if a class fits and high if
+# none does; `score_samples` is minus the free energy. This interpretation requires a loss that pins
+# the level: ``loss="nll"`` depends only on differences of energies, so it does not determine the
+# level of the free energy.

@@ -2,21 +2,21 @@ r"""
 Answers on a curve
 ==================
 
-The energy `Decoder` has a continuous latent variable: an angle :math:`z` that says where on a
-closed curve the answer lies,
-:math:`G(x, y, z) = \frac12 \|(y - \mathrm{Dec}(x, z))/\sigma\|^2` and terms
-that do not depend on y. The angle is not observed and is eliminated. So the surface
-:math:`F(x, \cdot)` is a valley that has the form of the curve.
+The energy `Decoder` has a continuous latent variable: an angle :math:`z`, the position of the
+answer on a closed curve, with
+:math:`G(x, y, z) = \frac12 \|(y - \mathrm{Dec}(x, z))/\sigma\|^2` plus terms
+that do not depend on y. The angle is not observed and is eliminated, which leaves a surface
+:math:`F(x, \cdot)` that is low along the curve.
 """
 
 # %%
 # The valley for three inputs
 # ---------------------------
 #
-# The answers to one `x` lie on an ellipse that widens (`make_horn`), or on one that turns
-# (`make_ellipse`). Colour is the energy, dots are new answers drawn from its Gibbs distribution,
-# and the white line is the noise-free curve, which learning has never seen: only scattered answers,
-# no two of which belong to the same `x`.
+# The answers for a given `x` lie on an ellipse that grows (`make_horn`) or rotates (`make_ellipse`)
+# with `x`. Colour is the energy, dots are answers drawn from its Gibbs distribution, and the white
+# line is the noise-free curve. The training data contain only single noisy answers, no two of them
+# for the same `x`.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -66,12 +66,12 @@ bar.set_label("energy above its minimum, in nats", fontsize=13)
 plt.show()
 
 # %%
-# Where on the curve
-# ------------------
+# Position on the curve
+# ---------------------
 #
-# Each answer has the colour of the angle that has most to say about it,
-# :math:`r_z(x, y) = \partial F / \partial G_z`. The angles were learned without ever being seen: up
-# to where they start and which way they run, they are those of the curve.
+# Each answer has the colour of the angle with the largest responsibility :math:`r_z(x, y) =
+# \partial F / \partial G_z`. The angles were not part of the training data. Up to the starting
+# point and the direction, the learned angles agree with the angles of the curve.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 for axis, (make, model) in zip(axes, models.items(), strict=True):
@@ -84,11 +84,11 @@ plt.show()
 # From a free energy to a minimum
 # -------------------------------
 #
-# How z is eliminated has a temperature, :math:`F_\beta(x, y) = -\frac1\beta \log \sum_z
-# e^{-\beta G(x, y, z)}`, which for :math:`\beta \to \infty` is :math:`\min_z G(x, y, z)`. The
-# latent energies of one model give all of these surfaces. At a small β every angle has a say, also
-# one that is far from y: the middle is filled, and the surface is lowest where many angles crowd.
-# The larger β, the more the nearest angle decides alone; the last picture is ``inference="min"``.
+# The elimination of z depends on β: :math:`F_\beta(x, y) = -\frac1\beta \log \sum_z
+# e^{-\beta G(x, y, z)}`, which tends to :math:`\min_z G(x, y, z)` for :math:`\beta \to \infty`. All
+# of these surfaces can be computed from the latent energies of one model. At a small β every angle
+# contributes, also one that is far from y: the interior of the curve has low energy as well. With
+# growing β the nearest angle dominates; the last panel corresponds to ``inference="min"``.
 
 from sklearn_ebm.inference import Minimum, SoftMinimum
 

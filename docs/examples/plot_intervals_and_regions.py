@@ -1,19 +1,19 @@
 r"""
-Intervals, regions and what they promise
-========================================
+Intervals, regions and their coverage
+=====================================
 
-A density says how sure an answer is in two ways. ``predict_interval`` is the central interval, from
-one quantile to another. ``predict_region`` is the smallest set that holds as much,
-:math:`\{y : F(x, y) \le \tau(x)\}`, and may fall into several pieces. Where
-there are two answers, the interval spans the gap between them, in which there is nothing.
+The uncertainty of a prediction can be described in two ways. ``predict_interval`` returns the
+central interval between two quantiles. ``predict_region`` returns the smallest set of the same
+probability, :math:`\{y : F(x, y) \le \tau(x)\}`, which may consist of several intervals. If
+there are two answers, the central interval includes the empty gap between them.
 """
 
 # %%
-# The interval spans the gap
-# --------------------------
+# Interval and region
+# -------------------
 #
-# 800 rows of `make_two_branches`, level 0.9. Both hold the same share of new answers; the region is
-# shorter by the gap.
+# 800 samples of `make_two_branches`, level 0.9. Both contain the same fraction of new answers; the
+# region is shorter, because it excludes the gap.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -53,15 +53,15 @@ axes[1].set_ylabel("")
 plt.show()
 
 # %%
-# Is the promise kept?
-# --------------------
+# Coverage
+# --------
 #
-# As many answers lie inside as the density says, if the density is right. One that learned too long
-# from few rows is not: its humps are too narrow, and its regions most of all. With
-# ``calibration="conformal"`` some rows are set aside, `validation_fraction` of them, and say which
-# level of the density holds as many answers as was promised. The coverage is then right on average
-# over data sets, whatever the density is worth; that of a single fit still depends on the rows that
-# were set aside. So this is the mean of 10 data sets of 120 rows, a quarter of them set aside.
+# The coverage equals the level if the density is right. The density of an overfitted model is too
+# narrow, and so are its intervals and especially its regions. With ``calibration="conformal"`` a
+# fraction `validation_fraction` of the samples is held out to find the level of the density that
+# has the requested coverage. The coverage is then right on average over data sets, for any density;
+# that of a single fit still depends on the held-out samples. The plot therefore shows the mean over
+# 10 data sets of 120 samples, a quarter of them held out.
 
 bare = Experts(
     n_members=1, hidden_layer_sizes=(32, 32), input_noise=0.0, answer_noise=0.0, min_scale=1e-6
@@ -89,7 +89,7 @@ for calibration, rates in coverage.items():
         print(f"{kind:9s} {name:10s} " + "".join(f"{share:6.2f}" for share in shares))
 
 figure, axis = plt.subplots(figsize=(6.6, 5.4), layout="constrained")
-axis.plot([0.48, 0.92], [0.48, 0.92], c="#999999", linewidth=1.5, label="as promised")
+axis.plot([0.48, 0.92], [0.48, 0.92], c="#999999", linewidth=1.5, label="coverage = level")
 for calibration, colour in ((None, "#D55E00"), ("conformal", "#0072B2")):
     for kind, marker, style, shares in zip(
         ("interval", "region"), "os", ("-", "--"), coverage[calibration], strict=True
@@ -99,6 +99,6 @@ for calibration, colour in ((None, "#D55E00"), ("conformal", "#0072B2")):
             label=f"{kind}, {calibration or 'not calibrated'}",
         )  # fmt: skip
 axis.set_xlabel("level", fontsize=13)
-axis.set_ylabel("share of new answers inside", fontsize=13)
+axis.set_ylabel("coverage on new samples", fontsize=13)
 axis.legend(fontsize=12, loc="upper left")
 plt.show()

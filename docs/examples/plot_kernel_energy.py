@@ -2,14 +2,15 @@
 Kernel energies
 ===============
 
-A kernel energy is linear in features of a Gaussian kernel: a support vector machine's answers with
-the losses, the certificate and the probabilities of a linear energy. Here three arms of a spiral
-are told apart, and a few landmarks do what all rows would.
+A kernel energy is a linear energy on features of a Gaussian kernel. It is as flexible as a support
+vector machine, and has the losses, the bound on the optimality gap and the probabilities of a
+linear energy. In this example it separates three arms of a spiral, with a small number of
+landmarks.
 """
 
 # %%
-# Three arms, with noise. Each picture below is the energy of one answer over the plane: a valley
-# along its own arm. The last is the probability of the answer that is given.
+# Three arms, with noise. The first three panels below show the energy of each class over the plane,
+# which is low along its arm. The last panel shows the probability of the predicted class.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,7 +30,7 @@ clf = EBMClassifier(
 print(f"accuracy {clf.score(X, y):.3f}, gap to the minimum below {clf.gap_:.0e}")
 
 # %%
-# Lines join points of equal energy; crosses are the landmarks, 60 of 450 rows.
+# Contours connect points of equal energy; crosses are the landmarks, 60 of 450 samples.
 
 across, up = np.meshgrid(np.linspace(-3.4, 3.4, 161), np.linspace(-3.4, 3.4, 161))
 plane = np.column_stack([across.ravel(), up.ravel()])
@@ -45,20 +46,20 @@ for k, ax in enumerate(axes[:3]):
     shade = ax.pcolormesh(across, up, surface, cmap="viridis", rasterized=True, **limits)
     ax.contour(across, up, surface, levels=6, colors="white", linewidths=0.5)
     ax.scatter(*X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3)
-    ax.set_title(f"energy of answer {k}")
+    ax.set_title(f"energy of class {k}")
 figure.colorbar(shade, ax=axes[:3].tolist(), label="F(x, y)", shrink=0.9)
 shade = axes[3].pcolormesh(across, up, best.reshape(across.shape), cmap="Greys", vmin=1 / 3, vmax=1)
 for k in range(3):
     axes[3].scatter(*X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3)
 axes[3].scatter(*landmarks.T, marker="x", s=18, color="#009E73", linewidth=1.2)
-axes[3].set_title("probability of the answer")
+axes[3].set_title("highest probability")
 figure.colorbar(shade, ax=axes[3], shrink=0.9)
 for ax in axes:
     ax.set_aspect("equal")
 
 # %%
-# **How many landmarks?** More come closer to the kernel, and cost time in proportion. Held-out
-# rows say when there are enough.
+# **How many landmarks?** More landmarks approximate the kernel better, and take proportionally more
+# time. The held-out log-loss shows how many are sufficient.
 
 new_angle = 1.6 * radius + 2 * np.pi / 3 * y + 0.15 * rng.normal(size=450)
 X_new = np.column_stack([radius * np.cos(new_angle), radius * np.sin(new_angle)])

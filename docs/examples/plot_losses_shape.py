@@ -2,18 +2,19 @@
 The shape of each loss
 ======================
 
-A loss looks at the energy of the right answer, :math:`F(y)`, and at those of wrong ones,
-:math:`F(\\bar y)`. Its value says how much is wrong; its slope in an energy says how hard that
-energy is pushed: a positive slope pushes the energy down, a negative one pushes it up.
+A loss is a function of the energy of the right answer, :math:`F(y)`, and the energies of wrong
+answers, :math:`F(\\bar y)`. Gradient descent lowers an energy for which the slope of the loss is
+positive, and raises an energy for which it is negative.
 
-Everything below is computed by calling the losses, on rows with two answers of which the first is
+All plots are computed by calling the losses with the energies of two answers, the first of which is
 right.
 """
 
 # %%
 # Losses of differences
 # ---------------------
-# These see only :math:`F(y) - F(\bar y)`, which is negative when the answer is right.
+# These losses depend only on :math:`F(y) - F(\bar y)`, which is negative if the prediction is
+# right.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -57,18 +58,18 @@ bottom.set_xlabel("F(y) − F(ȳ)      right answer lower  ←  0  →  wrong an
 plt.show()
 
 # %%
-# The perceptron stops as soon as the answer is right, the hinge once the margin is met, the log
-# loss never. ``mce`` and ``mee`` let go of rows that are hopelessly wrong: their slope falls again.
-# With two answers ``nll`` at β = 1 is ``log``, and ``mee`` at β = 1 is ``mce``; with more they
-# differ, because ``nll`` and ``mee`` see all wrong answers at once.
+# The slope of the perceptron vanishes if the prediction is right, that of the hinge beyond the
+# margin, and that of the log loss never. The slopes of ``mce`` and ``mee`` decrease again for badly
+# misclassified samples. With two answers ``nll`` at β = 1 equals ``log``, and ``mee`` at β = 1
+# equals ``mce``; with more answers they differ, because ``nll`` and ``mee`` depend on all of them.
 
 # %%
-# Losses that look at the two energies
-# ------------------------------------
-# ``simple``, ``square_square`` and ``square_exp`` pin the level: they say where each energy should
-# be, not only how far apart. ``lvq2`` looks at a ratio and ``energy`` at the right answer alone;
-# both need energies that are never negative. Arrows show the push, minus the slope: where the two
-# energies are sent.
+# Losses of both energies
+# -----------------------
+# ``simple``, ``square_square`` and ``square_exp`` pin the level: they depend on the energies
+# themselves, not only on their difference. ``lvq2`` depends on their ratio, and ``energy`` only on
+# the right answer; both need energies that are never negative. Arrows show the direction of
+# gradient descent (minus the slope).
 
 of_two_energies = {
     "simple, m = 1": losses.Simple(),
@@ -102,5 +103,5 @@ for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
     axis.set_ylabel("F(ȳ), wrong answer")
 bar = figure.colorbar(filled, ax=axes, shrink=0.8)
 bar.set_label("value of the loss")
-figure.suptitle("Dashed: F(y) = F(ȳ), above it the answer is right. Arrows: the push.")
+figure.suptitle("Dashed: F(y) = F(ȳ); above it, predictions are right. Arrows: minus the slope.")
 plt.show()

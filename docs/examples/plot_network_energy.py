@@ -1,16 +1,16 @@
 """
-A network as an energy, watched while it learns
-===============================================
+A neural network as an energy, with early stopping
+==================================================
 
-The energies of all answers come from one network. The loss says what their surface should look
-like, and rows that learning does not see say when it has learned enough.
+One network computes the energies of all classes. The loss determines the shape of the energy
+surface, and the loss of held-out samples determines when learning stops.
 """
 
 # %%
-# **Three losses, one architecture.** Each picture shows the energy of answer 0 over the plane, dark
-# where it is low. With ``nll`` and ``hinge`` only differences between answers count, so the level
-# of one energy says nothing. ``square_square`` wants right answers at 0 or below and wrong ones at
-# the margin or above: the black line is F = 0, the white one F = 1, the margin.
+# **Three losses, one architecture.** Each panel shows the energy of class 0 over the plane; dark is
+# low. ``nll`` and ``hinge`` depend only on differences between the energies, so the level of one
+# energy is arbitrary. ``square_square`` aims at energies of right answers at 0 or below, and of
+# wrong answers at the margin or above: the black line is F = 0, the white line F = 1, the margin.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,9 +38,10 @@ for ax, loss in zip(axes, ("nll", "hinge", "square_square"), strict=True):
     figure.colorbar(shade, ax=ax, label="F(x, 0)")
 
 # %%
-# **When is it enough?** A large network on few, noisy rows learns them by heart: the objective goes
-# on falling long after the loss of held-out rows has begun to rise. ``early_stopping=True`` ends
-# soon after and keeps the parameters of the best pass. Any other solver can be watched so, too.
+# **When should learning stop?** A large network overfits few, noisy samples: the objective
+# continues to decrease long after the loss of held-out samples has started to increase.
+# ``early_stopping=True`` stops soon after this point and keeps the parameters of the best pass. It
+# works with all solvers.
 
 import warnings
 
@@ -59,7 +60,7 @@ settings = {
 }
 held_out = {"X_val": X_val, "y_val": y_val}
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # it would go on for ever
+    warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is reached
     long = EBMClassifier(**settings, random_state=0).fit(X_train, y_train, **held_out)
 short = EBMClassifier(**settings, early_stopping=True, n_iter_no_change=20, random_state=0)
 short.fit(X_train, y_train, **held_out)
@@ -75,5 +76,5 @@ objective = long.loss_curve_[-len(passes) :] / len(X_train)
 ax.plot(passes, objective, color="#0072B2", label="objective / n")
 ax.axvline(best + 1, color="#777777", linewidth=1)
 ax.annotate("kept", (best + 1, 0), xytext=(4, 6), textcoords="offset points")
-ax.set(xlabel="passes over the rows", ylabel="mean loss, nats", ylim=(0, 1.5))
+ax.set(xlabel="passes over the samples", ylabel="mean loss (nats)", ylim=(0, 1.5))
 ax.legend(frameon=False)

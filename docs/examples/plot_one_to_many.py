@@ -2,20 +2,20 @@ r"""
 One input, many answers
 =======================
 
-Where one input has several answers, their mean is often none of them. `LatentEBMRegressor` learns
-an energy :math:`F(x, y)` that is low at each of the answers, and its Gibbs distribution is a
-density over all answers: as many humps as there are answers, where there are several.
+If an input has several answers, their mean is often far from all of them. `LatentEBMRegressor`
+learns an energy :math:`F(x, y)` that is low at each of the answers. Its Gibbs distribution is a
+density with a mode for each answer.
 """
 
 # %%
 # Densities, learned and exact
 # ----------------------------
 #
-# Four of the generated problems of `sklearn_ebm.datasets`, 800 rows each. The left column shows the
-# rows and what a regression says that predicts the mean; the middle one the learned density with
-# its modes, whose area is the probability of each; the right one the density that the rows were
-# drawn from. Each picture has the range of its problem, and dark is dense. Numbers are
-# log-likelihoods of new rows, in nats.
+# The data are four of the generated problems of `sklearn_ebm.datasets`, with 800 samples each. The
+# left column shows the samples and the prediction of a regressor of the mean. The middle column
+# shows the learned density and its modes; the area of a mode is its probability. The right column
+# shows the exact density. Dark means a high density; the colour scale differs between rows. Numbers
+# are mean log-likelihoods of new samples, in nats.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,7 +36,7 @@ for row, make in enumerate(problems):
     X_new, y_new = make(800, random_state=1)
     model = LatentEBMRegressor(energy, random_state=0).fit(X, y)
     mean = HistGradientBoostingRegressor(max_iter=50, min_samples_leaf=60, random_state=0)
-    with threadpool_limits(1):  # so few rows are no work for several threads
+    with threadpool_limits(1):  # for so few samples, several threads are slower
         mean.fit(X, y)
 
     pad = 0.12 * (y.max() - y.min())
@@ -68,7 +68,7 @@ for row, make in enumerate(problems):
     points.set_ylabel(f"{make.__name__.removeprefix('make_').replace('_', ' ')}\n\ny", fontsize=13)
     points.set_ylim(answers[0], answers[-1])
 for axis, title in zip(
-    axes[0], ("rows, and a mean (line)", "learned density, modes", "exact density"), strict=True
+    axes[0], ("samples, predicted mean", "learned density, modes", "exact density"), strict=True
 ):
     axis.set_title(title, fontsize=14)
 for axis in axes[:, 1:].flat:

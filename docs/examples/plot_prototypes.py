@@ -3,18 +3,18 @@ Prototypes of digits
 ====================
 
 The energy :math:`F(x, y)` of `Prototypes` is the squared distance from `x` to the nearest of a few
-prototypes of class `y`. Prototypes live in the space of the inputs, so those of digits are pictures
-of digits, and the loss decides what the pictures are for: to look like the class, or to tell it
-from the others.
+prototypes of class `y`. Prototypes have the format of the inputs, so prototypes of digits are
+images. Depending on the loss, they resemble typical members of their class, or emphasise what
+distinguishes it from other classes.
 """
 
 # %%
-# What the loss makes of a prototype
-# ----------------------------------
+# Effect of the loss
+# ------------------
 #
-# All four models start at K-means within each class. The loss ``"energy"`` only pulls right answers
-# down and stays there; the others also push wrong answers up, and move away from what is typical to
-# what tells apart.
+# All three models are initialised with K-means within each class. The loss ``"energy"`` depends
+# only on right answers and stays at this solution. The other losses also raise the energies of
+# wrong answers, so their prototypes become less typical and more discriminative.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,16 +42,18 @@ for row, (loss, model) in enumerate(models.items()):
             axis.imshow(picture, cmap="RdGy", vmin=-1.2, vmax=1.2)
             axis.set(xticks=[], yticks=[])
     axes[2 * row, 0].set_ylabel(loss, fontsize=13, loc="bottom")
-figure.suptitle("two prototypes a class; red is below 0, which no pixel is", fontsize=14)
+figure.suptitle(
+    "two prototypes per class; red: negative values, impossible for pixels", fontsize=14
+)
 plt.show()
 
 # %%
 # The surface of each class
 # -------------------------
 #
-# Two classes in the plane, one of them in two lumps. Each class has a surface with a bowl for each
-# of its prototypes. ``C`` decides how far prototypes may leave their K-means start (crosses) for
-# the place from which they tell best (dots).
+# Two classes in the plane, one of them with two clusters. The energy of each class has a minimum at
+# each of its prototypes. ``C`` determines how far the learned prototypes (dots) move from their
+# K-means start (crosses) to improve the discrimination.
 
 rng = np.random.RandomState(0)
 lumps = np.array([[-2.5, 0.0], [2.5, 0.0], [0.0, 0.6]])
@@ -91,11 +93,11 @@ axes[0].set_ylabel("$x_2$", fontsize=13)
 plt.show()
 
 # %%
-# A collapse to look at
-# ---------------------
+# A collapsed energy
+# ------------------
 #
-# With ``shared=True`` all classes have the same prototypes, so nothing ties an answer to an input:
-# every answer has the same energy, at every `x`, with any loss. The fit says so.
+# With ``shared=True`` all classes have the same prototypes, so the energies of all classes are
+# equal at every `x`, with any loss. `fit` issues a warning.
 
 import warnings
 
@@ -108,7 +110,7 @@ print(caught[0].message)
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 line = np.column_stack([np.linspace(-5, 5, 201), np.zeros(201)])
-titles = ("prototypes of each class, nll", "one pool for all: collapsed")
+titles = ("prototypes of each class, nll", "shared prototypes: collapsed")
 for axis, fitted, title in zip(axes, (model, pool), titles, strict=True):
     for column, style in ((0, "-"), (1, "--")):
         axis.plot(

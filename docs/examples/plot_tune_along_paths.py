@@ -1,14 +1,14 @@
 """
-Loss, margin, β and C in one go
-===============================
+Loss, margin, β and C in one search
+===================================
 
 `EBMClassifierCV` compares losses, margins, inverse temperatures and penalties by cross-validation.
-A grid search would learn each point from scratch; here each fit along C starts from the one before,
-and every β is scored from the same held-out energies.
+Unlike a grid search it starts each fit from the solution for the previous C, and scores every β
+with the same held-out energies.
 """
 
 # %%
-# Few rows and many features, so that the penalty matters; one label in ten is drawn at random.
+# Few samples and many features, so that the penalty matters; one label in ten is random.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,8 +26,8 @@ X = StandardScaler().fit_transform(X)
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, random_state=0)
 
 # %%
-# With ``betas="auto"``, the default, β is the one of least log-loss on the held-out rows, for each
-# loss, margin and C. The number of fits shows what that saves: none is for β.
+# With ``betas="auto"``, the default, β is the value with the lowest log-loss on the held-out
+# samples, for each loss, margin and C. β does not increase the number of fits.
 
 Cs = np.logspace(-4, 1, 11)
 search = EBMClassifierCV(losses=("hinge", "square_square", "log"), margins=(0.3, 3.0), Cs=Cs, cv=3)
@@ -36,10 +36,10 @@ fits = search.n_iter_.size
 print(f"{fits} fits, {search.n_iter_.sum() / fits:.0f} iterations each")
 print("best:", {name: search.best_params_[name] for name in ("loss", "margin", "C")})
 print(f"beta_ = {search.beta_:.2f}")
-print(f"log-loss on new rows {log_loss(y_test, search.predict_proba(X_test)):.3f}")
+print(f"log-loss on new samples {log_loss(y_test, search.predict_proba(X_test)):.3f}")
 
 # %%
-# One line for each path. On the right, the β that goes with it.
+# One curve for each loss and margin. Left: log-loss against C. Right: the chosen β.
 
 results = search.cv_results_
 colors = {"hinge": "#0072B2", "square_square": "#D55E00", "log": "#000000"}
@@ -56,8 +56,8 @@ for path in search.paths_:
     for axis, column in ((left, -results["mean_test_score"]), (right, results["fitted_beta"])):
         axis.plot(Cs, column[rows], styles[margin], color=colors[loss], label=label)
 left.plot(search.C_, -search.best_score_, "o", color="black", markerfacecolor="white", label="best")
-left.set_ylabel("log-loss of the held-out rows (low is good)")
-right.set_ylabel("β of least log-loss")
+left.set_ylabel("log-loss of held-out samples (low is good)")
+right.set_ylabel("β with the lowest log-loss")
 right.set_yscale("log")
 left.set_xscale("log")
 for axis in (left, right):
@@ -67,7 +67,7 @@ figure.suptitle("Three losses, two margins, one search")
 plt.show()
 
 # %%
-# With β chosen for each point, the two lines of the hinge are one line: energies, margin and C in
-# other units are the same model, so margin 3 at C is margin 0.3 at C/10, with a tenth of the β. The
-# two lines of square_square lie on each other, because there C does not change with the unit. So
-# for a linear energy tune C and β, and the margin only where it differs between pairs of classes.
+# With β chosen for each point, the two curves of the hinge are the same curve, shifted: margin 3 at
+# C is the same model as margin 0.3 at C/10, in other units of the energy, with a tenth of the β.
+# The two curves of square_square coincide, because its C does not depend on the unit. So for a
+# linear energy tune C and β, and the margin only if it differs between pairs of classes.

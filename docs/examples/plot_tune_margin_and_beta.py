@@ -2,13 +2,13 @@
 Tuning the margin and β
 =======================
 
-The margin changes what is learned. The inverse temperature β of the probabilities changes nothing
-but the probabilities: `predict` does not depend on it. So both are tuned by a score of the
-probabilities, log-loss, and never β by accuracy.
+The margin affects the learned energies. The inverse temperature β only affects the probabilities:
+`predict` does not depend on it. So both are tuned by log-loss, a score of the probabilities;
+accuracy cannot be used to tune β.
 """
 
 # %%
-# Overlapping classes, one row in ten with a label drawn at random.
+# Overlapping classes; one label in ten is random.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,7 +24,7 @@ X, y = make_classification(
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=1000, random_state=0)
 
 # %%
-# The margin of a loss given by name and β are parameters of the classifier itself.
+# β, and the margin of a loss given by name, are parameters of the classifier.
 
 margins, betas = [0.1, 0.3, 1.0, 3.0], [1.0, 3.0, 10.0, 30.0]
 search = GridSearchCV(
@@ -51,25 +51,25 @@ bar.minorticks_off()
 plt.show()
 
 # %%
-# The best β falls as the margin grows, because a larger margin spreads the energies, and β times a
-# difference of energies is what the probabilities depend on. ``beta="auto"`` finds the β for a
-# given margin by itself, on five folds of the training rows.
+# The best β decreases with the margin, because a larger margin gives larger energies, and the
+# probabilities depend on β times the energy differences. ``beta="auto"`` chooses β for a
+# given margin, on held-out folds of the training samples.
 
 from sklearn.base import clone
 
 by_hand = EBMClassifier(loss="hinge", C=0.001).fit(X_train, y_train)
 auto = clone(by_hand).set_params(beta="auto").fit(X_train, y_train)
 print(f"beta_ = {auto.beta_:.2f}")
-print("same answers:", np.array_equal(by_hand.predict(X_test), auto.predict(X_test)))
+print("same predictions:", np.array_equal(by_hand.predict(X_test), auto.predict(X_test)))
 
 
 # %%
-# A reliability diagram: among answers given with a confidence of about p, a share of p should be
-# right. Every point stands for a tenth of the test rows.
+# A reliability diagram: of the predictions with a confidence of about p, a fraction p should be
+# right. Each point represents a tenth of the test samples.
 
 
 def reliability(model, bins=10):
-    """Mean confidence and share of right answers, by tenths of the confidence."""
+    """Mean confidence and accuracy in bins of equal size."""
     probability = model.predict_proba(X_test)
     order = probability.max(axis=1).argsort()
     groups = np.array_split(order, bins)
@@ -89,8 +89,8 @@ for model, name, style in [(by_hand, "beta=1", "s-"), (auto, 'beta="auto"', "o-"
         color="#D55E00" if model is by_hand else "#0072B2",
     )  # fmt: skip
 axis.set_xlabel("confidence: probability of the predicted class")
-axis.set_ylabel("share of right answers")
-axis.set_title("Hinge on held-out rows, same answers, two values of β")
+axis.set_ylabel("accuracy")
+axis.set_title("Hinge on held-out samples, same predictions, two values of β")
 axis.set_aspect("equal")
 axis.legend(loc="lower right")
 plt.show()

@@ -1,18 +1,18 @@
 """
-A loss of your own
-==================
+Writing a loss
+==============
 
-A squared hinge, :math:`([m + F(y) - F(\\bar y)]^+)^2`, is not one of the losses that come with the
-package. It takes one class with one method.
+A squared hinge, :math:`([m + F(y) - F(\\bar y)]^+)^2`, is not part of the package. To add it, write
+a class with one method.
 """
 
 # %%
 # The loss
 # --------
 # :class:`~sklearn_ebm.losses.PairwiseLoss` compares the right answer with one wrong answer at a
-# time. It looks for the most offending wrong answer, takes the margin off its energy, and calls
-# `pair` with two arrays: ``right`` is F(y), and ``offending`` is F(ȳ) − m. `pair` returns the value
-# and its two slopes.
+# time. It finds the most offending wrong answer, subtracts the margin from its energy, and calls
+# `pair` with two arrays: ``right`` is F(y), and ``offending`` is F(ȳ) − m. `pair` returns the loss
+# and its derivatives with respect to both.
 
 # start of the loss
 import numpy as np
@@ -36,16 +36,17 @@ class SquaredHinge(PairwiseLoss):
 
 
 # %%
-# Test it as scikit-learn's ``check_estimator`` tests an estimator: slopes against differences of
-# values, what happens at extreme energies, in float32, in a copy. It is silent when all is well.
+# `check_loss` is the counterpart of scikit-learn's ``check_estimator``: it compares slopes with
+# finite differences and checks extreme energies, float32 and copies, and more. It returns None if
+# all checks pass.
 
 from sklearn_ebm.checks import check_loss
 
 check_loss(SquaredHinge())
 
 # %%
-# Its shape
-# ---------
+# Value and slope
+# ---------------
 
 import matplotlib.pyplot as plt
 

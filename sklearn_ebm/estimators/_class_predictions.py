@@ -1,4 +1,4 @@
-"""From energies to answers: argmin, Gibbs probabilities, free energies, block by block."""
+"""Prediction methods of classifiers: argmin, Gibbs probabilities, free energies."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def _has_coef(estimator: Any) -> bool:
 
 
 class Answers:
-    """What a classifier says once its energies are learned: a mixin.
+    """Prediction methods of a fitted classifier (mixin).
 
-    Every method is inference: a function of the energies of each sample. The estimator that holds
-    them, itself or its best one, is what `_model` returns.
+    Every method computes a function of the energies of each sample. `_model` returns the estimator
+    whose energies are used: the object itself, or its best estimator.
     """
 
     classes_: Any
@@ -72,65 +72,74 @@ class Answers:
         return len(self._model().classes_)
 
     def energies(self, X: Any) -> Array:
-        """F(x, y) for every class; low is good, and infinite for a class that had no samples.
+        """Compute the energy F(x, y) of each class; a low energy means a good fit.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
+        energies : ndarray of shape (n_samples, n_classes)
+            Energies, with columns in the order of `classes_`. The energy of a class without
+            training samples is infinite.
         """
         return self._model()._of_energies(X, lambda energies: energies, self._width)
 
     def free_energy(self, X: Any) -> Array:
-        """−(1/β) log Σ_y exp(−β F(x, y)), in the units of the energies.
+        """Compute the free energy −(1/β) log Σ_y exp(−β F(x, y)) at β = `beta_`.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        free_energy : ndarray of shape (n_samples,)
+            Free energy of each sample, in units of the energy.
         """
         elimination = SoftMinimum(self._model().beta_)
         return self._model()._of_energies(X, lambda energies: elimination(energies).energies, None)
 
     def score_samples(self, X: Any) -> Array:
-        """Return minus the free energy: high where some class fits x.
+        """Compute minus the free energy, which is high if at least one class fits the sample.
 
-        Its level means something across samples for losses that pin the level of the energies, with
-        any energy (``"simple"``, ``"square_square"``, ``"square_exp"``), and for ``"energy"``, with
-        energies that are never negative. The others see differences or ratios only: with a
-        linear energy the score then says nothing of a sample. With ``"prototypes"`` it still falls
-        with the distance from all of them, but no loss says which score is low.
+        Scores of different samples are comparable for losses that pin the level of the energies
+        (``"simple"``, ``"square_square"``, ``"square_exp"``), and for ``"energy"`` with
+        energies that are never negative. The other losses depend on differences or ratios only, so
+        the score of a linear energy is not informative. With ``"prototypes"`` it
+        decreases with the distance from all prototypes, but these losses provide no natural
+        threshold.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        scores : ndarray of shape (n_samples,)
+            Minus the free energy of each sample.
         """
         return -self.free_energy(X)
 
     def decision_function(self, X: Any) -> Array:
-        """−F(x, y) for three classes or more; F(x, classes_[0]) − F(x, classes_[1]) for two.
+        """Compute the decision function: −F(x, y), or an energy difference for two classes.
 
-        Where an energy is infinite, because the class had no samples, the decision is clipped to
-        the largest float: the lowest value there is for such a class.
+        For two classes it is F(x, classes_[0]) − F(x, classes_[1]). Infinite values, for classes
+        without training samples, are clipped to the largest float.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes), or (n,) for two classes
+        decision : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Decision values, one-dimensional for two classes.
         """
         model, of_two = self._model(), self._width == 2
 
@@ -145,15 +154,17 @@ class Answers:
         return model._of_energies(X, decisions, None if of_two else self._width, differences=of_two)
 
     def predict(self, X: Any) -> Array:
-        """The class of lowest energy.
+        """Predict the class of lowest energy.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        y_pred : ndarray of shape (n_samples,)
+            Predicted class labels.
         """
         model = self._model()
         # Not among all energies: where those of the others overflow, one without rows would tie.
@@ -164,32 +175,34 @@ class Answers:
         return model.classes_[seen][best]
 
     def predict_proba(self, X: Any) -> Array:
-        """Gibbs probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
+        """Predict class probabilities p(y | x) ∝ exp(−β F(x, y)) at β = `beta_`.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`; samples sum to 1.
+        probabilities : ndarray of shape (n_samples, n_classes)
+            Gibbs probabilities, with columns in the order of `classes_`; each row sums to 1.
         """
         elimination = SoftMinimum(self._model().beta_)
         return self._model()._of_energies(X, elimination.weights, self._width, differences=True)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Logarithm of the Gibbs probabilities, finite where they underflow.
-
-        Of a class that had no samples it is −∞.
+        """Predict logarithms of class probabilities, which are finite if probabilities underflow.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Logarithms of the Gibbs probabilities, with columns in the order of `classes_`; −∞ for
+            a class without training samples.
         """
         beta = self._model().beta_
         elimination = SoftMinimum(beta)
@@ -201,9 +214,9 @@ class Answers:
 
     @available_if(_has_coef)  # type: ignore[untyped-decorator]
     def sparsify(self) -> Self:
-        """Turn ``coef_`` into a sparse matrix, which takes less space where most of it is zero.
+        """Convert ``coef_`` to a sparse matrix, which saves memory if most coefficients are zero.
 
-        Answers stay as they are; a call of `predict` and the like temporarily makes it dense.
+        Predictions do not change; prediction methods temporarily convert it to a dense array.
 
         Returns
         -------
@@ -217,7 +230,7 @@ class Answers:
 
     @available_if(_has_coef)  # type: ignore[untyped-decorator]
     def densify(self) -> Self:
-        """Turn ``coef_`` back into an array.
+        """Convert ``coef_`` to a dense array.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""From energies to continuous answers: densities, modes, quantiles, regions, samples."""
+"""Prediction methods of regressors: densities, modes, quantiles, regions, draws."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ PREDICTIONS = ("mode", "mean", "median")
 
 
 class DensityPredictions:
-    """What a regressor says once its energies are learned: a mixin.
+    """Prediction methods of a fitted regressor (mixin).
 
-    Every method is inference: a function of the energies of each sample.
+    Every method computes a function of the energies of each sample.
     """
 
     energy_: ConditionalEnergy
@@ -118,19 +118,21 @@ class DensityPredictions:
         return answers, single
 
     def latent_energies(self, X: Any, y: Any) -> Array:
-        """G(x, y, z) for every value of the latent variable; low is good.
+        """Compute the energy G(x, y, z) for every value of the latent variable z.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n, m); (n, q) or (n, m, q) for q answers
-            One answer for each sample, or m of each.
+            The input samples.
+        y : array-like of shape (n_samples,) or (n_samples, m)
+            One answer for each sample, or m answers for each; with n_outputs columns of the target,
+            of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
         -------
-        ndarray of shape (n_samples, z) or (n, m, z)
-            In nats at β = 1, of answers in units of their standard deviation in `fit`; of
-            transformed answers where there is a ``y_transform_``.
+        energies : ndarray of shape (n_samples, n_latents) or (n_samples, m, n_latents)
+            Energies in nats at β = 1, for y in units of its standard deviation in `fit`, after the
+            transform ``y_transform_`` if there is one. A low energy means a good fit.
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -141,16 +143,20 @@ class DensityPredictions:
         return latent[:, 0] if single else latent
 
     def energies(self, X: Any, y: Any) -> Array:
-        """F(x, y), the latent variable eliminated; low is good.
+        """Compute the energy F(x, y), with the latent variable eliminated.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n, m); (n, q) or (n, m, q) for q answers
+            The input samples.
+        y : array-like of shape (n_samples,) or (n_samples, m)
+            One answer for each sample, or m answers for each; with n_outputs columns of the target,
+            of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        energies : ndarray of shape (n_samples,) or (n_samples, m)
+            Energies; a low energy means a good fit.
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -169,10 +175,11 @@ class DensityPredictions:
             yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:
-        """Which latent value explains which sample.
+        """Compute prior or posterior probabilities of the values of the latent variable.
 
-        Without y it is π_z(x), how often z is meant at x; with y it is r_z(x, y), how much z counts
-        for that answer. Both are derivatives: r_z = ∂F/∂G_z, and π_z its mean over p(y | x).
+        Without y, the result is π_z(x), the probability of z at x; with y, it is the responsibility
+        r_z(x, y), the probability of z at x and y. Both are derivatives: r_z = ∂F/∂G_z, and π_z is
+        the mean of r_z over p(y | x).
 
         .. code-block:: none
 
@@ -180,20 +187,21 @@ class DensityPredictions:
                       = 1 for the z of lowest energy, else 0           inference="min"
             π_z(x)    = ∫ r_z(x, y) p(y | x) dy
 
-        Latent values that only serve the form of one speaker, widths and stored samples, are summed
-        over.
+        Latent variables that only determine the shape of one density, such as scales and the
+        indices of stored samples, are summed over.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            One answer for each sample. With ``inference="min"`` and without y the integral is a
-            mean over 500 quantiles, or over 500 seeded draws of several answers.
+            One answer for each sample. With ``inference="min"`` and without y, the integral is a
+            mean over 500 quantiles, or over 500 seeded draws if the target has several columns.
 
         Returns
         -------
-        Responsibilities
-            ``labels``, k of them, and ``shares`` of shape (n_samples, n_classes).
+        responsibilities : Responsibilities
+            ``labels`` of the latent values, and ``shares`` of shape (n_samples, n_labels).
         """
         rows = self._rows(X)
         minimum = not INFERENCES.accepts(self.inference, "beta")
@@ -226,31 +234,36 @@ class DensityPredictions:
         return answers
 
     def predict_distribution(self, X: Any) -> ConditionalDistribution:
-        """Return p(y | x) = exp(−βF(x, y))/Z(x), a density for each sample.
+        """Predict the distribution p(y | x) = exp(−βF(x, y))/Z(x) of each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ConditionalDistribution
-            With pdf, log_prob, cdf, ppf, mean, var, std, mode, modes, median, interval, region,
-            sample, crps and entropy; see `sklearn_ebm.distributions`.
+        distribution : ConditionalDistribution
+            Distributions with the methods pdf, log_prob, cdf, ppf, mean, var, std, mode, modes,
+            median, interval, region, sample, crps and entropy; see `sklearn_ebm.distributions`.
         """
         return self._distribution(self._rows(X))
 
     def log_prob(self, X: Any, y: Any) -> Array:
-        """log p(y | x), in nats, in the units of y.
+        """Compute the log-density log p(y | x) in nats, in the unit of y.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n, m); (n, q) or (n, m, q) for q answers
+            The input samples.
+        y : array-like of shape (n_samples,) or (n_samples, m)
+            One answer for each sample, or m answers for each; with n_outputs columns of the target,
+            of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        log_density : ndarray of shape (n_samples,) or (n_samples, m)
+            Log-density of each answer.
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -259,15 +272,17 @@ class DensityPredictions:
         return self._by_blocks(lambda law, y: law.log_prob(y), rows, answers)
 
     def predict(self, X: Any) -> Array:
-        """Return the answer of lowest energy; or the mean, or the median of the density.
+        """Predict the mode, mean or median of the density, as set by `prediction`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, q)
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted values.
         """
         if self.prediction not in PREDICTIONS:  # set after `fit`
             raise ValueError(unknown_name("prediction", self.prediction, PREDICTIONS))
@@ -275,35 +290,40 @@ class DensityPredictions:
         return answer if self._flat or self.n_outputs_ > 1 else answer[:, None]
 
     def predict_modes(self, X: Any, min_probability: float = 0.05) -> Modes:
-        """Return all answers worth giving, with their probabilities.
+        """Predict the modes of the density and their probabilities.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         min_probability : float, default=0.05
-            A mode whose basin holds less is no answer of its own; nor is a ripple of the density of
-            one answer, see `sklearn_ebm.distributions.GaussianMixture.modes`.
+            Modes whose basin has a lower probability are omitted. Small ripples of the density are
+            merged, see `sklearn_ebm.distributions.GaussianMixture.modes`.
 
         Returns
         -------
-        Modes
-            ``answers`` of shape (n_samples, r) or (n, r, q), by falling probability and padded with
-            NaN, and ``probabilities`` of shape (n_samples, r), padded with 0.
+        modes : Modes
+            ``answers`` of shape (n_samples, n_modes) or (n_samples, n_modes, n_outputs), by
+            decreasing probability and padded with NaN, and ``probabilities`` of shape
+            (n_samples, n_modes), padded with 0.
         """
         return self._distribution(self._rows(X)).modes(min_probability)
 
     def predict_proba(self, X: Any, y_candidates: Any = None) -> Array:
-        """Gibbs probabilities of candidate answers, exp(−βF(x, y))/Σ exp(−βF(x, y')).
+        """Predict Gibbs probabilities of candidate answers, exp(−βF(x, y))/Σ exp(−βF(x, y')).
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y_candidates : array-like of shape (m,) or (n, m); (m, q) or (n, m, q), default=None
-            The same for all samples, or of each sample; by default `y_grid_`.
+            The input samples.
+        y_candidates : array-like of shape (m,) or (n_samples, m), default=None
+            Candidate answers, for all samples or for each sample; with n_outputs columns of the
+            target, of shape (m, n_outputs) or (n_samples, m, n_outputs). The default is `y_grid_`.
 
         Returns
         -------
-        ndarray of shape (n_samples, m)
+        probabilities : ndarray of shape (n_samples, m)
+            Probability of each candidate; each row sums to 1.
         """
         rows = self._rows(X)
         if y_candidates is None:
@@ -332,36 +352,41 @@ class DensityPredictions:
         return odds / odds.sum(axis=1, keepdims=True)
 
     def predict_quantiles(self, X: Any, probabilities: npt.ArrayLike) -> Array:
-        """Quantiles of the answers; they never cross.
+        """Predict quantiles of the target, which never cross.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         probabilities : float or array-like of shape (m,)
+            Probabilities of the quantiles, between 0 and 1.
 
         Returns
         -------
-        ndarray of shape (n_samples, m) or (n, q, m)
-            As of `numpy.quantile`, a number takes no axis of its own: (n,) or (n, q).
+        quantiles : ndarray of shape (n_samples, m) or (n_samples, n_outputs, m)
+            Quantiles. If `probabilities` is a number, the last axis is omitted, as in
+            `numpy.quantile`.
         """
         return self._by_blocks(methodcaller("quantiles", probabilities), self._rows(X))
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Array:
-        """Central intervals that hold the answer with a given probability.
+        """Predict central intervals of a given probability.
 
-        With ``calibration="conformal"`` as many new answers as promised lie inside, whatever the
-        density is worth; without, as many as the density says.
+        With ``calibration="conformal"`` the coverage on new samples equals the level on average,
+        even if the density is wrong; otherwise it depends on the density.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         level : float, default=0.9
-            Above 0; 1 is all answers, from −∞ to ∞.
+            Probability of the intervals, above 0 and at most 1; 1 gives (−∞, ∞).
 
         Returns
         -------
-        ndarray of shape (n_samples, 2) or (n, q, 2)
-            Infinite where calibration has too few samples for the level, with a warning.
+        intervals : ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper limits. They are infinite, with a warning, if there are too few
+            calibration samples for the level.
         """
         rows = self._rows(X)
         if self._conformal is None:
@@ -376,19 +401,21 @@ class DensityPredictions:
         return quantiles.reshape(len(quantiles), self.n_outputs_, -1, 2)[:, each, each]
 
     def predict_region(self, X: Any, level: float = 0.9) -> Any:
-        """The smallest set that holds the answer with a given probability, {y : F(x, y) ≤ τ(x)}.
+        """Predict the smallest set of a given probability, {y : F(x, y) ≤ τ(x)}.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         level : float, default=0.9
-            Above 0; 1 is all answers.
+            Probability of the regions, above 0 and at most 1; 1 gives all values of y.
 
         Returns
         -------
-        ndarray of shape (n_samples, r, 2), or VectorRegion for several answers
-            Disjoint intervals, padded with NaN. All answers where calibration has too few samples
-            for the level, with a warning.
+        regions : ndarray of shape (n_samples, n_intervals, 2) or VectorRegion
+            Disjoint intervals, padded with NaN; a `VectorRegion` if the target has several columns.
+            The region contains all values, with a warning, if there are too few calibration
+            samples for the level.
         """
         law = self._distribution(self._rows(X))
         if self._conformal is None:

@@ -1,4 +1,4 @@
-"""The classifier: validate, learn, store, predict."""
+"""The energy-based classifier."""
 
 from __future__ import annotations
 
@@ -65,151 +65,154 @@ logger = logging.getLogger("sklearn_ebm")
 
 
 class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
-    r"""Classifier that learns an energy F(x, y), low where x and y fit.
+    r"""Energy-based classifier.
 
-    It minimises over the parameters W of the energy
+    Learns an energy F(x, y), low if x and y fit, by minimising
 
     .. math:: \sum_i w_i\, \ell(F_W(x_i, \cdot), y_i) + \frac{1}{2C} \|W\|^2
 
-    with any of the losses of energy-based learning, intercepts unpenalised. It answers with
-    argmin_y F(x, y), and its probabilities are the Gibbs distribution p(y | x) ∝ exp(−β F(x, y)),
-    for every loss. For two classes the penalty of a linear or kernel energy counts twice, so that
-    ``C`` means what it means in ``LogisticRegression``, ``LinearSVC`` and ``SVC``.
+    over the parameters W of the energy, for any loss of energy-based learning. Intercepts are not
+    penalised. The prediction is argmin_y F(x, y), and the probabilities are the Gibbs distribution
+    p(y | x) ∝ exp(−β F(x, y)), for every loss. For two classes the penalty of a linear or kernel
+    energy is doubled, so that ``C`` has the same meaning as in ``LogisticRegression``,
+    ``LinearSVC`` and ``SVC``.
 
     Parameters
     ----------
     energy : str or Energy, default="linear"
-        What is learned: ``"linear"``, ``"kernel"``, ``"mlp"``, ``"prototypes"``, or an object from
-        `sklearn_ebm.energies`, also one of your own.
+        The energy: ``"linear"``, ``"kernel"``, ``"mlp"``, ``"prototypes"``, or an object of
+        `sklearn_ebm.energies` or of your own class.
     loss : str or Loss, default="nll"
-        What learning wants of the energies: ``"nll"``, ``"hinge"``, ``"log"``, ``"simple"``,
+        The training objective for the energies: ``"nll"``, ``"hinge"``, ``"log"``, ``"simple"``,
         ``"square_square"``, ``"square_exp"``, ``"perceptron"``, ``"mce"``, ``"mee"``, or an object
-        from `sklearn_ebm.losses`, also one of your own. (``"lvq2"`` and ``"energy"`` need energies
+        of `sklearn_ebm.losses` or of your own class. (``"lvq2"`` and ``"energy"`` need energies
         that are never negative, such as ``"prototypes"``.)
     margin : float or array-like of shape (n_classes, n_classes), default=None
-        Margin m of a loss given by name, in units of the energy; an array holds one for each pair
-        (right class, wrong class). None means the loss's own default. With a loss object, set it
-        there (``loss__margin`` in a grid search).
+        Margin m of a loss given by name, in units of the energy; an array holds one margin for each
+        pair (right class, wrong class). None means the default of the loss. If the loss is an
+        object, set its own parameter instead (``loss__margin`` in a grid search).
     beta : float or "auto", default=1.0
         Inverse temperature β > 0 of the probabilities, and of the losses ``"nll"`` and ``"mee"``
-        when they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
-        probabilities by log-loss on up to three held-out folds (fewer once 10,000 samples have been
-        held out), on ``X_val``, or on the samples of ``early_stopping``; a prior keeps it near 1
-        where these are few. Copies of a sample are held out together, and count as one. `predict`
-        does not depend on the β of the probabilities, so tune it by log-loss or Brier score, never
+        if they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
+        probabilities by log-loss on up to three held-out folds (fewer if these hold out 10,000
+        samples), on ``X_val``, or on the samples held out by ``early_stopping``; with few samples a
+        prior keeps it near 1. Copies of a sample are held out together and count as one. `predict`
+        does not depend on the β of the probabilities, so tune it by log-loss or Brier score, not
         by accuracy.
     C : float, default=1.0
-        Inverse strength of the penalty; ``inf`` means none. Not used by ``"perceptron"``.
+        Inverse strength of the L2 penalty; ``inf`` means no penalty. Not used by ``"perceptron"``.
     fit_intercept : bool, default=True
         Whether an energy given by name has an intercept.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with `sample_weight`.
     solver : str or Solver, default="auto"
-        ``"auto"`` is ``"averaged"`` for the perceptron and ``"preconditioned"`` for all other
-        losses: limited-memory BFGS that starts from a factor of the Hessian, and in float32 where
-        that serves. For energies with very many minima, ``"mlp"`` and modules of PyTorch, it is
-        ``"adam"``. ``"lbfgs"`` and ``"newton"`` are there for comparison. Or an object from
-        `sklearn_ebm.solvers`.
+        The solver, by name or as an object of `sklearn_ebm.solvers`. ``"auto"`` is ``"averaged"``
+        for the perceptron, ``"adam"`` for ``"mlp"`` and PyTorch modules, and ``"preconditioned"``
+        otherwise: limited-memory BFGS, preconditioned with a model of the Hessian, in float32 far
+        from the minimum. ``"lbfgs"`` and ``"newton"`` are meant for comparison.
     max_iter : int or None, default=None
-        Largest number of iterations of the solver, over the whole temperature path; passes over
-        the samples for solvers that step on mini-batches, and for the perceptron. The steps that
-        polish small problems do not count. 0 leaves the parameters where learning would start.
-        None means the solver's own: 1000 iterations, or as many passes as
-        `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged` say.
+        Maximum number of iterations of the solver, in total over a temperature path; passes over
+        the samples for solvers on mini-batches, and for the perceptron. The final Newton steps on
+        small problems are not counted. 0 returns the initial parameters.
+        None means the default of the solver: 1000 iterations, or the number of passes documented in
+        `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged`.
     tol : float, default=1e-4
-        Relative accuracy of the minimum: the fit stops when a certified upper bound on
-        (f − min f)/f is below it. Where no bound exists (`gap_` is None), it stops when the
-        solver expects a further decrease of less than ``tol * f / 1000``; along a temperature path,
-        also when the last stage has changed f by less than ``tol * f``. With an energy that is not
-        linear it is also enough that ten iterations have lowered f by less than ``tol * f`` each.
-        Not used by ``"perceptron"``, which ends after a pass without a mistake, or where no weights
-        are found that separate the samples and its loss no longer falls.
+        Relative accuracy of the minimum: the fit stops when an upper bound on
+        (f − min f)/f is below it. If there is no bound (`gap_` is None), it stops when the
+        estimated further decrease is less than ``tol * f / 1000``; on a temperature path,
+        also when the last stage has changed f by less than ``tol * f``; and for an energy that is
+        not linear, also after ten iterations that each decreased f by less than ``tol * f``.
+        Not used by ``"perceptron"``, which ends after a pass without mistakes, or if its loss no
+        longer decreases and the samples are not found to be separable.
     early_stopping : bool, default=False
-        Whether learning stops once the loss of held-out samples has not fallen for
-        `n_iter_no_change` iterations, or passes over the samples. The parameters of the least
+        Whether to stop if the loss of held-out samples has not decreased for
+        `n_iter_no_change` iterations, or passes over the samples. The parameters with the lowest
         held-out loss are kept.
     validation_fraction : float, default=0.1
-        Share of the samples that are held out with ``early_stopping=True``, class by class and
-        copies of a sample together where enough others are there, unless `fit` is given ``X_val``.
-        A sample with so many copies that they exceed the share is learned from, and the share is of
-        the others.
+        Fraction of the samples that is held out with ``early_stopping=True``, unless ``X_val`` is
+        passed to `fit`. The split is stratified by class, and copies of a sample stay together. A
+        sample with more copies than this fraction is used for training, and the fraction refers
+        to the remaining samples.
     n_iter_no_change : int, default=10
-        Patience of early stopping.
+        Number of iterations without improvement after which early stopping ends the fit.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the fit before. Landmarks of a kernel and first
-        prototypes are always those of the samples that are given now; where they differ from those
-        before, the parameters would mean something else, and learning starts anew. So energies
-        that take nothing from the samples, such as ``"linear"`` and ``"mlp"``, go on with any
-        samples, the others with the same ones. Other classes, another energy and another number of
-        features are refused.
+        Whether `fit` starts from the parameters of the previous fit. Landmarks of a kernel and
+        initial prototypes are computed from the samples passed to `fit`; if they differ from those
+        of the previous fit, learning starts anew. Energies that do not depend on the
+        samples, such as ``"linear"`` and ``"mlp"``, can therefore continue with any
+        samples, the others only with the same samples. Different classes, a different energy or
+        number of features raise an error.
     random_state : int, RandomState instance or None, default=None
-        Order of the samples for ``"perceptron"`` and mini-batches, first weights and dropout of
-        networks, landmarks of kernels, samples held out, the folds of ``beta="auto"``, and the
-        samples that a model of the curvature is made of, which moves the answer within `tol`. None
-        is the seed 0: the same data give the same model.
+        Determines the order of the samples for ``"perceptron"`` and mini-batches, initial weights
+        and dropout of networks, landmarks of kernels, held-out samples, the folds of
+        ``beta="auto"``, and the samples for models of the Hessian, which change the result within
+        `tol`. None stands for the seed 0: the same data give the same model.
     n_jobs : int or None, default=None
-        Folds of ``beta="auto"`` learned at the same time.
+        Number of folds of ``beta="auto"`` that are learned in parallel.
     verbose : int, default=0
-        With 1 or more, a line on standard error says how far learning is (drawn by rich where that
-        is installed), and one is logged (logger ``"sklearn_ebm"``, level INFO) after it.
+        With 1 or more, the progress is shown in a line on standard error (with rich if it is
+        installed), and a summary is logged (logger ``"sklearn_ebm"``, level INFO).
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted. A class whose samples all have weight zero is among them, but is not
+        The labels, sorted. A class whose samples all have weight zero is included, but is not
         learned and never predicted: its energy is infinite.
-    coef_ : ndarray of shape (1, n_features) or (k, d)
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Coefficients of a linear energy with scikit-learn's signs: −dF/dx, for two classes the
-        difference. What is written into this attribute, or the next three, is what predicts, and
-        what a warm start or `partial_fit` goes on from.
-    intercept_ : ndarray of shape (1,) or (k,)
-        Intercepts, likewise.
-    prototypes_ : ndarray of shape (n_classes, m, n_features)
-        Prototypes of each class, of ``energy="prototypes"``.
+        difference. If you change this attribute, or one of the next three, predictions, warm starts
+        and `partial_fit` use the new values.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts, with the same signs.
+    prototypes_ : ndarray of shape (n_classes, n_prototypes, n_features)
+        Prototypes of each class, for ``energy="prototypes"``.
     metric_ : ndarray of shape (n_features,) or (n_features, n_features)
-        The metric A of such an energy, where it is learned.
+        Learned metric A of the energy ``"prototypes"``, if it has one.
     params_ : dict of str to ndarray
-        All parameters of the energy as they were learned, one vector for each class also when there
-        are two.
+        All learned parameters of the energy, with one vector for each class also for two classes.
     beta_ : float
         The β of the probabilities.
     gap_ : float or None
-        Certified bound on (f − min f)/f, computed in float64 before the parameters are rounded to
-        the dtype of X. None without a convex loss that has a conjugate, a linear energy and a
-        penalty, above 2,000 classes for losses of differences with ``contrast="all"``, after early
-        stopping, and, with a ConvergenceWarning, where rounding leaves no bound.
+        Upper bound on (f − min f)/f, computed in float64 before the parameters are rounded to
+        the dtype of X. None unless the loss is convex with a conjugate, the energy is linear and
+        there is a penalty; also None above 2,000 classes for losses of differences with
+        ``contrast="all"``, after early stopping, and, with a ConvergenceWarning, if rounding errors
+        prevent a bound.
     loss_curve_ : ndarray of shape (n_points,)
-        The objective after each iteration; along a temperature path, of the smooth stages.
+        The objective after each iteration; on a temperature path, the smooth objective of each
+        stage.
     validation_loss_curve_ : ndarray of shape (n_points,)
-        Mean loss of the held-out samples after each iteration, where samples were held out.
+        Mean loss of the held-out samples after each iteration. Only with held-out samples.
     n_iter_ : int
-        Iterations of the solver; for streams, calls of `partial_fit` since the last `fit`.
+        Number of iterations of the solver; for streams, calls of `partial_fit` since the last
+        `fit`.
     n_evaluations_ : int
-        Passes over the samples for the value and the gradient, those for certificates included.
+        Number of passes over the samples for values and gradients, including those for `gap_`.
     energy_ : Energy
-        The energy as it was used.
+        The energy that was used.
     loss_ : Loss
-        The loss as it was used.
+        The loss that was used.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, when all are strings.
+        Names of the features, if all are strings.
 
     Warns
     -----
     CollapseWarning
-        After a fit whose energies of right and wrong answers cannot be told apart.
+        If the energies of right and wrong answers are equal after the fit.
     ConvergenceWarning
-        After a fit that stopped short of `tol`; after passes of the perceptron that all made
-        mistakes although there are weights that separate the samples.
+        If the fit stopped before it reached `tol`; for the perceptron, if every pass made
+        mistakes although the samples are separable.
     UserWarning
-        Where no held-out sample has a vote on ``beta="auto"``: β then stays what learning used.
+        If no held-out sample can be used for ``beta="auto"``: β then keeps the value used in
+        learning.
 
     See Also
     --------
     EBMClassifierCV : Chooses loss, margin, β and C by cross-validation.
-    sklearn.linear_model.LogisticRegression : The same as ``loss="nll"``.
-    sklearn.svm.LinearSVC : ``loss="hinge"``, without probabilities.
+    sklearn.linear_model.LogisticRegression : Equivalent to ``loss="nll"``.
+    sklearn.svm.LinearSVC : Similar to ``loss="hinge"``, without probabilities.
 
     References
     ----------
@@ -218,8 +221,9 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
 
     Examples
     --------
-    Two points at ±1 and the hinge with margin 1, without an intercept. With w = w₁ − w₀ and C = 1
-    the objective is 2 [1 − w]⁺ + w²/2, least at w = 1, and β = 2 gives p = 1/(1 + e⁻²) = 0.881:
+    Two samples at ±1 and the hinge with margin 1, without an intercept. With w = w₁ − w₀ and C = 1
+    the objective 2 [1 − w]⁺ + w²/2 has its minimum at w = 1, and β = 2 gives
+    p = 1/(1 + e⁻²) = 0.881:
 
     >>> from sklearn_ebm import EBMClassifier
     >>> clf = EBMClassifier(loss="hinge", beta=2.0, fit_intercept=False, tol=1e-6)
@@ -287,38 +291,38 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> EBMClassifier:
-        """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
+        """Fit the model. If the input is invalid, the estimator is left unchanged.
 
-        Ctrl-C after the first iteration ends learning with what was learned so far, and a warning.
+        Ctrl-C after the first iteration ends learning with the current parameters and a warning.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples; float32 stays float32, anything else becomes float64.
+            Training samples; float32 stays float32, other dtypes are converted to float64.
         y : array-like of shape (n_samples,)
-            Labels of any type, of at least two classes.
+            Target labels of any type, of at least two classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights ≥ 0; 0 is the same as leaving the sample out, but for its label, which stays a
-            class.
-        X_val : array-like or sparse matrix of shape (m, n_features), default=None
-            Samples that are not learned from; those of classes that are not learned do not count.
-            Their loss is recorded after each iteration; with
-            ``early_stopping=True`` it decides when to stop, and no other samples are held out. With
-            ``beta="auto"`` they choose β.
-        y_val : array-like of shape (m,), default=None
-            Their labels.
-        sample_weight_val : array-like of shape (m,), default=None
-            Their weights.
+            Sample weights ≥ 0. A weight of 0 equals leaving the sample out, except that its label
+            remains in `classes_`.
+        X_val : array-like or sparse matrix of shape (n_val_samples, n_features), default=None
+            Validation samples; those of classes that are not learned are ignored.
+            Their loss is recorded after each iteration. With
+            ``early_stopping=True`` it determines when to stop, and no other samples are held out.
+            With ``beta="auto"`` β is chosen on these samples.
+        y_val : array-like of shape (n_val_samples,), default=None
+            Labels of the validation samples.
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Weights of the validation samples.
 
         Returns
         -------
-        EBMClassifier
-            Itself, fitted.
+        self : EBMClassifier
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If a parameter, X, y or the weights cannot be used; the message says what to do.
+            If a parameter, X, y or the weights are invalid; the message says what to do.
         """
         with unchanged_if_it_fails(self):
             return self._watched_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
@@ -462,37 +466,38 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> EBMClassifier:
-        """One pass over a part of the data, from where the parts before it, or `fit`, ended.
+        """Continue learning with one pass over a batch of samples.
 
-        For streams and for data larger than memory. A solver object for mini-batches takes the
-        steps, at a constant rate. Else it is Adam, with √n steps on √n samples each in a part of n
-        samples, which grow shorter with the root of their number over all parts; for the
-        perceptron, it is a pass sample by sample. Features should be of similar size
-        (``StandardScaler``). Landmarks of a kernel and first prototypes are those of the first
-        part.
+        For streams and for data larger than memory. Learning continues from the previous
+        call or from `fit`. A solver object for mini-batches is used with a constant learning rate.
+        Otherwise Adam makes √n steps on √n samples each for a batch of n
+        samples; the step length decreases with the square root of the number of steps in all calls.
+        The perceptron processes single samples. Features should be on similar scales
+        (``StandardScaler``). Landmarks of a kernel and initial prototypes are computed from the
+        first batch.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+            Training samples.
         y : array-like of shape (n_samples,)
-            Labels; a part need not hold all classes. One that no part has held yet is not
-            predicted.
+            Target labels. A batch need not contain all classes; classes that have not occurred yet
+            are not predicted.
         classes : array-like of shape (n_classes,), default=None
-            All labels of the stream; needed in the first call.
+            All labels of the stream; required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights ≥ 0.
+            Sample weights ≥ 0.
 
         Returns
         -------
-        EBMClassifier
-            Itself.
+        self : EBMClassifier
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If `classes` is missing in the first call or another in a later one, or anything else
-            cannot be used. The estimator is then left as it was.
+            If `classes` is missing in the first call or differs in a later call, or if another
+            argument is invalid. The estimator is then left unchanged.
         """
         with unchanged_if_it_fails(self):
             self._partial_fit(X, y, classes, sample_weight)

@@ -1,4 +1,4 @@
-"""The classifier that tunes itself: loss, margin and C along warm-started paths, β for nothing."""
+"""The energy-based classifier with built-in cross-validation of its hyperparameters."""
 
 from __future__ import annotations
 
@@ -63,95 +63,95 @@ def _of_best_estimator(name: str) -> Any:
 
 
 class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
-    r"""Classifier that chooses its loss, margin, β and C by cross-validation.
+    r"""Energy-based classifier with cross-validated loss, margin, β and C.
 
-    A point of the grid means ``EBMClassifier(loss=..., margin=..., beta=..., C=...)``, and the
-    scores are those of ``GridSearchCV`` over the same points and folds. The work is less: fits
-    along C start from the fit before, and energies do not depend on the β of the probabilities,
-    so each loss, margin and C is learned once in each fold and scored at every β. Losses that learn
-    at the β of the classifier, ``"nll"`` and ``"mee"`` given by name, have a path for every β.
+    A point of the grid stands for ``EBMClassifier(loss=..., margin=..., beta=..., C=...)``, and the
+    scores equal those of ``GridSearchCV`` over the same points and folds, with less work: each fit
+    starts from the solution for the previous C, and energies do not depend on the β of the
+    probabilities, so there is one fit per loss, margin, C and fold, which is scored at every β. The
+    losses ``"nll"`` and ``"mee"`` given by name learn at the β of the classifier and need separate
+    fits for every β.
 
     Parameters
     ----------
     energy : str or Energy, default="linear"
-        What is learned, as in `EBMClassifier`.
+        The energy, as in `EBMClassifier`.
     losses : sequence of str or Loss, default=("hinge", "log")
         Losses to compare, names or objects.
     margins : sequence of float or array-like of shape (n_classes, n_classes), default=None
-        Margins to compare for the losses that are given by name and have one. None means the
-        loss's own default.
+        Margins to compare, for losses given by name that have a margin. None means the
+        default of each loss.
     betas : "auto" or sequence of float and "auto", default="auto"
-        Inverse temperatures to compare. ``"auto"`` is, for each loss, margin and C, the β of least
-        log-loss on the energies of all held-out samples whose class their fold has learned, with a
-        prior where these are few; the loss then learns at β = 1, as in `EBMClassifier`. One number
-        is fitted to all the samples that are scored, which flatters the score by about 1/(2n) in
-        log-loss.
+        Inverse temperatures to compare. ``"auto"`` is, for each loss, margin and C, the β with the
+        lowest log-loss on the held-out samples of all folds, with a prior if they are few; samples
+        whose class does not occur in the training part of their fold are ignored. The loss then
+        learns at β = 1, as in `EBMClassifier`. Fitting this number to the samples that are scored
+        lowers the log-loss by about 1/(2n).
     Cs : int or sequence of float, default=10
-        Inverse strengths of the penalty; a number means that many from 1e-4 to 1e4, evenly in the
-        logarithm.
+        Inverse strengths of the penalty. An integer is the number of values between 1e-4 and 1e4,
+        evenly spaced on a logarithmic scale.
     cv : int, splitter or iterable of (train, test), default=5
-        Folds, as in ``GridSearchCV``; a number means stratified folds. Folds may divide copies of a
-        sample: such a sample has no say on β, but it is scored.
+        Folds, as in ``GridSearchCV``; an integer means stratified folds. If copies of a sample are
+        in the training part and in the held-out part of a fold, this sample is scored but not used
+        to choose β.
     scoring : str, callable or None, default="neg_log_loss"
-        What is highest at the best point: a name of scikit-learn or ``scorer(model, X, y)``, where
-        X is an array or a CSR matrix. None means accuracy, which does not depend on β. A scorer
-        that takes `sample_weight` gets it.
+        Score that is maximised: the name of a scikit-learn score or ``scorer(model, X, y)``, where
+        X is an array or a CSR matrix. None means accuracy, which does not depend on β.
+        `sample_weight` is passed to scorers that accept it.
     fit_intercept : bool, default=True
         Whether an energy given by name has an intercept.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in learning, not in the scores.
+        Weights of the classes in the fits, not in the scores.
     solver : str or Solver, default="auto"
-        As in `EBMClassifier`.
+        The solver, as in `EBMClassifier`.
     max_iter : int or None, default=None
-        Largest number of iterations of the solver in one fit, as in `EBMClassifier`.
+        Maximum number of iterations of the solver in each fit, as in `EBMClassifier`.
     tol : float, default=1e-4
-        Relative accuracy of the minimum.
+        Relative accuracy of the minimum, as in `EBMClassifier`.
     refit : bool, default=True
-        Whether to learn the best point again from all samples. Without it there is nothing to
-        predict with.
+        Whether to refit the best point on all samples. Prediction methods require it.
     random_state : int, RandomState instance or None, default=None
-        As in `EBMClassifier`; all fits of the grid begin with the same seed. Folds are those of
-        `cv`.
+        As in `EBMClassifier`; all fits use the same seed. It does not affect the folds, see `cv`.
     n_jobs : int or None, default=None
-        Folds learned at the same time; the results do not depend on it.
+        Number of folds that are learned in parallel; the results do not depend on it.
     verbose : int, default=0
-        With 1 or more, one line is logged (logger ``"sklearn_ebm"``, level INFO) after learning.
+        With 1 or more, a summary is logged (logger ``"sklearn_ebm"``, level INFO) after learning.
 
     Attributes
     ----------
     cv_results_ : dict of str to ndarray
         One entry for each point, as in ``GridSearchCV``, in the order of ``ParameterGrid``, loss by
-        loss. The time of a fit stands with each of the points scored from it. ``fitted_beta`` is
-        the β of the probabilities, a number also where ``param_beta`` is ``"auto"``.
+        loss. Points that are scored with the same fit have the same fit time. ``fitted_beta`` is
+        the β of the probabilities, a number also if ``param_beta`` is ``"auto"``.
     best_params_ : dict of str to object
-        Parameters of the best point, the first of highest mean score.
+        Parameters of the best point, the first one with the highest mean score.
     best_score_ : float
-        Its mean score.
+        Mean score of the best point.
     best_index_ : int
-        Its position in `cv_results_`.
+        Index of the best point in `cv_results_`.
     best_estimator_ : EBMClassifier
-        The best point, learned from all samples. Only with ``refit=True``.
+        Classifier with the best parameters, refitted on all samples. Only with ``refit=True``.
     C_ : float
-        C of the best point: one number, because all classes are learned together.
+        C of the best point: a single number, because all classes are learned jointly.
     Cs_ : ndarray of shape (n_Cs,)
-        Cs that were compared.
+        Values of C that were compared.
     beta_ : float
         β of the probabilities at the best point.
     betas_ : list of float or "auto"
-        βs that were compared.
+        Values of β that were compared.
     margin_ : float, array-like or None
-        Margin of the best point; None where it is the default of the loss, or there is none.
+        Margin of the best point; None for the default of the loss, or a loss without a margin.
     loss_ : Loss
-        Loss of the best point, as it was used.
+        Loss object of the best point.
     paths_ : list of dict of str to object
-        Loss and margin, and the β where it is learned at, of each path that was learned along C.
+        Loss, margin, and the β used in learning if there is one, of each path along C.
     scores_ : ndarray of shape (n_splits, n_points)
         Score of each point in each fold.
     coefs_paths_ : ndarray of shape (n_splits, n_paths, n_Cs, 1 or k, d or d + 1)
-        Coefficients that were learned in each fold, the intercept last. Only for energies that
-        have `coef_`.
+        Coefficients of each fit in each fold, in the shape of `coef_`, followed by the intercept.
+        Only for energies with `coef_`.
     n_iter_ : ndarray of shape (n_splits, n_paths, n_Cs)
-        Iterations of each fit in each fold; 0 where the fit before ended at the minimum already.
+        Number of iterations of each fit; 0 if the previous solution is already the minimum.
     n_splits_ : int
         Number of folds.
     scorer_ : callable
@@ -159,38 +159,37 @@ class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     energy_ : Energy
-        The energy as it was used.
-    coef_ : ndarray of shape (1, n_features) or (k, d)
+        The energy that was used.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Coefficients of `best_estimator_`. Only with ``refit=True``, like the next three.
-    intercept_ : ndarray of shape (1,) or (k,)
+    intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts of `best_estimator_`.
     params_ : dict of str to ndarray
         Parameters of `best_estimator_`.
     gap_ : float or None
-        Certified bound on (f − min f)/f of `best_estimator_`.
+        Upper bound on (f − min f)/f of `best_estimator_`.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, when all are strings.
+        Names of the features, if all are strings.
 
     Warns
     -----
     CollapseWarning
-        After a fit whose best model cannot tell right answers from wrong ones.
+        If the energies of right and wrong answers of the best model are equal.
     ConvergenceWarning
-        Once, if any fit stopped short of `tol`.
+        Once, if any fit stopped before it reached `tol`.
 
     See Also
     --------
-    EBMClassifier : The model that is tuned.
-    sklearn.linear_model.LogisticRegressionCV : The same along C alone.
+    EBMClassifier : The classifier that is tuned.
+    sklearn.linear_model.LogisticRegressionCV : Tunes C of logistic regression.
 
     Examples
     --------
-    Four points and two folds, each with one sample of each class at ±1, so that each fold learns
-    what `EBMClassifier` shows: the hinge, without an intercept, is least at w = min(1, 2C) when C
-    scales one sample of each class. Answers are right for any w > 0, so at β = 2 and C = 1 the
-    log-loss is log(1 + e⁻²) = 0.127, and at β = 1 it is log(1 + e⁻¹) = 0.313:
+    Four samples and two folds, each with one training sample of each class at ±1. The hinge without
+    an intercept has its minimum at w = min(1, 2C) for these samples (see `EBMClassifier`).
+    At C = 1 the log-loss is log(1 + e⁻²) = 0.127 for β = 2, and log(1 + e⁻¹) = 0.313 for β = 1:
 
     >>> from sklearn_ebm import EBMClassifierCV
     >>> clf = EBMClassifierCV(
@@ -252,29 +251,30 @@ class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
     ) -> EBMClassifierCV:
-        """Learn and score the grid. If anything is wrong, the estimator is left as it was.
+        """Fit and score all points of the grid, and refit the best one.
+
+        If the input is invalid, the estimator is left unchanged.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples; float32 stays float32, anything else becomes float64.
+            Training samples; float32 stays float32, other dtypes are converted to float64.
         y : array-like of shape (n_samples,)
-            Labels of any type, of at least two classes.
+            Target labels of any type, of at least two classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights ≥ 0, in learning, and in the scores where the scorer takes them.
+            Sample weights ≥ 0, used in the fits, and in the scores if the scorer accepts them.
         groups : array-like of shape (n_samples,), default=None
-            Group of each sample, for a splitter as `cv` that keeps groups together
-            (``GroupKFold``).
+            Group of each sample, passed to the splitter `cv` (such as ``GroupKFold``).
 
         Returns
         -------
-        EBMClassifierCV
-            Itself, fitted.
+        self : EBMClassifierCV
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If a parameter, X, y or the weights cannot be used; the message says what to do.
+            If a parameter, X, y or the weights are invalid; the message says what to do.
         """
         with unchanged_if_it_fails(self):
             stopped, n_fits = self._fit(X, y, sample_weight, groups)
@@ -359,11 +359,12 @@ class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
         )
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return what takes metadata: `fit` itself, and its splitter, such as ``groups``.
+        """Get the metadata routing of this object.
 
         Returns
         -------
-        sklearn.utils.metadata_routing.MetadataRouter
+        routing : MetadataRouter
+            Routing of the metadata of `fit` and of the splitter (``groups``).
         """
         of_splitter = MethodMapping().add(caller="fit", callee="split")
         return (
@@ -433,20 +434,21 @@ class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
         return self.best_estimator_
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Score of the best model by `scoring`, by default minus the log-loss.
+        """Return the score of the best model by `scoring`, by default minus the log-loss.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+            The input samples.
         y : array-like of shape (n_samples,)
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, used where the scorer takes them.
+            Sample weights, used if the scorer accepts them.
 
         Returns
         -------
-        float
+        score : float
+            Score, higher is better.
         """
         model = self._model()
         return self.scorer_(model, X, y, **score_weights(self.scorer_, sample_weight))

@@ -1,4 +1,4 @@
-"""One input, many answers: the estimator."""
+"""The energy-based regressor, which learns conditional densities."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ LARGEST_ANSWER = 1e153
 
 
 class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixin, PartsMixin):
-    r"""One input, many answers: conditional densities from an energy with a latent variable.
+    r"""Regressor that learns conditional densities from an energy with a latent variable.
 
     .. code-block:: none
 
@@ -80,146 +80,151 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
                  = min_z G(x, y, z)                      inference="min"
         p(y | x) = exp(−β F(x, y)) / ∫ exp(−β F(x, y')) dy'
 
-    The latent z says which of several answers is meant, or where on a curve of answers one lies.
-    Once it is eliminated, the Gibbs distribution of the free energy is a density over all answers,
-    with several modes where there are several answers.
+    The latent variable z selects one of several answers, or a position on a curve of answers.
+    After its elimination, the Gibbs distribution of the free energy is a density over all answers,
+    which may have several modes.
 
     Parameters
     ----------
     energy : str or ConditionalEnergy, default="auto"
-        G, by name or as an object. By gradients are learned ``"experts"``
-        (`sklearn_ebm.energies.Experts`) and ``"decoder"`` (`sklearn_ebm.energies.Decoder`); by
-        density stacking ``"memory"`` (`sklearn_ebm.energies.Memory`), ``"location_scale"``
-        (`sklearn_ebm.energies.LocationScale`), and ``"blend"`` of any of them
-        (`sklearn_ebm.energies.Blend`), all with the loss ``"nll"``. ``"auto"`` learns those that
-        suit the samples and the `time_budget`, and keeps their blend or the best of them, whichever
-        held-out samples prefer: see `auto_report_`. With other losses, and with
-        ``inference="min"``, it is "experts".
+        The energy G, by name or as an object. ``"experts"`` (`sklearn_ebm.energies.Experts`) and
+        ``"decoder"`` (`sklearn_ebm.energies.Decoder`) are learned by gradients. ``"memory"``
+        (`sklearn_ebm.energies.Memory`), ``"location_scale"``
+        (`sklearn_ebm.energies.LocationScale`), and ``"blend"``, a mixture of any energies
+        (`sklearn_ebm.energies.Blend`), are learned by density stacking and need the loss ``"nll"``.
+        ``"auto"`` learns several energies that suit the samples and the `time_budget`, and keeps
+        their blend or the best of them by held-out likelihood: see `auto_report_`. With other
+        losses, or with ``inference="min"``, it is equivalent to "experts".
     loss : str or Loss, default="nll"
-        ``"nll"``: the likelihood. ``"energy"``: pushes down only, safe because energies are
-        normalised by construction; with ``inference="min"`` it pulls the best latent value of each
-        sample and no other. ``"simple"``, ``"hinge"``, ``"log"``, ``"square_square"`` and other
-        losses on pairs: against wrong answers drawn at random, `negatives`; the density is then
-        what the margin made of it, and ``beta="auto"`` gives it its scale.
+        The training objective for the energies. ``"nll"`` is the negative log-likelihood.
+        ``"energy"`` only lowers energies of right answers, which is safe because the energies are
+        normalised by construction; with ``inference="min"`` each sample only affects its best
+        latent value. ``"simple"``, ``"hinge"``, ``"log"``, ``"square_square"`` and other pairwise
+        losses compare with wrong answers drawn at random (`negatives`); the scale of the density
+        then depends on the margin, so use ``beta="auto"``.
     n_latents : int or None, default=None
-        Latent values of an energy given by name: experts, or points along each axis of the grid of
-        a decoder. None is the energy's own default.
+        Number of latent values of an energy given by name: of experts, or of grid points along each
+        axis of a decoder. None means the default of the energy.
     inference : {"marginal", "min"}, default="marginal"
-        How z is eliminated, in learning and in predicting. The likelihood with ``"min"`` is learned
-        by its upper bound F, in which only the best latent value counts. Energies learned by
-        density stacking use the free energy in any case; their minimum is that of the one
-        most likely component, which is inaccurate where several have similar weights.
+        How z is eliminated, in learning and in prediction. With ``"min"``, the likelihood is
+        replaced by its upper bound F, which only depends on the best latent value. Energies learned
+        by density stacking are always learned with ``"marginal"``; for predictions, ``"min"`` uses
+        their most likely component only, which is inaccurate if several have similar weights.
     beta : float or "auto", default=1.0
-        Inverse temperature β > 0, in 1/(unit of the energies): larger is sharper. "auto" is the β
-        at which samples that were not learned from are most likely; a prior keeps it near 1 where
-        these are few. The likelihood is learned at β = 1,
-        where energies are normalised; other losses see the free energy at β.
+        Inverse temperature β > 0, in 1/(unit of the energies); a larger β gives narrower densities.
+        "auto" chooses the β with the highest likelihood of held-out samples; with few samples a
+        prior keeps it near 1. The likelihood is learned at β = 1,
+        at which energies are normalised; other losses use the free energy at β.
     y_transform : {"auto", "log"} or None, default="auto"
-        Monotone transform t in which a single answer is learned with ``loss="nll"``; it is undone
-        exactly, and p(y | x) = p(t(y) | x) t'(y). Energies, modes and regions are those of t(y),
-        taken back; loss curves are of t(y). "log" is sign(y) log(1 + abs(y)/s). "auto" is "log"
-        for answers over decades where held-out samples are likelier with it. Otherwise it leaves
-        answers as they are, but for those that are further from the median than 20 typical
-        distances, such as wrong entries: it draws these in by their logarithm. None leaves all as
-        they are. Several answers are never transformed by "auto".
+        Monotone transform t of a one-dimensional target, for ``loss="nll"``. It is inverted
+        exactly: p(y | x) = p(t(y) | x) t'(y). Modes and regions are those of t(y),
+        transformed back; energies and loss curves refer to t(y). "log" is
+        sign(y) log(1 + abs(y)/s). "auto" uses "log"
+        if y spans several orders of magnitude and "log" improves the held-out likelihood.
+        Otherwise it only compresses, by a logarithm, values further from the median than 20 typical
+        distances, such as gross errors. None means no transform. "auto" never transforms a
+        target with several columns.
     prediction : {"mode", "mean", "median"}, default="mode"
-        What `predict` returns: the answer of lowest energy, that of least squared error, or of
-        least absolute error.
+        What `predict` returns: the answer of lowest energy, or the mean or median of the density,
+        which minimise the squared and the absolute error.
     margin : float or None, default=None
-        m of a loss given by name, in units of the energy; None is the loss's own default.
+        Margin m of a loss given by name, in units of the energy; None means the default of the
+        loss.
     negatives : {"pool"} or Negatives, default="pool"
-        Where wrong answers come from, for losses that need them:
+        Source of wrong answers, for losses that need them:
         `sklearn_ebm.losses.negatives.Pool`.
     C : float, default=1.0
-        Inverse strength of the L2 penalty on the weights; ``inf`` means none. Here it is a decay in
-        each step, for the solver of "auto"; energies learned by density stacking have no weights.
+        Inverse strength of the L2 penalty on the weights; ``inf`` means no penalty. The solver
+        "auto" applies it as decoupled weight decay. Energies learned by density stacking have no
+        weights.
     calibration : {None, "conformal"}, default=None
-        "conformal" sets samples aside that no member learns from, as many as `validation_fraction`
-        says, and makes `predict_interval` and `predict_region` hold as many new answers as they
-        promise, for any data whose samples are exchangeable. Copies of a sample count as one. With
-        m samples set aside, levels up to m/(m + 1) have finite intervals.
+        "conformal" holds out a fraction `validation_fraction` of the samples from learning, and
+        gives `predict_interval` and `predict_region` the stated coverage
+        for any data whose samples are exchangeable. Copies of a sample count as one. With
+        m held-out samples, intervals are finite for levels up to m/(m + 1).
     solver : {"auto", "adam"} or Solver, default="auto"
-        "auto" is Adam with the batches and the rate that suit the energy; "adam" is another name
-        for it. An object learns with settings of its own, among them its decay of the weights.
+        "auto" and "adam" are Adam with a batch size and learning rate that suit the energy. A
+        solver object uses its own settings, including its weight decay.
     early_stopping : bool, default=True
-        Whether each member leaves out samples of its own and learning keeps the parameters at which
-        those were most likely.
+        Whether each member holds out some of the samples and learning keeps the parameters with
+        the highest held-out likelihood.
     validation_fraction : float, default=0.1
-        Share of the samples that are held out: by each member for early stopping, and from all of
-        them for calibration. Energies learned by density stacking hold out by folds instead.
+        Fraction of the samples that is held out: by each member for early stopping, and from all
+        members for calibration. Energies learned by density stacking use folds instead of the
+        former.
     n_iter_no_change : int, default=40
-        Passes without a lower held-out loss after which learning ends.
+        Number of passes without a lower held-out loss after which early stopping ends the fit.
     max_iter : int or None, default=None
-        Largest number of iterations of the solver, which are passes over the samples here. 0 leaves
-        the parameters where learning would start; None means what suits the energy and the samples.
+        Maximum number of iterations of the solver, here passes over the samples. 0 returns the
+        initial parameters; None chooses a number that suits the energy and the samples.
     time_budget : float or None, default=None
-        Approximate time limit for learning, in seconds. Of ``energy="auto"`` the cheapest members
-        come first, and those that would take longer than is left are left out; learning by
-        gradients ends with what was learned so far. What is learned then depends on how fast the
-        machine is.
+        Approximate time limit for learning, in seconds. ``energy="auto"`` learns its
+        members in the order of their cost and skips those that would exceed the limit; learning by
+        gradients stops and keeps the current parameters. The result then depends on the speed of
+        the machine.
     tol : float, default=1e-4
-        Relative fall of the objective that counts as progress, for solver objects that end by
-        themselves, ``Adam(schedule="plateau")`` and ``"constant"``. The solver of "auto" ends with
-        its schedule, and asks only whether the objective has risen by more.
+        Relative decrease of the objective that counts as an improvement, for solver objects that
+        stop by themselves: ``Adam(schedule="plateau")`` and ``"constant"``. The solver "auto" ends
+        with its schedule, and uses `tol` only to warn if the objective has increased by more.
     warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the fit before. The units of columns and
-        answers are always those of the samples that are given now; where they differ from those
-        before, the parameters would mean something else, and learning starts anew. So it goes on
-        with the same samples. Another number of features or outputs, and another energy, are
-        refused. Energies that are learned by density stacking, as ``"auto"`` is, count anew.
+        Whether `fit` starts from the parameters of the previous fit. Standardisation depends on the
+        samples passed to `fit`, so this requires the same samples; with other samples learning
+        starts anew. A different number of features or outputs, or a different energy, raise an
+        error. Energies that are learned by density stacking, such as ``"auto"``, always start anew.
     random_state : int, RandomState instance or None, default=None
-        Start, noise, batches, trees, and which samples are left out. None is the seed 0: the same
-        samples give the same model.
+        Determines initial parameters, noise, mini-batches, trees and held-out samples. None stands
+        for the seed 0: the same samples give the same model.
     verbose : int, default=0
-        Whether a line shows the progress.
+        With 1 or more, the progress is shown in a line on standard error.
 
     Attributes
     ----------
     energy_ : ConditionalEnergy
-        The energy as it was prepared for the samples.
+        The fitted energy, including its standardisation.
     params_ : dict of str to ndarray
-        What was learned.
+        The learned parameters.
     auto_report_ : AutoReport
-        What held-out samples said of each energy, where ``energy="auto"`` blends: printed, it is a
-        table.
+        Held-out likelihood of each energy as a printable table. Only for ``energy="auto"`` with
+        density stacking.
     loss_ : Loss
-        The loss as it was used.
+        The loss that was used.
     beta_ : float
         β of the densities.
     y_transform_ : SignedLog or None
-        The transform in which answers were learned; None where they were learned as they are.
+        The transform of the target; None if it was not transformed.
     n_outputs_ : int
-        q, answers of each sample.
+        Number of columns of the target.
     y_grid_ : ndarray or None
-        Answers at equal steps of probability, the candidates of `predict_proba`; None for q > 1.
+        Quantiles of the training answers, the default candidates of `predict_proba`; None for
+        targets with several columns.
     loss_curve_ : ndarray
-        Mean loss of the first batch, and in each pass.
+        Mean loss of the first batch, followed by the mean loss in each pass.
     validation_loss_curve_ : ndarray
-        Mean loss of held-out samples after each pass, where there are any.
+        Mean loss of held-out samples after each pass. Only with held-out samples.
     n_iter_ : int
-        Passes over the samples.
+        Number of passes over the samples.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, when all are strings.
+        Names of the features, if all are strings.
 
     Warns
     -----
     FewAnswersWarning
-        Where y takes few values, or one value in a tenth of the samples or more, so that its
+        If y has few distinct values, or one value in a tenth of the samples or more, so that its
         likelihood is unbounded.
     CalibrationWarning
-        In `predict_interval` and `predict_region`, where the samples that calibrate are too few for
+        In `predict_interval` and `predict_region`, if there are too few calibration samples for
         the level.
     UserWarning
-        Where samples of X_val and y_val are among those of X and y.
+        If X_val and y_val contain samples of X and y.
     ConvergenceWarning
-        After a fit that was interrupted or whose steps were too long.
+        If the fit was interrupted or the learning rate was too large.
 
     See Also
     --------
-    EBMClassifier : The same idea for answers that can be listed.
-    sklearn_ebm.distributions : The densities.
+    EBMClassifier : Energy-based classifier.
+    sklearn_ebm.distributions : The predicted distributions.
 
     References
     ----------
@@ -311,41 +316,40 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> LatentEBMRegressor:
-        """Learn the energy. If anything is wrong with the input, the estimator is left as it was.
+        """Fit the model. If the input is invalid, the estimator is left unchanged.
 
-        Ctrl-C after the first pass ends learning by gradients with what was learned so far, and a
-        warning; density stacking is given up, and the estimator stays as it was.
+        Ctrl-C after the first pass ends learning by gradients with the current parameters and a
+        warning. Density stacking is aborted, and the estimator is left unchanged.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Samples; float32 stays float32, anything else becomes float64.
+            Training samples; float32 stays float32, other dtypes are converted to float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Answers.
+            Target values.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights ≥ 0; 0 is the same as leaving the sample out. They are relative: all equal ones
-            are none. A sample that is there twice, with its answer, is one sample of twice the
-            weight.
-        X_val : array-like of shape (m, n_features), default=None
-            Samples that are not learned from. Their loss is recorded after each pass; with
-            ``early_stopping=True`` it decides when to stop, and members leave out others only where
-            these are fewer than the share `validation_fraction` of the samples: then all count
-            alike. Energies learned by density stacking are evaluated on these samples and by those
-            of their folds. With ``beta="auto"`` they choose β.
-        y_val : array-like of shape (m,) or (m, q), default=None
-            Their answers.
-        sample_weight_val : array-like of shape (m,), default=None
-            Their weights.
+            Sample weights ≥ 0. A weight of 0 equals leaving the sample out. Only relative weights
+            matter. Repeating a sample with the same target equals doubling its weight.
+        X_val : array-like of shape (n_val_samples, n_features), default=None
+            Validation samples. Their loss is recorded after each pass; with
+            ``early_stopping=True`` it determines when to stop. Members then hold out further
+            samples only if there are fewer validation samples than the fraction
+            `validation_fraction` of the samples. Energies learned by density stacking use them in
+            addition to their out-of-fold samples. With ``beta="auto"`` β is chosen on them.
+        y_val : array-like of shape (n_val_samples,) or (n_val_samples, n_outputs), default=None
+            Target values of the validation samples.
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Weights of the validation samples.
 
         Returns
         -------
-        LatentEBMRegressor
-            Itself, fitted.
+        self : LatentEBMRegressor
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If a parameter, X, y or the weights cannot be used; the message says what to do.
+            If a parameter, X, y or the weights are invalid; the message says what to do.
         """
         with unchanged_if_it_fails(self):
             return self._watched_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
