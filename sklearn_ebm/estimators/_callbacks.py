@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sklearn_ebm.energies._bank.folds import Progress
+from sklearn_ebm.energies._bank.folds import FitProgress
 from sklearn_ebm.estimators._progress import ProgressLine
 from sklearn_ebm.learning.learn import Start
 from sklearn_ebm.learning.monitor import Iteration, IterationCallback
@@ -107,7 +107,7 @@ class FitCallbacks:
             )
 
 
-class MemberTasks(Progress):
+class CallbackProgress(FitProgress):
     """One task for each fold, and for each location and member that is learned.
 
     Parameters

@@ -21,13 +21,13 @@ from sklearn_ebm._utils.validation import (
     row_weights,
 )
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
-from sklearn_ebm.energies._bank.folds import Progress
+from sklearn_ebm.energies._bank.folds import FitProgress
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._callbacks import (
     FRAMES,
+    CallbackProgress,
     CallbackSupportMixin,
     FitCallbacks,
-    MemberTasks,
     with_callbacks,
 )
 from sklearn_ebm.estimators._conformal import Conformal, conformal_of
@@ -507,7 +507,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     @contextmanager
     def _watch(
         self, task: FitCallbacks, parts: Parts
-    ) -> Iterator[tuple[TrainingMonitor, Progress]]:
+    ) -> Iterator[tuple[TrainingMonitor, FitProgress]]:
         """The monitor of a fit: callbacks, the progress line and early stopping."""
         patience = self.n_iter_no_change if self.early_stopping else None
         with ExitStack() as stack:
@@ -517,7 +517,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
                 line = stack.enter_context(ProgressLine(name))
                 callbacks = (*callbacks, line)
             watch = TrainingMonitor(callbacks, patience, outlives_interrupts=True)
-            yield watch, MemberTasks(task, line)
+            yield watch, CallbackProgress(task, line)
 
     def _chosen_beta(self, learned: LearnedDensity, parts: Parts) -> float:
         """The β of the density: as given, or of largest likelihood of samples not learned from."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
-from sklearn_ebm.solvers.base import Progress, Result
+from sklearn_ebm.solvers.base import Iterate, Result
 
 # Held-out losses that differ by less than this, relative, count as equal.
 SAME = 1e-7
@@ -109,21 +109,21 @@ class TrainingMonitor:
         self.best: Array | None = None
         self.message: str | None = None
         self.values: list[float] = []
-        self._latest: Progress | None = None
+        self._latest: Iterate | None = None
         self._earlier = 0  # evaluations of the stages before this one
         self._lowest, self._stale = np.inf, 0
 
-    def __call__(self, progress: Progress) -> bool:
+    def __call__(self, iterate: Iterate) -> bool:
         """Take an iteration into account; whether learning should stop."""
         self.number += 1
-        w = progress.w.copy()  # solvers may go on in the same memory
-        if self._latest is not None and progress.n_evaluations <= self._latest.n_evaluations:
+        w = iterate.w.copy()  # solvers may go on in the same memory
+        if self._latest is not None and iterate.n_evaluations <= self._latest.n_evaluations:
             self._earlier += self._latest.n_evaluations
-        self._latest = progress._replace(w=w)
-        self.values.append(progress.value)
+        self._latest = iterate._replace(w=w)
+        self.values.append(iterate.value)
         loss = None if self.held_out is None else self._held_out_loss(w)
         iteration = Iteration(
-            self.number, progress.value, loss, self.energy, lambda: self.params_of(w)
+            self.number, iterate.value, loss, self.energy, lambda: self.params_of(w)
         )
         # All of them are called, whichever of them asks to stop.
         for answer in [look(iteration) for look in self.callbacks]:

@@ -10,7 +10,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.learning.duality_gap import certifiable, certify
 from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers.base import Monitor, Progress, Result
+from sklearn_ebm.solvers.base import Iterate, Monitor, Result
 from sklearn_ebm.solvers.objective import Objective
 
 # The stage in which smoothing takes no more than this share of the allowed gap is the last one.
@@ -140,8 +140,8 @@ class StageMonitor:
         if not self.objective.energy.traits.linear:
             ends = self._slow
 
-        def look(progress: Progress) -> bool:
-            return self.watch(progress) or (ends is not None and ends(progress))
+        def look(iterate: Iterate) -> bool:
+            return self.watch(iterate) or (ends is not None and ends(iterate))
 
         return look
 
@@ -166,25 +166,25 @@ class StageMonitor:
         if value < self.total.value:
             self.total.w, self.total.value = w, value
 
-    def _slow(self, progress: Progress) -> bool:
+    def _slow(self, iterate: Iterate) -> bool:
         """Whether a stage is over, because the latest iterations brought next to nothing."""
-        self._latest.append(progress.value)
+        self._latest.append(iterate.value)
         return self.is_slow
 
-    def _certified(self, progress: Progress) -> bool:
+    def _certified(self, iterate: Iterate) -> bool:
         """Whether a stage is over; asks the certificate only where the gap may be closed."""
         if not self.certifiable:
             return False
-        estimate = 0.5 * float(progress.gradient @ (self._per_penalty * progress.gradient))
+        estimate = 0.5 * float(iterate.gradient @ (self._per_penalty * iterate.gradient))
         self.stale = 0 if estimate < PROGRESS * self._closest else self.stale + 1
         self._closest = min(self._closest, estimate)
         if self.stale >= MOST_STALE:
             return True
-        allowed = self.tol * abs(progress.value)
+        allowed = self.tol * abs(iterate.value)
         room = max(allowed - self.smoothing, 0.1 * allowed)
         if not estimate <= min(room, RETRY * self._attempted):
             return False
         self._attempted = estimate
-        self.certify(self.stage_loss, progress.w)
+        self.certify(self.stage_loss, iterate.w)
         # A stage whose smoothing leaves no room cannot close the gap: cool first.
         return self.closed or self.smoothing > allowed

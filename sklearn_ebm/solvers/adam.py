@@ -11,7 +11,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers._adam_search import AdamState, Moments, Settings
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
@@ -159,8 +159,8 @@ class Adam(Solver):
             value = search.curve[-1]
             stale = 0 if value < best - tol * abs(best) or best == np.inf else stale + 1
             best = min(best, value)
-            progress = Progress(search.w.astype(search.dtype), value, zero, np.inf, search.passes)
-            asked = (monitor is not None and monitor(progress)) or asked
+            iterate = Iterate(search.w.astype(search.dtype), value, zero, np.inf, search.passes)
+            asked = (monitor is not None and monitor(iterate)) or asked
             if plateaus and stale >= PATIENCE:
                 stale, left = 0, left - 1
                 search.factor *= PLATEAU_FACTOR

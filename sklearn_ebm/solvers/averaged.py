@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import hinge_scale, separable
 
@@ -105,7 +105,7 @@ class Averaged(Solver):
             if value < best_value:
                 best, best_value = average, value
             if monitor is not None and monitor(
-                Progress(average, value, np.zeros_like(average), np.inf, len(curve))
+                Iterate(average, value, np.zeros_like(average), np.inf, len(curve))
             ):
                 converged, message = True, ASKED
                 break

@@ -55,7 +55,7 @@ class Result:
     memory: object = None
 
 
-class Progress(NamedTuple):
+class Iterate(NamedTuple):
     """What a solver knows after an iteration.
 
     Attributes
@@ -77,7 +77,7 @@ class Progress(NamedTuple):
 
 
 #: Sees the progress after each iteration; returns True to stop.
-Monitor: TypeAlias = Callable[[Progress], bool]
+Monitor: TypeAlias = Callable[[Iterate], bool]
 
 
 class Problem(NamedTuple):
@@ -96,7 +96,7 @@ class Problem(NamedTuple):
     rng : RandomState
         For solvers that draw samples.
     monitor : callable or None
-        Called with the `Progress` after each iteration; True ends the search, converged.
+        Called with the `Iterate` after each iteration; True ends the search, converged.
     memory : object or None
         ``Result.memory`` of an earlier search on the same samples, with the same loss or another:
         what it learned of the curvature may serve again.

@@ -8,7 +8,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.hessian import scale_of
 
 
@@ -78,7 +78,7 @@ class LBFGS(Solver):
             v, value, gradient = step
             curve.append(value)
             if monitor is not None and monitor(
-                Progress(
+                Iterate(
                     scale * v,
                     value,
                     gradient / scale,

@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product, scale_of
 from sklearn_ebm.solvers.objective import Objective
 
@@ -83,7 +83,7 @@ class Newton(Solver):
             v, value, gradient = step
             curve.append(value)
             if monitor is not None and monitor(
-                Progress(scale * v, value, gradient / scale, 0.5 * size**2, n_evaluations)
+                Iterate(scale * v, value, gradient / scale, 0.5 * size**2, n_evaluations)
             ):
                 converged, message = True, ASKED
                 break

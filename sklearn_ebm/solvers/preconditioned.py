@@ -11,7 +11,7 @@ from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers._line_search import Step, line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import (
     DiagonalScaling,
@@ -91,7 +91,7 @@ class PreconditionedLBFGS(Solver):
                 result.message = "rounding hides any further decrease"
                 break
             result.curve.append(search.value)
-            if monitor is not None and monitor(search.progress()):
+            if monitor is not None and monitor(search.iterate()):
                 result.converged, result.message = True, ASKED
                 break
         result.w, result.value = search.w, search.value
@@ -140,9 +140,9 @@ class QuasiNewtonState:
         """
         return float(np.finfo(self.phases[0].dtype).eps) ** 2
 
-    def progress(self) -> Progress:
+    def iterate(self) -> Iterate:
         """Return the current state of the search in the form that a monitor receives."""
-        return Progress(self.w, self.value, self.gradient, self.expected, self.n_evaluations)
+        return Iterate(self.w, self.value, self.gradient, self.expected, self.n_evaluations)
 
     def direction(self) -> Array:
         """The quasi-Newton step; `expected` becomes the decrease that it promises."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ebm._utils.arrays import ones
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.solvers.base import Problem, Progress
+from sklearn_ebm.solvers.base import Iterate, Problem
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
 
@@ -55,9 +55,9 @@ def separable(objective: Objective) -> bool:
     rule = Objective(energy, objective.loss, X, y, weight, k, 0.0, objective.workers)
     found = False
 
-    def look(progress: Progress) -> bool:
+    def look(iterate: Iterate) -> bool:
         nonlocal found
-        found = hinge_scale(rule, progress.w)
+        found = hinge_scale(rule, iterate.w)
         return found
 
     problem = Problem(

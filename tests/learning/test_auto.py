@@ -23,7 +23,7 @@ from sklearn_ebm.learning.densities.auto import (
 )
 from sklearn_ebm.learning.densities.stacking import StackedDensities
 from sklearn_ebm.learning.monitor import TrainingMonitor
-from sklearn_ebm.solvers.base import Progress
+from sklearn_ebm.solvers.base import Iterate
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(60, 2))
@@ -271,7 +271,7 @@ def test_passes_end_with_the_time():
 def test_what_ends_with_the_time_says_so():
     watch = TrainingMonitor((TimeBudget(1e-9, 60, SILENT).stops,))
     watch.energy, watch.params_of = None, lambda w: {}
-    assert watch(Progress(np.zeros(1), 0.0, np.zeros(1), 0.0, 1))
+    assert watch(Iterate(np.zeros(1), 0.0, np.zeros(1), 0.0, 1))
     assert watch.message == "the time_budget is used up"
 
 

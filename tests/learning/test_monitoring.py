@@ -22,7 +22,7 @@ from sklearn_ebm.learning import learn as _learning
 from sklearn_ebm.learning import monitor as _watch
 from sklearn_ebm.learning.learn import Start
 from sklearn_ebm.solvers import Adam
-from sklearn_ebm.solvers.base import Progress
+from sklearn_ebm.solvers.base import Iterate
 
 X, Y = make_classification(400, 20, n_informative=6, n_classes=3, random_state=0, flip_y=0.2)
 callbacks = pytest.importorskip("sklearn.callback") if _callbacks.FRAMES else None
@@ -151,7 +151,7 @@ def test_a_held_out_loss_that_is_not_finite_is_never_the_best():
     watch.held_out, watch.energy, watch.params_of = object(), None, None
     watch.held_out_loss = lambda w: next(losses)
     for number in range(7):
-        stop = watch(Progress(np.full(1, float(number)), 0.0, np.zeros(1), 0.0, number + 1))
+        stop = watch(Iterate(np.full(1, float(number)), 0.0, np.zeros(1), 0.0, number + 1))
         assert stop == (number == 6)
     assert watch.best == 3.0
 

@@ -39,7 +39,7 @@ def spread_over_folds(models: Sequence[Model]) -> list[Model]:
     return [models[place] for place in places]
 
 
-class Progress:
+class FitProgress:
     """Is told how far learning is, and may cut it short; this one does nothing."""
 
     def next_of(self, members: Sequence[str]) -> int:
@@ -55,7 +55,7 @@ class Progress:
         return False
 
 
-SILENT = Progress()
+SILENT = FitProgress()
 
 
 class Folds(NamedTuple):
@@ -67,13 +67,13 @@ class Folds(NamedTuple):
         The fold of each row, from 0 on. Rows with equal columns share one.
     validation : ndarray of int of shape (m,)
         Rows whose out-of-fold densities choose the prior; sorted.
-    progress : Progress
+    progress : FitProgress
         Is told of each fold and member that is learned.
     """
 
     of_row: Index
     validation: Index
-    progress: Progress = SILENT
+    progress: FitProgress = SILENT
 
     @property
     def n_folds(self) -> int:
@@ -151,7 +151,7 @@ def together(X: Array) -> Index:
     return number[group]
 
 
-def folds_of(X: Array, rng: np.random.RandomState, progress: Progress = SILENT) -> Folds:
+def folds_of(X: Array, rng: np.random.RandomState, progress: FitProgress = SILENT) -> Folds:
     """Divide rows into folds, those left out `together` in one, and choose the validation rows.
 
     Examples

@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Index
 from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
-from sklearn_ebm.energies._bank.folds import Progress
+from sklearn_ebm.energies._bank.folds import FitProgress
 from sklearn_ebm.energies._bank.prior import HeldOutDensities
 from sklearn_ebm.energies.auto_report import AutoReport
 from sklearn_ebm.energies.conditional import ConditionalEnergy
@@ -40,7 +40,7 @@ COSTS: dict[str, tuple[float, float]] = {
 CUT_SHORT = {"experts": 0.5}
 
 
-class TimeBudget(Progress):
+class TimeBudget(FitProgress):
     """Takes the cheapest member next, and skips those that would take longer than is left.
 
     How long that is, is estimated from the time of others.
@@ -50,7 +50,7 @@ class TimeBudget(Progress):
     seconds : float or None
         That learning may take; None is as long as it takes.
     n_rows : int
-    inner : Progress
+    inner : FitProgress
         Is told the same.
 
     Attributes
@@ -59,7 +59,7 @@ class TimeBudget(Progress):
         Members, and why they were skipped.
     """
 
-    def __init__(self, seconds: float | None, n_rows: int, inner: Progress) -> None:
+    def __init__(self, seconds: float | None, n_rows: int, inner: FitProgress) -> None:
         self.seconds, self.inner = seconds, inner
         self.n_rows = n_rows
         self.began = time.perf_counter()

@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
-from sklearn_ebm.energies._bank.folds import Progress, has_levels, together
+from sklearn_ebm.energies._bank.folds import FitProgress, has_levels, together
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.latent import LatentEnergy
@@ -34,7 +34,7 @@ def learn_energy(
     start: Start | None,
     seed: int,
     watch: TrainingMonitor,
-    progress: Progress,
+    progress: FitProgress,
     validation: Rows | None,
     fraction: float | None,
     time_budget: float | None,
@@ -53,7 +53,7 @@ def learn_energy(
     seed : int
     watch : TrainingMonitor
         Follows learning by gradients.
-    progress : Progress
+    progress : FitProgress
         Follows density stacking.
     fraction : float or None
         Share of the rows that each member leaves out that is learned by gradients, where there is

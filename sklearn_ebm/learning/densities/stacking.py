@@ -12,7 +12,7 @@ from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES
 from sklearn_ebm.energies._bank.backgrounds import BroadComponents
-from sklearn_ebm.energies._bank.folds import Progress, folds_of
+from sklearn_ebm.energies._bank.folds import FitProgress, folds_of
 from sklearn_ebm.energies._bank.prior import HeldOutDensities, bank_of, most_likely_prior
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies._gaussian.units import units_of
@@ -97,7 +97,7 @@ def stack_densities(
     rows: Rows,
     *,
     rng: np.random.RandomState,
-    progress: Progress,
+    progress: FitProgress,
     gradients: LearnGradients | None,
     validation: Rows | None,
 ) -> StackedDensities:
@@ -109,7 +109,7 @@ def stack_densities(
     rows : Rows
         Of positive weight.
     rng : RandomState
-    progress : Progress
+    progress : FitProgress
         Is told of each fold and member that is learned.
     gradients : callable or None
         How members of a blend are learned that need gradients.
