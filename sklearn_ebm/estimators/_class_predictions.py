@@ -29,7 +29,7 @@ def _has_coef(estimator: Any) -> bool:
     return energy.traits.coefficients
 
 
-class Answers:
+class ClassPredictions:
     """Prediction methods of a fitted classifier (mixin).
 
     Every method computes a function of the energies of each sample. `_model` returns the estimator
@@ -45,7 +45,7 @@ class Answers:
     # others is infinite: they are never predicted.
     _seen: npt.NDArray[np.bool_] | None = None
 
-    def _model(self) -> Answers:
+    def _model(self) -> ClassPredictions:
         """The estimator whose energies answer."""
         check_is_fitted(self)
         return self

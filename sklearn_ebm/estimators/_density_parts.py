@@ -116,8 +116,8 @@ def _refuse(energy: Any, loss: Loss) -> None:
             f"loss {name!r} has beta={loss.beta!r}, but energies of answers are normalised at "
             "β = 1; use the name, and set beta= of the regressor for the densities."
         )
-    if name == "mee":
-        raise ValueError("loss 'mee' counts errors, and every continuous answer is one; use 'nll'.")
+    if traits.needs_classes:
+        raise ValueError(f"loss {name!r} {traits.needs_classes}; use 'nll'.")
     if not energy.traits.normalized and (traits.needs_partition_function or not traits.contrasts):
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "

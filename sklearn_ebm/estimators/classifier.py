@@ -24,7 +24,7 @@ from sklearn_ebm.estimators._callbacks import (
     FitCallbacks,
     with_callbacks,
 )
-from sklearn_ebm.estimators._class_predictions import Answers
+from sklearn_ebm.estimators._class_predictions import ClassPredictions
 from sklearn_ebm.estimators._parts import (
     PartsMixin,
     by_class,
@@ -64,7 +64,7 @@ from sklearn_ebm.solvers import Solver
 logger = logging.getLogger("sklearn_ebm")
 
 
-class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
+class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, PartsMixin):
     r"""Energy-based classifier.
 
     Learns an energy F(x, y), low if x and y fit, by minimising

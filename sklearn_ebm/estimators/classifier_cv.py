@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.energies import Energy
-from sklearn_ebm.estimators._class_predictions import Answers
+from sklearn_ebm.estimators._class_predictions import ClassPredictions
 from sklearn_ebm.estimators._grid import (
     Data,
     Fits,
@@ -62,7 +62,7 @@ def _of_best_estimator(name: str) -> Any:
     return property(read, write, doc=f"`{name}` of `best_estimator_`.")
 
 
-class EBMClassifierCV(Answers, ClassifierMixin, PartsMixin):
+class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
     r"""Energy-based classifier with cross-validated loss, margin, β and C.
 
     A point of the grid stands for ``EBMClassifier(loss=..., margin=..., beta=..., C=...)``, and the

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.estimators._class_predictions import Answers
+from sklearn_ebm.estimators._class_predictions import ClassPredictions
 
 Index = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ def read(caller: str, estimator: Any) -> FittedEnergies:
             return inner
         steps = estimator[:-1]
         return FittedEnergies(inner.classifier, lambda X: inner.energies(steps.transform(X)))
-    if isinstance(estimator, Answers):
+    if isinstance(estimator, ClassPredictions):
         model: Any = estimator._model()
         return FittedEnergies(model, estimator.energies)
     best = getattr(estimator, "best_estimator_", None)

@@ -47,6 +47,8 @@ class Traits(NamedTuple):
     needs_nonnegative : str or None
         Why the loss needs energies that are never negative, as the end of a sentence; None if it
         does not.
+    needs_classes : str or None
+        Why the loss has no use for continuous answers, as the end of a sentence; None if it has.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class Traits(NamedTuple):
     online: bool = False
     hinge_scale: float | None = None
     needs_nonnegative: str | None = None
+    needs_classes: str | None = None
 
 
 class Loss(Documented, BaseEstimator, ABC):

@@ -38,7 +38,10 @@ class MEE(Loss):
     (array([0.25]), array([[ 0.375, -0.375]]))
     """
 
-    traits = Traits(needs_partition_function=True)
+    traits = Traits(
+        needs_partition_function=True,
+        needs_classes="counts errors, and every continuous answer is one",
+    )
     examples = ({}, {"beta": 2.0})
 
     def __init__(self, beta: float = 1.0) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_ebm.compare.folds import Fold
-from sklearn_ebm.estimators._class_predictions import Answers
+from sklearn_ebm.estimators._class_predictions import ClassPredictions
 
 # e^(−745) is the least float64 above zero.
 FURTHEST = 745.0
@@ -37,7 +37,7 @@ class KeepClasses:
             are; "beta" and "margin", None where there is none; "curve", a list of (iteration,
             objective).
         """
-        energies = isinstance(estimator, Answers)
+        energies = isinstance(estimator, ClassPredictions)
         return {
             "distances": distances(estimator, fold.X_test[self.rows]),
             "energies": energies,
@@ -51,7 +51,7 @@ def distances(estimator: Any, X: Any) -> np.ndarray:
     """Return max log p − log p of each class, of shape (n_samples, n_classes), at most 745."""
     if X.shape[0] == 0:
         return np.empty((0, len(estimator.classes_)))
-    if isinstance(estimator, Answers):
+    if isinstance(estimator, ClassPredictions):
         log_p = np.asarray(estimator.predict_log_proba(X), dtype=np.float64)
     else:
         with np.errstate(divide="ignore"):
