@@ -36,13 +36,13 @@ class SquaredHinge(PairwiseLoss):
 
 
 # %%
-# `check_loss` is the counterpart of scikit-learn's ``check_estimator``: it compares slopes with
+# `check_part` is the counterpart of scikit-learn's ``check_estimator``: it compares slopes with
 # finite differences and checks extreme energies, float32 and copies, and more. It returns None if
 # all checks pass.
 
-from sklearn_ebm.checks import check_loss
+from sklearn_ebm.checks import check_part
 
-check_loss(SquaredHinge())
+check_part(SquaredHinge())
 
 # %%
 # Value and slope

@@ -12,11 +12,13 @@ from sklearn.base import clone
 
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
-from sklearn_ebm.energies import BankEnergy, Blend, LatentEnergy
+from sklearn_ebm.energies import Blend
 from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction
 from sklearn_ebm.energies._bank.prior import bank_of
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies._gaussian.units import FAR
+from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.inference import SoftMinimum
 from sklearn_ebm.learning.densities.ensemble import Division
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts, learn_density
@@ -73,7 +75,7 @@ class BankCase(NamedTuple):
 
 
 def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> None:
-    """Check that an energy keeps the promises of `sklearn_ebm.energies.BankEnergy`.
+    """Check that an energy keeps the promises of `sklearn_ebm.energies.banks.BankEnergy`.
 
     The energy is checked as it is and at each of its `examples`, with 48 rows; all of them are
     validation rows, or those of one fold. Where its base is not None, it is handed a location,
@@ -93,7 +95,7 @@ def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> N
 
     Examples
     --------
-    >>> from sklearn_ebm.checks import check_bank_energy
+    >>> from sklearn_ebm.checks.bank_energies import check_bank_energy
     >>> from sklearn_ebm.energies import Memory
     >>> check_bank_energy(Memory(n_trees=2))
     """

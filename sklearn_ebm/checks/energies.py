@@ -31,7 +31,7 @@ def check_energy(energy: Energy) -> None:
 
     Examples
     --------
-    >>> from sklearn_ebm.checks import check_energy
+    >>> from sklearn_ebm.checks.energies import check_energy
     >>> from sklearn_ebm.energies import Linear
     >>> check_energy(Linear(fit_intercept=False))
     """

@@ -15,11 +15,11 @@ from sklearn_ebm.checks.base import (
     random_energies,
     run_checks,
 )
-from sklearn_ebm.inference import Elimination
+from sklearn_ebm.inference.base import Elimination
 
 
 def check_elimination(elimination: Elimination) -> None:
-    """Check that an elimination keeps the promises of `sklearn_ebm.inference.Elimination`.
+    """Check that an elimination keeps the promises of `sklearn_ebm.inference.base.Elimination`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def check_elimination(elimination: Elimination) -> None:
 
     Examples
     --------
-    >>> from sklearn_ebm.checks import check_elimination
+    >>> from sklearn_ebm.checks.inference import check_elimination
     >>> from sklearn_ebm.inference import SoftMinimum
     >>> check_elimination(SoftMinimum(beta=2.0))
     """

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
-from sklearn_ebm.energies import LatentEnergy
+from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.inference import Minimum, SoftMinimum
 
 # Answers of a row, and rows, columns and candidates.
@@ -23,7 +23,7 @@ Case = tuple[LatentEnergy, Array, Array, Params]
 
 
 def check_latent_energy(energy: LatentEnergy) -> None:
-    """Check that an energy keeps the promises of `sklearn_ebm.energies.LatentEnergy`.
+    """Check that an energy keeps the promises of `sklearn_ebm.energies.latent.LatentEnergy`.
 
     The energy is checked as it is and at each of its `examples`, for 1, 2 and 3 answers, at random
     parameters, in float64 and float32.
@@ -40,7 +40,7 @@ def check_latent_energy(energy: LatentEnergy) -> None:
 
     Examples
     --------
-    >>> from sklearn_ebm.checks import check_latent_energy
+    >>> from sklearn_ebm.checks.latent_energies import check_latent_energy
     >>> from sklearn_ebm.energies import Experts
     >>> check_latent_energy(Experts(n_latents=2, hidden_layer_sizes=(4,), n_members=2))
     """

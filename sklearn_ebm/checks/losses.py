@@ -52,7 +52,7 @@ def check_loss(loss: Loss) -> None:
     --------
     A squared hinge, in ten lines, passes:
 
-    >>> from sklearn_ebm.checks import check_loss
+    >>> from sklearn_ebm.checks.losses import check_loss
     >>> from sklearn_ebm.losses import PairwiseLoss, Traits
     >>> from sklearn_ebm.losses._positive_part import positive_part
     >>> class SquaredHinge(PairwiseLoss):

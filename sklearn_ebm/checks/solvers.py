@@ -10,14 +10,13 @@ from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm.checks.base import ANSWERS, demand, demand_close, run_checks
 from sklearn_ebm.energies import Linear
 from sklearn_ebm.losses import NLL, Perceptron
-from sklearn_ebm.solvers import Solver
-from sklearn_ebm.solvers.base import Problem, Result
+from sklearn_ebm.solvers.base import Problem, Result, Solver
 from sklearn_ebm.solvers.hessian import scale_of
 from sklearn_ebm.solvers.objective import Objective
 
 
 def check_solver(solver: Solver) -> None:
-    """Check that a solver keeps the promises of `sklearn_ebm.solvers.Solver`.
+    """Check that a solver keeps the promises of `sklearn_ebm.solvers.base.Solver`.
 
     It is given small problems with a linear energy: the negative log-likelihood, or the perceptron
     on separable rows if it is `online`.
@@ -34,7 +33,7 @@ def check_solver(solver: Solver) -> None:
 
     Examples
     --------
-    >>> from sklearn_ebm.checks import check_solver
+    >>> from sklearn_ebm.checks.solvers import check_solver
     >>> from sklearn_ebm.solvers import LBFGS
     >>> check_solver(LBFGS(memory=5))
     """

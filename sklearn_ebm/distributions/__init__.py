@@ -1,11 +1,9 @@
 """Conditional densities: what a regressor says about the answer of each row."""
 
-from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.distributions.gaussian_mixture import GaussianMixture
 from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture
 
 __all__ = [
-    "ConditionalDistribution",
     "GaussianMixture",
     "VectorGaussianMixture",
 ]

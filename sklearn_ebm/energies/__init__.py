@@ -1,7 +1,6 @@
 """Energies: what is learned. Low where x and y fit."""
 
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
 from sklearn_ebm.energies.blend import Blend
@@ -60,20 +59,17 @@ CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
 
 __all__ = [
     "MLP",
-    "BankEnergy",
     "Blend",
     "Decoder",
     "Energy",
     "Experts",
     "Featured",
     "Kernel",
-    "LatentEnergy",
     "Linear",
     "Linearization",
     "LocationScale",
     "Memory",
     "Prototypes",
-    "Quadratics",
     "TorchModule",
     "Traits",
 ]

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Params, refuse_lone_traits
-from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.base import Traits

@@ -21,8 +21,8 @@ from sklearn_ebm.energies._prototypes.distances import MetricRows, PrototypeDist
 from sklearn_ebm.energies._prototypes.metrics import METRICS, Metric
 from sklearn_ebm.energies._prototypes.starts import anchors_of, scatter_within
 from sklearn_ebm.energies.base import Energy, Linearization, Traits, as_written
-from sklearn_ebm.inference import INFERENCES, Elimination
-from sklearn_ebm.inference.base import Eliminated
+from sklearn_ebm.inference import INFERENCES
+from sklearn_ebm.inference.base import Eliminated, Elimination
 
 
 class Prototypes(Energy):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.exceptions import CalibrationWarning
 
 # Scores above this are as good as 1.

@@ -14,7 +14,8 @@ from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.learning.densities.gradient_fit import Parts
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.losses.negatives import NEGATIVES
-from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers.base import Solver
 
 
 def resolve_density_parts(

@@ -15,9 +15,8 @@ from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.threads import Workers
-from sklearn_ebm.distributions import ConditionalDistribution
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
-from sklearn_ebm.distributions.base import Modes, coverage, join_rows
+from sklearn_ebm.distributions.base import ConditionalDistribution, Modes, coverage, join_rows
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.transformed import TransformedDistribution
 from sklearn_ebm.distributions.vector import VectorDistribution
@@ -28,7 +27,8 @@ from sklearn_ebm.energies.responsibilities import (
     prior_shares,
 )
 from sklearn_ebm.estimators._conformal import Conformal
-from sklearn_ebm.inference import INFERENCES, Elimination
+from sklearn_ebm.inference import INFERENCES
+from sklearn_ebm.inference.base import Elimination
 
 # Rows whose distributions are held at a time, and those of each thread where energies share out
 # rows.

@@ -35,7 +35,8 @@ from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.estimators._labels import check_labels
 from sklearn_ebm.learning.compatibility import refuse_unsuitable
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers.base import Solver
 
 Index: TypeAlias = npt.NDArray[np.intp]
 Weights: TypeAlias = npt.NDArray[np.float64]

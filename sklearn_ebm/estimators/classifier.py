@@ -59,7 +59,7 @@ from sklearn_ebm.learning.temperature_scaling import (
     warn_of_no_votes,
 )
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import Solver
+from sklearn_ebm.solvers.base import Solver
 
 logger = logging.getLogger("sklearn_ebm")
 

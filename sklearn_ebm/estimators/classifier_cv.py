@@ -42,7 +42,7 @@ from sklearn_ebm.estimators._parts import (
 )
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.learning.learn import Learned
-from sklearn_ebm.solvers import Solver
+from sklearn_ebm.solvers.base import Solver
 
 logger = logging.getLogger("sklearn_ebm")
 

@@ -55,7 +55,7 @@ from sklearn_ebm.learning.learn import Start
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.losses.negatives.base import Negatives
-from sklearn_ebm.solvers import Solver
+from sklearn_ebm.solvers.base import Solver
 
 CALIBRATIONS = (None, "conformal")
 

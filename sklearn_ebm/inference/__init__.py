@@ -16,7 +16,6 @@ INFERENCES: Registry[Elimination] = Registry(
 )
 
 __all__ = [
-    "Elimination",
     "Minimum",
     "SoftMinimum",
 ]

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.energies import Blend, Decoder, LatentEnergy
+from sklearn_ebm.energies import Blend, Decoder
 from sklearn_ebm.energies.banks import BACKGROUNDS
+from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.responsibilities import Responsibilities
 from sklearn_ebm.inspection._axes import COLOURS, feature_names, take_axes
 from sklearn_ebm.inspection._section import matrix_of, name_of_answer, place_of, section_of

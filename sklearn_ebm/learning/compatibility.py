@@ -8,8 +8,8 @@ import numpy as np
 
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.solvers import SOLVERS, Solver
-from sklearn_ebm.solvers.base import Result
+from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers.base import Result, Solver
 
 
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:

@@ -19,8 +19,7 @@ from sklearn_ebm.learning.parametrization import Parametrization, in_dtype, own_
 from sklearn_ebm.learning.starts import Liblinear, separating_start
 from sklearn_ebm.learning.temperature_path import TemperaturePath
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import Solver
-from sklearn_ebm.solvers.base import Result
+from sklearn_ebm.solvers.base import Result, Solver
 
 
 class Start(NamedTuple):

@@ -15,8 +15,8 @@ from sklearn_ebm.learning.compatibility import refuse_overflow
 from sklearn_ebm.learning.parametrization import in_dtype, own_copy, penalty_of, standardize_rows
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._among import Among
-from sklearn_ebm.solvers import SOLVERS, Solver
-from sklearn_ebm.solvers.base import Problem
+from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers.base import Problem, Solver
 from sklearn_ebm.solvers.objective import Objective
 
 # The first steps of a stream, where the user names no solver for mini-batches: of energies linear

@@ -28,8 +28,8 @@ from sklearn_ebm.learning.stage_monitor import (
     StageMonitor,
 )
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.solvers import Newton, Solver
-from sklearn_ebm.solvers.base import Problem, Result
+from sklearn_ebm.solvers import Newton
+from sklearn_ebm.solvers.base import Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
 # The path starts at this share of the margin, cools by this factor from stage to stage, and no

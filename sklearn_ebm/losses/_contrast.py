@@ -13,7 +13,8 @@ import numpy as np
 from sklearn_ebm._utils.array_api import at_least, in_dtype, namespace_of, reduce_last_axis
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import Registry
-from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
+from sklearn_ebm.inference import Minimum, SoftMinimum
+from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.losses._right_answers import Mask, RightAnswers
 from sklearn_ebm.losses.curvature import Curvature
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.distributions.vector import VectorDistribution
 from sklearn_ebm.metrics._inputs import (
     Floats,

@@ -27,5 +27,4 @@ __all__ = [
     "Averaged",
     "Newton",
     "PreconditionedLBFGS",
-    "Solver",
 ]

@@ -17,9 +17,10 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.compare.adapters import gaussian
 from sklearn_ebm.datasets import ONE_TO_MANY
 from sklearn_ebm.distributions import GaussianMixture
-from sklearn_ebm.energies import Experts, Quadratics
+from sklearn_ebm.energies import Experts
 from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.prior import HeldOutDensities
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

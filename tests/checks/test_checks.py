@@ -6,8 +6,8 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ebm import checks
 from sklearn_ebm.energies import Linear, Linearization
-from sklearn_ebm.inference import Elimination, Minimum, SoftMinimum
-from sklearn_ebm.inference.base import Eliminated
+from sklearn_ebm.inference import Minimum, SoftMinimum
+from sklearn_ebm.inference.base import Eliminated, Elimination
 from sklearn_ebm.losses import MCE, NLL, EnergyLoss, Hinge, Loss, PairwiseLoss, SquareSquare, Traits
 from sklearn_ebm.losses._positive_part import positive_part
 from sklearn_ebm.solvers import LBFGS
@@ -198,7 +198,7 @@ WRONG_LOSSES = {
 @pytest.mark.parametrize("loss", WRONG_LOSSES, ids=lambda loss: loss.__name__)
 def test_a_wrong_loss_is_caught(loss):
     with pytest.raises(AssertionError) as caught:
-        checks.check_loss(loss())
+        checks.losses.check_loss(loss())
     message = str(caught.value)
     assert message.startswith(f"{loss.__name__}(")
     assert WRONG_LOSSES[loss] in message
@@ -218,8 +218,8 @@ class SquaredHinge(PairwiseLoss):
 
 
 def test_a_loss_of_ten_lines_passes():
-    checks.check_loss(SquaredHinge())
-    checks.check_loss(SquaredHinge(margin=np.arange(9.0).reshape(3, 3)))
+    checks.losses.check_loss(SquaredHinge())
+    checks.losses.check_loss(SquaredHinge(margin=np.arange(9.0).reshape(3, 3)))
 
 
 def test_a_loss_that_only_has_a_call_passes():
@@ -229,7 +229,7 @@ def test_a_loss_that_only_has_a_call_passes():
         def __call__(self, energies, correct):
             return energies[correct] ** 2, 2 * energies * correct
 
-    checks.check_loss(Right())
+    checks.losses.check_loss(Right())
 
 
 # Energies ----------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ WRONG_ENERGIES = {
 @pytest.mark.parametrize("energy", WRONG_ENERGIES, ids=lambda energy: energy.__name__)
 def test_a_wrong_energy_is_caught(energy):
     with pytest.raises(AssertionError) as caught:
-        checks.check_energy(energy())
+        checks.energies.check_energy(energy())
     assert str(caught.value).startswith(f"{energy.__name__}(")
     assert WRONG_ENERGIES[energy] in str(caught.value)
 
@@ -372,7 +372,7 @@ WRONG_ELIMINATIONS = {
 @pytest.mark.parametrize("part", WRONG_ELIMINATIONS, ids=lambda part: part.__name__)
 def test_a_wrong_elimination_is_caught(part):
     with pytest.raises(AssertionError) as caught:
-        checks.check_elimination(part())
+        checks.inference.check_elimination(part())
     assert WRONG_ELIMINATIONS[part] in str(caught.value)
 
 
@@ -446,7 +446,7 @@ WRONG_SOLVERS = {
 @pytest.mark.parametrize("solver", WRONG_SOLVERS, ids=lambda solver: solver.__name__)
 def test_a_wrong_solver_is_caught(solver):
     with pytest.raises(AssertionError) as caught:
-        checks.check_solver(solver())
+        checks.solvers.check_solver(solver())
     assert WRONG_SOLVERS[solver] in str(caught.value)
 
 
@@ -455,7 +455,12 @@ def test_a_wrong_solver_is_caught(solver):
 
 @pytest.mark.parametrize(
     "check",
-    [checks.check_loss, checks.check_energy, checks.check_elimination, checks.check_solver],
+    [
+        checks.losses.check_loss,
+        checks.energies.check_energy,
+        checks.inference.check_elimination,
+        checks.solvers.check_solver,
+    ],
     ids=lambda check: check.__name__,
 )
 @pytest.mark.parametrize("thing", [BaseEstimator(), EnergyLoss, None])

@@ -10,16 +10,9 @@ from sklearn.linear_model import Ridge
 from sklearn_ebm import LatentEBMRegressor, checks
 from sklearn_ebm.checks import bank_energies
 from sklearn_ebm.checks.base import check_examples
-from sklearn_ebm.energies import (
-    BANK_ENERGIES,
-    BankEnergy,
-    Blend,
-    Experts,
-    Linear,
-    LocationScale,
-    Memory,
-    Quadratics,
-)
+from sklearn_ebm.energies import BANK_ENERGIES, Blend, Experts, Linear, LocationScale, Memory
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
+from sklearn_ebm.energies.banks import BankEnergy
 
 EXPERTS = Experts(n_latents=2, hidden_layer_sizes=(3,))
 
@@ -43,7 +36,7 @@ def test_there_are_quick_settings_for_every_energy():
 
 @pytest.mark.parametrize("energy", [one for some in QUICK.values() for one in some], ids=str)
 def test_every_energy_keeps_its_promises(energy):
-    checks.check_bank_energy(energy)
+    checks.bank_energies.check_bank_energy(energy)
 
 
 @pytest.mark.parametrize("name", ["memory", "location_scale"])
@@ -199,13 +192,13 @@ class SingleAnswer(Widths):
 )
 def test_the_check_catches(broken, message):
     with pytest.raises(AssertionError, match=message) as caught:
-        checks.check_bank_energy(broken())
+        checks.bank_energies.check_bank_energy(broken())
     assert type(broken()).__name__ in str(caught.value)
 
 
 def test_the_check_is_silent_where_nothing_is_wrong():
-    checks.check_bank_energy(Widths())
-    checks.check_bank_energy(SingleAnswer(), outputs=(1,))
+    checks.bank_energies.check_bank_energy(Widths())
+    checks.bank_energies.check_bank_energy(SingleAnswer(), outputs=(1,))
 
 
 def test_a_memory_that_stores_its_judges_is_caught(monkeypatch):
@@ -222,14 +215,14 @@ def test_a_memory_that_stores_its_judges_is_caught(monkeypatch):
 
     monkeypatch.setattr(bank_energies, "BANK_ENERGY_CHECKS", bank_energies.BANK_ENERGY_CHECKS[-1:])
     with pytest.raises(AssertionError, match="rows must not know their own answers"):
-        checks.check_bank_energy(Leaks(n_trees=5))
+        checks.bank_energies.check_bank_energy(Leaks(n_trees=5))
 
 
 def test_the_check_refuses_other_energies():
     with pytest.raises(AssertionError, match="must inherit from BankEnergy"):
-        checks.check_bank_energy(Linear())
+        checks.bank_energies.check_bank_energy(Linear())
     with pytest.raises(AssertionError, match="members of a blend that is checked must be named"):
-        checks.check_bank_energy(Blend())
+        checks.bank_energies.check_bank_energy(Blend())
 
 
 def test_an_energy_of_a_user_is_learnt_alone_and_in_a_blend():

@@ -13,12 +13,14 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.energies import Blend, Experts, LatentEnergy, LocationScale, Memory, Quadratics
+from sklearn_ebm.energies import Blend, Experts, LocationScale, Memory
 from sklearn_ebm.energies._bank import folds as folds_module
 from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.folds import folds_of, has_levels
 from sklearn_ebm.energies._bank.prior import HeldOutDensities, most_likely_prior
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
+from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.estimators import _density_predictions as predictions
 
 RNG = np.random.RandomState(0)

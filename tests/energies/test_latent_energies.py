@@ -343,17 +343,17 @@ class WidensFloats(Experts):
 def test_the_check_catches(broken, message):
     energy = broken(n_latents=2, hidden_layer_sizes=(3,), n_members=2)
     with pytest.raises(AssertionError, match=message) as caught:
-        checks.check_latent_energy(energy)
+        checks.latent_energies.check_latent_energy(energy)
     assert type(energy).__name__ in str(caught.value)
 
 
 def test_the_check_refuses_energies_of_classes():
     with pytest.raises(AssertionError, match="must inherit from LatentEnergy"):
-        checks.check_latent_energy(Linear())
+        checks.latent_energies.check_latent_energy(Linear())
 
 
 @pytest.mark.parametrize("name", LATENT_ENERGIES)
 def test_the_public_check_is_silent(name):
-    checks.check_latent_energy(
+    checks.latent_energies.check_latent_energy(
         LATENT_ENERGIES[name](n_latents=3, hidden_layer_sizes=(3,), n_members=1)
     )

@@ -11,11 +11,11 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from sklearn_ebm._utils.rows import Rows
-from sklearn_ebm.energies import Quadratics
 from sklearn_ebm.energies._bank.backgrounds import BroadComponents
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._bank.prior import bank_of, most_likely_prior
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import Folds, LocationPrediction
 from sklearn_ebm.energies.location_scale import FACTORS, POWERS, LocationScale, LogLinear
 

@@ -10,9 +10,10 @@ from scipy.special import logsumexp
 from sklearn.base import clone
 
 from sklearn_ebm._utils.rows import Rows
-from sklearn_ebm.energies import Memory, Quadratics
+from sklearn_ebm.energies import Memory
 from sklearn_ebm.energies._bank.cells import total_variation_bound
 from sklearn_ebm.energies._bank.leaves import moments_of
+from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import Folds, LocationPrediction
 from sklearn_ebm.energies.memory import heaviest
 

@@ -20,7 +20,7 @@ def test_promises(name, check):
 
 @pytest.mark.parametrize("beta", [0.1, 2.0, 100.0])
 def test_promises_of_the_soft_minimum_at_any_temperature(beta):
-    checks.check_elimination(SoftMinimum(beta=beta))
+    checks.inference.check_elimination(SoftMinimum(beta=beta))
 
 
 def test_minimum_by_hand():

@@ -156,7 +156,7 @@ def test_promises_of_every_part(name, check):
 @pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES.accepts(name, "margin")])
 def test_promises_with_class_pair_margins(name, contrast):
     margin = np.random.RandomState(0).uniform(0, 3, size=(4, 4))
-    checks.check_loss(LOSSES[name](margin=margin, contrast=contrast))
+    checks.losses.check_loss(LOSSES[name](margin=margin, contrast=contrast))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

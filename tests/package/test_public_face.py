@@ -3,8 +3,10 @@
 import pytest
 
 from sklearn_ebm import energies, losses, solvers
-from sklearn_ebm.energies import CONDITIONAL_ENERGIES, ENERGIES, BankEnergy, Energy, LatentEnergy
+from sklearn_ebm.energies import CONDITIONAL_ENERGIES, ENERGIES, Energy
+from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.base import Traits as EnergyTraits
+from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.losses import LOSSES, Hinge, Loss, PairwiseLoss, Traits
 from sklearn_ebm.solvers import SOLVERS
 

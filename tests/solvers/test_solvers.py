@@ -27,7 +27,7 @@ def run(solver, objective, start=None, tol=1e-14, max_iter=2000, seed=0, monitor
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_promises(name):
-    checks.check_solver(SOLVERS[name]())
+    checks.solvers.check_solver(SOLVERS[name]())
 
 
 class Quadratic(Loss):

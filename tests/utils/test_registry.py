@@ -4,9 +4,11 @@ import pytest
 
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm.energies import ENERGIES, Energy, Linear
-from sklearn_ebm.inference import INFERENCES, Elimination
+from sklearn_ebm.inference import INFERENCES
+from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.losses import LOSSES, NLL, Hinge, Loss
-from sklearn_ebm.solvers import SOLVERS, Solver
+from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers.base import Solver
 
 REGISTRIES = {"loss": LOSSES, "energy": ENERGIES, "inference": INFERENCES, "solver": SOLVERS}
 BASES = {"loss": Loss, "energy": Energy, "inference": Elimination, "solver": Solver}

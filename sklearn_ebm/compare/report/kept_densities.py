@@ -10,7 +10,7 @@ from sklearn_ebm.compare.density_scores import law_of
 from sklearn_ebm.compare.folds import Fold
 from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.report.kept_classes import curve
-from sklearn_ebm.distributions import ConditionalDistribution
+from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.metrics import interval_contains, probability_integral_transform
 

@@ -18,11 +18,8 @@ from scipy.special import logsumexp, softmax
 
 from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.distributions import (
-    ConditionalDistribution,
-    GaussianMixture,
-    VectorGaussianMixture,
-)
+from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
+from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.reduction import reduced
 from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope

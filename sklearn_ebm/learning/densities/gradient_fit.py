@@ -13,7 +13,7 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import BlasThreads, Workers
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
-from sklearn_ebm.inference import Elimination
+from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.learning.densities.ensemble import (
     GROUP,
     Division,
@@ -28,9 +28,8 @@ from sklearn_ebm.learning.learn import Start, continued
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.losses.negatives.base import Negatives
-from sklearn_ebm.solvers import Solver
 from sklearn_ebm.solvers.adam import Adam
-from sklearn_ebm.solvers.base import Problem, Result
+from sklearn_ebm.solvers.base import Problem, Result, Solver
 
 # What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
 # more rows than these, by the square of their number. Found on training rows of seven data sets.

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
 from sklearn_ebm.energies.latent import LatentEnergy
-from sklearn_ebm.inference import Elimination
+from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.solvers.objective import Gradient
