@@ -4,11 +4,10 @@ __all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning"]
 
 
 class CalibrationWarning(UserWarning):
-    """At this level the calibrated intervals are infinite.
+    """Warning that the calibrated intervals of a level are infinite.
 
-    Most often too few samples calibrate. Of m exchangeable samples none says how far out a new
-    answer may lie with a probability above m/(m + 1). More samples to calibrate with, or a lower
-    level, make intervals finite.
+    The usual reason is that there are too few calibration samples: with m exchangeable samples,
+    intervals are finite for levels up to m/(m + 1). Use more calibration samples or a lower level.
 
     Examples
     --------
@@ -26,11 +25,11 @@ class CalibrationWarning(UserWarning):
 
 
 class CollapseWarning(UserWarning):
-    """The fitted energies of right and wrong answers cannot be told apart.
+    """Warning that the fitted energies of right and wrong answers are equal (collapse).
 
-    A surface that is equally low everywhere explains every answer: nothing was learned. Typical
+    The model then does not distinguish the answers: nothing was learned. Typical
     causes are a ``C`` that is far too small for the scale of the features, a margin of zero, or a
-    loss that only pulls right answers down.
+    loss that only lowers the energies of right answers.
 
     Examples
     --------
@@ -45,11 +44,11 @@ class CollapseWarning(UserWarning):
 
 
 class FewAnswersWarning(UserWarning):
-    """Answers repeat, so that the likelihood of a regression has no upper bound.
+    """Warning that a numeric target has repeated values, so that its likelihood is unbounded.
 
-    They take few values, or one value in a tenth of the samples or more, such as zero. A density
-    may grow without limit at values that occur again and again. The scales of an energy
-    are therefore held above the resolution of the answers, and the likelihood says little about
+    The target has few distinct values, or one value, such as zero, in a tenth of the samples or
+    more. The density at repeated values could increase without bound, so the scales of the energy
+    are kept above the resolution of the target. The likelihood then hardly measures
     the quality of the fit: compare by CRPS or squared error, or use a classifier.
 
     Examples

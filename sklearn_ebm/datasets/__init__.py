@@ -1,4 +1,4 @@
-"""Generated regression problems with many answers to one input, and their exact distributions."""
+"""Generated regression problems with several answers for one input, and exact distributions."""
 
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from sklearn_ebm.datasets.vector import make_ellipse, make_horn
 
 
 class Maker(Protocol):
-    """What the makers have in common: a number of rows, the noise, the chance, and the truth."""
+    """Signature of the functions that generate data sets."""
 
     def __call__(
         self,
@@ -26,8 +26,7 @@ class Maker(Protocol):
     ) -> tuple[Any, ...]: ...
 
 
-#: Every maker by the name of its problem; "heteroscedastic" and "skewed" are controls, with one
-#: branch.
+#: The function for each problem by its name; "heteroscedastic" and "skewed" are unimodal controls.
 ONE_TO_MANY: dict[str, Maker] = {
     "two_branches": make_two_branches,
     "fork": make_fork,

@@ -1,4 +1,4 @@
-"""The inverse of a wavy line: the example by which mixture density networks were introduced."""
+"""The inverse problem by which mixture density networks were introduced."""
 
 from __future__ import annotations
 
@@ -103,35 +103,35 @@ def make_inverse_sine(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""Draw y ~ U(0, 1) and x = y + 0.3 sin(2πy) + noise · N(0, 1): the answer is the cause.
+    r"""Generate Bishop's inverse problem, x = y + 0.3 sin(2πy) + noise · N(0, 1).
 
-    In the middle there are three answers to x, at both ends one.
+    y ~ U(0, 1). There are three answers for x in the middle of its range, and one at both ends.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.05
-        Standard deviation of the noise, which is on x, in the unit of x.
+        Standard deviation of the noise of x, in the unit of x.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples,)
-        Answers in [0, 1].
+        Target values in [0, 1].
     truth : Truth
-        p(y | x), normalised by quadrature; ``modes`` solve g(y) = x, and outside [0, 1] are the
-        end of the line. Only if `return_truth`.
+        p(y | x), normalised by quadrature; ``modes`` are the solutions of y + 0.3 sin(2πy) = x, or
+        the nearest limit of the range of y if there is none. Only if `return_truth`.
 
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     References
     ----------
@@ -140,7 +140,7 @@ def make_inverse_sine(
 
     Examples
     --------
-    y = 1/4, 1/2 and 3/4 have x = 0.55, 1/2 and 0.45. At x = 1/2, y = 1/2 is the middle answer:
+    y = 1/4, 1/2 and 3/4 give x = 0.55, 1/2 and 0.45. At x = 1/2, y = 1/2 is the middle answer:
 
     >>> from sklearn_ebm.datasets import make_inverse_sine
     >>> X, y, truth = make_inverse_sine(random_state=0, return_truth=True)

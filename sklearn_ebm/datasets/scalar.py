@@ -1,4 +1,4 @@
-"""Problems whose answer is a number: branches that cross, split, close or jump."""
+"""Generated problems with a one-dimensional target and several branches."""
 
 from __future__ import annotations
 
@@ -69,28 +69,28 @@ def make_two_branches(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""Draw two parabolas that cross: y = 1 − (1 + x)²/4, or y = −1 + (1 + x)²/2, plus noise.
+    r"""Generate two crossing parabolas with Gaussian noise.
 
-    x ~ U(−1, 1), the noise is Gaussian, and the first branch has the share 0.6 − 0.3x of the
-    answers. Near the crossing at x = √(8/3) − 1 ≈ 0.633 there is one answer, elsewhere two.
+    y = 1 − (1 + x)²/4 with probability 0.6 − 0.3x, otherwise y = −1 + (1 + x)²/2, plus noise;
+    x ~ U(−1, 1). Near the crossing at x = √(8/3) − 1 ≈ 0.633 there is one answer, elsewhere two.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.1
         Standard deviation of the noise.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples,)
-        Answers.
+        Target values.
     truth : Truth
         p(y | x), in closed form; ``modes`` has 2 columns, each a smooth branch.
         Only if `return_truth`.
@@ -98,12 +98,12 @@ def make_two_branches(
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     Examples
     --------
-    At x = −1 the branches are 1 and −1, and the first has 9/10 of the answers: its peak is
-    log(0.9 / (0.1 √(2π))) high.
+    At x = −1 the branches are 1 and −1, and the first has a probability of 9/10: its maximum
+    log-density is log(0.9 / (0.1 √(2π))).
 
     >>> from sklearn_ebm.datasets import make_two_branches
     >>> X, y, truth = make_two_branches(random_state=0, return_truth=True)
@@ -121,36 +121,37 @@ def make_fork(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""Draw a fork: y = 0 for x ≤ 0, and √x, 0 or −√x for x > 0, plus Gaussian noise.
+    r"""Generate a fork of one branch into three, with Gaussian noise.
 
-    x ~ U(−1, 1); the three have shares 0.5, 0.2 and 0.3. They are the equilibria of
-    dy/dt = xy − y³, the pitchfork bifurcation. The mean answer 0.2√x is on none of them.
+    y = 0 for x ≤ 0, and √x, 0 or −√x with probabilities 0.5, 0.2 and 0.3 for x > 0, plus noise;
+    x ~ U(−1, 1). The branches are the equilibria of dy/dt = xy − y³, the pitchfork bifurcation.
+    The mean answer 0.2√x lies on none of them.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.1
         Standard deviation of the noise.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples,)
-        Answers.
+        Target values.
     truth : Truth
-        p(y | x), in closed form; ``modes`` has 3 columns, of which x ≤ 0 fills the second.
+        p(y | x), in closed form; ``modes`` has 3 columns, only the second of them for x ≤ 0.
         Only if `return_truth`.
 
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     References
     ----------
@@ -158,7 +159,7 @@ def make_fork(
 
     Examples
     --------
-    √0.25 = 0.5, and at x = −1 a single Gaussian is 1/(0.1 √(2π)) high:
+    √0.25 = 0.5, and at x = −1 the maximum of a single Gaussian is 1/(0.1 √(2π)):
 
     >>> from sklearn_ebm.datasets import make_fork
     >>> X, y, truth = make_fork(random_state=0, return_truth=True)
@@ -179,28 +180,28 @@ def make_ring(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""Draw points of the unit circle, y = ±√(1 − x²), plus Gaussian noise on y.
+    r"""Generate points of the unit circle, with Gaussian noise on y.
 
-    x = cos θ with θ ~ U(0, 2π). Both halves are as likely, and the mean answer is 0 for every x: a
-    regression finds no dependence at all.
+    x = cos θ with θ ~ U(0, 2π), and y = ±√(1 − x²) plus noise. Both halves are equally likely, so
+    the mean answer is 0 for every x: a regression of the mean finds no dependence.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.1
         Standard deviation of the noise.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples,)
-        Answers.
+        Target values.
     truth : Truth
         p(y | x), in closed form; ``modes`` has 2 columns, the upper and the lower half.
         Only if `return_truth`.
@@ -208,11 +209,11 @@ def make_ring(
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     Examples
     --------
-    √(1 − 0.6²) = 0.8, and half of the answers are there, in a peak 0.5/(0.1 √(2π)) high:
+    √(1 − 0.6²) = 0.8, with probability 1/2, so the maximum of the density is 0.5/(0.1 √(2π)):
 
     >>> from sklearn_ebm.datasets import make_ring
     >>> X, y, truth = make_ring(random_state=0, return_truth=True)
@@ -231,29 +232,29 @@ def make_steps(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""Draw two levels that jump at −0.6, −0.2, 0.2 and 0.6 of the first feature, plus noise.
+    r"""Generate two levels that jump, with five irrelevant features and Gaussian noise.
 
-    All six features are U(−1, 1); five of them do not matter. The noise is Gaussian, and the upper
-    level has the share (2 + x₀)/4 of the answers. The levels from left to right are (1, 0),
-    (2, −1), (0, −2), (3, 1) and (2, 0).
+    All six features are U(−1, 1). The levels jump at −0.6, −0.2, 0.2 and 0.6 of the first feature;
+    the others are irrelevant. The upper level has the probability (2 + x₀)/4. The levels from left
+    to right are (1, 0), (2, −1), (0, −2), (3, 1) and (2, 0).
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.1
         Standard deviation of the noise.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 6)
         Features.
     y : ndarray of shape (n_samples,)
-        Answers.
+        Target values.
     truth : Truth
         p(y | x), in closed form; ``modes`` has 2 columns, the upper and the lower level.
         Only if `return_truth`.
@@ -261,7 +262,7 @@ def make_steps(
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     Examples
     --------

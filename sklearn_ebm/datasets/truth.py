@@ -1,4 +1,4 @@
-"""The truth of a generated problem: the exact distribution of the answers, given the features."""
+"""Exact conditional distributions of the generated data sets."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 class Truth(ABC):
-    """The distribution p(y | x) that a problem was drawn from.
+    """Exact distribution p(y | x) of a generated data set.
 
-    The makers return one where ``return_truth=True``. A truth holds its noise level and nothing of
-    the drawn rows: it answers for any features, and can be pickled.
+    Returned by the functions of this module with ``return_truth=True``. It only depends on the
+    noise level, not on the generated samples, can be evaluated at any features, and can be pickled.
 
     Parameters
     ----------
     noise : float
-        Noise level, > 0, in the unit of y unless the maker says otherwise.
+        Noise level > 0, in the unit of y unless stated otherwise.
 
     Attributes
     ----------
     noise : float
+        Noise level.
     n_features : int
-        Columns of X.
+        Number of columns of X.
     n_outputs : int
-        Entries of an answer. With one, y has shape (n,), otherwise (n, n_outputs).
+        Number of columns of y. For one column y has shape (n_samples,), otherwise
+        (n_samples, n_outputs).
     """
 
     n_features: int = 1
@@ -48,24 +50,24 @@ class Truth(ABC):
         return f"{type(self).__name__}(noise={self.noise!r})"
 
     def log_prob(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """log p(y | x) of each row, in nats.
+        """Compute the log-density log p(y | x) in nats.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            One answer for each row.
+            One answer for each sample.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Exact, or by quadrature to 1e-8; −inf outside the support.
+        log_density : ndarray of shape (n_samples,)
+            Log-density, exact or by quadrature with an error of 1e-8; −inf outside the support.
 
         Raises
         ------
         ValueError
-            If the shapes do not fit, or something is not finite.
+            If the shapes do not match, or a value is not finite.
         """
         features = self._features(X)
         n = len(features)
@@ -78,10 +80,10 @@ class Truth(ABC):
         return self._log_density(features, answers)
 
     def modes(self, X: npt.ArrayLike) -> Array | None:
-        """Noise-free answers of each row, one for each branch.
+        """Compute the noise-free answers of each sample, one for each branch.
 
-        Branches that are several noise levels apart are local maxima of p(y | x); closer ones may
-        share a maximum between them.
+        Branches at a distance of several noise levels are local maxima of p(y | x); closer branches
+        may have a single maximum between them.
 
         Parameters
         ----------
@@ -90,36 +92,37 @@ class Truth(ABC):
 
         Returns
         -------
-        ndarray of shape (n_samples, b) or None
-            NaN where a row has fewer answers than b; None where they are a continuum.
+        modes : ndarray of shape (n_samples, n_branches) or None
+            Answers, padded with NaN for samples with fewer branches; None if they form a continuum.
 
         Raises
         ------
         ValueError
-            If the shape does not fit, or something is not finite.
+            If the shape is wrong, or a value is not finite.
         """
         return self._modes(self._features(X))
 
     def sample(
         self, X: npt.ArrayLike, random_state: int | np.random.RandomState | None = None
     ) -> Array:
-        """Draw one answer from p(y | x) for each row.
+        """Draw one answer from p(y | x) for each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Features; repeat a row for several answers to it.
+            Features; repeat a row to draw several answers.
         random_state : int, RandomState instance or None, default=None
-            Source of chance.
+            Determines the random numbers. Pass an int for reproducible draws.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, n_outputs)
+        draws : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Drawn answers.
 
         Raises
         ------
         ValueError
-            If the shape does not fit, or something is not finite.
+            If the shape is wrong, or a value is not finite.
         """
         return self._sample(self._features(X), check_random_state(random_state))
 
@@ -143,12 +146,12 @@ class Truth(ABC):
 class GaussianBranches(Truth):
     """p(y | x) = Σ_b π_b(x) N(y; f_b(x), s_b(x)²): branches f_b with Gaussian noise.
 
-    A subclass gives `branches`, and `shares` and `widths` where they are not the usual ones.
+    Subclasses implement `branches`, and may override `shares` and `widths`.
     """
 
     @abstractmethod
     def branches(self, X: Array) -> Array:
-        """Noise-free answers f_b(x) of shape (n_samples, b), also of branches whose share is 0."""
+        """Noise-free answers f_b(x), (n_samples, n_branches), including those of probability 0."""
 
     def shares(self, X: Array) -> Array:
         """Probabilities π_b(x) of the branches, (n, b); equal ones unless overridden."""

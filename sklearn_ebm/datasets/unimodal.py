@@ -1,4 +1,4 @@
-"""Controls: problems with one answer, which a method must not split into many."""
+"""Generated problems with a unimodal density, as controls."""
 
 from __future__ import annotations
 
@@ -62,27 +62,28 @@ def make_heteroscedastic(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""y = sin(πx) + noise · (1 + (1 + x)²) · N(0, 1): one answer, known better on the left.
+    r"""Generate a unimodal problem with heteroscedastic Gaussian noise.
 
-    x ~ U(−1, 1). A control with a single branch: what finds many answers here is wrong.
+    y = sin(πx) + noise · (1 + (1 + x)²) · N(0, 1), with x ~ U(−1, 1). A control problem: a method
+    that finds several modes here is wrong.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.1
         Standard deviation of the noise at x = −1; at x = 1 it is five times as large.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples,)
-        Answers.
+        Target values.
     truth : Truth
         p(y | x), in closed form; ``modes`` has 1 column.
         Only if `return_truth`.
@@ -90,11 +91,11 @@ def make_heteroscedastic(
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     Examples
     --------
-    At x = 0 the standard deviation is 2 · 0.1 and the peak 1/(0.2 √(2π)) high:
+    At x = 0 the standard deviation is 2 · 0.1 and the maximum of the density 1/(0.2 √(2π)):
 
     >>> from sklearn_ebm.datasets import make_heteroscedastic
     >>> X, y, truth = make_heteroscedastic(random_state=0, return_truth=True)
@@ -112,38 +113,39 @@ def make_skewed(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""y = sin(πx) − noise · log(G/k), G ~ Gamma(k), k = 4⁻ˣ: one answer with a long upper tail.
+    r"""Generate a unimodal problem with skewed noise.
 
-    x ~ U(−1, 1). With z = (y − sin πx)/noise, p(y | x) = kᵏ/(Γ(k) noise) · exp(−k (z + e⁻ᶻ)), which
-    is highest at z = 0, falls faster than any exponential below, and as e⁻ᵏᶻ above. The skewness
-    rises from 0.5 at x = −1 to 1.9 at x = 1. A control with a single branch: the density is highest
-    there, but the mean is not there, and no Gaussian is right.
+    y = sin(πx) − noise · log(G/k) with G ~ Gamma(k), k = 4⁻ˣ and x ~ U(−1, 1). With
+    z = (y − sin πx)/noise, p(y | x) = kᵏ/(Γ(k) noise) · exp(−k (z + e⁻ᶻ)), which
+    has its maximum at z = 0, decreases faster than any exponential below, and as e⁻ᵏᶻ above. The
+    skewness increases from 0.5 at x = −1 to 1.9 at x = 1. A control problem with a single mode,
+    which differs from the mean, and for which no Gaussian is right.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.1
         Scale of the noise; at x = 0 its standard deviation is π/√6 times that.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples,)
-        Answers.
+        Target values.
     truth : Truth
-        p(y | x), in closed form; ``modes`` has 1 column, where the density is highest.
+        p(y | x), in closed form; ``modes`` has 1 column, the maximum of the density.
         Only if `return_truth`.
 
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Problems whose answer is a point of the plane: on a closed curve, so that none is the best."""
+"""Generated problems with two-dimensional targets on closed curves."""
 
 from __future__ import annotations
 
@@ -102,36 +102,36 @@ def make_horn(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""y = [ρ₁(x) cos θ, ρ₂(x) sin θ] + noise · N(0, I): an ellipse that widens like a horn.
+    r"""Generate points of an ellipse that grows with x like a horn, plus noise.
 
-    θ ~ U(0, 2π) is not observed, x ~ U(0, 1), and
-    ρ(x) = [1.5x + 2(1 − x), 2x + 1.5(1 − x)] e^{2x}. The mean of the answers is 0, the one
-    point that is nowhere near any of them.
+    y = [ρ₁(x) cos θ, ρ₂(x) sin θ] + noise · N(0, I), where θ ~ U(0, 2π) is not observed,
+    x ~ U(0, 1), and ρ(x) = [1.5x + 2(1 − x), 2x + 1.5(1 − x)] e^{2x}. The mean of the answers is 0,
+    far from all of them.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.05
         Standard deviation of the noise on each entry of y.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples, 2)
-        Answers.
+        Target values.
     truth : Truth
         p(y | x), by quadrature; ``modes`` returns None. Only if `return_truth`.
 
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     References
     ----------
@@ -160,39 +160,40 @@ def make_ellipse(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""y = R(πx/2) [2 cos θ, sin θ] + noise · N(0, I): an ellipse that turns a quarter as x grows.
+    r"""Generate points of an ellipse that rotates by a quarter turn with x, plus noise.
 
-    θ ~ U(0, 2π) is not observed, x ~ U(0, 1), and R(α) turns by the angle α. Answers crowd at the
-    ends of the long axis, where the ring is passed slowly.
+    y = R(πx/2) [2 cos θ, sin θ] + noise · N(0, I), where θ ~ U(0, 2π) is not observed,
+    x ~ U(0, 1), and R(α) is the rotation by the angle α. Answers are denser at the
+    ends of the long axis.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        Rows.
+        Number of samples.
     noise : float, default=0.1
         Standard deviation of the noise on each entry of y.
     random_state : int, RandomState instance or None, default=None
-        Source of chance.
+        Determines the random numbers. Pass an int for reproducible data.
     return_truth : bool, default=False
-        Whether to return the distribution of the answers as well.
+        Whether to return the exact distribution p(y | x) as well.
 
     Returns
     -------
     X : ndarray of shape (n_samples, 1)
         Features.
     y : ndarray of shape (n_samples, 2)
-        Answers.
+        Target values.
     truth : Truth
         p(y | x), by quadrature; ``modes`` returns None. Only if `return_truth`.
 
     Raises
     ------
     ValueError
-        If `n_samples` is not a positive whole number or `noise` not positive and finite.
+        If `n_samples` is not a positive integer, or `noise` is not positive and finite.
 
     Examples
     --------
-    x = 1 is a quarter turn from x = 0: (2, 0) becomes (0, 2), and is as likely.
+    x = 1 is a quarter turn from x = 0: the density at (2, 0) becomes the density at (0, 2).
 
     >>> from sklearn_ebm.datasets import make_ellipse
     >>> X, y, truth = make_ellipse(random_state=0, return_truth=True)

@@ -1,4 +1,4 @@
-"""The contract of a conditional density: one density for each row."""
+"""Base class of conditional distributions, one distribution for each sample."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Same = TypeVar("Same", bound="ConditionalDistribution")
 
 
 class Modes(NamedTuple):
-    """The likely answers of each row, by falling probability.
+    """Modes of each distribution and their probabilities, by decreasing probability.
 
     Attributes
     ----------
-    answers : ndarray of shape (n_samples, r) or (n_samples, r, n_outputs)
-        Where the density has its maxima, in the unit of y; NaN where a row has fewer than r.
-    probabilities : ndarray of shape (n_samples, r)
-        The probability that belongs to each; 0 where a row has fewer than r.
+    answers : ndarray of shape (n_samples, n_modes) or (n_samples, n_modes, n_outputs)
+        Maxima of the density, in the unit of y, padded with NaN.
+    probabilities : ndarray of shape (n_samples, n_modes)
+        Probability of each mode, padded with 0.
     """
 
     answers: Array
@@ -33,10 +33,10 @@ class Modes(NamedTuple):
 
 
 class ConditionalDistribution(ABC):
-    """p(y | x), a density over answers for each of n rows.
+    """Conditional distributions p(y | x), one for each of n_samples samples.
 
-    Every method returns one entry for each row, in the order of the rows, and no row knows of
-    another: ``density[rows].mean()`` is ``density.mean()[rows]``.
+    Every method returns one entry for each sample, and samples are independent:
+    ``density[rows].mean()`` equals ``density.mean()[rows]``.
     """
 
     #: Names of the attributes that hold one entry for each row.
@@ -44,19 +44,19 @@ class ConditionalDistribution(ABC):
 
     @property
     def n_rows(self) -> int:
-        """How many densities there are."""
+        """Number of distributions."""
         return len(getattr(self, self._fields[0]))
 
     def __len__(self) -> int:
         return self.n_rows
 
     def __getitem__(self: Same, rows: Any) -> Same:
-        """The densities of some rows, of the same class.
+        """Select the distributions of some samples.
 
         Parameters
         ----------
         rows : int, slice, or ndarray of indices or of bool
-            Which; a single index gives a density with one row.
+            The samples; a single index gives an object with one distribution.
         """
         if not isinstance(rows, slice):
             # Not through `rows` itself: an index that is out of range must raise for an int too.
@@ -96,83 +96,85 @@ class ConditionalDistribution(ABC):
 
     @abstractmethod
     def log_prob(self, y: npt.ArrayLike) -> Array:
-        """log p(y | x), in nats.
+        """Compute the log-density log p(y | x) in nats.
 
         Parameters
         ----------
         y : array-like
-            One answer for each row, or m candidates for each row.
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        log_density : ndarray of shape (n_samples,) or (n_samples, m)
+            Log-density of each answer.
         """
 
     def pdf(self, y: npt.ArrayLike) -> Array:
-        """Density p(y | x), in 1/(unit of y), or in 1/(unit of y)^q for q outputs.
+        """Compute the density p(y | x).
 
         Parameters
         ----------
         y : array-like
-            One answer for each row, or m candidates for each row.
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        density : ndarray of shape (n_samples,) or (n_samples, m)
+            Density of each answer, in 1/(unit of y), or in 1/(unit of y)^q for q outputs.
         """
         return np.exp(self.log_prob(y))
 
     @abstractmethod
     def mean(self) -> Array:
-        """E[y | x]."""
+        """Compute the mean E[y | x]."""
 
     @abstractmethod
     def var(self) -> Array:
-        """Variance of y given x, of each output."""
+        """Compute the variance of each output."""
 
     def std(self) -> Array:
-        """Standard deviation of y given x, of each output."""
+        """Compute the standard deviation of each output."""
         return np.sqrt(self.var())
 
     @abstractmethod
     def mode(self) -> Array:
-        """argmax_y p(y | x)."""
+        """Compute the global mode argmax_y p(y | x)."""
 
     @abstractmethod
     def modes(self, min_probability: float = 0.05) -> Modes:
-        """The likely answers and their probabilities."""
+        """Compute all modes and their probabilities."""
 
     @abstractmethod
     def median(self) -> Array:
-        """Median of y given x, of each output."""
+        """Compute the median of each output."""
 
     @abstractmethod
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
-        """Quantiles of y given x, of each output; of several probabilities, along the last axis."""
+        """Compute quantiles of each output, with several probabilities along the last axis."""
 
     @abstractmethod
     def interval(self, level: float) -> Array:
-        """The central interval [Q((1 − level)/2), Q((1 + level)/2)] of each output."""
+        """Compute the central interval [Q((1 − level)/2), Q((1 + level)/2)] of each output."""
 
     @abstractmethod
     def region(self, level: float) -> Any:
-        """The smallest set of answers that has probability `level`: {y: p(y | x) ≥ τ}."""
+        """Compute the smallest set of probability `level`, {y: p(y | x) ≥ τ}."""
 
     @abstractmethod
     def density_rank(self, y: npt.ArrayLike) -> Array:
-        """P(p(Y | x) > p(y | x)): probability of the answers that are likelier than y."""
+        """Compute P(p(Y | x) > p(y | x)), the probability of answers with a higher density."""
 
     @abstractmethod
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
-        """Draw `n_samples` answers for each row."""
+        """Draw `n_samples` answers from each distribution."""
 
     @abstractmethod
     def crps(self, y: npt.ArrayLike) -> Array:
-        """∫ (F(t) − 1[y ≤ t])² dt, the continuous ranked probability score, of each output."""
+        """Compute the continuous ranked probability score of each output."""
 
     @abstractmethod
     def entropy(self) -> Array:
-        """−∫ p log p, in nats."""
+        """Compute the entropy −∫ p log p in nats."""
 
 
 def in_place(array: Array, order: Index) -> Array:

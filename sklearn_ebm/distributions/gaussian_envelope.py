@@ -1,4 +1,4 @@
-"""The upper envelope of Gaussian bumps over a scalar answer."""
+"""Normalised upper envelopes of Gaussians for a one-dimensional target."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class GaussianEnvelope(ScalarDistribution):
     Parameters
     ----------
     log_heights : array-like of shape (n_samples, K)
-        Heights h_k of the bumps, in nats; only their differences matter.
+        Logarithms h_k of the heights of the components, in nats; only differences matter.
     means : array-like of shape (n_samples, K)
-        Where the bumps are, μ_k, in the unit of y.
+        Means μ_k of the components, in the unit of y.
     scales : array-like of shape (n_samples, K)
-        Their widths s_k > 0, in the unit of y.
+        Standard deviations s_k > 0 of the components, in the unit of y.
 
     Raises
     ------
@@ -42,7 +42,7 @@ class GaussianEnvelope(ScalarDistribution):
 
     See Also
     --------
-    GaussianMixture : the sum over k instead of the maximum.
+    GaussianMixture : Sum over k instead of the maximum.
 
     References
     ----------
@@ -103,7 +103,7 @@ class GaussianEnvelope(ScalarDistribution):
         return max(self.means.shape[1], self._edges.shape[1])
 
     def log_partition(self) -> Array:
-        """log Z = log ∫ max_k exp(h_k − ((y − μ_k)/s_k)²/2) dy, of shape (n_samples,)."""
+        """Compute log Z = log ∫ max_k exp(h_k − ((y − μ_k)/s_k)²/2) dy, of shape (n_samples,)."""
         return self._log_partition.copy()
 
     def _log_bumps(self, rows: slice, y: Array) -> tuple[Array, Array]:
@@ -162,7 +162,7 @@ class GaussianEnvelope(ScalarDistribution):
         return np.sort(np.concatenate([knots, kinks, means], axis=1), axis=1)
 
     def mean(self) -> Array:
-        """Sum of the first moments of the pieces, of shape (n_samples,)."""
+        """Compute the mean, of shape (n_samples,)."""
         probabilities, first, _ = self._piece_moments()
         means, scales = self._of_winners(self.means), self._of_winners(self.scales)
         # Around a centre, so that what is far from 0 loses no digits.
@@ -171,7 +171,7 @@ class GaussianEnvelope(ScalarDistribution):
         return centre + away.sum(axis=1)
 
     def var(self) -> Array:
-        """Sum of the second moments of the pieces around the mean, of shape (n_samples,)."""
+        """Compute the variance, of shape (n_samples,)."""
         probabilities, first, second = self._piece_moments()
         scales = self._of_winners(self.scales)
         away = self._of_winners(self.means) - self.mean()[:, None]
@@ -189,7 +189,7 @@ class GaussianEnvelope(ScalarDistribution):
         return mass * zeroth, mass * (at_low - at_high), mass * second
 
     def mode(self) -> Array:
-        """The mean of the highest bump, of shape (n_samples,): no other bump is higher there."""
+        """Compute the mode, the mean of the highest component, of shape (n_samples,)."""
         highest = self.log_heights.argmax(axis=1)[:, None]
         return np.take_along_axis(self.means, highest, axis=1)[:, 0]
 

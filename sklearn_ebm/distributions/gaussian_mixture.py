@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians over a scalar answer."""
+"""Gaussian mixtures for a one-dimensional target."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class GaussianMixture(ScalarDistribution):
     Parameters
     ----------
     weights : array-like of shape (n_samples, K)
-        Probabilities of the components, summing to 1 in each row.
+        Mixing weights of the components, summing to 1 for each sample.
     means : array-like of shape (n_samples, K)
         Means μ_k, in the unit of y.
     scales : array-like of shape (n_samples, K)
@@ -104,15 +104,16 @@ class GaussianMixture(ScalarDistribution):
         return self._sums.tail(y, upper=False)
 
     def sf(self, y: npt.ArrayLike) -> Array:
-        """1 − F(y), to full relative precision far above the density too.
+        """Compute the survival function 1 − F(y), to full relative precision in the upper tail.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         return self._sums.tail(columns, upper=True).reshape(shape)
@@ -128,7 +129,7 @@ class GaussianMixture(ScalarDistribution):
         return adaptive_knots(*self._sums.bumps_that_count(), finest=finest)
 
     def mean(self) -> Array:
-        """Σ w_k μ_k, of shape (n_samples,)."""
+        """Compute the mean Σ w_k μ_k, of shape (n_samples,)."""
         return np.einsum("nk,nk->n", self.weights, self.means)
 
     def std(self) -> Array:
@@ -139,7 +140,7 @@ class GaussianMixture(ScalarDistribution):
         return unit[:, 0] * np.sqrt(np.einsum("nk,nk->n", self.weights, squares))
 
     def var(self) -> Array:
-        """Σ w_k (s_k² + (μ_k − E y)²), of shape (n_samples,)."""
+        """Compute the variance Σ w_k (s_k² + (μ_k − E y)²), of shape (n_samples,)."""
         return self.std() ** 2
 
     def crps(self, y: npt.ArrayLike) -> Array:
@@ -151,10 +152,11 @@ class GaussianMixture(ScalarDistribution):
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         scores = mean_distances(columns, self.weights, self.means, self.scales)
@@ -171,18 +173,18 @@ class GaussianMixture(ScalarDistribution):
         return scores.reshape(shape)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
-        """Draw answers: a component by its weight, then a Gaussian.
+        """Draw answers from the mixture.
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many for each row.
+            Number of draws from each distribution.
         random_state : int, RandomState or None, default=None
-            What `check_random_state` of scikit-learn takes.
+            Determines the random numbers. Pass an int for reproducible draws.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_samples)
+        ndarray of shape (n_distributions, n_samples)
         """
         positive_integer("n_samples", n_samples)
         rng = check_random_state(random_state)

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians with fewer components, and how far they are from what they replace."""
+"""Reduction of Gaussian mixtures to fewer components, with a bound on the error."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ HIGHEST = 0.5505878, 1.1968268
 
 
 class MergingBound(NamedTuple):
-    """How far a Gaussian may be from the components of a cell that it replaces.
+    """Bound on the error of merging the components of a cell into one Gaussian.
 
     Attributes
     ----------
     total_variation : float
-        Of the weight of the cell.
+        Total variation distance, relative to the weight of the cell.
     density : float
-        Largest difference of the densities, times the least scale of the cell, of the weight of the
-        cell.
+        Largest difference of the densities times the smallest scale of the cell, relative to the
+        weight of the cell.
     """
 
     total_variation: float
@@ -41,7 +41,7 @@ class MergingBound(NamedTuple):
 
 
 def merging_bound(cell: float, scale_step: float) -> MergingBound:
-    r"""Bound the error of one Gaussian in place of all components in a cell.
+    r"""Bound the error of merging all components of a cell into one Gaussian.
 
     .. code-block:: none
 
@@ -61,13 +61,14 @@ def merging_bound(cell: float, scale_step: float) -> MergingBound:
     Parameters
     ----------
     cell : float
-        η, the width of a cell in scales.
+        Width η of a cell, in units of its smallest scale.
     scale_step : float
-        δ, by how much the scales of a cell may differ.
+        Largest relative difference δ of the scales in a cell.
 
     Returns
     -------
     MergingBound
+        The bounds.
 
     Examples
     --------
@@ -95,43 +96,44 @@ def reduced(
     n_backgrounds: int = 2,
     enough: int = 64,
 ) -> tuple[Array, Array, Array]:
-    r"""Mixtures of scalar Gaussians with fewer components and nearly the same density.
+    r"""Reduce one-dimensional Gaussian mixtures to fewer components of nearly the same density.
 
     First, components whose scales lie within a factor 1 + `scale_step` and whose means lie in a
-    cell of `cell` scales become one Gaussian of the same weight, mean and variance. So the mean and
-    the variance of a row stay, and of the weight of each cell at most
-    ``merging_bound(cell, scale_step)`` is misplaced.
+    cell of `cell` scales are merged into one Gaussian of the same weight, mean and variance. This
+    preserves the mean and the variance of a mixture, and the error relative to the weight of each
+    cell is at most ``merging_bound(cell, scale_step)``.
 
-    Then the lightest components are given to wider ones that cover them. For s < S,
+    Then the weights of the lightest components are given to wider components that cover them. For
+    s < S,
 
     .. code-block:: none
 
         max_y N(y; μ, s²)/N(y; M, S²) = (S/s) exp(½ (μ − M)²/(S² − s²)) = c.
 
-    A component of weight w is given to one of weight W if the w c/W of all that W is given sum to
-    at most R = `factor`. Hence at every y, in far tails too, the density falls by a factor of no
-    less than 1 − R and rises by one of no more than 1 + R; the total variation is at most the
-    weight that moves, `dropped`.
+    Weight may be moved from a component of weight w to one of weight W as long as the sum of w c/W
+    for this component is at most R = `factor`. Hence at every y, also in the tails, the density
+    changes by a factor between 1 − R and 1 + R; the total variation is at most the
+    weight that is moved, `dropped`.
 
-    The widest components of a row are neither merged nor given away: they bound the density from
+    The widest components of a mixture are neither merged nor removed: they bound the density from
     below at every y.
 
     Parameters
     ----------
     weights, means, scales : ndarray of shape (n_samples, K)
-        Weights that sum to 1 in each row; where one is 0, mean and scale count for nothing.
+        Weights that sum to 1 in each row, means and scales; components of weight 0 are ignored.
     cell : float, default=0.7
-        Width of a cell in scales.
+        Width of a cell, in units of the scale.
     scale_step : float, default=0.1
-        By how much the scales of components differ that become one.
+        Largest relative difference of the scales of merged components.
     dropped : float, default=5e-4
-        Weight of a row that may move to components that cover it.
+        Largest weight of a mixture that is moved to other components.
     factor : float, default=0.05
-        By which part the density may change where it moves.
+        Largest relative change R of the density by moved weight.
     n_backgrounds : int, default=2
-        How many of the widest components of a row stay as they are.
+        Number of widest components that are left unchanged.
     enough : int, default=64
-        A row with no more components of positive weight than this stays as it is.
+        Mixtures with at most this many components of positive weight are left unchanged.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Densities of one number: everything from log p, the distribution function, and some knots."""
+"""Distributions of a one-dimensional target, with numerical methods for any smooth density."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sklearn_ebm.distributions.base import (
 
 
 class ScalarDistribution(ConditionalDistribution):
-    """p(y | x) of a scalar y, by numerics that work for any smooth density.
+    """Base class of conditional distributions of a one-dimensional target.
 
     A subclass writes `_log_prob`, `_cdf` and `_knots`, and names its arrays with one entry for each
     row in `_fields`; `_log_prob_and_slope` and everything with a closed form it may write as well.
@@ -110,45 +110,46 @@ class ScalarDistribution(ConditionalDistribution):
         return array if array.ndim == 2 else array[:, None], array.shape
 
     def log_prob(self, y: npt.ArrayLike) -> Array:
-        """log p(y | x), in nats.
+        """Compute the log-density log p(y | x) in nats.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
-            One answer for each row, m candidates for each row, or one answer for all rows.
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         return self._log_prob(columns).reshape(shape)
 
     def cdf(self, y: npt.ArrayLike) -> Array:
-        """F(y) = P(Y ≤ y | x).
+        """Compute the distribution function F(y) = P(Y ≤ y | x).
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         return self._cdf(columns).reshape(shape)
 
     def ppf(self, q: npt.ArrayLike) -> Array:
-        """F⁻¹(q): the answer below which lies the part q of the probability.
+        """Compute the inverse of the distribution function, the quantile F⁻¹(q).
 
         Parameters
         ----------
         q : float or array-like of shape (m,)
-            Between 0 and 1; 0 and 1 give the ends of the support.
+            Probabilities between 0 and 1; 0 and 1 give the limits of the support.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
 
         Raises
         ------
@@ -169,17 +170,18 @@ class ScalarDistribution(ConditionalDistribution):
         return self._in_blocks(ppf_of_block, width, q)
 
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
-        """F⁻¹ at several probabilities, which never cross, not even by rounding.
+        """Compute quantiles, which never cross, not even by rounding.
 
         Parameters
         ----------
         probabilities : float or array-like of shape (m,)
-            In any order.
+            Probabilities between 0 and 1, in any order.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
-            As of `numpy.quantile`, a number takes no axis of its own.
+        ndarray of shape (n_samples,) or (n_samples, m)
+            Quantiles. If `probabilities` is a number, the last axis is omitted, as in
+            `numpy.quantile`.
         """
         wanted = np.asarray(probabilities, dtype=np.float64)
         if wanted.ndim == 0:
@@ -194,16 +196,16 @@ class ScalarDistribution(ConditionalDistribution):
         return result
 
     def median(self) -> Array:
-        """F⁻¹(1/2), of shape (n_samples,)."""
+        """Compute the median, of shape (n_samples,)."""
         return self.ppf(0.5)
 
     def interval(self, level: float) -> Array:
-        """The central interval [F⁻¹((1 − level)/2), F⁻¹((1 + level)/2)].
+        """Compute the central interval [F⁻¹((1 − level)/2), F⁻¹((1 + level)/2)].
 
         Parameters
         ----------
         level : float
-            Its probability, above 0; 1 is all answers, from −∞ to ∞.
+            Probability of the interval or region, above 0 and at most 1; 1 gives (−∞, ∞).
 
         Returns
         -------
@@ -213,18 +215,17 @@ class ScalarDistribution(ConditionalDistribution):
         return self.quantiles([outside, 1 - outside])
 
     def region(self, level: float) -> Array:
-        """{y: p(y | x) ≥ τ} with probability `level`: the shortest set that has it.
+        """Compute the smallest set of probability `level`, {y: p(y | x) ≥ τ}.
 
         Parameters
         ----------
         level : float
-            Its probability, above 0; 1 is all answers, from −∞ to ∞.
+            Probability of the interval or region, above 0 and at most 1; 1 gives (−∞, ∞).
 
         Returns
         -------
-        ndarray of shape (n_samples, r, 2)
-            The intervals of each row from left to right, padded with NaN where a row has fewer
-            than r.
+        ndarray of shape (n_samples, n_intervals, 2)
+            The intervals of each sample from left to right, padded with NaN.
 
         References
         ----------
@@ -242,24 +243,25 @@ class ScalarDistribution(ConditionalDistribution):
         return sets.intervals(np.minimum(sets.threshold(level), highest))
 
     def region_threshold(self, level: float) -> Array:
-        """log τ of the region {y: p(y | x) ≥ τ} with probability `level`, (n_samples,)."""
+        """Compute log τ of the region {y: p(y | x) ≥ τ}, of shape (n_samples,)."""
         if coverage("level", level) == 1:
             return np.full(self.n_rows, -np.inf)
         return self._in_blocks(lambda part: LevelSets(part).threshold(level), self._width)
 
     def density_rank(self, y: npt.ArrayLike) -> Array:
-        """P(p(Y | x) > p(y | x)): 0 at the mode, near 1 where the density is low.
+        """Compute P(p(Y | x) > p(y | x)): 0 at the mode, close to 1 where the density is low.
 
-        y lies in ``region(level)`` where its rank is at most `level`. Of true answers under the
-        true density the rank is uniform between 0 and 1.
+        y lies in ``region(level)`` if its rank is at most `level`. If y is drawn from the
+        distribution, the rank is uniform between 0 and 1.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         width = max(self._width, columns.shape[1])
@@ -275,26 +277,29 @@ class ScalarDistribution(ConditionalDistribution):
         return ranks
 
     def mode(self) -> Array:
-        """argmax_y p(y | x), the highest of all maxima, of shape (n_samples,)."""
+        """Compute the global mode argmax_y p(y | x), of shape (n_samples,)."""
         return self._in_blocks(global_mode, self._width)
 
     def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
-        """Local maxima of the density, each with the probability between the minima around it.
+        """Compute the local maxima of the density and their probabilities.
+
+        The probability of a maximum is that between the minima on both sides.
 
         Parameters
         ----------
         min_probability : float, default=0.05
-            A maximum with less is merged with its neighbour across the higher minimum.
+            A maximum of lower probability is merged with its neighbour across the higher minimum.
         min_depth : float, default=0.2
-            So is one between which and a neighbour the density falls by less than this share of the
-            lower of the two: a ripple. Two equal Gaussians need to be 2.7 standard deviations
-            apart.
+            Two neighbouring maxima are merged if the density between them falls by less than this
+            fraction of the lower one. Two equal Gaussians remain separate if their means differ by
+            at least 2.7 standard deviations.
 
         Returns
         -------
         Modes
-            Answers (n, r), NaN-padded, and probabilities (n, r), 0-padded, by falling probability.
-            Each row has at least one, and its probabilities sum to 1.
+            Answers and probabilities of shape (n_samples, n_modes), by decreasing probability and
+            padded with NaN and 0. Each sample has at least one mode, and its probabilities sum to
+            1.
         """
         least = share("min_probability", min_probability)
         depth = share("min_depth", min_depth)
@@ -310,31 +315,32 @@ class ScalarDistribution(ConditionalDistribution):
         return Modes(answers, probabilities)
 
     def mean(self) -> Array:
-        """E[y | x] = ∫ y p(y) dy, of shape (n_samples,)."""
+        """Compute the mean E[y | x] = ∫ y p(y) dy, of shape (n_samples,)."""
         return self._in_blocks(
             lambda part: moments_of_block(part)[0], self._width * POINTS_PER_CELL
         )
 
     def var(self) -> Array:
-        """∫ (y − E y)² p(y) dy, of shape (n_samples,)."""
+        """Compute the variance ∫ (y − E y)² p(y) dy, of shape (n_samples,)."""
         return self._in_blocks(
             lambda part: moments_of_block(part)[1], self._width * POINTS_PER_CELL
         )
 
     def entropy(self) -> Array:
-        """−∫ p log p dy, in nats, of shape (n_samples,)."""
+        """Compute the entropy −∫ p log p dy in nats, of shape (n_samples,)."""
         return self._in_blocks(entropy_of_block, self._width)
 
     def crps(self, y: npt.ArrayLike) -> Array:
-        """∫ (F(t) − 1[y ≤ t])² dt, in the unit of y: the score of a whole density; low is good.
+        """Compute the continuous ranked probability score ∫ (F(t) − 1[y ≤ t])² dt.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
 
         References
         ----------
@@ -347,18 +353,18 @@ class ScalarDistribution(ConditionalDistribution):
         return self._in_blocks(crps_of_block, width, columns).reshape(shape)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
-        """Draw answers, F⁻¹ of uniform numbers.
+        """Draw answers by inversion of the distribution function.
 
         Parameters
         ----------
         n_samples : int, default=1
-            How many for each row.
+            Number of draws from each distribution.
         random_state : int, RandomState or None, default=None
-            What `check_random_state` of scikit-learn takes.
+            Determines the random numbers. Pass an int for reproducible draws.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_samples)
+        ndarray of shape (n_distributions, n_samples)
         """
         positive_integer("n_samples", n_samples)
         return self._ppf(check_random_state(random_state).uniform(size=(self.n_rows, n_samples)))

@@ -1,4 +1,4 @@
-"""The density of a scalar answer whose transform has a known density."""
+"""Distributions of a target whose monotone transform has a known distribution."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ TRIMMED = 5e-4
 
 
 class TransformedDistribution(ScalarDistribution):
-    r"""p(y) = p_t(t(y)) t'(y), with the density p_t of the transformed answer.
+    r"""Distribution of y with the density p(y) = p_t(t(y)) t'(y), where p_t is the density of t(y).
 
-    Quantiles are those of the transformed answer, taken back. So are modes and regions: they are
-    where the energy of t(y) is low, and do not depend on the slope of t. Mean and variance leave
-    out 0.05 % of the probability at each end, where the transform alone says how far answers lie.
+    Quantiles, modes and regions are those of t(y), transformed back; modes and regions
+    do not depend on the slope of t. Mean and variance exclude a probability of 0.05 % in each tail,
+    where they would be determined by the transform alone.
 
     Parameters
     ----------
     inner : ScalarDistribution
-        p_t, one density for each row.
+        Distributions p_t of the transformed target, one for each sample.
     transform : SignedLog
-        t.
+        The transform t.
 
     Examples
     --------
@@ -84,53 +84,57 @@ class TransformedDistribution(ScalarDistribution):
         return self.transform.inverse(self.inner._ppf(q))
 
     def mode(self) -> Array:
-        """The answer at which t(y) is likeliest, of shape (n_samples,)."""
+        """Compute the mode of t(y), transformed back, of shape (n_samples,)."""
         return self.transform.inverse(self.inner.mode())
 
     def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
-        """Answers at which t(y) is likely, with the probability between the minima around each.
+        """Compute the modes of t(y), transformed back, and their probabilities.
 
         Parameters
         ----------
-        min_probability, min_depth : float
-            As of other densities, for that of t(y).
+        min_probability : float, default=0.05
+            As in `ScalarDistribution.modes`, for t(y).
+        min_depth : float, default=0.2
+            As in `ScalarDistribution.modes`, for t(y).
 
         Returns
         -------
         Modes
+            Answers and probabilities.
         """
         inner = self.inner.modes(min_probability, min_depth)
         return inner._replace(answers=self.transform.inverse(inner.answers))
 
     def region(self, level: float) -> Array:
-        """{y: p_t(t(y)) ≥ τ} with probability `level`: the shortest set of t(y) that has it.
+        """Compute {y: p_t(t(y)) ≥ τ} with probability `level`, the smallest such set of t(y).
 
         Parameters
         ----------
         level : float
-            Its probability.
+            Probability of the region.
 
         Returns
         -------
-        ndarray of shape (n_samples, r, 2)
-            The intervals of each row from left to right, padded with NaN.
+        ndarray of shape (n_samples, n_intervals, 2)
+            The intervals of each sample from left to right, padded with NaN.
         """
         return self.transform.inverse(self.inner.region(level))
 
     def region_threshold(self, level: float) -> Array:
-        """log τ of the region {y: p_t(t(y)) ≥ τ} with probability `level`, (n_samples,)."""
+        """Compute log τ of the region {y: p_t(t(y)) ≥ τ}, of shape (n_samples,)."""
         return self.inner.region_threshold(level)
 
     def density_rank(self, y: npt.ArrayLike) -> Array:
-        """P(p_t(t(Y)) > p_t(t(y))): y lies in ``region(level)`` where it is at most `level`.
+        """Compute P(p_t(t(Y)) > p_t(t(y))): ``region(level)`` contains y if it is at most `level`.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         return self.inner.density_rank(self.transform(np.asarray(y, dtype=np.float64)))
 
@@ -141,11 +145,11 @@ class TransformedDistribution(ScalarDistribution):
         return self.transform.inverse(points), mass
 
     def mean(self) -> Array:
-        """Mean of the answers between two far quantiles, of shape (n_samples,)."""
+        """Compute the mean between two extreme quantiles, of shape (n_samples,)."""
         return self._in_blocks(lambda part: part._moments()[0], self._width * POINTS_PER_CELL)
 
     def var(self) -> Array:
-        """Variance of the answers between two far quantiles, of shape (n_samples,)."""
+        """Compute the variance between two extreme quantiles, of shape (n_samples,)."""
         return self._in_blocks(lambda part: part._moments()[1], self._width * POINTS_PER_CELL)
 
     def _moments(self) -> tuple[Array, Array]:
@@ -155,7 +159,7 @@ class TransformedDistribution(ScalarDistribution):
         return moments_of(answers, mass / mass.sum(axis=1, keepdims=True))
 
     def entropy(self) -> Array:
-        """−∫ p log p dy: that of t(y) less the mean of log t'(y), in nats, (n_samples,)."""
+        """Compute the entropy in nats: that of t(y) minus the mean of log t'(y), (n_samples,)."""
         return self._in_blocks(type(self)._entropy_of_block, self._width)
 
     def _entropy_of_block(self) -> Array:
@@ -163,15 +167,16 @@ class TransformedDistribution(ScalarDistribution):
         return self.inner.entropy() - (mass * self.transform.log_slope(answers)).sum(axis=1)
 
     def crps(self, y: npt.ArrayLike) -> Array:
-        """∫ (F(s) − 1[y ≤ s])² ds, in the unit of y: the score of a whole density; low is good.
+        """Compute the continuous ranked probability score ∫ (F(s) − 1[y ≤ s])² ds.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         width = self._width * POINTS_PER_CELL

@@ -1,4 +1,4 @@
-"""Densities of several numbers: what log p and seeded samples give."""
+"""Distributions of targets with several columns, with estimates from seeded draws."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_SAMPLES = 1000
 
 
 class Estimate(NamedTuple):
-    """A number for each row that was estimated from samples.
+    """Monte Carlo estimate for each sample.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
 
 
 class VectorRegion(NamedTuple):
-    """{y: log p(y | x) ≥ log τ} for each row.
+    """Highest-density region {y: log p(y | x) ≥ log τ} of each sample.
 
     Attributes
     ----------
@@ -47,15 +47,16 @@ class VectorRegion(NamedTuple):
     density: VectorDistribution
 
     def contains(self, y: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Whether answers lie in the region.
+        """Determine whether answers lie in the region.
 
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
-        ndarray of bool of shape (n_samples,) or (n, m)
+        ndarray of bool of shape (n_samples,) or (n_samples, m)
         """
         height = self.density.log_prob(y)
         threshold = self.log_threshold if height.ndim == 1 else self.log_threshold[:, None]
@@ -63,17 +64,17 @@ class VectorRegion(NamedTuple):
 
 
 class VectorDistribution(ConditionalDistribution):
-    """p(y | x) of an answer of q numbers.
+    """Base class of conditional distributions of targets with several columns.
 
-    What has no closed form is estimated from samples that are the same whenever `random_state` is,
-    and that are made from the same random numbers in every row; so a row's estimate does not
-    depend on the rows beside it.
+    Quantities without a closed form are estimated from draws that are determined by `random_state`
+    and use the same random numbers for every sample, so the estimate of a sample does not
+    depend on other samples.
     """
 
     @property
     @abstractmethod
     def n_outputs(self) -> int:
-        """How many numbers an answer has: q."""
+        """Number of outputs q."""
 
     @abstractmethod
     def _log_prob(self, y: Array) -> Array:
@@ -101,18 +102,18 @@ class VectorDistribution(ConditionalDistribution):
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
-            One answer for each row, or m candidates for each row.
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         answers, shape = self._candidates(y)
         return self._log_prob(answers).reshape(shape)
 
     @abstractmethod
     def marginal_cdf(self, y: npt.ArrayLike) -> Array:
-        """P(Y_j ≤ y_j | x) of each output j, whatever the others; the inverse of `quantiles`."""
+        """Compute the marginal distribution functions P(Y_j ≤ y_j | x), inverse to `quantiles`."""
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:
         """Draw answers.
@@ -120,31 +121,32 @@ class VectorDistribution(ConditionalDistribution):
         Parameters
         ----------
         n_samples : int, default=1
-            How many for each row.
+            Number of draws from each distribution.
         random_state : int, RandomState or None, default=None
-            What `check_random_state` of scikit-learn takes.
+            Determines the random numbers. Pass an int for reproducible draws.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_samples, n_outputs)
+        ndarray of shape (n_distributions, n_samples, n_outputs)
         """
         positive_integer("n_samples", n_samples)
         return self._draw(n_samples, check_random_state(random_state), shared=False)
 
     def seeded_sample(self, n_samples: int, random_state: Any) -> Array:
-        """Samples (n, n_samples, q) from the same random numbers in every row."""
+        """Draw from all distributions with the same random numbers."""
         positive_integer("n_samples", n_samples)
         return self._draw(n_samples, check_random_state(random_state), shared=True)
 
     def entropy(self, n_samples: int = N_SAMPLES, random_state: Any = 0) -> Array:
-        """−E log p, in nats, by seeded samples.
+        """Estimate the entropy −E log p in nats from seeded draws.
 
         Parameters
         ----------
         n_samples : int, default=1000
-            For each row. The standard error is the standard deviation of log p, which is √(q/2) for
-            one Gaussian, over √n_samples: 0.03 nats for two outputs.
+            Number of draws for each sample. The standard error is the standard deviation of log p,
+            √(q/2) for a Gaussian with q outputs, divided by √n_samples: 0.03 nats for two outputs.
         random_state : int, RandomState or None, default=0
+            Seed of the draws.
 
         Returns
         -------
@@ -159,21 +161,22 @@ class VectorDistribution(ConditionalDistribution):
     def energy_score(
         self, y: npt.ArrayLike, n_samples: int = N_SAMPLES, random_state: Any = 0
     ) -> Array:
-        """E‖Y − y‖ − ½ E‖Y − Y'‖, the CRPS of a vector, in the unit of y; low is good.
+        """Estimate the energy score E‖Y − y‖ − ½ E‖Y − Y'‖, the CRPS of vectors.
 
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
+            One answer for each sample, or m answers for each sample.
         n_samples : int, default=1000
-            For each row. Both means are over seeded samples, the second one over pairs of them;
-            the standard error is at most the standard deviation of Y, √(trace of the covariance),
-            over √n_samples, and an average over rows has nearly that of one row: all share their
-            random numbers.
+            Number of draws for each sample. The standard error is at most the standard deviation of
+            Y, √(trace of the covariance), divided by √n_samples. Averaging over samples hardly
+            reduces it, because all samples use the same random numbers.
         random_state : int, RandomState or None, default=0
+            Seed of the draws.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
 
         References
         ----------
@@ -205,20 +208,22 @@ class VectorDistribution(ConditionalDistribution):
     def region(
         self, level: float, n_samples: int = N_SAMPLES, random_state: Any = 0
     ) -> VectorRegion:
-        """{y: p(y | x) ≥ τ} with probability `level`, by seeded samples.
+        """Estimate the smallest set of probability `level`, {y: p(y | x) ≥ τ}, from seeded draws.
 
         Parameters
         ----------
         level : float
-            Its probability, above 0; 1 is all answers.
+            Probability of the region, above 0 and at most 1; 1 gives all values of y.
         n_samples : int, default=1000
-            For each row. The standard error of the probability is √(level (1 − level)/n_samples).
+            Number of draws for each sample. The standard error of the probability is
+            √(level (1 − level)/n_samples).
         random_state : int, RandomState or None, default=0
+            Seed of the draws.
 
         Returns
         -------
         VectorRegion
-            Its `log_threshold` and its method `contains`. y is in it where
+            Region with the attribute `log_threshold` and the method `contains`. It contains y if
             ``density_rank(y, n_samples, random_state)`` is at most `level`.
         """
         if coverage("level", level) == 1:
@@ -235,18 +240,21 @@ class VectorDistribution(ConditionalDistribution):
     def density_rank(
         self, y: npt.ArrayLike, n_samples: int = N_SAMPLES, random_state: Any = 0
     ) -> Array:
-        """P(p(Y | x) > p(y | x)): 0 at the mode, near 1 where the density is low.
+        """Estimate P(p(Y | x) > p(y | x)): 0 at the mode, close to 1 where the density is low.
 
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
+            One answer for each sample, or m answers for each sample.
         n_samples : int, default=1000
-            For each row. The standard error of a rank r is √(r (1 − r)/n_samples).
+            Number of draws for each sample. The standard error of a rank r is √(r (1 −
+            r)/n_samples).
         random_state : int, RandomState or None, default=0
+            Seed of the draws.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         answers, shape = self._candidates(y)
 

@@ -1,4 +1,4 @@
-"""The upper envelope of Gaussian bumps over answers of several numbers."""
+"""Normalised upper envelopes of Gaussians for targets with several columns."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ class VectorGaussianEnvelope(VectorDistribution):
     r"""p(y) = max_k exp(h_k − ‖L_k⁻¹(y − μ_k)‖²/2) / Z over answers of q numbers.
 
     The Gibbs density of a minimum over K values of a latent variable whose energies are quadratic
-    in y. The sum of the bumps instead of their maximum is a mixture of Gaussians with a known
+    in y. The sum of the components instead of their maximum is a Gaussian mixture with a known
     integral; Z is that integral times E[max/sum] under the mixture, which lies between 1/K and 1
-    and is estimated from seeded samples. Samples of p itself are those of the mixture, each
+    and is estimated from seeded draws. Draws from p are draws from the mixture, each
     accepted with probability max/sum.
 
     Parameters
     ----------
     log_heights : array-like of shape (n_samples, K)
-        Heights h_k of the bumps, in nats; only their differences matter.
+        Logarithms h_k of the heights of the components, in nats; only differences matter.
     means : array-like of shape (n_samples, K, n_outputs)
-        Where the bumps are, μ_k, in the units of y.
+        Means μ_k of the components, in the units of y.
     factors : array-like of shape (n_samples, K, n_outputs, n_outputs)
         Lower triangular L_k with a positive diagonal, in the units of y.
     n_samples : int, default=1000
-        Samples for each row, for Z and whatever else has no closed form.
+        Number of draws for each sample, for Z and other quantities without a closed form.
     random_state : int, default=0
-        Their seed. All rows use the same random numbers.
+        Seed of the draws. All samples use the same random numbers.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, an entry is not finite, or a factor is not lower triangular with
+        If the shapes do not match, an entry is not finite, or a factor is not lower triangular with
         a positive diagonal.
 
     See Also
     --------
-    GaussianEnvelope : the same over a scalar, in closed form.
+    GaussianEnvelope : One-dimensional envelope, in closed form.
 
     References
     ----------
@@ -119,7 +119,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
     @property
     def n_outputs(self) -> int:
-        """How many numbers an answer has: q."""
+        """Number of outputs q."""
         return self.mixture.n_outputs
 
     @property
@@ -140,12 +140,12 @@ class VectorGaussianEnvelope(VectorDistribution):
         return self._log_bumps(y)[0] - self._log_share[:, None]
 
     def log_partition(self) -> Estimate:
-        """log Z = log ∫ max_k exp(h_k − ‖L_k⁻¹(y − μ_k)‖²/2) dy.
+        """Estimate log Z = log ∫ max_k exp(h_k − ‖L_k⁻¹(y − μ_k)‖²/2) dy.
 
         Returns
         -------
         Estimate
-            Value and standard error, (n,) each, in nats. With one bump the error is 0.
+            Value and standard error of shape (n_samples,), in nats. The error is 0 for K = 1.
         """
         return Estimate(self._log_total + self._log_share, self._share_error.copy())
 
@@ -175,29 +175,30 @@ class VectorGaussianEnvelope(VectorDistribution):
         )
 
     def mean(self) -> Array:
-        """E[y | x] of seeded samples, (n, q); the standard error is std()/√n_samples."""
+        """Estimate the mean from seeded draws, with the standard error std()/√n_samples."""
         return self._of_samples(lambda samples: samples.mean(axis=1))
 
     def var(self) -> Array:
-        """Variance of each output over seeded samples, of shape (n_samples, n_outputs)."""
+        """Estimate the variance of each output, of shape (n_samples, n_outputs)."""
         return self._of_samples(lambda samples: samples.var(axis=1))
 
     def median(self) -> Array:
-        """Median of each output over seeded samples, of shape (n_samples, n_outputs)."""
+        """Estimate the median of each output, of shape (n_samples, n_outputs)."""
         return self.quantiles([0.5])[:, :, 0]
 
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
-        """Quantiles of each output over seeded samples.
+        """Estimate quantiles of each output from seeded draws.
 
         Parameters
         ----------
         probabilities : float or array-like of shape (m,)
-            Between 0 and 1; 0 and 1 give −inf and inf, the ends of the support.
+            Probabilities between 0 and 1; 0 and 1 give −inf and inf.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_outputs) or (n, q, m)
-            As of `numpy.quantile`, a number takes no axis of its own.
+        ndarray of shape (n_samples, n_outputs) or (n_samples, n_outputs, m)
+            Quantiles. If `probabilities` is a number, the last axis is omitted, as in
+            `numpy.quantile`.
         """
         wanted = np.asarray(probabilities, dtype=np.float64)
         if wanted.ndim == 0:
@@ -214,11 +215,12 @@ class VectorGaussianEnvelope(VectorDistribution):
         return result
 
     def marginal_cdf(self, y: npt.ArrayLike) -> Array:
-        """P(Y_j ≤ y_j | x) of each output j over seeded samples; the inverse of `quantiles`.
+        """Estimate the marginal distribution functions P(Y_j ≤ y_j | x), inverse to `quantiles`.
 
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
@@ -239,16 +241,17 @@ class VectorGaussianEnvelope(VectorDistribution):
         return self._in_blocks(block, self._width, answers).reshape(*shape, self.n_outputs)
 
     def interval(self, level: float) -> Array:
-        """Central interval of each output over seeded draws, (n_samples, n_outputs, 2)."""
+        """Estimate the central interval of each output, of shape (n_samples, n_outputs, 2)."""
         outside = (1 - coverage("level", level)) / 2
         return self.quantiles([outside, 1 - outside])
 
     def crps(self, y: npt.ArrayLike) -> Array:
-        """E|Y − y| − ½ E|Y − Y'| of each output over seeded samples, in its unit.
+        """Estimate the CRPS E|Y − y| − ½ E|Y − Y'| of each output, in its unit.
 
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
@@ -270,25 +273,25 @@ class VectorGaussianEnvelope(VectorDistribution):
         return self._in_blocks(block, self._width, answers).reshape(*shape, self.n_outputs)
 
     def mode(self) -> Array:
-        """The mean of the highest bump, (n_samples, n_outputs): no other bump is higher there."""
+        """Compute the mode, the mean of the highest component, (n_samples, n_outputs)."""
         return self.mixture.means[np.arange(self.n_rows), self.log_heights.argmax(axis=1)]
 
     def modes(self, min_probability: float = 0.05) -> Modes:
-        """Means of the bumps that are the highest at their own mean: all local maxima there are.
+        """Compute the local maxima: means of components that are highest at their own mean.
 
         Parameters
         ----------
         min_probability : float, default=0.05
-            A maximum with less is merged with the nearest one that has as much, or with the
-            likeliest one if none has.
+            A maximum of lower probability is merged with the nearest maximum of sufficient
+            probability, or with the most likely one if there is none.
 
         Returns
         -------
         Modes
-            Answers (n, r, q), NaN-padded, and probabilities (n, r), 0-padded, by falling
-            probability. The probability of a maximum is the part of seeded samples at which the
-            highest bump is its own, or one that is covered at its mean by a chain of bumps that
-            leads to it.
+            Answers of shape (n_samples, n_modes, n_outputs), padded with NaN, and probabilities of
+            shape (n_samples, n_modes), padded with 0, by decreasing probability. The probability of
+            a maximum is the fraction of seeded draws at which its component is the highest, or a
+            component that is covered at its mean by a chain of components that leads to it.
         """
         least = share("min_probability", min_probability)
         parts = [self[rows]._modes_of_block(least) for rows in row_blocks(self.n_rows, self._width)]

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians over answers of several numbers."""
+"""Gaussian mixtures for targets with several columns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class VectorGaussianMixture(VectorDistribution):
     Parameters
     ----------
     weights : array-like of shape (n_samples, K)
-        Probabilities of the components, summing to 1 in each row.
+        Mixing weights of the components, summing to 1 for each sample.
     means : array-like of shape (n_samples, K, n_outputs)
         Means μ_k, in the units of y.
     factors : array-like of shape (n_samples, K, n_outputs, n_outputs)
@@ -43,12 +43,12 @@ class VectorGaussianMixture(VectorDistribution):
     Raises
     ------
     ValueError
-        If the shapes do not fit, the weights of a row do not sum to 1 within 1e-6, or a factor is
+        If the shapes do not match, the weights of a row do not sum to 1 within 1e-6, or a factor is
         not lower triangular with a positive diagonal.
 
     See Also
     --------
-    GaussianMixture : the same over a scalar, with more in closed form.
+    GaussianMixture : One-dimensional mixture, with more quantities in closed form.
 
     References
     ----------
@@ -83,7 +83,7 @@ class VectorGaussianMixture(VectorDistribution):
 
     @property
     def n_outputs(self) -> int:
-        """How many numbers an answer has: q."""
+        """Number of outputs q."""
         return self.means.shape[2]
 
     @property
@@ -142,17 +142,17 @@ class VectorGaussianMixture(VectorDistribution):
         return self._in_blocks(block, width, uniform, noise)
 
     def marginal(self, output: int) -> GaussianMixture:
-        """The density of one output, whatever the others.
+        """Compute the marginal distribution of one output.
 
         Parameters
         ----------
         output : int
-            Which.
+            Index of the output.
 
         Returns
         -------
         GaussianMixture
-            Its standard deviations are the norms of that row of the factors.
+            The marginal distribution of each sample.
         """
         scales = np.linalg.norm(self.factors[:, :, output], axis=2)
         return GaussianMixture(self.weights, self.means[:, :, output], scales)
@@ -164,7 +164,7 @@ class VectorGaussianMixture(VectorDistribution):
         )
 
     def mean(self) -> Array:
-        """Σ w_k μ_k, of shape (n_samples, n_outputs)."""
+        """Compute the mean Σ w_k μ_k, of shape (n_samples, n_outputs)."""
         return np.einsum("nk,nki->ni", self.weights, self.means)
 
     def covariance(self) -> Array:
@@ -174,37 +174,40 @@ class VectorGaussianMixture(VectorDistribution):
         return within + np.einsum("nk,nki,nkj->nij", self.weights, away, away)
 
     def var(self) -> Array:
-        """Variance of each output, of shape (n_samples, n_outputs)."""
+        """Compute the variance of each output, of shape (n_samples, n_outputs)."""
         return self._of_outputs(lambda marginal, _: marginal.var())
 
     def std(self) -> Array:
-        """Standard deviation of each output, of shape (n_samples, n_outputs)."""
+        """Compute the standard deviation of each output, of shape (n_samples, n_outputs)."""
         return self._of_outputs(lambda marginal, _: marginal.std())
 
     def median(self) -> Array:
-        """Median of each output, of shape (n_samples, n_outputs)."""
+        """Compute the median of each output, of shape (n_samples, n_outputs)."""
         return self._of_outputs(lambda marginal, _: marginal.median())
 
     def quantiles(self, probabilities: npt.ArrayLike) -> Array:
-        """Quantiles of each output.
+        """Compute quantiles of each output.
 
         Parameters
         ----------
         probabilities : float or array-like of shape (m,)
+            Probabilities between 0 and 1.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_outputs) or (n, q, m)
-            As of `numpy.quantile`, a number takes no axis of its own.
+        ndarray of shape (n_samples, n_outputs) or (n_samples, n_outputs, m)
+            Quantiles. If `probabilities` is a number, the last axis is omitted, as in
+            `numpy.quantile`.
         """
         return self._of_outputs(lambda marginal, _: marginal.quantiles(probabilities))
 
     def marginal_cdf(self, y: npt.ArrayLike) -> Array:
-        """P(Y_j ≤ y_j | x) of each output j, whatever the others; the inverse of `quantiles`.
+        """Compute the marginal distribution functions P(Y_j ≤ y_j | x), inverse to `quantiles`.
 
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
@@ -215,15 +218,16 @@ class VectorGaussianMixture(VectorDistribution):
         return np.stack(parts, axis=-1).reshape(*shape, self.n_outputs)
 
     def interval(self, level: float) -> Array:
-        """Central interval of each output, of shape (n_samples, n_outputs, 2)."""
+        """Compute the central interval of each output, of shape (n_samples, n_outputs, 2)."""
         return self._of_outputs(lambda marginal, _: marginal.interval(level))
 
     def crps(self, y: npt.ArrayLike) -> Array:
-        """The continuous ranked probability score of each output, in its unit.
+        """Compute the continuous ranked probability score of each output, in its unit.
 
         Parameters
         ----------
         y : array-like of shape (n_samples, n_outputs) or (n_samples, m, n_outputs)
+            One answer for each sample, or m answers for each sample.
 
         Returns
         -------
@@ -231,14 +235,14 @@ class VectorGaussianMixture(VectorDistribution):
 
         See Also
         --------
-        energy_score : one score for all outputs together.
+        energy_score : Joint score of all outputs.
         """
         answers, shape = self._candidates(y)
         scores = self._of_outputs(lambda marginal, output: marginal.crps(answers[:, :, output]))
         return np.moveaxis(scores, 1, 2).reshape(*shape, self.n_outputs)
 
     def mode(self) -> Array:
-        """argmax_y p(y | x), (n_samples, n_outputs): the highest maximum near the highest means."""
+        """Compute the global mode by ascent from the highest means, (n_samples, n_outputs)."""
         return self._in_blocks(type(self)._mode_of_block, self._climb_width)
 
     @property
@@ -252,20 +256,21 @@ class VectorGaussianMixture(VectorDistribution):
         return points[row[:, 0], self._log_prob(points).argmax(axis=1)]
 
     def modes(self, min_probability: float = 0.05) -> Modes:
-        """Local maxima of the density that climbs from the means of all components reach.
+        """Compute the local maxima of the density by ascent from the means of all components.
 
         Parameters
         ----------
         min_probability : float, default=0.05
-            A maximum with less is merged with the nearest one that has as much, or with the
-            likeliest one if none has.
+            A maximum of lower probability is merged with the nearest maximum of sufficient
+            probability, or with the most likely one if there is none.
 
         Returns
         -------
         Modes
-            Answers (n, r, q), NaN-padded, and probabilities (n, r), 0-padded, by falling
-            probability. The probability of a maximum is the sum of the weights of the components
-            whose climbs end there, within a tenth of the local standard deviation.
+            Answers of shape (n_samples, n_modes, n_outputs), padded with NaN, and probabilities of
+            shape (n_samples, n_modes), padded with 0, by decreasing probability. The probability of
+            a maximum is the total weight of the components whose ascent ends within a tenth of the
+            local standard deviation of it.
         """
         least = share("min_probability", min_probability)
         parts = []

@@ -430,14 +430,16 @@ class DensityPredictions:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         n_samples : int, default=1
-            How many for each sample.
+            Number of draws for each input sample.
         random_state : int, RandomState instance or None, default=None
-            A number gives the same answers each time; None draws anew.
+            Determines the random numbers. Pass an int for reproducible draws.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_samples) or (n, n_samples, q)
+        draws : ndarray of shape (n_inputs, n_samples) or (n_inputs, n_samples, n_outputs)
+            Drawn answers, for each of the n_inputs rows of X.
         """
         rng, rows = check_random_state(random_state), self._rows(X)
         # One block after the other, as they draw from one generator.

@@ -374,12 +374,9 @@ def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str 
 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:
-    """Generator of the folds, and one seed for all fits, in whatever order they come.
-
-    None is the seed 0: the same data give the same model.
-    """
+    """Generator of the folds, and one seed for all fits, in whatever order they come."""
     try:
-        rng = check_random_state(0 if random_state is None else random_state)
+        rng = check_random_state(random_state)
     except ValueError:
         raise ValueError(
             f"random_state={random_state!r} must be None, a whole number from 0 to 2**32 - 1, or a "

@@ -142,11 +142,12 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         samples, such as ``"linear"`` and ``"mlp"``, can therefore continue with any
         samples, the others only with the same samples. Different classes, a different energy or
         number of features raise an error.
-    random_state : int, RandomState instance or None, default=None
+    random_state : int, RandomState instance or None, default=0
         Determines the order of the samples for ``"perceptron"`` and mini-batches, initial weights
         and dropout of networks, landmarks of kernels, held-out samples, the folds of
         ``beta="auto"``, and the samples for models of the Hessian, which change the result within
-        `tol`. None stands for the seed 0: the same data give the same model.
+        `tol`. With an int the same data give the same model; None draws anew in each call of
+        `fit`.
     n_jobs : int or None, default=None
         Number of folds of ``beta="auto"`` that are learned in parallel.
     verbose : int, default=0
@@ -259,7 +260,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Any = 0,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:

@@ -110,7 +110,7 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
         Relative accuracy of the minimum, as in `EBMClassifier`.
     refit : bool, default=True
         Whether to refit the best point on all samples. Prediction methods require it.
-    random_state : int, RandomState instance or None, default=None
+    random_state : int, RandomState instance or None, default=0
         As in `EBMClassifier`; all fits use the same seed. It does not affect the folds, see `cv`.
     n_jobs : int or None, default=None
         Number of folds that are learned in parallel; the results do not depend on it.
@@ -227,7 +227,7 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
         max_iter: int | None = None,
         tol: float = 1e-4,
         refit: bool = True,
-        random_state: Any = None,
+        random_state: Any = 0,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:

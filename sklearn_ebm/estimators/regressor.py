@@ -171,9 +171,9 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         samples passed to `fit`, so this requires the same samples; with other samples learning
         starts anew. A different number of features or outputs, or a different energy, raise an
         error. Energies that are learned by density stacking, such as ``"auto"``, always start anew.
-    random_state : int, RandomState instance or None, default=None
-        Determines initial parameters, noise, mini-batches, trees and held-out samples. None stands
-        for the seed 0: the same samples give the same model.
+    random_state : int, RandomState instance or None, default=0
+        Determines initial parameters, noise, mini-batches, trees and held-out samples. With an
+        int the same samples give the same model; None draws anew in each call of `fit`.
     verbose : int, default=0
         With 1 or more, the progress is shown in a line on standard error.
 
@@ -273,7 +273,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         time_budget: float | None = None,
         tol: float = 1e-4,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Any = 0,
         verbose: int = 0,
     ) -> None:
         self.energy = energy

@@ -1,4 +1,4 @@
-"""Inference: eliminating a variable, answers and latents alike."""
+"""Inference: elimination of answers and latent variables."""
 
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.inference.base import Elimination

@@ -1,4 +1,4 @@
-"""The contract of inference: eliminating a variable from an energy."""
+"""Base class of inference: elimination of a variable from an energy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from sklearn_ebm._utils.parameters import Array
 
 
 class Eliminated(NamedTuple):
-    """What is left when a variable has been eliminated.
+    """Result of the elimination of a variable.
 
     Attributes
     ----------
     energies : array of shape (...)
-        The energy without the variable, in the units of the energies.
-    weights : array of shape (..., n_classes)
-        dF/dE: how much each value of the variable counts. Non-negative, summing to 1.
+        The energy F without the variable, in units of the energy.
+    weights : array of shape (..., n_values)
+        Derivatives dF/dE with respect to the energy of each value of the variable. They are
+        nonnegative and sum to 1.
     """
 
     energies: Array
@@ -27,12 +28,12 @@ class Eliminated(NamedTuple):
 
 
 class Elimination(Documented, BaseEstimator, ABC):
-    """Eliminates the last axis of an array of energies, be it answers or latent values.
+    """Base class for the elimination of a variable, the last axis of an array of energies.
 
     Attributes
     ----------
     takes_minimum : bool
-        Whether one value remains, that of the lowest energy.
+        Whether the result is the energy of a single value, the lowest one.
     """
 
     takes_minimum: ClassVar[bool] = False
@@ -43,12 +44,12 @@ class Elimination(Documented, BaseEstimator, ABC):
 
         Parameters
         ----------
-        energies : array of shape (..., n_classes)
-            Energies; +inf marks a value that is not available. Of NumPy, or of another library
-            that follows the Array API standard, and then so is what is returned.
+        energies : array of shape (..., n_values)
+            Energies of each value of the variable; +inf excludes a value. An array of NumPy, or of
+            another library that follows the Array API standard; the result has the same type.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., n_classes).
+            Energies of shape (...) and weights of shape (..., n_values).
         """

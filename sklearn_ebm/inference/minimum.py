@@ -1,4 +1,4 @@
-"""Inference at zero temperature."""
+"""Elimination of a variable by its minimum."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from sklearn_ebm.inference.base import Eliminated, Elimination
 
 
 class Minimum(Elimination):
-    """F = min_z E(z); the weights are 1 at the first minimum and 0 elsewhere.
+    """Elimination of a variable by its minimum, F = min_z E(z).
+
+    The weights are 1 at the first minimum and 0 elsewhere.
 
     See Also
     --------
-    SoftMinimum : the same at a positive temperature.
+    SoftMinimum : Elimination by the free energy.
 
     References
     ----------
@@ -39,13 +41,13 @@ class Minimum(Elimination):
 
         Parameters
         ----------
-        energies : array of shape (..., n_classes)
-            Energies; +inf marks a value that is not available.
+        energies : array of shape (..., n_values)
+            Energies of each value of the variable; +inf excludes a value.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., n_classes).
+            Energies of shape (...) and weights of shape (..., n_values).
         """
         xp = namespace_of(energies)
         best = xp.argmin(energies, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Inference at a positive temperature: the free energy."""
+"""Elimination of a variable by its free energy."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def _floor_of_numpy(dtype: Any) -> tuple[Any, Any]:
 
 
 class SoftMinimum(Elimination):
-    """F = −(1/β) log Σ_z exp(−β E(z)); the weights are the Gibbs distribution exp(−βE)/Σ exp(−βE).
+    """Elimination of a variable by its free energy, F = −(1/β) log Σ_z exp(−β E(z)).
 
-    The sum is a plain sum, not an average, so F lies below the minimum by at most (1/β) log k and
-    tends to it as β → ∞.
+    The weights are the Gibbs distribution exp(−βE)/Σ exp(−βE). The sum is not divided by the number
+    k of values, so F lies below the minimum by at most (1/β) log k and tends to it as β → ∞.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class SoftMinimum(Elimination):
 
     See Also
     --------
-    Minimum : the limit β → ∞.
+    Minimum : Elimination by the minimum, the limit β → ∞.
 
     References
     ----------
@@ -59,7 +59,7 @@ class SoftMinimum(Elimination):
 
     Examples
     --------
-    Two energies that are equal share the probability, and F = E − (log 2)/β:
+    Two equal energies have equal weights, and F = E − (log 2)/β:
 
     >>> import numpy as np
     >>> from sklearn_ebm.inference import SoftMinimum
@@ -76,13 +76,13 @@ class SoftMinimum(Elimination):
 
         Parameters
         ----------
-        energies : array of shape (..., n_classes)
-            Energies; +inf marks a value that is not available.
+        energies : array of shape (..., n_values)
+            Energies of each value of the variable; +inf excludes a value.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., n_classes).
+            Energies of shape (...) and weights of shape (..., n_values).
         """
         xp = namespace_of(energies)
         if energies.shape[-1] == 2:
@@ -104,12 +104,13 @@ class SoftMinimum(Elimination):
 
         Parameters
         ----------
-        energies : array of shape (..., n_classes)
-            Energies; +inf marks a value that is not available.
+        energies : array of shape (..., n_values)
+            Energies of each value of the variable; +inf excludes a value.
 
         Returns
         -------
-        array of shape (..., n_classes)
+        weights : array of shape (..., n_values)
+            Gibbs probabilities.
         """
         if energies.shape[-1] == 2:
             return self._of_two(namespace_of(energies), energies)[1]
@@ -118,15 +119,17 @@ class SoftMinimum(Elimination):
         return weights
 
     def unnormalised(self, energies: Array) -> tuple[Array, Array, Array]:
-        """Lowest energies, exp(−β(E − lowest)), and their sums, all with the last axis.
+        """Return the lowest energies, the weights exp(−β(E − lowest)), and their sums.
 
         Parameters
         ----------
-        energies : array of shape (..., n_classes)
+        energies : array of shape (..., n_values)
+            Energies of each value of the variable; +inf excludes a value.
 
         Returns
         -------
-        lowest, weights, total : array of shape (..., 1), (..., k) and (..., 1)
+        lowest, weights, total : array of shape (..., 1), (..., n_values) and (..., 1)
+            The last axis is kept.
         """
         xp = namespace_of(energies)
         lowest = reduce_last_axis(xp, "min", energies, keepdims=True)

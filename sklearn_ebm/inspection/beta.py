@@ -1,4 +1,4 @@
-"""What the inverse temperature does to the probabilities."""
+"""Display of scores and reliability of probabilities against the inverse temperature."""
 
 from __future__ import annotations
 
@@ -26,64 +26,64 @@ SCORES = {"log_loss": "log-loss (nats)", "brier": "Brier score", "calibration_er
 
 
 class BetaDisplay:
-    r"""Log-loss, Brier score and calibration error against β, and reliability at some of them.
+    r"""Scores of class probabilities against β, and reliability curves at several values of β.
 
     The inverse temperature β turns energies into probabilities,
 
     .. math:: p(y \mid x) = \frac{e^{-\beta F(x, y)}}{\sum_{y'} e^{-\beta F(x, y')}},
 
-    and leaves the answer, argmin F, as it is. So accuracy cannot choose it, and proper scores can:
-    the log-loss :math:`-\log p(y \mid x)` and the Brier score
-    :math:`\sum_{y'} (p(y' \mid x) - [y' = y])^2`, for two classes half of that, as in scikit-learn.
-    The expected calibration error sorts the samples into bins by their confidence
-    :math:`c = \max_y p(y \mid x)`, and is the mean over samples of how far the accuracy in their
-    bin is from the mean confidence there. It is no proper score: a model that says little can be
-    honest.
+    and does not change the predicted class, argmin F. So accuracy cannot be used to choose β.
+    Proper scores can: the log-loss :math:`-\log p(y \mid x)` and the Brier score
+    :math:`\sum_{y'} (p(y' \mid x) - [y' = y])^2`, halved for two classes as in scikit-learn.
+    The expected calibration error assigns the samples to bins by their confidence
+    :math:`c = \max_y p(y \mid x)`. It is the mean over samples of the absolute difference between
+    the accuracy and the mean confidence in their bin. It is not a proper score: an
+    uninformative model can have no calibration error.
 
-    It is made by `from_estimator` or `from_energies`.
+    Create the display with `from_estimator` or `from_energies`.
 
     Parameters
     ----------
     energies : ndarray of shape (n_samples, n_classes)
-        Energies of k answers.
+        Energy of each class.
     answer : ndarray of int of shape (n_samples,)
-        Column of the right answer of each sample.
+        Column of the right class of each sample.
     betas : ndarray of shape (n_betas,)
-        Inverse temperatures, rising.
+        Inverse temperatures, increasing.
     beta : float, default=None
-        The β that the estimator has, marked in the picture.
+        β of the estimator, marked in the plot.
     reliability_betas : sequence of float, default=None
-        Those of the reliability panel. None means β/4, β and 4β for the estimator's β, or for the
-        one of least log-loss.
+        Values of β of the reliability panel. None means β/4, β and 4β for the β of the estimator,
+        or for the β with the lowest log-loss.
     n_bins : int, default=10
-        Bins of confidence between 1/k and 1, of equal width.
+        Number of bins of equal width for confidences between 1/n_classes and 1.
 
     Attributes
     ----------
     scores : dict of str to ndarray of shape (n_betas,)
         ``"log_loss"``, ``"brier"`` and ``"calibration_error"`` at each β.
     best_beta : float
-        The one of `betas` with the least log-loss.
+        The value of `betas` with the lowest log-loss.
     figure_ : matplotlib Figure
-        Figure that the display is in.
+        Figure containing the display.
     ax_ : ndarray of two matplotlib Axes
-        Scores, and reliability.
+        Axes of the scores and of the reliability curves.
     lines_ : dict of str to matplotlib Line2D
         Curves of the scores.
     beta_line_ : matplotlib Line2D or None
-        The mark of the estimator's β.
+        Line at the β of the estimator.
     best_ : matplotlib Line2D
-        The point of least log-loss.
+        Point with the lowest log-loss.
     diagonal_ : matplotlib Line2D
-        Where confidence is accuracy.
+        Line where confidence equals accuracy.
     reliability_lines_ : dict of float to matplotlib Line2D
-        Accuracy over mean confidence in each bin that has samples.
+        Accuracy against mean confidence of each nonempty bin.
     reliability_points_ : dict of float to matplotlib PathCollection
-        The same as points, the larger the more samples the bin has.
+        The same values as points whose size reflects the number of samples.
 
     See Also
     --------
-    sklearn.calibration.CalibrationDisplay : Reliability of one class of two.
+    sklearn.calibration.CalibrationDisplay : Reliability curve of a binary classifier.
 
     References
     ----------
@@ -144,26 +144,26 @@ class BetaDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> BetaDisplay:
-        """Scores of a fitted classifier at many β; its own is marked.
+        """Plot scores of a fitted classifier against β, and mark its own β.
 
         Parameters
         ----------
         estimator : EBMClassifier or EBMClassifierCV
-            Fitted, or a fitted pipeline or search that ends in one.
+            Fitted classifier, or a fitted pipeline or search that ends with one.
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples, best those that were not learned from.
+            The input samples, preferably not the training samples.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Labels of the samples.
         betas : array-like, default=None
-            Inverse temperatures; None means 61 from a hundredth to a hundredfold of `beta_`.
+            Inverse temperatures; None means 61 values from 0.01 to 100 times `beta_`.
         reliability_betas : sequence of float, default=None
-            Those of the reliability panel; None means `beta_`, a quarter and the fourfold of it.
+            Values of β of the reliability panel; None means `beta_`/4, `beta_` and 4 `beta_`.
         n_bins : int, default=10
-            Bins of confidence between 1/k and 1.
+            Number of bins for confidences between 1/n_classes and 1.
         ax : array-like of two matplotlib Axes, default=None
-            Where to draw the scores and the reliability; None makes a figure.
+            Axes of the scores and of the reliability curves; None creates a figure.
         **kwargs : dict
-            Settings of `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -172,9 +172,9 @@ class BetaDisplay:
         Raises
         ------
         ValueError
-            If the samples do not suit the labels or the classifier, or a β is not positive.
+            If the samples do not match the labels or the classifier, or a β is not positive.
         TypeError
-            If the estimator holds no such classifier.
+            If the estimator contains no such classifier.
         ImportError
             If matplotlib is not installed.
         """
@@ -201,31 +201,31 @@ class BetaDisplay:
         draw: bool = True,
         **kwargs: Any,
     ) -> BetaDisplay:
-        """Scores from energies, of whatever model.
+        """Plot scores computed from given energies.
 
         Parameters
         ----------
         energies : array-like of shape (n_samples, n_classes)
-            Energies of k answers. Minus logits are energies.
+            Energy of each class. For models without energies, pass minus the logits.
         y : array-like of shape (n_samples,)
-            Right answers: labels among `classes`.
+            True labels, contained in `classes`.
         classes : array-like of shape (n_classes,), default=None
-            Labels of the columns; None means 0, 1, ..., k − 1.
+            Labels of the columns; None means 0, 1, ..., n_classes − 1.
         betas : array-like, default=None
-            Inverse temperatures; None means 61 from a hundredth to a hundredfold of ``beta``, or of
+            Inverse temperatures; None means 61 values from 0.01 to 100 times ``beta``, or times
             the inverse spread of the energies of a sample.
         beta : float, default=None
-            The β to mark.
+            Value of β to mark.
         reliability_betas : sequence of float, default=None
-            Those of the reliability panel.
+            Values of β of the reliability panel.
         n_bins : int, default=10
-            Bins of confidence between 1/k and 1.
+            Number of bins for confidences between 1/n_classes and 1.
         ax : array-like of two matplotlib Axes, default=None
-            Where to draw the scores and the reliability; None makes a figure.
+            Axes of the scores and of the reliability curves; None creates a figure.
         draw : bool, default=True
-            Whether to draw at once; matplotlib is not needed otherwise.
+            Whether to plot immediately; matplotlib is not needed otherwise.
         **kwargs : dict
-            Settings of `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -234,8 +234,8 @@ class BetaDisplay:
         Raises
         ------
         ValueError
-            If the energies do not suit the answers, a β is not positive, or `n_bins` is not a
-            whole number of at least 1.
+            If the energies do not match the labels, a β is not positive, or `n_bins` is not a
+            integer of at least 1.
         ImportError
             If matplotlib is not installed and `draw` is true.
         """
@@ -256,33 +256,36 @@ class BetaDisplay:
         return display.plot(ax, **kwargs) if draw else display
 
     def reliability(self, beta: float) -> tuple[Floats, Floats, Index]:
-        """Mean confidence, accuracy and number of samples of each bin that has samples, at β.
+        """Compute mean confidence, accuracy and number of samples of each nonempty bin.
 
         Parameters
         ----------
         beta : float
+            Inverse temperature.
 
         Returns
         -------
         confidence, accuracy : ndarray of shape (n_filled,)
+            Mean confidence and accuracy of each bin.
         count : ndarray of int of shape (n_filled,)
+            Number of samples in each bin.
         """
         return self._bins(SoftMinimum(beta).weights(self.energies))
 
     def plot(self, ax: Any = None, **kwargs: Any) -> BetaDisplay:
-        """Draw the scores and the reliability.
+        """Plot the scores and the reliability curves.
 
         Parameters
         ----------
         ax : array-like of two matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes of the plot; None creates a figure.
         **kwargs : dict
-            Settings of ``Axes.plot`` for all curves, such as ``linewidth``.
+            Keyword arguments of ``Axes.plot`` for all curves, such as ``linewidth``.
 
         Returns
         -------
         BetaDisplay
-            Itself.
+            The display.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""p(y | x) of a regressor over one feature, or over pairs of answers."""
+"""Display of predicted densities over one feature, or over pairs of answers."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ OUTLINES = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[4])
 
 
 class ConditionalDensityDisplay:
-    r"""The density of the answers, p(y | x), as a picture.
+    r"""Predicted density p(y | x) as a heat map, ribbons or a surface.
 
-    One answer over one feature is drawn as a heat map or as ribbons. Ribbons are highest-density
-    regions; a region has several bands where the density has several modes. A pair of answers at
-    one x is drawn as a surface. The surface shows the density, or the energies
-    β(F(x, y) − min F) = log max p − log p(y | x), which do not depend on the partition function.
+    The density of a one-dimensional target over one feature is plotted as a heat map or as ribbons.
+    Ribbons are highest-density regions; a region has several bands if the density has several
+    modes. The density of a pair of answers at one x is plotted as a surface of the density, or of
+    the energies β(F(x, y) − min F) = log max p − log p(y | x), which do not depend on the partition
+    function.
 
     Each cell of a heat map shows the probability of the cell divided by its height, so a density
     that is narrower than a cell remains visible. With ``scale="column"`` each column is divided by
@@ -50,20 +51,24 @@ class ConditionalDensityDisplay:
     Parameters
     ----------
     distribution : ConditionalDistribution
-        g densities of one answer, or one density of a pair of answers.
-    x : ndarray of shape (g,) or None
+        Distributions of a one-dimensional target for several x, or one distribution of a pair of
+        answers.
+    x : ndarray of shape (n_x,) or None
         Values of the feature, in increasing order; None for a pair of answers.
-    regions : dict of float to ndarray of shape (g, r, 2), or to VectorRegion
+    regions : dict of float to ndarray of shape (n_x, n_intervals, 2), or to VectorRegion
         Highest-density region for each level.
     data : tuple of ndarray or None
-        Feature and answers of samples, of shape (n_samples,) each; for pairs their answers, (n, 2).
+        Feature and target of samples, each of shape (n_samples,); for pairs of answers the target
+        of shape (n_samples, 2).
     x_label, y_label : str
         Axis labels; `y_label` is a pair of str for a pair of answers.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
+        Figure containing the display.
     ax_ : matplotlib Axes
+        Axes of the plot.
     density_ : QuadMesh, QuadContourSet or None
         The heat map or the surface.
     ribbons_ : dict of float to PolyCollection, LineCollection or QuadContourSet
@@ -71,16 +76,18 @@ class ConditionalDensityDisplay:
     modes_ : PathCollection or None
         Modes; the marker area is proportional to the probability of the mode.
     quantiles_ : list of Line2D
+        Lines of the quantiles.
     points_ : PathCollection or None
         The samples.
     latent_, samples_ : PathCollection or None
         On a surface: the mean answer for each latent value, and random draws.
     colorbar_ : Colorbar or None
+        Colour bar of the density.
 
     See Also
     --------
-    LatentDisplay : Responsibilities of latent values over x.
-    sklearn_ebm.LatentEBMRegressor.predict_distribution : The densities.
+    LatentDisplay : Probabilities of latent values over x.
+    sklearn_ebm.LatentEBMRegressor.predict_distribution : Predicted distributions.
 
     References
     ----------
@@ -133,32 +140,33 @@ class ConditionalDensityDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> ConditionalDensityDisplay:
-        """Draw what a fitted regressor says.
+        """Plot the predicted densities of a fitted regressor.
 
         Parameters
         ----------
         estimator : LatentEBMRegressor
-            Or any fitted object with ``predict_distribution(X)`` that returns a
-            `ConditionalDistribution`. Regions are those of its ``predict_region``, where it has
-            one, so that calibrated ones are drawn as such.
+            Fitted regressor, or another object with a method ``predict_distribution(X)`` that
+            returns a `ConditionalDistribution`. Regions are computed by its ``predict_region`` if
+            there is one, including calibration.
         X : array-like of shape (n_samples, n_features)
-            Samples; the picture reaches from the least to the largest value of the feature.
+            Samples that determine the range of the feature.
         y : array-like of shape (n_samples,) or (n_samples, 2), default=None
-            Their answers, drawn as points.
+            Target values of the samples, plotted as points.
         feature : int or str, default=0
-            The feature along the axis, by place or by name; not used for pairs of answers.
+            Index or name of the feature on the horizontal axis; not used for pairs of answers.
         others : "median" or array-like of shape (n_features,), default="median"
-            Where the other features stay.
+            Fixed values of the other features.
         x : array-like of shape (n_features,), default=None
-            For pairs of answers: the sample whose density is drawn. `y` then holds answers to that
-            x.
+            For pairs of answers: the sample whose density is plotted. `y` then holds answers for
+            this sample.
         levels : sequence of float, default=(0.5, 0.9)
-            Of the regions.
+            Levels of the regions.
         grid_resolution : int, default=160
-            How many x; for pairs of answers, points along each side.
+            Number of values of x; for pairs of answers, number of points along each axis.
         ax : matplotlib Axes, default=None
+            Axes of the plot; None creates a figure.
         **kwargs : dict
-            Handed on to `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -199,23 +207,27 @@ class ConditionalDensityDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> ConditionalDensityDisplay:
-        """Draw densities.
+        """Plot given distributions.
 
         Parameters
         ----------
         distribution : ConditionalDistribution
-            Of g samples; of one sample if it is of pairs of answers.
-        x : array-like of shape (g,), default=None
-            What belongs to each sample, in any order; None for pairs of answers.
+            Distributions for several x, or one distribution of a pair of answers.
+        x : array-like of shape (n_x,), default=None
+            Value on the horizontal axis for each distribution, in any order; None for pairs of
+            answers.
         data : tuple of array-like, default=None
-            ``(x, y)`` of samples to draw as points; for pairs of answers ``(y,)``.
+            ``(x, y)`` of samples that are plotted as points; for pairs of answers ``(y,)``.
         levels : sequence of float, default=(0.5, 0.9)
-            Of the regions.
+            Levels of the regions.
         x_label : str, default="x"
+            Label of the horizontal axis.
         y_label : str or pair of str, default=None
+            Label of the target, or labels of both answers.
         ax : matplotlib Axes, default=None
+            Axes of the plot; None creates a figure.
         **kwargs : dict
-            Handed on to `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -274,36 +286,37 @@ class ConditionalDensityDisplay:
         Parameters
         ----------
         kind : {"heatmap", "ribbon"}, default="heatmap"
-            The density itself with outlines of the regions, or the regions. For one answer.
+            For a one-dimensional target: the density with outlines of the regions, or the regions
+            only.
         scale : {"column", "density"}, default="column"
-            Colours of a heat map: each column over its largest cell, or densities.
+            Colours of a heat map: relative to the largest cell of each column, or densities.
         modes : bool, default=True
-            Whether the likely answers are marked, each with an area in proportion to its
-            probability.
+            Whether to mark modes; the area of a mark is proportional to the probability.
         min_probability : float, default=0.05
-            What a mode holds at least.
+            Modes of lower probability are omitted.
         quantiles : sequence of float, default=None
-            Probabilities whose quantiles are drawn as lines. For one answer.
+            For a one-dimensional target: probabilities of quantiles that are plotted as lines.
         y_range : pair of float, default=None
-            Ends of the axis of answers, for pairs of answers a pair of them; None is where all
-            points and all but 1 % of the probability lie.
+            Limits of the axis of the target; for pairs of answers, of both axes, or a pair of
+            limits. None includes all points and 99 % of the probability.
         quantity : {"energy", "density"}, default="energy"
-            What the surface over pairs of answers shows.
+            For pairs of answers: the quantity that the surface shows.
         latent : bool, default=False
-            For pairs of answers: whether to mark where each latent value would answer, where the
-            distribution is a mixture of Gaussians: the curve of a decoder, or the experts.
+            For pairs of answers: whether to mark the mean answer for each latent value, such as the
+            curve of a decoder, if the distribution is a Gaussian mixture.
         samples : int, default=0
-            For pairs of answers: how many draws are marked.
+            For pairs of answers: number of draws that are plotted.
         resolution : int, default=160
-            For pairs of answers: points along each side.
+            For pairs of answers: number of points along each axis.
         colorbar : bool, default=True
-            Whether a bar says what colours mean.
+            Whether to show a colour bar.
         ax : matplotlib Axes, default=None
+            Axes of the plot; None creates a figure.
 
         Returns
         -------
         ConditionalDensityDisplay
-            Itself.
+            The display.
         """
         if kind not in KINDS:
             raise ValueError(unknown_name("kind", kind, KINDS))

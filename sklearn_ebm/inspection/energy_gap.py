@@ -1,4 +1,4 @@
-"""How far apart right and wrong answers are after learning."""
+"""Display of the gaps between the energies of right and wrong answers."""
 
 from __future__ import annotations
 
@@ -27,43 +27,42 @@ HEADROOM = 1.5
 
 
 class EnergyGapDisplay:
-    r"""Distribution of the energy gap: how much lower the right answer lies than any wrong one.
+    r"""Distribution of the energy gap between the right answer and the lowest wrong answer.
 
     For each sample the gap is
 
     .. math:: \Delta(x, y) = \min_{\bar y \neq y} F(x, \bar y) - F(x, y).
 
-    A sample is answered rightly where its gap is positive, and a loss with a margin m asks for
-    :math:`\Delta \geq m`. A collapsed surface, which gives all answers the same energy, has all its
-    gaps at 0.
+    A sample is classified correctly if its gap is positive, and a loss with a margin m aims at
+    :math:`\Delta \geq m`. If the energies have collapsed, that is, all classes have the same
+    energy, all gaps are 0.
 
-    It is made by `from_estimator` or `from_energies`.
+    Create the display with `from_estimator` or `from_energies`.
 
     Parameters
     ----------
     gaps : dict of str to ndarray of shape (n_samples,)
-        Gaps by the name of the set of samples, such as ``"train"`` and ``"test"``.
+        Gaps of each set of samples, such as ``"train"`` and ``"test"``.
     below_margin : dict of str to float
-        Share of the samples of each set that fall short of the margin; empty without a margin.
+        Fraction of the samples of each set with a gap below the margin; empty without a margin.
     margin : float, default=None
-        The margin m that is drawn, in units of the energy.
+        The margin m to mark, in units of the energy.
     has_collapsed : bool, default=False
-        Whether right and wrong answers of the first set have the same energy, on average and up to
-        rounding.
+        Whether right and wrong answers of the first set have the same mean energy, up to rounding.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
-        Figure that the display is in.
+        Figure containing the display.
     ax_ : matplotlib Axes
-        Axes that it is drawn on.
+        Axes of the plot.
     bins_ : ndarray of shape (n_bins + 1,)
-        Edges of the bins, the same for all sets. One of them is at 0; of a collapsed surface, a
-        bin is about 0. The first and the last bin hold also what lies beyond.
+        Edges of the bins, the same for all sets. One edge is at 0 or, if the energies have
+        collapsed, one bin is centred at 0. The first and the last bin include all gaps beyond them.
     shares_ : dict of str to ndarray of shape (n_bins,)
-        Share of the samples in each bin; each sums to 1.
+        Fraction of the samples in each bin, summing to 1.
     histograms_ : dict of str to matplotlib StepPatch
-        The distributions.
+        The histograms.
     zero_ : matplotlib Line2D
         The line at 0.
     margin_ : matplotlib Line2D or None
@@ -71,8 +70,8 @@ class EnergyGapDisplay:
 
     See Also
     --------
-    EnergySurfaceDisplay : The energies over two features.
-    sklearn_ebm.exceptions.CollapseWarning : Warns of a collapsed surface after learning.
+    EnergySurfaceDisplay : Energies over two features.
+    sklearn_ebm.exceptions.CollapseWarning : Warning that the energies have collapsed.
 
     References
     ----------
@@ -108,12 +107,12 @@ class EnergyGapDisplay:
 
     @property
     def errors(self) -> dict[str, float]:
-        """Share of the samples of each set that are answered wrongly: gaps below 0."""
+        """Fraction of the samples of each set that are misclassified (gap below 0)."""
         return {name: float(np.mean(gap < 0)) for name, gap in self.gaps.items()}
 
     @property
     def ties(self) -> dict[str, float]:
-        """Share of the samples of each set whose right answer ties with a wrong one: gaps of 0."""
+        """Fraction of the samples of each set with a tie (gap of 0)."""
         return {name: float(np.mean(gap == 0)) for name, gap in self.gaps.items()}
 
     @classmethod
@@ -128,24 +127,24 @@ class EnergyGapDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> EnergyGapDisplay:
-        """Gaps of a fitted classifier, with the margin of its loss if it has one.
+        """Plot the energy gaps of a fitted classifier, and the margin of its loss if it has one.
 
         Parameters
         ----------
         estimator : EBMClassifier or EBMClassifierCV
-            Fitted, or a fitted pipeline or search that ends in one.
+            Fitted classifier, or a fitted pipeline or search that ends with one.
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples that were learned from.
+            Training samples.
         y : array-like of shape (n_samples,)
-            Their labels.
-        X_test : array-like or sparse matrix of shape (m, n_features), default=None
-            Samples that were not.
-        y_test : array-like of shape (m,), default=None
-            Their labels.
+            Labels of the training samples.
+        X_test : array-like or sparse matrix of shape (n_test_samples, n_features), default=None
+            Test samples.
+        y_test : array-like of shape (n_test_samples,), default=None
+            Labels of the test samples.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes of the plot; None creates a figure.
         **kwargs : dict
-            Settings of `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -154,9 +153,9 @@ class EnergyGapDisplay:
         Raises
         ------
         ValueError
-            If the samples do not suit the labels or the classifier.
+            If the samples do not match the labels or the classifier.
         TypeError
-            If the estimator holds no such classifier.
+            If the estimator contains no such classifier.
         ImportError
             If matplotlib is not installed.
         """
@@ -187,29 +186,30 @@ class EnergyGapDisplay:
         draw: bool = True,
         **kwargs: Any,
     ) -> EnergyGapDisplay:
-        """Gaps from energies, of whatever model.
+        """Plot gaps computed from given energies.
 
         Parameters
         ----------
         energies : array-like of shape (n_samples, n_classes)
-            Energies of k answers.
+            Energy of each class.
         y : array-like of shape (n_samples,)
-            Right answers: labels among `classes`.
-        energies_test : array-like of shape (m, n_classes), default=None
-            Energies of other samples, drawn beside the first.
-        y_test : array-like of shape (m,), default=None
-            Their right answers.
+            True labels, contained in `classes`.
+        energies_test : array-like of shape (n_test_samples, n_classes), default=None
+            Energies of test samples, plotted as a second histogram.
+        y_test : array-like of shape (n_test_samples,), default=None
+            Labels of the test samples.
         classes : array-like of shape (n_classes,), default=None
-            Labels of the columns; None means 0, 1, ..., k − 1.
+            Labels of the columns; None means 0, 1, ..., n_classes − 1.
         margin : float or array-like of shape (n_classes, n_classes), default=None
-            Margin m ≥ 0; an array holds one for each pair (right class, wrong class), and then a
-            sample falls short where that of any wrong answer is not met, and no line is drawn.
+            Margin m ≥ 0; an array holds one margin for each pair (right class, wrong class). In
+            this case a sample counts as below the margin if any of its margins is not met, and no
+            line is drawn.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes of the plot; None creates a figure.
         draw : bool, default=True
-            Whether to draw at once; matplotlib is not needed otherwise.
+            Whether to plot immediately; matplotlib is not needed otherwise.
         **kwargs : dict
-            Settings of `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -218,7 +218,7 @@ class EnergyGapDisplay:
         Raises
         ------
         ValueError
-            If the energies do not suit the answers, or the margin is negative or has another shape.
+            If the energies do not match the labels, or the margin is negative or has another shape.
         ImportError
             If matplotlib is not installed and `draw` is true.
         """
@@ -247,27 +247,27 @@ class EnergyGapDisplay:
         return display.plot(ax, **kwargs) if draw else display
 
     def plot(self, ax: Any = None, *, bins: int | None = None, **kwargs: Any) -> EnergyGapDisplay:
-        """Draw the distributions.
+        """Plot the histograms.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes of the plot; None creates a figure.
         bins : int, default=None
-            About how many bins. None means twice the square root of the samples of the smallest
-            set, between 10 and 40.
+            Approximate number of bins. None means twice the square root of the number of samples of
+            the smallest set, between 10 and 40.
         **kwargs : dict
-            Settings of ``Axes.stairs`` for all distributions, such as ``alpha``.
+            Keyword arguments of ``Axes.stairs`` for all histograms, such as ``alpha``.
 
         Returns
         -------
         EnergyGapDisplay
-            Itself.
+            The display.
 
         Raises
         ------
         ValueError
-            If `ax` holds more than one axes, or `bins` is not a whole number of at least 2.
+            If `ax` holds more than one axes, or `bins` is not a integer of at least 2.
         ImportError
             If matplotlib is not installed.
         """
@@ -317,7 +317,7 @@ class EnergyGapDisplay:
             fewest = min(len(gap) for gap in self.gaps.values())
             bins = int(np.clip(2 * np.sqrt(fewest), *BINS))
         if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2:
-            raise ValueError(f"bins={bins!r} must be a whole number of at least 2.")
+            raise ValueError(f"bins={bins!r} must be a integer of at least 2.")
         gaps = np.concatenate(list(self.gaps.values()))
         # A collapsed surface has nothing but rounding: its own range would blow that up.
         marks = [0.0, self.margin or 0.0]

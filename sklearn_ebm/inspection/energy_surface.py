@@ -1,4 +1,4 @@
-"""Energies of the answers and free energy, over one or two features."""
+"""Display of energies and free energy over one or two features."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ SMALLEST_POINT, LARGEST_POINT = 12.0, 30.0  # square points
 
 
 class EnergySurfaceDisplay:
-    r"""Energies of the answers and free energy over one or two features, with the data.
+    r"""Energies of the classes and free energy over one or two features.
 
-    An energy :math:`F(x, y)` is low where y suits x. `surface` gives, at every point of the grid,
-    the energy of one answer, the free energy
+    An energy :math:`F(x, y)` is low if y fits x. `surface` returns, at every point of the grid,
+    the energy of one class, the free energy
 
     .. math:: -\frac{1}{\beta} \log \sum_y e^{-\beta F(x, y)},
 
-    which is low where some answer fits, or the gap between the two lowest energies, which is 0 on
-    the border between two answers.
+    which is low if at least one class fits, or the gap between the two lowest energies, which is 0
+    on decision boundaries.
 
-    It is made by `from_estimator` or `from_energies`.
+    Create the display with `from_estimator` or `from_energies`.
 
     Parameters
     ----------
     grid : tuple of one or two ndarrays
-        Values along the first axis (n_0,) and the second (n_1,).
+        Values along the first axis, of shape (n_0,), and the second axis, of shape (n_1,).
     energies : ndarray of shape (n_0, n_classes) or (n_1, n_0, n_classes)
-        Energies of k answers on the grid.
+        Energies of the classes on the grid.
     classes : ndarray of shape (n_classes,)
-        Their labels.
+        Labels of the classes.
     beta : float, default=1.0
         Inverse temperature β of the free energy.
     points : ndarray of shape (n_samples, 1) or (n_samples, 2), default=None
@@ -61,24 +61,25 @@ class EnergySurfaceDisplay:
     Attributes
     ----------
     figure_ : matplotlib Figure
-        Figure that the display is in.
+        Figure containing the display.
     ax_ : matplotlib Axes or ndarray of Axes
-        One for each response, in their order. One for all of them over a single feature.
+        One axes for each response, in their order; a single axes for one feature.
     surfaces_ : dict of object to matplotlib artist
-        Filled contours, surfaces in three dimensions, or over one feature lines, by response.
+        Filled contours, surfaces in three dimensions, or lines for one feature, by response.
     boundaries_ : dict of object to list of matplotlib ContourSet
-        Borders of the answer in the panel, or of all answers in those of free energy and gap.
+        Decision boundaries: of the class of the panel, or of all classes in the panels of free
+        energy and gap.
     points_ : dict of object to dict of object to matplotlib artist
-        Data by response and label. Over one feature: by label, once, under the key None.
+        Data points by response and label. For one feature by label, under the key None.
     colorbars_ : list of matplotlib Colorbar
-        One for energies and free energy, which share a scale, and one for the gap.
+        One for energies and free energy, which have the same scale, and one for the gap.
     legend_ : matplotlib Legend or None
-        Labels of the data.
+        Legend with the labels of the data.
 
     See Also
     --------
-    sklearn.inspection.DecisionBoundaryDisplay : Borders of any classifier.
-    EnergyGapDisplay : The gap to the right answer, as a distribution.
+    sklearn.inspection.DecisionBoundaryDisplay : Decision boundaries of any classifier.
+    EnergyGapDisplay : Distribution of the gap between right and wrong answers.
 
     References
     ----------
@@ -133,30 +134,28 @@ class EnergySurfaceDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> EnergySurfaceDisplay:
-        """Energies of a fitted classifier over features of X.
+        """Plot the energies of a fitted classifier over features of X.
 
         Parameters
         ----------
         estimator : EBMClassifier or EBMClassifierCV
-            Fitted, with any energy, or a fitted pipeline or search that ends in one.
+            Fitted classifier with any energy, or a fitted pipeline or search that ends with one.
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples: the range of the picture, the values at which other features are held, and the
-            data on top.
+            Samples that determine the range of the plot and the fixed values of the other features.
         y : array-like of shape (n_samples,), default=None
-            Their labels; None draws no data.
+            Labels of the samples, which are plotted as points; None plots no points.
         features : int, str, pair of them or "pca", default=None
-            Numbers or names of one or two features, or the plane of the first two principal
-            components of the standardised features. None means the features of X if it has one or
-            two, and ``"pca"`` otherwise. The data are drawn where they fall on the plane, also when
-            their other features have other values than the plane.
+            Indices or names of one or two features, or ``"pca"`` for the plane of the first two
+            principal components of the standardised features. None means the features of X if it
+            has one or two, and ``"pca"`` otherwise. Samples are projected onto the plane.
         hold : {"mean", "median"}, default="mean"
-            Where the other features are held.
+            Fixed value of the other features.
         grid_resolution : int, default=100
-            Points along each axis.
+            Number of points along each axis.
         ax : matplotlib Axes or array-like of them, default=None
-            One for each response; None makes a figure.
+            One axes for each response; None creates a figure.
         **kwargs : dict
-            Settings of `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -165,9 +164,9 @@ class EnergySurfaceDisplay:
         Raises
         ------
         ValueError
-            If features or labels are not known, or X does not suit the classifier.
+            If features or labels are unknown, or X does not match the classifier.
         TypeError
-            If the estimator holds no such classifier.
+            If the estimator contains no such classifier.
         ImportError
             If matplotlib is not installed.
         """
@@ -205,30 +204,30 @@ class EnergySurfaceDisplay:
         draw: bool = True,
         **kwargs: Any,
     ) -> EnergySurfaceDisplay:
-        """Energies given on a grid, of whatever model.
+        """Plot given energies on a grid.
 
         Parameters
         ----------
         grid : array-like of shape (n_0,), or pair of them (n_0,) and (n_1,)
             Values along one axis, or along each of two.
         energies : array-like of shape (n_0, n_classes) or (n_1, n_0, n_classes)
-            Energies of k answers, as ``np.meshgrid(*grid)`` orders the points.
+            Energies of the classes, in the order of ``np.meshgrid(*grid)``.
         classes : array-like of shape (n_classes,), default=None
-            Labels; None means 0, 1, ..., k − 1.
+            Labels; None means 0, 1, ..., n_classes − 1.
         beta : float, default=1.0
             Inverse temperature β of the free energy.
         points : array-like of shape (n_samples, 1) or (n_samples, 2), default=None
             Data, in the coordinates of the grid.
         y : array-like of shape (n_samples,), default=None
-            Their labels.
+            Labels of the points.
         names : sequence of str, default=("$x_1$", "$x_2$")
             Names of the axes, with units.
         ax : matplotlib Axes or array-like of them, default=None
-            One for each response; None makes a figure.
+            One axes for each response; None creates a figure.
         draw : bool, default=True
-            Whether to draw at once; matplotlib is not needed otherwise.
+            Whether to plot immediately; matplotlib is not needed otherwise.
         **kwargs : dict
-            Settings of `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -237,7 +236,7 @@ class EnergySurfaceDisplay:
         Raises
         ------
         ValueError
-            If the shapes do not fit together, or β is not positive.
+            If the shapes do not match, or β is not positive.
         ImportError
             If matplotlib is not installed and `draw` is true.
         """
@@ -262,12 +261,13 @@ class EnergySurfaceDisplay:
         return display.plot(ax, **kwargs) if draw else display
 
     def surface(self, response: Any) -> Floats:
-        """Energy of a label, ``"free_energy"``, or ``"gap"`` between the two lowest, on the grid.
+        """Compute an energy, the free energy or the gap on the grid.
 
         Parameters
         ----------
         response : object
-            A label of `classes` or one of the names.
+            A label of `classes`, ``"free_energy"``, or ``"gap"`` for the gap between the two lowest
+            energies.
 
         Returns
         -------
@@ -276,7 +276,7 @@ class EnergySurfaceDisplay:
         Raises
         ------
         ValueError
-            If it is neither.
+            If the response is unknown.
         """
         labels = self.classes.tolist()
         if response in labels:
@@ -305,36 +305,35 @@ class EnergySurfaceDisplay:
         cmap: Any = COLOUR_MAP,
         **kwargs: Any,
     ) -> EnergySurfaceDisplay:
-        """Draw the surfaces.
+        """Plot the surfaces.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of them, default=None
-            One for each response; None makes a figure.
+            One axes for each response; None creates a figure.
         response : object or list of them, default="all"
-            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for every label that was learned and
-            the free energy, or a list. A label of this name goes before.
+            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for all learned labels and
+            the free energy, or a list. A label with one of these names takes precedence.
         kind : {"contour", "surface"}, default="contour"
-            Filled contours, or surfaces in three dimensions, with borders and data on the floor.
-            Over one feature there are lines only.
+            Filled contours, or surfaces in three dimensions, with boundaries and data at the
+            bottom. For one feature, lines are plotted.
         n_columns : int, default=4
-            Columns of panels in a new figure.
+            Number of columns of panels in a new figure.
         cmap : str or matplotlib Colormap, default="cividis"
-            Colours of the energies; dark is low.
+            Colour map of the energies.
         **kwargs : dict
-            Settings of ``contourf``, ``plot_surface`` or, over one feature, ``plot``.
+            Keyword arguments of ``contourf``, ``plot_surface`` or, for one feature, ``plot``.
 
         Returns
         -------
         EnergySurfaceDisplay
-            Itself.
+            The display.
 
         Raises
         ------
         ValueError
             If `kind` or a response is not known, an energy is infinite all over the grid, a single
-            feature is asked for a surface, or `ax` holds another number of axes than there are
-            panels.
+            feature is asked for a surface, or `ax` holds the wrong number of axes.
         ImportError
             If matplotlib is not installed.
         """

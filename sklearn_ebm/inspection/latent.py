@@ -1,4 +1,4 @@
-"""Responsibilities of latent values over x."""
+"""Display of the responsibilities of latent values over x."""
 
 from __future__ import annotations
 
@@ -27,54 +27,60 @@ OTHERS, GREY = "all others", "#B3B3B3"
 
 
 class LatentDisplay:
-    r"""Shares of the latent values: which expert, energy or point of a curve is meant.
+    r"""Probabilities of the latent values, such as experts, energies or points of a curve.
 
-    Areas, without answers, are π_z(x), how often z is meant at x. With answers they are means of
-    r_z(x, y) over samples with neighbouring x: what had a say in the answers that there really
-    were. The prior of a blend is the same for all x, so that only its r_z tell regions apart.
-    Points are samples, each in the colour of the latent value that has most to say about it, and
-    the fainter the less that is.
+    Without answers, areas show the prior probabilities π_z(x). With answers, areas show means of
+    the responsibilities r_z(x, y) over samples with neighbouring x. The prior of a blend is
+    the same for all x, so only its responsibilities vary with x.
+    Points are samples in the colour of the latent value with the largest responsibility; the
+    lower this responsibility, the fainter the point.
 
-    What is drawn depends on the energy. Of a blend: its energies. Of one bank: its elements, such
-    as bandwidths. Of experts and decoders: the latent values of one member, because those of
-    different members have nothing in common but their numbers. Of all but the first few, ordered by
-    their shares, there is one sum; a one-dimensional latent of a decoder has a colour map instead.
+    The latent values depend on the energy. For a blend they are its energies; for a single energy
+    learned by density stacking its components, such as bandwidths; for experts and decoders the
+    latent values of one member, because latent values of different members do not correspond to
+    each other. Only the most probable latent values are plotted separately; the others are summed.
+    For a one-dimensional latent variable of a decoder, a colour map is used instead.
 
     Use `from_estimator` or `from_responsibilities`; all parameters are stored as attributes.
 
     Parameters
     ----------
     responsibilities : Responsibilities
-        Of g samples.
-    x : ndarray of shape (g,)
-        The feature, or the first of a pair of answers for points.
-    y : ndarray of shape (g,) or None
+        Probabilities for each sample.
+    x : ndarray of shape (n_samples,)
+        The feature; for points of pairs of answers, the first answer.
+    y : ndarray of shape (n_samples,) or None
         Answers, for points.
     names : tuple of str or None
-        What the columns are called; None are their labels.
+        Names of the latent values; None means their labels.
     ordered : str or None
-        What the columns are the numbers of, where they are places along a curve or an interval.
+        Name of the latent variable, if its values are positions along a curve or an interval.
     cyclic : bool
-        Whether the last of these is beside the first.
+        Whether the curve is closed.
     x_label, y_label : str
+        Axis labels.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
+        Figure containing the display.
     ax_ : matplotlib Axes
+        Axes of the plot.
     areas_ : list of PolyCollection
-        One for each latent value, or for each of `names_`.
+        Areas of the latent values, or of `names_`.
     points_ : PathCollection or None
+        Points of the samples.
     names_ : list of str
-        What has a colour of its own, by falling share.
-    shares_ : ndarray of shape (g, n_classes)
-        What is drawn.
+        Latent values that are plotted separately, by decreasing probability.
+    shares_ : ndarray of shape (n_samples, n_latents)
+        Plotted probabilities.
     colorbar_ : Colorbar or None
+        Colour bar, for a one-dimensional latent variable of a decoder.
 
     See Also
     --------
-    ConditionalDensityDisplay : The densities.
-    sklearn_ebm.LatentEBMRegressor.latent_responsibilities : The shares.
+    ConditionalDensityDisplay : Predicted densities.
+    sklearn_ebm.LatentEBMRegressor.latent_responsibilities : Plotted probabilities.
 
     References
     ----------
@@ -128,28 +134,32 @@ class LatentDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> LatentDisplay:
-        """Draw the latent values of a fitted regressor.
+        """Plot the latent values of a fitted regressor.
 
         Parameters
         ----------
         estimator : LatentEBMRegressor
+            Fitted regressor.
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         y : array-like of shape (n_samples,) or (n_samples, 2), default=None
-            Answers of the samples; needed for points.
+            Target values of the samples; required for points.
         kind : {"areas", "points"}, default="areas"
+            Whether to plot areas or points.
         feature : int or str, default=0
-            The feature along the axis, by place or by name; points of pairs of answers lie over
-            both answers instead.
+            Index or name of the feature on the horizontal axis. Points of pairs of answers are
+            plotted over both answers instead.
         others : "median" or array-like of shape (n_features,), default="median"
-            Where the other features stay, for areas without y.
+            Fixed values of the other features, for areas without y.
         member : str, int or None, default=None
-            Name of a member of a blend, whose elements are drawn; or number of the member of an
-            ensemble, where None is the first one.
+            Name of a member of a blend, whose components are plotted, or index of the member of an
+            ensemble; None means the first member of an ensemble.
         grid_resolution : int, default=160
-            How many x, for areas without y.
+            Number of values of x, for areas without y.
         ax : matplotlib Axes, default=None
+            Axes of the plot; None creates a figure.
         **kwargs : dict
-            Handed on to `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -198,21 +208,26 @@ class LatentDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> LatentDisplay:
-        """Draw shares, such as sums of those of an estimator.
+        """Plot given probabilities of latent values.
 
         Parameters
         ----------
         responsibilities : Responsibilities
-        x : array-like of shape (g,)
-            What belongs to each sample, in any order.
-        y : array-like of shape (g,), default=None
+            Probabilities for each sample.
+        x : array-like of shape (n_samples,)
+            Value on the horizontal axis for each sample, in any order.
+        y : array-like of shape (n_samples,), default=None
             Answers, for points.
         kind : {"areas", "points"}, default="areas"
+            Whether to plot areas or points.
         x_label : str, default="x"
+            Label of the horizontal axis.
         y_label : str, default=None
+            Label of the vertical axis.
         ax : matplotlib Axes, default=None
+            Axes of the plot; None creates a figure.
         **kwargs : dict
-            Handed on to `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -237,14 +252,16 @@ class LatentDisplay:
         Parameters
         ----------
         kind : {"areas", "points"}, default="areas"
+            Whether to plot areas or points.
         max_speakers : int, default=7
-            How many have colours of their own; there are 7 colours.
+            Number of latent values that are plotted separately, at most 7.
         ax : matplotlib Axes, default=None
+            Axes of the plot; None creates a figure.
 
         Returns
         -------
         LatentDisplay
-            Itself.
+            The display.
         """
         if kind not in KINDS:
             raise ValueError(unknown_name("kind", kind, KINDS))

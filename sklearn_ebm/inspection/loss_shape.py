@@ -1,4 +1,4 @@
-"""What losses want of the energies of a right and a wrong answer."""
+"""Display of losses over the energies of a right and a wrong answer."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ ARROWS = 9
 class LossShapeDisplay:
     r"""Value and slope of losses over the energies of a right and a wrong answer.
 
-    Each loss is called on samples of two answers, :math:`\ell(F(y), F(\bar y))`. Learning follows
-    minus its slope, :math:`-(\partial \ell/\partial F(y), \partial \ell/\partial F(\bar y))`: the
-    push, drawn as arrows. Above the dashed line the right answer is the lower one; on and above the
-    solid line it is lower by the margin, :math:`F(\bar y) \geq F(y) + m`.
+    Each loss is evaluated on samples with two answers, :math:`\ell(F(y), F(\bar y))`. Arrows show
+    minus its slope, :math:`-(\partial \ell/\partial F(y), \partial \ell/\partial F(\bar y))`, the
+    direction of gradient descent. Above the dashed line the right answer has the lower energy; on
+    and above the solid line the gap reaches the margin, :math:`F(\bar y) \geq F(y) + m`.
 
-    It is made by `from_loss` or `from_losses`.
+    Create the display with `from_loss` or `from_losses`.
 
     Parameters
     ----------
     losses : dict of str to Loss
-        Losses by the title of their panel.
+        Losses with the titles of their panels.
     right : ndarray of shape (n_right,)
         Values of F(y).
     wrong : ndarray of shape (n_wrong,)
@@ -49,17 +49,18 @@ class LossShapeDisplay:
     Attributes
     ----------
     values : dict of str to ndarray of shape (n_wrong, n_right)
-        Value of each loss. NaN where a loss needs energies that are never negative, and one is.
+        Value of each loss; NaN at negative energies if the loss needs energies that are never
+        negative.
     slopes : dict of str to ndarray of shape (n_wrong, n_right, 2)
-        Slopes in F(y) and in F(ȳ), likewise.
+        Slopes in F(y) and in F(ȳ), with the same NaN.
     figure_ : matplotlib Figure
-        Figure that the display is in.
+        Figure containing the display.
     ax_ : matplotlib Axes or ndarray of Axes
-        One axes for each loss; for ``kind="curves"`` two, value and slope, for all.
+        One axes for each loss; for ``kind="curves"`` two axes, for values and slopes of all losses.
     surfaces_ : dict of str to matplotlib artist
         Filled contours, or surfaces in three dimensions, of the values.
     arrows_ : dict of str to matplotlib Quiver
-        The push, for ``kind="contour"``.
+        Arrows of minus the slope, for ``kind="contour"``.
     equal_ : dict of str to matplotlib Line2D
         The line F(y) = F(ȳ).
     margins_ : dict of str to matplotlib Line2D
@@ -67,11 +68,11 @@ class LossShapeDisplay:
     lines_ : dict of str to tuple of two matplotlib Line2D
         Value and slope, for ``kind="curves"``.
     colorbar_ : matplotlib Colorbar or None
-        The scale of the values, the same for all losses.
+        Colour bar of the values, the same for all losses.
 
     See Also
     --------
-    EnergyGapDisplay : How far apart the energies are after learning.
+    EnergyGapDisplay : Energy gaps of a fitted classifier.
 
     References
     ----------
@@ -104,14 +105,14 @@ class LossShapeDisplay:
 
     @classmethod
     def from_loss(cls, loss: str | Loss, **settings: Any) -> LossShapeDisplay:
-        """Shape of one loss.
+        """Plot one loss.
 
         Parameters
         ----------
         loss : str or Loss
-            A name, or an object of `sklearn_ebm.losses`, also one of your own.
+            A name, or an object of `sklearn_ebm.losses` or of your own class.
         **settings : dict
-            As in `from_losses`.
+            Keyword arguments of `from_losses`.
 
         Returns
         -------
@@ -136,25 +137,25 @@ class LossShapeDisplay:
         draw: bool = True,
         **kwargs: Any,
     ) -> LossShapeDisplay:
-        """Shapes of several losses side by side, with one scale of colours.
+        """Plot several losses side by side, with the same colour scale.
 
         Parameters
         ----------
         losses : sequence of str or Loss, or dict of str to them
-            Names or objects. A dict gives titles; without, a title is the name and the settings
-            that are not the default.
+            Names or objects. The keys of a dict are used as titles; otherwise a title consists of
+            the name and the parameters that differ from their defaults.
         right : pair of float or array-like, default=(-1, 3)
-            Range of F(y), or more or fewer than two values of it.
+            Range of F(y), or an array of values with more or fewer than two entries.
         wrong : pair of float or array-like, default=(-1, 3)
-            The same of F(ȳ).
+            Range or values of F(ȳ).
         grid_resolution : int, default=121
-            Values in a range.
+            Number of values in a range.
         ax : matplotlib Axes or array-like of them, default=None
-            One for each loss, or two for ``kind="curves"``; None makes a figure.
+            One axes for each loss, or two for ``kind="curves"``; None creates a figure.
         draw : bool, default=True
-            Whether to draw at once; matplotlib is not needed otherwise.
+            Whether to plot immediately; matplotlib is not needed otherwise.
         **kwargs : dict
-            Settings of `plot`.
+            Keyword arguments of `plot`.
 
         Returns
         -------
@@ -164,9 +165,9 @@ class LossShapeDisplay:
         ------
         ValueError
             If there is no loss, a name is not known, two losses have the same title, a setting of a
-            loss is out of range, or the energies are not finite numbers that rise.
+            loss is out of range, or the energies are not finite and increasing.
         TypeError
-            If something else than a name or a loss is given.
+            If an entry is neither a name nor a loss.
         ImportError
             If matplotlib is not installed and `draw` is true.
         """
@@ -192,39 +193,40 @@ class LossShapeDisplay:
         cmap: Any = COLOUR_MAP,
         **kwargs: Any,
     ) -> LossShapeDisplay:
-        """Draw the losses.
+        """Plot the losses.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of them, default=None
-            One for each loss, or two for ``kind="curves"``; None makes a figure.
+            One axes for each loss, or two for ``kind="curves"``; None creates a figure.
         kind : {"contour", "surface", "curves"}, default="contour"
-            Filled contours with arrows, a surface in three dimensions, or value and slope along
-            F(y), all losses in the same two axes.
+            Filled contours with arrows, a surface in three dimensions, or value and slope against
+            F(y), with all losses in the same two axes.
         arrows : bool, default=True
-            Whether contours have arrows for the push. Long ones are cut to one length.
+            Whether to show arrows of minus the slope on contours. Long arrows are shortened.
         held : float, default=0.0
-            F(ȳ) that ``"curves"`` holds fast. A loss of differences shows all of itself there.
+            Fixed F(ȳ) of ``"curves"``. Curves of losses of differences have the same shape for
+            every value.
         max_value : float, default=None
-            Top of the scale of values; None means the largest value, or, if that is lower, twice
-            the value that three quarters of all values lie below.
+            Upper end of the colour scale; None means the largest value or twice the 75 % quantile
+            of all values, whichever is lower.
         n_columns : int, default=3
-            Columns of panels in a new figure.
+            Number of columns of panels in a new figure.
         cmap : str or matplotlib Colormap, default="cividis"
-            Colours of the values.
+            Colour map of the values.
         **kwargs : dict
-            Settings of ``contourf``, ``plot_surface`` or ``plot``, by `kind`.
+            Keyword arguments of ``contourf``, ``plot_surface`` or ``plot``, depending on `kind`.
 
         Returns
         -------
         LossShapeDisplay
-            Itself.
+            The display.
 
         Raises
         ------
         ValueError
             If `kind` is not known, a setting is no number, a contour or surface has fewer than two
-            values on a side, or `ax` holds another number of axes than there are panels.
+            values on a side, or `ax` holds the wrong number of axes.
         ImportError
             If matplotlib is not installed.
         """

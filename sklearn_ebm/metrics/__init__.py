@@ -1,9 +1,9 @@
-"""Scores of what estimators predict of an answer: densities, quantiles, intervals, probabilities.
+"""Scores of predicted distributions, quantiles, intervals and class probabilities.
 
-Functions have the true answers first, as those of scikit-learn do. A prediction is what an
-estimator returned, or a conditional density of `sklearn_ebm.distributions`. Scorers are for
-``scoring=`` of ``GridSearchCV`` and ``cross_validate``; they find the estimator in a pipeline or
-a search, too.
+As in scikit-learn, the first argument is the true target. The second is the prediction of an
+estimator, or a conditional distribution of `sklearn_ebm.distributions`. Scorers are for
+``scoring=`` of ``GridSearchCV`` and ``cross_validate``; the estimator may be a pipeline or
+a search.
 """
 
 from sklearn_ebm.metrics.densities import (

@@ -1,4 +1,4 @@
-"""Scores of densities: log-likelihood, CRPS, and where answers lie in their distribution."""
+"""Scores of distributions: log-likelihood, CRPS and probability integral transform."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from sklearn_ebm.metrics._inputs import (
 
 
 def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
-    """Mean negative log-likelihood of the true answers, in nats; low is good.
+    """Mean negative log-likelihood in nats; lower is better.
 
     .. code-block:: none
 
         −Σ_i w_i log p_i(y_i) / Σ_i w_i
 
-    A density that depends on the unit of y: for answers in units of c it is lower by log c. One
-    answer where the density is zero makes it infinite. With several outputs the density is the
-    joint one.
+    The value depends on the unit of y: it decreases by log c if y is measured in units of c. It is
+    infinite if the density of one true value is zero. With several outputs the joint density is
+    used.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True target values.
     y_pred : ConditionalDistribution of n_samples distributions
-        As ``predict_distribution`` returns it; or another object whose method ``logpdf`` takes
-        y_true, such as a frozen distribution of ``scipy.stats``.
+        Predicted distributions, as returned by ``predict_distribution``, or another object with a
+        method ``logpdf``, such as a frozen distribution of ``scipy.stats``.
     sample_weight : array-like of shape (n_samples,), default=None
-        A sample of weight 2 counts as that sample twice.
+        Sample weights.
 
     Returns
     -------
@@ -48,16 +49,16 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     TypeError
         If `y_pred` has no density.
     ValueError
-        If y_true and `y_pred` do not suit each other.
+        If the shapes of `y_true` and `y_pred` do not match.
 
     See Also
     --------
-    log_likelihood_scorer : The same of an estimator, with the opposite sign.
+    log_likelihood_scorer : Scorer with the opposite sign.
 
     Examples
     --------
-    At their means, the densities of two Gaussians of standard deviations σ = 1 and 2 are 1/(σ
-    √(2π)), so the mean is (log 1 + log 2)/2 + log(2π)/2 = 0.3466 + 0.9189.
+    The true values are the means of two Gaussians with standard deviations σ = 1 and 2, where the
+    densities are 1/(σ √(2π)). The score is (log 1 + log 2)/2 + log(2π)/2 = 0.3466 + 0.9189.
 
     >>> from sklearn_ebm.distributions import GaussianMixture
     >>> density = GaussianMixture([[1.0], [1.0]], [[0.0], [5.0]], [[1.0], [2.0]])
@@ -73,28 +74,30 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
 def crps(
     y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
 ) -> Any:
-    """Mean continuous ranked probability score, in the unit of y; low is good.
+    """Mean continuous ranked probability score, in the unit of y; lower is better.
 
     .. code-block:: none
 
         ∫ (F(t) − 1[y ≤ t])² dt = E|Y − y| − ½ E|Y − Y'|
 
-    F is the distribution function that was predicted, Y and Y' are drawn from it. For a single
-    number as prediction it is the absolute error.
+    F is the predicted distribution function; Y and Y' are independent draws from it. For a point
+    prediction the score is the absolute error.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True target values.
     y_pred : ConditionalDistribution of n_samples distributions, or array-like
-        A density; or draws, of shape (n_samples, n_draws) or (n_samples, n_draws, n_outputs), as
-        ``sample`` returns them. Draws are taken as the whole distribution, each as probable as the
-        others. m of them score higher than the density that they come from, on average by
-        ``E|Y − Y'|/(2 m)``.
+        Predicted distributions; or draws, of shape (n_samples, n_draws) or
+        (n_samples, n_draws, n_outputs), as returned by ``sample``. The empirical distribution of
+        the draws is scored. With m draws its expected score is higher than that of the
+        distribution they come from, by ``E|Y − Y'|/(2 m)``.
     sample_weight : array-like of shape (n_samples,), default=None
-        A sample of weight 2 counts as that sample twice.
+        Sample weights.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
-        The mean of the outputs, each by itself, or weights of their mean.
+        Whether to average over outputs, with equal weights or the given ones, or to return the
+        score of each output.
 
     Returns
     -------
@@ -103,11 +106,11 @@ default="uniform_average"
     Raises
     ------
     ValueError
-        If y_true and `y_pred` do not suit each other.
+        If the shapes of `y_true` and `y_pred` do not match.
 
     See Also
     --------
-    crps_scorer : The same of an estimator, with the opposite sign.
+    crps_scorer : Scorer with the opposite sign.
 
     References
     ----------
@@ -116,8 +119,8 @@ default="uniform_average"
 
     Examples
     --------
-    Draws 0 and 2 and the answer 3: ``E|Y − y|`` = (3 + 1)/2 and ``E|Y − Y'|`` = (0 + 2 + 2 + 0)/4,
-    so the score is 2 − 1/2. Two draws 1 and the answer 1.5 score their distance, 0.5.
+    For draws 0 and 2 and y = 3, ``E|Y − y|`` = (3 + 1)/2 and ``E|Y − Y'|`` = (0 + 2 + 2 + 0)/4,
+    so the score is 2 − 1/2. Two draws 1 and y = 1.5 give the distance 0.5.
 
     >>> crps([3.0, 1.5], [[0.0, 2.0], [1.0, 1.0]])
     1.0
@@ -151,35 +154,37 @@ def _crps_of_draws(y: Floats, draws: Floats) -> Floats:
 
 
 def probability_integral_transform(y_true: Any, y_pred: Any) -> Floats:
-    """Probability integral transform (PIT): predicted probability of answers up to the true one.
+    """Probability integral transform (PIT): the predicted distribution function at the true values.
 
     .. code-block:: none
 
         u_i = F_i(y_i) = P(Y ≤ y_i | x_i)
 
-    If the densities are right, the values are uniform between 0 and 1. Too many near both ends mean
-    that they are too narrow, too many in the middle that they are too wide.
+    If the predicted distributions are right, the values are uniform between 0 and 1. An excess near
+    both ends indicates distributions that are too narrow, an excess in the middle distributions
+    that are too wide.
 
-    There is a value for each answer, and no mean: pass weights of samples to the histogram.
+    The function returns a value for each sample. Pass sample weights to the histogram.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True target values.
     y_pred : ConditionalDistribution of n_samples distributions
-        As ``predict_distribution`` returns it; or another object with a method ``cdf``, such as a
-        frozen distribution of ``scipy.stats``.
+        Predicted distributions, as returned by ``predict_distribution``, or another object with a
+        method ``cdf``, such as a frozen distribution of ``scipy.stats``.
 
     Returns
     -------
     ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Of each output by itself if there are several.
+        Values between 0 and 1, computed separately for each output.
 
     Raises
     ------
     TypeError
         If `y_pred` has no distribution function.
     ValueError
-        If y_true and `y_pred` do not suit each other.
+        If the shapes of `y_true` and `y_pred` do not match.
 
     References
     ----------
@@ -188,7 +193,7 @@ def probability_integral_transform(y_true: Any, y_pred: Any) -> Floats:
 
     Examples
     --------
-    An answer at the mean of a Gaussian, and one that lies a standard deviation above it.
+    True values at the mean of a Gaussian, and one standard deviation above the mean.
 
     >>> import numpy as np
     >>> from sklearn_ebm.distributions import GaussianMixture

@@ -30,31 +30,33 @@ def pinball_loss(
     sample_weight: Any = None,
     multioutput: Any = "uniform_average",
 ) -> Any:
-    """Mean pinball loss of quantiles, over samples and probabilities; low is good.
+    """Mean pinball loss of quantiles, over samples and probabilities; lower is better.
 
     .. code-block:: none
 
         α (y − q)          if y ≥ q, for the quantile q at probability α
         (1 − α) (q − y)    if y < q
 
-    For one probability it is ``mean_pinball_loss`` of scikit-learn. Over many probabilities at
-    equal steps it is half the CRPS. For the two ends of an interval of level 1 − α it is α/4 times
-    the interval score, also called Winkler score.
+    For one probability it equals scikit-learn's ``mean_pinball_loss``. For many equally spaced
+    probabilities it approximates half the CRPS. For the two limits of an interval of level 1 − α it
+    is α/4 times the interval score, also called Winkler score.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True target values.
     y_pred : array-like or ConditionalDistribution of n_samples distributions
         Quantiles of shape (n_samples, n_probabilities), or (n_samples, n_outputs, n_probabilities)
-        for several outputs, as ``predict_quantiles`` returns them; for a single probability also
-        in the shape of y_true. A density gives its own quantiles.
+        for several outputs, as returned by ``predict_quantiles``; for a single probability also
+        in the shape of y_true. The quantiles of a distribution are computed.
     probabilities : float or array-like of shape (n_probabilities,)
-        Between 0 and 1, in the order of the quantiles.
+        Probabilities between 0 and 1, in the order of the quantiles.
     sample_weight : array-like of shape (n_samples,), default=None
-        A sample of weight 2 counts as that sample twice.
+        Sample weights.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
-        The mean of the outputs, each by itself, or weights of their mean.
+        Whether to average over outputs, with equal weights or the given ones, or to return the
+        score of each output.
 
     Returns
     -------
@@ -63,15 +65,15 @@ default="uniform_average"
     Raises
     ------
     ValueError
-        If the shapes do not suit each other, or a number is not finite.
+        If the shapes do not match, or a number is not finite.
 
     See Also
     --------
-    pinball_scorer : The same of an estimator, with the opposite sign.
+    pinball_scorer : Scorer with the opposite sign.
 
     Examples
     --------
-    The answer 4 and the quantiles 2 and 9 at 0.1 and 0.9 cost 0.1 · 2 and 0.1 · 5.
+    For y = 4 the losses of the quantiles 2 and 9 at 0.1 and 0.9 are 0.1 · 2 and 0.1 · 5.
 
     >>> round(pinball_loss([4.0], [[2.0, 9.0]], probabilities=[0.1, 0.9]), 12)
     0.35
@@ -109,15 +111,18 @@ def known_probabilities(probabilities: Any) -> list[float]:
 def interval_contains(
     y_true: Any, y_pred: Any, *, level: float | None = None
 ) -> npt.NDArray[np.bool_]:
-    """Whether each true answer lies in its interval or region, ends included.
+    """Determine for each sample whether the true value lies in its interval or region.
+
+    Intervals include their limits.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True target values.
     y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples distributions
-        Intervals, regions, or a density, as `interval_coverage` takes them.
+        Intervals, regions, or distributions, as in `interval_coverage`.
     level : float, default=None
-        Needed for a density, and for nothing else.
+        Level of the intervals of a distribution; must be None for other predictions.
 
     Returns
     -------
@@ -126,14 +131,14 @@ def interval_contains(
     Raises
     ------
     ValueError
-        If the shapes do not suit each other, or ends are NaN or in the wrong order.
+        If the shapes do not match, or limits are NaN or in the wrong order.
 
     Examples
     --------
     >>> interval_contains([1.0, 5.0], [[0.0, 2.0], [0.0, 4.0]])
     array([ True, False])
 
-    The region of the one sample is [0, 1] and [3, 4].
+    A sample with the region [0, 1] and [3, 4]:
 
     >>> interval_contains([2.0], [[[0.0, 1.0], [3.0, 4.0]]])
     array([False])
@@ -163,27 +168,30 @@ def interval_coverage(
     sample_weight: Any = None,
     multioutput: Any = "uniform_average",
 ) -> Any:
-    """Share of the true answers that lie in their interval or region.
+    """Fraction of the true values that lie in their interval or region.
 
-    It should be the level that was asked for. A higher share is no better: the intervals are wider
-    than they need be. So it is no score to choose a model by; `interval_width` says what it cost.
+    The coverage should equal the level of the intervals. A higher coverage is not better, because
+    it means that the intervals are unnecessarily wide. So do not use it as a score to select
+    models, and consider it together with `interval_width`.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        True target values.
     y_pred : array-like, VectorRegion, or ConditionalDistribution of n_samples distributions
-        Intervals as ``predict_interval`` returns them: lower and upper ends, of shape
+        Intervals as returned by ``predict_interval``: lower and upper limits, of shape
         (n_samples, 2), or (n_samples, n_outputs, 2) for several outputs. Or regions as
-        ``predict_region`` returns them: for y_true of shape (n_samples,) several intervals for each
-        sample, of shape (n_samples, n_intervals, 2), padded with NaN. A density gives its central
-        intervals of probability `level`.
+        returned by ``predict_region``: for y_true of shape (n_samples,) several intervals for each
+        sample, of shape (n_samples, n_intervals, 2), padded with NaN. For a distribution, its
+        central intervals of probability `level` are computed.
     level : float, default=None
-        Needed for a density, and for nothing else.
+        Level of the intervals of a distribution; must be None for other predictions.
     sample_weight : array-like of shape (n_samples,), default=None
-        A sample of weight 2 counts as that sample twice.
+        Sample weights.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
-        The mean of the outputs, each by itself, or weights of their mean.
+        Whether to average over outputs, with equal weights or the given ones, or to return the
+        score of each output.
 
     Returns
     -------
@@ -192,15 +200,15 @@ default="uniform_average"
     Raises
     ------
     ValueError
-        If the shapes do not suit each other, or ends are NaN or in the wrong order.
+        If the shapes do not match, or limits are NaN or in the wrong order.
 
     See Also
     --------
-    coverage_scorer : The same of an estimator.
+    coverage_scorer : Scorer with this score.
 
     Examples
     --------
-    The first answer lies inside, the second one outside.
+    The first true value lies inside its interval, the second one outside.
 
     >>> intervals = [[0.0, 2.0], [0.0, 4.0]]
     >>> interval_coverage([1.0, 5.0], intervals)
@@ -220,32 +228,34 @@ def interval_width(
 ) -> Any:
     """Mean width of intervals, in the unit of y.
 
-    Of intervals that cover as much as they promise, the narrower ones say more. No true answers are
+    Among intervals with the right coverage, narrower ones are more informative. True values are not
     needed.
 
     Parameters
     ----------
     y_pred : array-like, or ConditionalDistribution of n_samples distributions
-        Lower and upper ends, of shape (n_samples, 2), or (n_samples, n_outputs, 2) for several
-        outputs, as ``predict_interval`` returns them. A density gives its central intervals of
-        probability `level`. The intervals of a region would be taken for those of several outputs.
+        Lower and upper limits, of shape (n_samples, 2), or (n_samples, n_outputs, 2) for several
+        outputs, as returned by ``predict_interval``. For a distribution, its central intervals of
+        probability `level` are computed. Regions are not supported: their intervals would be
+        mistaken for those of several outputs.
     level : float, default=None
-        Needed for a density, and for nothing else.
+        Level of the intervals of a distribution; must be None for other predictions.
     sample_weight : array-like of shape (n_samples,), default=None
-        A sample of weight 2 counts as that sample twice.
+        Sample weights.
     multioutput : {"uniform_average", "raw_values"} or array-like of shape (n_outputs,), \
 default="uniform_average"
-        The mean of the outputs, each by itself, or weights of their mean.
+        Whether to average over outputs, with equal weights or the given ones, or to return the
+        score of each output.
 
     Returns
     -------
     float, or ndarray of shape (n_outputs,) for ``"raw_values"``
-        Infinite if one interval is.
+        Mean width; infinite if one of the intervals is.
 
     Raises
     ------
     ValueError
-        If ends are NaN or in the wrong order, or the shape is another.
+        If the shape is wrong, or limits are NaN or in the wrong order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Scores of the probabilities of classes."""
+"""Scores of class probabilities."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ OFF = 1e-4
 def brier_score(
     y_true: Any, y_proba: Any, *, sample_weight: Any = None, labels: Any = None
 ) -> float:
-    """Mean squared distance of the probabilities from the truth; low is good.
+    """Mean squared error of class probabilities, summed over classes; lower is better.
 
     .. code-block:: none
 
         Σ_i w_i Σ_k (p_ik − 1[y_i = k])² / Σ_i w_i
 
-    0 is perfect and 2 the worst. The sum runs over all classes, with two classes too:
-    ``brier_score_loss`` of scikit-learn counts one of the two by default and is half as large.
+    The score lies between 0 (perfect) and 2. It is a sum over all classes, also for two classes,
+    for which scikit-learn's ``brier_score_loss`` by default uses one class and is half as large.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels.
+        True labels.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-        As ``predict_proba`` returns it; one column is that of the second of two classes.
+        Class probabilities, as returned by ``predict_proba``; for two classes also only those of
+        the second class.
     sample_weight : array-like of shape (n_samples,), default=None
-        A sample of weight 2 counts as that sample twice.
+        Sample weights.
     labels : array-like of shape (n_classes,), default=None
-        The classes in the order of the columns, such as ``classes_`` of the estimator. By default
-        the sorted labels in y_true, which must then have all of them.
+        The classes in the order of the columns, such as ``classes_`` of the estimator. The default
+        is the sorted labels in y_true, which must then contain all classes.
 
     Returns
     -------
@@ -47,11 +48,11 @@ def brier_score(
     Raises
     ------
     ValueError
-        If labels and columns do not suit each other, or probabilities are none.
+        If labels and columns do not match, or probabilities are invalid.
 
     Examples
     --------
-    0.3² + 0.3² for the first sample and 0.5² + 0.5² for the second.
+    The mean of 0.3² + 0.3² for the first sample and 0.5² + 0.5² for the second.
 
     >>> round(brier_score(["no", "yes"], [[0.7, 0.3], [0.5, 0.5]]), 12)
     0.34
@@ -70,29 +71,32 @@ def expected_calibration_error(
     n_bins: int = N_BINS,
     labels: Any = None,
 ) -> float:
-    """Mean gap between how sure predictions are and how often they are right; low is good.
+    """Expected calibration error: mean gap between confidence and accuracy; lower is better.
 
     .. code-block:: none
 
         Σ_b n_b/n |accuracy_b − confidence_b|
 
-    The confidence of a sample is the probability of its most probable class. Samples are put into
-    bins of equal width by their confidence, open on the left; n_b is the weight of the samples in a
-    bin. The value depends on the number of bins, and few samples in a bin raise it by chance. It is
-    no score to choose a model by: the shares of all samples, predicted for each of them, have none.
+    The confidence of a sample is the probability of its most probable class. Samples are assigned
+    to bins of equal width by their confidence; bins are open on the left, and n_b is the weight of
+    the samples in bin b. The value depends on the number of bins, and is biased upwards with few
+    samples per bin. Do not use it as a score to select models: predicting the class frequencies for
+    every sample has no calibration error.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Labels.
+        True labels.
     y_proba : array-like of shape (n_samples, n_classes) or (n_samples,)
-        As ``predict_proba`` returns it; one column is that of the second of two classes.
+        Class probabilities, as returned by ``predict_proba``; for two classes also only those of
+        the second class.
     sample_weight : array-like of shape (n_samples,), default=None
-        A sample of weight 2 counts as that sample twice.
+        Sample weights.
     n_bins : int, default=15
+        Number of bins.
     labels : array-like of shape (n_classes,), default=None
-        The classes in the order of the columns, such as ``classes_`` of the estimator. By default
-        the sorted labels in y_true, which must then have all of them.
+        The classes in the order of the columns, such as ``classes_`` of the estimator. The default
+        is the sorted labels in y_true, which must then contain all classes.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def expected_calibration_error(
     Raises
     ------
     ValueError
-        If labels and columns do not suit each other, or probabilities are none.
+        If labels and columns do not match, or probabilities are invalid.
 
     References
     ----------
@@ -110,8 +114,8 @@ def expected_calibration_error(
 
     Examples
     --------
-    Two samples with confidence 0.9, one of them right, and one with 0.6 that is right:
-    2/3 · 0.4 + 1/3 · 0.4, as accuracy and confidence are 0.5 and 0.9, and 1 and 0.6.
+    Two samples with confidence 0.9 and accuracy 0.5, and one with confidence 0.6 and accuracy 1,
+    give 2/3 · 0.4 + 1/3 · 0.4.
 
     >>> p = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]
     >>> round(expected_calibration_error([0, 1, 1], p), 12)

@@ -19,26 +19,30 @@ DISTRIBUTION = "predict_distribution"
 
 
 def says(estimator: Any, X: Any, names: Sequence[str]) -> tuple[str, Callable[..., Any], Any]:
-    """Find the method that answers, in a pipeline or a search as well.
+    """Find the first available method of an estimator, also inside a pipeline or a search.
 
     Parameters
     ----------
     estimator : estimator, Pipeline or search
+        The fitted estimator.
     X : array-like
+        The input samples.
     names : sequence of str
-        Methods, the preferred one first.
+        Names of methods, in the order of preference.
 
     Returns
     -------
     name : str
+        Name of the method.
     method : callable
+        The bound method.
     X : array-like
-        Transformed by the steps before the estimator.
+        Samples, transformed by the preceding steps of a pipeline.
 
     Raises
     ------
     TypeError
-        If there is none.
+        If the estimator has none of the methods.
     """
     for name in names:
         method = getattr(estimator, name, None)
@@ -57,7 +61,7 @@ def says(estimator: Any, X: Any, names: Sequence[str]) -> tuple[str, Callable[..
 
 
 class _Scorer(Documented, BaseEstimator, ABC):
-    """What scikit-learn calls with a fitted estimator and held-out samples; high is good."""
+    """Base class of scorers, which are called with a fitted estimator and held-out samples."""
 
     # What a user types for it.
     _name: ClassVar[str]
@@ -66,30 +70,35 @@ class _Scorer(Documented, BaseEstimator, ABC):
     __metadata_request__score: ClassVar[dict[str, str]] = {"estimator": UNUSED}
 
     def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the score of a fitted estimator on some samples.
+        """Return the score of a fitted estimator; higher is better.
 
         Parameters
         ----------
-        estimator : estimator, or a pipeline or fitted search that ends in one
+        estimator : estimator
+            Fitted estimator, or a fitted pipeline or search with such an estimator.
         X : array-like of shape (n_samples, n_features)
+            The input samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True target values.
         sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
 
         Returns
         -------
-        float
+        score : float
+            The score.
 
         Raises
         ------
         TypeError
-            If the estimator has none of the methods that are needed.
+            If the estimator has none of the required methods.
         ValueError
-            If y does not suit what the estimator says.
+            If y does not match the predictions of the estimator.
         """
         return self._score(estimator, X, y, sample_weight)
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return `score`, as scikit-learn asks for it."""
+        """Return `score`; the interface of scikit-learn's scorers."""
         return self.score(estimator, X, y, sample_weight)
 
     def __repr__(self) -> str:
@@ -99,14 +108,14 @@ class _Scorer(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def _score(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
-        """The same, of one kind."""
+        """Return the score, implemented by each class."""
 
 
 class _LogLikelihoodScorer(_Scorer):
-    """Mean log-likelihood of held-out answers, in nats; high is good.
+    """Scorer: mean log-likelihood in nats; higher is better.
 
-    It is −1 times `negative_log_likelihood` of what the estimator's ``log_prob(X, y)``, or else
-    its ``predict_distribution(X)``, says.
+    −1 times `negative_log_likelihood`, computed with the estimator's ``log_prob(X, y)``, or
+    ``predict_distribution(X)`` if there is no ``log_prob``.
 
     Examples
     --------
@@ -131,13 +140,13 @@ class _LogLikelihoodScorer(_Scorer):
 
 
 class _CRPSScorer(_Scorer):
-    """Minus the mean CRPS of held-out answers, in the unit of y; high is good.
+    """Scorer: minus the mean CRPS, in the unit of y; higher is better.
 
-    It is −1 times `crps` of what the estimator's ``predict_distribution(X)`` says.
+    −1 times `crps` of the estimator's ``predict_distribution(X)``.
 
     Examples
     --------
-    A regressor that says N(0, 1) of every sample; at the mean that scores (√2 − 1)/√π.
+    A regressor that predicts N(0, 1) for every sample; at y = 0 its CRPS is (√2 − 1)/√π.
 
     >>> import numpy as np
     >>> from sklearn.base import BaseEstimator
@@ -192,15 +201,15 @@ class _CoverageScorer(_Scorer):
 def pinball_scorer(
     *, probabilities: float | Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95)
 ) -> _PinballScorer:
-    """Make a scorer: minus the mean pinball loss of quantiles of held-out answers; high is good.
+    """Make a scorer: minus the mean pinball loss of quantiles, in the unit of y; higher is better.
 
-    It is −1 times `pinball_loss` of what the estimator's ``predict_quantiles(X, probabilities)``,
-    or else its ``predict_distribution(X)``, says, in the unit of y.
+    −1 times `pinball_loss` of the estimator's ``predict_quantiles(X, probabilities)``, or of
+    ``predict_distribution(X)`` if there is no ``predict_quantiles``.
 
     Parameters
     ----------
     probabilities : float or sequence of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
-        Which quantiles, between 0 and 1.
+        Probabilities of the quantiles, between 0 and 1.
 
     Returns
     -------
@@ -222,17 +231,17 @@ def pinball_scorer(
 
 
 def coverage_scorer(*, level: float = 0.9) -> _CoverageScorer:
-    """Make a scorer: the share of held-out answers in their intervals, to look at beside the level.
+    """Make a scorer: fraction of the true values that lie in their intervals.
 
-    It is `interval_coverage` of what the estimator's ``predict_interval(X, level)``, calibration
-    included, or else its ``predict_distribution(X)``, says. A search should not choose by it, as
-    the widest intervals win; give it to ``cross_validate``, or to a search whose ``refit`` names
-    another score.
+    `interval_coverage` of the estimator's ``predict_interval(X, level)``, including its
+    calibration, or of ``predict_distribution(X)`` if there is no ``predict_interval``. Do not
+    select models by this score, because the widest intervals have the highest coverage; use it in
+    ``cross_validate``, or in a search whose ``refit`` names another score.
 
     Parameters
     ----------
     level : float, default=0.9
-        Probability of the intervals.
+        Level of the intervals.
 
     Returns
     -------

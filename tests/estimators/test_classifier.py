@@ -356,15 +356,16 @@ def test_the_same_data_give_the_same_model(loss):
 
 
 @pytest.mark.parametrize("part", [False, True], ids=["fit", "partial_fit"])
-def test_without_a_random_state_the_seed_is_0(part):
+def test_the_default_seed_is_0_and_none_draws_anew(part):
     rows, y = overlapping()
 
-    def coef(random_state=None):
-        clf = EBMClassifier(loss="perceptron", random_state=random_state)
+    def coef(**settings):
+        clf = EBMClassifier(loss="perceptron", **settings)
         return (clf.partial_fit(rows, y, classes=np.unique(y)) if part else clf.fit(rows, y)).coef_
 
     np.testing.assert_array_equal(coef(), coef())
-    np.testing.assert_array_equal(coef(), coef(0))
+    np.testing.assert_array_equal(coef(), coef(random_state=0))
+    assert not np.array_equal(coef(random_state=None), coef(random_state=None))
 
 
 def test_random_state():
