@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from sklearn_ebm.energies._bank import leaves as leaves_module
-from sklearn_ebm.energies._bank.cells import BinnedPoints, points_of, total_variation_bound
+from sklearn_ebm.energies._bank.cells import BinnedPoints, points_of
 from sklearn_ebm.energies._bank.leaves import ForestWeights, moments_of
 from sklearn_ebm.energies._bank.trees import LeafMeans, Trees
 
@@ -193,7 +193,7 @@ weights_and_values = st.lists(
 
 
 @given(weights_and_values, st.floats(0.1, 1.5), st.floats(-1.0, 1.0))
-def test_merging_stays_within_the_bound(pairs, cell, origin):
+def test_merging_stays_within_the_bound(total_variation_bound, pairs, cell, origin):
     weight, values = np.array(pairs).T
     h = 0.5
     points = one_row(values, weight)
@@ -201,7 +201,7 @@ def test_merging_stays_within_the_bound(pairs, cell, origin):
     assert far_apart(cells, points, h) <= total_variation_bound(cell) + 1e-9
 
 
-def test_the_bound_is_not_far_from_what_happens():
+def test_the_bound_is_not_far_from_what_happens(total_variation_bound):
     """Two points at the ends of a cell, one of them light, come within a factor of four."""
     points = one_row(np.array([0.0, 0.999]), np.array([0.75, 0.25]))
     cells = points.merged(np.zeros(1), np.ones(1))

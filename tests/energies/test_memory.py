@@ -11,7 +11,6 @@ from sklearn.base import clone
 
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Memory
-from sklearn_ebm.energies._bank.cells import total_variation_bound
 from sklearn_ebm.energies._bank.leaves import moments_of
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import Folds, LocationPrediction
@@ -106,7 +105,7 @@ def test_densities_integrate_to_one():
 
 @pytest.mark.parametrize("base", [None, "auto"])
 @pytest.mark.parametrize("cell", [0.3, 1.0])
-def test_elements_are_the_mixtures_over_stored_rows(base, cell):
+def test_elements_are_the_mixtures_over_stored_rows(base, cell, total_variation_bound):
     rows, new = rows_of(n=120), rows_of(n=6, seed=3)
     energy = Memory(n_trees=10, min_leaf_size=5, base=base, cell=cell)
     learned, _ = learn(energy, rows, floor=0.04)

@@ -1,4 +1,22 @@
-"""Weighted points of each row, merged in cells much narrower than the kernel that blurs them."""
+r"""Weighted points of each row, merged in cells much narrower than the kernel that blurs them.
+
+Merging points in cells of width a·h changes a kernel density of bandwidth h by little:
+
+.. code-block:: none
+
+    TV(Σ_i w_i N(v_i, h²), Σ_c W_c N(m_c, h² + s_c²)) ≤ 0.0409 a³
+
+Within a cell of width D = a h the distribution V of the points and the Gaussian N(m, s²) have the
+same mean and variance, so the densities blurred by h differ by third-order terms alone:
+
+.. code-block:: none
+
+    ‖f − g‖₁ ≤ (1/6) h⁻³ ∫|φ'''| (E|V − m|³ + E|s Z|³),    ∫|φ'''| = (2 + 8 e^(−3/2))/√(2π) = 1.510
+
+Of all distributions on an interval of width D, that of two equally likely ends has the largest
+third moment, E|V − m|³ = D³/8, and the largest variance, D²/4, for which E|s Z|³ = 2√(2/π) D³/8.
+The total variation is half of the sum.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +26,6 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.energies._bank.leaves import rows_of
-
-# ½ · ⅙ · ∫|φ'''| · (⅛ + √(2/π)/4): see `total_variation_bound`.
-THIRD_DERIVATIVE = (2 + 8 * np.exp(-1.5)) / np.sqrt(2 * np.pi)
-MERGED = 0.5 / 6 * THIRD_DERIVATIVE * (1 / 8 + np.sqrt(2 / np.pi) / 4)
-
-
-def total_variation_bound(cell: float) -> float:
-    r"""Return what merging points in cells of width a·h costs, at most, in total variation.
-
-    .. code-block:: none
-
-        TV(Σ_i w_i N(v_i, h²), Σ_c W_c N(m_c, h² + s_c²)) ≤ 0.0409 a³
-
-    Within a cell of width D = a h the distribution V of the points and the Gaussian N(m, s²) have
-    the same mean and variance, so that the densities blurred by h differ by third-order terms
-    alone:
-
-    .. code-block:: none
-
-        ‖f − g‖₁ ≤ (1/6) h⁻³ ∫|φ'''| (E|V − m|³ + E|s Z|³)
-
-    with ∫|φ'''| = (2 + 8 e^(−3/2))/√(2π) = 1.510. Of all distributions on an interval of width D,
-    that of two equally likely ends has the largest third moment, E|V − m|³ = D³/8, and the largest
-    variance, D²/4, for which E|s Z|³ = 2√(2/π) D³/8. Half of the sum is the total variation.
-
-    Examples
-    --------
-    >>> round(total_variation_bound(1.0), 6), round(total_variation_bound(0.5), 6)
-    (0.04083, 0.005104)
-    """
-    return float(MERGED * cell**3)
 
 
 class BinnedPoints(NamedTuple):
