@@ -1,10 +1,10 @@
-"""Checks for your own parts: what scikit-learn's ``check_estimator`` is for estimators.
+"""Checks of your own losses, energies, eliminations and solvers.
 
-Each of `check_loss`, `check_energy`, `check_latent_energy`, `check_bank_energy`,
-`check_elimination` and `check_solver` runs a list of small functions, one for each promise that the
-contract of the part makes. The first promise that is not kept raises an AssertionError of one
-sentence: the part, what must hold, and what was found. The lists are called ``LOSS_CHECKS``,
-``ENERGY_CHECKS`` and so on, each in the module of its kind.
+They are the counterpart of scikit-learn's ``check_estimator``. Each of `check_loss`,
+`check_energy`, `check_latent_energy`, `check_bank_energy`, `check_elimination` and `check_solver`
+runs a list of functions, one for each requirement of the base class. The first requirement that is
+violated raises an AssertionError that states the object, the requirement and the observed values.
+The lists are called ``LOSS_CHECKS``, ``ENERGY_CHECKS`` and so on, each in the module of its kind.
 """
 
 from sklearn_ebm.checks.bank_energies import check_bank_energy

@@ -68,14 +68,14 @@ class Conformal(NamedTuple):
         if level == 1 or calibrated < 1:
             return
         m = self.n_rows
-        why = "too many rows that calibrate have answers beyond all that was expected of them"
+        why = "too many calibration rows have answers far outside of their distributions"
         if _rank(m, level) > m:
             why = (
-                f"the {m} rows that calibrate allow levels up to {m / (m + 1):.3g}, and it needs "
+                f"{m} calibration rows allow levels up to {m / (m + 1):.3g}, and this level needs "
                 f"{int(np.ceil(level / (1 - level) - 1e-9))}"
             )
         warnings.warn(
-            f"level={level:g} holds all answers: {why}; raise validation_fraction, fit on more "
+            f"level={level:g} gives unbounded sets: {why}; raise validation_fraction, fit on more "
             "rows, or lower the level.",
             CalibrationWarning,
             stacklevel=3,

@@ -620,8 +620,8 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         n_seen = int(seen.sum())
         if n_seen > 1 and collapsed(energies, of_seen[rows.answer], rows.weight, n_seen):
             warnings.warn(
-                "The energies of right and wrong answers cannot be told apart: the surface has "
-                "collapsed and nothing was learned. Raise C or the margin, or scale the features.",
+                "The energies of right and wrong answers are equal: they have collapsed, and "
+                "nothing was learned. Raise C or the margin, or scale the features.",
                 CollapseWarning,
                 stacklevel=stacklevel,
             )
