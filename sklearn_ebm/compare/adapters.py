@@ -118,6 +118,7 @@ class GaussianProcess(DistributionAdapter):
     Parameters
     ----------
     random_state : int
+        Seed.
     """
 
     def __init__(self, random_state: int = 0) -> None:
@@ -149,6 +150,7 @@ class NaturalGradientBoosting(DistributionAdapter):
     Parameters
     ----------
     random_state : int
+        Seed.
     """
 
     def __init__(self, random_state: int = 0) -> None:

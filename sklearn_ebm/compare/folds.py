@@ -1,4 +1,4 @@
-"""One fold of the comparison: the same preparation for all contenders, one contender's scores."""
+"""One fold of a comparison: common preprocessing, and the scores of one estimator."""
 
 import time
 import warnings

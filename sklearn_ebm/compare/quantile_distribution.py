@@ -89,15 +89,16 @@ class QuantileDistribution(ScalarDistribution):
         return (low**2 + low * high + high**2) @ mass / 3
 
     def crps(self, y: npt.ArrayLike) -> np.ndarray:
-        """CRPS, ∫ (F(t) − 1[y ≤ t])² dt, in closed form; F is linear between the quantiles.
+        """Compute the CRPS ∫ (F(t) − 1[y ≤ t])² dt in closed form, for F linear between quantiles.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         scores = np.empty(columns.shape)

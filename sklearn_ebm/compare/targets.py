@@ -1,4 +1,4 @@
-"""The target of a table: classes or numbers, and how that is decided."""
+"""The target of a table, and the decision between classes and numbers."""
 
 import decimal
 import warnings

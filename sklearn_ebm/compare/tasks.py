@@ -1,4 +1,4 @@
-"""What differs between classes and quantities: contenders, folds, scores."""
+"""Classification and regression tasks of a comparison: estimators, folds and scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ _FIT_SECONDS = "seconds of fit alone, on one thread, without preparing the data"
 
 
 class Task(ABC):
-    """Who takes part, on which folds, and with which scores.
+    """Base class of tasks: estimators, folds and scores of a comparison.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Task(ABC):
 
 
 class Classification(Task):
-    """Classes, their probabilities, and `EBMClassifier`."""
+    """Comparison of class probabilities."""
 
     name = "classification"
     scoreboard = OF_CLASSES
@@ -159,7 +159,7 @@ class Classification(Task):
 
 
 class Regression(Task):
-    """A quantity, its conditional distribution, and `LatentEBMRegressor`."""
+    """Comparison of conditional distributions of a numeric target."""
 
     name = "regression"
     scoreboard = OF_LAWS

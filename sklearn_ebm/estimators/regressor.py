@@ -450,8 +450,8 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         n_copied = rows.n_copied(training)
         if n_copied:
             warnings.warn(
-                f"{n_copied} different rows of X_val and y_val are in X and y as well, but training "
-                "rows cannot validate a fit; remove them from one of the two.",
+                f"{n_copied} different rows of X_val and y_val are in X and y as well, but "
+                "training rows cannot validate a fit; remove them from one of the two.",
                 UserWarning,
                 stacklevel=4 + FRAMES,
             )
