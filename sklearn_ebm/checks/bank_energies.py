@@ -229,7 +229,7 @@ def check_far_rows(case: BankCase) -> None:
 
 
 def check_bank_copies(case: BankCase) -> None:
-    """What was learned is in clones and pickles too."""
+    """Clones and pickled copies contain what was learned."""
     mine, energy = bank_of(case.elements(), case.rows.y), case.learned
     ways: dict[str, Any] = {"clone": clone, "pickle": _pickled}
     for how, copied in ways.items():

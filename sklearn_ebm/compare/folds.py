@@ -79,7 +79,7 @@ class Fold(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a contender did on one fold: its scores or, if it failed, the error.
+    """Result of an estimator on one fold: its scores, or the error if it failed.
 
     `kept` is what `Fold.keep` returned; None without it, or where it failed.
     """

@@ -188,7 +188,7 @@ class Regression(Task):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return the contenders asked for, or all that are quick enough for so many rows."""
+        """Return the requested estimators, or all that are fast enough for the number of rows."""
         setting = _setting(table, seed, inner_folds=5)
         notes: list[str] = []
         if baselines is None:

@@ -1,4 +1,4 @@
-"""Levels that keep their promise: conformal calibration of intervals and regions."""
+"""Conformal calibration of intervals and regions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CERTAIN = 1 - 1e-9
 
 
 class Conformal(NamedTuple):
-    """Which level to ask of a density, so that as many answers lie inside as was promised.
+    """Levels of a density that have a requested coverage.
 
-    Rows that learning has not seen say how much of its mass a density needs to hold the right
-    answer: for intervals s = |2 P(Y ≤ y | x) − 1|, for regions the mass of all answers of higher
+    For each held-out row, the score is the smallest level whose set contains the right answer: for
+    intervals s = |2 P(Y ≤ y | x) − 1|, for regions the probability of all answers of higher
     density. A level α becomes the ⌈(m + 1) α⌉-th smallest score of m rows. If rows are
     exchangeable, a new answer then lies inside with probability α at least, and α + 1/(m + 1) at
     most where no scores are equal.

@@ -454,7 +454,7 @@ def _blocks(n_rows: int, size: int) -> list[slice]:
 
 
 def _joined(parts: list[Array]) -> Array:
-    """What was said of parts of the samples, under each other; a single part as it is."""
+    """Concatenate the results for blocks of samples."""
     return parts[0] if len(parts) == 1 else join_rows(parts)
 
 

@@ -534,7 +534,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         self.n_iter_ = self.n_evaluations_ = stream.parts
 
     def _stream(self, energy: Energy) -> Stream:
-        """Where parts, or a fit, have led so far."""
+        """State of learning after previous batches or a fit."""
         if repr(energy) != self._asked_energy:
             raise ValueError(
                 f"partial_fit goes on with energy {self._asked_energy}, but energy={energy!r} is "
@@ -546,7 +546,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         )  # fmt: skip
 
     def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
-        """The end of the previous fit, where a warm start is asked for and the data allow it."""
+        """Parameters of the previous fit, if a warm start is requested and possible."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         refuse_other_classes(self.classes_, classes)
@@ -564,7 +564,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         asked: str,
         moulding: int = 0,
     ) -> dict[str, Any]:
-        """The attributes that answers come from, and those that another fit may go on from."""
+        """Attributes needed for predictions and for continued learning."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
@@ -575,7 +575,7 @@ class EBMClassifier(CallbackSupportMixin, Answers, ClassifierMixin, PartsMixin):
         }  # fmt: skip
 
     def _store(self, learned: Learned) -> None:
-        """The attributes that say how learning went."""
+        """Store the attributes that describe the course of learning."""
         self.gap_ = learned.gap
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter

@@ -495,7 +495,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             )
 
     def _start(self, energy: ConditionalEnergy, same_width: bool, n_outputs: int) -> Start | None:
-        """Where the fit before ended, where a warm start is asked for and it fits."""
+        """Parameters of the previous fit, if a warm start is requested and possible."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         if isinstance(energy, BankEnergy):  # counts anew, whatever there was
@@ -599,7 +599,7 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
 
 
 def _unbounded(rows: Answers) -> str | None:
-    """Where the likelihood has no upper bound: few values, or one that returns; None if nowhere."""
+    """Describe repeated target values that make the likelihood unbounded; None if there are none."""
     n_rows = len(rows.y)
     for column in rows.y.T:
         values, place, count = np.unique(column, return_inverse=True, return_counts=True)
