@@ -599,7 +599,7 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
 
 
 def _unbounded(rows: Answers) -> str | None:
-    """Describe repeated target values that make the likelihood unbounded; None if there are none."""
+    """Describe repeated values of y that make the likelihood unbounded; None if there are none."""
     n_rows = len(rows.y)
     for column in rows.y.T:
         values, place, count = np.unique(column, return_inverse=True, return_counts=True)
