@@ -411,7 +411,8 @@ class DensityPredictions:
         Returns
         -------
         regions : ndarray of shape (n_samples, n_intervals, 2) or VectorRegion
-            Disjoint intervals, padded with NaN; a `VectorRegion` if the target has several columns.
+            Disjoint intervals, padded with NaN; a region object with a method ``contains`` if the
+            target has several columns.
             The region contains all values, with a warning, if there are too few calibration
             samples for the level.
         """
