@@ -1093,7 +1093,10 @@ def test_few_answers_are_warned_of(loss):
 @pytest.mark.parametrize(
     ("y", "told"),
     [
-        (np.where(EVERY < 160, 0.0, Y), r"y is 0 in 80% of the rows, so the likelihood .* unbounded"),
+        (
+            np.where(EVERY < 160, 0.0, Y),
+            r"y is 0 in 80% of the rows, so the likelihood .* unbounded",
+        ),
         (np.where(EVERY < 22, -7.5, Y), "y is -7.5 in 11% of the rows"),
         (np.column_stack([Y, np.where(EVERY < 50, 3.0, Y)]), "y is 3 in 25% of the rows"),
         (np.where(EVERY < 18, 0.0, Y), None),
