@@ -295,7 +295,7 @@ class EnergyGapDisplay:
                 label=f"margin {self.margin:g} of the loss",
             )  # fmt: skip
         axis.set_xlabel("energy gap, lowest wrong − right (units of the energy)")
-        axis.set_ylabel("share of the rows")
+        axis.set_ylabel("fraction of the samples")
         highest = max(share.max() for share in self.shares_.values())
         axis.set_ylim(0, HEADROOM * highest)
         if self.has_collapsed:
