@@ -295,8 +295,8 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         min_probability : float, default=0.05
-            Modes whose basin has a lower probability are omitted. Small ripples of the density are
-            merged, see `sklearn_ebm.distributions.GaussianMixture.modes`.
+            Modes of lower probability, and small ripples of the density, are merged with a
+            neighbouring mode, see `sklearn_ebm.distributions.GaussianMixture.modes`.
 
         Returns
         -------
