@@ -109,7 +109,7 @@ class Classification(Task):
     baselines = classifiers.BASELINES
     spread = "sd: sample standard deviation over the folds"
     meanings: ClassVar[dict[str, str]] = {
-        "accuracy": "share of rows predicted right",
+        "accuracy": "fraction of rows classified correctly",
         "log_loss": "mean of -log p(label), in nats",
         "brier": "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2",
         "ece": f"expected calibration error of the top class, {N_BINS} bins of equal width",
@@ -171,9 +171,9 @@ class Regression(Task):
     meanings: ClassVar[dict[str, str]] = {
         "nll": "mean of -log p(target), in nats, of a density in 1/(unit of the target)",
         "crps": "mean continuous ranked probability score, in the unit of the target",
-        "coverage_50": "share of rows in the central interval of probability 0.5",
-        "coverage_90": "share of rows in the central interval of probability 0.9",
-        "rmse": "root of the mean squared error of the mean of the distribution",
+        "coverage_50": "fraction of rows in the central interval of probability 0.5",
+        "coverage_90": "fraction of rows in the central interval of probability 0.9",
+        "rmse": "root mean squared error of the mean of the distribution",
         "fit_seconds": _FIT_SECONDS,
     }
 
