@@ -197,8 +197,8 @@ def _add_models(add: Callable[..., object]) -> None:
         "--losses",
         metavar="NAME[,NAME...]",
         type=_names,
-        help=f"losses of EBMClassifier, or none; default: all compatible of {', '.join(LOSSES)}. For "
-        f"a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll, "
+        help=f"losses of EBMClassifier, or none; default: all compatible of {', '.join(LOSSES)}. "
+        f"For a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll, "
         "and simple for experts",
     )
     add(
