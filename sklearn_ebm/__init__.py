@@ -1,4 +1,4 @@
-"""Energy-based models in LeCun's sense, with scikit-learn's interface."""
+"""Energy-based models (LeCun et al., 2006) with scikit-learn's interface."""
 
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.estimators.classifier_cv import EBMClassifierCV

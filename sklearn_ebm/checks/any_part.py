@@ -30,10 +30,10 @@ KINDS: tuple[tuple[type, Callable[[Any], None]], ...] = (
 
 
 def check_part(part: Any) -> None:
-    """Check that a loss, an energy, an elimination or a solver fulfils its contract.
+    """Check that a loss, an energy, an elimination or a solver meets its requirements.
 
-    The base class of the part decides which rules apply. The part is checked as it is and at each
-    of its `examples`.
+    The base class of the part determines the requirements. The part is checked with its own
+    settings and with each of its `examples`.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def check_part(part: Any) -> None:
     Raises
     ------
     AssertionError
-        At the first rule that is broken; the message names the part, the rule and what was found.
+        At the first requirement that is violated; the message states the part, the requirement and
+        the observed values.
     TypeError
         If the part has none of these base classes.
 

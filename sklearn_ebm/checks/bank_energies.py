@@ -75,23 +75,24 @@ class BankCase(NamedTuple):
 
 
 def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> None:
-    """Check that an energy keeps the promises of `sklearn_ebm.energies.banks.BankEnergy`.
+    """Check that an energy meets the requirements of `sklearn_ebm.energies.banks.BankEnergy`.
 
-    The energy is checked as it is and at each of its `examples`, with 48 rows; all of them are
-    validation rows, or those of one fold. Where its base is not None, it is handed a location,
-    whatever that base is. A blend needs members that are named, not "auto".
+    The energy is checked with its own settings and with each of its `examples`, with 48 rows; all
+    of them are validation rows, or those of one fold. If its base is not None, it receives a
+    location. A blend needs explicit members, not "auto".
 
     Parameters
     ----------
     energy : BankEnergy
+        The energy to check.
     outputs : sequence of int, default=(1, 2)
-        For how many answers of each row. An energy of a single answer is checked with ``(1,)``.
+        Numbers of target columns. Use ``(1,)`` for an energy of a one-dimensional target.
 
     Raises
     ------
     AssertionError
-        At the first promise that is not kept; the message names the energy, what must hold, and
-        what was found.
+        At the first violated requirement; the message states the energy, the
+        requirement and the observed values.
 
     Examples
     --------
@@ -234,7 +235,7 @@ def check_far_rows(case: BankCase) -> None:
 
 
 def check_bank_copies(case: BankCase) -> None:
-    """What was learned is in clones and pickles too."""
+    """Clones and pickled copies contain what was learned."""
     mine, energy = bank_of(case.elements(), case.rows.y), case.learned
     ways: dict[str, Any] = {"clone": clone, "pickle": _pickled}
     for how, copied in ways.items():

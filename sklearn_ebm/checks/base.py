@@ -1,4 +1,4 @@
-"""What all checks share: sentences, settings, derivatives, and what every part promises."""
+"""Common helpers of the checks: messages, settings, derivatives and general requirements."""
 
 from __future__ import annotations
 

@@ -14,20 +14,21 @@ from sklearn_ebm.energies import Energy
 
 
 def check_energy(energy: Energy) -> None:
-    """Check that an energy keeps the promises of `sklearn_ebm.energies.Energy`.
+    """Check that an energy meets the requirements of `sklearn_ebm.energies.Energy`.
 
-    The energy is checked as it is and at each of its `examples`, for 2, 3 and 7 answers, at random
-    parameters, on dense and sparse rows, in float64 and float32.
+    The energy is checked with its own settings and with each of its `examples`, for 2, 3 and 7
+    answers, at random parameters, on dense and sparse rows, in float64 and float32.
 
     Parameters
     ----------
     energy : Energy
+        The energy to check.
 
     Raises
     ------
     AssertionError
-        At the first promise that is not kept; the message names the energy, what must hold, and
-        what was found.
+        At the first violated requirement; the message states the energy, the
+        requirement and the observed values.
 
     Examples
     --------

@@ -19,17 +19,18 @@ from sklearn_ebm.inference.base import Elimination
 
 
 def check_elimination(elimination: Elimination) -> None:
-    """Check that an elimination keeps the promises of `sklearn_ebm.inference.base.Elimination`.
+    """Check that an elimination meets the requirements of `sklearn_ebm.inference.base.Elimination`.
 
     Parameters
     ----------
     elimination : Elimination
+        The elimination to check.
 
     Raises
     ------
     AssertionError
-        At the first promise that is not kept; the message names the part, what must hold, and what
-        was found.
+        At the first violated requirement; the message states the part, the requirement and the
+        observed values.
 
     Examples
     --------

@@ -23,20 +23,21 @@ Case = tuple[LatentEnergy, Array, Array, Params]
 
 
 def check_latent_energy(energy: LatentEnergy) -> None:
-    """Check that an energy keeps the promises of `sklearn_ebm.energies.latent.LatentEnergy`.
+    """Check that an energy meets the requirements of `sklearn_ebm.energies.latent.LatentEnergy`.
 
-    The energy is checked as it is and at each of its `examples`, for 1, 2 and 3 answers, at random
-    parameters, in float64 and float32.
+    The energy is checked with its own settings and with each of its `examples`, for 1, 2 and 3
+    answers, at random parameters, in float64 and float32.
 
     Parameters
     ----------
     energy : LatentEnergy
+        The energy to check.
 
     Raises
     ------
     AssertionError
-        At the first promise that is not kept; the message names the energy, what must hold, and
-        what was found.
+        At the first violated requirement; the message states the energy, the
+        requirement and the observed values.
 
     Examples
     --------

@@ -29,24 +29,25 @@ TEMPERATURES = (1.0, 0.1, 0.01)
 
 
 def check_loss(loss: Loss) -> None:
-    """Check that a loss keeps the promises of `sklearn_ebm.losses.Loss`.
+    """Check that a loss meets the requirements of `sklearn_ebm.losses.Loss`.
 
-    The loss is checked as it is and at each of its `examples`, for 2, 3 and 7 answers, at random
-    energies of sizes from 0.1 to 10, in float64 and float32.
+    The loss is checked with its own settings and with each of its `examples`, for 2, 3 and 7
+    answers, at random energies of sizes from 0.1 to 10, in float64 and float32.
 
     Parameters
     ----------
     loss : Loss
+        The loss to check.
 
     Raises
     ------
     AssertionError
-        At the first promise that is not kept; the message names the loss, what must hold, and what
-        was found.
+        At the first violated requirement; the message states the loss, the requirement and the
+        observed values.
 
     See Also
     --------
-    sklearn_ebm.losses.PairwiseLoss : the short way to a loss of your own.
+    sklearn_ebm.losses.PairwiseLoss : Base class for your own losses.
 
     Examples
     --------

@@ -16,20 +16,21 @@ from sklearn_ebm.solvers.objective import Objective
 
 
 def check_solver(solver: Solver) -> None:
-    """Check that a solver keeps the promises of `sklearn_ebm.solvers.base.Solver`.
+    """Check that a solver meets the requirements of `sklearn_ebm.solvers.base.Solver`.
 
-    It is given small problems with a linear energy: the negative log-likelihood, or the perceptron
+    It is run on small problems with a linear energy: the negative log-likelihood, or the perceptron
     on separable rows if it is `online`.
 
     Parameters
     ----------
     solver : Solver
+        The solver to check.
 
     Raises
     ------
     AssertionError
-        At the first promise that is not kept; the message names the solver, what must hold, and
-        what was found.
+        At the first violated requirement; the message states the solver, the
+        requirement and the observed values.
 
     Examples
     --------

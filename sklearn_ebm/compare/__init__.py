@@ -1,4 +1,4 @@
-"""The leaderboard: energies and losses beside scikit-learn's estimators, on the same folds."""
+"""Comparison of energies and losses with scikit-learn's estimators on the same folds."""
 
 from sklearn_ebm.compare.comparison import Comparison, compare
 

@@ -24,7 +24,7 @@ LENGTHS_OF_THEIR_OWN = 20
 
 
 class DistributionAdapter(Documented, BaseEstimator, ABC):
-    """What takes part in a comparison of densities."""
+    """Base class of regressors that predict distributions, for a comparison."""
 
     @abstractmethod
     def fit(self, X: Any, y: np.ndarray) -> "DistributionAdapter":
@@ -42,16 +42,17 @@ def gaussian(means: np.ndarray, deviations: Any) -> GaussianMixture:
 
 
 class GaussianResiduals(DistributionAdapter):
-    """A regressor and a Gaussian around what it says, with one standard deviation for all rows.
+    """A Gaussian around the prediction of a regressor, with one standard deviation for all rows.
 
-    The standard deviation is that of residuals of rows left out of the fit, by cross-validation:
-    those of rows learned from are too small, and those of a flexible regressor are nothing.
+    The standard deviation is that of cross-validated residuals, because residuals of training rows
+    are too small, especially those of flexible regressors.
 
     Parameters
     ----------
     regressor : regressor
+        Regressor of the mean.
     cv : int, default=5
-        Folds; fewer if there are fewer rows.
+        Number of folds; fewer if there are fewer rows.
 
     Examples
     --------
@@ -82,13 +83,14 @@ class GaussianResiduals(DistributionAdapter):
 
 
 class Quantiles(DistributionAdapter):
-    """A regressor of one quantile, fitted for each of several.
+    """A quantile regressor that is fitted separately for each of several quantiles.
 
     Parameters
     ----------
     regressor : regressor with a parameter `quantile`
+        Regressor of one quantile.
     probabilities : sequence of float
-        Which quantiles, rising.
+        Probabilities of the quantiles, increasing.
     """
 
     def __init__(self, regressor: Any, probabilities: Sequence[float] = PROBABILITIES) -> None:
@@ -109,14 +111,15 @@ class Quantiles(DistributionAdapter):
 
 
 class GaussianProcess(DistributionAdapter):
-    """The predictive distribution of a Gaussian process, noise included.
+    """Gaussian process with its predictive distribution, including noise.
 
-    The kernel is a constant times an RBF, with a length for each of up to 20 columns and one for
-    all of more, plus white noise.
+    The kernel is a constant times an RBF, plus white noise. The RBF has one length scale for each
+    column, or a single one for more than 20 columns.
 
     Parameters
     ----------
     random_state : int
+        Seed.
     """
 
     def __init__(self, random_state: int = 0) -> None:
@@ -143,11 +146,12 @@ class GaussianProcess(DistributionAdapter):
 
 
 class NaturalGradientBoosting(DistributionAdapter):
-    """NGBoost with a Gaussian distribution, as it is; it needs the package `ngboost`.
+    """NGBoost with a Gaussian distribution and its defaults; requires the package `ngboost`.
 
     Parameters
     ----------
     random_state : int
+        Seed.
     """
 
     def __init__(self, random_state: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""What the cells of a text file are: numbers, truths or text, and which of them are missing."""
+"""Interpretation of the cells of a text file: numbers, booleans, text and missing values."""
 
 import re
 from collections.abc import Sequence

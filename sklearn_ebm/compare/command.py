@@ -121,7 +121,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     compare = commands.add_parser(
         "compare",
-        help="compare models on a table, or on data that comes along",
+        help="compare models on a table, or on an example data set",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=_Formatter,
@@ -166,20 +166,20 @@ def _add_data(add: Callable[..., object]) -> None:
         "(.parquet, .pq); default: scikit-learn's breast cancer data, or its diabetes data with "
         "--task regression",
     )
-    add("-t", "--target", metavar="COLUMN", help="the column to predict; goes with DATA")
+    add("-t", "--target", metavar="COLUMN", help="the column to predict; requires DATA")
     add(
         "--task",
         choices=TASKS,
         default="auto",
-        help="whether the target is classes or a quantity; default: auto, which takes numbers with "
-        "fractions as a quantity, and whole ones of which there are many for so few rows",
+        help="type of the target; default: auto, which treats numbers with "
+        "fractions, and integers with many distinct values, as a regression target",
     )
     add(
         "--drop",
         metavar="COLUMN",
         action="append",
         default=[],
-        help="leave out a column, free text for example; may be repeated",
+        help="omit a column, for example free text; may be repeated",
     )
 
 
@@ -188,16 +188,16 @@ def _add_models(add: Callable[..., object]) -> None:
         "--energies",
         metavar="NAME[,NAME...]",
         type=_names,
-        help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all losses that suit "
-        "it; default: linear, and where no losses are named every other one with nll. For a "
+        help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all compatible "
+        "losses; default: linear and, unless losses are given, every other one with nll. For a "
         f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: "
-        f"{', '.join(regressors.SUGGESTED)}, or experts where losses are named",
+        f"{', '.join(regressors.SUGGESTED)}, or experts if losses are given",
     )
     add(
         "--losses",
         metavar="NAME[,NAME...]",
         type=_names,
-        help=f"losses of EBMClassifier, or none; default: all that suit, of {', '.join(LOSSES)}. "
+        help=f"losses of EBMClassifier, or none; default: all compatible of {', '.join(LOSSES)}. "
         f"For a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll, "
         "and simple for experts",
     )
@@ -207,7 +207,7 @@ def _add_models(add: Callable[..., object]) -> None:
         type=_names,
         help=f"classifiers to compare with, or none; default: {', '.join(BASELINES)}. For a "
         f"regression, of {', '.join(regressors.BASELINES)}; default: those that are installed "
-        "and not too slow for so many rows",
+        "and not too slow for the number of rows",
     )
 
 
@@ -219,8 +219,8 @@ def _add_settings(add: Callable[..., object]) -> None:
         metavar="N",
         type=_n_jobs,
         default=-1,
-        help="folds that run at the same time, each on one thread; -1 is one per core; times are "
-        "most exact with 1; default: -1",
+        help="folds that run in parallel, each on one thread; -1 is one per core; times are "
+        "most accurate with 1; default: -1",
     )
     add(
         "--random-state",
@@ -233,8 +233,7 @@ def _add_settings(add: Callable[..., object]) -> None:
         "--max-rows",
         metavar="N",
         type=_at_least(1),
-        help="compare on about N rows, drawn at random, class by class where there are classes; "
-        "default: all rows",
+        help="compare on about N rows, drawn at random, stratified for classes; default: all rows",
     )
 
 
@@ -243,14 +242,14 @@ def _add_output(add: Callable[..., object]) -> None:
         "-o",
         "--out",
         metavar="PATH",
-        help="save the table as PATH.csv and PATH.json, or, where PATH is a folder, as "
+        help="save the table as PATH.csv and PATH.json or, if PATH is a folder, as "
         "comparison.csv and comparison.json in it; default: not saved",
     )
     add(
         "--report",
         metavar="FILE",
-        help="write one HTML file, which needs no network, with the table, what was compared, and "
-        "charts of held-out rows, a slider for β among them; in a folder it is report.html; "
+        help="write a self-contained HTML report with the table, the settings, and "
+        "plots for held-out rows; if FILE is a folder, as report.html in it; "
         "default: not written",
     )
     add("-q", "--quiet", action="store_true", help="show no progress, only the final table")

@@ -1,4 +1,4 @@
-"""A drop-in comparison: energies and losses against scikit-learn's own estimators."""
+"""Comparison of energies and losses with scikit-learn's estimators."""
 
 import os
 import platform
@@ -42,68 +42,69 @@ def compare(
 ) -> ComparisonTable:
     """Compare energies and losses with scikit-learn's estimators on the same folds.
 
-    Classes are predicted by `EBMClassifier` and by classifiers, a quantity by `LatentEBMRegressor`
-    and by regressors, each with a distribution of the answer.
+    For a target of classes, `EBMClassifier` is compared with classifiers; for a numeric target,
+    `LatentEBMRegressor` is compared with regressors that predict distributions.
 
     Parameters
     ----------
     X : data frame (pandas or polars), array or sparse matrix of shape (n_samples, n_features),
     optional
         The features; with the name of a column as `y`, the features and the target. Numbers,
-        text, booleans, categories and dates may be mixed, and values may be missing. Without it,
-        scikit-learn's breast cancer data is taken, or its diabetes data for a regression.
+        text, booleans, categories and dates may be mixed, and values may be missing. The default is
+        scikit-learn's breast cancer data, or its diabetes data for a regression.
     y : array-like of shape (n_samples,) or str
         The labels, of any type, or the name of the target column of `X`.
     task : {"auto", "classification", "regression"}
-        Whether `y` is classes or a quantity. "auto" takes numbers with fractions as a quantity,
-        and whole ones of which there are many for so few rows; a note in the table says so.
+        Whether `y` holds classes or numbers. "auto" treats numbers with fractions, and integers
+        with many distinct values for the number of rows, as a numeric target; a note in the table
+        states the choice.
     energies : iterable of str, Energy or LatentEnergy, optional
-        Energies of `EBMClassifier`, each with all `losses` that suit it. By default the linear
-        one, and, unless losses are named, every other energy with ``"nll"``, the loss that serves
-        it best. For a quantity, energies of `LatentEBMRegressor`: experts, experts_min (with
+        Energies of `EBMClassifier`, each with all compatible `losses`. The default is the linear
+        energy and, unless losses are given, every other energy with ``"nll"``, its best loss.
+        For a numeric target, energies of `LatentEBMRegressor`: experts, experts_min (with
         ``inference="min"``), linear (experts without a network), decoder, all by default; and
         memory, location_scale and auto (the default of `LatentEBMRegressor`), which take longer.
     losses : iterable of str or Loss, optional
-        Losses of `EBMClassifier`. By default all that suit an energy. Every loss but `nll`
-        has its inverse temperature chosen on held-out rows (``beta="auto"``). For a quantity,
-        losses of `LatentEBMRegressor`, by default `nll`, and for experts `simple`.
+        Losses of `EBMClassifier`. The default is all losses compatible with an energy. For every
+        loss except `nll`, ``beta="auto"`` is used. For a numeric target,
+        losses of `LatentEBMRegressor`, by default `nll`, and `simple` for experts.
     baselines : iterable of str, or mapping of name to estimator, optional
         Names among LogisticRegression, LinearSVC, SGDClassifier, MLPClassifier and
-        HistGradientBoostingClassifier, all by default; or classifiers of your own, which need
-        `predict_proba`. For a quantity, names among Ridge, QuantileRegressor,
+        HistGradientBoostingClassifier, all by default; or your own classifiers, which need
+        `predict_proba`. For a numeric target, names among Ridge, QuantileRegressor,
         GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost, by default those that
-        are installed and not too slow for so many rows; or regressors of your own, which need
-        `predict` and get a Gaussian around it, or are a `LatentEBMRegressor` or a
+        are installed and not too slow for the number of rows; or your own regressors, which need
+        `predict` and are combined with a Gaussian, or are a `LatentEBMRegressor` or a
         ``sklearn_ebm.compare.adapters.DistributionAdapter``.
     cv : int
-        Number of folds, shuffled and, for classes, stratified; the same for all.
+        Number of shuffled folds, stratified for classes; the same for all estimators.
     n_jobs : int, optional
-        Number of folds that run at the same time. Times are most exact with one.
+        Number of folds that run in parallel. Times are most accurate with one.
     random_state : int, RandomState instance or None, default=0
-        Seed of the folds, of the drawn rows and of every estimator. None draws one, which
-        `ComparisonTable.about` keeps.
+        Seed of the folds, of the selection of rows and of every estimator. None draws a seed, which
+        is stored in `ComparisonTable.about`.
     max_rows : int, optional
-        Draw about so many rows, class by class where there are classes, and compare on these.
+        Approximate number of rows to draw for the comparison, stratified for classes.
     drop : sequence of str
-        Columns to leave out.
+        Names of columns to omit.
     on_row : callable, optional
-        Called with each `Row` as it is finished.
+        Function that is called with each finished `Row`.
     report : path, optional
-        Write an HTML file that shows the table and what lies behind it, see `Comparison.report`.
+        Path of an HTML report of the comparison, see `Comparison.report`.
 
     Returns
     -------
     table : ComparisonTable
         Mean and standard deviation over the folds of accuracy, log-loss, Brier score, expected
-        calibration error, seconds to fit and microseconds to predict a row. For a quantity, mean
-        and standard error of the mean of negative log-likelihood (NLL), CRPS, coverage of
-        intervals, root mean squared error and seconds to fit. A contender that fails has its error
-        in its row.
+        calibration error, seconds to fit and microseconds to predict a row. For a numeric target,
+        mean and standard error of the mean of negative log-likelihood (NLL), CRPS, coverage of
+        intervals, root mean squared error and seconds to fit. The row of an estimator that failed
+        contains its error.
 
     Raises
     ------
     DataError
-        If the data cannot be compared on, or a name is unknown; a ValueError.
+        If the data are unsuitable, or a name is unknown; a subclass of ValueError.
 
     Examples
     --------
@@ -138,10 +139,11 @@ def compare(
 
 
 class Comparison:
-    """`compare` in steps: check everything first, then run and watch the rows come.
+    """Stepwise comparison: checks all arguments first, then yields one row after another.
 
-    The parameters are those of `compare`, and two more: `source` says where the data came from, and
-    `for_report` whether to keep what contenders say of held-out rows, which `report` needs.
+    The parameters are those of `compare`, and two more: `source` describes the origin of the data,
+    and `for_report` determines whether predictions for held-out rows are kept, as needed by
+    `report`.
 
     Attributes
     ----------
@@ -150,7 +152,7 @@ class Comparison:
     task : Task
         Classification or regression: the contenders and the scores.
     contenders : list of Contender
-        Who takes part, in the order of the run.
+        The estimators, in the order of the run.
     table : ComparisonTable
         The rows finished so far.
 
@@ -213,7 +215,7 @@ class Comparison:
         self._kept: list[list[dict[str, Any] | None]] = []
 
     def run(self) -> Generator[Row, None, None]:
-        """Run the contenders one after another; yield each one's row, already in `table`."""
+        """Run one estimator after another, and yield its row, which is also added to `table`."""
         splits = self.task.splits(self.data, self.cv, self.random_state)
         initialized: dict[Any, list[Fold]] = {}
         for contender in self.contenders:
@@ -244,21 +246,21 @@ class Comparison:
     def report(
         self, path: str | os.PathLike[str], *, command: str = "", dated: bool = True
     ) -> None:
-        """Write the rows finished so far, and what lies behind them, as one HTML file.
+        """Write a self-contained HTML report of the finished rows.
 
-        The file needs nothing else, and no network: a table to sort, what was compared, and charts
-        of held-out rows. For classes these are reliability, gaps of energy and curves of learning,
-        with a slider for β; for a quantity densities, coverage and scores.
+        It contains a sortable table, the settings of the comparison, and plots for held-out rows:
+        for classes, reliability curves with a slider for β, energy gaps and learning curves; for
+        numbers, densities, coverage and scores.
 
         Parameters
         ----------
         path : path
-            Where to write it.
+            Path of the file.
         command : str
-            The command line that asked for the comparison, if one did.
+            Command line of the comparison, if there is one.
         dated : bool
-            Whether it says when the comparison began. With the environment variable
-            ``SOURCE_DATE_EPOCH`` that is the date in it.
+            Whether to include the date of the comparison, or the date given by the environment
+            variable ``SOURCE_DATE_EPOCH``.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Who takes part in the comparison: energies and losses, and scikit-learn's own classifiers."""
+"""Estimators of a comparison for classes: energies with losses, and scikit-learn's classifiers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,10 +18,10 @@ from sklearn_ebm.losses import LOSSES
 
 
 class RunContext(NamedTuple):
-    """What the estimators are made for.
+    """Information from which estimators are constructed.
 
-    The seed, the folds that a contender may cut its own training rows into, the positions of the
-    categorical columns in the preparation made for trees, and the number of rows.
+    The seed, the number of folds into which an estimator may split its training rows, the positions
+    of the categorical columns in the preprocessing for trees, and the number of rows.
     """
 
     seed: int
@@ -38,7 +38,7 @@ EARLY_STOPPING_ROWS = 10_000
 
 
 class Contender(NamedTuple):
-    """An estimator in the comparison, how its data is prepared, and what to know about it."""
+    """An estimator of a comparison, the preprocessing of its data, and a note about it."""
 
     model: str
     estimator: Any
@@ -90,14 +90,14 @@ BEST_LOSS = "nll"
 
 
 class Pair(NamedTuple):
-    """An energy and a loss that suits it, by name or as objects."""
+    """An energy and a compatible loss, by name or as objects."""
 
     energy: Any
     loss: Any
 
     @property
     def model(self) -> str:
-        """What the table calls it."""
+        """Name in the table."""
         if self.energy == "linear":
             return f"EBM {display_name(self.loss)}"
         return f"EBM {display_name(self.energy)} {display_name(self.loss)}"

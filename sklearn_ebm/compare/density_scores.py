@@ -62,7 +62,7 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
 
 
 def law_of(estimator: Any, X: Any) -> ConditionalDistribution:
-    """Return the distribution that a fitted estimator says of each row."""
+    """Return the predicted distribution of each row."""
     if isinstance(estimator, LatentEBMRegressor):
         return estimator.predict_distribution(X)
     return estimator.distribution(X)

@@ -77,7 +77,7 @@ def _read_text(path: str, pandas: Any) -> Any:
             f"{path} is not text in UTF-8; save it as CSV in UTF-8, or as Parquet."
         ) from None
     except pandas.errors.ParserWarning:
-        raise DataError(f"{path} has rows with more cells than its header; mend these.") from None
+        raise DataError(f"{path} has rows with more cells than its header; fix them.") from None
     except (ValueError, OSError, EOFError) as error:  # a ParserError is a ValueError
         raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from error
     typed = [typed_cells(cells.iloc[:, j], pandas) for j in range(cells.shape[1])]

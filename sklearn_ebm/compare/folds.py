@@ -1,4 +1,4 @@
-"""One fold of the comparison: the same preparation for all contenders, one contender's scores."""
+"""One fold of a comparison: common preprocessing, and the scores of one estimator."""
 
 import time
 import warnings
@@ -79,7 +79,7 @@ class Fold(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a contender did on one fold: its scores or, if it failed, the error.
+    """Result of an estimator on one fold: its scores, or the error if it failed.
 
     `kept` is what `Fold.keep` returned; None without it, or where it failed.
     """

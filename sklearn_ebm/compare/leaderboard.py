@@ -1,4 +1,4 @@
-"""The rows of a comparison and the ranked table they make."""
+"""The ranked table of a comparison and its rows."""
 
 import csv
 import html
@@ -16,23 +16,23 @@ from sklearn_ebm.compare.scoreboard import Scoreboard
 
 @dataclass(frozen=True)
 class Row:
-    """One contender's line in the table.
+    """Row of one estimator in the table.
 
     Attributes
     ----------
     model : str
-        Its name.
+        Name of the estimator.
     settings : str
-        The estimator as it was run, in full.
+        The estimator with all its parameters.
     folds : tuple of dict
-        The scores of every fold, by the names in ``scoreboard``; empty if the contender failed. A
-        score that the contender cannot have is not there.
+        Scores of each fold by their names in ``scoreboard``, without scores that the estimator does
+        not support; empty if it failed.
     warnings : tuple of str
-        What it warned of while fitting, and in how many folds.
+        Warnings of the fits, and the number of folds in which they occurred.
     error : str
-        Why it failed, in one sentence; empty if it did not.
+        Reason of a failure; empty if there was none.
     scoreboard : Scoreboard
-        Which scores there are, and how they are shown.
+        The scores and their format.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Row:
         return [fold[score] for fold in self.folds if score in fold]
 
     def mean(self, score: str) -> float:
-        """Return the mean of a score over the folds, NaN if the contender has none."""
+        """Return the mean of a score over the folds, NaN if the estimator does not support it."""
         values = self._values(score)
         return statistics.fmean(values) if values else math.nan
 
@@ -62,15 +62,15 @@ class Row:
         return statistics.stdev(values) if len(values) > 1 else math.nan
 
     def se(self, score: str) -> float:
-        """Return the standard error of the mean over the folds, as if these were independent."""
+        """Return the standard error of the mean, as if folds were independent."""
         return self.sd(score) / math.sqrt(len(self._values(score)) or math.nan)
 
     def spread(self, score: str) -> float:
-        """Return what follows ±: `sd` or `se`, as the scoreboard has it."""
+        """Return the number after ±: `sd` or `se`, depending on the scoreboard."""
         return self.sd(score) if self.scoreboard.spread == "sd" else self.se(score)
 
     def cell(self, score: str) -> str:
-        """Return a score as it stands in the printed table: mean ± spread."""
+        """Return a score as it is printed in the table: mean ± spread."""
         if not self.folds:
             return "failed" if score == self.scoreboard.ranked_by[0] else ""
         if math.isnan(self.mean(score)):
@@ -79,23 +79,23 @@ class Row:
         return f"{self.mean(score):.{digits}f} ± {self.spread(score):.{digits}f}"
 
     def rank(self) -> tuple[Any, ...]:
-        """Return what sorts the row among the others; those that failed come last."""
+        """Return the key by which rows are sorted; failed rows come last."""
         means = {score: self.mean(score) for score in self.scoreboard.ranked_by}
         return not self.folds, *self.scoreboard.rank_of(means)
 
 
 @dataclass
 class ComparisonTable:
-    """Contenders under the same cross-validation, ranked by log-loss, or NLL of numbers.
+    """Scores of estimators in the same cross-validation, ranked by log-loss or NLL.
 
     Attributes
     ----------
     rows : list of Row
-        In the order in which they finished.
+        Rows in the order in which they finished.
     about : dict
-        What was compared on what, and how: the data, the folds, the preparation, the versions.
+        Description of the data, the folds, the preprocessing and the versions.
     scoreboard : Scoreboard
-        Which scores there are, and which one ranks the rows.
+        The scores, and the one that determines the rank.
 
     Examples
     --------
@@ -116,7 +116,7 @@ class ComparisonTable:
         return ["", "model", *(score.heading for score in self.scoreboard.scores.values())]
 
     def ranked(self) -> list[Row]:
-        """Return the rows by the score that ranks them, the best first, those that failed last."""
+        """Return the rows by rank, the best first and failed rows last."""
         return sorted(self.rows, key=Row.rank)
 
     def records(self) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ class ComparisonTable:
         return pandas.DataFrame(self.records())
 
     def notes(self) -> list[str]:
-        """Return what to know beside the numbers: rows and columns left out, warnings, errors."""
+        """Return notes: omitted rows and columns, warnings and errors."""
         notes = list(self.about.get("data", {}).get("notes", ()))
         for row in self.ranked():
             notes += [f"{row.model}: {warning}" for warning in row.warnings]

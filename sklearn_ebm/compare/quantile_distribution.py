@@ -1,4 +1,4 @@
-"""The distribution that a set of quantiles says: a distribution function, and no density."""
+"""Distributions that are defined by a set of quantiles, without a density."""
 
 from typing import ClassVar
 
@@ -9,22 +9,22 @@ from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 
 class NoDensityError(NotImplementedError):
-    """The distribution has a distribution function but no density."""
+    """Error that a distribution has no density."""
 
 
 class QuantileDistribution(ScalarDistribution):
-    """F is straight between quantiles; what lies beyond the outermost ones sits at these.
+    """Distribution whose distribution function is linear between given quantiles.
 
-    It has no density, and raises where one is needed. The slope of F is none that could be scored:
-    quantiles that coincide, as those of trees often do, would make it infinite, and an answer
-    beyond the outermost ones would have none.
+    The probability beyond the outermost quantiles is concentrated at them. Methods that need a
+    density raise an error: the derivative of the distribution function is infinite where quantiles
+    coincide, as they often do for trees, and zero beyond the outermost quantiles.
 
     Parameters
     ----------
     probabilities : array-like of shape (m,)
-        Rising, between 0 and 1.
+        Probabilities of the quantiles, increasing, between 0 and 1.
     values : array-like of shape (n_samples, m)
-        The quantiles of each row at these; crossing ones are sorted.
+        Quantiles of each sample; crossing quantiles are sorted.
 
     Examples
     --------
@@ -78,26 +78,27 @@ class QuantileDistribution(ScalarDistribution):
         return padded[:, :-1], padded[:, 1:], masses
 
     def mean(self) -> np.ndarray:
-        """∫ y dF(y), of shape (n_samples,)."""
+        """Compute the mean ∫ y dF(y), of shape (n_samples,)."""
         low, high, mass = self._pieces()
         return (low + high) @ mass / 2
 
     def var(self) -> np.ndarray:
-        """∫ (y − E y)² dF(y), of shape (n_samples,)."""
+        """Compute the variance ∫ (y − E y)² dF(y), of shape (n_samples,)."""
         low, high, mass = self._pieces()
         low, high = low - self.mean()[:, None], high - self.mean()[:, None]
         return (low**2 + low * high + high**2) @ mass / 3
 
     def crps(self, y: npt.ArrayLike) -> np.ndarray:
-        """CRPS, ∫ (F(t) − 1[y ≤ t])² dt, in closed form; F is linear between the quantiles.
+        """Compute the CRPS ∫ (F(t) − 1[y ≤ t])² dt in closed form, for F linear between quantiles.
 
         Parameters
         ----------
         y : array-like of shape (n_samples,) or (n_samples, m), or float
+            One answer for each sample, m answers for each sample, or one answer for all samples.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n, m)
+        ndarray of shape (n_samples,) or (n_samples, m)
         """
         columns, shape = self._columns(y)
         scores = np.empty(columns.shape)

@@ -1,4 +1,4 @@
-"""Who takes part where the target is a quantity: energies of LatentEBMRegressor, and others."""
+"""Estimators of a comparison for a numeric target: energies, and other regressors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
@@ -134,7 +134,7 @@ MOST_ROWS = {"QuantileRegressor": 5_000, "GaussianProcessRegressor": 1_250}
 
 
 def suggested_baselines(setting: RunContext) -> tuple[list[str], list[str]]:
-    """Return the baselines that take part where none are named, and notes on those left out."""
+    """Return the default baselines, and notes on those that are skipped."""
     names, notes = [], []
     for name in BASELINES:
         if setting.n_rows > MOST_ROWS.get(name, setting.n_rows):

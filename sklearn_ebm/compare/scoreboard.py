@@ -1,4 +1,4 @@
-"""Which scores a comparison shows, and which of them ranks it."""
+"""Scores of a comparison, and the score that determines the rank."""
 
 import math
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Scoreboard:
 
     @property
     def title(self) -> str:
-        """What the numbers are, in one line."""
+        """Description of the numbers in one line."""
         first, *others = (self.scores[name].heading for name in self.ranked_by)
         where_missing = "".join(f", where there is none by {other}" for other in others)
         return f"ranked by {first}{where_missing} (lower is better)"

@@ -1,4 +1,4 @@
-"""From a data frame or arrays to numbers, categories and a target."""
+"""Conversion of a data frame or arrays to numbers, categories and a target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The target of a table: classes or numbers, and how that is decided."""
+"""The target of a table, and the decision between classes and numbers."""
 
 import decimal
 import warnings
@@ -101,7 +101,7 @@ def _present(column: RawColumn) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _left_out(count: int) -> list[str]:
-    """What to know about rows without a label."""
+    """Notes about rows without a label."""
     if not count:
         return []
     rows = "1 row without a label was" if count == 1 else f"{count} rows without a label were"
@@ -148,7 +148,7 @@ def _codes_of_a_quantity(values: np.ndarray) -> np.ndarray:
 
 
 def _doubtful_words(name: str, classes: tuple[str, ...]) -> list[str]:
-    """What to know about classes that may mean that a label is missing."""
+    """Notes about classes that may stand for a missing label."""
     words = [f'"{label}"' for label in classes if label in MAYBE_EMPTY]
     if not words:
         return []

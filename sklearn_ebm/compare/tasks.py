@@ -1,4 +1,4 @@
-"""What differs between classes and quantities: contenders, folds, scores."""
+"""Classification and regression tasks of a comparison: estimators, folds and scores."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +31,7 @@ _FIT_SECONDS = "seconds of fit alone, on one thread, without preparing the data"
 
 
 class Task(ABC):
-    """Who takes part, on which folds, and with which scores.
+    """Base class of tasks: estimators, folds and scores of a comparison.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Task(ABC):
 
 
 class Classification(Task):
-    """Classes, their probabilities, and `EBMClassifier`."""
+    """Comparison of class probabilities."""
 
     name = "classification"
     scoreboard = OF_CLASSES
@@ -109,7 +109,7 @@ class Classification(Task):
     baselines = classifiers.BASELINES
     spread = "sd: sample standard deviation over the folds"
     meanings: ClassVar[dict[str, str]] = {
-        "accuracy": "share of rows predicted right",
+        "accuracy": "fraction of rows classified correctly",
         "log_loss": "mean of -log p(label), in nats",
         "brier": "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2",
         "ece": f"expected calibration error of the top class, {N_BINS} bins of equal width",
@@ -159,7 +159,7 @@ class Classification(Task):
 
 
 class Regression(Task):
-    """A quantity, its conditional distribution, and `LatentEBMRegressor`."""
+    """Comparison of conditional distributions of a numeric target."""
 
     name = "regression"
     scoreboard = OF_LAWS
@@ -171,9 +171,9 @@ class Regression(Task):
     meanings: ClassVar[dict[str, str]] = {
         "nll": "mean of -log p(target), in nats, of a density in 1/(unit of the target)",
         "crps": "mean continuous ranked probability score, in the unit of the target",
-        "coverage_50": "share of rows in the central interval of probability 0.5",
-        "coverage_90": "share of rows in the central interval of probability 0.9",
-        "rmse": "root of the mean squared error of the mean of the distribution",
+        "coverage_50": "fraction of rows in the central interval of probability 0.5",
+        "coverage_90": "fraction of rows in the central interval of probability 0.9",
+        "rmse": "root mean squared error of the mean of the distribution",
         "fit_seconds": _FIT_SECONDS,
     }
 
@@ -188,7 +188,7 @@ class Regression(Task):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return the contenders asked for, or all that are quick enough for so many rows."""
+        """Return the requested estimators, or all that are fast enough for the number of rows."""
         setting = _setting(table, seed, inner_folds=5)
         notes: list[str] = []
         if baselines is None:

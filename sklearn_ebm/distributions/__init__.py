@@ -1,4 +1,4 @@
-"""Conditional densities: what a regressor says about the answer of each row."""
+"""Conditional distributions that regressors predict, one for each sample."""
 
 from sklearn_ebm.distributions.gaussian_mixture import GaussianMixture
 from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture

@@ -93,9 +93,9 @@ class TransformedDistribution(ScalarDistribution):
         Parameters
         ----------
         min_probability : float, default=0.05
-            As in `ScalarDistribution.modes`, for t(y).
+            As in ``ScalarDistribution.modes``, for t(y).
         min_depth : float, default=0.2
-            As in `ScalarDistribution.modes`, for t(y).
+            As in ``ScalarDistribution.modes``, for t(y).
 
         Returns
         -------

@@ -1,1 +1,1 @@
-"""Classifiers and regressors: what a user fits."""
+"""Classifiers and regressors."""

@@ -65,7 +65,7 @@ class FitCallbacks:
 
     @property
     def callbacks(self) -> tuple[IterationCallback, ...]:
-        """What shows iterations to the callbacks; nothing where there are none."""
+        """Callbacks of the iterations; empty if the estimator has none."""
         return () if self.context is None else (self.iteration,)
 
     def iteration(self, iteration: Iteration) -> bool:

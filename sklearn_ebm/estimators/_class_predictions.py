@@ -289,7 +289,7 @@ class ClassPredictions:
             if np.any(lost):
                 raise ValueError(
                     f"Row {rows.start + int(np.argmax(lost))} of X has energies that are not "
-                    "finite, so it has no answer: its numbers are too large for what was learned; "
+                    "finite, so it cannot be classified: its values are too large for this model; "
                     "scale the features (StandardScaler) before fit and before this call."
                 )
 

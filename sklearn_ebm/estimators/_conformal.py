@@ -1,4 +1,4 @@
-"""Levels that keep their promise: conformal calibration of intervals and regions."""
+"""Conformal calibration of intervals and regions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CERTAIN = 1 - 1e-9
 
 
 class Conformal(NamedTuple):
-    """Which level to ask of a density, so that as many answers lie inside as was promised.
+    """Levels of a density that have a requested coverage.
 
-    Rows that learning has not seen say how much of its mass a density needs to hold the right
-    answer: for intervals s = |2 P(Y ≤ y | x) − 1|, for regions the mass of all answers of higher
+    For each held-out row, the score is the smallest level whose set contains the right answer: for
+    intervals s = |2 P(Y ≤ y | x) − 1|, for regions the probability of all answers of higher
     density. A level α becomes the ⌈(m + 1) α⌉-th smallest score of m rows. If rows are
     exchangeable, a new answer then lies inside with probability α at least, and α + 1/(m + 1) at
     most where no scores are equal.
@@ -68,14 +68,14 @@ class Conformal(NamedTuple):
         if level == 1 or calibrated < 1:
             return
         m = self.n_rows
-        why = "too many rows that calibrate have answers beyond all that was expected of them"
+        why = "too many calibration rows have answers far outside of their distributions"
         if _rank(m, level) > m:
             why = (
-                f"the {m} rows that calibrate allow levels up to {m / (m + 1):.3g}, and it needs "
+                f"{m} calibration rows allow levels up to {m / (m + 1):.3g}, and this level needs "
                 f"{int(np.ceil(level / (1 - level) - 1e-9))}"
             )
         warnings.warn(
-            f"level={level:g} holds all answers: {why}; raise validation_fraction, fit on more "
+            f"level={level:g} gives unbounded sets: {why}; raise validation_fraction, fit on more "
             "rows, or lower the level.",
             CalibrationWarning,
             stacklevel=3,

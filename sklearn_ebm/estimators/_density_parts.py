@@ -80,7 +80,7 @@ def _solver(solver: Any, energy: ConditionalEnergy) -> Solver | None:
         )
     if not energy.traits.takes_solver and not named:
         raise ValueError(
-            f"solver={solver!r} has nothing to do with energy {type(energy).__name__}, "
+            f"solver={solver!r} cannot be used with energy {type(energy).__name__}, "
             "which is learned by density stacking; leave solver='auto'."
         )
     return None if named else chosen

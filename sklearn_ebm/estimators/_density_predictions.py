@@ -297,8 +297,8 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         min_probability : float, default=0.05
-            Modes whose basin has a lower probability are omitted. Small ripples of the density are
-            merged, see `sklearn_ebm.distributions.GaussianMixture.modes`.
+            Modes of lower probability, and small ripples of the density, are merged with a
+            neighbouring mode, see `sklearn_ebm.distributions.GaussianMixture.modes`.
 
         Returns
         -------
@@ -413,7 +413,8 @@ class DensityPredictions:
         Returns
         -------
         regions : ndarray of shape (n_samples, n_intervals, 2) or VectorRegion
-            Disjoint intervals, padded with NaN; a `VectorRegion` if the target has several columns.
+            Disjoint intervals, padded with NaN; a region object with a method ``contains`` if the
+            target has several columns.
             The region contains all values, with a warning, if there are too few calibration
             samples for the level.
         """
@@ -456,7 +457,7 @@ def _blocks(n_rows: int, size: int) -> list[slice]:
 
 
 def _joined(parts: list[Array]) -> Array:
-    """What was said of parts of the samples, under each other; a single part as it is."""
+    """Concatenate the results for blocks of samples."""
     return parts[0] if len(parts) == 1 else join_rows(parts)
 
 

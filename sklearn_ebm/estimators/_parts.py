@@ -1,4 +1,4 @@
-"""What the estimators share before they learn: parts, labels, weights, and no half-fitted state."""
+"""Common steps before learning: energy, loss, solver, labels, weights and restored state."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ WHOLE = "iu"
 
 
 class Parts(NamedTuple):
-    """What learns: objects, never names. No solver means that learning chooses one."""
+    """Energy, loss and solver as objects; solver None means the automatic choice."""
 
     energy: Energy
     loss: Loss
@@ -57,7 +57,7 @@ class Parts(NamedTuple):
 
 
 class PartsMixin(HoldsDocumented, BaseEstimator):
-    """What estimators made of parts have in common: tags, and parameters of parts."""
+    """Tags and nested parameters of estimators with energy, loss and solver (mixin)."""
 
     def __sklearn_tags__(self) -> Any:
         """Sparse input is accepted; labels of any type."""

@@ -190,7 +190,7 @@ def refuse_what_needs_all_rows(estimator: Any) -> None:
         given = getattr(estimator, name)
         if isinstance(given, str | bool | np.bool_) and given == value:
             raise ValueError(
-                f"partial_fit sees a part of the rows only, but {name}={value!r} needs all of "
+                f"partial_fit has access to some rows only, but {name}={value!r} needs all of "
                 f"them; {way_out}."
             )
 

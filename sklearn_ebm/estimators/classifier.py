@@ -536,7 +536,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         self.n_iter_ = self.n_evaluations_ = stream.parts
 
     def _stream(self, energy: Energy) -> Stream:
-        """Where parts, or a fit, have led so far."""
+        """State of learning after previous batches or a fit."""
         if repr(energy) != self._asked_energy:
             raise ValueError(
                 f"partial_fit goes on with energy {self._asked_energy}, but energy={energy!r} is "
@@ -548,7 +548,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         )  # fmt: skip
 
     def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
-        """The end of the previous fit, where a warm start is asked for and the data allow it."""
+        """Parameters of the previous fit, if a warm start is requested and possible."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         refuse_other_classes(self.classes_, classes)
@@ -566,7 +566,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         asked: str,
         moulding: int = 0,
     ) -> dict[str, Any]:
-        """The attributes that answers come from, and those that another fit may go on from."""
+        """Attributes needed for predictions and for continued learning."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
@@ -577,7 +577,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         }  # fmt: skip
 
     def _store(self, learned: Learned) -> None:
-        """The attributes that say how learning went."""
+        """Store the attributes that describe the course of learning."""
         self.gap_ = learned.gap
         self.loss_curve_ = learned.curve
         self.n_iter_ = learned.n_iter
@@ -622,8 +622,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         n_seen = int(seen.sum())
         if n_seen > 1 and collapsed(energies, of_seen[rows.y], rows.weight, n_seen):
             warnings.warn(
-                "The energies of right and wrong answers cannot be told apart: the surface has "
-                "collapsed and nothing was learned. Raise C or the margin, or scale the features.",
+                "The energies of right and wrong answers are equal: they have collapsed, and "
+                "nothing was learned. Raise C or the margin, or scale the features.",
                 CollapseWarning,
                 stacklevel=stacklevel,
             )

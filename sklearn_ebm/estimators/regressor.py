@@ -450,8 +450,8 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         copies = n_copied(rows, training)
         if copies:
             warnings.warn(
-                f"{copies} different rows of X_val and y_val are in X and y as well, and rows "
-                "that are fitted on cannot validate; remove them from one of the two.",
+                f"{copies} different rows of X_val and y_val are in X and y as well, but "
+                "training rows cannot validate a fit; remove them from one of the two.",
                 UserWarning,
                 stacklevel=4 + FRAMES,
             )
@@ -461,8 +461,8 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         """The samples, if calibration can keep its promise for them; copies of a sample are one."""
         if self.calibration is not None and not (rows.weight == rows.weight[0]).all():
             raise ValueError(
-                "calibration='conformal' promises coverage for rows that are exchangeable, but "
-                "sample_weight makes some count more; use calibration=None, or leave the weights "
+                "calibration='conformal' guarantees coverage for rows that are exchangeable, but "
+                "sample_weight treats rows differently; use calibration=None, or leave the weights "
                 "out."
             )
         return rows
@@ -485,7 +485,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     def _refuse_without_held_out(self, rows: Rows, held_out: Rows | None) -> None:
         if isinstance(self.beta, str) and not self.early_stopping and held_out is None:
             raise ValueError(
-                "beta='auto' needs rows that learning does not see; pass X_val and y_val, use "
+                "beta='auto' needs held-out rows; pass X_val and y_val, use "
                 "early_stopping=True, or pass a number."
             )
         if len(rows.y) < 2 and self.early_stopping and held_out is None:
@@ -495,7 +495,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             )
 
     def _start(self, energy: ConditionalEnergy, same_width: bool, n_outputs: int) -> Start | None:
-        """Where the fit before ended, where a warm start is asked for and it fits."""
+        """Parameters of the previous fit, if a warm start is requested and possible."""
         if not self.warm_start or "params_" not in vars(self):
             return None
         if energy.traits.stacked:  # it starts anew
@@ -560,8 +560,9 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         told = _unbounded(rows) if parts.likelihood else None
         if told is not None:
             warnings.warn(
-                f"{told}: the likelihood of a density is unbounded there, and was kept finite by a "
-                "floor under its scales. Compare by CRPS or squared error, or use EBMClassifier.",
+                f"{told}, so the likelihood of a density is unbounded; it was kept finite by a "
+                "lower limit of the scales. Compare by CRPS or squared error, or use "
+                "EBMClassifier.",
                 FewAnswersWarning,
                 stacklevel=4 + FRAMES,
             )
@@ -591,14 +592,14 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
     largest = np.abs(rows.y).max()
     if largest > LARGEST_ANSWER:
         raise ValueError(
-            f"y holds numbers of size {largest:.3g}, and squares of those beyond "
-            f"{LARGEST_ANSWER:g} are no floats; divide the answers by a number of their size."
+            f"y holds numbers of size {largest:.3g}, and the squares of numbers above "
+            f"{LARGEST_ANSWER:g} overflow; divide the answers by a number of their size."
         )
     return rows
 
 
 def _unbounded(rows: Rows) -> str | None:
-    """Where the likelihood has no upper bound: few values, or one that returns; None if nowhere."""
+    """Describe repeated values of y that make the likelihood unbounded; None if there are none."""
     n_rows = len(rows.y)
     for column in rows.y.T:
         values, place, count = np.unique(column, return_inverse=True, return_counts=True)

@@ -1,6 +1,6 @@
-"""Displays: pictures of what was learned, in the manner of scikit-learn's displays.
+"""Displays of losses and fitted models, with the interface of scikit-learn's displays.
 
-They draw with matplotlib, which ``pip install "sklearn_ebm[plot]"`` brings.
+They need matplotlib: ``pip install "sklearn_ebm[plot]"``.
 """
 
 from sklearn_ebm.inspection.beta import BetaDisplay

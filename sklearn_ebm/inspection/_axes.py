@@ -1,4 +1,4 @@
-"""What all displays share: matplotlib where it is there, axes to draw on, colours, and names."""
+"""Common helpers of displays: import of matplotlib, axes, colours and names."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ MODE_AREA = 90
 
 
 class SurfaceArtists(NamedTuple):
-    """What was drawn; None for what was not asked for.
+    """Artists of the plot; None for those that were not requested.
 
     Attributes
     ----------

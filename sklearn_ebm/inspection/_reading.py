@@ -1,4 +1,4 @@
-"""What displays read off an estimator: the classifier in it, its energies, numbers of labels."""
+"""Access of displays to an estimator: its classifier, energies and labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class FittedEnergies(NamedTuple):
-    """A fitted classifier, and its energies as a function of what the whole estimator is given."""
+    """A fitted classifier, and its energies as a function of the input of the whole estimator."""
 
     classifier: Any
     energies: Callable[[Any], Array]
@@ -30,7 +30,7 @@ class FittedEnergies(NamedTuple):
 
     @property
     def learned(self) -> Any:
-        """Which of the classes had rows to learn from, as an index; the others have no energy."""
+        """Indices of the classes with training rows; the others have no finite energy."""
         return slice(None) if self.classifier._seen is None else self.classifier._seen
 
     def judged(self, X: Any, y: Any) -> tuple[Any, Any]:

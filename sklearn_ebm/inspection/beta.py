@@ -342,9 +342,9 @@ class BetaDisplay:
             )  # fmt: skip
         axis.set_xlim(low - 0.02, 1.02)
         axis.set_ylim(-0.02, 1.02)
-        axis.set_xlabel("confidence, mean of the bin")
-        axis.set_ylabel("accuracy, share of the bin")
-        axis.set_title("reliability; area: rows of the bin")
+        axis.set_xlabel("mean confidence in the bin")
+        axis.set_ylabel("accuracy in the bin")
+        axis.set_title("reliability; area: number of samples")
         legend = axis.legend()
         for handle in legend.legend_handles[1:]:
             handle.set_sizes([60.0])

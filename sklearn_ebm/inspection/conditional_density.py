@@ -293,7 +293,7 @@ class ConditionalDensityDisplay:
         modes : bool, default=True
             Whether to mark modes; the area of a mark is proportional to the probability.
         min_probability : float, default=0.05
-            Modes of lower probability are omitted.
+            Modes of lower probability are merged with a neighbouring mode.
         quantiles : sequence of float, default=None
             For a one-dimensional target: probabilities of quantiles that are plotted as lines.
         y_range : pair of float, default=None

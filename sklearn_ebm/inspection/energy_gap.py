@@ -267,7 +267,7 @@ class EnergyGapDisplay:
         Raises
         ------
         ValueError
-            If `ax` holds more than one axes, or `bins` is not a integer of at least 2.
+            If `ax` holds more than one axes, or `bins` is not an integer of at least 2.
         ImportError
             If matplotlib is not installed.
         """
@@ -295,7 +295,7 @@ class EnergyGapDisplay:
                 label=f"margin {self.margin:g} of the loss",
             )  # fmt: skip
         axis.set_xlabel("energy gap, lowest wrong − right (units of the energy)")
-        axis.set_ylabel("share of the rows")
+        axis.set_ylabel("fraction of the samples")
         highest = max(share.max() for share in self.shares_.values())
         axis.set_ylim(0, HEADROOM * highest)
         if self.has_collapsed:
@@ -317,7 +317,7 @@ class EnergyGapDisplay:
             fewest = min(len(gap) for gap in self.gaps.values())
             bins = int(np.clip(2 * np.sqrt(fewest), *BINS))
         if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2:
-            raise ValueError(f"bins={bins!r} must be a integer of at least 2.")
+            raise ValueError(f"bins={bins!r} must be a whole number of at least 2.")
         gaps = np.concatenate(list(self.gaps.values()))
         # A collapsed surface has nothing but rounding: its own range would blow that up.
         marks = [0.0, self.margin or 0.0]

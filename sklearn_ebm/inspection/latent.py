@@ -178,7 +178,7 @@ class LatentDisplay:
             section = section_of(estimator, X, feature, others, grid_resolution)
             said = estimator.latent_responsibilities(section.rows)
             place: dict[str, Any] = {
-                "x": section.at, "x_label": section.label, "y_label": "share of the latent, π"
+                "x": section.at, "x_label": section.label, "y_label": "probability of the latent, π"
             }  # fmt: skip
         else:
             values = matrix_of(X)
@@ -240,7 +240,7 @@ class LatentDisplay:
         order = np.argsort(at, kind="stable")
         answers = None if y is None else np.asarray(y, dtype=np.float64)[order]
         said = responsibilities._replace(shares=responsibilities.shares[order])
-        label = y_label or ("y" if kind == "points" else "share of the latent")
+        label = y_label or ("y" if kind == "points" else "probability of the latent")
         display = cls(said, at[order], answers, x_label=x_label, y_label=label)
         return display.plot(kind=kind, ax=ax, **kwargs)
 

@@ -357,7 +357,7 @@ class LossShapeDisplay:
             axis.axvline(held, color="0.6", linewidth=1, zorder=0)
             axis.set_ylabel(what)
             axis.grid(alpha=0.3)
-        self.ax_[1].set_xlabel(f"F(y), right answer; the wrong one has F(ȳ) = {held:g}")
+        self.ax_[1].set_xlabel(f"F(y), right answer; wrong answer: F(ȳ) = {held:g}")
         self.ax_[0].legend()
         return self
 

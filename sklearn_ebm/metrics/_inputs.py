@@ -1,4 +1,4 @@
-"""What all metrics do: check answers and predictions, and average over samples and outputs."""
+"""Validation of targets and predictions, and averages over samples and outputs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def method_of(density: Any, name: str) -> Callable[..., Any] | None:
 
 
 def scores_of(density: Any, name: str, y: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return what a method of a density says of the answers.
+    """Return the scores computed by a method of a distribution.
 
     Raises
     ------

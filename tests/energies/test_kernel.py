@@ -135,7 +135,7 @@ def test_units_of_x_do_not_matter(size):
 
 def test_constant_rows():
     rows = np.zeros((20, 2))
-    with pytest.warns(UserWarning, match="cannot be told apart"):
+    with pytest.warns(UserWarning, match="answers are equal"):
         clf = EBMClassifier(energy=Kernel(), random_state=0).fit(rows, np.arange(20) % 2)
     np.testing.assert_allclose(clf.predict_proba(rows), 0.5)
 

@@ -90,19 +90,18 @@ def test_scores_of_vectors():
     [
         (
             NINE, 0.95, 1.0,
-            "level=0.95 holds all answers: the 9 rows that calibrate allow levels up to 0.9, and "
-            "it needs 19; raise validation_fraction, fit on more rows, or lower the level.",
+            "level=0.95 gives unbounded sets: 9 calibration rows allow levels up to 0.9, and "
+            "this level needs 19; raise validation_fraction, fit on more rows, or lower the level.",
         ),
         (
             NINE, 0.9001, 1.0,
-            "level=0.9001 holds all answers: the 9 rows that calibrate allow levels up to 0.9, and "
-            "it needs 10; raise validation_fraction, fit on more rows, or lower the level.",
+            "level=0.9001 gives unbounded sets: 9 calibration rows allow levels up to 0.9, and "
+            "this level needs 10; raise validation_fraction, fit on more rows, or lower the level.",
         ),
         (
             np.ones(9), 0.9, 1.0,
-            "level=0.9 holds all answers: too many rows that calibrate have answers beyond all "
-            "that was expected of them; raise validation_fraction, fit on more rows, or lower the "
-            "level.",
+            "level=0.9 gives unbounded sets: too many calibration rows have answers far outside of "
+            "their distributions; raise validation_fraction, fit on more rows, or lower the level.",
         ),
     ],
 )  # fmt: skip

@@ -395,7 +395,7 @@ REFUSED = [
     ({"beta": "best"}, "beta='best' must be a positive number or 'auto'"),
     (
         {"beta": "auto", "early_stopping": False},
-        "beta='auto' needs rows that learning does not see",
+        "beta='auto' needs held-out rows",
     ),
     ({"C": 0}, "C=0 must be a positive number or inf"),
     ({"tol": 0}, "tol=0 must be a positive finite number"),
@@ -1097,7 +1097,10 @@ def test_few_answers_are_warned_of(loss):
 @pytest.mark.parametrize(
     ("y", "told"),
     [
-        (np.where(EVERY < 160, 0.0, Y), r"y is 0 in 80% of the rows: the likelihood .* unbounded"),
+        (
+            np.where(EVERY < 160, 0.0, Y),
+            r"y is 0 in 80% of the rows, so the likelihood .* unbounded",
+        ),
         (np.where(EVERY < 22, -7.5, Y), "y is -7.5 in 11% of the rows"),
         (np.column_stack([Y, np.where(EVERY < 50, 3.0, Y)]), "y is 3 in 25% of the rows"),
         (np.where(EVERY < 18, 0.0, Y), None),
@@ -1168,8 +1171,10 @@ def test_too_few_rows_for_a_level_give_all_answers(energy, inference, answers):
     reg = regressor(
         energy, inference=inference, calibration="conformal", validation_fraction=0.05, max_iter=1
     ).fit(X, answers)
-    told = r"the 10 rows that calibrate allow levels up to 0.909, and it needs 19; raise valid"
-    with pytest.warns(CalibrationWarning, match=f"level=0.95 holds all answers: {told}") as caught:
+    told = r"10 calibration rows allow levels up to 0.909, and this level needs 19; raise valid"
+    with pytest.warns(
+        CalibrationWarning, match=f"level=0.95 gives unbounded sets: {told}"
+    ) as caught:
         interval = reg.predict_interval(X, 0.95)
     assert caught[0].filename == __file__
     np.testing.assert_array_equal(interval[..., 0], -np.inf)

@@ -1,4 +1,4 @@
-"""What a report keeps of a classifier on one fold."""
+"""Data of a classifier on one fold that a report contains."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a report keeps of the distribution of a quantity on one fold."""
+"""Data of a predicted distribution on one fold that a report contains."""
 
 from contextlib import suppress
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which held-out rows a report keeps: a few thousand, of every class its share."""
+"""Selection of the held-out rows in a report: a few thousand, stratified by class."""
 
 from dataclasses import dataclass
 

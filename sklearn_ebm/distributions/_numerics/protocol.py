@@ -1,4 +1,4 @@
-"""What integrals and the searches for extrema, quantiles and level sets ask of a density."""
+"""Protocol of a density for integrals and for searches of extrema, quantiles and level sets."""
 
 from __future__ import annotations
 
