@@ -493,9 +493,9 @@ ANSWER_METHODS = ("log_prob", "pdf", "crps", "density_rank")
 
 @ANY
 def test_rows_are_independent_of_each_other_and_of_blocks(make, monkeypatch):
-    density = make(n=6)
+    density = make(n=4)
     y = first_answers(density)
-    rows = np.array([4, 0, 3])
+    rows = np.array([3, 0, 2])
     whole = {name: getattr(density, name)() for name in METHODS}
     whole |= {name: getattr(density, name)(y) for name in ANSWER_METHODS}
     whole["interval"] = density.interval(0.5)
@@ -957,7 +957,7 @@ def test_components_are_chosen_by_their_weights(K):
 
 
 def test_memory_of_many_components_is_bounded():
-    parts = many(n=400, K=300)
+    parts = many(n=100, K=300)
     density = GaussianMixture(*parts)
     y = density.sample(1, random_state=0)[:, 0]
     tracemalloc.start()
@@ -965,7 +965,7 @@ def test_memory_of_many_components_is_bounded():
         call()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 100e6
+    assert peak < 20e6  # 13e6; 29e6 with whole arrays in place of tiles
 
 
 @pytest.mark.parametrize("slope", [1e-3, -1.0, 0.0, np.nan, np.inf, None])
