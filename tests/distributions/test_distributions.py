@@ -1,5 +1,6 @@
 """The densities that a regressor returns: identities, brute force, and SciPy where it has them."""
 
+import itertools
 import pickle
 import tracemalloc
 
@@ -339,6 +340,104 @@ def test_modes_are_maxima_and_share_all_of_the_probability(make):
     np.testing.assert_allclose(best, density.pdf(density.mode()))
     grid = density.pdf(fine_grid(density, 4001)).max(axis=1)
     assert (best >= grid * (1 - 1e-9)).all()
+
+
+def merged_one_by_one(y, height, below, min_probability, min_depth):
+    """Modes of a density on a grid, by the words of the documentation: answers and masses."""
+    inner = height[1:-1]
+    tops = np.flatnonzero((inner > height[:-2]) & (inner > height[2:])) + 1
+    dales = [a + height[a:b].argmin() for a, b in itertools.pairwise(tops)]
+    peaks, walls = [(height[top], y[top]) for top in tops], [height[dale] for dale in dales]
+    masses = np.diff([0.0, *below[dales], 1.0]).tolist()
+    while walls:
+        lightest = int(np.argmin(masses))
+        if masses[lightest] < min_probability:
+            fenced = [-np.inf, *walls, -np.inf]
+            at = lightest if fenced[lightest + 1] > fenced[lightest] else lightest - 1
+        else:
+            lower = [min(a, b)[0] for a, b in itertools.pairwise(peaks)]
+            dips = np.array(lower) - walls
+            at = int(dips.argmin())
+            if dips[at] >= -np.log1p(-min_depth):
+                break
+        peaks[at : at + 2] = [max(peaks[at : at + 2])]
+        masses[at : at + 2] = [sum(masses[at : at + 2])]
+        del walls[at]
+    order = np.argsort(-np.array(masses), kind="stable")
+    return np.array([peaks[k][1] for k in order]), np.array(masses)[order]
+
+
+def test_modes_are_merged_as_the_documentation_says():
+    density = mixture(n=12, K=8, spread=6.0)
+    y = fine_grid(density, 40_001)
+    height, below, width = density.log_prob(y), density.cdf(y), y[:, 1] - y[:, 0]
+    for least in ((0.1, 0.0), (0.3, 0.0), (0.0, 0.2), (0.0, 0.7), (0.15, 0.3)):
+        answers, probabilities = density.modes(*least)
+        for row in range(12):
+            known = np.isfinite(answers[row])
+            expected = merged_one_by_one(y[row], height[row], below[row], *least)
+            assert known.sum() == len(expected[0])
+            np.testing.assert_allclose(answers[row, known], expected[0], atol=2 * width[row])
+            np.testing.assert_allclose(probabilities[row, known], expected[1], atol=1e-3)
+            assert not probabilities[row, ~known].any()
+        # No column is all padding.
+        assert answers.shape[1] == np.isfinite(answers).sum(axis=1).max()
+
+
+def test_of_two_basins_the_higher_peak_stays_not_the_heavier():
+    density = GaussianMixture([[0.8, 0.2]], [[0.0, 30.0]], [[4.0, 0.1]])
+    modes = density.modes(min_probability=0.3)
+    np.testing.assert_allclose(modes.answers, [[30]], atol=1e-8)
+    np.testing.assert_array_equal(modes.probabilities, [[1]])
+
+
+def test_what_the_cubics_say_of_level_sets_is_near_the_truth():
+    """So near that the density itself is asked few times."""
+    density = mixture()
+    sets, rows = LevelSets(density), np.arange(20)
+    exact = np.diff(density.cdf(sets.profile.nodes), axis=1)
+    np.testing.assert_allclose(sets.near_masses, exact, atol=5e-4)
+    asked = []
+
+    class Asked(GaussianMixture):
+        def _of_pairs(self, name, x, rows):
+            asked.append(len(x))
+            return super()._of_pairs(name, x, rows)
+
+    counted = LevelSets(Asked(*random_parts()))
+    for level in LEVELS:
+        asked.clear()
+        threshold = counted.threshold(level)
+        assert len(asked) <= 30
+        np.testing.assert_allclose(threshold, density.region_threshold(level), rtol=1e-12)
+        np.testing.assert_allclose(sets.mass(threshold, rows), level, atol=1e-9)
+        np.testing.assert_allclose(sets._near_mass(threshold, rows), level, atol=1e-3)
+        low, high = sets._enclose(level)
+        assert ((low < threshold) & (threshold < high)).all()
+        # No node lies between, but for what the sorted cells share.
+        assert (sets._near_mass(low, rows) >= level).all()
+        assert (sets._near_mass(high, rows) <= level).all()
+        slope = sets._mass_and_slope(threshold, rows)[1]
+        apart = sets.mass(threshold + 1e-5, rows) - sets.mass(threshold - 1e-5, rows)
+        np.testing.assert_allclose(slope, apart / 2e-5, rtol=0.1)
+        asked.clear()
+        counted.intervals(threshold)
+        assert len(asked) <= 5 and sum(asked) <= 3.5 * asked[0]
+
+
+def test_a_set_that_holds_an_outermost_knot_ends_there():
+    """At a level below all nodes the set is everything; above all, it is empty."""
+    density = mixture(n=3)
+    sets = LevelSets(density)
+    heights = sets.profile.log_density
+    everything = sets.intervals(heights.min(axis=1) - 1)
+    np.testing.assert_array_equal(everything[:, 0, 0], sets.profile.nodes[:, 0])
+    np.testing.assert_array_equal(everything[:, 0, 1], sets.profile.nodes[:, -1])
+    assert everything.shape == (3, 1, 2)
+    rows = np.arange(3)
+    np.testing.assert_array_equal(sets.mass(heights.min(axis=1) - 1, rows), 1)
+    np.testing.assert_array_equal(sets.mass(heights.max(axis=1) + 1, rows), 0)
+    assert sets.intervals(heights.max(axis=1) + 1).shape == (3, 0, 2)
 
 
 def test_two_bumps_that_the_knots_barely_tell_apart():
