@@ -1082,6 +1082,16 @@ def test_roots_by_slopes_end_where_it_is_good_enough():
         assert ask(outside)[1] == [5.0, 3.0]
     assert ask(0.0)[1] == [0.0, 3.0] and ask(10.0)[1] == [10.0, 3.0]
     assert ask(5.0, max_iterations=1) == (3.0, [5.0])
+    # Steps are half of what they should be; 0.375 is the first below 0.05 (10 + 4).
+    points = []
+
+    def steep(x, index):
+        points.append(x[0])
+        return x - 3.0, np.full(len(x), 2.0)
+
+    ends = np.array([-4.0]), np.array([10.0]), np.ones(1, dtype=bool)
+    assert find_roots_by_slopes(steep, *ends, np.array([9.0]), tolerance=0.05) == [3.375]
+    assert points == [9.0, 6.0, 4.5, 3.75]
 
 
 @st.composite
