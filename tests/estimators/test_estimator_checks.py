@@ -64,18 +64,13 @@ MAY_FAIL = {
 
 COUNTED_MEMORY = Memory(n_trees=3, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 
+# One for each way of learning and each class. The check of a search costs a fit for each point.
 ESTIMATORS = [
     EBMClassifier(),
-    *(EBMClassifier(loss=name) for name in suitable_losses("linear") if name != "nll"),
-    EBMClassifier(loss=losses.Hinge(contrast="all")),
+    *(EBMClassifier(loss=name) for name in ("hinge", "square_square", "mce", "perceptron")),
     EBMClassifier(loss=losses.Simple(contrast="all")),
-    EBMClassifier(loss=losses.Hinge(margin=2.0), solver="newton"),
     EBMClassifier(solver="newton"),
-    *(
-        EBMClassifier(energy=energy, loss=name)
-        for energy in ("kernel", "prototypes")
-        for name in ("nll", "hinge", "square_square")
-    ),
+    *(EBMClassifier(energy=energy, loss="hinge") for energy in ("kernel", "prototypes")),
     # Every loss is learned in the same way by an energy that is not linear.
     EBMClassifier(energy=MLP(hidden_layer_sizes=(20,)), loss="hinge", max_iter=60),
     EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
@@ -84,7 +79,19 @@ ESTIMATORS = [
     LatentEBMRegressor(Memory(n_trees=5, min_leaf_size=2, powers=1)),
     LatentEBMRegressor(LocationScale(base=Ridge(), n_estimators=3)),
     LatentEBMRegressor(Blend([COUNTED_MEMORY, LocationScale(n_estimators=3)], base=Ridge())),
-    EBMClassifierCV(losses=("hinge",), margins=(0.5, 1.0), betas=(1.0,), Cs=(1.0,), cv=2),
+    EBMClassifierCV(losses=("hinge",), margins=(0.5,), betas=(1.0,), Cs=(1.0,), cv=2),
+]
+
+# Other losses that are learned in one of these ways.
+SIMILAR = [
+    *(EBMClassifier(loss=name) for name in ("simple", "square_exp", "log", "mee")),
+    EBMClassifier(loss=losses.Hinge(contrast="all")),
+    EBMClassifier(loss=losses.Hinge(margin=2.0), solver="newton"),
+    *(
+        EBMClassifier(energy=energy, loss=name)
+        for energy in ("kernel", "prototypes")
+        for name in ("nll", "square_square")
+    ),
 ]
 
 # From scikit-learn 1.8 on; before, pytest's own xfail_strict of setup.cfg does the same.
@@ -104,12 +111,26 @@ def reasons(table, estimator):
     return {check: reason for name in names for check, reason in table.get(name, {}).items()}
 
 
-@parametrize_with_checks(
-    ESTIMATORS,
-    expected_failed_checks=lambda estimator: reasons(EXPECTED_FAILURES, estimator),
-    **STRICT,
-)
+def every_check(estimators):
+    return parametrize_with_checks(
+        estimators,
+        expected_failed_checks=lambda estimator: reasons(EXPECTED_FAILURES, estimator),
+        **STRICT,
+    )
+
+
+@every_check(ESTIMATORS)
 def test_scikit_learn_check(estimator, check):
+    run(estimator, check)
+
+
+@pytest.mark.slow
+@every_check(SIMILAR)
+def test_scikit_learn_check_of_what_is_learned_alike(estimator, check):
+    run(estimator, check)
+
+
+def run(estimator, check):
     reason = reasons(MAY_FAIL, estimator).get(getattr(check, "func", check).__name__)
     try:
         check(estimator)
@@ -117,6 +138,12 @@ def test_scikit_learn_check(estimator, check):
         if reason is None or "Max relative difference" not in str(difference):
             raise
         pytest.xfail(reason)
+
+
+def test_every_loss_that_a_linear_energy_takes_is_here():
+    losses_of = [clf.loss for clf in ESTIMATORS + SIMILAR if isinstance(clf, EBMClassifier)]
+    names = {loss if isinstance(loss, str) else losses.LOSSES.name_of(loss) for loss in losses_of}
+    assert names == set(suitable_losses("linear"))
 
 
 def test_only_parts_that_have_a_reason_may_fail():

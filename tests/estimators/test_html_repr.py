@@ -21,6 +21,7 @@ from sklearn_ebm.energies import (
     Energy,
     Experts,
     Linear,
+    Memory,
     Prototypes,
 )
 from sklearn_ebm.losses import Hinge
@@ -151,11 +152,11 @@ FITS = {
     ],
     "regressor": [
         lambda: of_number(LatentEBMRegressor(SMALL, max_iter=3), as_frame=True),
-        lambda: of_number(LatentEBMRegressor("memory")),
-        lambda: of_number(LatentEBMRegressor(Blend(["memory"]))),
+        lambda: of_number(LatentEBMRegressor(Memory(n_trees=2))),
+        lambda: of_number(LatentEBMRegressor(Blend([Memory(n_trees=2)]))),
         lambda: of_number(LatentEBMRegressor(SMALL, "hinge", beta="auto", max_iter=3)),
         lambda: of_number(LatentEBMRegressor(SMALL, max_iter=3, calibration="conformal")),
-        lambda: of_number(LatentEBMRegressor("auto", time_budget=1.0)),
+        lambda: of_number(LatentEBMRegressor("auto", time_budget=0.1)),
     ],
 }
 

@@ -67,7 +67,7 @@ def fit(energy, rows, y, *, expected=(FewAnswersWarning, ConvergenceWarning), **
 
 
 def says_sound_things(reg, rows, y):
-    rows = np.asarray(rows)[:10]
+    rows = np.asarray(rows)[:4]
     y = np.asarray(y, dtype=np.float64)[: len(rows)]
     law = reg.predict_distribution(rows)
     assert finite(reg.predict(rows), law.mode(), law.mean(), law.median(), law.var())
@@ -143,7 +143,7 @@ def test_many_answers(energy, inference):
     says_sound_things(reg, X[:3], y)
 
 
-@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e100, 1e150])
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
 def test_scale_of_the_answers(energy, inference, scale):
     """In units of the answers, the same is learned."""
     plain, scaled = (fit(energy, X, s * Y, inference=inference) for s in (1.0, scale))
@@ -204,7 +204,7 @@ def test_more_columns_than_rows(energy, inference):
     fit(energy, rng.normal(size=(20, 200)), rng.normal(size=20), inference=inference)
 
 
-@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e100, 1e150])
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
 def test_scale_of_the_features(energy, scale):
     plain, scaled = (fit(energy, s * X, Y) for s in (1.0, scale))
     np.testing.assert_allclose(scaled.predict(scale * X), plain.predict(X), rtol=1e-3, atol=1e-4)

@@ -5,9 +5,11 @@ import warnings
 import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
+from scipy.special import softmax, xlogy
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.learning import _dual_balance
+from sklearn_ebm.energies import Linear
+from sklearn_ebm.learning import _dual_balance, duality_gap
 from sklearn_ebm.learning._dual_balance import _circulation
 from sklearn_ebm.learning.duality_gap import certify
 from sklearn_ebm.losses import LOSSES, MCE, NLL, Hinge, Simple
@@ -164,6 +166,71 @@ def test_float32_rows_have_a_bound(make_objective):
         assert found.bound <= best * (1 + 1e-5)
         expected = certify(wide, slopes_of, w).bound
         np.testing.assert_allclose(found.bound, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "size", "inside"), [(1.0, 1.0, True), (1e4, 1.0, False), (1e4, 3000.0, True)]
+)
+def test_the_bound_is_the_best_between_no_slopes_and_these(make_objective, penalty, size, inside):
+    """−θ Σ wᵢ ℓ*(gᵢ) − θ² ‖Σ wᵢ gᵢ xᵢ‖²/(2λ) at the best θ, with ℓ*(e_y − p) = Σ p log p."""
+    for seed in range(6):
+        objective = make_objective(NLL(), seed=seed, penalty=penalty, fit_intercept=False)
+        W = size * np.random.RandomState(seed).normal(size=(3, 3))
+        energies = -objective.X @ W.T
+        p = softmax(-energies, axis=1)
+        slopes = np.eye(3)[objective.y] - p
+        conjugate = objective.weight @ xlogy(p, p).sum(axis=1)
+        pulled = (slopes * objective.weight[:, None]).T @ objective.X
+        quadratic = (pulled**2).sum() / penalty
+        theta = np.clip(-conjugate / quadratic, 0, 1)  # where the derivative by θ is 0
+        assert (theta < 1) == inside
+        found = certify(objective, objective.loss, W.ravel())
+        expected = -theta * conjugate - 0.5 * theta**2 * quadratic
+        np.testing.assert_allclose(found.bound, expected, rtol=1e-6, atol=1e-12)
+        assert found.smoothing == 0
+
+
+def test_slopes_that_still_pull_at_an_intercept_give_no_bound(make_objective, monkeypatch):
+    class Unbalanced:
+        def marginals(self, slope, block):
+            return np.zeros(1)
+
+        def of(self, marginals):
+            return lambda slope, correct: slope
+
+    objective = make_objective(NLL())
+    w = np.ones(objective.layout.size)
+    assert np.isfinite(certify(objective, objective.loss, w).bound)
+    monkeypatch.setattr(duality_gap, "balance_of", lambda objective: Unbalanced())
+    found = certify(objective, objective.loss, w)
+    assert found.bound == -np.inf
+    np.testing.assert_allclose(found.value, objective.value(w))
+
+
+@pytest.mark.parametrize(("entries", "passes"), [(119, 2), (120, 1)])
+def test_slopes_of_few_energies_are_kept_and_those_of_many_computed_again(
+    make_objective, monkeypatch, entries, passes
+):
+    objective = make_objective(Hinge())  # 40 rows of 3 energies
+    w = np.random.RandomState(0).normal(size=objective.layout.size)
+    soft = objective.loss.smoothed(0.3)
+    expected = certify(objective, soft, w)
+    calls, linearize = [], Linear.linearize
+    monkeypatch.setattr(Linear, "linearize", lambda *given: calls.append(1) or linearize(*given))
+    monkeypatch.setattr(duality_gap, "KEPT_ENTRIES", entries)
+    assert certify(objective, soft, w) == expected
+    assert len(calls) == passes
+
+
+def test_no_bound_is_looked_for_where_smoothing_alone_costs_too_much(make_objective):
+    objective = make_objective(Hinge())
+    w = np.random.RandomState(0).normal(size=objective.layout.size)
+    soft = objective.loss.smoothed(0.3)
+    value, bound, smoothing = certify(objective, soft, w)
+    assert np.isfinite(bound) and smoothing > 0
+    share = smoothing / value
+    assert certify(objective, soft, w, worth=1.01 * share) == (value, bound, smoothing)
+    assert certify(objective, soft, w, worth=0.99 * share) == (value, -np.inf, smoothing)
 
 
 # Balancing ---------------------------------------------------------------------------------------

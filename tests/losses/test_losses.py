@@ -171,6 +171,43 @@ def test_numbers_computed_by_hand(case, dtype):
     np.testing.assert_allclose(found_slope, [slope], rtol=tolerance, atol=tolerance)
 
 
+def sigma(u):
+    return 1 / (1 + np.exp(-u))
+
+
+@pytest.mark.parametrize(
+    ("loss", "energies", "temperature", "value", "slope"),
+    [
+        # u = 2 + 1 − 2.5 = 0.5
+        (Hinge(margin=2.0), [1, 2.5], 0.5, log(1 + np.e) / 2, [sigma(1), -sigma(1)]),
+        # F(y) = 1, and 2 − 1.5 = 0.5
+        (
+            Simple(margin=2.0), [1, 1.5], 0.5,
+            (log(1 + np.exp(2)) + log(1 + np.e)) / 2, [sigma(2), -sigma(1)],
+        ),
+        # (3 − 2)/(0.5·2) = 1, which is 3 below the ceiling; dr/dF(y) = 1 and dr/dF(ȳ) = −1.5
+        (
+            LVQ2(delta=0.5, ceiling=4.0), [3, 2], 1.0,
+            log(1 + np.e) - log(1 + np.exp(-3)) + log(2),
+            np.array([1, -1.5]) * (sigma(1) - sigma(-3)),
+        ),
+        (
+            LVQ2(delta=0.5, ceiling=4.0), [3, 2], 0.5,
+            (log(1 + np.exp(2)) - log(1 + np.exp(-6)) + log(2)) / 2,
+            np.array([1, -1.5]) * (sigma(2) - sigma(-6)),
+        ),
+        # far above the ceiling: M + T log 2, and nothing pulls
+        (LVQ2(delta=0.5, ceiling=4.0), [1e4, 1], 0.5, 4 + log(2) / 2, [0, 0]),
+    ],
+)  # fmt: skip
+def test_numbers_computed_by_hand_at_a_temperature(loss, energies, temperature, value, slope):
+    for contrast in ("hardest", "all"):  # of two answers there is one wrong one
+        part = loss.set_params(contrast=contrast).smoothed(temperature)
+        found, found_slope = part(np.array([energies], dtype=float), mask(0, 2))
+        np.testing.assert_allclose(found, [value], rtol=1e-13)
+        np.testing.assert_allclose(found_slope, [slope], rtol=1e-13, atol=1e-15)
+
+
 # Of the energies 0.5, 0.7 and 2, each in its turn the right one; F(ȳ) is 0.7, 0.5 and 0.5.
 F, OFFENDING = np.array([0.5, 0.7, 2.0]), np.array([0.7, 0.5, 0.5])
 BY_DEFAULT = {
