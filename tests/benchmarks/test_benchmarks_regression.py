@@ -223,16 +223,16 @@ class Bank:
 
     labels_ = (("near", 0), ("near", 1), ("far", 0), ("backgrounds", 0))
     means, scales = np.array([0.0, 0.0, 3.0, 0.0]), np.array([0.1, 1.0, 0.5, 9.0])
-    backgrounds = BroadComponents(scales[3:], 1, np.array([0.001]))
+    _backgrounds = BroadComponents(scales[3:], 1, np.array([0.001]))
 
     def __init__(self, y):
-        least = np.append(np.zeros(3), self.backgrounds.least_prior)
+        least = np.append(np.zeros(3), self._backgrounds.least_prior)
         self._held_out_densities = HeldOutDensities(self.log_densities(y), np.ones(len(y)), least)
 
-    def standardize_rows(self, X):
+    def _standardize_rows(self, X):
         return X
 
-    def elements_alone(self, rows):
+    def _elements_alone(self, rows):
         for mean, scale in zip(self.means[:3], self.scales[:3], strict=True):
             one = np.ones((len(rows), 1, 1))
             there = Quadratics.of_mixture(one[..., 0], mean * one, scale * one)
