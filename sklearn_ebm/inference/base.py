@@ -1,4 +1,4 @@
-"""The contract of inference: eliminating a variable from an energy."""
+"""Base class of methods that eliminate a variable from an energy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sklearn_ebm._utils.parameters import Array
 
 
 class Eliminated(NamedTuple):
-    """What is left when a variable has been eliminated.
+    """Result of the elimination of a variable with n_classes values.
 
     Attributes
     ----------
     energies : array of shape (...)
-        The energy without the variable, in the units of the energies.
+        The energy F without the variable, in units of the energy.
     weights : array of shape (..., n_classes)
-        dF/dE: how much each value of the variable counts. Non-negative, summing to 1.
+        Derivatives of F in the energies E of the values; not negative, with the sum 1.
     """
 
     energies: Array
@@ -27,12 +27,14 @@ class Eliminated(NamedTuple):
 
 
 class Elimination(Documented, BaseEstimator, ABC):
-    """Eliminates the last axis of an array of energies, be it answers or latent values.
+    """Base class of methods that eliminate the target or a latent variable from an energy.
+
+    The values of the variable are the last axis of an array of energies.
 
     Attributes
     ----------
     takes_minimum : bool
-        Whether one value remains, that of the lowest energy.
+        Whether the result is the lowest energy instead of a free energy.
     """
 
     takes_minimum: ClassVar[bool] = False
@@ -44,11 +46,11 @@ class Elimination(Documented, BaseEstimator, ABC):
         Parameters
         ----------
         energies : array of shape (..., n_classes)
-            Energies; +inf marks a value that is not available. Of NumPy, or of another library
-            that follows the Array API standard, and then so is what is returned.
+            Energies; +inf marks a value that is not available. An array of NumPy or of another
+            library that follows the Array API standard.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., n_classes).
+            Energies of shape (...) and weights of shape (..., n_classes), in the same library.
         """
