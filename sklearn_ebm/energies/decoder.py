@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import at_most, in_place, namespace_of
-from sklearn_ebm._utils.array_ops import cast_like, column_sums, product, put, times_mask
+from sklearn_ebm._utils.array_ops import cast_like, column_sums, product, assign, times_mask
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows
@@ -282,7 +282,7 @@ class Decoder(LatentEnergy):
             by_latent = xp.reshape(slope, (n_members, n_rows, n_latents, slope.shape[-1]))
             turned = xp.matrix_transpose(features)
             weight = product(xp, turned, xp.sum(by_latent, axis=1), out.get("latent_weight"))
-            put(out, "latent_weight", weight)
+            assign(out, "latent_weight", weight)
             return back_to_rows(column_sums(xp, by_latent), out)
 
         h, back = activated(activation, z)
@@ -312,7 +312,7 @@ class Decoder(LatentEnergy):
         def pullback_into(slope: Array, out: Params) -> None:
             back, in_scales = windows.slopes(slope)
             if self._learns_noise:
-                put(out, "log_noise", in_scales * fraction)
+                assign(out, "log_noise", in_scales * fraction)
             shape = (back.shape[0], back.shape[1] * back.shape[2], back.shape[3])
             back = xp.reshape(back, shape)
             for step in reversed(steps):

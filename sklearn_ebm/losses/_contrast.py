@@ -76,7 +76,7 @@ class Hardest(Contrast):
     ) -> tuple[RightAnswers, Array, Array, Array]:
         answers = RightAnswers(namespace_of(energies, correct), correct)
         offending = energies - loss._margins(correct, energies.dtype)
-        offending = answers.put(offending, np.inf)
+        offending = answers.assign(offending, np.inf)
         hard_or_soft: Elimination = SoftMinimum(1 / temperature) if temperature else Minimum()
         lowest, weights = hard_or_soft(offending)
         return answers, answers.take(energies), lowest, weights
@@ -88,7 +88,7 @@ class Hardest(Contrast):
         answers, right, lowest, slope = self._eliminate(loss, energies, correct, temperature)
         value, slope_right, slope_offending = loss.pair(right, lowest, temperature)
         slope *= in_dtype(answers.xp, slope_offending, slope.dtype)[:, None]
-        return value, answers.put(slope, slope_right)
+        return value, answers.assign(slope, slope_right)
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
@@ -114,12 +114,12 @@ class Hardest(Contrast):
             separate = xp.where(xp.abs(mixed * ratio) <= top, 0, mixed)
         ratio = xp.where(separate != 0, 0, ratio)
         own = both_right - (mixed - separate) * ratio - separate
-        diagonal = answers.put(of_minimum[:, None] * weights, own)
+        diagonal = answers.assign(of_minimum[:, None] * weights, own)
         # The weights are 0 at the correct answers, so a multiple of e is written there.
-        outer = _outer(xp, both, weights := answers.put(weights, ratio))
+        outer = _outer(xp, both, weights := answers.assign(weights, ratio))
         if _largest(xp, xp.abs(separate)) != 0:
-            outer += _outer(xp, separate, weights := answers.put(weights, 1))
-            outer += _outer(xp, -separate, answers.put(weights, 0))
+            outer += _outer(xp, separate, weights := answers.assign(weights, 1))
+            outer += _outer(xp, -separate, answers.assign(weights, 0))
         return Curvature(diagonal, tuple(outer))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
@@ -170,7 +170,7 @@ class All(Contrast):
         both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)
         diagonal = answers.join(reduce_last_axis(xp, "sum", both_right) - 1, both_offending)
         arrow = answers.join(xp.zeros_like(right[:, 0]), mixed)
-        joint = answers.put(xp.asarray(arrow, copy=True), 1)
+        joint = answers.assign(xp.asarray(arrow, copy=True), 1)
         return Curvature(diagonal, ((1.0, joint), (-1.0, arrow)))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:

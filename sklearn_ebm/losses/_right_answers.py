@@ -36,7 +36,7 @@ class RightAnswers:
     array([1.])
     >>> right.others(energies)
     array([[3., 2.]])
-    >>> right.put(energies, np.inf)
+    >>> right.assign(energies, np.inf)
     array([[ 3., inf,  2.]])
     """
 
@@ -59,7 +59,7 @@ class RightAnswers:
             return array[self.index]
         return reduce_last_axis(self.xp, "sum", self.xp.where(self.correct, array, 0))
 
-    def put(self, array: Array, value: Any) -> Array:
+    def assign(self, array: Array, value: Any) -> Array:
         """Return the array with new entries for the correct answers, in place if possible.
 
         Parameters
@@ -112,7 +112,7 @@ class RightAnswers:
             return result
         before = xp.concat([others, others[:, -1:]], axis=1)
         after = xp.concat([others[:, :1], others], axis=1)
-        return self.put(xp.where(self._after(), after, before), right)
+        return self.assign(xp.where(self._after(), after, before), right)
 
     def _answers(self) -> Any:
         """Number of the correct answer of each row, (n,), for arrays that are not NumPy's."""
