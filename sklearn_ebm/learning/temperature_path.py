@@ -66,7 +66,7 @@ POLISHING_STEPS = 30
 
 SETTLED = "a colder stage changes the objective by less than tol"
 
-# A start near the minimum begins no colder than this share of the first temperature.
+# A start near_minimum the minimum begins no colder than this share of the first temperature.
 COLDEST_START = 1e-4
 
 # float32 does not resolve temperatures below this share of the first one.
@@ -134,17 +134,17 @@ class TemperaturePath:
         other = self.objective.with_loss(loss)
         return TemperaturePath(other, self.solver, self.tol, self.max_iter, self.rng, self.watch)
 
-    def minimize(self, w: Array, *, warm: bool = False, near: bool = False) -> Result:
+    def minimize(self, w: Array, *, warm: bool = False, near_minimum: bool = False) -> Result:
         """Follow the path from `w`.
 
-        A warm start, the minimum of something similar, spares the first stage; one that is near
+        A warm start, the minimum of something similar, spares the first stage; one that is near_minimum
         the minimum begins where its own bound is tightest; one that is there is the answer.
         """
         monitor = self.monitor
         if self._takes_no_stages(w) or monitor.closed:
             return monitor.total
         temperature = first = 0.0 if self.smooth else _first_temperature(self.loss)
-        if near and temperature and monitor.certifiable:
+        if near_minimum and temperature and monitor.certifiable:
             temperature = self._temperature_of(w, temperature)
         elif warm:
             temperature *= COOLING_FACTOR
@@ -208,7 +208,7 @@ class TemperaturePath:
     def _temperature_of(self, w: Array, temperature: float) -> float:
         """The temperature at which a point is closest to its own bound.
 
-        A point near the minimum is nearer to that of a cold path than to that of a warm one.
+        A point near_minimum the minimum is nearer to that of a cold path than to that of a warm one.
         """
         monitor = self.monitor
         known = monitor.bound
