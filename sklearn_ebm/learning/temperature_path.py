@@ -22,7 +22,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.learning.stage_monitor import (
     CERTIFIED,
-    FINEST,
+    SMALLEST_GAP,
     SLOW,
     SMALLEST_TOL,
     StageMonitor,
@@ -70,7 +70,7 @@ SETTLED = "a colder stage changes the objective by less than tol"
 COLDEST_START = 1e-4
 
 # float32 does not resolve temperatures below this share of the first one.
-COLDEST_SINGLE = 1e-4
+COLDEST_FLOAT32 = 1e-4
 
 
 class TemperaturePath:
@@ -199,7 +199,7 @@ class TemperaturePath:
         limited_by_rounding = stage.limited_by_rounding or tol < SMALLEST_TOL
         if temperature < FINAL_TEMPERATURE * first if cool else limited_by_rounding:
             monitor.total.message = "rounding hides any further decrease"
-            monitor.total.converged = monitor.error <= FINEST * abs(monitor.total.value)
+            monitor.total.converged = monitor.error <= SMALLEST_GAP * abs(monitor.total.value)
             return None
         if cool:
             return temperature * COOLING_FACTOR, self._stage_tolerance(1, tol)
@@ -248,7 +248,7 @@ class TemperaturePath:
             self.temperature = temperature
             monitor.stage_loss = self.loss.smoothed(temperature) if temperature else self.loss
         objective = self.objective.with_loss(monitor.stage_loss)
-        if temperature and temperature < COLDEST_SINGLE * first:
+        if temperature and temperature < COLDEST_FLOAT32 * first:
             objective = objective.exact()
         problem = Problem(
             objective, w, tol, self._stage_limit, self.rng, monitor.begin(tol), monitor.total.memory

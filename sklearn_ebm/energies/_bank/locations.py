@@ -52,9 +52,9 @@ SUM_TO_ONE = 1e3
 EQUAL = 1e-4
 
 # A regressor that takes no weights is given rows as often as they count, if all counts are whole
-# multiples of a part of the least weight down to 1/FINEST, and not more than MOST_COPIES together
+# multiples of a part of the least weight down to 1/MOST_DIVISIONS, and not more than MOST_COPIES together
 # for each row.
-FINEST, MOST_COPIES = 6, 10
+MOST_DIVISIONS, MOST_COPIES = 6, 10
 
 # The least spread of regressors, in units, so that its logarithm is finite.
 LEAST_SPREAD = 1e-6
@@ -266,7 +266,7 @@ def repetitions(weight: npt.NDArray[np.float64]) -> Index | None:
     (array([2, 3, 0]), None)
     """
     times = weight / weight[weight > 0].min()
-    for part in range(1, FINEST + 1):
+    for part in range(1, MOST_DIVISIONS + 1):
         whole = np.rint(part * times)
         if whole.sum() > MOST_COPIES * len(weight):
             return None
