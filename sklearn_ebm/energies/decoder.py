@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import at_most, in_place, namespace_of
-from sklearn_ebm._utils.array_ops import cast_like, column_sums, product, assign, times_mask
+from sklearn_ebm._utils.array_ops import assign, cast_like, column_sums, product, times_mask
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows

@@ -215,7 +215,7 @@ def _of_one_answer(
 
 
 class FirstPoint(NamedTuple):
-    """Where a path begins; whether that is the minimum of something similar, or near_minimum the own."""
+    """Start of a path: the parameters, whether it is warm, and whether it is near the minimum."""
 
     w: Array
     warm: bool = False

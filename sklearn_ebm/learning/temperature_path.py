@@ -22,8 +22,8 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.learning.stage_monitor import (
     CERTIFIED,
-    SMALLEST_GAP,
     SLOW,
+    SMALLEST_GAP,
     SMALLEST_TOL,
     StageMonitor,
 )
@@ -137,8 +137,21 @@ class TemperaturePath:
     def minimize(self, w: Array, *, warm: bool = False, near_minimum: bool = False) -> Result:
         """Follow the path from `w`.
 
-        A warm start, the minimum of something similar, spares the first stage; one that is near_minimum
-        the minimum begins where its own bound is tightest; one that is there is the answer.
+        Parameters
+        ----------
+        w : ndarray of shape (size,)
+            Start of the path.
+        warm : bool, default=False
+            Whether `w` is the minimum of a similar problem, such as an earlier fit; the first stage
+            is then omitted.
+        near_minimum : bool, default=False
+            Whether `w` is close to the minimum; the path then starts at the temperature at which
+            the bound from `w` is tightest.
+
+        Returns
+        -------
+        Result
+            The best point found.
         """
         monitor = self.monitor
         if self._takes_no_stages(w) or monitor.closed:
@@ -206,9 +219,9 @@ class TemperaturePath:
         return temperature, tol * 0.1
 
     def _temperature_of(self, w: Array, temperature: float) -> float:
-        """The temperature at which a point is closest to its own bound.
+        """Return the temperature at which the bound from a point is tightest.
 
-        A point near_minimum the minimum is nearer to that of a cold path than to that of a warm one.
+        For a point near the minimum this is a low temperature.
         """
         monitor = self.monitor
         known = monitor.bound

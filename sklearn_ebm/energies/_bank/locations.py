@@ -51,9 +51,9 @@ FORESTS = (ExtraTreesRegressor, RandomForestRegressor)
 SUM_TO_ONE = 1e3
 EQUAL = 1e-4
 
-# A regressor that takes no weights is given rows as often as they count, if all counts are whole
-# multiples of a part of the least weight down to 1/MOST_DIVISIONS, and not more than MOST_COPIES together
-# for each row.
+# A regressor without sample weights is fitted to repeated rows, if the weights are multiples of the
+# smallest weight divided by a number up to MOST_DIVISIONS, and if there are at most MOST_COPIES
+# repetitions per row on average.
 MOST_DIVISIONS, MOST_COPIES = 6, 10
 
 # The least spread of regressors, in units, so that its logarithm is finite.

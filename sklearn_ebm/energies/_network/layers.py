@@ -21,7 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ebm._utils.array_api import in_place, namespace_of
-from sklearn_ebm._utils.array_ops import cast_like, column_sums, dots, product, assign
+from sklearn_ebm._utils.array_ops import assign, cast_like, column_sums, dots, product
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.energies._network.activations import Activation
 
