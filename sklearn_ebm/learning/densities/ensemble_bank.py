@@ -93,9 +93,9 @@ class GradientMember(BankEnergy):
             pair = [*range(GROUP * fold, GROUP * (fold + 1))]
             said = self._parabolas(rows.X[left_out], pair)
             mean[left_out], deviation[left_out] = said.moments()
-            judges = np.flatnonzero(np.isin(left_out, folds.validation, assume_unique=True))
-            blocks.append(said.take(judges))
-            places.append(left_out[judges])
+            validation = np.flatnonzero(np.isin(left_out, folds.validation, assume_unique=True))
+            blocks.append(said.take(validation))
+            places.append(left_out[validation])
             folds.progress.ended("fold")
         self._out_of_fold = mean, deviation
         joined = Quadratics.stacked(blocks).take(np.argsort(np.concatenate(places)))

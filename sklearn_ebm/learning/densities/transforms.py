@@ -63,9 +63,9 @@ def chosen_transform(asked: Any, rows: Rows, seed: int) -> SignedLog | None:
     if len(y) < 2 or not _spans_decades(y, rows.weight):
         return as_they_are
     rng = np.random.RandomState(seed)
-    judges = rows.take(np.sort(rng.permutation(len(y))[:MAX_VALIDATION_ROWS]))
+    validation = rows.take(np.sort(rng.permutation(len(y))[:MAX_VALIDATION_ROWS]))
     candidates = [as_they_are, of_sizes(y, rows.weight)]
-    one, other = (_held_out_nll(judges, transform, seed) for transform in candidates)
+    one, other = (_held_out_nll(validation, transform, seed) for transform in candidates)
     return candidates[int(one - other > BETTER)]
 
 
