@@ -94,11 +94,11 @@ class NLL(Loss):
         sign = in_dtype(xp, correct[:, 0], energies.dtype)
         sign *= 2
         sign -= 1
-        apart = energies[:, 0] - energies[:, 1]
-        apart *= sign
+        difference = energies[:, 0] - energies[:, 1]
+        difference *= sign
         if self.beta != 1:
-            apart *= self.beta
-        value, slope = positive_part(apart, temperature=1.0)
+            difference *= self.beta
+        value, slope = positive_part(difference, temperature=1.0)
         if self.beta != 1:
             value /= self.beta
         return value, with_negative(xp, energies, "multiply", slope, sign)

@@ -254,23 +254,23 @@ def negative_log_posterior(
     inverse, _ = linalg.lapack.dpotri(factor, lower=True)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     solved = inverse @ y
-    apart, deviation = theta - _prior(X.shape[1])[0], _prior(X.shape[1])[1]
+    offset, deviation = theta - _prior(X.shape[1])[0], _prior(X.shape[1])[1]
     misfit = 0.5 * y @ solved + np.log(np.diagonal(factor)).sum()
-    value = misfit + 0.5 * np.square(apart / deviation).sum()
+    value = misfit + 0.5 * np.square(offset / deviation).sum()
     # The slope of the misfit is ½ Σ pull · dK.
     pull = inverse - np.outer(solved, solved)
     by_bend = of.slope**2 * (turning * (pull @ rows)).sum(axis=0)
     by_length = np.empty_like(of.length)
     for m, (_, fall) in enumerate(terms):
-        near = pull * fall
-        total, across = near.sum(axis=1), near @ rows
+        product = pull * fall
+        total, across = product.sum(axis=1), product @ rows
         by_length[m] = (total @ rows**2 - (rows * across).sum(axis=0)) / of.length[m] ** 2
         of_bend = total @ (rows * turning) - (turning * across).sum(axis=0)
         by_bend -= of_bend / of.length[m] ** 2
     by_amplitude = [np.vdot(pull, term) for term, _ in terms]
     by_others = [np.vdot(pull, linear), np.diagonal(pull) @ noise]
     gradient = np.concatenate([by_amplitude, by_length.ravel(), by_bend, by_others])
-    return float(value), gradient + apart / deviation**2
+    return float(value), gradient + offset / deviation**2
 
 
 class GaussianProcess(RegressorMixin, Documented, BaseEstimator):

@@ -95,8 +95,8 @@ class FittedRegressor(NamedTuple):
     def __call__(self, X: Array) -> Estimate:
         """The mean over the folds, and the standard deviation where there is one."""
         if isinstance(self.models[0][0], GaussianProcess):
-            estimate = [model.predict(X, return_std=True) for model in self.models[0]]
-            mean, deviation = (np.column_stack(part) for part in zip(*estimate, strict=True))
+            predicted = [model.predict(X, return_std=True) for model in self.models[0]]
+            mean, deviation = (np.column_stack(part) for part in zip(*predicted, strict=True))
             return Estimate(mean, deviation)
         means = [_predicted(models, X) for models in self.models]
         return Estimate(np.mean(means, axis=0))
@@ -360,8 +360,8 @@ def _predicted(models: list[Any], X: Array) -> Array:
     """What models say together, one for each answer or one for all, (n, q)."""
     # Threads of OpenMP inside of threads of ours wait for each other more than they work.
     with _openmp().limit(limits=1, user_api="openmp"):
-        estimate = [np.asarray(model.predict(X)).reshape(len(X), -1) for model in models]
-    return np.hstack(estimate)
+        predicted = [np.asarray(model.predict(X)).reshape(len(X), -1) for model in models]
+    return np.hstack(predicted)
 
 
 class _Fits:
@@ -401,8 +401,8 @@ class _Fits:
         """Fit one process to all rows; what it says without those of a fold is known then."""
         assert self.deviation is not None
         model.fit(self.rows.X, self.rows.y[:, answer], self.rows.weight)
-        estimate = model.out_of_fold(self.folds.of_row)
-        self.mean[:, answer], self.deviation[:, answer] = estimate
+        predicted = model.out_of_fold(self.folds.of_row)
+        self.mean[:, answer], self.deviation[:, answer] = predicted
         model.drop_training_answers()
         self.part.models[place][number] = model
 

@@ -162,21 +162,21 @@ class Gaussians:
         """G of answers (M or 1, n, m, q), as (M, n, m, K)."""
         xp = self.xp
         answers = in_plain_order(xp, xp.permute_dims(answers, (3, 0, 1, 2)))
-        self.apart = answers - self.means[..., None]
-        self.unit = self._bent(self.apart) / self.scales[..., None]
+        self.residual = answers - self.means[..., None]
+        self.unit = self._bent(self.residual) / self.scales[..., None]
         result = summed(xp, xp.square(self.unit), 1)
         result *= 0.5
         result += self.levels()[..., None]
         return xp.permute_dims(result, (1, 2, 3, 0))
 
-    def _bent(self, apart: Array) -> Array:
+    def _bent(self, residual: Array) -> Array:
         """(I + B) e of e (K, q, M, n, m)."""
         if self.bend is None:
-            return apart
-        result = [apart[:, output, ...] for output in range(self.heads.n_outputs)]
+            return residual
+        result = [residual[:, output, ...] for output in range(self.heads.n_outputs)]
         for place, (row, column) in enumerate(self.heads.pairs):
             steep = MAX_COUPLING * self.bend[:, place, ..., None]
-            result[row] = result[row] + steep * apart[:, column, ...]
+            result[row] = result[row] + steep * residual[:, column, ...]
         return self.xp.stack(result, axis=1)
 
     def _bent_back(self, slope: Array) -> Array:
@@ -203,7 +203,7 @@ class Gaussians:
         parts = [in_logits, -self._bent_back(summed(xp, pull, -1)), in_raw]
         if self.bend is not None:
             in_pairs = [
-                summed(xp, pull[:, row, ...] * self.apart[:, column, ...], -1)
+                summed(xp, pull[:, row, ...] * self.residual[:, column, ...], -1)
                 for row, column in self.heads.pairs
             ]
             stacked = xp.stack(in_pairs, axis=1)

@@ -89,12 +89,12 @@ def drawn_in(y: Array, weight: Array) -> SignedLog | None:
     >>> drawn_in(np.array([-1.0, 0.0, 1.0, 0.0, 20.0]), np.ones(5))
     """
     centre = _quantile(y, weight, 0.5)
-    apart = np.abs(y - centre)
-    away = apart > 0
+    distance = np.abs(y - centre)
+    away = distance > 0
     if not away.any():
         return None
-    scale = OF_NORMAL * _quantile(apart[away], weight[away], 0.5)
-    if apart.max() <= CORE * scale:
+    scale = OF_NORMAL * _quantile(distance[away], weight[away], 0.5)
+    if distance.max() <= CORE * scale:
         return None
     return SignedLog(centre, scale, CORE, float(y.min()), float(y.max()))
 
