@@ -280,8 +280,8 @@ def tilted(share: Array, weight: Array, total: Array) -> Array:
         if not np.abs(rest).max(initial=0.0) > BALANCED * weight.sum():
             break
         pull = heavy * part
-        bend = np.diag(pull.sum(axis=0)) - part.T @ pull
-        step = np.linalg.lstsq(bend, rest, rcond=1e-10)[0]
+        hessian = np.diag(pull.sum(axis=0)) - part.T @ pull
+        step = np.linalg.lstsq(hessian, rest, rcond=1e-10)[0]
         step *= min(1.0, LARGEST_TILT / max(np.abs(step).max(), 1e-300))
         part = part * np.exp(step)
         part /= part.sum(axis=1, keepdims=True)
