@@ -84,9 +84,9 @@ def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]
         assign(out, f"{name}_gain", dots(xp, slope, unit, axis=0))
         assign(out, f"{name}_shift", column_sums(xp, slope))
         slope *= gain
-        along = dots(xp, slope, unit, axis=1)[:, None] / slope.shape[1]
+        projection = dots(xp, slope, unit, axis=1)[:, None] / slope.shape[1]
         slope -= xp.mean(slope, axis=1, keepdims=True)
-        slope -= unit * along
+        slope -= unit * projection
         slope *= inverse
         return slope
 
