@@ -153,14 +153,14 @@ def inner(one: Array, other: Array) -> Array:
     return total
 
 
-def put(out: Params, name: str, value: Array) -> None:
+def assign(out: Params, name: str, value: Array) -> None:
     """Values under a name, in the array that is there already, if one is.
 
     Examples
     --------
     >>> out = {"here": np.zeros(2)}
-    >>> put(out, "here", np.ones(2))
-    >>> put(out, "new", np.ones(1))
+    >>> assign(out, "here", np.ones(2))
+    >>> assign(out, "new", np.ones(1))
     >>> out
     {'here': array([1., 1.]), 'new': array([1.])}
     """

@@ -254,9 +254,9 @@ def _about_mean(
         return variance
     variance = np.zeros_like(mean)
     for rows in blocks_of(X):
-        apart = take_rows(X, rows) - mean
-        apart *= apart
-        variance += share_of(rows) @ apart
+        centred_values = take_rows(X, rows) - mean
+        centred_values *= centred_values
+        variance += share_of(rows) @ centred_values
     return variance
 
 
@@ -312,8 +312,8 @@ def column_moments(
         deviation[least == most] = np.inf
         # Squares that overflowed or vanished: once more, in units of the largest entry.
         for column in np.flatnonzero(lost & (least < most)):
-            apart = _dense_column(X, column) - mean[column]
-            deviation[column] = column_norms(apart[:, None], weight / top / total)[0]
+            centred_values = _dense_column(X, column) - mean[column]
+            deviation[column] = column_norms(centred_values[:, None], weight / top / total)[0]
         deviation[deviation == 0] = np.inf
     return mean, deviation
 

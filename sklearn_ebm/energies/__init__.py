@@ -1,4 +1,4 @@
-"""Energies: what is learned. Low where x and y fit."""
+"""Energies, functions of x and y that are low if both fit, and the registries of their names."""
 
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.energies.banks import BankEnergy
@@ -17,7 +17,7 @@ from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
 from sklearn_ebm.energies.torch_module import TorchModule
 
-#: Every energy by its name.
+#: Every energy of classes by its name.
 ENERGIES: Registry[Energy] = Registry(
     "energy",
     Energy,  # type: ignore[type-abstract]
@@ -29,7 +29,7 @@ ENERGIES: Registry[Energy] = Registry(
     },
 )
 
-#: Every energy of continuous answers that is learned by its gradient, by its name.
+#: Every energy of continuous targets that is learned by its gradient, by its name.
 LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     "energy",
     LatentEnergy,  # type: ignore[type-abstract]
@@ -39,7 +39,7 @@ LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     },
 )
 
-#: Every energy of continuous answers that is learned by density stacking, by its name.
+#: Every energy of continuous targets that is learned by density stacking, by its name.
 BANK_ENERGIES: Registry[BankEnergy] = Registry(
     "energy",
     BankEnergy,  # type: ignore[type-abstract]
@@ -50,7 +50,7 @@ BANK_ENERGIES: Registry[BankEnergy] = Registry(
     },
 )
 
-#: Every energy of continuous answers by its name.
+#: Every energy of continuous targets by its name.
 CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
     "energy",
     ConditionalEnergy,  # type: ignore[type-abstract]

@@ -1,4 +1,4 @@
-"""What held-out samples said of energies that were learned side by side."""
+"""Report on the energies that ``energy="auto"`` compares."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from sklearn_ebm._utils.parameters import Array
 
 
 class AutoReport(NamedTuple):
-    """What held-out samples said of each candidate.
+    """Held-out scores of the candidates of ``energy="auto"``, and the choice.
 
     Attributes
     ----------
     candidates : tuple of str
-        "blend", of the members that it is worse without, and each member by its name; all have
-        the backgrounds beside them, and a prior of their own.
-    held_out_nll : ndarray of shape (c,)
-        Mean −log p(y | x) of samples that neither energies nor priors were learned from, in nats,
-        in the units of y.
-    standard_error : ndarray of shape (c,)
-        Of the difference from the blend.
-    share : ndarray of shape (c,)
-        Prior of each in the blend.
-    seconds : ndarray of shape (c,)
-        That learning it took, the location apart.
+        "blend", the blend of the energies that improve it, and the name of each energy. Each
+        candidate has the backgrounds and its own prior.
+    held_out_nll : ndarray of shape (n_candidates,)
+        Mean −log p(y | x) of samples that were held out from energies and priors, in nats, for y in
+        its own units.
+    standard_error : ndarray of shape (n_candidates,)
+        Standard error of the difference from the blend, in nats.
+    share : ndarray of shape (n_candidates,)
+        Prior of the candidate in the blend.
+    seconds : ndarray of shape (n_candidates,)
+        Time for learning the candidate without the location, in seconds.
     skipped : dict of str to str
-        Members that were not learned, and why.
+        Energies that were not learned, with the reason.
     chosen : str
-        The candidate that is `energy_`.
+        The candidate that became `energy_`.
     reason : str
-        Why.
+        Reason of the choice.
 
     Examples
     --------

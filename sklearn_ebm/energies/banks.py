@@ -1,4 +1,4 @@
-"""The contract of an energy learned by density stacking: a bank of densities and its prior."""
+"""Base class of energies that are learned by density stacking."""
 
 from __future__ import annotations
 
@@ -21,49 +21,43 @@ from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.base import Traits
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
-# Rows whose elements are held at a time, before they are reduced.
+# Number of rows whose elements are in memory at the same time, before they are reduced.
 ROWS_AT_A_TIME = 1_024
 
-# What the last elements are called.
+# Label of the last elements.
 BACKGROUNDS = "backgrounds"
 
 
 class BankEnergy(ConditionalEnergy):
-    r"""G(x, y, (b, z)) = −log ρ_b − log p_b(y, z | x): a bank of normalised densities.
+    r"""Base class of energies that are mixtures of a bank of normalised densities.
 
     .. code-block:: none
 
-        F(x, y) = −log Σ_b ρ_b Σ_z p_b(y, z | x)
+        G(x, y, (b, z)) = −log ρ_b − log p_b(y, z | x)
+        F(x, y)         = −log Σ_b ρ_b Σ_z p_b(y, z | x)
 
-    Each element b of the bank is a mixture of Gaussians of its own, counted from the samples. What
-    is learned by the likelihood is the prior ρ, from densities of samples that were left out. The
-    last elements are backgrounds: Gaussians about the mean of all answers, whose prior never
-    vanishes.
+    The elements b of the bank are densities p_b, each a mixture of Gaussians z that is estimated
+    from the samples. Their prior ρ, the mixing weights, maximises the likelihood of held-out
+    samples (density stacking). The last elements are backgrounds: wide Gaussians around the mean of
+    all answers, whose prior is never zero.
 
     Attributes
     ----------
-    base : None, "auto", regressor, or list of them
-        What says where the answers are expected. None is for an energy that needs no location.
-        "auto" is a location with the regressors that suit the samples, the same for all members of
-        a blend.
-    location : Location or None
-        As it was learned; members of a blend are handed what that of the blend says.
-    backgrounds : BroadComponents or None
-        As they were learned; members of a blend have none of their own.
-    kept_components : ndarray of int or None
-        Numbers of the elements that it still gives; None for all.
-    held_out_densities : HeldOutDensities or None
-        What samples that were not learned from said of its elements.
-    floor : ndarray of shape (n_outputs,) or None
-        The least scale of each answer, in units.
-    selective : bool
-        Whether `elements` leaves out by itself what it no longer `_keeps` for.
-    feeds_location : bool
-        Whether the location of a blend listens to its `predict_moments`, besides those of
-        regressors.
-    out_of_fold : tuple of ndarray or None
-        Its predictions of the training samples, while a blend is fitted.
+    base : None, "auto", regressor, or list of regressors
+        Location of the answers, a prediction of y: a regressor, or a stack of several. "auto"
+        selects regressors that suit the samples; all energies of a blend share this location. None
+        is for an energy without a location.
     """
+
+    # Private attributes, which learning sets:
+    # _location: fitted location; energies of a blend receive the predictions of its location.
+    # _backgrounds: fitted backgrounds; energies of a blend have none.
+    # _kept_components: indices of the elements in use; None for all.
+    # _held_out_densities: densities of the elements at held-out samples.
+    # _floor: smallest scale of each output, in standard deviations, (n_outputs,).
+    # _selective: whether `elements` itself omits elements that are not in use.
+    # _feeds_location: whether the location of a blend uses `predict_moments` as an input.
+    # _out_of_fold: out-of-fold predictions of the samples, while a blend is fitted.
 
     traits = Traits(normalized=True, stacked=True, takes_solver=False)
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
@@ -79,21 +73,21 @@ class BankEnergy(ConditionalEnergy):
 
     @property
     def _smallest_scale(self) -> Array:
-        """The least scale of each answer, in units, (q,)."""
+        """The smallest scale of each output, in standard deviations, (q,)."""
         floor: Array = self._settled("_floor")
         return floor
 
     @property
     def least_log_density(self) -> float:
-        """What log p(y | x) is at least, in nats, for answers that the backgrounds reach.
+        """Lower bound of log p(y | x), in nats, for y in the range of the backgrounds.
 
-        Of transformed answers, where the regressor has a ``y_transform_``.
+        If the regressor has a ``y_transform_``, it is for the transformed y.
         """
         least = self._settled("_backgrounds").least_log_density - self._settled("_units").log_unit
         return float(least)
 
     def _validate(self) -> None:
-        """Raise ValueError if a setting cannot be used; the message says what to do."""
+        """Raise ValueError if a parameter is invalid; the message explains what to change."""
 
     @abstractmethod
     def learned(
@@ -104,49 +98,64 @@ class BankEnergy(ConditionalEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[Self, list[Quadratics]]:
-        """Return a fitted copy, and out-of-fold elements of ``folds.validation``.
+        """Fit the densities to all samples, and out of fold.
 
         Parameters
         ----------
         rows : Rows
+            Standardised samples: features ``X``, targets ``y`` and sample weights ``weight``.
         folds : Folds
+            Folds of the samples, and indices of the validation samples.
         location : LocationPrediction or None
-            Out of fold, of all samples.
+            Out-of-fold location of all samples.
         floor : ndarray of shape (n_outputs,)
-            The least scale of each answer, in units.
+            Smallest scale of each output, in standard deviations.
         rng : RandomState
+            Source of random numbers.
 
         Returns
         -------
         learned : BankEnergy
+            A copy, fitted to all samples.
         elements : list of Quadratics
-            One for each element of the bank, of ``len(folds.validation)`` samples.
+            Out-of-fold densities of the samples ``folds.validation``, one entry for each element of
+            the bank.
         """
 
     @abstractmethod
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1, for samples in units.
+        """Return the densities of the bank, each with ∫ Σ_z exp(−G) dy = 1.
 
-        Where ``_selective``, only those that it `_keeps` for, by rising numbers.
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Samples with standardised features.
+        location : LocationPrediction or None
+            Location of the samples.
+
+        Returns
+        -------
+        list of Quadratics
+            One entry for each element of the bank, or for each element in use.
         """
 
-    def _spoken_elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """`elements` that have a prior."""
-        every = self.elements(X, location)
+    def _elements_in_use(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
+        """Return the elements with a prior above zero."""
+        elements = self.elements(X, location)
         if self._kept_components is None or self._selective:
-            return every
-        return [every[element] for element in self._kept_components]
+            return elements
+        return [elements[element] for element in self._kept_components]
 
     def _keeps(self, element: int) -> bool:
-        """Whether it still gives an element."""
+        """Whether an element is in use."""
         return self._kept_components is None or element in self._kept_components
 
     def _needed(self, log_prior: Array) -> Index:
-        """Places of the elements and backgrounds that have to stay: those with a prior."""
+        """Positions of the elements and backgrounds with a prior above zero."""
         return np.flatnonzero(np.isfinite(log_prior))
 
     def _restricted(self, places: Index) -> Self:
-        """Return a copy that gives some of its elements only, by their places among them."""
+        """Return a copy with only some of the elements in use, by their positions among them."""
         other = copy(self)
         other._kept_components = (
             places if self._kept_components is None else self._kept_components[places]
@@ -154,13 +163,24 @@ class BankEnergy(ConditionalEnergy):
         return other
 
     def predict_moments(self, X: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation in units, (n, q) each, for the location of a blend."""
+        """Mean and standard deviation of the answers, as inputs of the location of a blend.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Samples with standardised features.
+
+        Returns
+        -------
+        mean, deviation : ndarray of shape (n_samples, n_outputs)
+            In units of the standard deviation of each output.
+        """
         raise NotImplementedError
 
     def _fitted_with_own_location(
         self, rows: Rows, folds: Folds, floor: Array, rng: np.random.RandomState
     ) -> tuple[Self, list[Quadratics]]:
-        """`learned`, with a location of its own where it needs one."""
+        """Fit a location if the energy has one, and the densities; see `learned`."""
         if self.base is None:
             return self.learned(rows, folds, None, floor, rng)
         location, located = Location(self.base).learned(rows, folds, rng)
@@ -169,12 +189,12 @@ class BankEnergy(ConditionalEnergy):
         return other, elements
 
     def _elements_alone(self, X: Array) -> list[Quadratics]:
-        """`elements`, with what its own location says."""
-        return self._spoken_elements(X, None if self._location is None else self._location(X))
+        """Return the elements in use, with the location of this energy."""
+        return self._elements_in_use(X, None if self._location is None else self._location(X))
 
     @property
     def labels_(self) -> list[tuple[str, int]]:
-        """What each entry of the prior belongs to; the backgrounds come last."""
+        """Label of each entry of the prior, a name and a number; the backgrounds come last."""
         kept_components, backgrounds = (
             self._settled("_kept_components"),
             self._settled("_backgrounds"),
@@ -186,7 +206,7 @@ class BankEnergy(ConditionalEnergy):
     def _latent_groups(
         self, params: Params, X: Any
     ) -> Iterator[tuple[tuple[str, int], Quadratics]]:
-        """Each element of the bank with its prior, and the backgrounds."""
+        """Yield the label and the energies of each element and background."""
         assert self._backgrounds is not None
         rows = self._standardize_rows(X)
         elements = [*self._elements_alone(rows), *self._backgrounds.elements(len(rows))]
@@ -194,10 +214,10 @@ class BankEnergy(ConditionalEnergy):
             yield label, element._replace(levels=element.levels - prior)
 
     def _quadratics(self, params: Params, X: Any) -> Quadratics:
-        """All elements, with the prior ``params["log_prior"]``, as one mixture of each sample.
+        """All elements, with the prior ``params["log_prior"]``, as one mixture for each sample.
 
-        Mixtures of a scalar are reduced to a few hundred components; how little that changes is
-        said in `sklearn_ebm.distributions.reduced`.
+        Mixtures for a single output are reduced to a few hundred components; for the error see
+        `sklearn_ebm.distributions.reduced`.
         """
         rows, log_prior = self._standardize_rows(X), params["log_prior"]
         starts = range(0, max(len(rows), 1), ROWS_AT_A_TIME)

@@ -1,4 +1,4 @@
-"""The contracts of an energy of classes, and of everything that is learned by its gradient."""
+"""Base classes of energies of classes, and of energies that are learned by gradients."""
 
 from __future__ import annotations
 
@@ -18,41 +18,42 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Traits(NamedTuple):
-    """Properties of an energy that hold for all parameters, as learning needs to know them.
+    """Properties of an energy that learning uses and that hold for all parameters.
 
     Attributes
     ----------
     linear : bool
-        Whether F is linear in the parameters. A convex loss then has a duality gap.
+        Whether F is linear in the parameters. The duality gap of a convex loss is then available.
     nonnegative : bool
-        Whether F ≥ 0 for all parameters, as for a distance. Some losses need it.
+        Whether F ≥ 0 for all parameters, as for a distance. Some losses require it.
     normalized : bool
-        Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 for all parameters, with y in standard deviations.
-        Only then is the partition function left out at β = 1. For continuous y.
+        Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 for all parameters, for continuous y in standard
+        deviations. The partition function is then not computed at β = 1.
     stochastic : bool
-        Whether ``solver="auto"`` learns it from mini-batches: for energies with many parameters and
-        many minima, for which many inexact steps on a few samples go further than exact steps.
+        Whether ``solver="auto"`` uses mini-batches. They suit energies with many parameters and
+        many minima, for which many inexact steps make more progress than few exact ones.
     stacked : bool
         Whether it is learned by density stacking, on held-out samples, instead of by gradients.
     takes_solver : bool
-        Whether a solver moves parameters of it, or of a part of it.
+        Whether a solver optimises parameters of the energy, or of one of its parts.
     batches_because : str or None
-        Why it can only be learned from mini-batches, as a clause that fits after "because"; None if
-        exact steps are possible.
+        The reason why it can only be learned from mini-batches, as a clause that fits after
+        "because"; None if solvers that use all samples at once are possible.
     float32_steps : bool
-        Whether steps on mini-batches may use the samples in float32, whatever their dtype.
+        Whether steps on mini-batches may convert the samples to float32.
     threads : bool
         Whether its methods may run in several threads at the same time.
     stateful : bool
         Whether learning changes more than the parameters. A fit that continues an earlier one then
-        learns with a copy.
+        uses a copy.
     needs_all_classes : bool
         Whether `initialized` or `start` needs samples of every class.
     coefficients : bool
-        Whether the parameter ``coef`` is shown as ``coef_``, as by linear models.
+        Whether the fitted estimator has the parameter ``coef`` as ``coef_``, as linear models do.
     redundant_binary_templates : bool
-        Whether two classes have one template each, although the difference would be enough. The
-        penalty then counts twice, so that C has the meaning of scikit-learn's binary estimators.
+        Whether each of two classes has a template, although their difference determines the
+        prediction. The penalty is then doubled, so that ``C`` has the same meaning as in
+        scikit-learn's binary estimators.
     """
 
     linear: bool = False
@@ -71,21 +72,24 @@ class Traits(NamedTuple):
 
 
 class Templates:
-    """Shortcuts of an energy that is linear in one template for each class.
+    """Optional fast computations for an energy that is linear in one template for each class.
 
-    F(x, y) = −⟨θ_y, φ(x)⟩. Solvers use the second derivatives, predictions for two classes the
-    difference. Every entry may be missing; this class itself has none of them.
+    F(x, y) = −⟨θ_y, φ(x)⟩,
+
+    where θ_y is the template of class y and φ(x) are features. Solvers use the second derivatives,
+    and predictions for two classes use the difference. A subclass may provide only some of the
+    attributes and methods; this base class provides none.
 
     Attributes
     ----------
     features : callable or None
-        ``X -> φ(X)``, (n, p), dense or CSR. The parameters are then one array (k, p), where k is
-        `n_templates`.
+        ``X -> φ(X)``, an array or CSR of shape (n_samples, p). The parameters are then one array
+        of shape (k, p), where k is `n_templates`.
     gram : callable or None
-        ``(X, weight) -> Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ``.
+        ``(X, weight) -> Σᵢ wᵢ φ(xᵢ) φ(xᵢ)ᵀ``, of shape (p, p).
     difference : callable or None
-        ``(params, X) -> F(x, 1) − F(x, 0)`` for two classes, (n,), if that takes less work than
-        both energies. Arrays are of the library of X.
+        ``(params, X) -> F(x, 1) − F(x, 0)`` for two classes, of shape (n_samples,), if it is faster
+        than both energies; arrays are of the library of X.
     """
 
     features: Callable[..., Any] | None = None
@@ -93,73 +97,78 @@ class Templates:
     difference: Callable[[Params, Any], Array] | None = None
 
     def n_templates(self, n_answers: int) -> int:
-        """Return the number of templates: one for each class, unless they are tied."""
+        """Return the number of templates; by default one for each class."""
         return n_answers
 
     def normal_matrix(
         self, X: Any, curvature: Curvature, weight: npt.NDArray[np.float64]
     ) -> Array | None:
-        """Σᵢ wᵢ (∂Fᵢ/∂W)ᵀ Bᵢ (∂Fᵢ/∂W) over the samples; None if it is not written.
+        """Compute the Hessian of the sum of the losses in the parameters.
 
         Parameters
         ----------
         X : ndarray or CSR of shape (n_samples, n_features)
+            The input samples.
         curvature : Curvature
-            B: second derivatives of the loss in the energies of each sample, as
-            `template_curvature` returned them.
+            Second derivatives Bᵢ of the loss in the energies of each sample, as returned by
+            `template_curvature`.
         weight : ndarray of shape (n_samples,)
+            Sample weights.
 
         Returns
         -------
         ndarray of shape (size, size) or None
-            In the order of `Energy.shapes`.
+            Σᵢ wᵢ (∂Fᵢ/∂W)ᵀ Bᵢ (∂Fᵢ/∂W), with the parameters W in the order of `Energy.shapes`;
+            None if it is not implemented.
         """
         return None
 
     def curvature_diagonal(self, X: Any, curvature: Array) -> Params | None:
-        """Σᵢ hᵢ (∂Fᵢ/∂W)² for weighted second derivatives h (n, k); None if not written."""
+        """Σᵢ hᵢ (∂Fᵢ/∂W)² for weighted second derivatives h (n, k); None if not implemented."""
         return None
 
     def template_curvature(self, curvature: Curvature) -> Curvature:
-        """Return second derivatives in −⟨θ, φ⟩ from those in the energies.
+        """Convert second derivatives in the energies to second derivatives in −⟨θ, φ⟩.
 
         They are the same, unless there are fewer templates than classes.
         """
         return curvature
 
     def standardized(self, X: Any, weight: npt.NDArray[np.float64]) -> Energy | None:
-        """Return the same energy with parameters in which every column counts equally.
+        """Return the same energy with parameters for standardised columns.
 
-        The fast solver needs it; None if there is no such energy.
+        `PreconditionedLBFGS` uses it. None if there is no such energy.
         """
         return None
 
     def centered(self, params: Params) -> Params:
-        """Return the parameters with the same differences of energies, in a gauge of their own.
+        """Return parameters with the same differences of energies, in a canonical form.
 
-        Losses of differences leave a common shift of all energies of a sample open; learning ends
-        with this choice. The penalty must not rise.
+        If the loss depends only on differences, a common shift of all energies of a sample is
+        free, and learning returns this form. It must not increase the penalty.
         """
         return params
 
 
 class Linearization(NamedTuple):
-    """Energies of some samples, and how they answer to the parameters.
+    """Energies of samples, and their derivatives in the parameters.
 
-    All arrays, those that go in and those that come out, are of the library of the samples, and on
-    their device.
+    All arguments and results are arrays of the library of the samples, on their device.
 
     Attributes
     ----------
     energies : array of shape (n_samples, m) or (n_samples, m, z)
-        Energies of m answers (and z latent values); low where x and y fit.
+        Energies of m answers (and z latent values).
     pullback : callable
-        dE (same shape as energies) -> gradient by parameter, summed over the samples.
+        Function from derivatives in the energies, an array of their shape, to derivatives in the
+        parameters, a dict of arrays; it sums over the samples.
     pushforward : callable or None
-        direction by parameter -> dE. None where not written; Newton products need it.
+        Function from changes of the parameters, a dict of arrays, to changes of the energies. The
+        solver "newton" needs it. None if it is not implemented.
     pullback_into : callable or None
-        (dE, gradient by parameter) -> None: the pullback written into arrays in the dtype of the
-        energies, which spares steps on mini-batches a copy. None where not written.
+        The pullback with a second argument, a dict of arrays in the dtype of the energies, to which
+        it writes the result. It avoids a copy in steps on mini-batches. None if it is not
+        implemented.
     """
 
     energies: Array
@@ -169,18 +178,18 @@ class Linearization(NamedTuple):
 
 
 class GradientEnergy(Documented, BaseEstimator, ABC):
-    """An energy with parameters W that are learned by gradients.
+    """Base class of energies whose parameters W are learned by gradients.
 
-    ``__init__`` only stores its arguments; parameters are passed to the methods.
+    ``__init__`` only stores its arguments; the parameters W are passed to the methods.
 
     Attributes
     ----------
     traits : Traits
-        Properties that learning needs to know.
+        Properties of the energy that learning uses.
     penalized : tuple of str
-        Names of the parameters that the L2 penalty acts on; intercepts stay out.
+        Names of the parameters with an L2 penalty; intercepts have none.
     examples : tuple of dict
-        Settings at which the checks run, one of them with every parameter away from its default.
+        Parameter settings that the checks use; in at least one, no parameter has its default.
     """
 
     traits: Traits = Traits()
@@ -198,30 +207,49 @@ class GradientEnergy(Documented, BaseEstimator, ABC):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Any:
-        """Return the energy with everything that it takes from the samples and never moves.
+        """Return a copy of the energy with all that depends on the samples but is not learned.
 
-        Landmarks of a kernel, for example. The returned energy is learned and predicts.
+        The landmarks of a kernel are an example. The returned energy is used for learning and for
+        predictions.
 
         Parameters
         ----------
         rows : Rows
-            Features ``X``, the number of the class or the answer itself ``y``, and ``weight``. A
-            weight has the effect of repetitions of a sample.
+            Samples: features ``X``, targets ``y`` (class indices or numbers) and sample weights
+            ``weight``. A weight of 2 has the effect of a second copy of the sample.
         n_answers : int
             Number of classes, or of outputs.
         rng : RandomState
-            For what is drawn.
+            Source of random numbers.
+
+        Returns
+        -------
+        Energy
+            The initialised energy, or the energy itself if nothing depends on the samples.
 
         Raises
         ------
         ValueError
-            If a setting cannot be used; the message names the valid ones.
+            If a parameter is invalid; the message names the valid values.
         """
         return self
 
     @abstractmethod
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shape of each parameter, by name."""
+        """Shapes of the parameters.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of classes, or of outputs.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
 
     @abstractmethod
     def start(
@@ -230,32 +258,48 @@ class GradientEnergy(Documented, BaseEstimator, ABC):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Parameters to start learning from. A weight has the effect of repetitions of a sample."""
+        """Parameters from which learning starts.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` (class indices or numbers) and sample weights
+            ``weight``. A weight of 2 has the effect of a second copy of the sample.
+        n_answers : int
+            Number of classes, or of outputs.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name, with the shapes of `shapes`.
+        """
 
     def _for_step(self, rng: np.random.RandomState) -> Any:
         """Return the energy for one step on a mini-batch; dropout draws its units here."""
         return self
 
     def _initial_state(self) -> dict[str, Any]:
-        """Return all that `initialized` may have taken from the samples, by name.
+        """Return all that `initialized` may have computed from the samples, by name.
 
-        Parameters mean the same only if all of it is the same, so a warm start continues on other
-        samples only if they leave it unchanged.
+        A warm start continues on other samples only if it is the same for them; otherwise the
+        parameters would not have the same meaning.
         """
         return dict(vars(self))
 
     def _width(self, n_answers: int) -> int:
-        """Return how many numbers of each sample are in memory; it limits the size of blocks."""
+        """Return the number of values kept for each sample, which limits the size of blocks."""
         return n_answers
 
 
 class Energy(GradientEnergy):
-    """F_W(x, y) of classes y, low if x and y fit.
+    """Base class of energies F_W(x, y) of classes y, low if x and y fit.
 
     Attributes
     ----------
     templates : Templates
-        Shortcuts of an energy that is linear in templates; none by default.
+        Fast computations for an energy that is linear in templates; none by default.
     """
 
     templates: Templates = Templates()
@@ -264,52 +308,68 @@ class Energy(GradientEnergy):
     def linearize(self, params: Params, X: Any) -> Linearization:
         """Energies of all classes, and their derivatives in the parameters.
 
-        Samples and parameters may be arrays of any library that follows the Array API standard,
-        such as tensors of PyTorch: the namespace of X has the functions to use, and the result is
-        of its library, on its device. What `initialized` found is in NumPy and moved there. An
-        energy that is written for NumPy alone is enough for arrays of NumPy. Sparse samples are
-        always SciPy's.
+        X and the parameters may be arrays of any library that follows the Array API standard, such
+        as PyTorch tensors. The method then uses the functions of the namespace of X, converts
+        NumPy arrays that `initialized` computed, and returns arrays of the library and device of X.
+        An energy that supports NumPy only works with NumPy arrays. Sparse samples are SciPy arrays.
 
         Parameters
         ----------
-        params : dict
-            Arrays of the library of X, as in `shapes`, in float64 or the dtype of X.
+        params : dict of str to array
+            Parameters by name, see `shapes`; arrays of the library of X, in float64 or the dtype
+            of X.
         X : array or CSR of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
         Linearization
-            Energies in the dtype of X.
+            Energies of shape (n_samples, n_classes) in the dtype of X, and their derivatives.
         """
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """Public attributes of the fitted estimator, such as ``coef_``."""
-        return {}
-
-    def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
-        """Parameters that agree with the fitted attributes after users wrote into these.
+        """Attributes of the fitted estimator that show the parameters, such as ``coef_``.
 
         Parameters
         ----------
-        params : dict
-        fitted : mapping
-            The attributes of `fitted_attributes` by name, among others.
+        params : dict of str to ndarray
+            Parameters by name, see `shapes`.
         n_answers : int
+            Number of classes.
 
         Returns
         -------
-        dict
-            `params` itself if nothing was written, or if attributes are read-only.
+        dict of str to ndarray
+            Attributes by name.
+        """
+        return {}
+
+    def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
+        """Return the parameters with changes that users made to the fitted attributes.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters by name.
+        fitted : mapping
+            Attributes of the estimator by name, with all of `fitted_attributes`.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to ndarray
+            `params` itself if there are no changes, or if attributes are read-only.
 
         Raises
         ------
         ValueError
-            If an attribute has another shape than before.
+            If the shape of an attribute has changed.
         """
         return params
 
     def _split_features(self) -> tuple[Callable[[Any], Any], Energy] | None:
-        """Return φ and F' with F(x, y) = F'(φ(x), y) in the same parameters, if φ stays fixed.
+        """Return φ and F' with F(x, y) = F'(φ(x), y), where φ is fixed and F' has the parameters.
 
         Learning then computes φ once for all samples, and learns F'. None if there is no such φ.
         """
@@ -318,12 +378,12 @@ class Energy(GradientEnergy):
     def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
-        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, the solver's scaling; None if unknown."""
+        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² for each parameter, for scaling; None if unknown."""
         return None
 
 
 def as_written(name: str, fitted: Mapping[str, Any], shown: Array) -> Array:
-    """Return a fitted attribute as it is now, dense and in the dtype of what was shown; or raise.
+    """Return the current value of a fitted attribute, dense and in the original dtype.
 
     Examples
     --------
@@ -345,6 +405,6 @@ def as_written(name: str, fitted: Mapping[str, Any], shown: Array) -> Array:
 
 
 def dense(value: Any) -> Array:
-    """Return an array, or a sparse matrix as one."""
+    """Return an array, or a sparse matrix converted to an array."""
     result: Array = np.asarray(value.toarray() if sparse.issparse(value) else value)
     return result

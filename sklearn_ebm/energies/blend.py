@@ -1,4 +1,4 @@
-"""Several energies as one: which of them applies is the latent variable."""
+"""A mixture of energies of several kinds."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ from sklearn_ebm.energies.banks import BACKGROUNDS, BankEnergy
 
 
 class Blend(BankEnergy):
-    r"""F(x, y) = −log Σ_b ρ_b p_b(y | x) over the elements b of the banks of several energies.
+    r"""Mixture of energies of several kinds.
 
-    Which energy applies is a latent variable, and its prior ρ is what is learned: by expectation
-    maximisation, on samples that the energies had not seen. Samples with equal columns are left out
-    together. All bandwidths and widths that the energies offer stay; none is selected.
+    F(x, y) = −log Σ_b ρ_b p_b(y | x),
+
+    where the sum is over the elements b of the banks of all energies, and p_b are their densities.
+    The index b is a latent variable. Its prior ρ is learned by density stacking: expectation
+    maximisation on samples that were held out when the energies were learned. Samples with equal
+    features are held out together. The blend contains all bandwidths of its energies.
 
     Parameters
     ----------
     members : "auto", or list of str, energy or (str, energy), default="auto"
-        Energies by name or as objects, of any kind, if wanted with a name of their own. Those that
-        are learned by gradients get two members for each fold of the samples, which leave it out.
-        "auto" is all that suit the samples.
-    base : "auto", regressor, or list of them, default="auto"
-        What says where the answers are expected, for all members whose own ``base`` is "auto": a
-        regressor, or a stack of them.
+        The energies, by name, as objects, or as pairs of a name and an object. An energy that is
+        learned by gradients is learned twice without each fold. "auto" is all energies that suit
+        the samples.
+    base : "auto", regressor, or list of regressors, default="auto"
+        Location of all energies whose own `base` is "auto": a regressor, or a stack of several.
+        "auto" selects regressors that suit the samples.
 
     Attributes
     ----------
     members_ : tuple of (str, BankEnergy)
-        Name, and the energy as it was learned.
+        Names and fitted energies.
     sizes_ : tuple of int
-        How many elements each of them has; none where only the location listens to it.
+        Number of elements of each energy; 0 if it is only an input of the location.
     seconds_ : dict of str to float
-        What learning the location and each of the members took.
+        Time for learning the location and each of the energies, in seconds.
     labels_ : list of (str, int)
-        Member and element, in the order of the prior; the backgrounds come last.
+        Name of the energy and index of the element for each entry of the prior; the backgrounds
+        come last.
     inputs_ : tuple of str
-        Members that the location listens to: those that were learned before it, and know more than
-        their densities.
+        Names of the energies whose predictions are inputs of the location.
 
     References
     ----------
@@ -56,6 +59,19 @@ class Blend(BankEnergy):
 
     Yao, Vehtari, Simpson, Gelman, "Using stacking to average Bayesian predictive distributions",
     Bayesian Analysis 13 (2018) 917-1007. :doi:`10.1214/17-BA1091`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> from sklearn_ebm.energies import Blend, LocationScale, Memory
+    >>> X = np.linspace(-1, 1, 40)[:, None]
+    >>> members = [Memory(n_trees=5), LocationScale(n_estimators=5)]
+    >>> energy = Blend(members, base=Ridge(alpha=0.01))
+    >>> reg = LatentEBMRegressor(energy, random_state=0).fit(X, 2 * X[:, 0])
+    >>> reg.predict([[0.5]]).round(1).tolist()
+    [1.0]
     """
 
     traits = BankEnergy.traits._replace(takes_solver=True)
@@ -69,14 +85,14 @@ class Blend(BankEnergy):
         self.base = base
 
     def _of(self, members: Sequence[tuple[str, BankEnergy]]) -> Blend:
-        """Return a copy with members that are ready to learn."""
+        """Return a copy with these energies as members."""
         other = copy(self)
         other.members_ = tuple(members)
         return other
 
     @property
     def labels_(self) -> list[tuple[str, int]]:
-        """Member and element of each entry of the prior."""
+        """Name of the energy and index of the element for each entry of the prior."""
         backgrounds = self._settled("_backgrounds")
         labels = [
             (name, int(element))
@@ -88,28 +104,28 @@ class Blend(BankEnergy):
         return labels + [(BACKGROUNDS, b) for b in range(len(backgrounds.widths))]
 
     def _places_of(self, member: str) -> Index:
-        """Places of the elements of a member in the prior, and of the backgrounds."""
+        """Positions in the prior of the elements of a member, and of the backgrounds."""
         names = np.array([name for name, _ in self.labels_])
         return np.flatnonzero((names == member) | (names == BACKGROUNDS))
 
     def _restricted(self, places: Index) -> Blend:
-        """Return a copy that gives some elements only, by their places among all.
+        """Return a copy with only some of the elements in use, by their positions in the prior.
 
-        A member of which no element is left goes, unless the location listens to it.
+        A member without elements is removed, unless it is an input of the location.
         """
         ends = np.cumsum([0, *self.sizes_])
         mine = [
             places[(places >= first) & (places < last)] - first for first, last in pairwise(ends)
         ]
         sized = list(zip(self.members_, mine, strict=True))
-        located = any(_shares(energy) for (_, energy), some in sized if len(some))
+        located = any(_uses_location(energy) for (_, energy), some in sized if len(some))
         kept = [
             ((name, energy._restricted(some)), len(some))
             for (name, energy), some in sized
             if len(some) or (located and name in self.inputs_)
         ]
         other = copy(self)
-        # None may be left: then only the backgrounds are left.
+        # If no member is left, the blend has only the backgrounds.
         other.members_ = tuple(member for member, _ in kept)
         other.sizes_ = tuple(size for _, size in kept)
         other._location = self._location if located else None
@@ -118,7 +134,7 @@ class Blend(BankEnergy):
     def _fitted_with_own_location(
         self, rows: Rows, folds: Folds, floor: Array, rng: np.random.RandomState
     ) -> tuple[Blend, list[Quadratics]]:
-        """`learned`: its location listens to members, and comes after them."""
+        """Fit the members and the location, which may depend on members; see `learned`."""
         return self.learned(rows, folds, None, floor, rng)
 
     def learned(
@@ -129,15 +145,15 @@ class Blend(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[Blend, list[Quadratics]]:
-        """Learn all members on the same folds; those that the location listens to come first.
+        """Fit all members on the same folds, inputs of the location first; see `BankEnergy`.
 
-        Where time is short another order may be chosen; where somebody asks to stop, what was
-        learned so far is the blend.
+        A callback may change the order if time is limited. If learning is stopped, the blend
+        consists of the members that are fitted up to then.
         """
         other = copy(self)
         other._floor, other.seconds_, other.inputs_ = floor, {}, ()
         done: list[tuple[str, BankEnergy, list[Quadratics]]] = []
-        # Each draws from a generator of its own: it does not depend on the energies beside it.
+        # Each has its own generator, so that it does not depend on the other energies.
         seeds = rng.randint(np.iinfo(np.int32).max, size=len(self.members_) + 1)
         numbered = list(zip(self.members_, seeds[1:], strict=True))
         numbered.sort(key=lambda member: not member[0][1]._feeds_location)
@@ -146,7 +162,7 @@ class Blend(BankEnergy):
             (name, energy), seed = numbered.pop(place)
             if folds.progress.skips(name):
                 continue
-            if _shares(energy) and other._location is None:
+            if _uses_location(energy) and other._location is None:
                 start = time.perf_counter()
                 inputs = {name: one._out_of_fold for name, one, _ in done if one._out_of_fold}
                 other.inputs_ = tuple(inputs)
@@ -157,7 +173,7 @@ class Blend(BankEnergy):
                 folds.progress.ended("location")
             start = time.perf_counter()
             generator = np.random.RandomState(seed)
-            if _shares(energy):
+            if _uses_location(energy):
                 learned, elements = energy.learned(rows, folds, location, floor, generator)
             else:
                 learned, elements = energy._fitted_with_own_location(rows, folds, floor, generator)
@@ -172,11 +188,11 @@ class Blend(BankEnergy):
         return other, [element for *_, elements in done for element in elements]
 
     def _elements_alone(self, X: Array) -> list[Quadratics]:
-        """Return the elements of all members."""
+        """Return the elements in use of all members."""
         return self.elements(X, None)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return the elements of all members; the location is its own."""
+        """Return the elements of all members, with the location of the blend."""
         if self._location is not None:
             inputs = [
                 energy.predict_moments(X) for name, energy in self.members_ if name in self.inputs_
@@ -187,17 +203,17 @@ class Blend(BankEnergy):
             for (_, energy), size in zip(self.members_, self.sizes_, strict=True)
             if size
             for element in (
-                energy._spoken_elements(X, location)
-                if _shares(energy)
+                energy._elements_in_use(X, location)
+                if _uses_location(energy)
                 else energy._elements_alone(X)
             )
         ]
 
     def _width(self, n_answers: int) -> int:
-        """Return how many numbers of each sample inference needs: of all members together."""
+        """Return the number of values kept for each sample, for all members together."""
         return 1 + sum(energy._width(n_answers) for _, energy in self.members_)
 
 
-def _shares(energy: BankEnergy) -> bool:
-    """Whether it is handed the location of the blend."""
+def _uses_location(energy: BankEnergy) -> bool:
+    """Whether an energy uses the location of the blend."""
     return isinstance(energy.base, str) and energy.base == "auto" and not isinstance(energy, Blend)

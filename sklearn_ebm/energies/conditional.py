@@ -1,4 +1,4 @@
-"""The contract of an energy of continuous answers with a latent variable."""
+"""Base class of energies of continuous targets with a latent variable."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sklearn_ebm.energies.base import Traits
 
 
 class ConditionalEnergy(Documented, BaseEstimator, ABC):
-    """G(x, y, z) of answers y in R^q, low where x, y and some z fit together.
+    """Base class of energies G(x, y, z) of a continuous target y with a latent variable z.
 
-    What inference needs, however it was learned: by gradients (`LatentEnergy`) or by density
-    stacking (`BankEnergy`). For each z the energy is a parabola in y.
+    For each z the energy is a quadratic function of y. The class has the methods for inference;
+    energies are learned by gradients (`LatentEnergy`) or by density stacking (`BankEnergy`).
 
     Attributes
     ----------
     traits : Traits
-        Properties that learning and prediction need to know, such as whether it is normalised.
+        Properties that learning and prediction use, such as whether the energy is normalised.
     """
 
     traits: Traits = Traits(threads=False)
@@ -37,7 +37,7 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         refuse_lone_traits(cls, Traits._fields)
 
     def __sklearn_clone__(self) -> ConditionalEnergy:
-        """Return a clone that keeps what was learned besides the parameters: its units, say."""
+        """Return a clone that keeps fitted values other than the parameters, such as the units."""
         other: ConditionalEnergy = super().__sklearn_clone__()
         given = self.get_params(deep=False)
         other.__dict__.update(
@@ -46,7 +46,7 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         return other
 
     def _settled(self, name: str) -> Any:
-        """What learning settles. Properties need an AttributeError where it has not: `dir` asks."""
+        """Return a fitted attribute; raise AttributeError, which `dir` requires, if it is None."""
         value = getattr(self, name)
         if value is None:
             raise AttributeError(
@@ -58,48 +58,56 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
     @property
     @abstractmethod
     def _smallest_scale(self) -> Array:
-        """The least scale of each answer, in units, (q,)."""
+        """The smallest scale of each output, in standard deviations, (q,)."""
 
     def _standardize_rows(self, X: Any) -> Array:
-        """Return samples in units, (n, d); as they are where nothing is prepared."""
+        """Return samples with standardised features; unchanged before `initialized`."""
         return X if self._units is None else self._units.rows(X)
 
     def _standardize_answers(self, y: Array) -> Array:
-        """Return answers of shape (..., n_outputs) in units."""
+        """Return standardised answers, (..., n_outputs)."""
         return y if self._units is None else self._units.answers(y)
 
     @abstractmethod
     def _width(self, n_answers: int) -> int:
-        """Return how many numbers of each sample inference needs; blocks keep them few."""
+        """Return the number of values kept for each sample, which limits the size of blocks."""
 
     @abstractmethod
     def _quadratics(self, params: Params, X: Any) -> Quadratics:
-        """Energies of samples (n, d) as parabolas in y, in units; one for each latent value."""
+        """Energies of samples (n, d) as quadratic functions of standardised y."""
 
     def _latent_groups(
         self, params: Params, X: Any
     ) -> Iterator[tuple[tuple[str, int], Quadratics]]:
-        """Each latent value, or group of them, that one may want to see apart, and its energies.
+        """Yield label and energies of each group of latent values with its own responsibility.
 
-        The label is a name and a number; see `Responsibilities`. By default each latent value is a
-        group of its own.
+        The label is a name and a number; see `Responsibilities`. By default each group is a single
+        latent value.
         """
-        known = self._quadratics(params, X)
-        for z in range(known.levels.shape[1]):
-            yield ("z", z), Quadratics(*(part[:, [z]] for part in known))
+        quadratics = self._quadratics(params, X)
+        for z in range(quadratics.levels.shape[1]):
+            yield ("z", z), Quadratics(*(part[:, [z]] for part in quadratics))
 
     def distribution(
         self, params: Params, X: Any, beta: float, *, minimum: bool = False
     ) -> ConditionalDistribution:
-        """The Gibbs distribution of the answers, exp(−βF(x, y))/Z(x), in the units of y itself.
+        """The Gibbs distribution of the target, exp(−βF(x, y))/Z(x), in the units of y.
 
         Parameters
         ----------
-        params : dict
+        params : dict of str to ndarray
+            Parameters by name.
         X : ndarray of shape (n_samples, n_features)
+            The input samples.
         beta : float
+            Inverse temperature β > 0, in 1/(unit of the energies).
         minimum : bool, default=False
             Whether z is eliminated by its minimum instead of its free energy at β.
+
+        Returns
+        -------
+        ConditionalDistribution
+            One distribution for each sample.
         """
         assert self._units is not None
         return gibbs_law(self._quadratics(params, X), beta, self._units, minimum=minimum)

@@ -1,4 +1,4 @@
-"""A decoder: answers on a curve or a surface, with a continuous latent variable along it."""
+"""The energy of a decoder, whose answers lie around a curve or a surface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from sklearn_ebm._utils.array_api import at_most, in_place, namespace_of
-from sklearn_ebm._utils.array_ops import cast_like, column_sums, product, put, times_mask
+from sklearn_ebm._utils.array_ops import assign, cast_like, column_sums, product, times_mask
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows
@@ -27,51 +27,57 @@ from sklearn_ebm.energies._network.trunk import Noise, Trunk, trunk_of
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 
-# The narrowest noise that is learned, where it starts, and noise while learning, in standard
+# Smallest learned noise, its initial value, and noise on the features during learning, in standard
 # deviations.
 NARROWEST, WIDE_START, INPUT_NOISE = float(np.exp(-6)), 0.5, 0.0
 
-# Distances in units of less noise have squares that are no float32.
+# With less noise, squared distances in units of the noise would overflow in float32.
 LEAST_NOISE = 1e-9
 
 LEARNING_RATE, BATCH, PASSES, ROWS_SEEN = 4e-3, 64, (40, 400), 240_000
 
 
 class Decoder(LatentEnergy):
-    r"""½ ‖(y − Dec(x, z))/σ‖² + Σ log σ + (q/2) log 2π, with z on a curve or a surface.
+    r"""Decoder of a continuous latent variable: answers around a curve or a surface.
 
     .. code-block:: none
 
+        G(x, y, z) = ½ ‖(y − Dec(x, z))/σ‖² + Σ log σ + (q/2) log 2π
         F(x, y) = −log ∫ N(y; Dec(x, z), diag σ²) p(z) dz           inference="marginal", β = 1
         F(x, y) = min_z G(x, y, z)                                  inference="min"
 
-    The answers to one x fill a curve or a surface: a circle of latent angles becomes the ellipse of
-    a horn's cross-section. Dec is a network of x and z, σ the noise around its answers, 1/(2σ²) the
-    β of the energy ‖y − Dec(x, z)‖².
+    Dec(x, z) is the output of a network, q is the number of outputs, N is the normal density and σ
+    is the standard deviation of the noise. As z varies, Dec(x, z) follows a curve or a surface for
+    each x: with ``latent="circle"`` a closed curve, such as the elliptic cross-section of a horn.
 
-    The integral is a sum over a grid. In the window of a grid point the decoder is taken as
-    straight, so that y is normal there with the covariance of the noise plus that of half a step
-    along the curve; the windows overlap to a smooth ribbon however thin the noise is, the density
-    is normalised by construction, and everything about it has a closed form.
+    The integral is a sum over a grid of z. Around each grid point the decoder is approximated as
+    linear in z, so that y is normally distributed there; the covariance is that of the noise plus
+    that of half a grid step along the curve. The components therefore overlap even if the noise is
+    small. The density is normalised, and all predictions have a closed form.
 
     Parameters
     ----------
     latent : {"circle", "interval", "square", "gaussian"}, default="circle"
-        The space of z: angles; numbers or pairs of numbers, uniform; or a standard normal number.
+        Distribution of z: uniform over angles, over an interval or over a square, or standard
+        normal.
     n_latents : int or None, default=None
-        Points along each axis of the grid; None is 64 for a circle, 48 for an interval or a normal
-        number, 12 for each side of a square. Of a normal vector all of its points, 128.
+        Number of grid points along each axis; None is 64 for a circle, 48 for an interval or a
+        normal number, and 12 for each side of a square. For a normal vector it is the number of all
+        points, and None is 128.
     n_dimensions : int, default=1
-        Dimensions of ``latent="gaussian"``. From two on, points are scattered and not on a grid.
+        Dimension of z for ``latent="gaussian"``. In two or more dimensions the points are scattered
+        and not on a grid.
     hidden_layer_sizes : int or sequence of int, default=(64, 64)
-        Units of each hidden layer.
+        Number of units of each hidden layer.
     activation : {"relu", "tanh", "silu", "gelu"}, default="silu"
+        Activation function of the hidden layers.
     n_members : int, default=2
-        Decoders that are averaged.
+        Number of ensemble members, decoders that are averaged.
     noise : float or "auto", default="auto"
-        σ, in standard deviations of y. "auto" learns it, one for each answer.
+        σ, in standard deviations of y. "auto" learns one for each output.
     input_noise : float or "auto", default="auto"
-        Standard deviation of the noise on standardised columns while learning; "auto" is 0.
+        Standard deviation of the noise that is added to standardised features during learning;
+        "auto" is 0.
 
     References
     ----------
@@ -81,10 +87,8 @@ class Decoder(LatentEnergy):
     Bishop, Svensén, Williams, "GTM: the generative topographic mapping", Neural Computation 10
     (1998) 215-234, for a grid of latent values under a decoder. :doi:`10.1162/089976698300017953`
 
-    Examples
-    --------
-    Three angles, and a decoder that says 0 whatever they are: at y = 2 and with σ = 1 the energy of
-    each is 2²/2 + (log 2π)/2 + log 3 = 4.0176:
+    Examples -------- A decoder with the output 0 at all of three angles: with σ = 1 and p(z) = 1/3,
+    the energy of each angle at y = 2 is 2²/2 + (log 2π)/2 + log 3 = 4.0176:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Decoder
@@ -96,6 +100,15 @@ class Decoder(LatentEnergy):
     >>> X, answers = np.zeros((1, 1, 1)), np.array([[[[2.0]]]])  # the first axis is the member
     >>> energy.linearize_members(params, X, answers).energies.round(4)
     array([[[[4.0176, 4.0176, 4.0176]]]])
+
+    In a regressor:
+
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> decoder = Decoder(latent="interval", n_latents=5, hidden_layer_sizes=(8,), n_members=1)
+    >>> X = np.linspace(-1, 1, 40)[:, None]
+    >>> reg = LatentEBMRegressor(decoder, random_state=0).fit(X, 2 * X[:, 0])
+    >>> reg.predict([[0.5]]).round(1).tolist()
+    [1.0]
     """
 
     traits = LatentEnergy.traits._replace(normalized=True)
@@ -139,7 +152,7 @@ class Decoder(LatentEnergy):
 
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The weights of all layers."""
+        """Names of the weights of all layers."""
         return tuple(name for name in self.shapes(1, 1) if name.endswith("_weight"))
 
     def _trunk(self) -> Trunk:
@@ -153,7 +166,7 @@ class Decoder(LatentEnergy):
         return isinstance(self.noise, str)
 
     def _width(self, n_answers: int) -> int:
-        """Numbers that a sample becomes: the units of all members at all latent values, twice."""
+        """Number of values kept for each sample: twice the units of all members, at each z."""
         units = 2 * sum(self._trunk().sizes) + 8 * n_answers
         return self.n_members * len(self._space().features) * units
 
@@ -163,12 +176,26 @@ class Decoder(LatentEnergy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Decoder:
-        """Return the energy with its units.
+        """Return a copy with the units of the data, the noise and the smallest scale.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of outputs.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        Decoder
+            The initialised energy.
 
         Raises
         ------
         ValueError
-            If a setting cannot be used.
+            If a parameter is invalid.
         """
         positive_integer("n_members", self.n_members, of="Decoder")
         if self.latent not in LATENT_SPACES:
@@ -201,11 +228,11 @@ class Decoder(LatentEnergy):
 
     @property
     def _smallest_scale(self) -> Array:
-        """The least scale of each answer, in units, (q,)."""
+        """The smallest scale of each output, in standard deviations, (q,)."""
         return np.full(len(self._settled("_units").answer_unit), self._floor)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shape of each parameter, members first."""
+        """Shapes of the parameters, by name; the first axis is the member."""
         trunk = self._trunk()
         shapes = dict(trunk.shapes(self.n_members, n_features, n_answers))
         n_coordinates = self._space().features.shape[1]
@@ -219,7 +246,7 @@ class Decoder(LatentEnergy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Random layers, and noise as wide as half of the answers."""
+        """Random weights, and noise of half the standard deviation of the answers."""
         shapes = dict(self.shapes(rows.X.shape[1], n_answers))
         noise = shapes.pop("log_noise", None)
         params = self._trunk().start(shapes, rng)
@@ -228,18 +255,18 @@ class Decoder(LatentEnergy):
         return params
 
     def _scales(self, params: Params) -> tuple[Array, Array]:
-        """σ of the noise (M, q), and the share of its variance that is learned."""
+        """σ of the noise (M, q), and the learned fraction of its variance."""
         bias = params["output_bias"]
         xp = namespace_of(bias)
         if not self._learns_noise:
             return xp.full_like(bias, self._floor), xp.zeros_like(bias)
         variance = in_place(xp, "exp", 2 * at_most(xp, params["log_noise"], WIDEST))
         total = variance + float(self._floor) ** 2
-        share = times_mask(xp, variance / total, params["log_noise"] < WIDEST)
-        return in_place(xp, "sqrt", total), share
+        fraction = times_mask(xp, variance / total, params["log_noise"] < WIDEST)
+        return in_place(xp, "sqrt", total), fraction
 
     def _decoded(self, params: Params, rows: Array) -> tuple[Array, list[Backward]]:
-        """The decoder's answers (M, n, z, q), and the ways back."""
+        """Outputs of the decoder (M, n, z, q), and the backward functions of all layers."""
         trunk, space = self._trunk(), self._space()
         xp = namespace_of(rows)
         features = cast_like(xp, space.features, rows)
@@ -252,11 +279,11 @@ class Decoder(LatentEnergy):
         z = xp.reshape(z, (n_members, n_rows * n_latents, z.shape[-1]))
 
         def back_to_inputs(slope: Array, out: Params) -> Array:
-            apart = xp.reshape(slope, (n_members, n_rows, n_latents, slope.shape[-1]))
+            by_latent = xp.reshape(slope, (n_members, n_rows, n_latents, slope.shape[-1]))
             turned = xp.matrix_transpose(features)
-            weight = product(xp, turned, xp.sum(apart, axis=1), out.get("latent_weight"))
-            put(out, "latent_weight", weight)
-            return back_to_rows(column_sums(xp, apart), out)
+            weight = product(xp, turned, xp.sum(by_latent, axis=1), out.get("latent_weight"))
+            assign(out, "latent_weight", weight)
+            return back_to_rows(column_sums(xp, by_latent), out)
 
         h, back = activated(activation, z)
         steps: list[Backward] = [back_to_inputs, back]
@@ -270,7 +297,7 @@ class Decoder(LatentEnergy):
         return xp.reshape(answers, shape), [*steps, back]
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, z) of samples and answers in units; see `LatentEnergy`."""
+        """Energies (M, n, m, z) of standardised samples and answers; see `LatentEnergy`."""
         xp = namespace_of(X)
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
@@ -278,14 +305,14 @@ class Decoder(LatentEnergy):
             X, answers = noise.added(self._seed, params["output_bias"].shape[0], X, answers)
         local = {name: cast_like(xp, value, X) for name, value in params.items()}
         decoded, steps = self._decoded(local, X)
-        scales, share = self._scales(local)
+        scales, fraction = self._scales(local)
         windows = Windows(self._space(), decoded, scales)
         energies = windows.energies(answers)
 
         def pullback_into(slope: Array, out: Params) -> None:
             back, in_scales = windows.slopes(slope)
             if self._learns_noise:
-                put(out, "log_noise", in_scales * share)
+                assign(out, "log_noise", in_scales * fraction)
             shape = (back.shape[0], back.shape[1] * back.shape[2], back.shape[3])
             back = xp.reshape(back, shape)
             for step in reversed(steps):
@@ -301,10 +328,10 @@ class Decoder(LatentEnergy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Energies as parabolas in y, one per member and grid point of z; see `LatentEnergy`."""
+        """Energies as quadratic functions of y, one for each grid point; see `LatentEnergy`."""
         decoded, _ = self._decoded(params, X)
         return Windows(self._space(), decoded, self._scales(params)[0]).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
-        """Small batches, and many passes: a curve unfolds slowly."""
+        """Small batches and many passes, as a curve is learned slowly; see `LatentEnergy`."""
         return Schedule(LEARNING_RATE, BATCH, int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES)))

@@ -1,4 +1,4 @@
-"""A mixture of experts: several answers to one input."""
+"""The energy of a mixture of experts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 
 COVARIANCES = ("diagonal", "full")
 
-# Noise on rows and answers while learning, and the narrowest expert, in standard deviations.
+# Noise on rows and answers during learning, and the smallest scale, in standard deviations.
 INPUT_NOISE, ANSWER_NOISE, NARROWEST = 0.02, 0.002, float(np.exp(-7))
 
-# Learning: small batches for few rows, and about so many rows seen altogether.
+# Limits of the batch size and of the passes; ROWS_SEEN is about the number of rows in all passes.
 BATCHES, ROWS_PER_BATCH = (32, 256), 64
 PASSES, ROWS_SEEN = (60, 400), 500_000
 MEMBERS, MANY_ROWS = (5, 10), 20_000
@@ -32,50 +32,54 @@ LEARNING_RATE = 4e-3
 
 
 class Experts(LatentEnergy):
-    r"""Several experts, each a Gaussian around its own mean; the latent variable says which.
-
-    ½ ‖(y − f_z(x))/σ_z(x)‖² + Σ log σ_z(x) − log π_z(x) + (q/2) log 2π.
+    r"""Mixture of experts, each a Gaussian; the latent variable z is the index of the expert.
 
     .. code-block:: none
 
+        G(x, y, z) = ½ ‖(y − f_z(x))/σ_z(x)‖² + Σ log σ_z(x) − log π_z(x) + (q/2) log 2π
         F(x, y) = −log Σ_z π_z(x) N(y; f_z(x), diag σ_z(x)²)        inference="marginal", β = 1
         F(x, y) = min_z G(x, y, z)                                  inference="min"
 
-    The latent z ∈ {1..K} says which expert answers. π, f and σ are heads of one network
-    (``trunk="mlp"``) or linear in x (``"linear"``). At β = 1 the energy is normalised by
-    construction, so that the negative log-likelihood needs no partition function: this is the
-    mixture density network of Bishop. With the loss ``"energy"`` and ``inference="min"`` only the
-    best expert of each sample is pulled, which is multiple-choice learning.
+    q is the number of outputs, and N is the normal density. The mixing weights π, means f and
+    scales σ of the K experts are outputs of one network (``trunk="mlp"``) or functions of linear
+    outputs (``trunk="linear"``). At β = 1 the energy is normalised, so the negative log-likelihood
+    needs no partition function: this is the mixture density network of Bishop. With the loss
+    ``"energy"`` and ``inference="min"`` only the best expert of each sample is learned, as in
+    multiple-choice learning.
 
-    Several networks, the members, are learned side by side, each on samples of its own, and
-    averaged: the member is one more latent variable. Energies are those of answers in units of
-    their standard deviation, so that margins mean the same for every data set.
+    An ensemble of networks, the members, is learned at the same time and averaged; the member is
+    another latent variable. Energies are computed for answers in units of their standard deviation,
+    so that margins do not depend on the units of y.
 
-    Three things keep the likelihood from running away to spikes at the training answers: the
-    variance has a floor, the samples and answers are blurred while learning, and learning stops
-    when the likelihood of held-out samples no longer rises.
+    Maximum likelihood alone would give densities with narrow peaks at the training samples. Three
+    measures prevent this: a smallest scale, noise that is added to features and answers during
+    learning, and early stopping on held-out samples.
 
     Parameters
     ----------
     n_latents : int, default=5
-        K, experts of each member.
+        Number K of experts of each member.
     trunk : {"mlp", "linear"}, default="mlp"
-        A network with hidden layers, or none.
+        ``"mlp"`` is a network with hidden layers, ``"linear"`` one without.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
-        Units of each hidden layer; not used by ``trunk="linear"``.
+        Number of units of each hidden layer; not used by ``trunk="linear"``.
     activation : {"relu", "tanh", "silu", "gelu"}, default="silu"
+        Activation function of the hidden layers.
     covariance : {"diagonal", "full"}, default="diagonal"
-        Of several answers: independent given z, or not.
+        Covariance matrix of the outputs for each expert. With ``"diagonal"`` they are independent
+        given z.
     n_members : int or "auto", default="auto"
-        Networks that are averaged; "auto" is 10, and 5 for more than 20,000 samples.
+        Number of ensemble members; "auto" is 10, or 5 for more than 20,000 samples.
     input_noise : float or "auto", default="auto"
-        Standard deviation of the noise on standardised columns while learning; "auto" is 0.02.
+        Standard deviation of the noise that is added to standardised features during learning;
+        "auto" is 0.02.
     answer_noise : float or "auto", default="auto"
-        Standard deviation of the noise on standardised answers while learning; "auto" is 0.002.
+        Standard deviation of the noise that is added to standardised answers during learning;
+        "auto" is 0.002.
     min_scale : float or "auto", default="auto"
-        Least σ, in standard deviations of y. "auto" is the larger of e⁻⁷ and r/√12, where r is the
-        typical distance between neighbouring values of y: what is rounded is not known more
-        precisely.
+        Smallest σ, in standard deviations of y. "auto" is the larger of e⁻⁷ and r/√12, where r is
+        the typical distance between neighbouring values of y: the standard deviation of a rounding
+        error.
 
     References
     ----------
@@ -91,8 +95,8 @@ class Experts(LatentEnergy):
 
     Examples
     --------
-    Two linear experts that say y = x and y = −x, with σ = 1 and π = ½. At x = 2 and y = 2 their
-    energies are (log 2π)/2 + log 2 = 1.6121 and 4²/2 more:
+    Two linear experts with the means x and −x, σ = 1 and π = ½. At x = 2 and y = 2 the energy of
+    the first is (log 2π)/2 + log 2 = 1.6121; that of the second is larger by 4²/2:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Experts
@@ -104,6 +108,16 @@ class Experts(LatentEnergy):
     >>> X, answers = np.array([[[2.0]]]), np.array([[[[2.0]]]])  # the first axis is the member
     >>> energy.linearize_members(params, X, answers).energies.round(4)
     array([[[[1.6121, 9.6121]]]])
+
+    In a regressor:
+
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> X = np.linspace(-1, 1, 40)[:, None]
+    >>> reg = LatentEBMRegressor(
+    ...     Experts(n_latents=1, trunk="linear", n_members=2), random_state=0
+    ... ).fit(X, 2 * X[:, 0])
+    >>> reg.predict([[0.5]]).round(1).tolist()
+    [1.0]
     """
 
     traits = LatentEnergy.traits._replace(normalized=True)
@@ -149,7 +163,7 @@ class Experts(LatentEnergy):
 
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The weights of all layers."""
+        """Names of the weights of all layers."""
         return tuple(name for name in self._trunk().shapes(1, 1, 1) if name.endswith("_weight"))
 
     def _trunk(self) -> Trunk:
@@ -162,7 +176,7 @@ class Experts(LatentEnergy):
         return np.zeros(n_outputs) if self._floor is None else self._floor
 
     def _width(self, n_answers: int) -> int:
-        """Numbers that a sample becomes: the units of all members, twice, and the heads."""
+        """Number of values kept for each sample: twice the hidden units, and the outputs."""
         units = 2 * sum(self._trunk().sizes) + self._heads(n_answers).width
         return self.n_members * units
 
@@ -172,12 +186,26 @@ class Experts(LatentEnergy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Experts:
-        """Return the energy with its units, its noise and the floor of its scales.
+        """Return a copy with the units of the data, the noise and the smallest scales.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of outputs.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        Experts
+            The initialised energy.
 
         Raises
         ------
         ValueError
-            If a setting cannot be used.
+            If a parameter is invalid.
         """
         positive_integer("n_latents", self.n_latents, of="Experts")
         self._trunk()
@@ -198,18 +226,18 @@ class Experts(LatentEnergy):
         )
         given = level("min_scale", self.min_scale, NARROWEST, of="Experts")
         rounded = isinstance(self.min_scale, str)
-        known = result._units.resolution if rounded else np.zeros(n_answers)
-        result._floor = np.maximum(known, given)
+        resolution = result._units.resolution if rounded else np.zeros(n_answers)
+        result._floor = np.maximum(resolution, given)
         return result
 
     @property
     def _smallest_scale(self) -> Array:
-        """The least scale of each answer, in units, (q,)."""
+        """The smallest scale of each output, in standard deviations, (q,)."""
         floor: Array = self._settled("_floor")
         return floor
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shape of each parameter, members first."""
+        """Shapes of the parameters, by name; the first axis is the member."""
         width = self._heads(n_answers).width
         return self._trunk().shapes(self.n_members, n_features, width)
 
@@ -219,13 +247,13 @@ class Experts(LatentEnergy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Random layers, and experts side by side over the range of the answers."""
+        """Random weights, and experts with means spread over the range of the answers."""
         params = self._trunk().start(self.shapes(rows.X.shape[1], n_answers), rng)
         params["output_bias"] = self._heads(n_answers).start_bias(self.n_members, rng)
         return params
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, K) of samples and answers in units; see `LatentEnergy`."""
+        """Energies (M, n, m, K) of standardised samples and answers; see `LatentEnergy`."""
         xp, n_outputs = namespace_of(X), answers.shape[-1]
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
@@ -251,13 +279,13 @@ class Experts(LatentEnergy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """One parabola for each expert; see `LatentEnergy`."""
+        """Energies as quadratic functions of y, one for each expert; see `LatentEnergy`."""
         assert self._floor is not None
         values, _ = self._trunk().forward(params, X)
         return Gaussians(self._heads(len(self._floor)), values, self._floor).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
-        """Batches of about n/64 samples, and fewer passes the more samples there are."""
+        """Batches of about n/64 samples, and fewer passes for more samples; see `LatentEnergy`."""
         batch = 2 ** int(np.log2(max(n_rows / ROWS_PER_BATCH, 1)))
         return Schedule(
             LEARNING_RATE,

@@ -1,4 +1,4 @@
-"""An energy on features that stay fixed."""
+"""An energy on fixed features."""
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
-# Features exist for one block of rows at a time, and go through few operations: a block may have
-# more of them than it has energies.
+# A block may have this many times as many features as energies, because features are computed for
+# one block at a time and used in few operations.
 FEATURE_SHARE = 8
 
 
 class Featured(Energy):
-    """F(x, y) = F'(φ(x), y): an energy F' on features φ that learning does not move.
+    """Energy on fixed features of a fitted transformer.
 
-    What `Kernel` becomes once its landmarks are settled; of use for features of your own as well.
-    The transformer is fitted once, before the energy is made, and clones keep it as it is.
+    F(x, y) = F'(φ(x), y),
+
+    where φ are the features and F' is an energy with the parameters to be learned. `Kernel` has
+    this form after it has chosen its landmarks. The transformer must be fitted before it is passed;
+    `sklearn.base.clone` does not reset it.
 
     Parameters
     ----------
     transformer : fitted transformer
-        φ: its ``transform`` takes samples (n, d), dense or CSR, to features (n, p).
+        φ. Its ``transform`` maps samples of shape (n_samples, n_features), dense or CSR, to
+        features of shape (n_samples, n_components).
     energy : Energy
-        F', of which the parameters are.
+        F'.
 
     Examples
     --------
-    Features (x, x²) and one template (0, 1) for the second class: at x = 3, F(x, 1) = −9:
+    With the features (x, x²) and the coefficients (0, 1) of the second class, F(3, 1) = −9:
 
     >>> import numpy as np
     >>> from sklearn.preprocessing import PolynomialFeatures
@@ -48,6 +52,13 @@ class Featured(Energy):
     >>> params = {"coef": np.array([[0.0, 0.0], [0.0, 1.0]])}
     >>> energy.linearize(params, np.array([[3.0]])).energies
     array([[ 0., -9.]])
+
+    In a classifier:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(energy=energy).fit([[-2.0], [0.0], [1.0], [2.0]], [1, 0, 0, 1])
+    >>> clf.predict([[0.5], [-3.0]]).tolist()
+    [0, 1]
     """
 
     def __init__(self, transformer: Any, energy: Energy) -> None:
@@ -55,20 +66,20 @@ class Featured(Energy):
         self.energy = energy
 
     def __sklearn_clone__(self) -> Featured:
-        """Return the same features, fitted, and a clone of the energy on them.
+        """Return a clone with the fitted transformer.
 
-        The transformer is copied at the surface, so that its settings can be set in one of both.
+        The transformer is copied, not deeply, so that its parameters can be set independently.
         """
         return type(self)(copy(self.transformer), clone(self.energy))
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Those of the energy on the features."""
+        """The traits of the energy on the features."""
         return self.energy.traits
 
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Those of the energy on the features."""
+        """The penalised parameters of the energy on the features."""
         return self.energy.penalized
 
     def initialized(
@@ -77,15 +88,15 @@ class Featured(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Energy:
-        """Return the features as they are, and F' prepared for them."""
+        """Return the same features, with F' initialised for them."""
         if type(self.energy).initialized is Energy.initialized:
-            return self  # no need for the features of all rows
+            return self  # the features need not be computed
         features = transformed(self.transformer, rows.X)
         energy = self.energy.initialized(rows._replace(X=features), n_answers, rng)
         return self if energy is self.energy else type(self)(self.transformer, energy)
 
     def _split_features(self) -> tuple[Callable[[Any], Any], Energy]:
-        """φ and F', or φ' ∘ φ and F'' where F'(φ, y) = F''(φ'(φ), y) itself."""
+        """Return φ and F', or φ' ∘ φ and F'' if F'(φ, y) = F''(φ'(φ), y)."""
         own = partial(transformed, self.transformer)
         further = self.energy._split_features()
         if further is None:
@@ -94,11 +105,11 @@ class Featured(Energy):
         return lambda X: transform(own(X)), inner
 
     def _width(self, n_answers: int) -> int:
-        """Return what F' has, and a share of the number of features."""
+        """Return the value of F', or a fraction of the number of features if that is more."""
         return max(self.energy._width(n_answers), _n_features(self.transformer) // FEATURE_SHARE)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes of F' on p features."""
+        """Shapes of the parameters of F', by name."""
         return self.energy.shapes(_n_features(self.transformer), n_answers)
 
     def start(
@@ -107,37 +118,39 @@ class Featured(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Where F' starts on the features."""
+        """Parameters of F' from which learning starts."""
         return self.energy.start(
             rows._replace(X=transformed(self.transformer, rows.X)), n_answers, rng
         )
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """Energies of F' at the features of the samples.
+        """Energies of all classes, and their derivatives in the parameters.
 
         Parameters
         ----------
-        params : dict
+        params : dict of str to array
+            Parameters of F' by name, see `shapes`.
         X : array or CSR of shape (n_samples, n_features)
-            Of any library that the transformer takes.
+            The input samples, in a library that the transformer supports.
 
         Returns
         -------
         Linearization
+            Energies of shape (n_samples, n_classes), and their derivatives.
         """
         return self.energy.linearize(params, transformed(self.transformer, X))
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """Those of F', in the space of the features."""
+        """Attributes of F', which refer to the features φ."""
         return self.energy.fitted_attributes(params, n_answers)
 
     def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
-        """Parameters of F' with what users wrote into its attributes."""
+        """Parameters of F' with changes that users made to its attributes."""
         return self.energy._written(params, fitted, n_answers)
 
 
 def transformed(transformer: Any, X: Any) -> Any:
-    """φ(x) of some samples, as an array or CSR in the dtype and library of X, (n, p)."""
+    """Compute the features φ(X), an array or CSR in the dtype and library of X."""
     features = transformer.transform(X)
     if sparse.issparse(features):
         return canonical_rows(features).astype(X.dtype, copy=False)

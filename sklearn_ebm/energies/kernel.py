@@ -1,4 +1,4 @@
-"""The kernel energy: linear in features of a Gaussian kernel."""
+"""The kernel energy, linear in features of a Gaussian kernel."""
 
 from __future__ import annotations
 
@@ -23,35 +23,38 @@ from sklearn_ebm.energies.linear import Linear
 
 APPROXIMATIONS = ("nystroem", "fourier")
 
-NOT_PREPARED = "A kernel has features, and parameters, once it is prepared for rows."
+NOT_PREPARED = "A kernel energy has no parameters before it is initialized with samples."
 
 
 class Kernel(Energy):
-    """Linear in features of a Gaussian kernel.
+    """Kernel energy: a linear energy on features that approximate a Gaussian kernel.
 
-    F(x, y) = −⟨w_y, φ(x)⟩ − b_y, where ⟨φ(x), φ(x')⟩ is nearly exp(−γ ‖x − x'‖²).
+    F(x, y) = −⟨w_y, φ(x)⟩ − b_y with ⟨φ(x), φ(x')⟩ ≈ exp(−γ ‖x − x'‖²),
 
-    What a support vector machine with a Gaussian kernel learns, at a cost that grows with n times
-    `n_components` instead of n². The features are settled from the samples, computed once, and the
-    energy on them is learned like a linear one: with every loss, convex, to a certified gap.
+    where w_y are the weights and b_y is the intercept of class y. The model is that of a support
+    vector machine with a Gaussian kernel, but the cost is proportional to n_samples × n_components
+    instead of n_samples². The features φ are chosen before learning and computed once. The energy
+    is linear in the parameters, so convex losses are minimised to a known duality gap.
 
     Parameters
     ----------
     n_components : int, default=1000
-        Number p of features; no more than there are distinct samples for ``"nystroem"``.
-        Learning keeps n × p numbers in the dtype of X. More features come closer to the kernel.
+        Number of features. For ``"nystroem"`` it is at most the number of distinct samples. More
+        features approximate the kernel better; learning stores an array of shape
+        (n_samples, n_components) in the dtype of X.
     gamma : float or "scale", default="scale"
-        γ of the kernel, in 1/(unit of x)². ``"scale"`` is 1/(d Var(X)), as in
+        γ of the kernel, in 1/(unit of x)². ``"scale"`` is 1/(n_features · Var(X)), as in
         `sklearn.svm.SVC`.
     approximation : {"nystroem", "fourier"}, default="nystroem"
-        Features next to `n_components` samples drawn as landmarks, or random Fourier features,
-        which do not look at the samples and need more of them for the same accuracy.
+        ``"nystroem"`` computes features from the kernel with randomly chosen samples, the
+        landmarks. ``"fourier"`` computes random Fourier features, which do not depend on the
+        samples and need more components for the same accuracy.
     fit_intercept : bool, default=True
-        Whether the energies have the term b_y, which is never penalised.
+        Whether the energies have the term b_y, which is not penalised.
 
     See Also
     --------
-    sklearn.svm.SVC : The exact kernel, without probabilities.
+    sklearn.svm.SVC : Support vector machine with the exact kernel.
     sklearn.kernel_approximation.Nystroem : The features as a transformer.
 
     References
@@ -62,8 +65,8 @@ class Kernel(Energy):
 
     Examples
     --------
-    Two samples, both landmarks: the features of the first are (1, 0) but for rounding, and with w₁
-    its kernel with the second, e^{−1} = 0.368 at γ = 1, is an inner product of features:
+    If both of two samples are landmarks, the kernel is exact: at γ = 1 it is e^{−1} = 0.368 between
+    the samples 0 and 1:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Kernel
@@ -74,6 +77,13 @@ class Kernel(Energy):
     >>> (phi @ phi.T).round(3)
     array([[1.   , 0.368],
            [0.368, 1.   ]])
+
+    In a classifier, with classes that no linear energy separates:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(energy="kernel").fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 1, 0])
+    >>> clf.predict([[0.0], [1.5], [3.0]]).tolist()
+    [0, 1, 0]
     """
 
     traits = Traits(linear=True, redundant_binary_templates=True)
@@ -101,12 +111,27 @@ class Kernel(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> PreparedKernel:
-        """Return the energy on features of these samples: draws landmarks or frequencies.
+        """Draw landmarks or frequencies, and return the energy on these features.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` (class indices or numbers) and sample weights
+            ``weight``. A weight of 2 has the effect of a second copy of the sample.
+        n_answers : int
+            Number of classes, or of outputs.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        PreparedKernel
+            The initialised energy.
 
         Raises
         ------
         ValueError
-            If a setting cannot be used.
+            If a parameter is invalid.
         """
         self._validate()
         centre, deviation = column_moments(rows.X, rows.weight, centred=not sparse.issparse(rows.X))
@@ -141,7 +166,7 @@ class Kernel(Energy):
         return 1.0 / np.sqrt(X.shape[1]) / spread(X, weight, mean, deviation)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Those of the prepared energy; before, there are no features."""
+        """Not available before `initialized`, which chooses the features."""
         raise NotImplementedError(NOT_PREPARED)
 
     def start(
@@ -150,29 +175,29 @@ class Kernel(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Those of the prepared energy."""
+        """Not available before `initialized`."""
         raise NotImplementedError(NOT_PREPARED)
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """That of the prepared energy."""
+        """Not available before `initialized`."""
         raise NotImplementedError(NOT_PREPARED)
 
 
 class PreparedKernel(Featured):
-    """A kernel energy with its features, as `Kernel.initialized` makes it."""
+    """A kernel energy with its features, as returned by `Kernel.initialized`."""
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Those of the energy on the features, which shows no coefficients."""
+        """The traits of the energy on the features, but without ``coef_``."""
         return super().traits._replace(coefficients=False)
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """None: templates of features that were drawn say nothing by themselves.
+        """Return no attributes, because coefficients of random features have no meaning.
 
-        Their number differs from fold to fold, too, where there are fewer samples than components.
+        Their number also varies between folds if there are fewer samples than components.
         """
         return {}
 
     def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
-        """Return the parameters: nothing is shown that could be written."""
+        """Return the parameters, because there are no attributes that users could change."""
         return params

@@ -1,4 +1,4 @@
-"""The contract of an energy of continuous answers that is learned by its gradient."""
+"""Base class of energies of continuous targets that are learned by gradients."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from sklearn_ebm.energies.conditional import ConditionalEnergy
 
 
 class Schedule(NamedTuple):
-    """How long, and in which steps, an energy is learned from so many samples.
+    """Default settings of the solver for a number of samples.
 
     Attributes
     ----------
     learning_rate : float
+        Initial learning rate of `Adam`.
     batch_size : int
+        Number of samples of a mini-batch.
     passes : int
-        Over the samples.
+        Number of passes over the samples.
     """
 
     learning_rate: float
@@ -34,18 +36,20 @@ class Schedule(NamedTuple):
 
 
 class LatentEnergy(ConditionalEnergy, GradientEnergy):
-    """G_W(x, y, z) of answers y in R^q with parameters W that are learned by gradients.
+    """Base class of energies G_W(x, y, z) whose parameters W are learned by gradients.
 
-    Columns and answers are standardised: energies are those of answers with standard deviation 1.
-    Several *members*, each with parameters and samples of its own, are learned side by side, so all
-    arrays have one more axis in front. For inference the member is one more latent variable.
+    The answer y is a vector of n_outputs numbers and z is a latent variable. Features and answers
+    are standardised to mean 0 and standard deviation 1. An ensemble of *members* is learned at the
+    same time, each with its own parameters and its own order of the samples, so all arrays have the
+    member as their first axis. Inference treats the member as another latent variable.
 
     Attributes
     ----------
     n_members : int
+        Number of ensemble members.
     """
 
-    # The members are one batched product: parts of a batch only make it smaller.
+    # All members are computed in one batched product, which threads would only make smaller.
     traits = Traits(stochastic=True, threads=False)
     n_members: Any
     _widths: Widths | None = None
@@ -54,56 +58,76 @@ class LatentEnergy(ConditionalEnergy, GradientEnergy):
     _seed: int | None = None
 
     def _for_step(self, rng: np.random.RandomState) -> LatentEnergy:
-        """Return a copy that adds noise, the same each time it sees so many samples."""
+        """Return a copy that adds noise, which depends only on a seed and the batch size."""
         other = copy(self)
         other._seed = int(rng.randint(np.iinfo(np.int32).max))
         return other
 
     def _initial_state(self) -> dict[str, Any]:
-        """Return all but the widths, which come after all else is learned."""
+        """Return all attributes but the widths, which are fitted last."""
         return {name: part for name, part in vars(self).items() if name != "_widths"}
 
     def _widened(self, widths: Widths | None) -> LatentEnergy:
-        """Return a copy with a bank of widths."""
+        """Return a copy with a distribution of widths."""
         other = copy(self)
         other._widths = widths
         return other
 
     def _chance(self) -> np.random.Generator:
-        """Return the generator of what one training step draws; new and equal each time."""
+        """Return the generator of random numbers of one training step, in its initial state."""
         return np.random.Generator(np.random.SFC64(self._seed))
 
     @abstractmethod
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies of samples of each member, in units.
+        """Energies of all members, and their derivatives in the parameters.
 
         Parameters
         ----------
-        params : dict
-            Each with the members as first axis.
-        X : array of shape (M or 1, n_samples, n_features)
-            As `_standardize_rows` returns them.
-        answers : array of shape (M or 1, n_samples, m, n_outputs)
+        params : dict of str to array
+            Parameters by name, see `shapes`; the first axis is the member.
+        X : array of shape (n_members or 1, n_samples, n_features)
+            Samples of each member, or of all members, with standardised features.
+        answers : array of shape (n_members or 1, n_samples, m, n_outputs)
+            The m standardised answers of each sample.
 
         Returns
         -------
         Linearization
-            Energies of shape (M, n_samples, m, z), and the way back.
+            Energies of shape (n_members, n_samples, m, n_latents), with the pullback.
         """
 
     @abstractmethod
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Levels (n, M, z), means (n, M, z, q) and factors (n, M, z, q, q) of samples in units."""
-
-    def _unwidened(self, params: Params, X: Any, members: Any = None) -> Quadratics:
-        """The energies as parabolas in y, in units; one for each member and latent value.
+        """Energies of standardised samples as quadratic functions of y; see `Quadratics`.
 
         Parameters
         ----------
-        params : dict
+        params : dict of str to ndarray
+            Parameters by name, see `shapes`.
+        X : ndarray of shape (1, n_samples, n_features)
+            Samples with standardised features.
+
+        Returns
+        -------
+        levels : ndarray of shape (n_samples, n_members, n_latents)
+            Smallest energies.
+        means : ndarray of shape (n_samples, n_members, n_latents, n_outputs)
+            Answers with the smallest energies.
+        factors : ndarray of shape (n_samples, n_members, n_latents, n_outputs, n_outputs)
+            Lower triangular factors of the covariance matrices.
+        """
+
+    def _unwidened(self, params: Params, X: Any, members: Any = None) -> Quadratics:
+        """Energies as quadratic functions of standardised y, without the distribution of widths.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters by name.
         X : ndarray of shape (n_samples, n_features)
+            The input samples.
         members : sequence of int, default=None
-            Which members to use; all of them by default.
+            Indices of the members to use; None uses all.
         """
         if members is not None:
             params = {name: value[members] for name, value in params.items()}
@@ -116,11 +140,11 @@ class LatentEnergy(ConditionalEnergy, GradientEnergy):
         with Workers() as workers:
             parts = list(workers.map(of_block, row_slices(len(X), width)))
         joined = (np.concatenate(part) for part in zip(*parts, strict=True))
-        # (n, M, z, ...) -> (n, M·z, ...): the member is one more latent variable.
+        # (n, M, z, ...) -> (n, M·z, ...): the member is another latent variable.
         return Quadratics(*(part.reshape(len(X), -1, *part.shape[3:]) for part in joined))
 
     def _quadratics(self, params: Params, X: Any, members: Any = None) -> Quadratics:
-        """`_unwidened` of all latent variables, the width included."""
+        """Energies as quadratic functions of standardised y, with the distribution of widths."""
         quadratics = self._unwidened(params, X, members)
         return (
             quadratics
@@ -131,7 +155,7 @@ class LatentEnergy(ConditionalEnergy, GradientEnergy):
     def _latent_groups(
         self, params: Params, X: Any
     ) -> Iterator[tuple[tuple[str, int], Quadratics]]:
-        """Each latent value of each member, with all of its widths: ("member 0", z) and so on."""
+        """Yield the label, such as ("member 0", z), and the energies of each latent value."""
         quadratics = self._unwidened(params, X)
         n_members = len(next(iter(params.values())))
         n_latents = quadratics.levels.shape[1] // n_members
@@ -143,4 +167,15 @@ class LatentEnergy(ConditionalEnergy, GradientEnergy):
 
     @abstractmethod
     def schedule(self, n_rows: int) -> Schedule:
-        """Return how it is learned from so many samples where the user says nothing."""
+        """Default settings of the solver.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of samples.
+
+        Returns
+        -------
+        Schedule
+            Learning rate, batch size and number of passes.
+        """

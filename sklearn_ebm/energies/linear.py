@@ -33,18 +33,18 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Linear(Energy):
-    """One template of coefficients for each answer: an energy that is linear in x.
+    """Linear energy with one weight vector for each class.
 
-    F(x, y) = −⟨w_y, x⟩ − b_y.
+    F(x, y) = −⟨w_y, x⟩ − b_y,
 
-    Each answer y has a template w_y; the energy is low where x lies along it. With the loss
-    ``nll`` this is multinomial logistic regression, with ``hinge`` the multiclass support vector
-    machine of Crammer and Singer.
+    where w_y are the weights and b_y is the intercept of class y. With the loss ``"nll"`` this is
+    multinomial logistic regression, with ``"hinge"`` the multiclass support vector machine of
+    Crammer and Singer.
 
     Parameters
     ----------
     fit_intercept : bool, default=True
-        Whether the energies have the term b_y, which is never penalised.
+        Whether the energies have the term b_y, which is not penalised.
 
     References
     ----------
@@ -60,6 +60,13 @@ class Linear(Energy):
     >>> params = {"coef": np.array([[1.0, 2.0], [0.0, -1.0]]), "intercept": np.array([0.5, 0.0])}
     >>> Linear().linearize(params, np.array([[3.0, 1.0]])).energies
     array([[-5.5,  1. ]])
+
+    In a classifier:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(energy="linear").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.predict([[0.5], [2.5]]).tolist()
+    [0, 1]
     """
 
     traits = Traits(linear=True, coefficients=True, redundant_binary_templates=True)
@@ -70,7 +77,7 @@ class Linear(Energy):
         self.fit_intercept = fit_intercept
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shape of each parameter: coef (k, d) and, with an intercept, intercept (k,)."""
+        """Shapes: ``coef`` (n_classes, n_features) and, if fitted, ``intercept`` (n_classes,)."""
         shapes: dict[str, tuple[int, ...]] = {"coef": (n_answers, n_features)}
         if self.fit_intercept:
             shapes["intercept"] = (n_answers,)
@@ -82,32 +89,34 @@ class Linear(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """All zero: every answer fits every x equally well."""
+        """Parameters from which learning starts: all zero."""
         switch("fit_intercept", self.fit_intercept, of="Linear")
         shapes = self.shapes(rows.X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
     @property
     def templates(self) -> Templates:  # type: ignore[override]
-        """Shortcuts of a linear energy; none for a subclass with other energies."""
+        """Fast computations; none for a subclass with another `linearize`."""
         if type(self).linearize is not Linear.linearize:
             return Templates()
         return LinearTemplates(self.fit_intercept)
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """Energies (n, k) of all classes in the dtype of X, pullback and pushforward.
+        """Energies of all classes, and their derivatives in the parameters.
 
         Parameters
         ----------
-        params : dict
-            ``coef`` (k, d) and, with an intercept, ``intercept`` (k,).
+        params : dict of str to array
+            ``coef`` of shape (n_classes, n_features) and, if fitted, ``intercept`` of shape
+            (n_classes,).
         X : array or CSR of shape (n_samples, n_features)
-            The samples.
+            The input samples.
 
         Returns
         -------
         Linearization
-            The energies lie in memory answer by answer (Fortran order).
+            Energies of shape (n_samples, n_classes), in the dtype of X and in Fortran order, with
+            pullback and pushforward.
         """
         xp = namespace_of(X)
         rows = floating(xp, X)
@@ -145,10 +154,10 @@ class Linear(Energy):
         return {"coef_": coef, "intercept_": intercept}
 
     def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
-        """Parameters with the coefficients and intercepts that users wrote.
+        """Parameters with the coefficients and intercepts that users have changed.
 
-        Of two answers these are differences: the level of both is what it was. An intercept that
-        was not learned is one once it is written.
+        For two classes the attributes are differences of both templates, so a change is divided
+        between these. If an intercept was not fitted but is written, it becomes a parameter.
         """
         plain = {name: dense(value) for name, value in params.items()}
         changed: Params = {}
@@ -157,26 +166,27 @@ class Linear(Energy):
             if np.array_equal(new, old):
                 continue
             if n_answers == 2:
-                apart = np.concatenate([old - new, new - old]) / 2
-                new = plain.get(name, np.zeros_like(apart)) + apart
+                change = np.concatenate([old - new, new - old]) / 2
+                new = plain.get(name, np.zeros_like(change)) + change
             changed[name] = new
         as_they_are = not changed and all(plain[name] is params[name] for name in params)
         return params if as_they_are else plain | changed
 
 
 class LinearTemplates(Templates):
-    """Shortcuts of `Linear`: the features are x and, with an intercept, 1.
+    """Fast computations for `Linear`, whose features are x and, with an intercept, 1.
 
     Parameters
     ----------
     fit_intercept : bool
+        Whether there is an intercept.
     """
 
     def __init__(self, fit_intercept: bool) -> None:
         self.fit_intercept = fit_intercept
 
     def difference(self, params: Params, X: Any) -> Array:
-        """F(x, 1) − F(x, 0) of two classes: one template, the difference, instead of two."""
+        """F(x, 1) − F(x, 0) for two classes, from the difference of both templates."""
         xp = namespace_of(X)
         template = params["coef"][0, :] - params["coef"][1, :]
         result = X @ cast_like(xp, template, X)
@@ -187,10 +197,10 @@ class LinearTemplates(Templates):
     def normal_matrix(
         self, X: Any, curvature: Curvature, weight: npt.NDArray[np.float64]
     ) -> Array | None:
-        """Σᵢ wᵢ Bᵢ ⊗ xxᵀ with a 1 for the intercept; see `template_normal_matrix`."""
+        """Σᵢ wᵢ Bᵢ ⊗ xᵢxᵢᵀ, where xᵢ includes a 1 for the intercept; see `Templates`."""
 
         def rows_of(part: Any) -> Array:
-            # The result is dense and d small: dense rows are faster than sparse products.
+            # The result is dense, and for few columns dense rows are faster than sparse products.
             rows = X[part].toarray() if sparse.issparse(X) else X[part]
             if self.fit_intercept:
                 rows = np.hstack([rows, np.ones((len(rows), 1), X.dtype)])
@@ -199,15 +209,15 @@ class LinearTemplates(Templates):
         k, d = curvature.diagonal.shape[1], X.shape[1]
         p = d + self.fit_intercept
         matrix = template_normal_matrix(rows_of, p, curvature, weight)
-        # The vector of parameters holds all coefficients, then all intercepts.
+        # The vector of parameters has all coefficients first, then all intercepts.
         position = np.arange(k * p).reshape(k, p)
         order = np.concatenate([position[:, :d].ravel(), position[:, d:].ravel()])
         return matrix[np.ix_(order, order)]
 
     def standardized(self, X: Any, weight: npt.NDArray[np.float64]) -> Standardized:
-        """Return the same energy in units of standardised columns."""
+        """Return the same energy with parameters for standardised columns."""
         return Standardized.of(X, weight, self.fit_intercept)
 
     def centered(self, params: Params) -> Params:
-        """Templates and intercepts that sum to zero over the classes."""
+        """Coefficients and intercepts shifted to a sum of zero over the classes."""
         return {name: value - value.mean(axis=0) for name, value in params.items()}

@@ -1,4 +1,4 @@
-"""One bump where the answer is expected, as wide as samples like it were off."""
+"""The energy of a Gaussian around a location, with a scale learned from residuals."""
 
 from __future__ import annotations
 
@@ -20,52 +20,56 @@ from sklearn_ebm.energies._bank.trees import LeafMeans
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.banks import BankEnergy
 
-# Widths of the bank, as multiples of a scale at which residuals have a square of 1 on average.
+# Factors c of the bank; at c = 1 the mean square of standardised residuals is 1.
 FACTORS = (0.15, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0)
 
-# How strongly the width follows the scale that was learned.
+# Powers g of the learned scale.
 POWERS = (0.8, 1.3)
 
-# What is added to |r| before its logarithm is learned, as a part of the standard deviation of r.
+# Number added to |r| before the logarithm, relative to the standard deviation of r.
 SMALLEST_RESIDUAL = 0.05
 
-# Rows in a leaf of the trees of |r|, at least.
+# Smallest number of rows in a leaf of the trees for log |r|.
 LEAF = 5
 
-# Scales beyond these, in units, are taken for these.
+# Scales are clipped to this range, in standard deviations.
 NARROWEST, WIDEST = 1e-6, 1e3
 
-# Into how many parts the validation rows of a single fold are split.
+# Number of parts into which the validation rows are split if they are all in one fold.
 PARTS = 5
 
-# The precision of the normal prior of the slopes of log scales, in rows.
+# Precision of the normal prior of the slopes of log scales, in rows, and largest number of steps.
 RIDGE = 3.0
 STEPS = 30
 
 
 class LogLinear(NamedTuple):
-    """log s(x) = α + β·(log-scales(x) − centre), for one answer.
+    """Linear combination of e estimates of log s(x), for one output.
+
+    log s(x) = α + Σ_j β_j (log s_j(x) − c_j)
 
     Attributes
     ----------
     centre : ndarray of shape (e,)
+        Means c of the estimates.
     coef : ndarray of shape (1 + e,)
-        α and β.
+        α, followed by β.
     """
 
     centre: Array
     coef: Array
 
     def __call__(self, columns: Array) -> Array:
-        """log s of samples (n, e), (n,)."""
+        """Compute log s from the estimates, (n, e) -> (n,)."""
         result: Array = self.coef[0] + (columns - self.centre) @ self.coef[1:]
         return result
 
     @classmethod
     def fitted(cls, columns: Array, residual: Array, weight: npt.NDArray[np.float64]) -> LogLinear:
-        """Return the likeliest for Laplace residuals: min Σ w (η + |r| exp(−η)), η = log s.
+        """Maximise the likelihood of Laplace residuals, with a prior of the slopes.
 
-        That is convex; slopes have a normal prior around equal shares that sum to 1.
+        The convex objective is Σ w (η + abs(r) exp(−η)) with η = log s. The prior is normal, with
+        the mean 1/e for each slope.
         """
         size = np.maximum(np.abs(residual), NARROWEST)
         centre = np.average(columns, axis=0, weights=weight)
@@ -80,7 +84,7 @@ class LogLinear(NamedTuple):
             ratio = weight * size * np.exp(-design @ coef)
             slope = design.T @ (weight - ratio) + precision @ (coef - prior)
             step = np.linalg.solve((design.T * ratio) @ design + precision, slope)
-            # A Newton step of a convex function; halved until it falls.
+            # A Newton step of a convex function, halved until the function decreases.
             for _ in range(STEPS):
                 after = _laplace(coef - step, design, size, weight, prior, precision)
                 if after <= value:
@@ -107,18 +111,18 @@ def _laplace(
 
 
 class Scales(NamedTuple):
-    """What was learned of residuals.
+    """Fitted models of the residuals r.
 
     Attributes
     ----------
     trees : LeafMeans
-        log |r| of samples by those of the other folds.
+        Trees that predict log s = log abs(r).
     centre : ndarray of shape (n_outputs,)
-        Mean of what they say.
-    sizes : ndarray of shape (powers, n_outputs)
+        Mean of their predictions.
+    sizes : ndarray of shape (n_powers, n_outputs)
         Standard deviation of r/exp(power (log s − centre)).
     combined : list of LogLinear
-        For each answer.
+        Combinations of the estimates of log s, one for each output.
     """
 
     trees: LeafMeans
@@ -128,24 +132,40 @@ class Scales(NamedTuple):
 
 
 class LocationScale(BankEnergy):
-    r"""p_{g,c}(y | x) = N(y; f(x), (c s(x)^g)²): a bump at the location, a bank of its widths.
+    r"""Gaussian around a location, with a scale that is learned from residuals.
 
-    s(x) is learned from the residuals of samples that were left out: by random trees, and by a
-    combination of what they and the regressors of the location say of the uncertainty. Regressors
-    that know their own standard deviation add bumps at their own means. An answer of q numbers has
-    q scales, and the bank is of factors that they share.
+    p_{g,c}(y | x) = N(y; f(x), (c s(x)^g)²),
+
+    where f(x) is the location, s(x) the scale, and the elements of the bank are the combinations of
+    a power g and a factor c. The scale is learned from out-of-fold residuals: by randomised trees,
+    and by a combination of their predictions with the standard deviations that regressors of the
+    location predict. Regressors that predict standard deviations also add Gaussians around their
+    own predictions. Each output has its own scale; the factors c are the same for all outputs.
 
     Parameters
     ----------
     base : "auto", regressor, or list of regressors, default="auto"
-        What says where the answers are expected.
+        The location f(x): a regressor, or a stack of several. "auto" selects regressors that suit
+        the samples.
     n_estimators : int, default=100
-        Random trees of each fold.
+        Number of trees of each fold for the scale.
 
     References
     ----------
     Carroll, R. J. and Ruppert, D. (1988). Transformation and Weighting in Regression. Chapman and
     Hall. https://doi.org/10.1201/9780203735268
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> from sklearn_ebm.energies import LocationScale
+    >>> X = np.linspace(-1, 1, 40)[:, None]
+    >>> energy = LocationScale(base=Ridge(alpha=0.01), n_estimators=10)
+    >>> reg = LatentEBMRegressor(energy, random_state=0).fit(X, 2 * X[:, 0])
+    >>> reg.predict([[0.5]]).round(1).tolist()
+    [1.0]
     """
 
     examples = ({"base": Ridge(), "n_estimators": 20},)
@@ -157,7 +177,7 @@ class LocationScale(BankEnergy):
         self.n_estimators = n_estimators
 
     def _validate(self) -> None:
-        """Raise ValueError if a setting cannot be used; the message says what to do."""
+        """Raise ValueError if a parameter is invalid; the message explains what to change."""
         if self.base is None:
             raise ValueError(
                 "The energy 'location_scale' has base=None; it needs a location: pass 'auto', a "
@@ -166,7 +186,7 @@ class LocationScale(BankEnergy):
         positive_integer("n_estimators", self.n_estimators, of="LocationScale")
 
     def _width(self, n_answers: int) -> int:
-        """Return how many numbers of each sample inference needs."""
+        """Return the number of values kept for each sample, which limits the size of blocks."""
         processes = 0 if self._scales is None else len(self._scales.combined[0].centre) - 1
         return len(FACTORS) * (len(POWERS) + 1 + processes) * (2 + n_answers) * n_answers
 
@@ -178,31 +198,31 @@ class LocationScale(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LocationScale, list[Quadratics]]:
-        """Return a fitted copy, and out-of-fold elements of ``folds.validation``."""
+        """Fit the scales, and compute out-of-fold densities; see `BankEnergy`."""
         assert location is not None
-        trees, said = self._trees(rows, folds, location, floor, rng)
+        trees, predicted = self._trees(rows, folds, location, floor, rng)
         validation, located = rows.take(folds.validation), location.take(folds.validation)
-        residual, estimates = validation.y - located.mean, _estimates(said, located)
-        centre = np.average(said, axis=0, weights=validation.weight)
-        unit = [residual * np.exp(-power * (said - centre)) for power in POWERS]
+        residual, estimates = validation.y - located.mean, _estimates(predicted, located)
+        centre = np.average(predicted, axis=0, weights=validation.weight)
+        unit = [residual * np.exp(-power * (predicted - centre)) for power in POWERS]
         sizes = np.sqrt(np.average(np.square(unit), axis=1, weights=validation.weight))
-        combined = np.empty_like(said)
+        combined = np.empty_like(predicted)
         for held in _held_out(folds):
-            others = np.setdiff1d(np.arange(len(said)), held)
+            others = np.setdiff1d(np.arange(len(predicted)), held)
             fits = _fitted(estimates[others], residual[others], validation.weight[others])
             combined[held] = _combined(fits, estimates[held])
         learned = copy.copy(self)
         learned._floor = floor
         fits = _fitted(estimates, residual, validation.weight)
         learned._scales = Scales(trees, centre, sizes, fits)
-        return learned, learned._bank(said, combined, located)
+        return learned, learned._bank(predicted, combined, located)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return one Gaussian of each sample for each element of the bank."""
+        """Return a Gaussian for each element of the bank and each sample; see `BankEnergy`."""
         assert location is not None and self._scales is not None
-        said = self._scales.trees.predict(np.hstack([X, location.features]))
-        combined = _combined(self._scales.combined, _estimates(said, location))
-        return self._bank(said, combined, location)
+        predicted = self._scales.trees.predict(np.hstack([X, location.features]))
+        combined = _combined(self._scales.combined, _estimates(predicted, location))
+        return self._bank(predicted, combined, location)
 
     def _trees(
         self,
@@ -212,37 +232,39 @@ class LocationScale(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LeafMeans, Array]:
-        """Trees of log |r| of each fold, and their predictions of its validation rows, (m, q)."""
+        """Fit trees for log |r|; return them, and their out-of-fold predictions (m, q)."""
         residual, q = rows.y - location.mean, rows.y.shape[1]
         inputs = np.hstack([rows.X, location.features])
         validation_splits = folds.validation_splits()
         states = [rng.randint(np.iinfo(np.int32).max) for _ in validation_splits]
 
         def fitted(fold: int) -> tuple[ExtraTreesRegressor, Array]:
-            judges, _, others = validation_splits[fold]
-            others = others[rows.weight[others] > 0]
+            validation, _, training = validation_splits[fold]
+            training = training[rows.weight[training] > 0]
             forest = ExtraTreesRegressor(
                 self.n_estimators,
                 min_samples_leaf=LEAF,
                 max_features=0.5,
                 random_state=states[fold],
             )
-            target = _log_sizes(residual[others], rows.weight[others], floor)
-            forest.fit(inputs[others], target, rows.weight[others])
-            return forest, forest.predict(inputs[judges]).reshape(len(judges), q)
+            target = _log_sizes(residual[training], rows.weight[training], floor)
+            forest.fit(inputs[training], target, rows.weight[training])
+            return forest, forest.predict(inputs[validation]).reshape(len(validation), q)
 
-        said = np.empty((len(folds.validation), q))
+        predicted = np.empty((len(folds.validation), q))
         with Workers() as workers:
             done = list(workers.map(fitted, range(len(validation_splits))))
         for (_, places, _), (_, of_fold) in zip(validation_splits, done, strict=True):
-            said[places] = of_fold
-        return LeafMeans.of(spread_over_folds([forest for forest, _ in done])), said
+            predicted[places] = of_fold
+        return LeafMeans.of(spread_over_folds([forest for forest, _ in done])), predicted
 
-    def _bank(self, said: Array, combined: Array, location: LocationPrediction) -> list[Quadratics]:
-        """Gaussians of each family and factor; the floor is theirs as well."""
+    def _bank(
+        self, predicted: Array, combined: Array, location: LocationPrediction
+    ) -> list[Quadratics]:
+        """Gaussians for each combination of location, scale and factor."""
         assert self._scales is not None
         families = [
-            (location.mean, size * np.exp(power * (said - self._scales.centre)))
+            (location.mean, size * np.exp(power * (predicted - self._scales.centre)))
             for power, size in zip(POWERS, self._scales.sizes, strict=True)
         ]
         families.append((location.mean, np.exp(combined)))
@@ -251,38 +273,38 @@ class LocationScale(BankEnergy):
                 (location.centres[:, k], location.deviations[:, k])
                 for k in range(location.centres.shape[1])
             ]
-        whole = np.ones((len(said), 1))
-        every = [(*family, factor) for family in families for factor in FACTORS]
+        whole = np.ones((len(predicted), 1))
+        elements = [(*family, factor) for family in families for factor in FACTORS]
         return [
             Quadratics.of_mixture(whole, centre[:, None], self._within(factor * scale)[:, None])
-            for element, (centre, scale, factor) in enumerate(every)
+            for element, (centre, scale, factor) in enumerate(elements)
             if self._keeps(element)
         ]
 
     def _within(self, scale: Array) -> Array:
-        """Scales no narrower than the floor, and so wide that they can still be told."""
+        """Clip scales to the smallest scale and to the largest that is accurate in floats."""
         result: Array = np.clip(scale, np.maximum(self._smallest_scale, NARROWEST), WIDEST)
         return result
 
 
 def _log_sizes(residual: Array, weight: npt.NDArray[np.float64], floor: Array) -> Array:
-    """log |r| of each answer, for trees; as a vector where there is one answer."""
+    """log |r| of each output, as targets of trees; a vector for a single output."""
     deviation = np.sqrt(np.average(residual**2, axis=0, weights=weight))
     least = np.maximum(SMALLEST_RESIDUAL * deviation, np.maximum(floor, NARROWEST))
     sizes: Array = np.log(np.abs(residual) + least)
     return sizes[:, 0] if sizes.shape[1] == 1 else sizes
 
 
-def _estimates(said: Array, location: LocationPrediction) -> Array:
-    """Log scales of every regressor that provides one, (n, e, q)."""
-    estimates = [said[:, None]]
+def _estimates(predicted: Array, location: LocationPrediction) -> Array:
+    """Log scales from trees and from regressors with a standard deviation, (n, e, q)."""
+    estimates = [predicted[:, None]]
     if location.deviations is not None:
         estimates.append(np.log(np.maximum(location.deviations, NARROWEST)))
     return np.concatenate(estimates, axis=1)
 
 
 def _fitted(estimates: Array, residual: Array, weight: npt.NDArray[np.float64]) -> list[LogLinear]:
-    """The combination of each answer."""
+    """Fit the combination of log scales for each output."""
     return [
         LogLinear.fitted(estimates[:, :, answer], residual[:, answer], weight)
         for answer in range(residual.shape[1])
@@ -290,14 +312,14 @@ def _fitted(estimates: Array, residual: Array, weight: npt.NDArray[np.float64]) 
 
 
 def _combined(fits: Sequence[LogLinear], estimates: Array) -> Array:
-    """log s of each answer, (n, q)."""
+    """log s of each output, (n, q)."""
     return np.column_stack([fit(estimates[:, :, answer]) for answer, fit in enumerate(fits)])
 
 
 def _held_out(folds: Folds) -> list[Index]:
-    """Places of validation rows left out together: of a fold, or a fifth of the only one."""
-    of_judge = folds.of_row[folds.validation]
-    present = np.unique(of_judge)
+    """Positions of validation rows by fold, or in PARTS parts if they are all in one fold."""
+    validation_fold = folds.of_row[folds.validation]
+    present = np.unique(validation_fold)
     if len(present) > 1:
-        return [np.flatnonzero(of_judge == fold) for fold in present]
-    return [part for part in np.array_split(np.arange(len(of_judge)), PARTS) if len(part)]
+        return [np.flatnonzero(validation_fold == fold) for fold in present]
+    return [part for part in np.array_split(np.arange(len(validation_fold)), PARTS) if len(part)]

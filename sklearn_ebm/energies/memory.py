@@ -1,4 +1,4 @@
-"""A memory of answers: the latent variable is a stored sample."""
+"""The energy of stored samples, weighted by a forest."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from sklearn_ebm.energies.banks import BankEnergy
 
 VALUES = ("auto", "answers", "residuals")
 
-#: Bandwidths (c, c0), in standard deviations: c in local ones of the values, c0 in that of all.
+#: Bandwidths (c, c0): c in local standard deviations of the values, c0 in the one of all values.
 BANDWIDTHS = ((0.02, 0.001), (0.12, 0.002), (0.3, 0.02), (0.6, 0.01), (1.2, 0.01))
 
-# What "auto" stands for, chosen by out-of-fold likelihoods: trees; least rows of a leaf, where
-# there is time and space for several sizes and where not; and columns that a split is chosen from,
-# without and with a location.
+# Values of "auto", chosen by out-of-fold likelihoods: number of trees; leaf sizes, for fewer rows
+# than MANY_ROWS and otherwise; and the fraction of features for each split, without and with a
+# location.
 TREES, FEWEST_TREES, ROWS_IN_TREES = 100, 20, 8_000_000
 MANY_ROWS = 20_000
 SEVERAL_LEAF_SIZES, ONE_LEAF_SIZE = (1, 2, 5), (2,)
 COLUMNS, COLUMNS_LOCATED = 1.0, 0.5
 
-# Residuals beyond so many standard deviations are told apart no more by trees; sizes count for
-# more.
+# Targets of trees for residuals: clip at this number of standard deviations, and weight of the
+# size.
 CLIPPED, SIZE_COUNTS = 4.0, 1.5
 
-# What is left of a weight, of the heaviest of its row, after a high power.
+# Smallest weight after the power, relative to the largest one of its row.
 LEAST_SHARE = 1e-100
 
-# The standard deviation of values that are all equal, in units.
+# Standard deviation of values that are all equal, in standard deviations of the answers.
 LEAST_SPREAD = 1e-6
 
 
@@ -49,10 +49,11 @@ class Store(NamedTuple):
     Attributes
     ----------
     leaves : ForestWeights
+        Leaves of the samples in each tree.
     values : ndarray of shape (n_samples, n_outputs)
-        Answers, or what they are away from where they were expected; a single one is sorted.
+        Answers or residuals; samples are sorted by the first output.
     counts : ndarray of shape (n_samples,)
-        Weights of the samples.
+        Sample weights.
     spread : ndarray of shape (n_outputs,)
         Standard deviation of the values.
     """
@@ -64,13 +65,14 @@ class Store(NamedTuple):
 
 
 class Forests(NamedTuple):
-    """What all forests of one fit have in common, those of its folds included.
+    """Settings of the forests, the same for all folds of a fit.
 
     Attributes
     ----------
     n_trees : int
+        Number of trees of each forest.
     leaf_sizes : tuple of int
-        Least samples of a leaf, of each forest.
+        Smallest number of samples of a leaf, one for each forest.
     """
 
     n_trees: int
@@ -78,54 +80,58 @@ class Forests(NamedTuple):
 
 
 class Memory(BankEnergy):
-    r"""Stored answers, weighted by how often their samples share leaves of trees with x.
-
-    −log w_bz(x) + Σ_j ½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x) + (q/2) log 2π − log ρ_b.
+    r"""Kernel density of stored training samples that share leaves of a forest with x.
 
     .. code-block:: none
 
+        G(x, y, (b, z)) = −log w_bz(x) + Σ_j [½ ((y_j − y_zj)/h_bj(x))² + log h_bj(x)]
+                          + (q/2) log 2π − log ρ_b
         p(y | x) = Σ_b ρ_b Σ_z w_bz(x) N(y; y_z, diag h_b(x)²)
         h_b(x)²  = (c_b sd(x))² + (c0_b S)²
 
-    The latent z is a stored training sample. Its weight is that with which a forest of extremely
-    randomised trees would average its answer: samples that share leaves with x explain x. sd(x) is
-    the standard deviation of the answers under these weights, S that of all of them. The elements b
-    of the bank are all combinations of a leaf size, a power of the weights and a bandwidth; which
-    of them are likely is the prior ρ.
+    The latent variable z is the index of a stored sample with the answer y_z; q is the number of
+    outputs. The weight w_bz(x) of a sample is its weight in the prediction of a forest of extremely
+    randomised trees, which depends on the number of leaves that it shares with x. The bandwidth h_b
+    is computed from the standard deviation sd(x) of the answers under these weights, and from the
+    standard deviation S of all answers. The bank has an element b for each combination of a leaf
+    size, a power of the weights and a bandwidth. Their prior ρ is learned by density stacking.
 
-    With a location (``base``) the stored samples may be residuals r_z: the kernel then sits at
-    m(x) + r_z, where m(x) is the location, and the trees see what the location knows as further
-    columns.
+    With a location m(x) (parameter `base`) the stored values may be residuals r_z. The density then
+    has its components at m(x) + r_z, and the predictions of the location are further features of
+    the trees.
 
     Parameters
     ----------
     n_trees : int or "auto", default="auto"
-        Trees of each forest. "auto" is 100, and beyond 80,000 samples fewer, so that samples times
-        trees are 8 million; not fewer than 20. Time and space grow with that product.
+        Number of trees of each forest. "auto" is 100, or fewer for more than 80,000 samples, so
+        that samples times trees are 8 million, but at least 20. Time and memory are proportional to
+        this product.
     min_leaf_size : int, sequence of int, or "auto", default="auto"
-        Least samples of a leaf. Several are elements of the bank, with a forest each. "auto" is
-        (1, 2, 5); it is 2 for 20,000 samples or more, and for several answers.
+        Smallest number of samples of a leaf. For several sizes there are several forests, whose
+        densities are different elements of the bank. "auto" is (1, 2, 5), or 2 for 20,000 or more
+        samples and for several outputs.
     max_features : float, int, {"sqrt", "log2"} or "auto", default="auto"
-        Columns that a split is chosen from, as in scikit-learn's forests; "auto" is all, and with a
-        location half of them.
+        Number of features from which a split is chosen, as in
+        `sklearn.ensemble.ExtraTreesRegressor`; "auto" is all features, or half of them with a
+        location.
     powers : float or sequence of float, default=(1.0, 2.0)
-        Powers that the weights w are raised to, before they are rescaled to sum to 1; each is an
-        element of the bank. Those above 1 favour the few stored samples that share many leaves with
-        x.
+        Powers of the weights w, which are then normalised to the sum 1; each power gives elements
+        of the bank. Powers above 1 favour the stored samples that share many leaves with x.
     bandwidths : sequence of (float, float)
-        Pairs (c, c0), neither negative, and not both of them 0.
-    base : None, "auto", regressor, or list of them, default=None
-        The location; None has none.
+        Pairs (c, c0) of factors that are not negative and not both 0. The default has five pairs.
+    base : None, "auto", regressor, or list of regressors, default=None
+        The location m(x): a regressor, or a stack of several. "auto" selects regressors that suit
+        the samples; None is no location.
     values : {"auto", "answers", "residuals"}, default="auto"
-        What is stored. "auto" is residuals where there is a location.
+        The values that are stored. "auto" is residuals if there is a location.
     cell : float, default=1.0
-        Values of one answer that lie in one cell, of this share of the bandwidth, are merged into
-        one component with their mean and variance: mean and variance of each element are exact,
-        and in total variation it changes by less than 0.041 cell³; by much less where many are
-        merged. Everything else is exact for the merged values.
+        Size of cells in units of the bandwidth, for a single output. Values in one cell are merged
+        into one component with their mean and variance, so mean and variance of each element do not
+        change. The density changes by less than 0.041 cell³ in total variation, and by much less if
+        many values are merged.
     dropped : float, default=0.01
-        Of several answers, the lightest samples that have no more weight together are left out,
-        which changes the total variation by no more than this.
+        For several outputs, stored samples of the smallest weights are omitted up to this total
+        weight. The density changes by at most this number in total variation.
 
     References
     ----------
@@ -137,9 +143,9 @@ class Memory(BankEnergy):
 
     Examples
     --------
-    Two samples with the answers −1 and 1. Near each of them its own answer applies alone, so that
-    the standard deviation is 0 and h = c0 S = 0.5; the density there is N(0; 0, 0.5²) = 0.7979, and
-    that of the other answer e^(−2²/(2 · 0.5²)) = e^−8 of it:
+    Two samples with the answers −1 and 1. Each is alone in its leaves, so sd(x) = 0 and
+    h = c0 S = 0.5. The density at its own answer is N(0; 0, 0.5²) = 0.7979, and the density at the
+    other answer is smaller by the factor e^(−2²/(2 · 0.5²)) = e^−8:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Memory
@@ -153,6 +159,14 @@ class Memory(BankEnergy):
     array([0.7979, 0.7979])
     >>> element.log_prob(rows.y[::-1]) - element.log_prob(rows.y)
     array([-8., -8.])
+
+    In a regressor:
+
+    >>> from sklearn_ebm import LatentEBMRegressor
+    >>> X = np.linspace(-1, 1, 40)[:, None]
+    >>> reg = LatentEBMRegressor(Memory(n_trees=10), random_state=0).fit(X, 2 * X[:, 0])
+    >>> reg.predict([[0.5]]).round(1).tolist()
+    [1.0]
     """
 
     examples = (
@@ -189,7 +203,7 @@ class Memory(BankEnergy):
         self.dropped = dropped
 
     def _forests(self, n_rows: int, n_answers: int) -> Forests:
-        """What "auto" stands for; a fold has fewer samples than `n_rows`, and the same forests."""
+        """Return the settings of the forests, which are the same for all folds."""
         n_trees, leaf_sizes = self.n_trees, self.min_leaf_size
         if _is_auto(n_trees):
             n_trees = max(FEWEST_TREES, min(TREES, ROWS_IN_TREES // n_rows))
@@ -213,7 +227,7 @@ class Memory(BankEnergy):
         return self.base is not None if self.values == "auto" else self.values == "residuals"
 
     def _validate(self) -> None:
-        """Raise ValueError if a setting cannot be used; the message says what to do."""
+        """Raise ValueError if a parameter is invalid; the message explains what to change."""
         if not _is_auto(self.n_trees):
             positive_integer("n_trees", self.n_trees, of="Memory")
         if not _is_auto(self.min_leaf_size):
@@ -244,7 +258,7 @@ class Memory(BankEnergy):
         share("dropped", self.dropped, of="Memory", zero=True)
 
     def _width(self, n_answers: int) -> int:
-        """Return how many numbers of each sample inference needs; blocks keep them few."""
+        """Return the number of values kept for each sample, which limits the size of blocks."""
         n_leaf_sizes = max(len(self._stores), 1)
         n_elements = n_leaf_sizes * len(self._powers) * len(self.bandwidths)
         return n_elements * TREES * n_answers * (1 + n_answers)
@@ -257,16 +271,16 @@ class Memory(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[Self, list[Quadratics]]:
-        """Return a copy that stores samples, and out-of-fold elements of ``folds.validation``."""
+        """Store the samples, and compute out-of-fold densities; see `BankEnergy`."""
         seed = int(rng.randint(np.iinfo(np.int32).max))
         forests = self._forests(*rows.y.shape)
         blocks = []
         order = []
-        for judges, places, others in folds.validation_splits():
-            there = None if location is None else location.take(others)
-            fold = self._stored(rows.take(others), there, floor, forests, seed)
-            there = None if location is None else location.take(judges)
-            blocks.append(fold.elements(rows.X[judges], there))
+        for validation, places, training in folds.validation_splits():
+            there = None if location is None else location.take(training)
+            fold = self._stored(rows.take(training), there, floor, forests, seed)
+            there = None if location is None else location.take(validation)
+            blocks.append(fold.elements(rows.X[validation], there))
             order.append(places)
             folds.progress.ended("fold")
         back = np.argsort(np.concatenate(order))
@@ -303,8 +317,8 @@ class Memory(BankEnergy):
     def _leaves(
         self, columns: Array, targets: Array, weight: Array, n_trees: int, size: int, seed: int
     ) -> ForestWeights:
-        # By weight, so that a row that counts twice is two rows; just below the size, as sums of
-        # weights are rounded.
+        # The limit is a weight, so that a row of weight 2 counts as two rows. It is just below the
+        # size, because sums of weights are rounded.
         least = (size - 0.001) * _typical(weight) / float(weight.sum())
         with Workers() as workers:
             forest = ExtraTreesRegressor(
@@ -315,12 +329,12 @@ class Memory(BankEnergy):
                 n_jobs=workers.n_threads,
             )
             even = (weight == weight[0]).all()
-            single = targets.shape[1] == 1
-            forest.fit(columns, targets[:, 0] if single else targets, None if even else weight)
+            one_output = targets.shape[1] == 1
+            forest.fit(columns, targets[:, 0] if one_output else targets, None if even else weight)
             return ForestWeights.of(forest, columns, weight)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return the densities of the bank for samples in units: leaf sizes, powers, bandwidths."""
+        """Return the densities of the bank; see `BankEnergy`."""
         columns = _columns(X, location)
         mean = location.mean if self._residuals and location is not None else None
         result = []
@@ -337,7 +351,7 @@ class Memory(BankEnergy):
         return result
 
     def _bank(self, weights: Any, store: Store, wanted: list[int]) -> list[Quadratics]:
-        """Return wanted elements of one forest for samples with these weights."""
+        """Return the elements in use of one forest, for samples with these weights."""
         result: list[Quadratics] = []
         for number, power in enumerate(self._powers):
             first = number * len(self.bandwidths)
@@ -354,7 +368,7 @@ class Memory(BankEnergy):
         return result
 
     def _widths(self, moments: Moments, spread: Array, bandwidths: Any) -> list[Array]:
-        """h_b(x) of each bandwidth, (m, q) each."""
+        """h_b(x) for each bandwidth, (m, q) each."""
         assert self._floor is not None
         return [
             np.maximum(np.hypot(c * moments.deviation, c0 * spread), self._floor)
@@ -364,7 +378,7 @@ class Memory(BankEnergy):
     def _scalar(
         self, weights: Any, values: Array, moments: Moments, widths: list[Array]
     ) -> Iterator[Quadratics]:
-        """Yield mixtures of cells: those of a wide kernel are made of those of the narrowest."""
+        """Yield mixtures of merged values; wide kernels merge the cells of the narrowest one."""
         smallest_scale = np.min(widths, axis=0)[:, 0]
         origin = moments.mean[:, 0]
         fine = points_of(weights, values).merged(origin, self.cell * smallest_scale)
@@ -384,15 +398,18 @@ class Memory(BankEnergy):
 
 
 def raised_to_power(weights: Any, power: float, counts: Array) -> Any:
-    """Return v (w/v)^power, normalised to sum to 1, for CSR weights w and counts v of samples.
+    """Return v (w/v)^power, normalised to the sum 1 in each row.
 
-    A stored sample that counts twice is then as two samples, whatever the power.
+    A stored sample of weight 2 then has the effect of two samples, for any power.
 
     Parameters
     ----------
     weights : CSR of shape (m, n_samples)
+        Weights w of stored samples for each of m samples.
     power : float
+        The power.
     counts : ndarray of shape (n_samples,)
+        Sample weights v of the stored samples.
 
     Examples
     --------
@@ -400,7 +417,7 @@ def raised_to_power(weights: Any, power: float, counts: Array) -> Any:
     >>> raised_to_power(sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.ones(3)).toarray()
     array([[0.9, 0. , 0.1]])
 
-    The first counts for three: each of them has ¼, as the last has.
+    A first sample of weight 3 counts as three samples, each with the weight ¼ of the last one:
 
     >>> raised_to_power(
     ...     sparse.csr_matrix([[0.75, 0.0, 0.25]]), 2.0, np.array([3.0, 1.0, 1.0])
@@ -411,7 +428,7 @@ def raised_to_power(weights: Any, power: float, counts: Array) -> Any:
         return weights
     count = counts[weights.indices]
     data = weights.data / count
-    # The heaviest of a row is 1 first, and none vanishes altogether.
+    # Scaled to a largest weight of 1 and bounded below, so that powers do not underflow.
     data /= np.repeat(*_by_row(np.maximum, data, weights.indptr))
     data **= power
     np.maximum(data, LEAST_SHARE, out=data)
@@ -421,24 +438,26 @@ def raised_to_power(weights: Any, power: float, counts: Array) -> Any:
 
 
 def _by_row(reduction: np.ufunc, data: Array, indptr: Index) -> tuple[Array, Index]:
-    """What a reduction makes of each sample of CSR data, and how many entries that has."""
+    """Reduce the entries of each row of CSR data; return the results and numbers of entries."""
     return reduction.reduceat(data, indptr[:-1]), np.diff(indptr)
 
 
 def heaviest(weights: Any, dropped: float) -> tuple[Array, Index]:
-    """Return the heaviest entries of each sample, at least 1 − dropped of its weight, and which.
+    """Select the largest weights of each row, with a sum of at least 1 − dropped.
 
     Parameters
     ----------
     weights : CSR of shape (m, n_samples)
-        Whose samples sum to 1.
+        Weights, with the sum 1 in each row.
     dropped : float
+        Largest sum of the omitted weights of a row.
 
     Returns
     -------
     weight : ndarray of shape (m, most)
-        Rescaled to sum to 1; 0 where a sample has fewer.
+        Selected weights, normalised to the sum 1, and zeros if a row has fewer than `most`.
     stored : ndarray of int of shape (m, most)
+        Columns of the selected weights.
 
     Examples
     --------
@@ -452,7 +471,7 @@ def heaviest(weights: Any, dropped: float) -> tuple[Array, Index]:
     order = np.lexsort((weights.indices, -weights.data, row))
     weight, stored = weights.data[order], weights.indices[order]
     before = np.cumsum(weight) - weight
-    # What was added up before an entry, within its row: it stays if that is short of 1 − dropped.
+    # An entry is kept if the sum of the larger weights of its row is below 1 − dropped.
     before -= before[weights.indptr[:-1]][row]
     kept = before < (1 - dropped) * (1 - 1e-12)
     row, weight, stored = row[kept], weight[kept], stored[kept]
@@ -470,7 +489,7 @@ def _is_auto(value: Any) -> bool:
 
 
 def _several(name: str, value: Any) -> list[Any]:
-    """Return a number as a list of one, or several as they are."""
+    """Return a number or a sequence as a list."""
     values = np.atleast_1d(np.asarray(value, dtype=object)).tolist()
     if not values:
         raise ValueError(f"{name}={value!r} of Memory must have at least one entry.")
@@ -482,9 +501,9 @@ def _columns(X: Array, location: LocationPrediction | None) -> Array:
 
 
 def _typical(weight: Array) -> float:
-    """Weight that counts as one sample: half of all weight is in samples that are no heavier.
+    """Return the weight that counts as one sample, the weighted median of the weights.
 
-    So neither a few heavy samples change it, nor many that are next to nothing.
+    It is robust against a few large weights, and against many tiny ones.
 
     Examples
     --------
@@ -497,18 +516,18 @@ def _typical(weight: Array) -> float:
 
 
 def _spread(values: Array, weight: Array) -> Array:
-    """The standard deviation of each value, (q,)."""
+    """Standard deviation of each output, (q,)."""
     mean = np.average(values, axis=0, weights=weight)
     variance = np.average((values - mean) ** 2, axis=0, weights=weight)
     return np.maximum(np.sqrt(variance), LEAST_SPREAD)
 
 
 def _targets(residuals: Array, spread: Array) -> Array:
-    """What trees for residuals are to tell apart: on which side, and how large."""
+    """Targets of trees for residuals: clipped residuals, and their absolute values."""
     unit = residuals / spread
     return np.hstack([np.clip(unit, -CLIPPED, CLIPPED), SIZE_COUNTS * np.abs(unit)])
 
 
 def _moved(bank: list[Quadratics], mean: Array) -> list[Quadratics]:
-    """Return the elements with their means moved by mean (m, q)."""
+    """Return the elements with their means shifted by mean (m, q)."""
     return [part._replace(means=part.means + mean[:, None]) for part in bank]

@@ -1,4 +1,4 @@
-"""The energy of a network."""
+"""The energy of a multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -20,36 +20,38 @@ from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
 
 class MLP(Energy):
-    """A network of dense layers, with one output for the energy of each answer.
+    """Multilayer perceptron whose outputs are the negative energies of the classes.
 
-    F(x, y) = −(h Wₒ + bₒ)_y with h = a(… a(x W₀ + b₀) …).
+    F(x, y) = −(h Wₒ + bₒ)_y with h = a(… a(x W₀ + b₀) …),
 
-    One network of dense layers, whose outputs are the negative energies of all answers: with no
-    hidden layer it would be the linear energy. With the loss ``nll`` it is the multilayer
-    perceptron of scikit-learn and others.
+    where a is the activation function, W₀, … are the weights and b₀, … the biases of the hidden
+    layers, and Wₒ, bₒ those of the output layer. With the loss ``"nll"`` this is the model of
+    `sklearn.neural_network.MLPClassifier`.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
-        Units of each hidden layer.
+        Number of units of each hidden layer.
     activation : {"relu", "tanh", "silu", "gelu"}, default="relu"
-        a: max(z, 0), tanh z, z σ(z), or z Φ(z).
+        Activation function a(z): max(z, 0), tanh z, z σ(z), or z Φ(z), where σ is the logistic
+        function and Φ the normal distribution function.
     dropout : float, default=0.0
-        Share of the hidden units left out at random, in [0, 1), in each step of learning.
+        Fraction of the hidden units that are randomly set to zero in each step, in [0, 1).
     layer_norm : bool, default=False
-        Whether the inputs of the units of a hidden layer are brought to mean 0 and variance 1 in
-        each sample, then multiplied by a gain and shifted, before the activation.
+        Whether hidden layers have layer normalisation before the activation: the inputs of their
+        units are standardised for each sample, then multiplied by a gain and shifted.
     fit_intercept : bool, default=True
-        Whether the energies have the term bₒ. Hidden layers always have theirs.
+        Whether the output layer has the biases bₒ. Hidden layers always have biases.
 
     Notes
     -----
-    Parameters are ``hidden_0_weight`` (d, h), ``hidden_0_bias`` (h,), with `layer_norm`
-    ``hidden_0_gain`` and ``hidden_0_shift`` (h,), and so on, ``output_weight`` (h, k) and
-    ``output_bias`` (k,). The penalty acts on weights alone. Learning starts from weights that are
-    uniform in ±√(3g/p), g = 2 and p the inputs of a unit (He et al.), or from g = 2 and p the
-    inputs and outputs together for ``tanh`` and the last layer (Glorot and Bengio); all else is 0
-    or, for gains, 1.
+    With h units in the first hidden layer, the parameters are ``hidden_0_weight`` of shape
+    (n_features, h), ``hidden_0_bias`` (h,) and, with `layer_norm`, ``hidden_0_gain`` and
+    ``hidden_0_shift`` (h,); accordingly for further layers; then ``output_weight`` (h, n_classes)
+    and ``output_bias`` (n_classes,). Only weights are penalised. Initial weights are uniform in
+    ±√(6/p). Here p is the number of inputs of a unit (He et al.), or the number of inputs plus
+    outputs for ``"tanh"`` and the output layer (Glorot and Bengio). Gains start at 1, all other
+    parameters at 0.
 
     References
     ----------
@@ -68,7 +70,8 @@ class MLP(Energy):
 
     Examples
     --------
-    One unit is at max(2·3 − 1, 0) = 5, so F(x, 0) = −(1·5 + 0.5) and F(x, 1) = −(−1·5 + 0):
+    The output of one unit is max(2·3 − 1, 0) = 5, so F(x, 0) = −(1·5 + 0.5) and
+    F(x, 1) = −(−1·5 + 0):
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import MLP
@@ -80,6 +83,13 @@ class MLP(Energy):
     ... }
     >>> MLP(hidden_layer_sizes=(1,)).linearize(params, np.array([[3.0]])).energies
     array([[-5.5,  5. ]])
+
+    In a classifier:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(energy="mlp", random_state=0)
+    >>> clf.fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]).predict([[0.5], [2.5]]).tolist()
+    [0, 1]
     """
 
     examples = (
@@ -119,12 +129,12 @@ class MLP(Energy):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Steps on mini-batches; with dropout there is no other way."""
+        """Properties that learning uses; dropout requires mini-batches."""
         reason = "its dropout draws units anew in each step" if self.dropout else None
         return Traits(stochastic=True, batches_because=reason)
 
     def _width(self, n_answers: int) -> int:
-        """The units of all hidden layers, before and after activation, and the energies."""
+        """Number of hidden units, before and after activation, plus the energies."""
         return 2 * sum(self._sizes) + n_answers
 
     @property
@@ -138,7 +148,7 @@ class MLP(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> MLP:
-        """Return the energy itself; raise ValueError if a setting cannot be used."""
+        """Return the energy itself; raise ValueError if a parameter is invalid."""
         try:
             sizes = self._sizes
         except TypeError:
@@ -157,7 +167,7 @@ class MLP(Energy):
         return self
 
     def _for_step(self, rng: np.random.RandomState) -> MLP:
-        """Return a copy that leaves out units, the same ones each time it sees so many samples."""
+        """Return a copy with dropout, whose mask depends only on a seed and the batch size."""
         if not self.dropout:
             return self
         other = copy(self)
@@ -165,7 +175,7 @@ class MLP(Energy):
         return other
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shape of each parameter; weights come first, so that the penalty acts on one range."""
+        """Shapes of the parameters, by name; weights, which are penalised, come first."""
         shapes: dict[str, tuple[int, ...]] = {}
         sizes, width = self._sizes, n_features
         for number, size in enumerate(sizes):
@@ -185,7 +195,7 @@ class MLP(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Random weights in the size that keeps the variance from layer to layer."""
+        """Random weights with a scale that preserves the variance from layer to layer."""
         params: Params = {}
         gain = ACTIVATIONS[self.activation].gain
         for name, shape in self.shapes(rows.X.shape[1], n_answers).items():
@@ -198,21 +208,20 @@ class MLP(Energy):
         return params
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """Energies (n, k) of all classes in the dtype of X, and the pullback.
+        """Energies of all classes, and their derivatives in the parameters.
 
         Parameters
         ----------
-        params : dict
-            As in `shapes`.
+        params : dict of str to array
+            Parameters by name, see `shapes`.
         X : array or CSR of shape (n_samples, n_features)
-            Samples.
-        answers : None
-            A network scores all classes.
+            The input samples.
 
         Returns
         -------
         Linearization
-            The energies lie in memory answer by answer (Fortran order).
+            Energies of shape (n_samples, n_classes), in the dtype of X and in Fortran order, with
+            the pullback.
         """
         xp = namespace_of(X)
         rows = floating(xp, X)
@@ -233,7 +242,7 @@ class MLP(Energy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def _forward(self, params: Params, rows: Any) -> tuple[Array, list[Backward]]:
-        """Scores (n, k), and the ways back through all steps."""
+        """Outputs of the network (n, k), and the backward functions of all layers."""
         activation = ACTIVATIONS[self.activation]()
         draw = None if self._seed is None else np.random.Generator(np.random.SFC64(self._seed))
         h, steps = rows, list[Backward]()

@@ -1,4 +1,4 @@
-"""Distances to prototypes of the classes."""
+"""The energy of distances to class prototypes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sklearn_ebm.inference.base import Eliminated, Elimination
 
 
 class Prototypes(Energy):
-    r"""F(x, y) = ‖x − c_yz‖²_A without z: how far it is to the nearest prototypes of y.
+    r"""Squared distance to the nearest prototypes of a class.
 
     .. code-block:: none
 
@@ -34,31 +34,31 @@ class Prototypes(Energy):
         F(x, y)    = min_z G(x, y, z)                                inference="min"
         F(x, y)    = −(1/β) log (1/m) Σ_z exp(−β G(x, y, z))         inference="marginal"
 
-    The latent z says which of the m prototypes of class y is meant. The second F is the free energy
-    plus (log m)/β, an average over z in the place of a sum, so that F ≥ 0 for both. It lies above
-    the minimum, by at most (log m)/β.
+    The latent variable z is the index of one of the m prototypes c_yz of class y. For
+    ``"marginal"`` F is the free energy plus (log m)/β: the sum over z is replaced by the mean, so
+    that F ≥ 0. It lies above the minimum by at most (log m)/β.
 
-    What is learned, and penalised, are shifts from a start that comes from the samples: the
-    prototypes start at the centres of K-means within each class, a learned Ω starts at the inverse
-    root of the scatter within all cells of K-means, pooled, divided by √d, so that the energy of a
-    right answer is about 1. With C → 0 nothing moves; the larger C, the less do prototypes have to
-    look like their class. With the loss ``"energy"``, the Euclidean metric and ``inference="min"``,
-    K-means is the answer itself.
+    The learned and penalised parameters are shifts from initial values. Prototypes start at the
+    centres of K-means in each class. A learned Ω starts at the inverse root of the scatter within
+    the K-means clusters, divided by √n_features, so that the energy of a correct class is about 1.
+    For C → 0 the initial values remain. With the loss ``"energy"``, the Euclidean metric and
+    ``inference="min"``, K-means is already the optimum.
 
     Parameters
     ----------
     n_prototypes : int, default=3
-        m, for each class.
+        Number m of prototypes of each class.
     metric : {"euclidean", "diagonal", "full"}, default="euclidean"
-        A = I; A = diag(a) learned; A = ΩᵀΩ learned, of d² parameters. The loss ``"energy"`` only
-        ever shrinks a learned metric.
+        The matrix A: the identity; a learned diagonal matrix; or ΩᵀΩ with a learned square matrix
+        Ω. The loss ``"energy"`` can only decrease a learned A towards zero.
     inference : {"min", "marginal"}, default="marginal"
-        How z is eliminated.
+        How z is eliminated: by the minimum or the free energy.
     beta : float, default=1.0
-        β > 0 of the free energy over z, in 1/(unit of the energies). Not used by ``"min"``.
+        Inverse temperature β > 0 of the free energy over z, in 1/(unit of the energies). Not used
+        by ``"min"``.
     shared : bool, default=False
-        Whether all classes have the same m prototypes. All answers then have the same energy,
-        whatever is learned: collapse, to be looked at.
+        Whether all classes share the same m prototypes. All classes then have the same energy for
+        any parameters, which demonstrates collapse.
 
     References
     ----------
@@ -73,9 +73,10 @@ class Prototypes(Energy):
 
     Examples
     --------
-    Not prepared for any samples, prototypes start at the origin: the shifts are the prototypes.
-    From (1, 0) it is 1² + 0² = 1 to (0, 0) and 2² + 1² = 5 to (3, 1), the prototypes of the first
-    class, and 0² + 2² = 4 to the nearer one of the second:
+    An energy that is not initialised with samples has its initial prototypes at the origin, so the
+    shifts are the prototypes. The squared distance of (1, 0) is 1² + 0² = 1 to (0, 0) and
+    2² + 1² = 5 to (3, 1), the prototypes of the first class, and 0² + 2² = 4 to the nearer
+    prototype of the second class:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Prototypes
@@ -83,6 +84,13 @@ class Prototypes(Energy):
     >>> energy = Prototypes(n_prototypes=2, inference="min")
     >>> energy.linearize({"shift": shift}, np.array([[1.0, 0.0]])).energies
     array([[1., 4.]])
+
+    In a classifier, with classes that no linear energy separates:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(energy="prototypes").fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 1, 0])
+    >>> clf.predict([[0.0], [1.5], [3.0]]).tolist()
+    [0, 1, 0]
     """
 
     traits = Traits(nonnegative=True, needs_all_classes=True)
@@ -97,8 +105,7 @@ class Prototypes(Energy):
         {"metric": "diagonal", "beta": 2.0},
     )  # fmt: skip
 
-    # What `initialized` settles: places (k, m, d), the root of the metric, and where rows are
-    # centred.
+    # Set by `initialized`: initial prototypes (k, m, d), initial Ω, and the centre of the rows.
     _anchors: Array | None = None
     _start_root: Array | None = None
     _origin: Array | None = None
@@ -119,7 +126,7 @@ class Prototypes(Energy):
         self.shared = shared
 
     def __sklearn_clone__(self) -> Prototypes:
-        """Return a clone that keeps what `initialized` has settled, which is part of the energy."""
+        """Return a clone that keeps the values computed by `initialized`."""
         other: Prototypes = super().__sklearn_clone__()
         other._anchors, other._start_root, other._origin = (
             self._anchors,
@@ -130,12 +137,12 @@ class Prototypes(Energy):
         return other
 
     def _width(self, n_answers: int) -> int:
-        """k·m: the latent energies."""
+        """Number of energies G of a sample."""
         return n_answers * self.n_prototypes
 
     @property
     def penalized(self) -> tuple[str, ...]:  # type: ignore[override]
-        """All that is learned: shifts from the start."""
+        """Names of all parameters, which are shifts from initial values."""
         return tuple(self.shapes(1, 1))
 
     def initialized(
@@ -144,24 +151,26 @@ class Prototypes(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Prototypes:
-        """Return the energy with anchors from K-means in each class, and the start of its metric.
+        """Return a copy with initial prototypes from K-means in each class, and the initial metric.
 
         Parameters
         ----------
         rows : Rows
-            Features, numbers of the classes and weights.
+            Samples: features ``X``, class indices ``y`` and sample weights ``weight``.
         n_answers : int
+            Number of classes.
         rng : RandomState
-            Not used: the start is made without chance.
+            Not used; the initial values are deterministic.
 
         Returns
         -------
         Prototypes
+            The initialised energy.
 
         Raises
         ------
         ValueError
-            If a setting cannot be used.
+            If a parameter is invalid.
         """
         self._refuse_settings()
         pool, n_pools = (np.zeros_like(rows.y), 1) if self.shared else (rows.y, n_answers)
@@ -194,7 +203,7 @@ class Prototypes(Energy):
         return INFERENCES.resolve(self.inference, **({"beta": self.beta} if takes else {}))
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes: shift (k, m, d), or (1, m, d) of a shared pool, and that of the learned Ω."""
+        """Shapes of ``shift``, (k, m, d) or if shared (1, m, d), and of ``metric_shift``."""
         pools = 1 if self.shared else n_answers
         shift = (pools, self.n_prototypes, n_features)
         return {"shift": shift, **self._metric().shapes(n_features)}
@@ -205,83 +214,77 @@ class Prototypes(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """All zero: the prototypes at their anchors."""
+        """Parameters from which learning starts: all shifts are zero."""
         shapes = self.shapes(rows.X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """Energies (n, k) of all classes in the dtype of X, and the pullback.
+        """Energies of all classes, and their derivatives in the parameters.
 
         Parameters
         ----------
-        params : dict
-            ``shift`` (k, m, d) and, of a learned metric, ``metric_shift`` (d,) or (d, d).
+        params : dict of str to array
+            ``shift`` of shape (n_classes, n_prototypes, n_features) and, for a learned metric,
+            ``metric_shift`` of shape (n_features,) or (n_features, n_features).
         X : array or CSR of shape (n_samples, n_features)
-            The samples.
+            The input samples.
 
         Returns
         -------
         Linearization
+            Energies of shape (n_samples, n_classes) in the dtype of X, with the pullback.
         """
         pull = self._pull(params, X)
-        free, share = self._eliminated(pull.energies)
+        free, weights = self._eliminated(pull.energies)
         pools = free.shape[1]
 
         def pullback(slope: Array) -> Params:
             if self.shared:
                 slope = pull.xp.sum(slope, axis=1, keepdims=True)
-            return pull.back(slope[:, :, None] * share)
+            return pull.back(slope[:, :, None] * weights)
 
         energies = pull.xp.concat([free] * self._n_answers, axis=1) if pools == 1 else free
         return Linearization(energies, pullback)
 
     def _latent_energies(self, params: Params, X: Any) -> Array:
-        """G(x, y, z) of each prototype.
-
-        Parameters
-        ----------
-        params : dict
-        X : array or CSR of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes, m)
-            Or (n, 1, m) of a shared pool.
-        """
+        """Energies G(x, y, z), (n, k, m), or (n, 1, m) if classes share the prototypes."""
         return self._pull(params, X).energies
 
     def responsibilities(self, params: Params, X: Any) -> Array:
-        """∂F/∂G: the responsibility of each prototype in its class; sums to 1 within a class.
+        """Responsibilities of the prototypes, p(z | x, y) = ∂F/∂G.
 
         Parameters
         ----------
-        params : dict
+        params : dict of str to array
+            Parameters by name, see `shapes`.
         X : array or CSR of shape (n_samples, n_features)
+            The input samples.
 
         Returns
         -------
-        array of shape (n_samples, n_classes, m)
-            Or (n, 1, m) of a shared pool.
+        array of shape (n_samples, n_classes, n_prototypes)
+            Responsibilities, with the sum 1 over the prototypes of a class; the second axis has
+            length 1 if classes share the prototypes.
         """
         return self._eliminated(self._latent_energies(params, X)).weights
 
     def _eliminated(self, latent: Array) -> Eliminated:
-        """F (n, k) and ∂F/∂G, with the average over z: many equal energies count as one."""
+        """F (n, k) and ∂F/∂G, with the mean over z instead of the sum."""
         elimination = self._elimination()
-        free, share = elimination(latent)
-        alone = elimination(np.zeros(latent.shape[-1])).energies
-        return Eliminated(clip_below_zero(namespace_of(free), free - float(alone)), share)
+        free, weights = elimination(latent)
+        of_zeros = elimination(np.zeros(latent.shape[-1])).energies
+        return Eliminated(clip_below_zero(namespace_of(free), free - float(of_zeros)), weights)
 
     def _pull(self, params: Params, X: Any) -> PrototypeDistances:
         xp = namespace_of(X)
         rows = floating(xp, X)
-        # Whatever the dtype of the rows, places and Ω are in float64 until all is added up.
+        # Prototypes and Ω are in float64 until all sums are computed, for any dtype of the rows.
         params = {name: cast_like(xp, value, rows, xp.float64) for name, value in params.items()}
         root, places, metric = self._root(params), self._places(params), self._metric()
         if sparse.issparse(rows) and root.ndim == 2:
             rows = rows.toarray()  # Ωx is dense anyway
         if self._origin is not None and not sparse.issparse(rows):
-            # Squares of small differences are differences of squares: keep those small as well.
+            # Distances are computed as differences of squares, which centring keeps accurate.
             rows = rows - cast_like(xp, self._origin, rows)
             places = places - cast_like(xp, self._origin, places)
         return PrototypeDistances(
@@ -304,28 +307,29 @@ class Prototypes(Energy):
     def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
-        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² at the start, for a learned Ω as if its factors were independent.
+        """Return √Σᵢ wᵢ (∂Fᵢ/∂W)² at the start; for Ω, its two factors are taken as independent.
 
-        Of one parameter of a prototype it is 2 √Σᵢ wᵢ r² [A(xᵢ − c)]², with the responsibilities r.
+        For a component of a prototype c it is 2 √Σᵢ wᵢ r² [A(xᵢ − c)]², r being responsibilities.
         """
         shapes = self.shapes(X.shape[1], n_answers)
         params: Params = {name: np.zeros(shape) for name, shape in shapes.items()}
         totals = [np.zeros(params["shift"].shape), np.zeros(X.shape[1]), np.zeros(X.shape[1])]
         for part in blocks_of(X, n_answers * self.n_prototypes):
             pull = self._pull(params, X[part])
-            share = self._eliminated(pull.energies).weights
-            for total, more in zip(totals, pull.squares(share, weight[part]), strict=True):
+            responsibility = self._eliminated(pull.energies).weights
+            squares = pull.squares(responsibility, weight[part])
+            for total, more in zip(totals, squares, strict=True):
                 total += more
-        answered = n_answers if self.shared else 1
-        scale = {"shift": np.sqrt(answered * totals[0])}
+        multiplicity = n_answers if self.shared else 1
+        scale = {"shift": np.sqrt(multiplicity * totals[0])}
         if "metric_shift" in params:
-            turned, plain = np.sqrt(answered * totals[1]), np.sqrt(totals[2] / weight.sum())
+            turned, plain = np.sqrt(multiplicity * totals[1]), np.sqrt(totals[2] / weight.sum())
             joint = np.outer(turned, plain) if params["metric_shift"].ndim == 2 else turned * plain
             scale["metric_shift"] = 2 * joint
         return scale
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """``prototypes_`` (k, m, d) in the space of X, and A as ``metric_`` if it is learned."""
+        """``prototypes_`` (k, m, d) in units of X and, if it is learned, A as ``metric_``."""
         dtype, places = params["shift"].dtype, self._places(params)
         shape = (n_answers, *places.shape[1:])
         fitted = {"prototypes_": np.broadcast_to(places, shape).astype(dtype)}
@@ -334,7 +338,7 @@ class Prototypes(Energy):
         return fitted
 
     def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:
-        """Parameters with the prototypes, and the metric, that users wrote."""
+        """Parameters with the prototypes and the metric that users have changed."""
         changed: Params = {}
         for name, old in self.fitted_attributes(params, n_answers).items():
             new = as_written(name, fitted, old)

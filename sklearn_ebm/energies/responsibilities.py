@@ -1,4 +1,4 @@
-"""Responsibilities of latent values: before the answer is known, and after."""
+"""Prior and posterior responsibilities of latent values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 
 
 class Responsibilities(NamedTuple):
-    """Shares of the latent values in each sample.
+    """Responsibilities of the latent values for each sample.
 
     Attributes
     ----------
     labels : tuple of (str, int)
-        What each column is: the element of a bank or of a member of a blend; or the member of an
-        ensemble, and the expert or the point of the grid. Experts of different members have
-        nothing to do with each other, whatever their numbers.
-    shares : ndarray of shape (n_samples, n_classes)
-        Summing to 1 in each sample.
+        Label of each column: name and element of an energy, or ensemble member and latent value.
+        The same number in different members has no common meaning.
+    shares : ndarray of shape (n_samples, n_labels)
+        Responsibilities, with the sum 1 for each sample.
 
     Examples
     --------
@@ -37,19 +36,29 @@ class Responsibilities(NamedTuple):
     shares: Array
 
     def by_name(self) -> Responsibilities:
-        """Return the sums over all columns whose labels have the same name, in their order."""
+        """Sum the columns whose labels have the same name, and keep their order."""
         names = list(dict.fromkeys(name for name, _ in self.labels))
         place = np.array([names.index(name) for name, _ in self.labels])
         sums = self.shares @ (place[:, None] == np.arange(len(names)))
         return Responsibilities(tuple((name, 0) for name in names), sums)
 
     def of(self, name: str) -> Responsibilities:
-        """Return the columns of that name, with shares that sum to 1 again.
+        """Select the columns with a name, and normalise them to the sum 1.
+
+        Parameters
+        ----------
+        name : str
+            Name in the labels.
+
+        Returns
+        -------
+        Responsibilities
+            The selected columns.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If no label has this name.
         """
         mine = [column for column, label in enumerate(self.labels) if label[0] == name]
         if not mine:
@@ -57,18 +66,18 @@ class Responsibilities(NamedTuple):
             raise ValueError(f"There is no latent value of {name!r}; known: {known}.")
         some = self.shares[:, mine]
         total = some.sum(axis=1, keepdims=True)
-        # Where none of them has any share, none has more than another.
+        # If all are zero, they are taken as equal.
         shares = np.divide(some, total, out=np.full(some.shape, 1 / len(mine)), where=total > 0)
         return Responsibilities(tuple(self.labels[column] for column in mine), shares)
 
 
 def prior_shares(groups: Sequence[Quadratics], beta: float) -> Array:
-    """P(group | x) = ∫ Σ_{z in group} exp(−βG) dy over its sum, (n, k)."""
+    """P(group | x), (n, k): ∫ Σ_{z in group} exp(−βG) dy, normalised over the groups."""
     return softmax(np.column_stack([_log_mass(group, beta) for group in groups]), axis=1)
 
 
 def _log_mass(group: Quadratics, beta: float) -> Array:
-    """log Σ_z ∫ exp(−βG) dy of each sample, but for what all groups share."""
+    """log Σ_z ∫ exp(−βG) dy of each sample, up to a constant that is the same for all groups."""
     diagonals = np.diagonal(group.factors, axis1=-2, axis2=-1)
     mass: Array = logsumexp(np.log(diagonals).sum(axis=-1) - beta * group.levels, axis=1)
     return mass
@@ -77,7 +86,7 @@ def _log_mass(group: Quadratics, beta: float) -> Array:
 def posterior_shares(
     groups: Sequence[Quadratics], answers: Array, beta: float, *, minimum: bool
 ) -> Array:
-    """How much each group counts for answers (n, m, q): dF/dG, summed over the group, (n, m, k)."""
+    """P(group | x, y) for answers (n, m, q): dF/dG, summed over each group, (n, m, k)."""
     if minimum:
         lowest = np.stack([group.energies(answers).min(axis=-1) for group in groups], axis=-1)
         best = lowest == lowest.min(axis=-1, keepdims=True)

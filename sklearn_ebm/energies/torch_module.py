@@ -14,13 +14,13 @@ from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
-# Held while a module computes: parameters are put into the module for that time, it is in training
-# mode or not, and the random numbers of PyTorch are those of the process.
+# Held while a module computes, because its parameters, its mode and PyTorch's random numbers are
+# shared by all threads.
 _lock = RLock()
 
 
 def _new_lock() -> None:
-    """A forked child has none of the threads that hold the lock in its parent."""
+    """Make a new lock in a forked process, which lacks the thread that may hold the old one."""
     global _lock
     _lock = RLock()
 
@@ -30,26 +30,29 @@ if os.name == "posix":
 
 
 class TorchModule(Energy):
-    """F(x, y) = −module(x)_y for a ``torch.nn.Module`` with one output for each class.
+    """Energy given by a PyTorch module with one output for each class.
 
-    It needs PyTorch (``pip install sklearn_ebm[torch]``); the rest of the package does not.
-    Learning starts from the weights that the module has, copies them, and leaves the module as it
-    is. It is trained on mini-batches by `sklearn_ebm.solvers.Adam`, on the CPU, with dropout and
-    batch normalisation in training mode, and predicts in evaluation mode. Parameters with two axes
-    or more are penalised.
+    F(x, y) = −module(x)_y.
 
-    Learning also moves the buffers of the module, such as the running moments of batch
-    normalisation. They follow the last pass over the samples, also where early stopping goes back
-    to the parameters of an earlier one. Batches, and predictions, are not shared out among threads
-    by this package; PyTorch does that itself.
+    It needs PyTorch (``pip install sklearn_ebm[torch]``). Learning starts from the weights of the
+    module and does not change the module itself. It uses mini-batches and
+    `sklearn_ebm.solvers.Adam` on the CPU, with the module in training mode; predictions use
+    evaluation mode. Parameters with two axes or more are penalised.
+
+    Learning also updates the buffers of the module, such as the running moments of batch
+    normalisation. They are those after the last pass over the samples, even if early stopping
+    returns the parameters of an earlier one. Only PyTorch itself uses several threads.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Takes samples (n, d) to scores (n, k), high where class and sample fit.
+        Module that maps samples of shape (n_samples, n_features) to scores of shape
+        (n_samples, n_classes), high if sample and class fit.
 
     Examples
     --------
+    The scores of a linear layer with the weights 2 and −1 at x = 3 are 6 and −3:
+
     >>> import torch
     >>> import numpy as np
     >>> from sklearn_ebm.energies import TorchModule
@@ -58,11 +61,17 @@ class TorchModule(Energy):
     >>> energy.linearize({"weight": np.array([[2.0], [-1.0]])}, np.array([[3.0]])).energies
     array([[-6.,  3.]])
 
-    The module with what was learned, to be used without this package, is
-    ``clf.energy_.trained(clf.params_)``:
+    `trained` returns a module with learned parameters:
 
     >>> energy.trained({"weight": np.array([[2.0], [-1.0]])}).weight.tolist()
     [[2.0], [-1.0]]
+
+    In a classifier:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(energy=TorchModule(torch.nn.Linear(1, 2)), random_state=0)
+    >>> clf.fit([[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1]).predict([[-3.0], [3.0]]).tolist()
+    [0, 1]
     """
 
     def __init__(self, module: Any) -> None:
@@ -75,7 +84,7 @@ class TorchModule(Energy):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Steps on mini-batches, in the dtype of the module, which move its buffers as well."""
+        """Properties that learning uses: mini-batches in the dtype of the module."""
         return Traits(
             stochastic=True, batches_because=self._batches_because(), float32_steps=False,
             threads=False, stateful=True,
@@ -101,12 +110,28 @@ class TorchModule(Energy):
     ) -> TorchModule:
         """Return the energy with a copy of the module in the dtype of X.
 
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` (class indices or numbers) and sample weights
+            ``weight``. A weight of 2 has the effect of a second copy of the sample.
+        n_answers : int
+            Number of classes, or of outputs.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        TorchModule
+            The initialised energy.
+
         Raises
         ------
         TypeError
-            If it is no module.
+            If `module` is not a PyTorch module.
         ValueError
-            If the module cannot take the samples, or has another number of outputs than classes.
+            If the module does not accept the samples, or if the number of its outputs is not the
+            number of classes.
         """
         import torch
 
@@ -143,20 +168,23 @@ class TorchModule(Energy):
         return other
 
     def _initial_state(self) -> dict[str, Any]:
-        """Return nothing: the module is the user's, and its buffers move as it is learned."""
+        """Return nothing: the user provides the module, and learning changes its buffers."""
         return {}
 
     def trained(self, params: Params) -> Any:
-        """Return a copy of the module with learned parameters loaded, in evaluation mode.
+        """Return a copy of the module with learned parameters, in evaluation mode.
+
+        It can be used without this package.
 
         Parameters
         ----------
         params : dict of str to ndarray
-            Such as the ``params_`` of a fitted classifier, whose ``energy_`` this is.
+            Parameters by name, such as ``params_`` of a fitted classifier with this ``energy_``.
 
         Returns
         -------
         torch.nn.Module
+            The module with these parameters.
         """
         import torch
 
@@ -168,11 +196,11 @@ class TorchModule(Energy):
         return module
 
     def _for_step(self, rng: np.random.RandomState) -> Energy:
-        """Return the energy in training mode, with a seed of its own."""
+        """Return a copy in training mode, with its own seed."""
         return _Training(self.module, rng.randint(2**31 - 1))
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shape of each trained parameter, by PyTorch's names."""
+        """Shapes of the parameters with ``requires_grad``, by their names in the module."""
         return {name: tuple(part.shape) for name, part in self._trained().items()}
 
     def start(
@@ -181,23 +209,25 @@ class TorchModule(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """The weights of the module."""
+        """The parameters of the module, from which learning starts."""
         return {
             name: part.detach().double().numpy().copy() for name, part in self._trained().items()
         }
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """Energies (n, k) in the dtype of X, and the pullback by automatic differentiation.
+        """Energies of all classes, and their derivatives by automatic differentiation.
 
         Parameters
         ----------
-        params : dict
+        params : dict of str to ndarray
+            Parameters by name, see `shapes`.
         X : ndarray or CSR of shape (n_samples, n_features)
-            Sparse samples are made dense.
+            The input samples; sparse samples are converted to dense ones.
 
         Returns
         -------
         Linearization
+            Energies of shape (n_samples, n_classes) in the dtype of X, with the pullback.
         """
         import torch
 
@@ -206,7 +236,7 @@ class TorchModule(Energy):
             name: torch.from_numpy(value.astype(X.dtype, order="C")).requires_grad_()
             for name, value in params.items()
         }
-        # What is not trained: frozen parameters, and buffers, which training updates in place.
+        # Frozen parameters, and buffers, which training updates in place.
         rest = {name: buffer for name, buffer in self.module.named_buffers()}
         rest |= {name: part for name, part in self.module.named_parameters() if name not in named}
         rest = {
@@ -230,14 +260,14 @@ class TorchModule(Energy):
 
 
 class _Training(TorchModule):
-    """The module in training mode; its random numbers come from a seed."""
+    """The energy with its module in training mode, and with a seed for its random numbers."""
 
     def __init__(self, module: Any, seed: int) -> None:
         super().__init__(module)
         self.seed = seed
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """Energies and pullback with dropout and the moments of the batch."""
+        """Energies and pullback in training mode."""
         import torch
 
         with _lock, torch.random.fork_rng(devices=[]):

@@ -237,7 +237,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
 
     _asked_energy: str
     _shown: tuple[str, ...] = ()
-    _moulding_seed: int
+    _initial_seed: int
     _solver_memory: object
     _weight_unit: float
     _weight_seen: float
@@ -369,7 +369,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         if self.early_stopping and held_out is None:
             rows, held_out = split_rows(rows, self.validation_fraction, classes, seed)
         start = self._start(energy, rows, known_features == X.shape[1], classes)
-        moulding = seed if start is None else self._moulding_seed
+        initial_seed = seed if start is None else self._initial_seed
 
         def run(rows: Rows, **more: Any) -> Learned:
             return learn(
@@ -384,7 +384,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
-            return self._state(loss, stream, classes, seen, beta, asked, moulding)
+            return self._state(loss, stream, classes, seen, beta, asked, initial_seed)
 
         if watched:
             task = FitCallbacks(self, X, y, sample_weight, state)
@@ -527,8 +527,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             n_answers=len(known), stream=before, among=seen,
             rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
-        moulding = seed if before is None else self._moulding_seed
-        state = self._state(loss, stream, known, seen, float(self.beta), repr(energy), moulding)
+        initial_seed = seed if before is None else self._initial_seed
+        state = self._state(loss, stream, known, seen, float(self.beta), repr(energy), initial_seed)
         self.__dict__.update(state)
         for name in ("loss_curve_", "validation_loss_curve_"):
             self.__dict__.pop(name, None)
@@ -553,7 +553,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             return None
         refuse_other_classes(self.classes_, classes)
         refuse_another_shape(same_width and repr(energy) == self._asked_energy)
-        before = Start(self.energy_, self._learnt, self._moulding_seed)
+        before = Start(self.energy_, self._learnt, self._initial_seed)
         return continued(before, energy, rows, len(classes))
 
     def _state(
@@ -564,7 +564,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         seen: Any,
         beta: float,
         asked: str,
-        moulding: int = 0,
+        initial_seed: int = 0,
     ) -> dict[str, Any]:
         """Attributes needed for predictions and for continued learning."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
@@ -572,7 +572,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
             "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
             "_shown": tuple(fitted), "_seen": None if seen.all() else seen,
-            "_moulding_seed": moulding, "_solver_memory": stream.memory,
+            "_initial_seed": initial_seed, "_solver_memory": stream.memory,
             "_weight_unit": stream.unit, "_weight_seen": stream.weight, "_parts_seen": stream.parts,
         }  # fmt: skip
 

@@ -249,7 +249,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     """
 
     _asked_energy: str
-    _moulding_seed: int
+    _initial_seed: int
 
     def __init__(
         self,
@@ -378,10 +378,10 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         if not parts.energy.traits.stacked:  # density stacking always leaves rows out
             self._refuse_without_held_out(rows, held_out)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
-        moulding = seed if start is None else start.seed
-        transform = self._transform(parts, rows, moulding)
+        initial_seed = seed if start is None else start.seed
+        transform = self._transform(parts, rows, initial_seed)
         if start is not None and transform != self.y_transform_:
-            start, moulding = None, seed
+            start, initial_seed = None, seed
         fraction = float(self.validation_fraction)
         # Few rows of the user get a say in proportion: members leave out rows beside them.
         few = held_out is None or len(held_out.y) < fraction * len(rows.y)
@@ -393,7 +393,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
                 "energy_": learned.energy, "params_": learned.params, "loss_": parts.loss,
                 "beta_": beta, "n_outputs_": rows.y.shape[1], "_flat": flat,
                 "_conformal": None, "_asked_energy": repr(parts.energy),
-                "_moulding_seed": moulding, "y_grid_": steps_of_probability(rows),
+                "_initial_seed": initial_seed, "y_grid_": steps_of_probability(rows),
                 "y_transform_": transform,
             }  # fmt: skip
 
@@ -502,7 +502,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             return None
         same_shape = same_width and self.n_outputs_ == n_outputs
         refuse_another_shape(same_shape and repr(energy) == self._asked_energy)
-        return Start(self.energy_, self.params_, self._moulding_seed)
+        return Start(self.energy_, self.params_, self._initial_seed)
 
     @contextmanager
     def _watch(

@@ -1,11 +1,11 @@
-"""Inference: elimination of answers and latent variables."""
+"""Inference: elimination of the target or of a latent variable from an energy."""
 
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.inference.minimum import Minimum
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 
-#: Every elimination by its name.
+#: Every method of elimination by its name.
 INFERENCES: Registry[Elimination] = Registry(
     "inference",
     Elimination,  # type: ignore[type-abstract]

@@ -1,4 +1,4 @@
-"""Base class of inference: elimination of a variable from an energy."""
+"""Base class of methods that eliminate a variable from an energy."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from sklearn_ebm._utils.parameters import Array
 
 
 class Eliminated(NamedTuple):
-    """Result of the elimination of a variable.
+    """Result of the elimination of a variable with n_values values.
 
     Attributes
     ----------
     energies : array of shape (...)
         The energy F without the variable, in units of the energy.
     weights : array of shape (..., n_values)
-        Derivatives dF/dE with respect to the energy of each value of the variable. They are
-        nonnegative and sum to 1.
+        Derivatives of F in the energies E of the values; not negative, with the sum 1.
     """
 
     energies: Array
@@ -28,12 +27,14 @@ class Eliminated(NamedTuple):
 
 
 class Elimination(Documented, BaseEstimator, ABC):
-    """Base class for the elimination of a variable, the last axis of an array of energies.
+    """Base class of methods that eliminate the target or a latent variable from an energy.
+
+    The values of the variable are the last axis of an array of energies.
 
     Attributes
     ----------
     takes_minimum : bool
-        Whether the result is the energy of a single value, the lowest one.
+        Whether the result is the lowest energy instead of a free energy.
     """
 
     takes_minimum: ClassVar[bool] = False
@@ -45,11 +46,11 @@ class Elimination(Documented, BaseEstimator, ABC):
         Parameters
         ----------
         energies : array of shape (..., n_values)
-            Energies of each value of the variable; +inf excludes a value. An array of NumPy, or of
-            another library that follows the Array API standard; the result has the same type.
+            Energies; +inf marks a value that is not available. An array of NumPy or of another
+            library that follows the Array API standard.
 
         Returns
         -------
         Eliminated
-            Energies of shape (...) and weights of shape (..., n_values).
+            Energies of shape (...) and weights of shape (..., n_values), in the same library.
         """

@@ -1,4 +1,4 @@
-"""Elimination of a variable by its minimum."""
+"""Elimination by the minimum, the limit of zero temperature."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from sklearn_ebm.inference.base import Eliminated, Elimination
 
 
 class Minimum(Elimination):
-    """Elimination of a variable by its minimum, F = min_z E(z).
+    """Elimination of a variable by its minimum.
 
-    The weights are 1 at the first minimum and 0 elsewhere.
+    F = min_z E(z),
+
+    where E(z) are the energies of the values z. The weights are 1 at the first minimum and 0
+    elsewhere.
 
     See Also
     --------
-    SoftMinimum : Elimination by the free energy.
+    SoftMinimum : Elimination by the free energy, at a positive temperature.
 
     References
     ----------
@@ -56,7 +59,7 @@ class Minimum(Elimination):
 
 
 def _one_at(xp: Any, place: Any, like: Array) -> Array:
-    """1 at a place (..., 1) on the last axis, 0 elsewhere; shape, dtype and order of `like`."""
+    """1 at an index (..., 1) of the last axis, else 0; shape, dtype and order of `like`."""
     if xp is numpy_namespace:
         weights = np.zeros_like(like)
         np.put_along_axis(weights, place, 1.0, axis=-1)

@@ -1,4 +1,4 @@
-"""Elimination of a variable by its free energy."""
+"""Elimination by the free energy, at a positive temperature."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sklearn_ebm.inference.base import Eliminated, Elimination
 
 
 def _floor(xp: Any, like: Array) -> tuple[Any, Any]:
-    """The least exponent that is told from −∞, and its exponential, for arrays like another."""
+    """The smallest exponent in use and its exponential, in the dtype and library of an array."""
     if xp is numpy_namespace:
         return _floor_of_numpy(like.dtype)
     floor = constant(xp, 0.9 * math.log(smallest_normal(xp, like.dtype)), like.dtype, like)
@@ -32,16 +32,19 @@ def _floor(xp: Any, like: Array) -> tuple[Any, Any]:
 
 @lru_cache(maxsize=8)
 def _floor_of_numpy(dtype: Any) -> tuple[Any, Any]:
-    """The same as numbers of NumPy, which may be kept: they belong to no device and no graph."""
+    """`_floor` for NumPy; its numbers belong to no device and no graph, so they are cached."""
     floor = dtype.type(0.9 * math.log(smallest_normal(numpy_namespace, dtype)))
     return floor, np.exp(floor)
 
 
 class SoftMinimum(Elimination):
-    """Elimination of a variable by its free energy, F = −(1/β) log Σ_z exp(−β E(z)).
+    """Elimination of a variable by its free energy.
 
-    The weights are the Gibbs distribution exp(−βE)/Σ exp(−βE). The sum is not divided by the number
-    k of values, so F lies below the minimum by at most (1/β) log k and tends to it as β → ∞.
+    F = −(1/β) log Σ_z exp(−β E(z)),
+
+    where E(z) are the energies of the values z. The weights are the Gibbs distribution,
+    exp(−β E(z))/Σ_z' exp(−β E(z')). The sum is not divided by the number k of values, so F lies
+    below the minimum by at most (1/β) log k. It tends to the minimum as β → ∞.
 
     Parameters
     ----------
@@ -59,7 +62,7 @@ class SoftMinimum(Elimination):
 
     Examples
     --------
-    Two equal energies have equal weights, and F = E − (log 2)/β:
+    Two equal energies have the probability ½ each, and F = E − (log 2)/β:
 
     >>> import numpy as np
     >>> from sklearn_ebm.inference import SoftMinimum
@@ -100,7 +103,7 @@ class SoftMinimum(Elimination):
         return Eliminated(lowest[..., 0], weights)
 
     def weights(self, energies: Array) -> Array:
-        """Return the Gibbs distribution alone, without the free energy.
+        """Compute only the Gibbs distribution, without the free energy.
 
         Parameters
         ----------
@@ -109,8 +112,8 @@ class SoftMinimum(Elimination):
 
         Returns
         -------
-        weights : array of shape (..., n_values)
-            Gibbs probabilities.
+        array of shape (..., n_values)
+            Probabilities of the values.
         """
         if energies.shape[-1] == 2:
             return self._of_two(namespace_of(energies), energies)[1]
@@ -119,17 +122,21 @@ class SoftMinimum(Elimination):
         return weights
 
     def unnormalised(self, energies: Array) -> tuple[Array, Array, Array]:
-        """Return the lowest energies, the weights exp(−β(E − lowest)), and their sums.
+        """Compute the Gibbs distribution before its normalisation.
 
         Parameters
         ----------
         energies : array of shape (..., n_values)
-            Energies of each value of the variable; +inf excludes a value.
+            Energies; +inf marks a value that is not available.
 
         Returns
         -------
-        lowest, weights, total : array of shape (..., 1), (..., n_values) and (..., 1)
-            The last axis is kept.
+        lowest : array of shape (..., 1)
+            The lowest energies.
+        weights : array of shape (..., n_values)
+            exp(−β(E − lowest)).
+        total : array of shape (..., 1)
+            Sums of the weights.
         """
         xp = namespace_of(energies)
         lowest = reduce_last_axis(xp, "min", energies, keepdims=True)
@@ -137,33 +144,34 @@ class SoftMinimum(Elimination):
         if self.beta == 1:
             weights = in_place(xp, "exp", weights)
         else:
-            # At a low temperature most exponents are far below any that counts. Denormal numbers
-            # are slow: cut off before them, and taken off again, so that nothing stays nothing.
-            floor, nothing = _floor(xp, weights)
-            with np.errstate(over="ignore"):  # of energies that are as large as floats are
+            # At a low temperature most exponents are far below zero, and their exponentials would
+            # be denormal numbers, which are slow. Clipping avoids them; the exponential of the
+            # bound is subtracted, so that such weights are exactly 0.
+            floor, offset = _floor(xp, weights)
+            with np.errstate(over="ignore"):  # for energies close to the largest float
                 weights *= self.beta
             weights = in_place(xp, "maximum", weights, floor)
             weights = in_place(xp, "exp", weights)
-            weights -= nothing
+            weights -= offset
         return lowest, weights, reduce_last_axis(xp, "sum", weights, keepdims=True)
 
     def _of_two(self, xp: Any, energies: Array) -> tuple[Array, Array]:
         """Odds of the higher of two energies against the lower, and the weights of both.
 
-        Each weight is e^{min(βd, 0)} / (1 + e^{−β|d|}) with the difference d to the other energy:
-        the larger of the odds and a mask is the numerator, which takes less time than a choice by
-        the mask or another exponential.
+        Each weight is e^{min(βd, 0)} / (1 + e^{−β|d|}) with the difference d to the other energy.
+        Its numerator is the maximum of the odds and a mask, which is faster than a selection by the
+        mask or a second exponential.
         """
-        apart = energies[..., 1] - energies[..., 0]
+        difference = energies[..., 1] - energies[..., 0]
         if self.beta != 1:
-            with np.errstate(over="ignore"):  # of energies that are as large as floats are
-                apart *= self.beta
-        odds = in_place(xp, "exp", in_place(xp, "negative", xp.abs(apart)))
+            with np.errstate(over="ignore"):  # for energies close to the largest float
+                difference *= self.beta
+        odds = in_place(xp, "exp", in_place(xp, "negative", xp.abs(difference)))
         total = odds + 1.0
 
         def weight(lower: Any, **out: Any) -> Array:
             numerator = in_place(xp, "maximum", in_dtype(xp, lower, odds.dtype), odds)
             return xp.divide(numerator, total, **out)
 
-        first, second = partial(weight, apart >= 0.0), partial(weight, apart <= 0.0)
+        first, second = partial(weight, difference >= 0.0), partial(weight, difference <= 0.0)
         return odds, side_by_side(xp, energies, first, second)

@@ -55,9 +55,9 @@ def collapsed(
         some = slice(None, None, step)
         share, energies = weight[some], energies_of(some).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            apart, scatter = _moments(energies, answer[some], share)
+            gap, scatter = _moments(energies, answer[some], share)
             spread = share.sum() * np.sqrt(scatter / share.sum())
-            if apart > CLEAR * spread > 0:
+            if gap > CLEAR * spread > 0:
                 return False
     top = float(weight.max())
     total = difference = variance = largest = eps = 0.0
@@ -76,8 +76,8 @@ def collapsed(
         if largest == 0:
             continue
         energies /= largest
-        apart, scatter = _moments(energies, answer[rows], share)
-        difference += apart
+        gap, scatter = _moments(energies, answer[rows], share)
+        difference += gap
         variance += scatter
     return bool(not difference / total > COLLAPSED * np.sqrt(variance / total) + 4 * eps)
 

@@ -142,9 +142,9 @@ class _DualPoint:
             if not same:
                 slope = self._slope_at(energies, block)
                 assert conjugate is not None
-                apart = loss + conjugate(slope, block.correct)
-                apart -= np.einsum("ij,ij->i", slope, energies)
-                touch = float(block.weight @ apart)
+                fenchel_gap = loss + conjugate(slope, block.correct)
+                fenchel_gap -= np.einsum("ij,ij->i", slope, energies)
+                touch = float(block.weight @ fenchel_gap)
             if self.kept is not None:
                 self.kept[block.rows.start] = slope, pullback
             marginals = (

@@ -214,11 +214,11 @@ def _of_one_answer(
 
 
 class FirstPoint(NamedTuple):
-    """Where a path begins; whether that is the minimum of something similar, or near the own."""
+    """Start of a path: the parameters, whether it is warm, and whether it is near the minimum."""
 
     w: Array
     warm: bool = False
-    near: bool = False
+    near_minimum: bool = False
 
 
 def _continued_point(path: TemperaturePath, w: Array) -> FirstPoint:
@@ -251,7 +251,7 @@ def _first_point(
     if separating is not None:
         return FirstPoint(separating)
     if liblinear.starts:
-        return FirstPoint(consult(), near=True)
+        return FirstPoint(consult(), near_minimum=True)
     if liblinear.suits:
         path.fallback = lambda value: consult() if liblinear.as_fallback(value) else None
     return FirstPoint(w)
@@ -268,7 +268,7 @@ def _consult(liblinear: Liblinear, path: TemperaturePath, moved: Parametrization
 
 def _follow(path: TemperaturePath, first: FirstPoint) -> tuple[Result, float | None]:
     """Follow a path to its end, or to where it is stopped; the result and its certified gap."""
-    (w, warm, near), watch, gap = first, path.watch, None
+    (w, warm, near_minimum), watch, gap = first, path.watch, None
     # Steps on mini-batches take a loss that is not convex as it is.
     surrogate = None if path.solver.stochastic else path.loss.surrogate()
     try:
@@ -278,7 +278,7 @@ def _follow(path: TemperaturePath, first: FirstPoint) -> tuple[Result, float | N
             path.monitor.total = replace(easier, memory=None, value=np.inf, converged=False)
             result = easier
         if not watch.stopped:
-            result, gap = path.minimize(w, warm=warm, near=near), path.monitor.gap
+            result, gap = path.minimize(w, warm=warm, near_minimum=near_minimum), path.monitor.gap
     except KeyboardInterrupt:
         kept = watch.interrupted()
         if kept is None:

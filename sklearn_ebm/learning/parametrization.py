@@ -1,11 +1,11 @@
-"""The parameters that a solver moves in place of those of an energy, and the sum it minimises.
+"""The parameters in which a solver minimises, and the objective in these parameters.
 
 .. code-block:: none
 
-    F(x, y) = F'(φ(x), y)        φ never moves and is computed once for all rows
-    weights in units of their mean, and the penalty with them
-    templates of standardised columns, of two answers one for both
-    beside float64 rows, their twin in float32
+    F(x, y) = F'(φ(x), y)        φ is fixed, and computed once for all rows
+    sample weights and penalty   divided by the mean weight
+    templates                    for standardised columns; a single one for two classes
+    float64 rows                 with a copy in float32
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._among import Among
 from sklearn_ebm.solvers.objective import Objective
 
-# A float32 twin of the rows is made for data of this many numbers, at least and at most: below, it
-# does not pay; above, half of X is too much to ask.
-TWIN_SMALLEST, TWIN_LARGEST = 2**16, 2**27
+# Smallest and largest number of entries of X for which a float32 copy is made: with fewer it is not
+# faster, with more it takes too much memory.
+FLOAT32_SMALLEST, FLOAT32_LARGEST = 2**16, 2**27
 
 # Weights within this factor of their mean are safe in float32.
-TWIN_WEIGHTS = 1e12
+FLOAT32_WEIGHTS = 1e12
 
 
 class Parametrization:
-    """What is minimised over which parameters, for some rows.
+    """An objective on some rows, and the parameters over which it is minimised.
 
     Parameters
     ----------
     energy : Energy
-        As it was prepared for the rows.
+        The energy, initialised for the rows.
     loss : Loss
+        The loss.
     rows : Rows
-        With the numbers of the right answers as y.
+        Rows with the numbers of the correct answers as y.
     seen : ndarray of bool of shape (n_classes,)
-        The answers that the loss looks at.
+        True for the answers that the loss depends on.
     C : float
         Inverse strength of the penalty.
     wants_standardized : bool
-        Whether the solver works with standardised parameters where the energy has them.
+        Whether the solver uses standardised parameters if the energy has them.
     workers : callable
-        Like `map`; see `Workers`.
+        A function like `map`; see `Workers`.
 
     Attributes
     ----------
     unit : float
-        The mean weight. In units of it neither weights nor sums over rows leave the range of
-        floats.
+        The mean weight. Weights are divided by it, so that sums over rows do not overflow.
     standardized : Energy or None
-        The energy in the parameters that the solver moves, where these are others than its own.
+        The energy in the parameters of the solver; None if these are its own parameters.
     objective : Objective
-        The sum over the rows, in the parameters that the solver moves.
+        The objective in the parameters of the solver.
     """
 
     def __init__(
@@ -93,28 +93,28 @@ class Parametrization:
         return self._C * self.unit
 
     def first_params(self, rng: np.random.RandomState) -> Params:
-        """Parameters of the energy where learning starts."""
+        """Parameters of the energy from which learning starts."""
         return self.inner.start(self.rows, self.n_answers, rng)
 
     @cached_property
     def standardized(self) -> Any:
-        """The energy in other parameters, or None."""
+        """The energy in standardised parameters, or None."""
         if not self.wants_standardized:
             return None
-        energy: Any = self.inner.templates.standardized(self.rows.X, self._shares)
+        energy: Any = self.inner.templates.standardized(self.rows.X, self._relative_weights)
         opposite = self.n_answers == 2 and not self.loss.traits.fixes_level
         return Antisymmetric(energy) if energy is not None and opposite else energy
 
     @cached_property
     def objective(self) -> Objective:
-        """The sum that is minimised."""
-        plain = self._sum_over(self.rows._replace(weight=self._shares), self.penalty)
+        """The objective that is minimised."""
+        plain = self._sum_over(self.rows._replace(weight=self._relative_weights), self.penalty)
         if self.standardized is None:
             return plain
         return conditioned_objective(plain, self.standardized)
 
     def held_out(self, rows: Rows) -> Objective:
-        """Return the sum over other rows without a penalty, in the parameters of the energy."""
+        """Return the objective on other rows, without penalty, in the parameters of the energy."""
         X = standardize_rows(rows.X, self.represent, self.workers)
         return self._sum_over(rows._replace(X=X), 0.0)
 
@@ -131,7 +131,7 @@ class Parametrization:
         return params if self.loss.traits.fixes_level else self.inner.templates.centered(params)
 
     @cached_property
-    def _shares(self) -> npt.NDArray[np.float64]:
+    def _relative_weights(self) -> npt.NDArray[np.float64]:
         """Weights in units of their mean."""
         return self.rows.weight if self.unit == 1 else self.rows.weight / self.unit
 
@@ -140,10 +140,10 @@ class Parametrization:
 
 
 def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:
-    """λ: 0 for C = inf, and for an online rule, whose penalised minimum is zero.
+    """Return λ, which is 0 for C = inf and for an online loss, whose penalised minimum is zero.
 
-    Where each of two answers has a template it counts twice. So C means the same as in
-    scikit-learn's binary estimators, which store one vector where such an energy has two.
+    It is doubled if each of two classes has a template, so that C has the same meaning as in
+    scikit-learn's binary estimators, which have a single vector of coefficients.
     """
     if loss.traits.online:
         return 0.0
@@ -153,7 +153,7 @@ def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:
 def standardize_rows(
     X: Any, represent: Callable[[Any], Any] | None, workers: Callable[..., Any] = map
 ) -> Any:
-    """φ of all rows; blocks of them are shared out among threads."""
+    """Compute φ for all rows, in blocks that are divided among threads."""
     if represent is None:
         return X
     first = represent(take_rows(X, slice(0, 1)))
@@ -169,7 +169,7 @@ def standardize_rows(
 
 
 def conditioned_objective(plain: Objective, energy: Any) -> Objective:
-    """The same sum in the parameters of a conditioned energy, with a twin in float32 if it pays."""
+    """The objective in the parameters of a standardised energy, with a float32 copy if useful."""
     k, weight = plain.n_answers, plain.weight
     penalty = plain.penalty.max() * np.concatenate(
         [np.ravel(part) for part in energy.penalty_factor(k).values()]
@@ -178,14 +178,14 @@ def conditioned_objective(plain: Objective, energy: Any) -> Objective:
     def over(part: Any, X: Any) -> Objective:
         return Objective(part, plain.loss, X, plain.y, weight, k, penalty, plain.workers)
 
-    # Energies are float64 in the end, whatever X is; float32 rows are converted by block.
+    # Energies are in float64 for any dtype of X; float32 rows are converted block by block.
     objective = over(energy, plain.X).exact()
     size = plain.X.nnz if sparse.issparse(plain.X) else plain.X.size
-    moderate = weight.max() <= TWIN_WEIGHTS and weight.min() >= 1 / TWIN_WEIGHTS
-    if TWIN_SMALLEST <= size <= TWIN_LARGEST and moderate and not _is_mapped(plain.X):
-        twin = energy.standardized_rows(plain.X, plain.workers)
-        if twin is not None:
-            objective.single = over(*twin)
+    moderate = weight.max() <= FLOAT32_WEIGHTS and weight.min() >= 1 / FLOAT32_WEIGHTS
+    if FLOAT32_SMALLEST <= size <= FLOAT32_LARGEST and moderate and not _is_mapped(plain.X):
+        rounded = energy.standardized_rows(plain.X, plain.workers)
+        if rounded is not None:
+            objective.float32_copy = over(*rounded)
     return objective
 
 
@@ -204,5 +204,5 @@ def in_dtype(params: Params, dtype: Any) -> Params:
 
 
 def own_copy(energy: Energy) -> Energy:
-    """Return the energy to learn with if an earlier fit holds this one: a copy if it changes."""
+    """Return the energy, or a copy if learning would change the energy of an earlier fit."""
     return deepcopy(energy) if energy.traits.stateful else energy

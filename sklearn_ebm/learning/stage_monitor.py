@@ -17,7 +17,7 @@ from sklearn_ebm.solvers.objective import Objective
 LAST_SHARE = 0.5
 
 # A certified gap this small is not improved upon, whatever tol asks for.
-FINEST = 1e-8
+SMALLEST_GAP = 1e-8
 
 # A stage of this tolerance is ended by the certificate alone.
 SMALLEST_TOL = 1e-24
@@ -161,7 +161,7 @@ class StageMonitor:
         spared = self.certifiable and self.smoothing > worth * abs(value)
         self.total.n_evaluations += 1 if spared else CERTIFICATE_EVALUATIONS
         # A bound above the value that it bounds is rounding, and no bound.
-        if bound <= value + FINEST * abs(value):
+        if bound <= value + SMALLEST_GAP * abs(value):
             self.bound = max(self.bound, bound)
         if value < self.total.value:
             self.total.w, self.total.value = w, value

@@ -22,8 +22,8 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.learning.stage_monitor import (
     CERTIFIED,
-    FINEST,
     SLOW,
+    SMALLEST_GAP,
     SMALLEST_TOL,
     StageMonitor,
 )
@@ -66,11 +66,11 @@ POLISHING_STEPS = 30
 
 SETTLED = "a colder stage changes the objective by less than tol"
 
-# A start near the minimum begins no colder than this share of the first temperature.
+# A start near_minimum the minimum begins no colder than this share of the first temperature.
 COLDEST_START = 1e-4
 
 # float32 does not resolve temperatures below this share of the first one.
-COLDEST_SINGLE = 1e-4
+COLDEST_FLOAT32 = 1e-4
 
 
 class TemperaturePath:
@@ -134,17 +134,30 @@ class TemperaturePath:
         other = self.objective.with_loss(loss)
         return TemperaturePath(other, self.solver, self.tol, self.max_iter, self.rng, self.watch)
 
-    def minimize(self, w: Array, *, warm: bool = False, near: bool = False) -> Result:
+    def minimize(self, w: Array, *, warm: bool = False, near_minimum: bool = False) -> Result:
         """Follow the path from `w`.
 
-        A warm start, the minimum of something similar, spares the first stage; one that is near
-        the minimum begins where its own bound is tightest; one that is there is the answer.
+        Parameters
+        ----------
+        w : ndarray of shape (size,)
+            Start of the path.
+        warm : bool, default=False
+            Whether `w` is the minimum of a similar problem, such as an earlier fit; the first stage
+            is then omitted.
+        near_minimum : bool, default=False
+            Whether `w` is close to the minimum; the path then starts at the temperature at which
+            the bound from `w` is tightest.
+
+        Returns
+        -------
+        Result
+            The best point found.
         """
         monitor = self.monitor
         if self._takes_no_stages(w) or monitor.closed:
             return monitor.total
         temperature = first = 0.0 if self.smooth else _first_temperature(self.loss)
-        if near and temperature and monitor.certifiable:
+        if near_minimum and temperature and monitor.certifiable:
             temperature = self._temperature_of(w, temperature)
         elif warm:
             temperature *= COOLING_FACTOR
@@ -199,16 +212,16 @@ class TemperaturePath:
         limited_by_rounding = stage.limited_by_rounding or tol < SMALLEST_TOL
         if temperature < FINAL_TEMPERATURE * first if cool else limited_by_rounding:
             monitor.total.message = "rounding hides any further decrease"
-            monitor.total.converged = monitor.error <= FINEST * abs(monitor.total.value)
+            monitor.total.converged = monitor.error <= SMALLEST_GAP * abs(monitor.total.value)
             return None
         if cool:
             return temperature * COOLING_FACTOR, self._stage_tolerance(1, tol)
         return temperature, tol * 0.1
 
     def _temperature_of(self, w: Array, temperature: float) -> float:
-        """The temperature at which a point is closest to its own bound.
+        """Return the temperature at which the bound from a point is tightest.
 
-        A point near the minimum is nearer to that of a cold path than to that of a warm one.
+        For a point near the minimum this is a low temperature.
         """
         monitor = self.monitor
         known = monitor.bound
@@ -248,7 +261,7 @@ class TemperaturePath:
             self.temperature = temperature
             monitor.stage_loss = self.loss.smoothed(temperature) if temperature else self.loss
         objective = self.objective.with_loss(monitor.stage_loss)
-        if temperature and temperature < COLDEST_SINGLE * first:
+        if temperature and temperature < COLDEST_FLOAT32 * first:
             objective = objective.exact()
         problem = Problem(
             objective, w, tol, self._stage_limit, self.rng, monitor.begin(tol), monitor.total.memory

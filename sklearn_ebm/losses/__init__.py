@@ -1,4 +1,4 @@
-"""Losses: what learning wants of the energies. One small file each; one line in the registry."""
+"""Losses, functions of the energies of one sample, and the registry of their names."""
 
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.losses.base import Loss, Traits

@@ -1,4 +1,4 @@
-"""A loss that looks at some of the answers only."""
+"""A loss restricted to a subset of the answers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Among(Loss):
-    """ℓ of the energies of some answers: the others are neither right nor wrong, and never move.
+    """Loss restricted to the energies of some answers; its slope at all others is zero.
 
-    For classes of which no row counts. To push them up would be to learn from nothing, and without
-    end where an intercept is free. Not public as a name; learning makes one.
+    Learning uses it if some classes have no sample of positive weight. The energies of such classes
+    would otherwise be pushed up without limit, because an intercept is not penalised.
 
     Parameters
     ----------
     loss : Loss
+        The loss to be restricted.
     seen : ndarray of bool of shape (n_classes,)
-        The answers that the loss looks at.
+        True for the answers that the loss depends on.
 
     Examples
     --------
-    Of three answers the second is not looked at: log(1 + e⁻¹) = 0.313, and its slope is 0.
+    The second of three answers is excluded: the value is log(1 + e⁻¹) = 0.313, and its slope is 0.
 
     >>> from sklearn_ebm.losses import NLL
     >>> loss = Among(NLL(), np.array([True, False, True]))
@@ -44,7 +45,7 @@ class Among(Loss):
 
     @classmethod
     def of(cls, loss: Loss, seen: npt.NDArray[np.bool_]) -> Loss:
-        """Return a loss among some answers, with the margins of their pairs; itself if all."""
+        """Return the restricted loss, with the margins of the remaining pairs; itself if all."""
         if seen.all():
             return loss
         margin: Any = getattr(loss, "margin", None)
@@ -54,34 +55,34 @@ class Among(Loss):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Those of the loss that do not depend on which answers there are."""
-        known = self.loss.traits
-        return Traits(convex=known.convex, fixes_level=known.fixes_level, online=known.online)
+        """The traits of the loss that do not depend on the set of answers."""
+        own = self.loss.traits
+        return Traits(convex=own.convex, fixes_level=own.fixes_level, online=own.online)
 
     @property
     def _total_push_only(self) -> bool:
-        """Whether the loss says so."""
+        """The value of the loss."""
         return self.loss._total_push_only
 
     @property
     def margin(self) -> Any:
-        """That of the loss."""
+        """The margin of the loss."""
         return getattr(self.loss, "margin", 0.0)
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m), which is 0 for the answers that are not looked at."""
+        """Value (n,) and slope (n, m), which is 0 for the excluded answers."""
         value, slope = self.loss(energies[:, self.seen], correct[:, self.seen])
         return value, self._spread(slope)
 
     def _spread(self, seen: Array) -> Array:
-        """Numbers (n, seen) of the answers looked at, and zeros of the others: (n, m)."""
+        """Insert zeros for the excluded answers: (n, number of seen answers) -> (n, m)."""
         result = np.zeros((len(self.seen), len(seen)), dtype=seen.dtype).T
         result[:, self.seen] = seen
         return result
 
     @property
     def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
-        """The conjugate of the loss at slopes that are 0 for the other answers."""
+        """The conjugate of the loss, for slopes that are 0 at the excluded answers."""
         inner = self.loss.conjugate
         if inner is None:
             return None
@@ -89,27 +90,27 @@ class Among(Loss):
 
     @property
     def curvature(self) -> Callable[[Array, Mask], Curvature] | None:  # type: ignore[override]
-        """Second derivatives of the loss, 0 in the other answers."""
+        """Second derivatives of the loss, 0 for the excluded answers."""
         inner = self.loss.curvature
         if inner is None:
             return None
 
         def curvature(energies: Array, correct: Mask) -> Curvature:
-            bend = inner(energies[:, self.seen], correct[:, self.seen])
-            outer = tuple((factor, self._spread(vector)) for factor, vector in bend.outer)
-            return Curvature(self._spread(bend.diagonal), outer)
+            restricted = inner(energies[:, self.seen], correct[:, self.seen])
+            outer = tuple((factor, self._spread(vector)) for factor, vector in restricted.outer)
+            return Curvature(self._spread(restricted.diagonal), outer)
 
         return curvature
 
     def is_smooth(self, n_answers: int) -> bool:
-        """Whether the loss is, for as many answers as it looks at."""
+        """Whether the loss is smooth for the number of answers that it depends on."""
         return self.loss.is_smooth(int(self.seen.sum()))
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return the smooth version of the loss, among the same answers."""
+        """Return the smoothed loss, restricted to the same answers."""
         return Among(self.loss.smoothed(temperature), self.seen)
 
     def surrogate(self) -> Loss | None:
-        """Return a convex loss to start from, among the same answers."""
+        """Return the convex loss to start from, restricted to the same answers."""
         easier = self.loss.surrogate()
         return None if easier is None else Among(easier, self.seen)

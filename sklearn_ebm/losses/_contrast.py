@@ -1,7 +1,7 @@
-"""Which wrong answers a pairwise loss is measured against: the most offending one, or all.
+"""Contrasts: comparison of the correct answer with the most offending wrong answer, or with all.
 
-Both work on the *offending energies* o_ȳ = F(ȳ) − m_yȳ, the energies of wrong answers less their
-margin, so that a loss is a function φ(F(y), o) of two numbers.
+Both use the *offending energies* o_ȳ = F(ȳ) − m_yȳ, the energies of wrong answers less their
+margin. A pairwise loss is then a function φ(F(y), o) of two numbers.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Pairs(Protocol):
-    """What a contrast needs to know of a pairwise loss; see `PairwiseLoss`."""
+    """The part of `PairwiseLoss` that a contrast uses."""
 
     traits: Any
     pair_curvature: Any
     pair_conjugate: Any
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """φ and its two slopes."""
+        """φ and its two partial derivatives."""
 
     def _margins(self, correct: Mask, dtype: Any) -> Any:
         """Margins, as a scalar or of shape (n_samples, m)."""
 
 
-# Entries this much larger than the curvature itself would lose it to rounding.
+# Entries that exceed the curvature by more than this factor would lose it to rounding.
 LARGEST_RATIO = 4.0
 
 
 class Contrast:
-    """Turns a loss on pairs into a loss on the energies of a row.
+    """Computes a loss on the energies of a row from a loss on pairs of answers.
 
     Attributes
     ----------
     takes_minimum : bool
-        Whether it takes the minimum over the wrong answers. A loss of differences then limits only
-        the sum of the pushes, and it has a kink where the most offending answer changes.
+        Whether only the minimum over the wrong answers counts. The loss then has a kink where the
+        most offending answer changes, and the conjugate of a loss of energy differences limits
+        only the sum of the slopes at wrong answers.
     """
 
     takes_minimum: ClassVar[bool] = False
@@ -76,7 +77,7 @@ class Hardest(Contrast):
     ) -> tuple[RightAnswers, Array, Array, Array]:
         answers = RightAnswers(namespace_of(energies, correct), correct)
         offending = energies - loss._margins(correct, energies.dtype)
-        offending = answers.put(offending, np.inf)
+        offending = answers.assign(offending, np.inf)
         hard_or_soft: Elimination = SoftMinimum(1 / temperature) if temperature else Minimum()
         lowest, weights = hard_or_soft(offending)
         return answers, answers.take(energies), lowest, weights
@@ -88,44 +89,45 @@ class Hardest(Contrast):
         answers, right, lowest, slope = self._eliminate(loss, energies, correct, temperature)
         value, slope_right, slope_offending = loss.pair(right, lowest, temperature)
         slope *= in_dtype(answers.xp, slope_offending, slope.dtype)[:, None]
-        return value, answers.put(slope, slope_right)
+        return value, answers.assign(slope, slope_right)
 
     def curvature(
         self, loss: Pairs, energies: Array, correct: Mask, temperature: float
     ) -> Curvature:
         """Second derivatives in the energies of each row.
 
-        With weights π of the soft minimum o, ∂o = π and ∂²o = −(diag π − ππᵀ)/T. In the plane of
-        e, the right answer, and π the rest is φ_rr e eᵀ + φ_ro (e πᵀ + π eᵀ) + c ππᵀ. As e eᵀ is
-        diagonal, one product c (π + r e)(π + r e)ᵀ with r = φ_ro/c holds all of it. Where c is too
-        small for that, φ_ro ((e + π)(e + π)ᵀ − e eᵀ − ππᵀ) takes the place of the mixed term.
+        The soft minimum o with weights π has the derivatives ∂o = π and ∂²o = −(diag π − ππᵀ)/T.
+        With the unit vector e of the correct answer, the rest of the second derivatives is
+        φ_rr e eᵀ + φ_ro (e πᵀ + π eᵀ) + c ππᵀ. As e eᵀ is diagonal, one outer product
+        c (π + r e)(π + r e)ᵀ with r = φ_ro/c represents it. If c is too small for the division,
+        φ_ro ((e + π)(e + π)ᵀ − e eᵀ − ππᵀ) replaces the mixed term.
         """
         answers, right, lowest, weights = self._eliminate(loss, energies, correct, temperature)
         xp = answers.xp
         _, _, slope_offending = loss.pair(right, lowest, temperature)
         both_right, mixed, both_offending = loss.pair_curvature(right, lowest, temperature)
-        bend = -slope_offending / temperature if temperature else xp.zeros_like(right)
-        both = both_offending - bend
+        of_minimum = -slope_offending / temperature if temperature else xp.zeros_like(right)
+        both = both_offending - of_minimum
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = xp.where(mixed == 0, 0, mixed / both)
-            level = max(_largest(xp, xp.abs(both_right)), _largest(xp, bend))
+            level = max(_largest(xp, xp.abs(both_right)), _largest(xp, of_minimum))
             top = LARGEST_RATIO * max(level, 1 / temperature if temperature else 0.0)
-            apart = xp.where(xp.abs(mixed * ratio) <= top, 0, mixed)
-        ratio = xp.where(apart != 0, 0, ratio)
-        own = both_right - (mixed - apart) * ratio - apart
-        diagonal = answers.put(bend[:, None] * weights, own)
-        # The weights are 0 at the right answers: e, in one multiple or another, is put there.
-        outer = _outer(xp, both, weights := answers.put(weights, ratio))
-        if _largest(xp, xp.abs(apart)) != 0:
-            outer += _outer(xp, apart, weights := answers.put(weights, 1))
-            outer += _outer(xp, -apart, answers.put(weights, 0))
+            separate = xp.where(xp.abs(mixed * ratio) <= top, 0, mixed)
+        ratio = xp.where(separate != 0, 0, ratio)
+        own = both_right - (mixed - separate) * ratio - separate
+        diagonal = answers.assign(of_minimum[:, None] * weights, own)
+        # The weights are 0 at the correct answers, so a multiple of e is written there.
+        outer = _outer(xp, both, weights := answers.assign(weights, ratio))
+        if _largest(xp, xp.abs(separate)) != 0:
+            outer += _outer(xp, separate, weights := answers.assign(weights, 1))
+            outer += _outer(xp, -separate, answers.assign(weights, 0))
         return Curvature(diagonal, tuple(outer))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m).
 
-        At the supremum all offending energies are equal, so only the total push counts:
-        ℓ*(g) = Σ_ȳ m_yȳ g_ȳ + φ*(g_y, Σ_ȳ g_ȳ).
+        At the supremum all offending energies are equal, so only the sum of the slopes at wrong
+        answers matters: ℓ*(g) = Σ_ȳ m_yȳ g_ȳ + φ*(g_y, Σ_ȳ g_ȳ).
         """
         xp = namespace_of(slope, correct)
         right = RightAnswers(xp, correct).take(slope)
@@ -160,29 +162,30 @@ class All(Contrast):
     ) -> Curvature:
         """Second derivatives in the energies of each row.
 
-        Their matrix is an arrow: a diagonal, and a row and a column v at the right answer. That is
-        e vᵀ + v eᵀ = (e + v)(e + v)ᵀ − e eᵀ − v vᵀ, and e eᵀ is diagonal.
+        Their matrix is an arrowhead matrix: a diagonal, and a vector v in the row and the column of
+        the correct answer e. The latter is e vᵀ + v eᵀ = (e + v)(e + v)ᵀ − e eᵀ − v vᵀ, in which
+        e eᵀ is diagonal.
         """
         answers, right, wrong = self._pairs(loss, energies, correct)
         xp = answers.xp
         both_right, mixed, both_offending = loss.pair_curvature(right, wrong, temperature)
         diagonal = answers.join(reduce_last_axis(xp, "sum", both_right) - 1, both_offending)
         arrow = answers.join(xp.zeros_like(right[:, 0]), mixed)
-        joint = answers.put(xp.asarray(arrow, copy=True), 1)
+        joint = answers.assign(xp.asarray(arrow, copy=True), 1)
         return Curvature(diagonal, ((1.0, joint), (-1.0, arrow)))
 
     def conjugate(self, loss: Pairs, slope: Array, correct: Mask) -> Array:
         """Convex conjugate (n,) at slopes (n, m).
 
-        The conjugate of a sum is the infimal convolution: the slope at the right answer is shared
-        out over the pairs. A loss of differences has g_y = −g_ȳ in each pair; for a pinned one the
-        terms in F(y) are equal, so equal shares are best.
+        The conjugate of a sum is an infimal convolution, which divides the slope at the correct
+        answer among the pairs. For a loss of energy differences g_y = −g_ȳ in each pair; for a loss
+        that fixes the level the terms in F(y) are equal, so equal parts are optimal.
         """
         xp = namespace_of(slope, correct)
         answers = RightAnswers(xp, correct)
         right, wrong = answers.take(slope), answers.others(slope)
-        share = xp.broadcast_to(right[:, None] / wrong.shape[1], wrong.shape)
-        pairs = loss.pair_conjugate(share if loss.traits.fixes_level else -wrong, wrong)
+        part = xp.broadcast_to(right[:, None] / wrong.shape[1], wrong.shape)
+        pairs = loss.pair_conjugate(part if loss.traits.fixes_level else -wrong, wrong)
         margins = loss._margins(correct, slope.dtype)
         shift = wrong * (margins if isinstance(margins, float) else answers.others(margins))
         return reduce_last_axis(xp, "sum", pairs + shift)
@@ -194,7 +197,7 @@ def _largest(xp: Any, array: Array) -> float:
 
 
 def _outer(xp: Any, factor: Array, vector: Array) -> list[tuple[float, Array]]:
-    """Terms of Σ fᵢ vᵢvᵢᵀ with factors of either sign taken into the vectors; none if all are 0."""
+    """Σ fᵢ vᵢvᵢᵀ as outer products with the factors +1 and −1; empty if all fᵢ are 0."""
     terms = []
     for sign in (1.0, -1.0):
         size = xp.sqrt(at_least(xp, sign * factor, 0.0))

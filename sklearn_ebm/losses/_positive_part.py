@@ -1,4 +1,4 @@
-"""The positive part and its soft version: the one kink that the losses share."""
+"""The positive part and its smooth version, the kink of all pairwise losses."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from sklearn_ebm.losses._special import sigmoid_and_odds
 
 
 def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
-    """[u]⁺ and its slope; at temperature T, T log(1 + e^{u/T}) and σ(u/T).
+    """Compute [u]⁺ and its slope, or the smooth T log(1 + e^{u/T}) and its slope σ(u/T).
 
-    The soft version lies above [u]⁺ by at most T log 2. At the kink u = 0 of the hard one the
-    slope is 1.
+    The smooth version lies above [u]⁺ = max(0, u) by at most T log 2. At the kink u = 0 the slope
+    of [u]⁺ is taken as 1.
 
     Parameters
     ----------
     u : array
+        Energies, or differences of energies.
     temperature : float, default=0.0
-        In the units of `u`.
+        T, in the units of `u`; 0 is the positive part itself.
 
     Returns
     -------
     value, slope : array
-        Of the shape and dtype of `u`.
+        Arrays of the shape and dtype of `u`.
 
     Examples
     --------
@@ -36,7 +37,7 @@ def positive_part(u: Array, temperature: float = 0.0) -> tuple[Array, Array]:
     xp = namespace_of(u)
     if temperature == 0.0:
         return at_least(xp, u, 0.0), in_dtype(xp, u >= 0.0, u.dtype)
-    # [u]⁺ + T log(1 + e^{-|u|/T}): the exponent is never positive, so nothing overflows.
+    # [u]⁺ + T log(1 + e^{-|u|/T}) has no positive exponent, so nothing overflows.
     slope, odds = sigmoid_and_odds(u, temperature)
     value = in_place(xp, "log1p", odds)
     if temperature != 1:

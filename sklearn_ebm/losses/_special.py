@@ -1,4 +1,4 @@
-"""Special functions that the losses share, for arrays of any library."""
+"""Special functions of the losses, for arrays of any library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn_ebm._utils.parameters import Array
 
 
 def sigmoid(u: Array) -> Array:
-    """σ(u) = 1/(1 + e^{−u}), exact to rounding at both ends.
+    """σ(u) = 1/(1 + e^{−u}), without overflow or loss of digits.
 
     Examples
     --------
@@ -25,11 +25,11 @@ def sigmoid(u: Array) -> Array:
 
 
 def sigmoid_and_odds(u: Array, temperature: float = 1.0) -> tuple[Array, Array]:
-    """σ(u/T), and the odds e^{−|u|/T} that it is made of.
+    """Compute σ(u/T) and the odds exp(−abs(u)/T).
 
-    σ(u) = e^{min(u, 0)}/(1 + e^{−|u|}): no exponent is positive, so nothing overflows. The larger
-    of the odds and a mask is the numerator, which takes less time than a choice by the mask or
-    another exponential.
+    σ(u) = exp(min(u, 0))/(1 + exp(−abs(u))) has no positive exponent, so nothing overflows. Its
+    numerator is the maximum of the odds and the mask u ≥ 0, which is faster than a selection by the
+    mask or a second exponential.
     """
     xp = namespace_of(u)
     odds = xp.abs(u)
@@ -50,7 +50,7 @@ def xlogy(x: Array, y: Array) -> Array:
     array([0., 2.])
     """
     xp = namespace_of(x, y)
-    # 0 log(tiny) is 0 as well: no branch.
+    # 0 log(tiny) is 0, so no branch is needed at y = 0.
     result = in_place(xp, "log", at_least(xp, y, smallest_normal(xp, y.dtype)))
     result *= x
     return result

@@ -1,4 +1,4 @@
-"""The contract of a loss: what learning wants of the energies."""
+"""Base class of all losses."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Traits(NamedTuple):
-    """What learning must know of a loss before it computes one.
+    """Properties of a loss that learning uses without evaluating it.
 
-    A loss names the traits that it has, in its class body: ``traits = Traits(convex=True)``.
+    A loss sets them in its class body, for example ``traits = Traits(convex=True)``.
 
     Attributes
     ----------
     convex : bool
         Whether ℓ is convex in the energies. With a linear energy the minimum is then unique.
     kinked : bool
-        Of a `PairwiseLoss`: whether `pair` has a kink at temperature 0.
+        Whether the method `pair` of a `PairwiseLoss` has a kink at temperature 0.
     contrasts : bool
-        Whether ℓ looks at wrong answers at all.
+        Whether ℓ depends on the energies of wrong answers.
     needs_partition_function : bool
-        Whether ℓ needs the partition function, a sum or an integral over all answers, instead of
-        some wrong ones.
+        Whether ℓ needs the partition function, a sum or an integral over all answers. Otherwise a
+        selection of wrong answers is enough.
     fixes_level : bool
-        Whether ℓ depends on the level of the energies. The others see only their differences.
+        Whether ℓ changes if all energies of a sample change by the same amount. If not, ℓ depends
+        only on differences of energies.
     total_push_only : bool
-        Whether in a sample the push at one wrong answer may be moved to another, or given up
-        against the pull at the right one, without leaving the domain of the conjugate: only their
-        sum is limited. For a loss of differences. A `PairwiseLoss` need not say it: it follows from
-        the contrast.
+        Whether the domain of the conjugate limits only the sum of the slopes at the wrong answers
+        of a sample, so that slope may be moved from one wrong answer to another. Only for a loss
+        of energy differences. For a `PairwiseLoss` it follows from the contrast.
     online : bool
-        Whether learning follows single samples and averages the steps, because the minimum of the
-        penalised sum over samples is no use (perceptron).
+        Whether learning takes a step for each sample and averages the parameters, instead of
+        minimising the penalised sum over the samples (perceptron).
     hinge_scale : float or None
-        The unit of energies in which the loss is like a hinge loss with a margin of one, so that on
-        sparse samples learning starts from templates that separate; None where it is not.
+        The margin of the hinge loss that resembles this loss, in units of the energy. If it is
+        given, learning on sparse samples starts from parameters that separate them.
     needs_nonnegative : str or None
-        Why the loss needs energies that are never negative, as the end of a sentence; None if it
-        does not.
+        The reason why the loss needs energies F ≥ 0, as the end of a sentence; None if it accepts
+        any energies.
     needs_classes : str or None
-        Why the loss has no use for continuous answers, as the end of a sentence; None if it has.
+        The reason why the loss cannot be used with continuous answers, as the end of a sentence;
+        None if it can.
 
     Examples
     --------
@@ -71,31 +72,31 @@ class Traits(NamedTuple):
 
 
 class Loss(Documented, BaseEstimator, ABC):
-    """ℓ(F, y): looks at the energies of a sample and says which should fall and which should rise.
+    """Base class of losses ℓ(F, y), functions of the energies F of one sample and its class y.
 
-    A loss never sees x, the parameters, sample weights or the penalty. ``__init__`` only stores.
-    Subclass `PairwiseLoss` instead where the loss compares the right answer with one wrong answer
-    at a time: most do, and one method is then enough.
+    A loss does not depend on x, the parameters, the sample weights or the penalty. ``__init__``
+    only stores its arguments. If the loss compares the correct answer with one wrong answer at a
+    time, as most losses do, subclass `PairwiseLoss`, which needs a single method.
 
-    The losses of this package take arrays of any library that follows the Array API standard, such
-    as tensors of torch, and return arrays of the same library, dtype and device. They return the
-    slope themselves, so tensors must not ask for gradients: steps in place would break their graph.
-    A loss of your own needs NumPy only, as learning hands it NumPy's arrays.
+    The losses of this package accept arrays of any library that follows the Array API standard,
+    such as PyTorch tensors, and return arrays of the same library, dtype and device. They compute
+    the slope themselves and work in place, so tensors must have ``requires_grad=False``. A custom
+    loss needs to support NumPy only, because learning passes NumPy arrays.
 
     Attributes
     ----------
     traits : Traits
-        What learning must know of the loss before it computes one.
+        Properties of the loss that learning uses without evaluating it.
     conjugate : callable or None
-        ``(slope (n, m), correct) -> (n,)``: the convex conjugate ℓ*(g) = sup_F ⟨g, F⟩ − ℓ(F) at
-        slopes that the loss, smoothed or not, can return. It gives the duality gap.
+        ``(slope, correct) -> value``, arrays of shape (n_samples, m) and (n_samples,): the convex
+        conjugate ℓ*(g) = sup_F ⟨g, F⟩ − ℓ(F) at slopes that the loss or its smoothed version
+        returns. It is needed for the duality gap.
     curvature : callable or None
-        ``(energies, correct) -> Curvature``: second derivatives, sample by sample. It makes
-        learning faster by far; without it, only gradients are used. Of other libraries' arrays it
-        returns such arrays, but the methods of `Curvature` work on NumPy's alone, as the solvers
-        do.
+        ``(energies, correct) -> Curvature``: the second derivatives for each sample. They make
+        learning much faster; without them, only gradients are used. The arrays in the result are
+        of the library of the energies, but the methods of `Curvature` need NumPy arrays.
     examples : tuple of dict
-        Settings that the checks run at, one of them away from every default.
+        Parameter settings that the checks use; in at least one, no parameter has its default.
     """
 
     traits: Traits = Traits()
@@ -110,52 +111,55 @@ class Loss(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value and slope of the loss, sample by sample.
+        """Compute the value and the slope of the loss for each sample.
 
         Parameters
         ----------
         energies : array of shape (n_samples, m)
             Energies of m answers.
         correct : array of bool of shape (n_samples, m)
-            True at the one right answer of each sample. Of the library of the energies.
+            True at the one correct answer of each sample; an array of the library of the energies.
 
         Returns
         -------
         value : array of shape (n_samples,)
+            ℓ, in units of the loss.
         slope : array of shape (n_samples, m)
-            dℓ/dF, in the dtype of the energies: a new array, which the caller may work in.
+            dℓ/dF, in the dtype of the energies: a new array, which the caller may overwrite.
         """
 
     def is_smooth(self, n_answers: int) -> bool:
-        """Whether the slope is continuous, so that a gradient method may be used as it is."""
+        """Whether the slope is continuous, so that gradient methods apply without smoothing."""
         return True
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return a smooth loss above this one that tends to it as T → 0; itself if smooth."""
+        """Return a smooth upper bound of the loss that tends to it as T → 0; itself if smooth."""
         return self
 
     def surrogate(self) -> Loss | None:
-        """Return a convex loss to start from; None where this one is convex itself."""
+        """Return a convex loss whose minimum learning starts from; None if the loss is convex."""
         return None
 
     @property
     def _total_push_only(self) -> bool:
-        """`Traits.total_push_only`, or what the parameters say in its place."""
+        """`Traits.total_push_only`, or its value for the parameters of the loss."""
         return self.traits.total_push_only
 
     def _liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
-        """Return settings of `sklearn.svm.LinearSVC` for nearly the same loss, as a sparse start.
+        """Return settings of `sklearn.svm.LinearSVC` for nearly the same loss.
+
+        Learning on sparse samples starts from its solution.
 
         Returns
         -------
         settings, unit : dict and float, or None
-            Parameters of ``LinearSVC``, and the unit of the energies in which it sees a margin of
-            one; None where it has no such loss.
+            Parameters of ``LinearSVC``, and the margin of its loss in units of the energy; None
+            if it has no similar loss.
         """
         return None
 
     def _validate(self, n_answers: int) -> None:
-        """Raise ValueError, in one sentence, if a parameter is out of range for k answers."""
+        """Raise ValueError if a parameter is out of range for this number of answers."""
 
 
 def require_positive(loss: Loss, *names: str) -> None:

@@ -9,10 +9,11 @@ from sklearn_ebm.losses.base import Loss, Traits
 
 
 class EnergyLoss(Loss):
-    """F(y): pushes the right answer down and nothing up.
+    """Energy loss: the energy F(y) of the correct answer.
 
-    It has a minimum only where energies cannot fall below zero, and learns something only where
-    the energy limits by itself how much of the space can be low.
+    It lowers the energy of the correct answer and ignores wrong answers. It therefore has a minimum
+    only for energies that cannot be negative, and avoids collapse only if the energy cannot be low
+    for all answers at once, as the distances of `Prototypes`.
 
     References
     ----------
@@ -25,6 +26,15 @@ class EnergyLoss(Loss):
     >>> from sklearn_ebm.losses import EnergyLoss
     >>> EnergyLoss()(np.array([[2.0, 0.5]]), np.array([[True, False]]))
     (array([2.]), array([[1., 0.]]))
+
+    In a classifier with energies that cannot be negative:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="energy", energy="prototypes").fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    ... )
+    >>> clf.predict([[0.5], [2.5]]).tolist()
+    [0, 1]
     """
 
     traits = Traits(

@@ -1,4 +1,4 @@
-"""The hinge loss: a margin between right and wrong."""
+"""The hinge loss."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class Hinge(PairwiseLoss):
-    """Zero once the right answer lies a margin below the wrong one, and linear before.
+    """Multiclass hinge loss.
 
-    [m + F(y) − F(ȳ)]⁺.
+    [m + F(y) − F(ȳ)]⁺ = max(0, m + F(y) − F(ȳ)),
 
-    Zero once every wrong answer lies at least m above the right one. It sees only differences, so
-    the energies have no absolute level. At the kink F(ȳ) − F(y) = m the slope is that of the
-    violated side. With a linear energy and ``contrast="hardest"`` this is the multiclass support
-    vector machine of Crammer and Singer, with ``contrast="all"`` that of Weston and Watkins.
+    where F(y) is the energy of the correct answer and F(ȳ) that of a wrong one. The loss is zero if
+    the wrong answer lies at least the margin m above the correct one. It depends only on
+    differences of energies, so their level is free. At the kink F(ȳ) − F(y) = m the slope is 1, as
+    above it. With a linear energy and ``contrast="hardest"`` this is the multiclass support vector
+    machine of Crammer and Singer, with ``contrast="all"`` the one of Weston and Watkins.
 
     Parameters
     ----------
     margin : float or array-like of shape (n_classes, n_classes), default=1.0
-        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (sample:
-        right answer, column: wrong answer; the diagonal is not used): a cost matrix.
+        Margin m ≥ 0, in units of the energy: a number, or a cost matrix with one margin for each
+        pair of classes (row: correct class, column: wrong class; the diagonal is not used).
     contrast : {"hardest", "all"}, default="hardest"
-        Against the most offending wrong answer, or summed over all wrong answers.
+        The wrong answers that the correct one is compared with: the most offending one, which has
+        the lowest F(ȳ) − m, or all of them; the loss is then the sum over them.
 
     References
     ----------
@@ -41,12 +43,19 @@ class Hinge(PairwiseLoss):
 
     Examples
     --------
-    m + F(y) − F(ȳ) = 2 + 1 − 2.5 = 0.5; the answer at 4 is far enough away:
+    m + F(y) − F(ȳ) = 2 + 1 − 2.5 = 0.5; the answer with the energy 4 is outside the margin:
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import Hinge
     >>> Hinge(margin=2.0)(np.array([[1.0, 2.5, 4.0]]), np.array([[True, False, False]]))
     (array([0.5]), array([[ 1., -1., -0.]]))
+
+    With the default linear energy the classifier is a support vector machine:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="hinge").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.energies([[0.5]]).round(2).tolist()
+    [[-0.5, 0.5]]
     """
 
     traits = Traits(convex=True, kinked=True)
@@ -64,16 +73,16 @@ class Hinge(PairwiseLoss):
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives; zero but for the soft kink."""
-        bend = positive_part_curvature(right - offending, temperature)
-        return bend, -bend, bend
+        """Second derivatives: zero, except at the smoothed kink."""
+        curvature = positive_part_curvature(right - offending, temperature)
+        return curvature, -curvature, curvature
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = 0 for slopes (a, −a) with 0 ≤ a ≤ 1."""
         return namespace_of(slope_right).zeros_like(slope_right)
 
     def _liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:
-        """Return the settings of ``LinearSVC`` for one margin against the most offending answer."""
+        """Return settings of ``LinearSVC`` for a single margin and ``contrast="hardest"``."""
         one_margin = np.ndim(self.margin) == 0 and float(self.margin) > 0
         if not one_margin or (self.contrast != "hardest" and n_answers > 2):
             return None

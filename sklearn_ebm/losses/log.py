@@ -1,4 +1,4 @@
-"""The log loss: a soft hinge."""
+"""The log loss, a smooth hinge loss."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class Log(PairwiseLoss):
-    """A soft hinge on the energy gap, without a margin.
+    """Log loss of energy-based learning: a smooth hinge loss without a margin.
 
-    log(1 + e^{F(y) − F(ȳ)}).
+    log(1 + e^{F(y) − F(ȳ)}),
 
-    The smooth version of the hinge: it never reaches zero and keeps pushing with vanishing force.
-    For two classes it is the negative log-likelihood at β = 1.
+    where F(y) is the energy of the correct answer and F(ȳ) that of a wrong one. The loss is always
+    positive and tends to zero as F(ȳ) − F(y) grows. For two classes it is the negative
+    log-likelihood at β = 1.
 
     Parameters
     ----------
     contrast : {"hardest", "all"}, default="hardest"
-        Against the most offending wrong answer, or summed over all wrong answers.
+        The wrong answers that the correct one is compared with: the most offending one, which has
+        the lowest energy, or all of them; the loss is then the sum over them.
 
     References
     ----------
@@ -37,6 +39,13 @@ class Log(PairwiseLoss):
     >>> value, slope = Log()(np.array([[0.0, np.log(3), 5.0]]), np.array([[True, False, False]]))
     >>> value.round(6), slope.round(6)
     (array([0.287682]), array([[ 0.25, -0.25, -0.  ]]))
+
+    In a classifier with the default linear energy:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="log").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.energies([[0.5]]).round(2).tolist()
+    [[-0.48, 0.48]]
     """
 
     traits = Traits(convex=True)
@@ -46,16 +55,16 @@ class Log(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """log(1 + e^{F(y) − o}) and its slopes; it has no kink."""
+        """log(1 + e^{F(y) − o}) and its slopes; there is no kink."""
         value, slope = positive_part(right - offending, temperature=1.0)
         return value, slope, -slope
 
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives: σ(1 − σ), with signs."""
-        bend = positive_part_curvature(right - offending, temperature=1.0)
-        return bend, -bend, bend
+        """Second derivatives ±σ(1 − σ)."""
+        curvature = positive_part_curvature(right - offending, temperature=1.0)
+        return curvature, -curvature, curvature
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
         """φ* = a log a + (1 − a) log(1 − a) for slopes (a, −a)."""

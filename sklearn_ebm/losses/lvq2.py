@@ -1,4 +1,4 @@
-"""The loss of learning vector quantisation, second version."""
+"""The LVQ2 loss, named after the second version of learning vector quantisation."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class LVQ2(PairwiseLoss):
-    """min(M, max(0, (F(y) − F(ȳ)) / (δ F(ȳ)))), for energies that are never negative.
+    """LVQ2 loss: the relative violation of the order of the energies, up to a ceiling.
 
-    Counts how far the wrong answer lies below the right one, relative to itself, up to a ceiling.
-    Both kinks are active. Not convex.
+    min(M, max(0, (F(y) − F(ȳ)) / (δ F(ȳ)))),
+
+    where F(y) ≥ 0 is the energy of the correct answer and F(ȳ) ≥ 0 that of a wrong one; the
+    energies must not be negative. At both kinks the slope is that of the sloping side. The loss is
+    not convex, so the result depends on the start.
 
     Parameters
     ----------
     delta : float, default=1.0
-        δ > 0, the relative width of the window.
+        δ > 0, the relative difference of the energies at which the loss is 1.
     ceiling : float, default=1.0
-        M > 0, the largest value.
+        M > 0, the largest value of the loss.
     contrast : {"hardest", "all"}, default="hardest"
-        Against the most offending wrong answer, or summed over all wrong answers.
+        The wrong answers that the correct one is compared with: the most offending one, which has
+        the lowest energy, or all of them; the loss is then the sum over them.
 
     References
     ----------
@@ -43,6 +47,15 @@ class LVQ2(PairwiseLoss):
     >>> from sklearn_ebm.losses import LVQ2
     >>> LVQ2(delta=0.5, ceiling=4.0)(np.array([[3.0, 2.0, 9.0]]), np.array([[True, False, False]]))
     (array([1.]), array([[ 1. , -1.5, -0. ]]))
+
+    In a classifier with energies that cannot be negative:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="lvq2", energy="prototypes").fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    ... )
+    >>> clf.predict([[0.5], [2.5]]).tolist()
+    [0, 1]
     """
 
     traits = Traits(
@@ -58,21 +71,22 @@ class LVQ2(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """The clipped ratio and its slopes; F(ȳ) = 0 counts as the smallest positive number."""
+        """The clipped ratio and its slopes; F(ȳ) = 0 is replaced by a tiny positive number."""
         xp = namespace_of(right, offending)
         wrong = at_least(xp, offending, 16 * smallest_normal(xp, offending.dtype))
         with np.errstate(over="ignore", invalid="ignore"):
             ratio = (right - wrong) / (self.delta * wrong)
-            # Far above the ceiling nothing changes any more: no difference of huge numbers there.
+            # Far above the ceiling the loss is constant; clipping avoids differences of huge
+            # numbers.
             ratio = at_most(xp, ratio, 2 * self.ceiling + 100 * temperature)
-            # min(M, [u]⁺) = [u]⁺ − [u − M]⁺; at u = M the inner side is taken, so it is active.
+            # min(M, [u]⁺) = [u]⁺ − [u − M]⁺; at u = M the slope is 1, as below it.
             low, slope_low = positive_part(ratio, temperature)
             high, slope_high = positive_part(ratio - self.ceiling, temperature)
             at_ceiling = (ratio == self.ceiling) & (temperature == 0)
             slope = slope_low - xp.where(at_ceiling, 0, slope_high)
             pull = xp.where(slope == 0, 0, slope / (self.delta * wrong))
             push = xp.where(slope == 0, 0, -pull * (right / wrong))
-        # The soft ceiling lies below the hard one by at most T log 2.
+        # The smoothed ceiling lies below M by at most T log 2; the loss must be an upper bound.
         return low - high + temperature * math.log(2), pull, push
 
     def _validate(self, n_answers: int) -> None:

@@ -10,17 +10,19 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class MCE(PairwiseLoss):
-    """A smooth count of errors: the sigmoid of the energy gap.
+    """Minimum classification error loss: a smooth 0/1 error.
 
-    1 / (1 + e^{−(F(y) − F(ȳ))}).
+    1 / (1 + e^{−(F(y) − F(ȳ))}),
 
-    A smooth count of mistakes: samples that are hopelessly wrong stop pulling. Not convex, so
-    training starts from the minimum of `Log`, and what it reaches depends on the start.
+    where F(y) is the energy of the correct answer and F(ȳ) that of a wrong one. Samples that are
+    far on the wrong side have almost no gradient, so outliers have little effect. The loss is not
+    convex: learning starts from the minimum of `Log`, and the result depends on the start.
 
     Parameters
     ----------
     contrast : {"hardest", "all"}, default="hardest"
-        Against the most offending wrong answer, or summed over all wrong answers.
+        The wrong answers that the correct one is compared with: the most offending one, which has
+        the lowest energy, or all of them; the loss is then the sum over them.
 
     References
     ----------
@@ -39,6 +41,13 @@ class MCE(PairwiseLoss):
     >>> value, slope = MCE()(np.array([[0.0, np.log(3), 5.0]]), np.array([[True, False, False]]))
     >>> value.round(6), slope.round(6)
     (array([0.25]), array([[ 0.1875, -0.1875, -0.    ]]))
+
+    In a classifier with the default linear energy:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="mce").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.energies([[0.5]]).round(2).tolist()
+    [[-0.39, 0.39]]
     """
 
     examples = ({}, {"contrast": "all"})
@@ -47,7 +56,7 @@ class MCE(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """σ(F(y) − o) and its slopes; it has no kink."""
+        """σ(F(y) − o) and its slopes; there is no kink."""
         value = sigmoid(right - offending)
         slope = value * (1 - value)
         return value, slope, -slope
@@ -55,11 +64,11 @@ class MCE(PairwiseLoss):
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives: σ(1 − σ)(1 − 2σ), with signs."""
+        """Second derivatives ±σ(1 − σ)(1 − 2σ)."""
         value = sigmoid(right - offending)
-        bend = value * (1 - value) * (1 - 2 * value)
-        return bend, -bend, bend
+        curvature = value * (1 - value) * (1 - 2 * value)
+        return curvature, -curvature, curvature
 
     def surrogate(self) -> Loss:
-        """Return the convex loss whose minimum training starts from."""
+        """Return the convex loss whose minimum learning starts from."""
         return Log(contrast=self.contrast)

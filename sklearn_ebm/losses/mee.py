@@ -12,10 +12,13 @@ from sklearn_ebm.losses.nll import NLL
 
 
 class MEE(Loss):
-    """1 − p(y), the expected 0/1 error of an answer drawn from the Gibbs distribution at β.
+    """Minimum empirical error loss.
 
-    Not convex, so training starts from the minimum of `NLL`, and what it reaches depends on the
-    start.
+    1 − p(y),
+
+    where p is the Gibbs distribution at the inverse temperature β: the expected 0/1 error of an
+    answer drawn from it. The loss is not convex: learning starts from the minimum of `NLL`, and the
+    result depends on the start.
 
     Parameters
     ----------
@@ -29,13 +32,20 @@ class MEE(Loss):
 
     Examples
     --------
-    Energies 0 and (log 3)/2 at β = 2: p(y) = 3/4, with slope β p(y) (1 − p(y)) = 3/8:
+    Energies 0 and (log 3)/2 at β = 2 give p(y) = 3/4, with slope β p(y) (1 − p(y)) = 3/8:
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import MEE
     >>> value, slope = MEE(beta=2.0)(np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]]))
     >>> value.round(6), slope.round(6)
     (array([0.25]), array([[ 0.375, -0.375]]))
+
+    In a classifier with the default linear energy:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="mee").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.energies([[0.5]]).round(2).tolist()
+    [[-0.39, 0.39]]
     """
 
     traits = Traits(
@@ -50,28 +60,28 @@ class MEE(Loss):
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m): β p(y) (e_y − p)."""
         _, probability = SoftMinimum(self.beta)(energies)
-        right, apart = self._right_and_apart(probability, correct)
-        return 1 - right, self.beta * right[:, None] * apart
+        right, difference = self._right_and_difference(probability, correct)
+        return 1 - right, self.beta * right[:, None] * difference
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
         """Second derivatives β² p(y) (diag p − p pᵀ − (e_y − p)(e_y − p)ᵀ)."""
         probability = SoftMinimum(self.beta).weights(energies)
-        right, apart = self._right_and_apart(probability, correct)
+        right, difference = self._right_and_difference(probability, correct)
         right = right[:, None]
         root = self.beta * namespace_of(right).sqrt(right)
         return Curvature(
             self.beta**2 * right * probability,
-            ((-1.0, root * probability), (-1.0, root * apart)),
+            ((-1.0, root * probability), (-1.0, root * difference)),
         )
 
-    def _right_and_apart(self, probability: Array, correct: Mask) -> tuple[Array, Array]:
+    def _right_and_difference(self, probability: Array, correct: Mask) -> tuple[Array, Array]:
         """p(y), (n,), and e_y − p, (n, m)."""
         xp = namespace_of(probability, correct)
         right = RightAnswers(xp, correct).take(probability)
         return right, in_dtype(xp, correct, probability.dtype) - probability
 
     def surrogate(self) -> Loss:
-        """Return the convex loss whose minimum training starts from."""
+        """Return the convex loss whose minimum learning starts from."""
         return NLL(beta=self.beta)
 
     def _validate(self, n_answers: int) -> None:

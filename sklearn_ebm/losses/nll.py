@@ -1,4 +1,4 @@
-"""The negative log-likelihood."""
+"""The negative log-likelihood loss."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class NLL(Loss):
-    r"""F(y) + (1/β) log Σ_{y'} e^{−βF(y')} = −(1/β) log p(y), with the Gibbs probability p at β.
+    r"""Negative log-likelihood loss, the log loss of the Gibbs distribution.
 
-    Pushes up every wrong answer at once, in proportion to its probability. With a linear energy at
-    β = 1 this is multinomial logistic regression.
+    F(y) + (1/β) log Σ_{y'} e^{−βF(y')} = −(1/β) log p(y),
+
+    where p is the Gibbs distribution at the inverse temperature β. The loss pushes up the energy
+    of every wrong answer in proportion to its probability. With a linear energy and β = 1 this is
+    multinomial logistic regression.
 
     Parameters
     ----------
@@ -44,6 +47,13 @@ class NLL(Loss):
     >>> value, slope = NLL(beta=2.0)(np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]]))
     >>> value.round(6), slope.round(6)
     (array([0.143841]), array([[ 0.25, -0.25]]))
+
+    With the default linear energy the classifier is a logistic regression:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="nll").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.predict_proba([[0.5], [2.5]]).round(2).tolist()
+    [[0.72, 0.28], [0.28, 0.72]]
     """
 
     examples = ({}, {"beta": 2.0})
@@ -53,7 +63,7 @@ class NLL(Loss):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """What learning must know; odds become one-sided at energies of 1/β."""
+        """Properties that learning uses; the loss resembles a hinge with the margin 1/β."""
         require_positive(self, "beta")
         return Traits(
             convex=True,
@@ -63,7 +73,7 @@ class NLL(Loss):
         )
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m): 1 − p(y) at the right answer, −p(y') elsewhere."""
+        """Value (n,) and slope (n, m): 1 − p(y) at the correct answer, −p(y') at wrong ones."""
         if energies.shape[1] == 2:
             return self._of_two(energies, correct)
         xp = namespace_of(energies, correct)
@@ -78,23 +88,23 @@ class NLL(Loss):
         return value, answers.add(slope, 1)
 
     def _of_two(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Of two answers: (1/β) log(1 + e^{βu}) with u = F(y) − F(ȳ), and ± σ(βu)."""
-        # Signs and exponents instead of choices by a mask, which cost several times as much.
+        """Value and slope for two answers: (1/β) log(1 + e^{βu}), u = F(y) − F(ȳ), and ± σ(βu)."""
+        # Multiplying by signs is several times as fast as selecting by a mask.
         xp = namespace_of(energies, correct)
         sign = in_dtype(xp, correct[:, 0], energies.dtype)
         sign *= 2
         sign -= 1
-        apart = energies[:, 0] - energies[:, 1]
-        apart *= sign
+        difference = energies[:, 0] - energies[:, 1]
+        difference *= sign
         if self.beta != 1:
-            apart *= self.beta
-        value, slope = positive_part(apart, temperature=1.0)
+            difference *= self.beta
+        value, slope = positive_part(difference, temperature=1.0)
         if self.beta != 1:
             value /= self.beta
         return value, with_negative(xp, energies, "multiply", slope, sign)
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
-        """Second derivatives β (diag p − p pᵀ); of two answers β p₀p₁ [[1, −1], [−1, 1]]."""
+        """Second derivatives β (diag p − p pᵀ); for two answers β p₀p₁ [[1, −1], [−1, 1]]."""
         if energies.shape[1] == 2:
             xp = namespace_of(energies)
             odds = in_place(xp, "abs", energies[:, 0] - energies[:, 1])
@@ -110,7 +120,7 @@ class NLL(Loss):
         """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""
         xp = namespace_of(slope, correct)
         if slope.shape[1] == 2:
-            wrong = xp.abs(slope[:, 0])  # p(ȳ), whichever of the two is right
+            wrong = xp.abs(slope[:, 0])  # p(ȳ), whichever of the two answers is correct
             right = 1 - wrong
             return (xlogy(wrong, wrong) + xlogy(right, right)) / self.beta
         probability = RightAnswers(xp, correct).add(-slope, 1)

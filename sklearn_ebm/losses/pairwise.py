@@ -1,4 +1,4 @@
-"""Losses that compare the right answer with one wrong answer at a time."""
+"""Base class of losses that compare the correct answer with one wrong answer at a time."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class PairwiseLoss(Loss):
-    """ℓ = φ(F(y), F(ȳ) − m) against the most offending wrong answer, or summed over all of them.
+    """Base class of losses on pairs of a correct and a wrong answer.
 
-    A new loss is one method, `pair`. ``margin`` and ``contrast`` become parameters of a loss when
-    its ``__init__`` names them; this class does the rest: which wrong answer, pairs of classes with
-    margins of their own, the smooth version, scatter and gather.
+    ℓ = φ(F(y), F(ȳ) − m),
+
+    where F(y) is the energy of the correct answer, F(ȳ) the energy of a wrong answer and m the
+    margin. A subclass writes φ as its method `pair`. If its ``__init__`` has the arguments
+    ``margin`` or ``contrast``, they are parameters of the loss. This class selects the wrong
+    answers, applies the margins and provides the smoothed loss.
 
     Attributes
     ----------
     margin : float or ndarray of shape (n_classes, n_classes)
-        m, in units of the energy; sample = right answer, column = wrong answer. A loss without such
-        a parameter has the margin 0.
+        m, in units of the energy; in an array, rows are correct classes and columns wrong ones.
+        It is 0 if the loss has no such parameter.
     contrast : {"hardest", "all"}
-        ``"hardest"``: against ȳ = argmin_{y' ≠ y} F(x, y') − m; ``"all"``: summed over all ȳ ≠ y.
+        ``"hardest"`` takes ȳ = argmin_{y' ≠ y} F(x, y') − m, the most offending wrong answer;
+        ``"all"`` takes the sum over all ȳ ≠ y.
     pair_curvature : callable or None
-        ``(right, offending, temperature) -> (∂²φ/∂F², ∂²φ/∂F∂o, ∂²φ/∂o²)``.
+        ``(right, offending, temperature) -> (∂²φ/∂F², ∂²φ/∂F∂o, ∂²φ/∂o²)``, where F = F(y) and
+        o = F(ȳ) − m are the first two arguments of `pair`.
     pair_conjugate : callable or None
-        ``(slope_right, slope_offending) -> φ*``, for a convex loss.
+        ``(slope_right, slope_offending) -> φ*``, the convex conjugate of φ, for a convex loss.
     """
 
     margin: Any
@@ -44,26 +49,31 @@ class PairwiseLoss(Loss):
 
     @abstractmethod
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """φ and its two slopes, element by element.
+        """Compute φ and its two partial derivatives, element by element.
 
         Parameters
         ----------
         right : array
-            F(y), the energy of the right answer.
+            F(y), the energy of the correct answer.
         offending : array
-            o = F(ȳ) − m, the energy of a wrong answer less its margin. φ must not rise with it.
+            o = F(ȳ) − m, the energy of a wrong answer less its margin. φ must not increase with o.
         temperature : float
-            0 for the loss itself. Pass it on to `positive_part` where the loss has a kink, so that
-            the solver can follow a smooth path; ignore it otherwise.
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself. A loss with
+            a kink passes it to `positive_part`; other losses ignore it.
 
         Returns
         -------
-        value, slope_right, slope_offending : array
+        value : array
+            φ.
+        slope_right : array
+            ∂φ/∂F(y).
+        slope_offending : array
+            ∂φ/∂o, not above 0.
         """
 
     @property
     def _total_push_only(self) -> bool:
-        """Whether only the sum of the pushes counts: against the most offending answer."""
+        """Whether the conjugate limits only the sum of the slopes at wrong answers."""
         return not self.traits.fixes_level and self._contrast().takes_minimum
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
@@ -73,23 +83,23 @@ class PairwiseLoss(Loss):
     def _at_temperature(
         self, energies: Array, correct: Mask, temperature: float
     ) -> tuple[Array, Array]:
-        """Value and slope with minimum and kinks softened at T; T = 0 is the loss itself."""
+        """Value and slope with minimum and kinks smoothed at T; T = 0 is the loss itself."""
         return self._contrast().value_and_slope(self, energies, correct, temperature)
 
     @property
     def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
-        """The convex conjugate, where the loss gives that of its pair; None elsewhere."""
+        """The convex conjugate, if the loss has `pair_conjugate`; else None."""
         if self.pair_conjugate is None:
             return None
         return lambda slope, correct: self._contrast().conjugate(self, slope, correct)
 
     @property
     def curvature(self) -> Callable[[Array, Mask], Curvature] | None:  # type: ignore[override]
-        """Second derivatives, where the loss gives those of its pair; None elsewhere."""
+        """The second derivatives, if the loss has `pair_curvature`; else None."""
         return self._curvature_at(0.0)
 
     def _curvature_at(self, temperature: float) -> Callable[[Array, Mask], Curvature] | None:
-        """Return the same at temperature T."""
+        """Return the function `curvature` at temperature T."""
         if self.pair_curvature is None:
             return None
         return lambda energies, correct: self._contrast().curvature(
@@ -97,16 +107,16 @@ class PairwiseLoss(Loss):
         )
 
     def is_smooth(self, n_answers: int) -> bool:
-        """Whether there is neither a kink nor a minimum over several wrong answers."""
+        """Whether the loss has neither a kink nor a minimum over several wrong answers."""
         jumps = self._contrast().takes_minimum and n_answers > 2
         return not (jumps or self.traits.kinked)
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return the loss with minimum and kinks softened at temperature T > 0."""
+        """Return the loss with minimum and kinks smoothed at temperature T > 0."""
         return SmoothedPairwise(self, temperature)
 
     def _margins(self, correct: Mask, dtype: Any) -> Any:
-        """Return m: a number, or (n, m) where pairs of classes have margins of their own."""
+        """Return the margin: a number, or an array (n, m) if margins depend on the classes."""
         margin = self._margin
         if np.ndim(margin) == 0:
             return float(margin)
@@ -115,7 +125,7 @@ class PairwiseLoss(Loss):
         return RightAnswers(xp, correct).rows_of(table)
 
     def _validate(self, n_answers: int) -> None:
-        """Raise ValueError if margin or contrast are out of range for k answers."""
+        """Raise ValueError if margin or contrast is out of range for this number of answers."""
         self._contrast()
         name, margin = type(self).__name__, self._margin
         try:
@@ -151,11 +161,12 @@ class PairwiseLoss(Loss):
 
 
 class SmoothedPairwise(Loss):
-    """A pairwise loss at temperature T: an upper bound of it, smooth, with the same conjugate.
+    """Pairwise loss smoothed at temperature T: an upper bound with the same conjugate.
 
     Parameters
     ----------
     loss : PairwiseLoss
+        The loss to be smoothed.
     temperature : float
         T > 0, in units of the energy.
     """
@@ -166,9 +177,9 @@ class SmoothedPairwise(Loss):
 
     @property
     def traits(self) -> Traits:  # type: ignore[override]
-        """Those of the loss that softening keeps."""
-        known = self.loss.traits
-        return Traits(convex=known.convex, fixes_level=known.fixes_level)
+        """The traits that the smoothed loss has in common with the loss."""
+        traits = self.loss.traits
+        return Traits(convex=traits.convex, fixes_level=traits.fixes_level)
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
         """Value (n,) and slope (n, m) at temperature T."""
@@ -176,7 +187,7 @@ class SmoothedPairwise(Loss):
 
     @property
     def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
-        """The conjugate of the loss itself: slopes at T > 0 are dual points of it too."""
+        """The conjugate of the loss, because slopes at T > 0 are in its domain."""
         return self.loss.conjugate
 
     @property

@@ -11,13 +11,16 @@ from sklearn_ebm.losses.nll import NLL
 
 
 class Perceptron(Loss):
-    """F(y) − min_{y'} F(y'), the minimum being over all answers.
+    """Perceptron loss.
 
-    The loss is zero as soon as the right answer has the lowest energy; there is no margin. The
-    penalised sum of this loss over the samples has its minimum at W = 0, so it is not minimised.
-    Training uses the online rule instead: it makes a step for each sample with a positive loss and
-    averages the parameters. If some parameters separate the samples, training continues until a
-    pass makes no mistake or ``max_iter`` is reached; see `sklearn_ebm.solvers.Averaged`.
+    F(y) − min_{y'} F(y'),
+
+    where F(y) is the energy of the correct answer and the minimum is over all answers. The loss is
+    zero if the correct answer has the lowest energy; there is no margin. The penalised sum of this
+    loss over the samples has its minimum at zero parameters, so it is not minimised. Learning uses
+    the online rule instead: it makes a step for each sample with a positive loss and averages the
+    parameters. If some parameters separate the samples, learning continues until a pass makes no
+    mistake or ``max_iter`` is reached; see `sklearn_ebm.solvers.Averaged`.
 
     References
     ----------
@@ -30,19 +33,26 @@ class Perceptron(Loss):
     >>> from sklearn_ebm.losses import Perceptron
     >>> Perceptron()(np.array([[2.0, 0.5, 1.0]]), np.array([[True, False, False]]))
     (array([1.5]), array([[ 1., -1.,  0.]]))
+
+    In a classifier with the default linear energy:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="perceptron").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.predict([[0.5], [2.5]]).tolist()
+    [0, 1]
     """
 
     traits = Traits(convex=True, online=True)
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m): 1 at y and −1 at ŷ where they differ, else 0."""
+        """Value (n,) and slope (n, m): 1 at y and −1 at ŷ = argmin F if they differ, else 0."""
         xp = namespace_of(energies, correct)
         lowest, weights = Minimum()(energies)
         value = RightAnswers(xp, correct).take(energies) - lowest
         return value, in_dtype(xp, correct, energies.dtype) - weights
 
     def is_smooth(self, n_answers: int) -> bool:
-        """It is not: the slope jumps where the lowest answer changes."""
+        """False: the slope jumps where the answer of lowest energy changes."""
         return False
 
     def smoothed(self, temperature: float) -> Loss:

@@ -1,4 +1,4 @@
-"""The simple loss: absolute values on both sides."""
+"""The simple loss, linear in the violations."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class Simple(PairwiseLoss):
-    """Pulls the right energy down to zero, and pushes the wrong one up to the margin.
+    """Simple loss: linear penalties for correct energies above 0 and wrong ones below the margin.
 
-    [F(y)]⁺ + [m − F(ȳ)]⁺.
+    [F(y)]⁺ + [m − F(ȳ)]⁺,
 
-    Pins the level of the energies: right answers at or below 0, wrong ones at or above m. Large
-    violations count linearly, so it is robust to outliers; compare `SquareSquare`. The kinks
-    F(y) = 0 and F(ȳ) = m are active.
+    where [u]⁺ = max(0, u), F(y) is the energy of the correct answer and F(ȳ) that of a wrong one.
+    The loss is zero if F(y) ≤ 0 and F(ȳ) ≥ m, so it fixes the level of the energies. Because it
+    grows only linearly, it is more robust to outliers than `SquareSquare`. At the kinks F(y) = 0
+    and F(ȳ) = m the slopes are 1 and −1.
 
     Parameters
     ----------
     margin : float or array-like of shape (n_classes, n_classes), default=1.0
-        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (sample:
-        right answer, column: wrong answer; the diagonal is not used): a cost matrix.
+        Margin m ≥ 0, in units of the energy: a number, or a cost matrix with one margin for each
+        pair of classes (row: correct class, column: wrong class; the diagonal is not used).
     contrast : {"hardest", "all"}, default="hardest"
-        Against the most offending wrong answer, or summed over all wrong answers.
+        The wrong answers that the correct one is compared with: the most offending one, which has
+        the lowest F(ȳ) − m, or all of them; the loss is then the sum over them.
 
     References
     ----------
@@ -39,6 +41,13 @@ class Simple(PairwiseLoss):
     >>> from sklearn_ebm.losses import Simple
     >>> Simple(margin=2.0)(np.array([[0.5, 1.25, 3.0]]), np.array([[True, False, False]]))
     (array([1.25]), array([[ 1., -1., -0.]]))
+
+    In a classifier with the default linear energy:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="simple").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.predict([[0.5], [2.5]]).tolist()
+    [0, 1]
     """
 
     traits = Traits(convex=True, kinked=True, fixes_level=True)
@@ -57,7 +66,7 @@ class Simple(PairwiseLoss):
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives; zero but for the soft kinks."""
+        """Second derivatives: zero, except at the smoothed kinks."""
         return (
             positive_part_curvature(right, temperature),
             namespace_of(right).zeros_like(right),
@@ -65,5 +74,5 @@ class Simple(PairwiseLoss):
         )
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
-        """φ* = 0 for slopes in [0, 1] and [−1, 0]."""
+        """φ* = 0 for slopes in [0, 1] (correct answer) and [−1, 0] (wrong answer)."""
         return namespace_of(slope_right).zeros_like(slope_right)

@@ -10,19 +10,20 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class SquareExp(PairwiseLoss):
-    """A square pulls the right energy to zero, and an exponential pushes the wrong one up.
+    """Square-exponential loss: squared correct energies, and an exponential of the wrong ones.
 
-    F(y)² + γ e^{−F(ȳ)}.
+    F(y)² + γ e^{−F(ȳ)},
 
-    Pins the right answer at 0 from both sides and pushes wrong ones up with a force that never
-    quite vanishes.
+    where F(y) is the energy of the correct answer and F(ȳ) that of a wrong one. The square draws
+    F(y) to 0 from both sides; the exponential decreases as F(ȳ) grows, but never becomes zero.
 
     Parameters
     ----------
     gamma : float, default=1.0
-        γ > 0, how strongly wrong answers are pushed up.
+        γ > 0, the weight of the exponential.
     contrast : {"hardest", "all"}, default="hardest"
-        Against the most offending wrong answer, or summed over all wrong answers.
+        The wrong answers that the correct one is compared with: the most offending one, which has
+        the lowest energy, or all of them; the loss is then the sum over them.
 
     References
     ----------
@@ -40,6 +41,13 @@ class SquareExp(PairwiseLoss):
     ... )
     >>> value.round(6), slope.round(6)
     (array([0.75]), array([[ 1. , -0.5, -0. ]]))
+
+    In a classifier with the default linear energy:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="square_exp").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.energies([[0.5]]).round(2).tolist()
+    [[0.18, 1.07]]
     """
 
     traits = Traits(convex=True, fixes_level=True)
@@ -50,7 +58,7 @@ class SquareExp(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """F(y)² + γ e^{−F(ȳ)} and its slopes; it has no kink."""
+        """F(y)² + γ e^{−F(ȳ)} and its slopes; there is no kink."""
         push = self.gamma * namespace_of(offending).exp(-offending)
         return right**2 + push, 2 * right, -push
 

@@ -1,4 +1,4 @@
-"""The square-square loss: squares on both sides."""
+"""The square-square loss, quadratic in the violations."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class SquareSquare(PairwiseLoss):
-    """Squares pull the right energy down to zero, and push the wrong one up to the margin.
+    """Square-square loss: squared correct energies above 0 and squared violations of the margin.
 
-    ([F(y)]⁺)² + ([m − F(ȳ)]⁺)².
+    ([F(y)]⁺)² + ([m − F(ȳ)]⁺)²,
 
-    Pins the level of the energies like `Simple`, and presses hard on large violations.
+    where [u]⁺ = max(0, u), F(y) is the energy of the correct answer and F(ȳ) that of a wrong one.
+    Like `Simple` it fixes the level of the energies, but it penalises large violations more.
 
     Parameters
     ----------
     margin : float or array-like of shape (n_classes, n_classes), default=1.0
-        m ≥ 0, in units of the energy. An array holds one margin for each pair of classes (sample:
-        right answer, column: wrong answer; the diagonal is not used): a cost matrix.
+        Margin m ≥ 0, in units of the energy: a number, or a cost matrix with one margin for each
+        pair of classes (row: correct class, column: wrong class; the diagonal is not used).
     contrast : {"hardest", "all"}, default="hardest"
-        Against the most offending wrong answer, or summed over all wrong answers.
+        The wrong answers that the correct one is compared with: the most offending one, which has
+        the lowest F(ȳ) − m, or all of them; the loss is then the sum over them.
 
     References
     ----------
@@ -39,6 +41,13 @@ class SquareSquare(PairwiseLoss):
     >>> from sklearn_ebm.losses import SquareSquare
     >>> SquareSquare(margin=2.0)(np.array([[0.5, 1.25, 3.0]]), np.array([[True, False, False]]))
     (array([0.8125]), array([[ 1. , -1.5, -0. ]]))
+
+    In a classifier with the default linear energy:
+
+    >>> from sklearn_ebm import EBMClassifier
+    >>> clf = EBMClassifier(loss="square_square").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf.energies([[0.5]]).round(2).tolist()
+    [[0.17, 0.83]]
     """
 
     traits = Traits(convex=True, fixes_level=True)
@@ -49,7 +58,7 @@ class SquareSquare(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m; no kink."""
+        """([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m."""
         xp = namespace_of(right, offending)
         low, high = at_least(xp, right, 0.0), at_least(xp, -offending, 0.0)
         return low**2 + high**2, 2 * low, -2 * high
@@ -57,7 +66,7 @@ class SquareSquare(PairwiseLoss):
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives: 2 on the active sides."""
+        """Second derivatives: 2 if the term is above 0, else 0."""
         xp = namespace_of(right, offending)
         return (
             2 * in_dtype(xp, right > 0, right.dtype),

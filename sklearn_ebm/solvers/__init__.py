@@ -1,4 +1,4 @@
-"""Solvers: minimising over the parameters."""
+"""Solvers that minimise an objective over the parameters."""
 
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.solvers.adam import Adam

@@ -1,4 +1,4 @@
-"""One search by Adam: passes over the rows in parts, steps, and the way back from explosions."""
+"""State and steps of a search by Adam, with a restart after an explosion of the loss."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.base import Problem, Result
 from sklearn_ebm.solvers.objective import Gradient
 
-# A mean loss so many times the one at the start (or 1) has exploded. It is tried again from before
-# with half the steps, so often.
+# The loss has exploded if its mean is this many times the one at the start (or 1). The pass is then
+# repeated with half the learning rate, at most RETRIES times.
 EXPLODED = 1e6
 RETRIES = 6
 
-# Parameters are moved in pieces of this many bytes, which stay in cache from one operation to the
-# next.
+# Parameters are updated in pieces of this size, in bytes, which stay in the cache between
+# operations.
 PIECE = 2**19
 
-# With schedule "root" the rate has fallen to 1/√2 after so many steps, and the answer is a mean of
-# the parameters after all steps, in which step t counts about t to this power: the noise of steps
-# is averaged away, and the way from the start is forgotten.
+# With schedule "root" the rate has decreased to 1/√2 after ROOT_STEPS steps. The result is a mean
+# of the parameters after all steps, in which step t has a weight of about t to the power RECENCY:
+# this averages out the noise of the steps, while early steps hardly count.
 ROOT_STEPS, RECENCY = 100, 8
 
-# A batch is shared out among threads in parts of this many multiplications at least. The number of
-# parts does not depend on that of threads, so neither does the rounding.
+# A batch is divided among threads into parts of at least this number of multiplications. The number
+# of parts, and so the rounding, does not depend on the number of threads.
 PART_WORK = 7e6
 MOST_PARTS = 16
 
 
 class Settings(NamedTuple):
-    """The parameters of `Adam`, whose docstring says what each one does."""
+    """The parameters of `Adam`; see its docstring."""
 
     learning_rate: float
     batch_size: int
@@ -47,18 +47,19 @@ class Settings(NamedTuple):
 
 @dataclass
 class Moments:
-    """What Adam remembers: running sums of gradients and of their squares, and of how many steps.
+    """Memory of a search: running sums of the gradients and of their squares.
 
     Attributes
     ----------
     first, second : ndarray of shape (size,)
-        m/(1 − β₁) and v/(1 − β₂): as sums instead of means they take one operation less.
+        m/(1 − β₁) and v/(1 − β₂); sums need one operation less than means.
     n_steps : int
+        Number of steps in the sums.
     mean, last : ndarray of shape (size,)
-        Of a search that answers with a mean of its parameters: that, and where it goes on. Both are
-        empty in other searches.
+        With schedule "root": the mean of the parameters, which is the result, and the last
+        parameters, from which a later search continues. Else both are empty.
     n_before : int
-        Steps that count for the rate and the mean, but left no gradients: those before the first.
+        Number of steps before the first one of the sums; they count for the rate and the mean.
     """
 
     first: Array
@@ -70,18 +71,18 @@ class Moments:
 
     @property
     def time(self) -> int:
-        """Number of all steps."""
+        """Number of all steps, including those before."""
         return self.n_before + self.n_steps
 
     def astype(self, dtype: Any) -> Moments:
-        """Return the same in arrays of its own."""
+        """Return a copy in this dtype."""
         arrays = (self.first, self.second, self.mean, self.last)
         first, second, mean, last = (array.astype(dtype) for array in arrays)
         return Moments(first, second, self.n_steps, mean, last, self.n_before)
 
 
 class AdamState:
-    """The state of one search: parameters, moments, and the point to go back to."""
+    """State of a search: parameters, moments, and the last state before an explosion."""
 
     def __init__(self, settings: Settings, problem: Problem) -> None:
         decoupled = settings.weight_decay is not None
@@ -92,7 +93,7 @@ class AdamState:
         self.settings, self.objective, memory = settings, objective, problem.memory
         self.max_iter, self.rng = problem.max_iter, problem.rng
         self.w = problem.start.astype(objective.dtype)
-        self.params = objective.layout.unpack(self.w)  # views: they follow w
+        self.params = objective.layout.unpack(self.w)  # views into w
         self.n_rows = len(objective.y)
         self.batch_size = min(settings.batch_size, self.n_rows)
         self.n_batches = -(-self.n_rows // self.batch_size)
@@ -101,61 +102,61 @@ class AdamState:
         n_parts = n_parts if objective.energy.traits.threads else 1
         self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
         self.averages = settings.schedule == "root"
-        known = isinstance(memory, Moments) and memory.first.shape == self.w.shape
-        self.moments = self._resumed(memory) if known else self._no_moments()
+        continues = isinstance(memory, Moments) and memory.first.shape == self.w.shape
+        self.moments = self._resumed(memory) if continues else self._no_moments()
         self.scratch = np.empty_like(self.w)
         self.factor = 1.0
         self.steps = self.passes = self.retries = 0
         self.curve: list[float] = []
         self.reference: float | None = None
-        self.value: float | None = None  # at the end, where it is known already
-        # A search that goes on starts from rows, and from a size of steps, that are not its own.
-        self.at_start = np.inf if known else objective.value(self.w)
+        self.value: float | None = None  # the objective at the end, once it is computed
+        # A continued search may start on other rows, so its end is not compared with its start.
+        self.at_start = np.inf if continues else objective.value(self.w)
         most = min(PIECE // self.w.itemsize, -(-len(self.w) // n_parts))
         pieces = _pieces(self._decay(), most)
-        self.shares = [pieces[number::n_parts] for number in range(n_parts)]
+        self.pieces = [pieces[number::n_parts] for number in range(n_parts)]
         self.before = self._snapshot()
 
     def _no_moments(self) -> Moments:
-        """What is remembered before the first step."""
+        """Return the moments before the first step."""
         none = self.w[:0].copy()
         mean = self.w.copy() if self.averages else none
         return Moments(np.zeros_like(self.w), np.zeros_like(self.w), 0, mean, none)
 
     def _resumed(self, memory: Moments) -> Moments:
-        """What an earlier search remembers; where that answered with a mean, it goes on behind."""
+        """Return the moments of an earlier search; if it returned a mean, continue from `last`."""
         moments = memory.astype(self.w.dtype)
         if self.averages and np.array_equal(moments.mean, self.w):
             self.w[...] = moments.last
-        elif self.averages:  # somebody moved the parameters in between
+        elif self.averages:  # the parameters were changed in between
             moments.mean = self.w.copy()
         return moments
 
     def _decay(self) -> Array:
-        """What each parameter is multiplied by: in the gradient, or in a step of length one."""
+        """Factor of each parameter in the gradient, or in a step of weight decay at η = 1."""
         if self.settings.weight_decay is not None:
             return np.where(self.objective.penalized, self.settings.weight_decay, 0.0)
         return self.objective.penalty / self.n_rows
 
     def make_pass(self) -> bool:
-        """One pass over the rows; False, and unfinished, if it explodes."""
+        """Make one pass over the rows; stop and return False if the loss explodes."""
         n = self.n_rows
         order = self.rng.permutation(n) if self.n_batches > 1 else None
         total, self.value = 0.0, None
-        # Sizes differ by one row at most: a last batch of few rows would be a step in the dark.
+        # Sizes differ by at most one row, as a small last batch would make a very noisy step.
         bounds = [n * number // self.n_batches for number in range(self.n_batches + 1)]
         for batch in (range(*ends) for ends in pairwise(bounds)):
             mean = self._evaluate(batch, order)
             if not self._is_sound(mean):
                 return False
             if batch.start == 0:
-                # Only now is it known that the parameters at the start of this pass are good.
+                # The first batch has confirmed the parameters at the start of this pass.
                 self.before = self._snapshot()
             if not self.curve:
                 self.curve.append(mean * n + self.objective.penalty_at(self.w))
             total += mean * len(batch)
             self._step()
-        # Once g² overflows, v is infinite and the parameter never moves again.
+        # If g² has overflowed, v is infinite and the parameter would never change again.
         if not np.isfinite(self.moments.second.max()):
             return False
         self.curve.append(total + self.objective.penalty_at(self.w))
@@ -163,7 +164,7 @@ class AdamState:
         return True
 
     def _evaluate(self, batch: range, order: Any) -> float:
-        """Mean loss of a batch; the gradient is the sum of `gradients`, one for each part."""
+        """Return the mean loss of a batch; its gradient is the sum of `gradients`."""
         n_parts = min(len(self.gradients), len(batch))
         bounds = [batch.start + len(batch) * part // n_parts for part in range(n_parts + 1)]
         energies = [self.objective.energy._for_step(self.rng) for _ in range(n_parts)]
@@ -180,9 +181,9 @@ class AdamState:
         return float(sum(self.objective.workers(of_part, range(n_parts))))
 
     def _step(self) -> None:
-        """Move the parameters along the gradient, which is used up.
+        """Make a step; the gradient is overwritten.
 
-        Both corrections of the moments go into the two numbers of the step.
+        The bias corrections of both moments are included in `length` and `epsilon`.
         """
         settings, moments = self.settings, self.moments
         rate = settings.learning_rate * self.factor
@@ -201,14 +202,14 @@ class AdamState:
                 for piece, decay in pieces:
                     self._move(piece, decay, rate, length, epsilon)
 
-        for _ in self.objective.workers(move, self.shares):
+        for _ in self.objective.workers(move, self.pieces):
             pass
         if self.averages:
-            share = (RECENCY + 1) / (moments.time + RECENCY)
-            moments.mean += share * (self.w - moments.mean)
+            factor = (RECENCY + 1) / (moments.time + RECENCY)
+            moments.mean += factor * (self.w - moments.mean)
 
     def _move(self, piece: slice, decay: float, rate: float, length: float, epsilon: float) -> None:
-        """One step of some parameters."""
+        """Make a step of a piece of the parameters."""
         w, g = self.w[piece], self.gradients[0].vector[piece]
         for other in self.gradients[1:]:
             g += other.vector[piece]
@@ -229,7 +230,7 @@ class AdamState:
         w -= g
 
     def _is_sound(self, mean: float) -> bool:
-        """Whether a mean loss is finite and in the range of the first one."""
+        """Whether a mean loss is finite and has not exploded, compared with the first one."""
         if not math.isfinite(mean):
             return False
         if self.reference is None:
@@ -237,14 +238,14 @@ class AdamState:
         return abs(mean) <= EXPLODED * max(self.reference, 1.0)
 
     def is_sound(self) -> bool:
-        """Whether the parameters at the end are, which no batch has seen yet."""
+        """Whether the loss has not exploded at the parameters after the last step."""
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             self.value = self.objective.value(self.w)
             losses = self.value - self.objective.penalty_at(self.w)
         return self._is_sound(losses / self.n_rows)
 
     def has_risen(self, tol: float) -> bool:
-        """Whether the objective at the end is above that at the start by more than a share."""
+        """Whether the objective has increased since the start by more than `tol`, relative."""
         if self.value is None:
             self.value = self.objective.value(self.w)
         slack = max(tol, self.objective.noise) * abs(self.at_start)
@@ -254,7 +255,7 @@ class AdamState:
         return self.w.copy(), self.moments.astype(self.w.dtype), self.steps, self.passes
 
     def retreat(self) -> None:
-        """Go back to the last parameters known to be good, with half the steps from there on."""
+        """Return to the parameters before the explosion, and halve the learning rate."""
         self.retries += 1
         if self.retries > RETRIES:
             raise ValueError(
@@ -268,7 +269,7 @@ class AdamState:
         self.factor *= 0.5
 
     def result(self, converged: bool, message: str) -> Result:
-        """What the solver returns."""
+        """Return the result of the search."""
         if self.averages:
             self.moments.last, self.value = self.w.copy(), None
             self.w[...] = self.moments.mean
@@ -280,19 +281,19 @@ class AdamState:
         )  # fmt: skip
 
 
-def cosine(share: float) -> float:
-    """(1 + cos πs)/2: from one to zero while the share s of the way goes from zero to one.
+def cosine(fraction: float) -> float:
+    """(1 + cos πs)/2, which decreases from 1 to 0 as the completed fraction s goes from 0 to 1.
 
     Examples
     --------
-    >>> [round(cosine(share), 3) for share in (0, 0.5, 1)]
+    >>> [round(cosine(fraction), 3) for fraction in (0, 0.5, 1)]
     [1.0, 0.5, 0.0]
     """
-    return 0.5 * (1 + math.cos(math.pi * share))
+    return 0.5 * (1 + math.cos(math.pi * fraction))
 
 
 def _pieces(decay: Array, most: int) -> list[tuple[slice, float]]:
-    """Slices of no more than so many parameters that decay alike, and their decay."""
+    """Slices of at most `most` parameters with the same decay, and their decay."""
     changes = np.flatnonzero(np.diff(decay)) + 1
     return [
         (slice(first, min(first + most, stop)), float(decay[first]))

@@ -1,4 +1,4 @@
-"""One line search for all batch solvers."""
+"""The line search of all batch solvers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MAX_TRIALS = 40
 
 
 class Step(NamedTuple):
-    """A point along the line that satisfies the search, and what was evaluated there."""
+    """The point that a line search found, with the value and the gradient."""
 
     point: Array
     value: float
     gradient: Array
 
 
-@np.errstate(over="ignore", invalid="ignore")  # slopes of huge gradients count as too far
+@np.errstate(over="ignore", invalid="ignore")  # an infinite slope means that the step is too long
 def line_search(
     evaluate: Callable[[Array], tuple[float, Array]],
     point: Array,
@@ -33,25 +33,29 @@ def line_search(
 ) -> Step | None:
     """Find a step that satisfies the weak Wolfe conditions, by bisection and expansion.
 
-    Where rounding hides the decrease, a step is also taken if the value rose by no more than
-    `noise` relative and the slope along the line shrank (the approximate Wolfe conditions of Hager
-    and Zhang). Values that are not finite count as too far.
+    If the decrease is below rounding, a step is also accepted if the value increases by at most
+    `noise`, relative, and the slope in the direction decreases in magnitude (the approximate Wolfe
+    conditions of Hager and Zhang). A value that is not finite means that the step is too long.
 
     Parameters
     ----------
     evaluate : callable
-        point -> value, gradient.
-    point, value, gradient
-        Where the search starts.
-    direction : ndarray
+        The function point -> value, gradient.
+    point : ndarray of shape (size,)
+        Point from which the search starts.
+    value : float
+        Value at `point`.
+    gradient : ndarray of shape (size,)
+        Gradient at `point`.
+    direction : ndarray of shape (size,)
         A direction of descent.
     noise : float
-        Relative resolution of the values.
+        Relative rounding error of the values.
 
     Returns
     -------
     Step or None
-        None if no step along the direction lowers the value any more.
+        None if no step in the direction decreases the value.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The two-loop recursion of L-BFGS, over any initial matrix."""
+"""The two-loop recursion of L-BFGS with any initial matrix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.linalg.blas import daxpy
 
 from sklearn_ebm._utils.parameters import Array
 
-# From so many numbers on, a product that is written down before it is added takes twice as long.
+# For arrays of at least this size, BLAS's daxpy takes half the time of a product and a sum.
 LONG = 10_000
 
 
@@ -18,7 +18,7 @@ class Pairs(deque[tuple[Array, Array, float]]):
     """The latest steps s and changes y of the gradient, each with 1/⟨s, y⟩."""
 
     def add(self, moved: Array, change: Array) -> None:
-        """Keep a pair whose curvature is positive; forget any other."""
+        """Store a pair if its curvature ⟨s, y⟩ is positive."""
         product = float(moved @ change)
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             inverse = float(np.float64(1.0) / product) if product > 0 else np.inf
@@ -28,22 +28,24 @@ class Pairs(deque[tuple[Array, Array, float]]):
 
 
 def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -> Array:
-    """The inverse Hessian that initial matrix and pairs describe, times the gradient.
+    """Multiply the gradient by the L-BFGS approximation of the inverse Hessian.
 
-    The initial matrix is scaled so that it maps the latest change to a step of the right length,
-    by ⟨s, y⟩/⟨y, H₀y⟩.
+    The initial matrix H₀ is scaled by ⟨s, y⟩/⟨y, H₀y⟩ with the latest pair of a step s and a change
+    y of the gradient.
 
     Parameters
     ----------
     gradient : ndarray of shape (size,)
+        Gradient of the objective.
     pairs : Pairs
-        From the oldest to the latest.
+        Pairs from the oldest to the latest.
     initial : callable
-        H₀: gradient -> step.
+        H₀, a function gradient -> step.
 
     Returns
     -------
     ndarray of shape (size,)
+        The negative of the quasi-Newton step.
 
     References
     ----------
@@ -53,7 +55,7 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
     Examples
     --------
     A step of 1 changed the gradient by 4, so the curvature is 4, and the step to the minimum from
-    a gradient of 8 is 8/4 = 2. Across that direction only the scale is known, ¼ too:
+    a gradient of 8 is 8/4 = 2. In the orthogonal direction H₀, scaled to ¼, gives the step 4/4 = 1:
 
     >>> pairs = Pairs()
     >>> pairs.add(np.array([1.0, 0.0]), np.array([4.0, 0.0]))
@@ -61,24 +63,24 @@ def two_loop(gradient: Array, pairs: Pairs, initial: Callable[[Array], Array]) -
     array([2., 1.])
     """
     left = gradient.copy()
-    shares = []
+    factors = []
     for moved, change, inverse in reversed(pairs):
-        share = inverse * float(moved @ left)
-        shares.append(share)
-        left = _plus(left, -share, change)
+        factor = inverse * float(moved @ left)
+        factors.append(factor)
+        left = _plus(left, -factor, change)
     result = initial(left)
     if pairs:
         _, change, inverse = pairs[-1]
-        bent = float(change @ initial(change))
-        if bent > 0:
-            result = result / (inverse * bent)
-    for (moved, change, inverse), share in zip(pairs, reversed(shares), strict=True):
-        result = _plus(result, share - inverse * float(change @ result), moved)
+        product = float(change @ initial(change))
+        if product > 0:
+            result = result / (inverse * product)
+    for (moved, change, inverse), factor in zip(pairs, reversed(factors), strict=True):
+        result = _plus(result, factor - inverse * float(change @ result), moved)
     return result
 
 
 def _plus(total: Array, factor: float, vector: Array) -> Array:
-    """Total + factor · vector, in place."""
+    """Add factor · vector to the total, in place."""
     if len(total) >= LONG:
         return daxpy(vector, total, a=factor)
     total += factor * vector

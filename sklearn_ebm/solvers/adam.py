@@ -1,4 +1,4 @@
-"""Adam: steps on mini-batches, each parameter in units of its own gradients."""
+"""Adam: mini-batch steps scaled by the gradients of each parameter."""
 
 from __future__ import annotations
 
@@ -16,57 +16,63 @@ from sklearn_ebm.solvers.objective import Objective
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
 
-# Passes over the rows where the user names none: so many, and on few rows so many that there are
-# enough steps. Schedules that end by themselves may take longer.
+# Default of max_iter: this number of passes, or more if they make fewer steps than FEWEST_STEPS.
+# Schedules that detect the end themselves may take LONGER times as many.
 FEWEST_PASSES, FEWEST_STEPS = 100, 2_000
 LONGER = 10
 
-# A pass without progress counts; after so many, the schedule moves on, and it does so so often.
+# The rate is multiplied by PLATEAU_FACTOR after PATIENCE passes without progress. The search ends
+# when this has happened PLATEAUS times; at 0, max_iter is the end.
 PATIENCE = 10
 PLATEAUS = {"cosine": 0, "plateau": 3, "constant": 1, "root": 1}
 PLATEAU_FACTOR = 0.2
 
 
 class Adam(Solver):
-    r"""Adam on mini-batches, w ← w − η m̂/(√v̂ + ε): m̂, v̂ are running means of g and g².
+    r"""Adam on mini-batches.
+
+    w ← w − η m̂/(√v̂ + ε), where m̂ and v̂ are running means of the gradient g and of its square:
 
     .. math:: m \leftarrow β_1 m + (1 - β_1) g, \quad v \leftarrow β_2 v + (1 - β_2) g^2, \quad
         \hat m = m / (1 - β_1^t), \quad \hat v = v / (1 - β_2^t)
 
-    g is the gradient of the mean loss of the samples of a batch, with λ/n times the penalised
-    parameters: that of the objective divided by n, so that ``C`` keeps its meaning. Samples come in
-    an order drawn anew for each pass; where one batch holds all of them, nothing is drawn. Samples
-    in float64 are rounded to float32 where batches are drawn: the chance in that is far larger, and
-    steps take half the time.
+    g is an estimate of the gradient of the objective divided by n_samples, so that ``C`` keeps its
+    meaning: the gradient of the mean loss of a batch, plus that of the penalty divided by
+    n_samples. The order of the samples is drawn anew for each pass, unless one batch holds all of
+    them. If there are several batches, samples in float64 are rounded to float32: the noise of
+    mini-batches is far larger than the rounding, and a step takes half the time.
 
-    An iteration is one pass over the samples. Where no `max_iter` is named there are 100 of them,
-    more where that makes less than 2000 steps, and up to ten times as many for schedules that end
-    when nothing is gained any more. A pass whose losses explode is taken back and made with half
-    the steps, up to six times.
+    An iteration is one pass over the samples. The default of ``max_iter`` is 100, or more if these
+    passes have fewer than 2000 steps, and ten times as many for schedules that end when the
+    objective no longer decreases. A pass in which the loss explodes is repeated with half the
+    learning rate, up to six times.
 
     Parameters
     ----------
     learning_rate : float, default=3e-3
-        η > 0 at the start: about how far each parameter moves in one step. Along the cosine it is
-        half of that on average.
+        Initial learning rate η > 0, approximately the change of each parameter in one step.
     batch_size : int, default=200
-        Samples of a batch, at most: the sizes of all batches differ by one sample at most.
+        Largest number of samples of a batch; batch sizes differ by at most one.
     schedule : {"cosine", "plateau", "constant", "root"}, default="cosine"
-        ``"cosine"``: η falls along half a cosine to zero over `max_iter` passes, and that is the
-        end. ``"plateau"``: a fifth of η once the objective has not fallen by `tol`, relative, for
-        10 passes; the third time is the end. ``"constant"``: the first time is. ``"root"``: it is
-        as well; step t has the rate η/√(1 + t/100), and the answer is a mean of the parameters
-        after all steps, of which late ones count for more.
+        How the learning rate decreases and when the search ends. A plateau is 10 passes in which
+        the objective has not decreased by ``tol``, relative to its value.
+
+        - ``"cosine"``: η follows half a cosine to zero over ``max_iter`` passes; its mean is half
+          the initial rate.
+        - ``"plateau"``: η is divided by 5 at each plateau; the third one ends the search.
+        - ``"constant"``: η is constant; the first plateau ends the search.
+        - ``"root"``: step t has the rate η/√(1 + t/100); the first plateau ends the search. The
+          result is a mean of the parameters after all steps, with larger weights for later steps.
     beta_1 : float, default=0.9
-        β₁ in [0, 1).
+        Decay rate β₁ of the mean of the gradients, in [0, 1).
     beta_2 : float, default=0.999
-        β₂ in [0, 1).
+        Decay rate β₂ of the mean of the squared gradients, in [0, 1).
     epsilon : float, default=1e-8
-        ε > 0.
+        ε > 0, which prevents division by zero.
     weight_decay : float or None, default=None
-        With a number δ the penalty, and so ``C``, stays out of the gradient; instead, penalised
-        parameters are multiplied by 1 − ηδ before each step. The objective, its curve and all
-        decisions to stop are then without the penalty as well.
+        Decoupled weight decay δ: penalised parameters are multiplied by 1 − ηδ before each step.
+        It replaces the L2 penalty, so ``C`` has no effect, and the objective and the stopping rules
+        are without the penalty. None keeps the penalty.
 
     References
     ----------
@@ -79,8 +85,8 @@ class Adam(Solver):
 
     Examples
     --------
-    One sample x = 1 of answer 0 and both templates at 0: each has the gradient ∓½, and the first
-    step has the length η whatever the gradient; of a second one at constant η, nearly the same:
+    One sample x = 1 of class 0, and both coefficients at 0: their gradients are −½ and ½, and the
+    length of the first step is η for any gradient:
 
     >>> import numpy as np
     >>> from sklearn_ebm.solvers.objective import Objective
@@ -119,27 +125,28 @@ class Adam(Solver):
         self.weight_decay = weight_decay
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return how many passes over these samples there are where the user names no number."""
+        """Return the default of ``max_iter``, in passes over the samples."""
         self._validate()
         n_batches = -(-len(objective.y) // self.batch_size)
         passes = max(FEWEST_PASSES, -(-FEWEST_STEPS // n_batches))
         return passes * (LONGER if PLATEAUS[self.schedule] else 1)
 
     def for_partial_fit(self) -> Adam:
-        """Return the same at a constant rate, unless it falls without knowing where it ends."""
+        """Return a copy with a schedule without an end: "root" if it is that, else "constant"."""
         return clone(self).set_params(schedule="root" if self.schedule == "root" else "constant")
 
     def remembered(self, start: Array, n_rows: int) -> Moments:
-        """No moments, but the rate and the mean of the schedule "root" after one pass."""
+        """Return a memory without moments, with rate and mean of schedule "root" after a pass."""
         mean = start if self.schedule == "root" else start[:0]
         return Moments(np.zeros_like(start), np.zeros_like(start), 0, mean, mean, n_rows)
 
     def minimize(self, problem: Problem) -> Result:
         """Make passes over the samples from the start; see `Solver`.
 
-        The values of the curve are those of the batches as they were met; the first entry is that
-        of the first batch. The value of the result is the objective at the end. `memory` holds
-        moments and the number of steps; the search goes on as if it had not ended.
+        An entry of the curve is the sum of the losses of all batches of a pass, each before its
+        step, plus the penalty; the first entry is from the first batch alone. The value of the
+        result is the objective at the end. The memory holds the moments and the number of steps,
+        so that a later search continues as if there had been no interruption.
         """
         self._validate()
         tol, max_iter, monitor = problem.tol, problem.max_iter, problem.monitor
@@ -150,7 +157,7 @@ class Adam(Solver):
         search = AdamState(settings, problem)
         plateaus = PLATEAUS[self.schedule]
         zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
-        message, asked = "max_iter was reached", False
+        message, ended_by_monitor = "max_iter was reached", False
         converged = not plateaus and max_iter > 0
         while search.passes < max_iter:
             if not search.make_pass() or (search.passes == max_iter and not search.is_sound()):
@@ -160,21 +167,22 @@ class Adam(Solver):
             stale = 0 if value < best - tol * abs(best) or best == np.inf else stale + 1
             best = min(best, value)
             iterate = Iterate(search.w.astype(search.dtype), value, zero, np.inf, search.passes)
-            asked = (monitor is not None and monitor(iterate)) or asked
+            stop = monitor is not None and monitor(iterate)
+            ended_by_monitor = stop or ended_by_monitor
             if plateaus and stale >= PATIENCE:
                 stale, left = 0, left - 1
                 search.factor *= PLATEAU_FACTOR
-            if not (asked or (plateaus and left <= 0)):
+            if not (ended_by_monitor or (plateaus and left <= 0)):
                 continue
-            if not search.is_sound():  # the last step was one too far
+            if not search.is_sound():  # the loss exploded in the last step
                 search.retreat()
                 continue
             converged = True
-            message = ASKED if asked else "the objective no longer falls"
+            message = ASKED if ended_by_monitor else "the objective no longer falls"
             break
         else:
             message = "the schedule has ended" if converged else message
-        if converged and not asked and search.has_risen(tol):
+        if converged and not ended_by_monitor and search.has_risen(tol):
             converged = False
             message = (
                 "the objective ended above where it started, so steps are too long at "
@@ -184,7 +192,7 @@ class Adam(Solver):
         return search.result(converged, message)
 
     def _validate(self) -> None:
-        """Raise ValueError, in one sentence, if a setting cannot be used."""
+        """Raise ValueError if a parameter is invalid."""
         positive_number("learning_rate", self.learning_rate, of="Adam")
         positive_number("epsilon", self.epsilon, of="Adam")
         positive_integer("batch_size", self.batch_size, of="Adam")

@@ -1,4 +1,4 @@
-"""Online steps, averaged."""
+"""Averaged online steps."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
-from sklearn_ebm.solvers.separable import hinge_scale, separable
+from sklearn_ebm.solvers.separable import separable, separates
 
-# Energies are computed for this many rows ahead of a mistake.
+# Energies are computed for this many rows at once, until the first mistake among them.
 LOOK_AHEAD = 64
 DENSE_COLUMNS = 20_000
 
-# Passes where the user names no number: as many as visit so many rows, within these limits.
+# Default of max_iter: the passes that process VISITS rows in total, within these limits.
 VISITS, FEWEST_PASSES, MOST_PASSES = 300_000, 100, 1_000
 
 NOT_SEPARABLE = "the loss no longer falls, and no weights were found that separate the rows"
@@ -27,7 +27,19 @@ SEPARABLE = "every pass made mistakes, although there are weights that separate 
 
 
 class Steps(NamedTuple):
-    """The parameters after the last step, Σ (time of the step) · step, samples seen, the answer."""
+    """State of the search.
+
+    Attributes
+    ----------
+    w : ndarray of shape (size,)
+        Parameters after the last step.
+    lag : ndarray of shape (size,)
+        Σ t·step over all steps, where t is the number of samples processed before the step.
+    seen : float
+        Number of samples processed.
+    answer : ndarray of shape (size,)
+        Parameters that the search returned.
+    """
 
     w: Array
     lag: Array
@@ -36,22 +48,25 @@ class Steps(NamedTuple):
 
 
 class Averaged(Solver):
-    """Steps w ← w − weight · dℓ/dw on single samples with a loss above zero; returns the mean w.
+    """Averaged online steps, as in the averaged perceptron.
 
-    This solver is for online rules such as the perceptron. The penalised sum of such a loss has its
-    minimum at zero parameters, so the penalty is not used here. Each pass visits the samples in a
-    new random order. The search ends after a pass without a mistake. If the mean does not separate
-    the samples, the parameters of that pass are returned instead of the mean.
+    w ← w − weight · dℓ/dw
 
-    When the loss of the mean has not fallen by 0.1 % for `patience` passes, the solver tests
-    whether any parameters separate the samples. It does so by minimising the smooth version of the
-    loss. If no such parameters are found, the search ends. Otherwise it continues; if ``max_iter``
-    passes are not enough, it has not converged. ``tol`` is not used.
+    for each sample with a loss ℓ > 0; the result is the mean of w over all samples processed. The
+    penalised sum of an online loss has its minimum at zero parameters, so the penalty is not used.
+    Each pass visits the samples in a new random order. The search ends after a pass without a
+    mistake. If the mean does not separate the samples, the parameters of that pass are returned
+    instead of the mean.
+
+    If the loss at the mean has not decreased by 0.1 % for `patience` passes, the solver tests
+    whether any parameters separate the samples, by minimising the smoothed loss. If it finds none,
+    the search ends. Otherwise the search continues; if it reaches ``max_iter`` passes, it has not
+    converged. ``tol`` is not used.
 
     Parameters
     ----------
     patience : int, default=3
-        Passes without progress before the solver tests whether the samples are separable.
+        Number of passes without progress after which the solver tests for separability.
 
     References
     ----------
@@ -71,11 +86,11 @@ class Averaged(Solver):
         self.patience = patience
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return how many passes over these samples there are where the user names no number."""
+        """Return the default of ``max_iter``, in passes over the samples."""
         return min(max(VISITS // len(objective.y), FEWEST_PASSES), MOST_PASSES)
 
     def remembered(self, start: Array, n_rows: float) -> Steps:
-        """`start` as the mean over so many samples, and as the parameters after the last."""
+        """Return a memory with `start` both as the mean and as the last parameters."""
         return Steps(start, np.zeros_like(start), n_rows, start)
 
     def minimize(self, problem: Problem) -> Result:
@@ -84,20 +99,21 @@ class Averaged(Solver):
         objective, start, _, max_iter, rng, monitor, memory = problem
         n_rows = len(objective.y)
         before = memory if isinstance(memory, Steps) else self.remembered(start, 0)
-        if not np.array_equal(before.answer, start):  # somebody moved the parameters in between
+        if not np.array_equal(before.answer, start):  # the parameters were changed in between
             before = self.remembered(start, before.seen)
-        # A search that goes on does so from the last w, not from the average that it returned.
+        # A continued search starts from the last w, not from the average that it returned.
         w, lag, seen = before.w.copy(), before.lag.copy(), before.seen
-        # The start does not compete: all zero, it has the lowest loss there is and says nothing.
+        # The start is not a candidate: at zero parameters the loss is lowest, but nothing is
+        # learned.
         best, best_value, stale = start, np.inf, 0
         curve = [objective.value(start)]
         converged, message = False, "max_iter was reached"
         can_separate = False
         for _ in range(max_iter):
-            with np.errstate(over="ignore", invalid="ignore"):  # learning refuses what overflows
+            with np.errstate(over="ignore", invalid="ignore"):  # overflow is an error later
                 mistakes = _one_pass(objective, w, lag, seen, rng.permutation(n_rows))
             seen += n_rows
-            # lag = Σ (time of the step) · step, so the mean over time is w less lag / seen.
+            # The mean over all samples processed is w − lag/seen.
             average = w - lag / seen
             value = objective.value(average)
             curve.append(value)
@@ -111,7 +127,7 @@ class Averaged(Solver):
                 break
             if mistakes == 0:
                 converged, message = True, "a pass made no mistake"
-                best = average if hinge_scale(objective, average) else w
+                best = average if separates(objective, average) else w
                 best_value = objective.value(best)
                 break
             can_separate = can_separate or (stale >= self.patience and separable(objective))
@@ -139,7 +155,7 @@ def _one_pass(
         ahead = order[start : start + LOOK_AHEAD]
         X = objective.X[ahead]
         if sparse.issparse(X) and X.shape[1] <= DENSE_COLUMNS:
-            X = X.toarray()  # slicing single rows out of a sparse matrix would take longer
+            X = X.toarray()  # slicing single rows of a sparse matrix is slower
         correct = correct_mask(objective.y[ahead], objective.n_answers)
         first = 0
         while first < len(ahead):

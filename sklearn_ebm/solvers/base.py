@@ -1,4 +1,4 @@
-"""The contract of a solver: minimising an objective over the parameters."""
+"""Base class of solvers, and what they receive and return."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.objective import Objective
 
-# Why a search ended where its monitor returned True: what that meant, only the monitor can say.
+# Message of a search that its monitor ended by returning True.
 ASKED = "the monitor asked to stop"
 
 
 @dataclass
 class Result:
-    """What a solver returns.
+    """Result of a search.
 
     Attributes
     ----------
     w : ndarray of shape (size,)
         The best parameters found.
     value : float
-        The objective there.
+        The objective at `w`.
     n_iter : int
-        Iterations made.
+        Number of iterations.
     converged : bool
         Whether the solver's own stopping rule was met.
     message : str
-        Why it stopped, as a clause that fits after "the solver stopped because".
+        Why the solver stopped, as a clause that fits after "the solver stopped because".
     curve : list of float
-        The objective after each iteration, the start included.
+        The objective at the start and after each iteration.
     limited_by_rounding : bool
-        Whether rounding hides any further decrease, so that a smaller tol is no use.
+        Whether a further decrease is below rounding, so that a smaller tol has no effect.
     n_evaluations : int
-        How often value and gradient were computed.
+        Number of evaluations of value and gradient.
     memory : object
-        What the solver knows of the curvature, for a search that goes on; None if nothing.
+        State of the solver, from which a later search may continue; None if there is none.
     """
 
     w: Array
@@ -56,17 +56,20 @@ class Result:
 
 
 class Iterate(NamedTuple):
-    """What a solver knows after an iteration.
+    """State of a search after an iteration, which the monitor receives.
 
     Attributes
     ----------
     w : ndarray of shape (size,)
+        Parameters.
     value : float
+        The objective at `w`.
     gradient : ndarray of shape (size,)
+        Gradient of the objective at `w`.
     expected : float
         The further decrease that the solver expected before the iteration.
     n_evaluations : int
-        Evaluations of value and gradient so far.
+        Number of evaluations of value and gradient so far.
     """
 
     w: Array
@@ -76,30 +79,30 @@ class Iterate(NamedTuple):
     n_evaluations: int
 
 
-#: Sees the progress after each iteration; returns True to stop.
+#: Called with the iterate after each iteration; returns True to end the search.
 Monitor: TypeAlias = Callable[[Iterate], bool]
 
 
 class Problem(NamedTuple):
-    """What a solver is asked to do.
+    """Problem that a solver is given.
 
     Attributes
     ----------
     objective : Objective
-        What is minimised.
+        The function f to be minimised.
     start : ndarray of shape (size,)
-        Where the search begins; the solver leaves it as it is.
+        Parameters from which the search starts; the solver does not change this array.
     tol : float
-        Stop when the expected further decrease of f is below ``tol * |f|``.
+        The search stops if the expected further decrease of f is below ``tol * |f|``.
     max_iter : int
         Largest number of iterations.
     rng : RandomState
-        For solvers that draw samples.
+        Source of random numbers.
     monitor : callable or None
-        Called with the `Iterate` after each iteration; True ends the search, converged.
+        Called with the `Iterate` after each iteration; if it returns True, the search ends as
+        converged.
     memory : object or None
-        ``Result.memory`` of an earlier search on the same samples, with the same loss or another:
-        what it learned of the curvature may serve again.
+        ``Result.memory`` of an earlier search on the same samples, with the same loss or another.
     """
 
     objective: Objective
@@ -112,20 +115,20 @@ class Problem(NamedTuple):
 
 
 class Solver(Documented, BaseEstimator, ABC):
-    """Moves the parameters downhill.
+    """Base class of solvers, which minimise an objective over the parameters.
 
     Attributes
     ----------
     online : bool
-        Whether it follows single samples instead of the sum; it then serves online losses only.
+        Whether it makes a step for each sample instead of minimising the sum. Such a solver is for
+        online losses only.
     stochastic : bool
-        Whether it steps on mini-batches. It then takes losses with kinks as they are, and ends by
-        its own schedule.
+        Whether it makes steps on mini-batches. Such a solver accepts losses with kinks, and its
+        own schedule determines the end.
     needs_curvature : bool
-        Whether it needs second-derivative products of energy and loss.
+        Whether it needs the second derivatives of the loss and the pushforward of the energy.
     wants_standardized : bool
-        Whether it needs parameters in which all columns count equally; see
-        `Templates.standardized`.
+        Whether it works best in parameters of standardised columns; see `Templates.standardized`.
     """
 
     online: ClassVar[bool] = False
@@ -134,29 +137,32 @@ class Solver(Documented, BaseEstimator, ABC):
     wants_standardized: ClassVar[bool] = False
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return the largest number of iterations where the user names none."""
+        """Return the default of ``max_iter`` for this objective."""
         return 1_000
 
     def for_partial_fit(self) -> Solver:
-        """Return the solver for single passes over parts of the data: no schedule that ends."""
+        """Return the solver for `partial_fit`: a copy without a schedule that ends."""
         return self
 
     def remembered(self, start: Array, n_rows: int) -> object:
-        """Return a memory as if passes over so many samples had led to `start`, or None.
+        """Return the memory of a search that processed `n_rows` samples and ended at `start`.
 
-        For streams that go on from parameters that another solver found.
+        It lets `partial_fit` continue from parameters that another solver found. None if the
+        solver has no memory.
         """
         return None
 
     @abstractmethod
     def minimize(self, problem: Problem) -> Result:
-        """Minimise an objective from a start.
+        """Minimise an objective.
 
         Parameters
         ----------
         problem : Problem
+            Objective, start and stopping rules.
 
         Returns
         -------
         Result
+            Parameters found, and how the search ended.
         """

@@ -1,4 +1,4 @@
-"""Second derivatives of an objective: as a product, as a matrix, by block, and as a scaling."""
+"""Second derivatives of an objective: products, the matrix, and a scaling of the parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn_ebm.solvers.objective import Block, Objective
 
 
 def hessian_product(objective: Objective, w: Array) -> Callable[[Array], Array]:
-    """v -> ∇²f(w) v, for a linear energy and a loss with curvature."""
+    """Return the function v -> ∇²f(w) v, for a linear energy and a loss with curvature."""
     params = objective.layout.unpack(w)
     pieces = []
     for block in objective.blocks():
@@ -33,7 +33,7 @@ def hessian_product(objective: Objective, w: Array) -> Callable[[Array], Array]:
 
 
 def loss_curvature_of(objective: Objective, w: Array, block: Block) -> Curvature:
-    """Curvature of the loss in what the templates give, for some samples."""
+    """Second derivatives of the loss in the outputs of the templates, for a block of samples."""
     energies = objective.energy.linearize(objective.layout.unpack(w), block.X).energies
     assert objective.loss.curvature is not None
     return objective.energy.templates.template_curvature(
@@ -42,7 +42,7 @@ def loss_curvature_of(objective: Objective, w: Array, block: Block) -> Curvature
 
 
 def hessian_of(objective: Objective, w: Array) -> Array | None:
-    """∇²f(w) as a matrix, as `hessian_product`; None where the energy does not give it."""
+    """Return ∇²f(w) as a matrix; None if the energy does not provide it."""
     matrix = np.diag(objective.penalty)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for block in objective.blocks():
@@ -55,14 +55,14 @@ def hessian_of(objective: Objective, w: Array) -> Array | None:
 
 
 def scale_of(objective: Objective) -> Array:
-    """Return the step in each parameter that changes f by about one: the solver's scaling.
+    """Return a scale for each parameter, 1/√(its second derivative), which solvers divide by.
 
-    1/√(h Σᵢ wᵢ (∂Fᵢ/∂W)² + λ) with h = 1/4, the largest curvature of the log loss. It removes
-    the units of the features, so that columns of very different size are no obstacle.
+    The second derivative is estimated as h Σᵢ wᵢ (∂Fᵢ/∂W)² + λ with h = 1/4, the largest curvature
+    of the log loss. Scaled parameters do not depend on the units of the features.
     """
     scaling = objective.energy._curvature_scale(objective.X, objective.weight, objective.n_answers)
     if scaling is None:
         return np.ones(objective.layout.size)
-    # hypot does not overflow where the squares would.
+    # Unlike the sum of the squares, hypot does not overflow.
     stiffness = np.hypot(0.5 * objective.layout.pack(scaling), np.sqrt(objective.penalty))
     return 1.0 / np.where(stiffness > 0, stiffness, 1.0)

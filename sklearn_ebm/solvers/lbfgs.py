@@ -1,4 +1,4 @@
-"""Limited-memory BFGS with the objective's own scaling."""
+"""L-BFGS in scaled parameters."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sklearn_ebm.solvers.hessian import scale_of
 
 
 class LBFGS(Solver):
-    """Limited-memory BFGS in units in which every parameter matters equally.
+    """Limited-memory BFGS (L-BFGS) in scaled parameters.
 
-    The variable is v = w / s with s the objective's `scale`, so that the curvature is near 1 in
-    every direction of a single parameter. It stops when ½‖∇_v f‖², the decrease that a Newton step
-    would bring if the curvature were 1, is below ``tol * |f|``, or when rounding hides any
-    further decrease.
+    It minimises the objective f over v = w / s, where w are the parameters and s are scales that
+    make the second derivative of f in each parameter about 1. It stops when ½‖∇_v f‖², the decrease
+    expected of a Newton step with the identity as Hessian, is below ``tol * |f|``, or when a
+    further decrease is below rounding.
 
     Parameters
     ----------
     memory : int, default=20
-        How many pairs of steps and changes of the gradient are kept.
+        Number of pairs of a step and a change of the gradient that are stored.
 
     References
     ----------
@@ -66,7 +66,7 @@ class LBFGS(Solver):
             direction = -two_loop(gradient, pairs, np.copy)
             step = line_search(evaluate, v, value, gradient, direction, objective.noise)
             if step is None and pairs:
-                pairs.clear()  # stale curvature: once more along the gradient
+                pairs.clear()  # retry with the gradient, as the pairs may be out of date
                 step = line_search(evaluate, v, value, gradient, -gradient, objective.noise)
             if step is None:
                 converged = limited_by_rounding = True

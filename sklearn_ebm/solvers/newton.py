@@ -1,4 +1,4 @@
-"""Newton's method: exact for few parameters, with conjugate gradients inside for many."""
+"""Newton's method, with a factorised Hessian or with conjugate gradients."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from sklearn_ebm.solvers.objective import Objective
 
 
 class Newton(Solver):
-    """Newton steps from a Cholesky factor, or from conjugate gradients to a falling residual.
+    """Newton's method, with a Cholesky factor of the Hessian or with conjugate gradients.
 
-    Works in the same units as `LBFGS` and stops by the same rule. Up to `dense_size` parameters,
-    and where the energy gives it, the Hessian is formed and factorised, with a ridge that grows
-    until the factor exists. Beyond, the Newton equation is solved by conjugate gradients; where the
-    loss is not convex, a direction of negative curvature ends that and the step so far is taken.
+    It works in the scaled parameters of `LBFGS` and has the same stopping rule. Up to `dense_size`
+    parameters, and if the energy provides it, the Hessian is computed and factorised, with a ridge
+    that is increased until the factor exists. Otherwise the Newton equation is solved by conjugate
+    gradients to a residual that decreases with the gradient. If the loss is not convex, they stop
+    at a direction of negative curvature, and the step found up to then is used.
 
     Parameters
     ----------
     max_inner : int, default=200
-        Largest number of Hessian products in one Newton step.
+        Largest number of products with the Hessian in one Newton step.
     dense_size : int, default=500
-        Largest number of parameters for which the Hessian is formed.
+        Largest number of parameters for which the Hessian is computed.
 
     References
     ----------
@@ -113,9 +114,9 @@ class Newton(Solver):
 
 
 def _solve(hessian: Array, target: Array, ridge: float) -> Array:
-    """Solve H x = target, raising a relative ridge until H has a Cholesky factor.
+    """Solve H x = target, increasing a relative ridge until H has a Cholesky factor.
 
-    A common shift of all intercepts costs nothing, so H may be singular: some ridge is needed.
+    H may be singular, because the objective may be constant under a common shift of all intercepts.
     """
     top = max(float(np.abs(hessian.diagonal()).max()), np.finfo(float).tiny)
     while np.isfinite(ridge):
@@ -131,19 +132,19 @@ def _solve(hessian: Array, target: Array, ridge: float) -> Array:
 def _conjugate_gradients(
     product: Callable[[Array], Array], target: Array, residual: float, max_products: int
 ) -> Array:
-    """Solve H x = target to the given residual; stop at negative curvature."""
+    """Solve H x = target up to a residual; stop at a direction of negative curvature."""
     x = np.zeros_like(target)
     left = target.copy()
     direction = left.copy()
     square = float(left @ left)
     for _ in range(max_products):
-        bent = product(direction)
-        curvature = float(direction @ bent)
+        image = product(direction)
+        curvature = float(direction @ image)
         if curvature <= 1e-14 * float(direction @ direction):
             return x if np.any(x) else target
         length = square / curvature
         x += length * direction
-        left -= length * bent
+        left -= length * image
         previous, square = square, float(left @ left)
         if square <= residual**2:
             break

@@ -1,4 +1,4 @@
-r"""What learning minimises: the losses of the samples, weighted and summed, plus the penalty.
+r"""The objective of learning: the weighted sum of the losses of all samples, plus the penalty.
 
 .. code-block:: none
 
@@ -7,18 +7,18 @@ r"""What learning minimises: the losses of the samples, weighted and summed, plu
     params --energy--> F (n, k) --loss--> value (n,)
     params <-pullback- dF       <-slope-
 
-Every arrow works sample by sample and only the pullback sums over samples, so the sum may be taken
-in blocks. This is the only home of sample weights, of blocks and of the penalty.
+Each arrow acts on every sample separately, except the pullback, which sums over samples. The sum
+is therefore computed in blocks. Sample weights, blocks and the penalty appear in this module only.
 
-========== ================= ==========================================
-symbol     shape             here
-========== ================= ==========================================
-W          (size,) float64   the solver's vector, named parts by `layout`
-F, slope   (block, k)        in the dtype of X
-value      (block,)          summed in float64
+========== ================= =====================================================
+symbol     shape             meaning
+========== ================= =====================================================
+W          (size,) float64   parameters as one vector; `layout` has names and shapes
+F, slope   (block, k)        energies, dℓ/dF; in the dtype of X
+value      (block,)          losses; summed in float64
 w          (n,) float64      sample weights, all positive
 λ          (size,) float64   `penalty`; zero for intercepts
-========== ================= ==========================================
+========== ================= =====================================================
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from sklearn_ebm._utils.parameters import Array, ParameterLayout, Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
 
-# Rows are rounded to float32 up to so many numbers (half of X is copied), and to this size: squares
-# of squares still fit.
+# Rows are rounded to float32 if X has at most this number of entries, and if none is larger than
+# LARGEST_ENTRY, so that fourth powers do not overflow.
 LARGEST_ROUNDED, LARGEST_ENTRY = 2**27, 1e8
 
-# Sums are taken over so many groups of blocks, whatever the number of threads, and then in order:
-# the rounding is the same on every machine with the same BLAS.
+# Blocks are summed in this number of groups, and the groups in order. The rounding does therefore
+# not depend on the number of threads.
 MOST_GROUPS = 16
 
-# Masks of right answers are kept if they are no larger than this, in bytes.
+# Masks of correct answers are kept up to this size, in bytes.
 KEPT_MASKS = 2**22
 
 
 class Block(NamedTuple):
-    """Some samples: their features, the mask of their right answers, their weights, their place."""
+    """A block of samples: features, mask of the correct answers, weights, and slice of the data."""
 
     X: Any
     correct: AnswerMask
@@ -64,13 +64,14 @@ class Block(NamedTuple):
 
 
 class Gradient:
-    """Room for the gradient of one step after another.
+    """Array for the gradient of a step, which is used again for the next step.
 
     Attributes
     ----------
     vector : ndarray of shape (size,)
+        The gradient.
     params : dict
-        Views into the vector, by name.
+        Views into the vector, by name of the parameter.
     """
 
     def __init__(self, layout: ParameterLayout, dtype: Any) -> None:
@@ -79,36 +80,39 @@ class Gradient:
 
 
 class Objective:
-    """The sum over samples of a loss on energies, with the penalty.
+    """The weighted sum of the losses of all samples, plus the penalty.
 
     Parameters
     ----------
     energy : Energy
+        The energy F.
     loss : Loss
+        The loss ℓ.
     X : ndarray or CSR of shape (n_samples, n_features)
+        The input samples.
     y : ndarray of int of shape (n_samples,)
-        Index of the right answer.
+        Index of the correct answer.
     weight : ndarray of shape (n_samples,)
-        Positive weights.
+        Sample weights, all positive.
     n_answers : int
-        k.
+        Number k of answers.
     penalty : float or ndarray of shape (size,)
-        λ ≥ 0: for all penalised parameters, or for each.
+        λ ≥ 0: one number for all penalised parameters, or one for each parameter.
     workers : callable, default=map
-        Like `map`: how the work on blocks is shared out; see `Workers`. Not used for energies that
-        take one thread at a time.
+        A function like `map` that processes the blocks, perhaps in several threads; see `Workers`.
+        Not used for energies that support only one thread.
 
     Attributes
     ----------
     layout : ParameterLayout
-        Which part of the vector is which parameter.
-    single : Objective or None
-        The twin: the same sum in the same parameters, with samples in float32.
+        Names and shapes of the parameters in the vector.
+    float32_copy : Objective or None
+        The same objective in the same parameters, with samples in float32.
 
     Examples
     --------
-    Two points at ±1 with all parameters 0: both classes have probability ½, so the value is
-    2 log 2, and each template is pulled by ½ towards its own point and pushed by ½ off the other:
+    Two points at ±1, with all parameters 0: both classes have the probability ½, so the value is
+    2 log 2. The slopes ∓½ of the two points add up to a gradient of ±1 for each coefficient:
 
     >>> from sklearn_ebm.energies import Linear
     >>> from sklearn_ebm.losses import NLL
@@ -144,8 +148,7 @@ class Objective:
         self.slices = list(blocks_of(X, max(energy._width(n_answers), n_answers)))
         self.equal_weights = bool((weight == 1).all())
         self.dtype = X.dtype
-        # The same sum with rows in float32, in the same parameters; None where there is none.
-        self.single: Objective | None = None
+        self.float32_copy: Objective | None = None
         keep = X.shape[0] * n_answers <= KEPT_MASKS
         self._masks = [correct_mask(y[rows], n_answers) for rows in self.slices] if keep else None
         n_groups = min(MOST_GROUPS, len(self.slices))
@@ -153,37 +156,37 @@ class Objective:
         self._groups = [range(a, b) for a, b in pairwise(bounds)]
 
     def with_loss(self, loss: Loss) -> Objective:
-        """Return the same sum with another loss; samples and blocks are shared."""
+        """Return the objective with another loss; samples and blocks are not copied."""
         other = copy(self)
         other.loss = loss
-        if self.single is not None:
-            other.single = self.single.with_loss(loss)
+        if self.float32_copy is not None:
+            other.float32_copy = self.float32_copy.with_loss(loss)
         return other
 
     def unpenalized(self) -> Objective:
-        """Return the same sum without the penalty."""
+        """Return the objective without the penalty."""
         other = copy(self)
         other.penalty = np.zeros_like(self.penalty)
         return other
 
     def exact(self) -> Objective:
-        """Return the same sum with energies in float64, without a twin.
+        """Return the objective with energies in float64, without a float32 copy.
 
-        Samples in float32 are converted block by block: no copy of X is made.
+        Samples in float32 are converted block by block, so X is not copied.
         """
         other = copy(self)
-        other.single = None
+        other.float32_copy = None
         other.dtype = np.dtype(np.float64)
         return other
 
     def rounded(self) -> Objective:
-        """Return the same sum on a copy of the samples in float32, where they fit; else itself.
+        """Return the objective with samples rounded to float32 if they fit; else itself.
 
-        For steps on batches, whose chance is far above rounding.
+        It is for mini-batches, whose noise is far larger than the rounding.
         """
         entries = self.X.data if issparse(self.X) else self.X
-        single = self.X.dtype == np.float32 or not self.energy.traits.float32_steps
-        if single or entries.size > LARGEST_ROUNDED or not entries.size:
+        keep = self.X.dtype == np.float32 or not self.energy.traits.float32_steps
+        if keep or entries.size > LARGEST_ROUNDED or not entries.size:
             return self
         if not max(abs(float(entries.min())), abs(float(entries.max()))) <= LARGEST_ENTRY:
             return self
@@ -194,12 +197,12 @@ class Objective:
 
     @property
     def noise(self) -> float:
-        """Relative rounding of the value: of the energies and of their sum over samples."""
+        """Relative rounding error of the value."""
         return 32 * float(np.finfo(self.dtype).eps)
 
     @property
     def fully_penalized(self) -> bool:
-        """Whether every parameter is penalised, so that none is free."""
+        """Whether every parameter is penalised."""
         return bool((self.penalty > 0).all())
 
     def block(self, number: int) -> Block:
@@ -216,22 +219,22 @@ class Objective:
         return map(self.block, range(len(self.slices)))
 
     def sum_over_rows(self, of_block: Callable[[Block], Iterable[Any]]) -> list[Any]:
-        """Add up what a function returns for each block, term by term, in a fixed order.
+        """Sum the results of a function of a block over all blocks, in a fixed order.
 
         Parameters
         ----------
         of_block : callable
-            `Block` -> terms: numbers, arrays, or lists, which are joined.
+            The function of a `Block`; it returns terms: numbers, arrays, or lists.
 
         Returns
         -------
         list
-            The sums.
+            Sums of the terms; lists are concatenated.
         """
 
         def of_group(numbers: range) -> list[Any]:
             total: list[Any] = []
-            # Trial steps may overflow; the solvers see a value that is not finite and step back.
+            # Trial steps may overflow; solvers shorten the step if the value is not finite.
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 for number in numbers:
                     total = _add(total, of_block(self.block(number)))
@@ -243,13 +246,13 @@ class Objective:
         return result
 
     def weighted(self, slope: Array, weight: Array) -> Array:
-        """Slopes times the weights of their samples, in place."""
+        """Multiply slopes by the weights of their samples, in place."""
         if not self.equal_weights:
             slope *= weight.astype(slope.dtype, copy=False)[:, None]
         return slope
 
     def evaluate(self, w: Array) -> tuple[float, Array]:
-        """Value and gradient at `w`. A value that is not finite means: too far, step back."""
+        """Value and gradient at `w`; the value is not finite if a step was far too long."""
         params = self.layout.unpack(w)
 
         def of_block(block: Block) -> tuple[float, Array]:
@@ -266,21 +269,27 @@ class Objective:
         return value, gradient
 
     def on_batch(
-        self, params: Params, rows: Any, share: float, energy: Energy, gradient: Gradient
+        self, params: Params, rows: Any, factor: float, energy: Energy, gradient: Gradient
     ) -> float:
-        """Return share · Σ wᵢ ℓᵢ over some samples, without the penalty, and write its gradient.
+        """Compute factor · Σ wᵢ ℓᵢ over some samples, without the penalty, and its gradient.
 
         Parameters
         ----------
         params : dict
-            In the dtype of the samples.
+            Parameters by name, in the dtype of the samples.
         rows : ndarray of int, or slice
-        share : float
-            1/b makes it the mean over a batch of b samples, or a part of that mean.
+            The samples.
+        factor : float
+            1/b gives the mean over a batch of b samples, or a part of that mean.
         energy : Energy
-            The energy as this step sees it; see `Energy._for_step`.
+            The energy for this step; see `Energy._for_step`.
         gradient : Gradient
-            Where the gradient goes.
+            Array that receives the gradient.
+
+        Returns
+        -------
+        float
+            The value.
         """
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             X = self.X[rows] if isinstance(rows, np.ndarray) else take_rows(self.X, rows)
@@ -288,19 +297,19 @@ class Objective:
             row_value, slope = self.loss(line.energies, correct_mask(self.y[rows], self.n_answers))
             weight = self.weight[rows]
             slope = self.weighted(slope, weight)
-            slope *= share
+            slope *= factor
             if line.pullback_into is None:
                 self.layout.pack(line.pullback(slope), out=gradient.vector)
             else:
                 line.pullback_into(slope, gradient.params)
-            return share * float(weight @ row_value.astype(np.float64, copy=False))
+            return factor * float(weight @ row_value.astype(np.float64, copy=False))
 
     def penalty_at(self, w: Array) -> float:
         """(λ/2) ‖W‖² of the penalised parameters."""
         return 0.5 * float((self.penalty * w) @ w)
 
     def value(self, w: Array) -> float:
-        """Value at `w`, without the way back."""
+        """Value at `w`, without the gradient."""
         params = self.layout.unpack(w)
 
         def of_block(block: Block) -> tuple[float]:
@@ -314,7 +323,7 @@ class Objective:
 
 
 def _add(total: list[Any], terms: Iterable[Any]) -> list[Any]:
-    """Term by term, in place where the terms are arrays."""
+    """Add terms to a total, one by one; arrays in place."""
     terms = list(terms)
     if not total:
         return terms

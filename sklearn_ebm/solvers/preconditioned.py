@@ -1,4 +1,4 @@
-"""Limited-memory BFGS that starts from the curvature of the problem: the solver of ``"auto"``."""
+"""L-BFGS with a preconditioner, which ``solver="auto"`` selects for most energies of classes."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from sklearn_ebm.solvers.preconditioners import (
     model_of,
 )
 
-# Beyond so many parameters, the products with all pairs take longer than an evaluation, and half of
-# the pairs serve nearly as well.
+# With more parameters than this, products with all pairs take longer than an evaluation, and half
+# as many pairs are nearly as good.
 MANY_PARAMETERS = 20_000
 
-# In float32, iterations that gain less than this in all, relative, are followed by float64.
+# If this number of iterations in float32 lowers the objective by less than STALLED_GAIN, relative,
+# the search continues in float64.
 STALLED_ITERATIONS, STALLED_GAIN = 5, 1e-6
 
 
 class PreconditionedLBFGS(Solver):
-    """Limited-memory BFGS whose initial matrix is a factor of the Hessian, renewed on the way.
+    """Limited-memory BFGS (L-BFGS) with a preconditioner that is updated during the search.
 
-    L-BFGS corrects an initial matrix H₀ by pairs of steps and changes of the gradient. Here H₀ is
-    not a multiple of the identity but a cheap model of the inverse Hessian (the folder
-    ``initial_matrices``): the Hessian on a sample of the samples where parameters are few, a
-    Kronecker product where they are many, its diagonal where samples are sparse, and all of it
-    where few samples bend. The pairs are kept when it is renewed, and it is scaled by the latest of
-    them.
+    L-BFGS corrects an initial matrix H₀ by pairs of a step and a change of the gradient. Here H₀ is
+    a preconditioner, a model of the inverse Hessian: the inverse of the Hessian on a subset of the
+    samples for few parameters; a Kronecker product for many; the diagonal for sparse samples; and
+    the full Hessian if only few samples contribute to it. The pairs are kept when H₀ is updated,
+    and the latest one scales it.
 
-    Where the objective has a twin in float32, the search begins there and ends in float64 once
-    float32 gains nothing any more. It stops when the decrease that the model expects is below
-    ``tol * |f|``, or when the monitor stops it.
+    If the objective has a copy in float32, the search starts with the copy and continues in float64
+    when float32 makes no further progress. It stops when the decrease that the model predicts is
+    below ``tol * |f|``, f being the objective.
 
     Parameters
     ----------
     memory : int, default=20
-        How many pairs of steps and changes of the gradient are kept.
+        Number of pairs of a step and a change of the gradient that are stored.
 
     References
     ----------
@@ -102,7 +102,7 @@ class PreconditionedLBFGS(Solver):
 
 
 class QuasiNewtonState:
-    """Where the search is, and what it knows of the curvature; survives a change of the loss."""
+    """State of the search: parameters, pairs and preconditioner; kept if the loss changes."""
 
     def __init__(self, n_pairs: int, rng: np.random.RandomState) -> None:
         self.pairs = Pairs(maxlen=n_pairs)
@@ -113,8 +113,8 @@ class QuasiNewtonState:
         self.gains: deque[tuple[float, float]] = deque(maxlen=STALLED_ITERATIONS)
 
     def begin(self, objective: Objective, start: Array) -> None:
-        """Start, or go on with the same objective, or with another loss."""
-        self.phases = deque(o for o in (objective.single, objective) if o is not None)
+        """Start a search, or continue with the same objective or another loss."""
+        self.phases = deque(o for o in (objective.float32_copy, objective) if o is not None)
         if self.model is None:
             self.model = model_of(self.phases[0], self.rng)
         if objective.loss is not self.loss:
@@ -128,15 +128,15 @@ class QuasiNewtonState:
         self.value, self.gradient = self.evaluate(start)
 
     def evaluate(self, w: Array) -> tuple[float, Array]:
-        """Value and gradient in the precision of the present phase."""
+        """Value and gradient in the precision of the current phase."""
         self.n_evaluations += 1
         return self.phases[0].evaluate(w)
 
     @property
     def resolved(self) -> float:
-        """Relative decrease that gradients of the present precision resolve: rounding squared.
+        """Smallest relative decrease that gradients in the current precision resolve: ε².
 
-        Steps for less follow rounding, and so do the pairs that they leave.
+        Steps that expect less are determined by rounding, and so are their pairs.
         """
         return float(np.finfo(self.phases[0].dtype).eps) ** 2
 
@@ -145,13 +145,13 @@ class QuasiNewtonState:
         return Iterate(self.w, self.value, self.gradient, self.expected, self.n_evaluations)
 
     def direction(self) -> Array:
-        """The quasi-Newton step; `expected` becomes the decrease that it promises."""
+        """Compute the quasi-Newton step, and set `expected` to the decrease that it predicts."""
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             self._renew()
             assert self.matrix is not None
             direction = -two_loop(self.gradient, self.pairs, self.matrix)
             if not np.isfinite(direction).all():
-                # What the model says does not fit into a float: plain units will have to do.
+                # The preconditioner overflows, so the diagonal scaling replaces it.
                 self.matrix = DiagonalScaling(self.phases[0])
                 direction = -two_loop(self.gradient, self.pairs, self.matrix)
             self.expected = -0.5 * float(self.gradient @ direction)
@@ -167,7 +167,7 @@ class QuasiNewtonState:
         try:
             matrix = self.model.at(self.iteration, spent, self.phases[0], self.w)
         except (np.linalg.LinAlgError, ValueError):
-            # A curvature that is not finite has no eigenvectors: plain units will have to do.
+            # The curvature is not finite, so the diagonal scaling is used.
             matrix = DiagonalScaling(self.phases[0])
         self.iteration += 1
         if matrix is not None:
@@ -175,12 +175,12 @@ class QuasiNewtonState:
             self.renewed_at = self.n_evaluations
 
     def step(self, direction: Array) -> bool:
-        """Move along the direction; False if nothing lowers the value any more."""
+        """Make a step in the direction; False if no step decreases the value."""
         assert self.matrix is not None
-        found = self._along(direction)
+        found = self._search_line(direction)
         if found is None and self.pairs:
-            self.pairs.clear()  # stale curvature: once more along the gradient
-            found = self._along(-self.matrix(self.gradient))
+            self.pairs.clear()  # they may be out of date: retry without them
+            found = self._search_line(-self.matrix(self.gradient))
         if found is None:
             return self.to_float64()
         moved, change = found.point - self.w, found.gradient - self.gradient
@@ -191,13 +191,13 @@ class QuasiNewtonState:
             self.to_float64()
         return True
 
-    def _along(self, direction: Array) -> Step | None:
+    def _search_line(self, direction: Array) -> Step | None:
         return line_search(
             self.evaluate, self.w, self.value, self.gradient, direction, self.phases[0].noise
         )
 
     def _stalled(self) -> bool:
-        """Whether the latest steps gained next to nothing, and promise no less than before."""
+        """Whether the latest steps gained almost nothing, but predict as much as before."""
         if len(self.gains) < STALLED_ITERATIONS:
             return False
         gained = sum(gain for gain, _ in self.gains)
@@ -205,7 +205,7 @@ class QuasiNewtonState:
         return nothing and self.expected > 0.5 * self.gains[0][1]
 
     def to_float64(self) -> bool:
-        """Go on in float64; False if the search is there already."""
+        """Continue in float64; False if the search is in float64 already."""
         if len(self.phases) == 1:
             return False
         self.phases.popleft()

@@ -1,4 +1,4 @@
-"""Are there parameters of a linear energy with which no sample is a mistake?"""
+"""Test whether a linear energy separates the samples."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sklearn_ebm.solvers.base import Iterate, Problem
 from sklearn_ebm.solvers.objective import Block, Objective
 from sklearn_ebm.solvers.preconditioned import PreconditionedLBFGS
 
-# The search ends after so many iterations, or where it expects to lower the loss by less than this.
+# Largest number of iterations, and tolerance, of the search for separating parameters.
 ITERATIONS, TOLERANCE = 200, 1e-6
 
 
-def hinge_scale(objective: Objective, w: Array) -> bool:
-    """Whether no sample has a slope: a perceptron then makes no mistake."""
+def separates(objective: Objective, w: Array) -> bool:
+    """Whether the loss has no slope at any sample, so that a perceptron makes no mistake."""
     params = objective.layout.unpack(w)
 
     def of_block(block: Block) -> tuple[int]:
@@ -26,20 +26,20 @@ def hinge_scale(objective: Objective, w: Array) -> bool:
 
 
 def separable(objective: Objective) -> bool:
-    """Whether parameters are found that make no mistake.
+    """Search for parameters that separate the samples, and return whether there are any.
 
-    The smooth version of the loss, without a penalty and whatever the weights of the samples, falls
-    to zero where there are such parameters, and has a minimum above zero where there are none.
+    The smoothed loss, without penalty and with equal sample weights, tends to zero if such
+    parameters exist. Otherwise its minimum is above zero.
 
     Parameters
     ----------
     objective : Objective
-        Of a linear energy and an online loss.
+        Objective of a linear energy and an online loss.
 
     Examples
     --------
-    Two points on a line can be told apart, three can not where the one between them is of another
-    class:
+    Three points on a line are separable, unless the middle one is of another class than both
+    others:
 
     >>> from sklearn_ebm.energies import Linear
     >>> from sklearn_ebm.losses import Perceptron
@@ -57,7 +57,7 @@ def separable(objective: Objective) -> bool:
 
     def look(iterate: Iterate) -> bool:
         nonlocal found
-        found = hinge_scale(rule, iterate.w)
+        found = separates(rule, iterate.w)
         return found
 
     problem = Problem(

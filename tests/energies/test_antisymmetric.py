@@ -114,14 +114,14 @@ def test_initial_matrices_know_the_one_template(as_sparse, fit_intercept):
 
 
 def test_a_twin_in_float32_has_the_same_parameters(monkeypatch):
-    monkeypatch.setattr("sklearn_ebm.learning.parametrization.TWIN_SMALLEST", 1)
+    monkeypatch.setattr("sklearn_ebm.learning.parametrization.FLOAT32_SMALLEST", 1)
     for settings in SETTINGS:
         one, _ = both(*settings)
         w = point(one)
-        assert one.single.X.dtype == np.float32
-        np.testing.assert_allclose(one.single.evaluate(w)[0], one.evaluate(w)[0], rtol=1e-5)
+        assert one.float32_copy.X.dtype == np.float32
+        np.testing.assert_allclose(one.float32_copy.evaluate(w)[0], one.evaluate(w)[0], rtol=1e-5)
         np.testing.assert_allclose(
-            one.single.evaluate(w)[1], one.evaluate(w)[1], rtol=1e-3, atol=1e-3
+            one.float32_copy.evaluate(w)[1], one.evaluate(w)[1], rtol=1e-3, atol=1e-3
         )
 
 

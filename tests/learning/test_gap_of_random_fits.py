@@ -40,11 +40,11 @@ ROUTES = {
     "as it is": {},
     "not polished": {(_path, "POLISHED_ENTRIES"): 0},
     "many parameters": {(_path, "POLISHED_ENTRIES"): 0, (choice, "COUPLED_SIZE"): 0},
-    "float32 first": {(_path, "POLISHED_ENTRIES"): 0, (parametrization, "TWIN_SMALLEST"): 0},
+    "float32 first": {(_path, "POLISHED_ENTRIES"): 0, (parametrization, "FLOAT32_SMALLEST"): 0},
     "both": {
         (_path, "POLISHED_ENTRIES"): 0,
         (choice, "COUPLED_SIZE"): 0,
-        (parametrization, "TWIN_SMALLEST"): 0,
+        (parametrization, "FLOAT32_SMALLEST"): 0,
     },
 }
 

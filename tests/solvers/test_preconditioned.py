@@ -133,7 +133,7 @@ def test_a_search_that_begins_in_float32_ends_with_the_accuracy_of_float64(
     X = 5 + rng.normal(size=(6000, 12)) + 0.5 * rng.normal(size=(3, 12))[y]
     if as_sparse:
         X = sparse.csr_array(X * (rng.uniform(size=X.shape) < 0.95))
-    assert (X.nnz if as_sparse else X.size) >= parametrization.TWIN_SMALLEST
+    assert (X.nnz if as_sparse else X.size) >= parametrization.FLOAT32_SMALLEST
     precisions = []
     evaluate = Objective.evaluate
 
@@ -148,7 +148,7 @@ def test_a_search_that_begins_in_float32_ends_with_the_accuracy_of_float64(
     assert found.gap_ <= settings["tol"]
     assert precisions[0] == np.float32
     assert precisions.count(np.dtype(np.float32)) >= 5
-    monkeypatch.setattr(parametrization, "TWIN_SMALLEST", 10**9)
+    monkeypatch.setattr(parametrization, "FLOAT32_SMALLEST", 10**9)
     precisions.clear()
     wide = EBMClassifier(**settings).fit(X, y)
     assert set(precisions) == {np.dtype(np.float64)}
@@ -162,7 +162,7 @@ def test_float32_gives_way_where_it_gains_nothing(make):
     objective = make(NLL(), n_rows=300, penalty=1e-2)
     twin = objective.energy.standardized_rows(objective.X)
     part, narrow = twin
-    objective.single = Objective(
+    objective.float32_copy = Objective(
         part, objective.loss, narrow, objective.y, objective.weight, 3, objective.penalty
     )
     found = run(objective, tol=1e-18)

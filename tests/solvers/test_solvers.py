@@ -14,7 +14,7 @@ from sklearn_ebm.solvers._line_search import CURVATURE, SUFFICIENT_DECREASE, lin
 from sklearn_ebm.solvers.base import ASKED, Problem
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product
 from sklearn_ebm.solvers.objective import Objective
-from sklearn_ebm.solvers.separable import hinge_scale, separable
+from sklearn_ebm.solvers.separable import separable, separates
 
 BATCH = [name for name in SOLVERS if not (SOLVERS[name].online or SOLVERS[name].stochastic)]
 
@@ -278,7 +278,7 @@ def test_a_pass_without_a_mistake_is_what_is_returned(gate):
     for seed in range(5):
         result = run(Averaged(), objective, max_iter=200, seed=seed)
         assert result.converged and result.message == "a pass made no mistake"
-        assert hinge_scale(objective, result.w) and result.value == 0
+        assert separates(objective, result.w) and result.value == 0
 
 
 def test_passes_that_are_too_few_to_separate_are_no_success():

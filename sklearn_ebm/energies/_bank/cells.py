@@ -71,8 +71,8 @@ class BinnedPoints(NamedTuple):
         starts = np.flatnonzero(begins)
         weight = np.add.reduceat(self.weight, starts)
         mean = np.add.reduceat(self.weight * self.mean, starts) / weight
-        apart = self.mean - np.repeat(mean, np.diff(starts, append=len(place)))
-        within = self.weight * (self.variance + apart**2)
+        offset = self.mean - np.repeat(mean, np.diff(starts, append=len(place)))
+        within = self.weight * (self.variance + offset**2)
         variance = np.add.reduceat(within, starts) / weight
         return BinnedPoints(np.searchsorted(starts, self.indptr), weight, mean, variance)
 

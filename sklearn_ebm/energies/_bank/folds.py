@@ -19,11 +19,11 @@ FEW_ROWS, FOLDS = 2_000, (10, 5)
 RETURNS = 5
 
 # With more rows than this, so many of one fold serve all as validation rows.
-MAX_VALIDATION_ROWS, JUDGES_OF_MANY = 6_000, 2_000
+MAX_VALIDATION_ROWS, VALIDATION_OF_MANY = 6_000, 2_000
 
 
 # Models of so many folds predict new rows: an average of more is hardly better, and takes longer.
-SPEAKING = 5
+PREDICTING_FOLDS = 5
 
 
 def spread_over_folds(models: Sequence[Model]) -> list[Model]:
@@ -35,7 +35,7 @@ def spread_over_folds(models: Sequence[Model]) -> list[Model]:
     (['a', 'c', 'e', 'g', 'j'], ['a', 'b', 'c', 'd', 'f'], ['a', 'b', 'c'])
     """
     last = len(models) - 1
-    places = np.linspace(0, last, min(SPEAKING, len(models))).astype(int)
+    places = np.linspace(0, last, min(PREDICTING_FOLDS, len(models))).astype(int)
     return [models[place] for place in places]
 
 
@@ -82,10 +82,10 @@ class Folds(NamedTuple):
 
     def validation_splits(self) -> list[tuple[Index, Index, Index]]:
         """For each fold: its validation rows, their places in ``validation``, the other folds."""
-        of_judge = self.of_row[self.validation]
-        places = [np.flatnonzero(of_judge == fold) for fold in np.unique(of_judge)]
+        validation_fold = self.of_row[self.validation]
+        places = [np.flatnonzero(validation_fold == fold) for fold in np.unique(validation_fold)]
         return [
-            (self.validation[mine], mine, np.flatnonzero(self.of_row != of_judge[mine[0]]))
+            (self.validation[mine], mine, np.flatnonzero(self.of_row != validation_fold[mine[0]]))
             for mine in places
         ]
 
@@ -176,6 +176,6 @@ def folds_of(X: Array, rng: np.random.RandomState, progress: FitProgress = SILEN
     validation = np.arange(n_rows)
     if n_rows > MAX_VALIDATION_ROWS:
         first = np.flatnonzero(of_row == 0)
-        some = rng.permutation(len(first))[:JUDGES_OF_MANY]
+        some = rng.permutation(len(first))[:VALIDATION_OF_MANY]
         validation = np.sort(first[some])
     return Folds(of_row, validation, progress)

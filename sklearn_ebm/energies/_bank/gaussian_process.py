@@ -30,12 +30,12 @@ AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
 LENGTHS = (1.0, 0.3, 1.7)
 LENGTH_DEVIATION = 1.5
 AROUND = 0.3
-BEND = (0.0, 3.0)
+WARPING = (0.0, 3.0)
 SLOPE = (-1.0, 2.0)
 NOISE = (-2.0, 3.0)
 
 # A bend that is as good as none.
-STRAIGHT = 1e-4
+SMALLEST_WARPING = 1e-4
 
 # What is added to the diagonal beside the noise, as a part of it, where rounding asks for it.
 JITTER = 1e-10
@@ -75,7 +75,7 @@ class InputWarping(NamedTuple):
         span = np.ptp(X, axis=0)
         return cls(X.min(axis=0), np.where(span > 0, span, 1.0))
 
-    def __call__(self, X: Array, bend: Array) -> Array:
+    def __call__(self, X: Array, warping: Array) -> Array:
         """φ(x) with the bend t of each column, straight outside of the ranges, (n, d).
 
         Examples
@@ -87,26 +87,26 @@ class InputWarping(NamedTuple):
         >>> (bent / np.sqrt(12)).ravel().round(4)
         array([0. , 0.5, 1. ])
         """
-        bend = _away_from_zero(bend)
-        part, rise = (X - self.lowest) / self.span, np.expm1(bend)
+        warping = _away_from_zero(warping)
+        part, rise = (X - self.lowest) / self.span, np.expm1(warping)
         within = np.clip(part, 0, 1)
-        slope = rise / (bend * (1 + rise * within))
-        bent = np.log1p(rise * within) / bend + slope * (part - within)
+        slope = rise / (warping * (1 + rise * within))
+        bent = np.log1p(rise * within) / warping + slope * (part - within)
         result: Array = OF_UNIT_DEVIATION * bent
         return result
 
-    def slope(self, X: Array, bend: Array) -> Array:
+    def slope(self, X: Array, warping: Array) -> Array:
         """dφ/dt of rows within the ranges, (n, d)."""
-        bend = _away_from_zero(bend)
-        part, rise = (X - self.lowest) / self.span, np.expm1(bend)
-        rising = (1 + rise) * part / (1 + rise * part) - np.log1p(rise * part) / bend
-        result: Array = OF_UNIT_DEVIATION * rising / bend
+        warping = _away_from_zero(warping)
+        part, rise = (X - self.lowest) / self.span, np.expm1(warping)
+        rising = (1 + rise) * part / (1 + rise * part) - np.log1p(rise * part) / warping
+        result: Array = OF_UNIT_DEVIATION * rising / warping
         return result
 
 
-def _away_from_zero(bend: Array) -> Array:
+def _away_from_zero(warping: Array) -> Array:
     """Where t is too small to divide by, one that is as good as linear."""
-    return np.where(np.abs(bend) < STRAIGHT, STRAIGHT, bend)
+    return np.where(np.abs(warping) < SMALLEST_WARPING, SMALLEST_WARPING, warping)
 
 
 class Covariance(NamedTuple):
@@ -118,7 +118,7 @@ class Covariance(NamedTuple):
         a.
     length : ndarray of shape (n_classes, n_features)
         l.
-    bend : ndarray of shape (n_features,)
+    warping : ndarray of shape (n_features,)
         t of the curve φ.
     slope : float
         b.
@@ -128,7 +128,7 @@ class Covariance(NamedTuple):
 
     amplitude: Array
     length: Array
-    bend: Array
+    warping: Array
     slope: float
     noise: float
 
@@ -137,10 +137,10 @@ class Covariance(NamedTuple):
         """Return what the vector that is searched stands for."""
         k = len(SMOOTHNESS)
         d = (len(theta) - k - 2) // (k + 1)
-        amplitude, length, bend, others = np.split(theta, [k, k + k * d, k + k * d + d])
+        amplitude, length, warping, others = np.split(theta, [k, k + k * d, k + k * d + d])
         slope, noise = np.exp(others)
         return cls(
-            np.exp(amplitude), np.exp(length.reshape(k, d)), bend, float(slope), float(noise)
+            np.exp(amplitude), np.exp(length.reshape(k, d)), warping, float(slope), float(noise)
         )
 
     def between(self, left: Array, right: Array) -> Array:
@@ -224,7 +224,7 @@ def _prior(d: int) -> tuple[Array, Array]:
     """Centre and standard deviation of each number that is searched."""
     typical = 0.5 * np.log(d)
     lengths = [(typical + centre, LENGTH_DEVIATION) for centre in LENGTHS for _ in range(d)]
-    parts = [*AMPLITUDES, *lengths, *[BEND] * d, SLOPE, NOISE]
+    parts = [*AMPLITUDES, *lengths, *[WARPING] * d, SLOPE, NOISE]
     centre, deviation = np.array(parts).T
     return centre, deviation
 
@@ -238,7 +238,7 @@ def negative_log_posterior(
     Σ_ij A_ij (φ_i − φ_j)² = 2 Σ_i φ_i² Σ_j A_ij − 2 φ'Aφ, so that no array is larger than (n, n).
     """
     of = Covariance.from_vector(theta)
-    rows, turning = curve(X, of.bend), curve.slope(X, of.bend)
+    rows, warping_slope = curve(X, of.warping), curve.slope(X, of.warping)
     terms = [
         [of.amplitude[m] ** 2 * part for part in matern(_distances(scaled, scaled), smoothness)]
         for m, smoothness in enumerate(SMOOTHNESS)
@@ -254,23 +254,23 @@ def negative_log_posterior(
     inverse, _ = linalg.lapack.dpotri(factor, lower=True)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     solved = inverse @ y
-    apart, deviation = theta - _prior(X.shape[1])[0], _prior(X.shape[1])[1]
+    offset, deviation = theta - _prior(X.shape[1])[0], _prior(X.shape[1])[1]
     misfit = 0.5 * y @ solved + np.log(np.diagonal(factor)).sum()
-    value = misfit + 0.5 * np.square(apart / deviation).sum()
+    value = misfit + 0.5 * np.square(offset / deviation).sum()
     # The slope of the misfit is ½ Σ pull · dK.
     pull = inverse - np.outer(solved, solved)
-    by_bend = of.slope**2 * (turning * (pull @ rows)).sum(axis=0)
+    by_warping = of.slope**2 * (warping_slope * (pull @ rows)).sum(axis=0)
     by_length = np.empty_like(of.length)
     for m, (_, fall) in enumerate(terms):
-        near = pull * fall
-        total, across = near.sum(axis=1), near @ rows
+        product = pull * fall
+        total, across = product.sum(axis=1), product @ rows
         by_length[m] = (total @ rows**2 - (rows * across).sum(axis=0)) / of.length[m] ** 2
-        of_bend = total @ (rows * turning) - (turning * across).sum(axis=0)
-        by_bend -= of_bend / of.length[m] ** 2
+        of_warping = total @ (rows * warping_slope) - (warping_slope * across).sum(axis=0)
+        by_warping -= of_warping / of.length[m] ** 2
     by_amplitude = [np.vdot(pull, term) for term, _ in terms]
     by_others = [np.vdot(pull, linear), np.diagonal(pull) @ noise]
-    gradient = np.concatenate([by_amplitude, by_length.ravel(), by_bend, by_others])
-    return float(value), gradient + apart / deviation**2
+    gradient = np.concatenate([by_amplitude, by_length.ravel(), by_warping, by_others])
+    return float(value), gradient + offset / deviation**2
 
 
 class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
@@ -382,7 +382,7 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
     def condition(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> GaussianProcess:
         """Condition on rows, with the scales as they are."""
         of = self.covariance_
-        self.rows_ = self.curve_(X, of.bend)
+        self.rows_ = self.curve_(X, of.warping)
         covariance = of.between(self.rows_, self.rows_)
         self.noise_ = of.noise**2 / weight
         covariance.flat[:: len(X) + 1] += self.noise_ + JITTER * np.diagonal(covariance)
@@ -435,7 +435,7 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         """
         check_is_fitted(self)
         of = self.covariance_
-        rows = self.curve_(validate_data(self, X, dtype=np.float64, reset=False), of.bend)
+        rows = self.curve_(validate_data(self, X, dtype=np.float64, reset=False), of.warping)
         mean, deviation = np.empty(len(rows)), np.empty(len(rows))
         # Of each block several arrays are alive at once.
         for block in row_slices(len(rows), ALIVE * len(self.rows_)):

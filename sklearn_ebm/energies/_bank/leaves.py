@@ -122,10 +122,10 @@ def moments_of(weights: Any, values: Array) -> Moments:
     variance = np.empty_like(mean)
     for answer in range(values.shape[1]):
         # About the mean: mean squares would cancel where a leaf holds almost one value.
-        apart = values[weights.indices, answer] - mean[row, answer]
-        apart *= apart
-        apart *= weights.data
-        variance[:, answer] = np.add.reduceat(apart, weights.indptr[:-1])
+        squares = values[weights.indices, answer] - mean[row, answer]
+        squares *= squares
+        squares *= weights.data
+        variance[:, answer] = np.add.reduceat(squares, weights.indptr[:-1])
     return Moments(mean, np.sqrt(variance))
 
 

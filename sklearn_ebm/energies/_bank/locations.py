@@ -51,10 +51,10 @@ FORESTS = (ExtraTreesRegressor, RandomForestRegressor)
 SUM_TO_ONE = 1e3
 EQUAL = 1e-4
 
-# A regressor that takes no weights is given rows as often as they count, if all counts are whole
-# multiples of a part of the least weight down to 1/FINEST, and not more than MOST_COPIES together
-# for each row.
-FINEST, MOST_COPIES = 6, 10
+# A regressor without sample weights is fitted to repeated rows, if the weights are multiples of the
+# smallest weight divided by a number up to MOST_DIVISIONS, and if there are at most MOST_COPIES
+# repetitions per row on average.
+MOST_DIVISIONS, MOST_COPIES = 6, 10
 
 # The least spread of regressors, in units, so that its logarithm is finite.
 LEAST_SPREAD = 1e-6
@@ -95,8 +95,8 @@ class FittedRegressor(NamedTuple):
     def __call__(self, X: Array) -> Estimate:
         """The mean over the folds, and the standard deviation where there is one."""
         if isinstance(self.models[0][0], GaussianProcess):
-            said = [model.predict(X, return_std=True) for model in self.models[0]]
-            mean, deviation = (np.column_stack(part) for part in zip(*said, strict=True))
+            predicted = [model.predict(X, return_std=True) for model in self.models[0]]
+            mean, deviation = (np.column_stack(part) for part in zip(*predicted, strict=True))
             return Estimate(mean, deviation)
         means = [_predicted(models, X) for models in self.models]
         return Estimate(np.mean(means, axis=0))
@@ -166,11 +166,11 @@ class Location(Documented, BaseEstimator):
             for _ in workers.map(lambda job: job(), jobs[::-1]):
                 pass
         estimates = [fits.predict_moments for fits in fitted] + [
-            Estimate(*said) for said in member_predictions
+            Estimate(*estimate) for estimate in member_predictions
         ]
         learned = copy.copy(self)
         learned.parts_ = [fits.part.compact() for fits in fitted]
-        learned.share_ = shares(np.stack([said.mean for said in estimates], axis=1), rows)
+        learned.share_ = shares(np.stack([estimate.mean for estimate in estimates], axis=1), rows)
         return learned, _located(estimates, learned.share_)
 
     def __call__(
@@ -197,7 +197,9 @@ class Location(Documented, BaseEstimator):
             )
         with Workers() as workers:
             estimates = list(workers.map(lambda part: part(X), self.parts_))
-        return _located(estimates + [Estimate(*said) for said in member_predictions], self.share_)
+        return _located(
+            estimates + [Estimate(*estimate) for estimate in member_predictions], self.share_
+        )
 
 
 def bases_of(base: Any, n: int, d: int) -> list[Any]:
@@ -266,7 +268,7 @@ def repetitions(weight: npt.NDArray[np.float64]) -> Index | None:
     (array([2, 3, 0]), None)
     """
     times = weight / weight[weight > 0].min()
-    for part in range(1, FINEST + 1):
+    for part in range(1, MOST_DIVISIONS + 1):
         whole = np.rint(part * times)
         if whole.sum() > MOST_COPIES * len(weight):
             return None
@@ -338,9 +340,13 @@ def shares(predictions: Array, rows: Rows) -> Array:
 
 
 def _located(estimates: Sequence[Estimate], share: Array) -> LocationPrediction:
-    means = np.stack([said.mean for said in estimates], axis=1)
+    means = np.stack([estimate.mean for estimate in estimates], axis=1)
     spread = np.log(means.std(axis=1) + LEAST_SPREAD)
-    sure = [(said.mean, said.deviation) for said in estimates if said.deviation is not None]
+    sure = [
+        (estimate.mean, estimate.deviation)
+        for estimate in estimates
+        if estimate.deviation is not None
+    ]
     mean = np.einsum("njq,qj->nq", means, share)
     features = [means.reshape(len(means), -1), spread]
     if not sure:
@@ -354,8 +360,8 @@ def _predicted(models: list[Any], X: Array) -> Array:
     """What models say together, one for each answer or one for all, (n, q)."""
     # Threads of OpenMP inside of threads of ours wait for each other more than they work.
     with _openmp().limit(limits=1, user_api="openmp"):
-        said = [np.asarray(model.predict(X)).reshape(len(X), -1) for model in models]
-    return np.hstack(said)
+        predicted = [np.asarray(model.predict(X)).reshape(len(X), -1) for model in models]
+    return np.hstack(predicted)
 
 
 class _Fits:
@@ -375,7 +381,7 @@ class _Fits:
         q = rows.y.shape[1]
         together = q > 1 and get_tags(base).target_tags.multi_output
         answers: list[Any] = [slice(None)] if together else list(range(q))
-        # A process says by itself what it would have said, so that all folds share one.
+        # A process says by itself what it would have estimate, so that all folds share one.
         process = isinstance(base, GaussianProcess)
         self.deviation = np.zeros(rows.y.shape) if process else None
         fit, places = (self._process, 1) if process else (self._of_fold, folds.n_folds)
@@ -395,8 +401,8 @@ class _Fits:
         """Fit one process to all rows; what it says without those of a fold is known then."""
         assert self.deviation is not None
         model.fit(self.rows.X, self.rows.y[:, answer], self.rows.weight)
-        said = model.out_of_fold(self.folds.of_row)
-        self.mean[:, answer], self.deviation[:, answer] = said
+        predicted = model.out_of_fold(self.folds.of_row)
+        self.mean[:, answer], self.deviation[:, answer] = predicted
         model.drop_training_answers()
         self.part.models[place][number] = model
 

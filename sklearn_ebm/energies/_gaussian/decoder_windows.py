@@ -68,18 +68,18 @@ class Windows:
         """G of answers (M or 1, n, m, q), as (M, n, m, z)."""
         xp = self.xp
         answers = xp.permute_dims(answers, (3, 0, 1, 2))
-        apart = answers[..., None] - self.means[:, :, :, None, :]
-        apart /= self.scales[..., None]
-        along = [inner(tangent[:, :, :, None, :], apart) for tangent in self.tangents]
+        residual = answers[..., None] - self.means[:, :, :, None, :]
+        residual /= self.scales[..., None]
+        tangent_part = [inner(tangent[:, :, :, None, :], residual) for tangent in self.tangents]
         inverse = {place: part[:, :, None, :] for place, part in self.inverse.items()}
-        self.along = _product(inverse, along)
-        self.apart = across = apart
-        for tangent, solved in zip(self.tangents, self.along, strict=True):
-            across = across - tangent[:, :, :, None, :] * solved
-        self.across = across
+        self.tangent_part = _product(inverse, tangent_part)
+        self.residual = normal_part = residual
+        for tangent, solved in zip(self.tangents, self.tangent_part, strict=True):
+            normal_part = normal_part - tangent[:, :, :, None, :] * solved
+        self.normal_part = normal_part
         # The same as ‖e‖² − aᵀM⁻¹a, but a sum: nothing is lost, however thin the noise.
-        result = inner(across, across)
-        for solved in self.along:
+        result = inner(normal_part, normal_part)
+        for solved in self.tangent_part:
             result += xp.square(solved)
         result *= 0.5
         result += self.levels()[:, :, None, :]
@@ -93,14 +93,16 @@ class Windows:
         slope : array of shape (M, n_samples, m, z)
         """
         xp = self.xp
-        pull = slope * self.across
+        pull = slope * self.normal_part
         total = summed(xp, slope, 2)
-        in_scales = xp.sum(total, axis=(1, 2)) - xp.sum(pull * self.apart, axis=(2, 3, 4))
+        in_scales = xp.sum(total, axis=(1, 2)) - xp.sum(pull * self.residual, axis=(2, 3, 4))
         in_tangents = _product(self.inverse, self.tangents)
-        for place, (tangent, along) in enumerate(zip(self.tangents, self.along, strict=True)):
+        for place, (tangent, tangent_part) in enumerate(
+            zip(self.tangents, self.tangent_part, strict=True)
+        ):
             part = in_tangents[place]
             part *= total
-            part -= summed(xp, pull * along, 3)
+            part -= summed(xp, pull * tangent_part, 3)
             in_scales -= xp.sum(part * tangent, axis=(2, 3))
             part /= self.scales
             in_tangents[place] = part

@@ -134,7 +134,7 @@ class Gaussians:
         # Of the variance that is learned: ∂ log σ/∂s.
         self.share = times_mask(xp, variance, raw < WIDEST)
         self.scales = in_place(xp, "sqrt", total)
-        self.bend = xp.tanh(pairs / MAX_COUPLING) if heads.full else None
+        self.coupling = xp.tanh(pairs / MAX_COUPLING) if heads.full else None
 
     def quadratics(self) -> tuple[Array, Array, Array]:
         """Levels (n, M, K), middles (n, M, K, q) and factors (n, M, K, q, q); of NumPy."""
@@ -144,12 +144,12 @@ class Gaussians:
     def _factors(self) -> Array:
         """Return (I + B)⁻¹ diag σ: lower factors of the covariances."""
         scales = self.scales.transpose(3, 2, 0, 1)
-        if self.bend is None:
+        if self.coupling is None:
             return scales[..., None] * np.eye(self.heads.n_outputs)
         mixing = np.zeros((*scales.shape, self.heads.n_outputs), dtype=scales.dtype)
         mixing += np.eye(self.heads.n_outputs, dtype=scales.dtype)
         for place, (row, column) in enumerate(self.heads.pairs):
-            mixing[..., row, column] = MAX_COUPLING * self.bend[:, place].transpose(2, 1, 0)
+            mixing[..., row, column] = MAX_COUPLING * self.coupling[:, place].transpose(2, 1, 0)
         return np.tril(np.linalg.inv(mixing)) * scales[..., None, :]
 
     def levels(self) -> Array:
@@ -162,31 +162,31 @@ class Gaussians:
         """G of answers (M or 1, n, m, q), as (M, n, m, K)."""
         xp = self.xp
         answers = in_plain_order(xp, xp.permute_dims(answers, (3, 0, 1, 2)))
-        self.apart = answers - self.means[..., None]
-        self.unit = self._bent(self.apart) / self.scales[..., None]
+        self.residual = answers - self.means[..., None]
+        self.unit = self._coupled(self.residual) / self.scales[..., None]
         result = summed(xp, xp.square(self.unit), 1)
         result *= 0.5
         result += self.levels()[..., None]
         return xp.permute_dims(result, (1, 2, 3, 0))
 
-    def _bent(self, apart: Array) -> Array:
+    def _coupled(self, residual: Array) -> Array:
         """(I + B) e of e (K, q, M, n, m)."""
-        if self.bend is None:
-            return apart
-        result = [apart[:, output, ...] for output in range(self.heads.n_outputs)]
+        if self.coupling is None:
+            return residual
+        result = [residual[:, output, ...] for output in range(self.heads.n_outputs)]
         for place, (row, column) in enumerate(self.heads.pairs):
-            steep = MAX_COUPLING * self.bend[:, place, ..., None]
-            result[row] = result[row] + steep * apart[:, column, ...]
+            factor = MAX_COUPLING * self.coupling[:, place, ..., None]
+            result[row] = result[row] + factor * residual[:, column, ...]
         return self.xp.stack(result, axis=1)
 
-    def _bent_back(self, slope: Array) -> Array:
+    def _coupled_back(self, slope: Array) -> Array:
         """(I + B)ᵀ of slopes (K, q, M, n)."""
-        if self.bend is None:
+        if self.coupling is None:
             return slope
         result = [slope[:, output, ...] for output in range(self.heads.n_outputs)]
         for place, (row, column) in enumerate(self.heads.pairs):
-            steep = MAX_COUPLING * self.bend[:, place, ...]
-            result[column] = result[column] + steep * slope[:, row, ...]
+            factor = MAX_COUPLING * self.coupling[:, place, ...]
+            result[column] = result[column] + factor * slope[:, row, ...]
         return self.xp.stack(result, axis=1)
 
     def slopes(self, slope: Array) -> Array:
@@ -200,13 +200,13 @@ class Gaussians:
         in_raw = total[:, None, ...] - summed(xp, pull * self.unit, -1)
         in_raw *= self.share
         pull /= self.scales[..., None]
-        parts = [in_logits, -self._bent_back(summed(xp, pull, -1)), in_raw]
-        if self.bend is not None:
+        parts = [in_logits, -self._coupled_back(summed(xp, pull, -1)), in_raw]
+        if self.coupling is not None:
             in_pairs = [
-                summed(xp, pull[:, row, ...] * self.apart[:, column, ...], -1)
+                summed(xp, pull[:, row, ...] * self.residual[:, column, ...], -1)
                 for row, column in self.heads.pairs
             ]
             stacked = xp.stack(in_pairs, axis=1)
-            stacked *= one_minus(xp, xp.square(self.bend))
+            stacked *= one_minus(xp, xp.square(self.coupling))
             parts.append(stacked)
         return xp.permute_dims(self.heads.join(*parts), (1, 2, 0))

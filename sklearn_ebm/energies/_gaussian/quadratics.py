@@ -1,11 +1,12 @@
-"""From parabolas in y to the Gibbs distribution of the answers.
+"""Energies that are quadratic in y, and their Gibbs distributions.
 
 .. code-block:: none
 
-    exp(−β G_z(y)) = h_z exp(−½ ‖L_z⁻¹(y − μ_z)‖²),    G a parabola in y for each z
+    exp(−β G_z(y)) = h_z exp(−½ ‖L_z⁻¹(y − μ_z)‖²)
 
-The free energy over z gives a mixture with weights h_z det L_z, the minimum over z the upper
-envelope of the bumps.
+If z is eliminated by the free energy, the distribution is a mixture of Gaussians with weights
+proportional to h_z det L_z. If it is eliminated by the minimum, the density is proportional to the
+maximum of the Gaussians, their upper envelope.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ from sklearn_ebm.energies._gaussian.units import Units
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
-# How many nats a component that is absent lies above one that is there: exp(−ABSENT) is 0.
+# Energy of a missing component above the lowest one, in nats; exp(−ABSENT) is 0.
 ABSENT = 1e3
 
 
 class Widths(NamedTuple):
-    """A bank of widths, and how likely each of them is.
+    """Factors of the scales of all components, with a prior.
 
     Attributes
     ----------
-    factors : ndarray of shape (w,)
-    log_prior : ndarray of shape (w,)
+    factors : ndarray of shape (n_widths,)
+        The factors.
+    log_prior : ndarray of shape (n_widths,)
+        Logarithms of their prior probabilities.
     """
 
     factors: Array
@@ -45,21 +48,21 @@ class Widths(NamedTuple):
 
     @classmethod
     def single(cls, factor: float) -> Widths:
-        """Return a bank of one width."""
+        """Return a single factor with the probability 1."""
         return cls(np.array([factor]), np.zeros(1))
 
 
 class Quadratics(NamedTuple):
-    """Energies ½ ‖L⁻¹(y − μ)‖² + level of each row and latent value, in units.
+    """Energies ½ ‖L⁻¹(y − μ)‖² + level, quadratic in y, for each sample and latent value.
 
     Attributes
     ----------
-    levels : ndarray of shape (n_samples, z)
-        The lowest energy of each.
-    means : ndarray of shape (n_samples, z, n_outputs)
-        Where that is.
-    factors : ndarray of shape (n_samples, z, n_outputs, n_outputs)
-        L, lower triangular.
+    levels : ndarray of shape (n_samples, n_latents)
+        The smallest energy of each latent value.
+    means : ndarray of shape (n_samples, n_latents, n_outputs)
+        The answer μ at which it is reached, in standard deviations.
+    factors : ndarray of shape (n_samples, n_latents, n_outputs, n_outputs)
+        Lower triangular factors L of the covariance matrices, in standard deviations.
     """
 
     levels: Array
@@ -68,13 +71,19 @@ class Quadratics(NamedTuple):
 
     @classmethod
     def of_mixture(cls, weights: Array, means: Array, scales: Array) -> Quadratics:
-        """Return −log of the terms of Σ_z w_z N(y; μ_z, diag s_z²).
+        """Return the energies of a mixture, −log of the terms of Σ_z w_z N(y; μ_z, diag s_z²).
 
         Parameters
         ----------
-        weights : ndarray of shape (n_samples, z)
-            0 is a component that is not there.
-        means, scales : ndarray of shape (n_samples, z, n_outputs)
+        weights : ndarray of shape (n_samples, n_latents)
+            Mixing weights; 0 marks a missing component.
+        means, scales : ndarray of shape (n_samples, n_latents, n_outputs)
+            Means and standard deviations.
+
+        Returns
+        -------
+        Quadratics
+            The energies.
 
         Examples
         --------
@@ -91,7 +100,7 @@ class Quadratics(NamedTuple):
 
     @classmethod
     def joined(cls, banks: Sequence[Quadratics], log_prior: Array) -> Quadratics:
-        """Return the latent values of all of them side by side, each with its prior."""
+        """Concatenate the latent values of several banks, and add the prior of each bank."""
         levels = [bank.levels - prior for bank, prior in zip(banks, log_prior, strict=True)]
         return cls(
             np.concatenate(levels, axis=1),
@@ -101,7 +110,7 @@ class Quadratics(NamedTuple):
 
     @classmethod
     def stacked(cls, blocks: Sequence[Quadratics]) -> Quadratics:
-        """Return the rows of all of them; where there are fewer latent values, absent ones."""
+        """Concatenate the rows of blocks, with missing components if latent values are fewer."""
         depth = max(block.levels.shape[1] for block in blocks)
         return cls(
             *map(np.concatenate, zip(*(block._padded(depth) for block in blocks), strict=True))
@@ -121,7 +130,7 @@ class Quadratics(NamedTuple):
         )
 
     def in_units(self, units: Units) -> Quadratics:
-        """Return the same energies of answers that were in ``units``, and are no longer."""
+        """Convert energies of standardised answers to answers in their own units."""
         return Quadratics(
             self.levels + units.log_unit,
             self.means * units.answer_unit + units.answer_origin,
@@ -129,15 +138,15 @@ class Quadratics(NamedTuple):
         )
 
     def moments(self) -> tuple[Array, Array]:
-        """Mean and standard deviation of each answer at β = 1, (n, q) each."""
+        """Mean and standard deviation of each output at β = 1, (n, q) each."""
         masses = np.log(np.diagonal(self.factors, axis1=-2, axis2=-1)).sum(axis=-1) - self.levels
-        shares = softmax(masses, axis=1)
-        mean = np.einsum("nz,nzq->nq", shares, self.means)
+        weights = softmax(masses, axis=1)
+        mean = np.einsum("nz,nzq->nq", weights, self.means)
         spread = np.square(self.factors).sum(axis=-1) + (self.means - mean[:, None]) ** 2
-        return mean, np.sqrt(np.einsum("nz,nzq->nq", shares, spread))
+        return mean, np.sqrt(np.einsum("nz,nzq->nq", weights, spread))
 
     def reduced(self) -> Quadratics:
-        """Return nearly the same normalised mixtures, with fewer components, of scalar answers."""
+        """Approximate normalised mixtures by fewer components, if there is a single output."""
         if self.means.shape[-1] > 1:
             return self
         scales = self.factors[..., 0, 0]
@@ -151,24 +160,30 @@ class Quadratics(NamedTuple):
         return Quadratics(self.levels[rows], self.means[rows], self.factors[rows])
 
     def log_prob(self, y: Array) -> Array:
-        """log Σ_z exp(−G(y)) of one answer of each row, (n, q) -> (n,): of normalised energies."""
+        """log Σ_z exp(−G(y)) for one answer of each row, (n, q) -> (n,), if normalised."""
         result = np.empty(len(y))
         for rows in row_slices(len(y), self.levels.shape[1] * (1 + y.shape[1])):
             result[rows] = logsumexp(-self.take(rows).energies(y[rows, None])[:, 0], axis=1)
         return result
 
     def widened(self, widths: Widths, floor: Array) -> Quadratics:
-        """Return these with the width as one more latent value, (n, z·w).
+        """Add the width as another latent variable.
 
         Parameters
         ----------
         widths : Widths
+            Factors of the scales, with a prior.
         floor : ndarray of shape (n_outputs,)
-            Scales that are no longer narrowed.
+            Smallest scale of each output; a factor does not reduce a scale below it.
+
+        Returns
+        -------
+        Quadratics
+            Energies with n_latents · n_widths latent values.
 
         Examples
         --------
-        Half of the probability raises the level of a bump by log 2, and twice the width as much:
+        A prior of ½ increases the level by log 2, and so does doubling the width:
 
         >>> one = np.ones((1, 1, 1, 1))
         >>> quadratics = Quadratics(np.zeros((1, 1)), np.zeros((1, 1, 1)), one)
@@ -187,41 +202,50 @@ class Quadratics(NamedTuple):
         return Quadratics(levels.reshape(n, -1), means, factors.reshape(n, -1, q, q))
 
     def energies(self, answers: Array) -> Array:
-        """½ ‖L⁻¹(y − μ)‖² + level of answers (n, m, q), as (n, m, z)."""
-        apart = answers[:, :, None, :] - self.means[:, None]
-        if apart.shape[-1] == 1:
-            unit = apart / self.factors[:, None, :, :, 0]
+        """Energies of answers (n, m, q), (n, m, z)."""
+        residual = answers[:, :, None, :] - self.means[:, None]
+        if residual.shape[-1] == 1:
+            standardized = residual / self.factors[:, None, :, :, 0]
         else:
-            unit = np.einsum("nzij,nmzj->nmzi", np.linalg.inv(self.factors), apart)
-        result: Array = 0.5 * np.square(unit).sum(axis=-1) + self.levels[:, None]
+            standardized = np.einsum("nzij,nmzj->nmzi", np.linalg.inv(self.factors), residual)
+        result: Array = 0.5 * np.square(standardized).sum(axis=-1) + self.levels[:, None]
         return result
 
 
 def gibbs_law(
     quadratics: Quadratics, beta: float, units: Units, *, minimum: bool
 ) -> ConditionalDistribution:
-    """Return exp(−βF(y))/Z in the units of the answers themselves.
+    """Return the Gibbs distribution exp(−βF(y))/Z, in the units of y.
 
     Parameters
     ----------
     quadratics : Quadratics
+        Energies of standardised answers.
     beta : float
+        Inverse temperature β.
     units : Units
+        Means and standard deviations of the answers.
     minimum : bool
         Whether F is the minimum over z instead of the free energy at β.
+
+    Returns
+    -------
+    ConditionalDistribution
+        One distribution for each sample.
     """
     levels, means, factors = (part.astype(np.float64, copy=False) for part in quadratics)
     means = means * units.answer_unit + units.answer_origin
     factors = factors * (units.answer_unit[:, None] / np.sqrt(beta))
     scalar = means.shape[-1] == 1
     if minimum:
-        # What is absent in a row stands far above what is lowest, in the same place: so neither the
-        # minimum nor what is drawn for it knows of components that only other rows have.
+        # A missing component of a row is replaced by a copy of the lowest one, with a much higher
+        # energy, so that it affects neither the minimum nor draws.
         absent = np.isinf(levels)
         if absent.any():
             row = np.arange(len(levels))[:, None]
-            stands_in = np.where(absent, levels.argmin(axis=1)[:, None], np.arange(levels.shape[1]))
-            levels, means, factors = (part[row, stands_in] for part in (levels, means, factors))
+            lowest = levels.argmin(axis=1)[:, None]
+            replacement = np.where(absent, lowest, np.arange(levels.shape[1]))
+            levels, means, factors = (part[row, replacement] for part in (levels, means, factors))
         heights = -beta * levels - ABSENT * absent
         if scalar:
             return GaussianEnvelope(heights, means[..., 0], factors[..., 0, 0])

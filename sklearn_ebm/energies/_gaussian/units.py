@@ -34,7 +34,7 @@ class Units(NamedTuple):
         Mean and standard deviation of each answer; for a constant one 1e-9 of its size, or of 1
         where it is 0.
     resolution : ndarray of shape (n_outputs,)
-        Standard deviation of the rounding of each answer, in units: what is narrower is not known.
+        Standard deviation of the rounding of each answer, in units: what is narrower is not finite.
     """
 
     origin: Array
@@ -48,16 +48,16 @@ class Units(NamedTuple):
         xp = namespace_of(X)
         rows = cast_like(xp, X, X, xp.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            apart = rows - cast_like(xp, self.origin, rows)
-            known = xp.isfinite(apart)
-            if not xp.all(known):
+            centred = rows - cast_like(xp, self.origin, rows)
+            finite = xp.isfinite(centred)
+            if not xp.all(finite):
                 # The difference of two large numbers may overflow: it has the sign of the row.
-                apart = xp.where(known, apart, float(np.inf) * xp.sign(rows))
-            apart *= cast_like(xp, self.scale, rows)
-        nowhere = xp.isnan(apart)
+                centred = xp.where(finite, centred, float(np.inf) * xp.sign(rows))
+            centred *= cast_like(xp, self.scale, rows)
+        nowhere = xp.isnan(centred)
         if xp.any(nowhere):
-            apart = xp.where(nowhere, xp.zeros_like(apart), apart)
-        return at_most(xp, at_least(xp, apart, -FAR), FAR)
+            centred = xp.where(nowhere, xp.zeros_like(centred), centred)
+        return at_most(xp, at_least(xp, centred, -FAR), FAR)
 
     def answers(self, y: Array) -> Array:
         """Answers of shape (..., n_outputs) in units."""

@@ -81,8 +81,8 @@ class Antisymmetric(Energy):
         line = self.inner.linearize(params, X)
 
         def pullback(slope: Array) -> Params:
-            apart: Array = slope[:, 1] - slope[:, 0]
-            return line.pullback(apart[:, None])
+            difference: Array = slope[:, 1] - slope[:, 0]
+            return line.pullback(difference[:, None])
 
         def pushforward(direction: Params) -> Array:
             return _both(line.pushforward(direction))

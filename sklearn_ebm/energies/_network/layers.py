@@ -21,7 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_ebm._utils.array_api import in_place, namespace_of
-from sklearn_ebm._utils.array_ops import cast_like, column_sums, dots, product, put
+from sklearn_ebm._utils.array_ops import assign, cast_like, column_sums, dots, product
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.energies._network.activations import Activation
 
@@ -58,9 +58,9 @@ def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Bac
             gradient = h.T @ slope
         else:
             gradient = product(xp, xp.matrix_transpose(h), slope, out.get(f"{name}_weight"))
-        put(out, f"{name}_weight", gradient)
+        assign(out, f"{name}_weight", gradient)
         if bias is not None:
-            put(out, f"{name}_bias", column_sums(xp, slope))
+            assign(out, f"{name}_bias", column_sums(xp, slope))
         return slope if first else product(xp, slope, xp.matrix_transpose(weight))
 
     return z, backward
@@ -81,12 +81,12 @@ def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]
     unit = z
 
     def backward(slope: Array, out: Params) -> Array:
-        put(out, f"{name}_gain", dots(xp, slope, unit, axis=0))
-        put(out, f"{name}_shift", column_sums(xp, slope))
+        assign(out, f"{name}_gain", dots(xp, slope, unit, axis=0))
+        assign(out, f"{name}_shift", column_sums(xp, slope))
         slope *= gain
-        along = dots(xp, slope, unit, axis=1)[:, None] / slope.shape[1]
+        projection = dots(xp, slope, unit, axis=1)[:, None] / slope.shape[1]
         slope -= xp.mean(slope, axis=1, keepdims=True)
-        slope -= unit * along
+        slope -= unit * projection
         slope *= inverse
         return slope
 

@@ -67,14 +67,14 @@ class PrototypeDistances:
         slope = xp.reshape(xp.permute_dims(slope, (1, 2, 0)), (self.places.shape[0], -1))
         # Σᵢ sᵢ xᵢ and Σᵢ sᵢ (xᵢ − c), prototype by prototype.
         sums, total = _sums(slope, plain), xp.sum(slope, axis=1)
-        apart = metric.transform(sums - total[:, None] * self.places, root)
-        gradient: Params = {"shift": -2 * xp.reshape(metric.back(apart, root), shape)}
+        offset = metric.transform(sums - total[:, None] * self.places, root)
+        gradient: Params = {"shift": -2 * xp.reshape(metric.back(offset, root), shape)}
         if metric.shapes(1):
             # Σ s Ω(x − c)(x − c)ᵀ, multiplied out.
             each = xp.ones_like(total)
             outer = metric.outer(self.rows.turned, plain, xp.sum(slope, axis=0))
             outer -= metric.outer(self.turned, sums, each)
-            outer -= metric.outer(apart, self.places, each)
+            outer -= metric.outer(offset, self.places, each)
             gradient["metric_shift"] = 2 * outer
         return gradient
 

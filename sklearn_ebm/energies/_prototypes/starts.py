@@ -219,8 +219,8 @@ def scatter_within(
     total = np.zeros(d)
     for part in row_slices(X.shape[0], 1, d):
         rows = X[part].toarray() if sparse.issparse(X) else X[part]
-        apart = (rows - anchors.places[answer[part], anchors.nearest[part]]) / unit
-        within = within + outer(apart, apart, share[part])
+        residual = (rows - anchors.places[answer[part], anchors.nearest[part]]) / unit
+        within = within + outer(residual, residual, share[part])
         total += share[part] @ np.square((rows - anchors.origin) / unit)
     constant = np.sqrt(total) <= ROUNDING * np.abs(anchors.origin / unit)
     return within, np.where(constant, 0.0, total), unit

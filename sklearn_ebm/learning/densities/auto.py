@@ -195,8 +195,8 @@ def chosen_candidate(
     losses = [-held_out_densities.held_out(places, groups) for places in [everything, *alone]]
     weight = held_out_densities.weight / held_out_densities.weight.sum()
     nll = np.array([weight @ loss for loss in losses])
-    apart = [loss - losses[0] for loss in losses]
-    error = np.array([np.sqrt((weight**2) @ (off - weight @ off) ** 2) for off in apart])
+    differences = [loss - losses[0] for loss in losses]
+    error = np.array([np.sqrt((weight**2) @ (off - weight @ off) ** 2) for off in differences])
     prior = np.zeros(len(names))
     prior[everything] = np.exp(held_out_densities.of(everything).prior()[0])
     shares = np.array([1.0] + [prior[names == name].sum() for name in members])

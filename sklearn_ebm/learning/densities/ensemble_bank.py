@@ -91,26 +91,26 @@ class GradientMember(BankEnergy):
         for fold in range(folds.n_folds):
             left_out = np.flatnonzero(folds.of_row == fold)
             pair = [*range(GROUP * fold, GROUP * (fold + 1))]
-            said = self._parabolas(rows.X[left_out], pair)
-            mean[left_out], deviation[left_out] = said.moments()
-            judges = np.flatnonzero(np.isin(left_out, folds.validation, assume_unique=True))
-            blocks.append(said.take(judges))
-            places.append(left_out[judges])
+            predicted = self._standardized_quadratics(rows.X[left_out], pair)
+            mean[left_out], deviation[left_out] = predicted.moments()
+            validation = np.flatnonzero(np.isin(left_out, folds.validation, assume_unique=True))
+            blocks.append(predicted.take(validation))
+            places.append(left_out[validation])
             folds.progress.ended("fold")
         self._out_of_fold = mean, deviation
         joined = Quadratics.stacked(blocks).take(np.argsort(np.concatenate(places)))
         return self._widened(joined, 1.0)
 
-    def _parabolas(self, X: Array, members: list[int] | None = None) -> Quadratics:
+    def _standardized_quadratics(self, X: Array, members: list[int] | None = None) -> Quadratics:
         """Energies of rows in units, in which its own units are little else than 1.
 
         Members are latent values of equal prior, which those of the energy itself leave out.
         """
         units = self.energy._units
         assert units is not None
-        said = self.energy._unwidened(self.params_, X, members).in_units(units)
+        predicted = self.energy._unwidened(self.params_, X, members).in_units(units)
         n_members = self.energy.n_members if members is None else len(members)
-        return said._replace(levels=said.levels + np.log(n_members))
+        return predicted._replace(levels=predicted.levels + np.log(n_members))
 
     def _widened(self, quadratics: Quadratics, sharper: float) -> list[Quadratics]:
         assert self._floor is not None
@@ -122,11 +122,11 @@ class GradientMember(BankEnergy):
 
     def predict_moments(self, X: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of rows in units, (n, q) each."""
-        return self._parabolas(X).moments()
+        return self._standardized_quadratics(X).moments()
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
         """One for each width."""
-        return self._widened(self._parabolas(X), self.sharper_)
+        return self._widened(self._standardized_quadratics(X), self.sharper_)
 
     def _width(self, n_answers: int) -> int:
         """Return how many numbers of each row inference needs."""

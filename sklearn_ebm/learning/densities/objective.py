@@ -1,4 +1,4 @@
-r"""What learning minimises where answers are continuous and a latent variable is eliminated first.
+r"""The objective of learning for continuous targets, whose latent variable is eliminated first.
 
 .. code-block:: none
 
@@ -7,8 +7,8 @@ r"""What learning minimises where answers are continuous and a latent variable i
     params --energy--> G (M, n, m, z) --latent--> F (M, n, m) --loss--> value (M·n,)
     params <-pullback- dG            <-weights--- dF         <-slope-
 
-The first of the m candidates is the right answer; the others are wrong ones that were drawn for it.
-The negative log-likelihood of an energy that is normalised by construction needs none: F(y) itself.
+The first of the m candidates is the correct answer; the others are negatives drawn for it. The
+negative log-likelihood of a normalised energy is F(y) itself and needs no negatives.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sklearn_ebm.solvers.objective import Gradient
 # Rows whose losses are computed at a time.
 BLOCK = 1_024
 
-# Answers further out than this, in standard deviations, have squares that are no float32.
+# Answers are clipped at this number of standard deviations, so that squares fit into float32.
 FARTHEST = 1e12
 
 
@@ -87,22 +87,22 @@ class DensityObjective:
 
     def _take(self, rows: Index) -> None:
         self.rows = rows
-        # What the solvers count: one step sees one row of each member.
+        # Solvers count positions; a position is one row of each member.
         self.y = rows[0]
         self.weight = self.row_weight[rows].mean(axis=0)
 
     def on_rows(self, rows: Index) -> DensityObjective:
-        """Return the same sum over other rows of the same data."""
+        """Return the objective on other rows of the same data."""
         other = copy(self)
         other._take(rows)
         return other
 
     def unpenalized(self) -> DensityObjective:
-        """Return itself: there is no penalty, weights decay instead."""
+        """Return the objective itself, which has no penalty; the solver uses weight decay."""
         return self
 
     def rounded(self) -> DensityObjective:
-        """Return the same sum on rows in float32."""
+        """Return the objective with rows in float32."""
         if self.dtype == np.float32:
             return self
         other = copy(self)
@@ -112,17 +112,17 @@ class DensityObjective:
         return other
 
     def penalty_at(self, w: Array) -> float:
-        """Zero."""
+        """Zero, because there is no penalty."""
         return 0.0
 
     def _candidates(self, rows: Index, rng: np.random.Generator) -> Array:
-        """Right answers of rows (M, b), and wrong ones after them: (M, b, m, q)."""
+        """Correct answers of rows (M, b), followed by the negatives: (M, b, m, q)."""
         right = self.answers[rows][:, :, None, :]
         return right if self.negatives is None else self.negatives.after(right, rng)
 
     def _losses(self, line: Any, weight: Array) -> tuple[float, Array]:
         """Weighted sum of the losses of all members, and slopes in G."""
-        free, share = self.latent(line.energies)
+        free, weights = self.latent(line.energies)
         energies = free.reshape(-1, free.shape[-1])
         if self.negatives is None:
             value, slope = energies[:, 0], np.ones_like(energies)
@@ -132,26 +132,26 @@ class DensityObjective:
             value, slope = self.loss(energies, correct)
         flat = np.broadcast_to(weight, free.shape[:2]).reshape(-1)
         slope = slope * flat.astype(slope.dtype)[:, None]
-        share *= slope.reshape(free.shape)[..., None]
-        return float(flat @ value.astype(np.float64)), share
+        weights *= slope.reshape(free.shape)[..., None]
+        return float(flat @ value.astype(np.float64)), weights
 
     def on_batch(
-        self, params: Params, rows: Any, share: float, energy: LatentEnergy, gradient: Gradient
+        self, params: Params, rows: Any, factor: float, energy: LatentEnergy, gradient: Gradient
     ) -> float:
-        """Return share · the mean over members of Σ wᵢ ℓᵢ, and write its gradient."""
+        """Compute factor · the mean over members of Σ wᵢ ℓᵢ, and write its gradient."""
         places = self.rows[:, rows]
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             line = energy.linearize_members(
                 params, self.X[places], self._candidates(places, energy._chance())
             )
-            weight = self.row_weight[places] * (share / line.energies.shape[0])
+            weight = self.row_weight[places] * (factor / line.energies.shape[0])
             value, slope = self._losses(line, weight)
             assert line.pullback_into is not None
             line.pullback_into(slope, gradient.params)
         return value
 
     def value(self, w: Array) -> float:
-        """The objective, without noise; wrong answers are the same each time."""
+        """The objective, without noise, and with the same negatives each time."""
         params = self.layout.unpack(w.astype(self.dtype, copy=False))
 
         def of_block(part: slice) -> float:

@@ -63,9 +63,9 @@ def chosen_transform(asked: Any, rows: Rows, seed: int) -> SignedLog | None:
     if len(y) < 2 or not _spans_decades(y, rows.weight):
         return as_they_are
     rng = np.random.RandomState(seed)
-    judges = rows.take(np.sort(rng.permutation(len(y))[:MAX_VALIDATION_ROWS]))
+    validation = rows.take(np.sort(rng.permutation(len(y))[:MAX_VALIDATION_ROWS]))
     candidates = [as_they_are, of_sizes(y, rows.weight)]
-    one, other = (_held_out_nll(judges, transform, seed) for transform in candidates)
+    one, other = (_held_out_nll(validation, transform, seed) for transform in candidates)
     return candidates[int(one - other > BETTER)]
 
 
@@ -89,12 +89,12 @@ def drawn_in(y: Array, weight: Array) -> SignedLog | None:
     >>> drawn_in(np.array([-1.0, 0.0, 1.0, 0.0, 20.0]), np.ones(5))
     """
     centre = _quantile(y, weight, 0.5)
-    apart = np.abs(y - centre)
-    away = apart > 0
+    distance = np.abs(y - centre)
+    away = distance > 0
     if not away.any():
         return None
-    scale = OF_NORMAL * _quantile(apart[away], weight[away], 0.5)
-    if apart.max() <= CORE * scale:
+    scale = OF_NORMAL * _quantile(distance[away], weight[away], 0.5)
+    if distance.max() <= CORE * scale:
         return None
     return SignedLog(centre, scale, CORE, float(y.min()), float(y.max()))
 

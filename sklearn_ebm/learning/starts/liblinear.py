@@ -38,7 +38,7 @@ ATTEMPTS = 3
 NOISY_TOLERANCE = 5e-4
 
 # The lowest tolerance; the gap is about half as large.
-FINEST = 1e-7
+SMALLEST_TOLERANCE = 1e-7
 
 # The constant column, in units of the root mean square of ‖x‖. The larger it is, the less the
 # intercepts are penalised, and the more steps they take.
@@ -130,7 +130,7 @@ class Liblinear:
         if not self.suits or self.noisy(value):
             return False
         self.looked, self.constant = True, LATE_CONSTANT
-        self.tolerance = max(LATE_SHARE * self.tol, FINEST)
+        self.tolerance = max(LATE_SHARE * self.tol, SMALLEST_TOLERANCE)
         return True
 
     def noisy(self, value: float) -> bool:
@@ -168,13 +168,13 @@ class Liblinear:
             self.looked = True
             noisy = self.noisy(value)
             self.attempts = 1 if noisy else ATTEMPTS
-            self.tolerance = max(self.tol, NOISY_TOLERANCE if noisy else FINEST)
+            self.tolerance = max(self.tol, NOISY_TOLERANCE if noisy else SMALLEST_TOLERANCE)
             return True
         self.attempts -= 1
         room, before = AIM * self.tol, self.undone
         self.undone = undone
         if undone > room:
-            self.tolerance = max(self.tolerance * min(room / undone, 1.0), FINEST)
+            self.tolerance = max(self.tolerance * min(room / undone, 1.0), SMALLEST_TOLERANCE)
         rest = gap - undone
         if rest > room:
             self.constant *= (rest / room) ** CONSTANT_POWER
@@ -280,8 +280,8 @@ def tilted(share: Array, weight: Array, total: Array) -> Array:
         if not np.abs(rest).max(initial=0.0) > BALANCED * weight.sum():
             break
         pull = heavy * part
-        bend = np.diag(pull.sum(axis=0)) - part.T @ pull
-        step = np.linalg.lstsq(bend, rest, rcond=1e-10)[0]
+        hessian = np.diag(pull.sum(axis=0)) - part.T @ pull
+        step = np.linalg.lstsq(hessian, rest, rcond=1e-10)[0]
         step *= min(1.0, LARGEST_TILT / max(np.abs(step).max(), 1e-300))
         part = part * np.exp(step)
         part /= part.sum(axis=1, keepdims=True)

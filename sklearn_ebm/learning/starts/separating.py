@@ -100,7 +100,7 @@ def _hinge(objective: Objective, fit_intercept: bool, C: float, square: float) -
 
 def best_scale(objective: Objective, w: Array) -> float:
     """The one of `SCALES` at which the objective is least along a ray, for a linear energy."""
-    sums = objective.single or objective
+    sums = objective.float32_copy or objective
     params = sums.layout.unpack(w)
 
     def of_block(block: Block) -> tuple[Array]:

@@ -1,4 +1,4 @@
-"""The contract of negatives."""
+"""Base class of methods that draw negatives."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from sklearn_ebm._utils.parameters import Array
 
 
 class Negatives(Documented, BaseEstimator, ABC):
-    """Draws wrong answers ȳ for right ones.
+    """Base class of methods that draw negatives, wrong answers ȳ for each correct answer y.
 
     Attributes
     ----------
     examples : tuple of dict
-        Settings that the checks run at, one of them away from every default.
+        Parameter settings that the checks use; in at least one, no parameter has its default.
     """
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
 
     @abstractmethod
     def after(self, right: Array, rng: np.random.Generator) -> Array:
-        """Right answers, and wrong ones drawn for each of them.
+        """Draw negatives for each correct answer.
 
         Parameters
         ----------
         right : array of shape (..., 1, n_outputs)
-            In units of their standard deviation, around 0. Of NumPy, or of another library that
-            follows the Array API standard, and then so is what is returned.
+            Correct answers, standardised to mean 0 and standard deviation 1; an array of NumPy or
+            of another library that follows the Array API standard.
         rng : numpy.random.Generator
+            Source of random numbers.
 
         Returns
         -------
         array of shape (..., m, n_outputs)
-            The right answer first.
+            The correct answer, followed by m − 1 wrong answers, in the library of `right`.
         """
 
     @abstractmethod
     def validate(self) -> None:
-        """Raise ValueError, in one sentence, if a setting cannot be used."""
+        """Raise ValueError if a parameter is invalid."""

@@ -1,4 +1,4 @@
-"""A pool of wrong answers, drawn at random."""
+"""Negatives drawn at random from a box."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from sklearn_ebm.losses.negatives.base import Negatives
 
 
 class Pool(Negatives):
-    """ȳ uniform over a box, ‖ȳ − y‖ ≥ ε.
+    """Draw negatives uniformly from a box, at a distance of at least ε from the correct answer.
 
-    A loss with ``contrast="hardest"`` looks at the most offending answer of the pool, with
-    ``"all"`` at each of them. What was drawn nearer to y than ε is moved away from it, in the
-    direction in which it lies, to the distance ε.
+    A draw ȳ with ‖ȳ − y‖ < ε is moved away from y, along ȳ − y, to the distance ε. A loss with
+    ``contrast="hardest"`` uses the most offending negative, with ``"all"`` the sum over all.
 
     Parameters
     ----------
     n_candidates : int, default=32
-        Wrong answers for each right one.
+        Number of negatives for each correct answer.
     epsilon : float, default=0.3
-        ε > 0, in standard deviations of the answers. Energies within ε of y stay free.
+        ε > 0, in standard deviations of the answers. Energies closer to y than ε are not
+        constrained.
     reach : float, default=3.0
-        Half of the side of the box around the mean of the answers, in their standard deviations.
+        Half the side length of the box, which is centred at the mean of the answers, in standard
+        deviations of the answers.
 
     References
     ----------
     LeCun, Chopra, Hadsell, Ranzato, Huang, "Energy-Based Models", in *Predicting Structured Data*
-    (2007), section 2, for the most offending incorrect answer of continuous ones.
+    (2007), section 2, which defines the most offending incorrect answer of a continuous target.
     :doi:`10.7551/mitpress/7443.003.0014`
 
     Examples
@@ -54,12 +55,12 @@ class Pool(Negatives):
         self.reach = reach
 
     def after(self, right: Array, rng: np.random.Generator) -> Array:
-        """Right answers (..., 1, q), and wrong ones after them: (..., m, q)."""
+        """Draw negatives for correct answers (..., 1, q); return both, (..., m, q)."""
         xp = namespace_of(right)
         right = floating(xp, right)
         kind: Any = np.float32 if right.dtype == xp.float32 else np.float64
         shape = (*right.shape[:-2], self.n_candidates, right.shape[-1])
-        # Drawn by NumPy, whatever the library: the same answers for the same seed.
+        # NumPy draws for every library, so that a seed always gives the same answers.
         drawn = rng.random(shape, dtype=kind)
         drawn *= 2 * self.reach
         drawn -= self.reach
@@ -67,7 +68,7 @@ class Pool(Negatives):
         wrong -= right
         distance = xp.sum(xp.square(wrong), axis=-1, keepdims=True)
         distance = in_place(xp, "sqrt", distance)
-        # Drawn on y itself: any direction is as good.
+        # A draw equal to y has no direction; it is moved along the first output.
         lost = distance < float(smallest_normal(xp, right.dtype)) ** 0.5
         aside = np.zeros(right.shape[-1], dtype=kind)
         aside[0] = self.epsilon
@@ -79,7 +80,7 @@ class Pool(Negatives):
         return result
 
     def validate(self) -> None:
-        """Raise ValueError unless all settings are positive."""
+        """Raise ValueError unless all parameters are positive."""
         positive_integer("n_candidates", self.n_candidates, of="Pool")
         positive_number("epsilon", self.epsilon, of="Pool")
         positive_number("reach", self.reach, of="Pool")

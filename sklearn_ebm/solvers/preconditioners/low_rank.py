@@ -78,8 +78,8 @@ class LowRank(Preconditioner):
         """Two products with the rows with curvature, and a solve between them."""
         k = self.directions.shape[1]
         scaled = gradient.reshape(k, -1) * self.inverse
-        along = np.einsum("ij,ij->i", (self.rows @ scaled.T)[self.owner], self.directions)
-        share = cho_solve(self.factor, along, check_finite=False)
+        projected = np.einsum("ij,ij->i", (self.rows @ scaled.T)[self.owner], self.directions)
+        share = cho_solve(self.factor, projected, check_finite=False)
         back = np.zeros((self.rows.shape[0], k))
         np.add.at(back, self.owner, share[:, None] * self.directions)
         return (scaled - (self.rows.T @ back).T * self.inverse).ravel()
