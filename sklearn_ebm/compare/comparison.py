@@ -47,10 +47,10 @@ def compare(
 
     Parameters
     ----------
-    X : data frame (pandas or polars), array or sparse matrix of shape (n_samples, n_features),
-    optional
-        The features; with the name of a column as `y`, the features and the target. Numbers,
-        text, booleans, categories and dates may be mixed, and values may be missing. The default is
+    X : data frame, array or sparse matrix of shape (n_samples, n_features), default=None
+        The features, of pandas or polars if it is a data frame; with the name of a column as `y`,
+        the features and the target. Numbers, text, booleans, categories and dates may be mixed,
+        and values may be missing. The default is
         scikit-learn's breast cancer data, or its diabetes data for a regression.
     y : array-like of shape (n_samples,) or str
         The labels, of any type, or the name of the target column of `X`.
@@ -141,9 +141,14 @@ def compare(
 class Comparison:
     """Stepwise comparison: checks all arguments first, then yields one row after another.
 
-    The parameters are those of `compare`, and two more: `source` describes the origin of the data,
-    and `for_report` determines whether predictions for held-out rows are kept, as needed by
-    `report`.
+    Parameters
+    ----------
+    X, y, task, energies, losses, baselines, cv, n_jobs, random_state, max_rows, drop
+        As in `compare`.
+    source : str, default="data in memory"
+        Origin of the data, for the title of tables.
+    for_report : bool, default=False
+        Whether to keep the predictions for held-out rows, which `report` needs.
 
     Attributes
     ----------

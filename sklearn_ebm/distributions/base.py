@@ -154,7 +154,18 @@ class ConditionalDistribution(ABC):
 
     @abstractmethod
     def interval(self, level: float) -> Array:
-        """Compute the central interval [Q((1 − level)/2), Q((1 + level)/2)] of each output."""
+        """Compute the central interval [Q((1 − level)/2), Q((1 + level)/2)] of each output.
+
+        Parameters
+        ----------
+        level : float
+            Probability of the interval, above 0 and at most 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper limits.
+        """
 
     @abstractmethod
     def region(self, level: float) -> Any:

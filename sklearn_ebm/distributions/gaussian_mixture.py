@@ -33,7 +33,9 @@ FINEST_CELL = 2.4
 
 
 class GaussianMixture(ScalarDistribution):
-    r"""p(y) = Σ_k w_k N(y; μ_k, s_k²), in closed form wherever there is one.
+    r"""Mixtures of Gaussians of a scalar target, one for each sample.
+
+    p(y) = Σ_k w_k N(y; μ_k, s_k²), with closed forms where they exist.
 
     Parameters
     ----------
@@ -144,8 +146,9 @@ class GaussianMixture(ScalarDistribution):
         return self.std() ** 2
 
     def crps(self, y: npt.ArrayLike) -> Array:
-        """Σ_k w_k A(y − μ_k, s_k) − ½ Σ_ij w_i w_j A(μ_i − μ_j, √(s_i² + s_j²)), in closed form.
+        """Compute the continuous ranked probability score in closed form.
 
+        Σ_k w_k A(y − μ_k, s_k) − ½ Σ_ij w_i w_j A(μ_i − μ_j, √(s_i² + s_j²)), where
         A(m, s) = 2sφ(m/s) + m(2Φ(m/s) − 1) is E|m + sZ| of a standard Gaussian Z. With more than
         48 components the second sum, which is ∫ F(1 − F), is a quadrature.
 

@@ -243,7 +243,18 @@ class ScalarDistribution(ConditionalDistribution):
         return sets.intervals(np.minimum(sets.threshold(level), highest))
 
     def region_threshold(self, level: float) -> Array:
-        """Compute log τ of the region {y: p(y | x) ≥ τ}, of shape (n_samples,)."""
+        """Compute log τ of the region {y: p(y | x) ≥ τ}, of shape (n_samples,).
+
+        Parameters
+        ----------
+        level : float
+            Probability of the region, above 0 and at most 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            −∞ for ``level=1``.
+        """
         if coverage("level", level) == 1:
             return np.full(self.n_rows, -np.inf)
         return self._in_blocks(lambda part: LevelSets(part).threshold(level), self._width)

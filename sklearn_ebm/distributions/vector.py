@@ -97,7 +97,7 @@ class VectorDistribution(ConditionalDistribution):
         return array if array.ndim == 3 else array[:, None], shape
 
     def log_prob(self, y: npt.ArrayLike) -> Array:
-        """log p(y | x), in nats.
+        """Compute log p(y | x), in nats.
 
         Parameters
         ----------
@@ -133,7 +133,19 @@ class VectorDistribution(ConditionalDistribution):
         return self._draw(n_samples, check_random_state(random_state), shared=False)
 
     def seeded_sample(self, n_samples: int, random_state: Any) -> Array:
-        """Draw from all distributions with the same random numbers."""
+        """Draw from all distributions with the same random numbers.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of draws from each distribution.
+        random_state : int, RandomState or None
+            Source of random numbers.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_samples, n_outputs)
+        """
         positive_integer("n_samples", n_samples)
         return self._draw(n_samples, check_random_state(random_state), shared=True)
 

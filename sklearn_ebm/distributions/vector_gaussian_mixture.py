@@ -29,7 +29,9 @@ MOST_STARTS = 8
 
 
 class VectorGaussianMixture(VectorDistribution):
-    r"""p(y) = Σ_k w_k N(y; μ_k, L_k L_kᵀ) over answers of q numbers.
+    r"""Mixtures of Gaussians of a target with q outputs, one for each sample.
+
+    p(y) = Σ_k w_k N(y; μ_k, L_k L_kᵀ).
 
     Parameters
     ----------
@@ -168,7 +170,7 @@ class VectorGaussianMixture(VectorDistribution):
         return np.einsum("nk,nki->ni", self.weights, self.means)
 
     def covariance(self) -> Array:
-        """Σ w_k (L_k L_kᵀ + (μ_k − E y)(μ_k − E y)ᵀ), (n_samples, n_outputs, n_outputs)."""
+        """Compute the covariances Σ w_k (L_k L_kᵀ + (μ_k − E y)(μ_k − E y)ᵀ) of the outputs."""
         away = self.means - self.mean()[:, None]
         within = np.einsum("nk,nkia,nkja->nij", self.weights, self.factors, self.factors)
         return within + np.einsum("nk,nki,nkj->nij", self.weights, away, away)

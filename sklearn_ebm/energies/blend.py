@@ -145,7 +145,7 @@ class Blend(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[Blend, list[Quadratics]]:
-        """Fit all members on the same folds, inputs of the location first; see `BankEnergy`.
+        """Fit all members on the same folds, inputs of the location first; see ``BankEnergy``.
 
         A callback may change the order if time is limited. If learning is stopped, the blend
         consists of the members that are fitted up to then.

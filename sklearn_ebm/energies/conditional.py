@@ -20,7 +20,7 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
     """Base class of energies G(x, y, z) of a continuous target y with a latent variable z.
 
     For each z the energy is a quadratic function of y. The class has the methods for inference;
-    energies are learned by gradients (`LatentEnergy`) or by density stacking (`BankEnergy`).
+    energies are learned by gradients (``LatentEnergy``) or by density stacking (``BankEnergy``).
 
     Attributes
     ----------

@@ -297,7 +297,7 @@ class Decoder(LatentEnergy):
         return xp.reshape(answers, shape), [*steps, back]
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, z) of standardised samples and answers; see `LatentEnergy`."""
+        """Energies (M, n, m, z) of standardised samples and answers; see ``LatentEnergy``."""
         xp = namespace_of(X)
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
@@ -328,10 +328,10 @@ class Decoder(LatentEnergy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Energies as quadratic functions of y, one for each grid point; see `LatentEnergy`."""
+        """Energies as quadratic functions of y, one for each grid point; see ``LatentEnergy``."""
         decoded, _ = self._decoded(params, X)
         return Windows(self._space(), decoded, self._scales(params)[0]).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
-        """Small batches and many passes, as a curve is learned slowly; see `LatentEnergy`."""
+        """Small batches and many passes, as a curve is learned slowly; see ``LatentEnergy``."""
         return Schedule(LEARNING_RATE, BATCH, int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES)))

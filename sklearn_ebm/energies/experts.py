@@ -253,7 +253,7 @@ class Experts(LatentEnergy):
         return params
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, K) of standardised samples and answers; see `LatentEnergy`."""
+        """Energies (M, n, m, K) of standardised samples and answers; see ``LatentEnergy``."""
         xp, n_outputs = namespace_of(X), answers.shape[-1]
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
@@ -279,13 +279,13 @@ class Experts(LatentEnergy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Energies as quadratic functions of y, one for each expert; see `LatentEnergy`."""
+        """Energies as quadratic functions of y, one for each expert; see ``LatentEnergy``."""
         assert self._floor is not None
         values, _ = self._trunk().forward(params, X)
         return Gaussians(self._heads(len(self._floor)), values, self._floor).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
-        """Batches of about n/64 samples, and fewer passes for more samples; see `LatentEnergy`."""
+        """Batches of about n/64 samples and fewer passes for more samples; see ``LatentEnergy``."""
         batch = 2 ** int(np.log2(max(n_rows / ROWS_PER_BATCH, 1)))
         return Schedule(
             LEARNING_RATE,

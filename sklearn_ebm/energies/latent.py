@@ -98,7 +98,7 @@ class LatentEnergy(ConditionalEnergy, GradientEnergy):
 
     @abstractmethod
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Energies of standardised samples as quadratic functions of y; see `Quadratics`.
+        """Energies of standardised samples as quadratic functions of y; see ``Quadratics``.
 
         Parameters
         ----------

@@ -198,7 +198,7 @@ class LocationScale(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LocationScale, list[Quadratics]]:
-        """Fit the scales, and compute out-of-fold densities; see `BankEnergy`."""
+        """Fit the scales, and compute out-of-fold densities; see ``BankEnergy``."""
         assert location is not None
         trees, predicted = self._trees(rows, folds, location, floor, rng)
         validation, located = rows.take(folds.validation), location.take(folds.validation)
@@ -218,7 +218,7 @@ class LocationScale(BankEnergy):
         return learned, learned._bank(predicted, combined, located)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return a Gaussian for each element of the bank and each sample; see `BankEnergy`."""
+        """Return a Gaussian for each element of the bank and each sample; see ``BankEnergy``."""
         assert location is not None and self._scales is not None
         predicted = self._scales.trees.predict(np.hstack([X, location.features]))
         combined = _combined(self._scales.combined, _estimates(predicted, location))

@@ -271,7 +271,7 @@ class Memory(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[Self, list[Quadratics]]:
-        """Store the samples, and compute out-of-fold densities; see `BankEnergy`."""
+        """Store the samples, and compute out-of-fold densities; see ``BankEnergy``."""
         seed = int(rng.randint(np.iinfo(np.int32).max))
         forests = self._forests(*rows.y.shape)
         blocks = []
@@ -334,7 +334,7 @@ class Memory(BankEnergy):
             return ForestWeights.of(forest, columns, weight)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return the densities of the bank; see `BankEnergy`."""
+        """Return the densities of the bank; see ``BankEnergy``."""
         columns = _columns(X, location)
         mean = location.mean if self._residuals and location is not None else None
         result = []

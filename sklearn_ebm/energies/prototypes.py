@@ -329,7 +329,7 @@ class Prototypes(Energy):
         return scale
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """``prototypes_`` (k, m, d) in units of X and, if it is learned, A as ``metric_``."""
+        """Return ``prototypes_`` (k, m, d) in units of X and, if learned, A as ``metric_``."""
         dtype, places = params["shift"].dtype, self._places(params)
         shape = (n_answers, *places.shape[1:])
         fitted = {"prototypes_": np.broadcast_to(places, shape).astype(dtype)}

@@ -146,7 +146,7 @@ class ConditionalDensityDisplay:
         ----------
         estimator : LatentEBMRegressor
             Fitted regressor, or another object with a method ``predict_distribution(X)`` that
-            returns a `ConditionalDistribution`. Regions are computed by its ``predict_region`` if
+            returns a ``ConditionalDistribution``. Regions are computed by its ``predict_region`` if
             there is one, including calibration.
         X : array-like of shape (n_samples, n_features)
             Samples that determine the range of the feature.

@@ -129,11 +129,31 @@ class Loss(Documented, BaseEstimator, ABC):
         """
 
     def is_smooth(self, n_answers: int) -> bool:
-        """Whether the slope is continuous, so that gradient methods apply without smoothing."""
+        """Whether the slope is continuous, so that gradient methods apply without smoothing.
+
+        Parameters
+        ----------
+        n_answers : int
+            Number of classes. With two, there is one wrong answer and no minimum over them.
+
+        Returns
+        -------
+        bool
+        """
         return True
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return a smooth upper bound of the loss that tends to it as T → 0; itself if smooth."""
+        """Return a smooth upper bound of the loss that tends to it as T → 0; itself if smooth.
+
+        Parameters
+        ----------
+        temperature : float
+            T > 0, in units of the energy.
+
+        Returns
+        -------
+        Loss
+        """
         return self
 
     def surrogate(self) -> Loss | None:

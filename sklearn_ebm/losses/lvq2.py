@@ -14,7 +14,7 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class LVQ2(PairwiseLoss):
-    """LVQ2 loss: the relative violation of the order of the energies, up to a ceiling.
+    """Loss LVQ2: the relative violation of the order of the energies, up to a ceiling.
 
     min(M, max(0, (F(y) − F(ȳ)) / (δ F(ȳ)))),
 

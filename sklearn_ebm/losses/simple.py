@@ -58,7 +58,7 @@ class Simple(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """[F(y)]⁺ + [−o]⁺ and its slopes in F(y) and in o = F(ȳ) − m."""
+        """Return [F(y)]⁺ + [−o]⁺ and its slopes in F(y) and in o = F(ȳ) − m."""
         low, slope_right = positive_part(right, temperature)
         high, slope = positive_part(-offending, temperature)
         return low + high, slope_right, -slope

@@ -58,7 +58,7 @@ class SquareSquare(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m."""
+        """Return ([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m."""
         xp = namespace_of(right, offending)
         low, high = at_least(xp, right, 0.0), at_least(xp, -offending, 0.0)
         return low**2 + high**2, 2 * low, -2 * high

@@ -141,7 +141,7 @@ class Adam(Solver):
         return Moments(np.zeros_like(start), np.zeros_like(start), 0, mean, mean, n_rows)
 
     def minimize(self, problem: Problem) -> Result:
-        """Make passes over the samples from the start; see `Solver`.
+        """Make passes over the samples from the start; see ``Solver``.
 
         An entry of the curve is the sum of the losses of all batches of a pass, each before its
         step, plus the penalty; the first entry is from the first batch alone. The value of the

@@ -94,7 +94,7 @@ class Averaged(Solver):
         return Steps(start, np.zeros_like(start), n_rows, start)
 
     def minimize(self, problem: Problem) -> Result:
-        """Pass over the samples from the start; see `Solver`."""
+        """Pass over the samples from the start; see ``Solver``."""
         positive_integer("patience", self.patience, of="Averaged")
         objective, start, _, max_iter, rng, monitor, memory = problem
         n_rows = len(objective.y)

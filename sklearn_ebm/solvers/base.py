@@ -99,7 +99,7 @@ class Problem(NamedTuple):
     rng : RandomState
         Source of random numbers.
     monitor : callable or None
-        Called with the `Iterate` after each iteration; if it returns True, the search ends as
+        Called with the ``Iterate`` after each iteration; if it returns True, the search ends as
         converged.
     memory : object or None
         ``Result.memory`` of an earlier search on the same samples, with the same loss or another.
@@ -137,7 +137,17 @@ class Solver(Documented, BaseEstimator, ABC):
     wants_standardized: ClassVar[bool] = False
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return the default of ``max_iter`` for this objective."""
+        """Return the default of ``max_iter`` for this objective.
+
+        Parameters
+        ----------
+        objective : Objective
+            The sum to be minimised, with its samples.
+
+        Returns
+        -------
+        int
+        """
         return 1_000
 
     def for_partial_fit(self) -> Solver:
@@ -147,8 +157,19 @@ class Solver(Documented, BaseEstimator, ABC):
     def remembered(self, start: Array, n_rows: int) -> object:
         """Return the memory of a search that processed `n_rows` samples and ended at `start`.
 
-        It lets `partial_fit` continue from parameters that another solver found. None if the
-        solver has no memory.
+        It lets `partial_fit` continue from parameters that another solver found.
+
+        Parameters
+        ----------
+        start : ndarray of shape (size,)
+            The parameters.
+        n_rows : int
+            Number of samples that led to them.
+
+        Returns
+        -------
+        object or None
+            None if the solver has no memory.
         """
         return None
 
