@@ -205,7 +205,7 @@ def seen_answers(y: npt.NDArray[np.intp], n_answers: int) -> npt.NDArray[np.bool
 def _of_one_answer(
     energy: Energy, params: Params, seen: npt.NDArray[np.bool_], dtype: Any
 ) -> Learned:
-    """Rows of one answer leave nothing to be told apart: the start is the end."""
+    """Return the initial parameters, if all rows are of one class."""
     return Learned(
         energy, in_dtype(params, dtype), seen, n_iter=0, n_evaluations=0, curve=np.empty(0),
         value=0.0, gap=None, converged=True, message="rows of one class leave nothing to learn",
@@ -222,7 +222,7 @@ class FirstPoint(NamedTuple):
 
 
 def _continued_point(path: TemperaturePath, w: Array) -> FirstPoint:
-    """Where an earlier fit ended, or zero if that was made for rows of quite another size."""
+    """Return the parameters of an earlier fit, or zeros if the objective overflows there."""
     path.watch.begin(w)
     if not np.isfinite(path.objective.value(w)):
         return FirstPoint(np.zeros_like(w))
@@ -232,10 +232,11 @@ def _continued_point(path: TemperaturePath, w: Array) -> FirstPoint:
 def _first_point(
     path: TemperaturePath, moved: Parametrization, params: Params, *, automatic: bool
 ) -> FirstPoint:
-    """Where the energy starts by itself, or what liblinear finds, where it is asked.
+    """Return the initial parameters of the energy, or a start computed by LIBLINEAR.
 
-    It is for energies linear in templates, where the user names no solver (`automatic`): on sparse
-    rows before the path begins, on dense ones where the path turns out to be long.
+    LIBLINEAR is used for energies that are linear in templates with ``solver="auto"``
+    (`automatic`): for sparse rows before the path, for dense rows if the path takes many
+    iterations.
     """
     w, standardized = moved.vector(params), moved.standardized
     if standardized is None or not automatic or not path.max_iter:
@@ -244,21 +245,21 @@ def _first_point(
         path.objective, standardized.fit_intercept, moved.inverse_penalty, path.tol
     )
 
-    def consult() -> Array:
-        return _consult(liblinear, path, moved)
+    def start() -> Array:
+        return _liblinear_start(liblinear, path, moved)
 
     separating = separating_start(path.objective, standardized, moved.inverse_penalty)
     if separating is not None:
         return FirstPoint(separating)
     if liblinear.starts:
-        return FirstPoint(consult(), near_minimum=True)
+        return FirstPoint(start(), near_minimum=True)
     if liblinear.suits:
-        path.fallback = lambda value: consult() if liblinear.as_fallback(value) else None
+        path.fallback = lambda value: start() if liblinear.as_fallback(value) else None
     return FirstPoint(w)
 
 
-def _consult(liblinear: Liblinear, path: TemperaturePath, moved: Parametrization) -> Array:
-    """Fits by liblinear, until one closes the gap or the next would not be worth it."""
+def _liblinear_start(liblinear: Liblinear, path: TemperaturePath, moved: Parametrization) -> Array:
+    """Run LIBLINEAR until the gap is within tol, or until another run is not worth its cost."""
     while True:
         found = liblinear.start()
         w = moved.vector(found.params)
@@ -267,9 +268,9 @@ def _consult(liblinear: Liblinear, path: TemperaturePath, moved: Parametrization
 
 
 def _follow(path: TemperaturePath, first: FirstPoint) -> tuple[Result, float | None]:
-    """Follow a path to its end, or to where it is stopped; the result and its certified gap."""
+    """Run a path until it ends or is stopped; return the result and its certified gap."""
     (w, warm, near_minimum), watch, gap = first, path.watch, None
-    # Steps on mini-batches take a loss that is not convex as it is.
+    # Solvers with mini-batches need no convex start.
     surrogate = None if path.solver.stochastic else path.loss.surrogate()
     try:
         if surrogate is not None:
@@ -287,10 +288,12 @@ def _follow(path: TemperaturePath, first: FirstPoint) -> tuple[Result, float | N
     if watch.message is not None:
         result.message = watch.message
     if watch.patience is not None and watch.best is not None:
-        result.w, gap = watch.best, None  # a bound on the minimum says nothing of these
+        result.w, gap = watch.best, None  # the bound is not for these parameters
         result.value = path.objective.value(watch.best)
     elif watch.stopped or result.message == INTERRUPTED:
-        result.value = path.objective.value(result.w)  # steps on batches have not seen all rows
+        result.value = path.objective.value(
+            result.w
+        )  # a stochastic solver has no value for all rows
     if watch.held_out is not None and not watch.curve:
         watch.curve.append(watch.held_out_loss(result.w))
     return result, gap

@@ -1,4 +1,4 @@
-"""The best point and bound of a path so far, and when one of its stages is over."""
+"""The best point and bound of a path, and the end of its stages."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers.base import Iterate, Monitor, Result
 from sklearn_ebm.solvers.objective import Objective
 
-# The stage in which smoothing takes no more than this share of the allowed gap is the last one.
+# A stage is the last one if its smoothing error is at most this fraction of the allowed gap.
 LAST_SHARE = 0.5
 
-# A certified gap this small is not improved upon, whatever tol asks for.
+# Relative gap below which rounding dominates; it counts as converged for any smaller tol.
 SMALLEST_GAP = 1e-8
 
-# A stage of this tolerance is ended by the certificate alone.
+# Tolerance of a stage that only the certificate ends.
 SMALLEST_TOL = 1e-24
 
-# A certificate costs about as much as this many evaluations. One that fails is not tried again
-# before the estimate of the gap has fallen by the factor.
+# Cost of a certificate in evaluations, and factor by which the estimate of the gap must decrease
+# after a failed one before the next.
 CERTIFICATE_EVALUATIONS = 2
 RETRY = 0.5
 
-# Where the estimate of the gap has not fallen by this factor for so many iterations, a fit ends.
+# A fit ends if the estimate of the gap has not decreased by PROGRESS for MOST_STALE iterations.
 PROGRESS = 0.9
 MOST_STALE = 200
 
-# Where the energy bends, and no bound says how far it is to a minimum, a stage is over when so many
-# iterations have brought less than tol each: what is left takes hundreds of them, and the next hill
-# may hide more than that.
+# An energy that is not linear in the parameters has no bound. A stage then ends after this number
+# of iterations that each lower the objective by less than tol, relative.
 SLOW_ITERATIONS = 10
 SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
 
@@ -41,31 +40,31 @@ CERTIFIED = "the certified gap is below tol"
 
 
 class StageMonitor:
-    """What is known of the minimum of one objective, and what ends a stage on the way to it.
+    """Best point and lower bound of an objective, and stopping rules of a stage.
 
     Parameters
     ----------
     objective : Objective
-        With the loss that is to be minimised.
+        The objective, with the original loss.
     tol : float
         Largest relative gap, (f − min f)/f.
     watch : TrainingMonitor
-        Sees every iteration, and may end the whole path.
+        Called after every iteration; it may end the path.
 
     Attributes
     ----------
     total : Result
-        The best point, and what was spent on all stages.
+        The best point, with the iterations and evaluations of all stages.
     bound : float
-        The best lower bound on the minimum; −inf where there is none.
+        The best lower bound on the minimum; −inf if there is none.
     smoothing : float
-        What smoothing costs at the last point that was certified, or is expected to cost.
+        Smoothing error at the last certified point, or its expected value.
     certifiable : bool
-        Whether there can be a bound.
+        Whether a bound can be computed.
     stage_loss : Loss
         The loss of the stage, smoothed or not.
     stale : int
-        Iterations of the stage since the estimate of the gap has fallen.
+        Number of iterations of the stage since the estimate of the gap has decreased.
     """
 
     def __init__(self, objective: Objective, tol: float, watch: TrainingMonitor) -> None:
@@ -83,7 +82,7 @@ class StageMonitor:
 
     @property
     def error(self) -> float:
-        """Best value less best bound."""
+        """Best value minus best bound."""
         return self.total.value - self.bound
 
     @property
@@ -95,7 +94,7 @@ class StageMonitor:
 
     @property
     def standing(self) -> tuple[float, float, float]:
-        """Best value, its relative gap, and the part of it that the last slopes cost."""
+        """Best value, relative gap, and relative smoothing error of the last slopes."""
         value = max(abs(self.total.value), 1e-300)
         return value, self.error / value, self.smoothing / value
 
@@ -105,7 +104,7 @@ class StageMonitor:
         return bool(np.isfinite(self.bound) and self.error <= self.tol * abs(self.total.value))
 
     def consider(self, w: Array, slopes: Array) -> bool:
-        """Whether a point is good enough, by slopes (n, k) that prove it; it counts if not."""
+        """Certify a point by slopes (n, k) of the loss; return whether the gap is within tol."""
         self.certify(slopes, w)
         if self.closed:
             self.total.curve.append(self.total.value)
@@ -114,26 +113,26 @@ class StageMonitor:
 
     @property
     def room(self) -> float:
-        """What smoothing may cost in the last stage."""
+        """Largest smoothing error of the last stage."""
         return LAST_SHARE * self.tol * abs(self.total.value)
 
     @property
     def standstill(self) -> str | None:
-        """That the bound no longer comes closer, in words; None while it does."""
+        """Message if the bound no longer improves, else None."""
         if self.stale < MOST_STALE:
             return None
         return f"the bound has not come closer for {MOST_STALE} iterations"
 
     @property
     def is_slow(self) -> bool:
-        """Whether the latest iterations brought next to nothing."""
+        """Whether the latest iterations made almost no progress."""
         if len(self._latest) < SLOW_ITERATIONS:
             return False
-        brought = self._latest[0] - self._latest[-1]
-        return brought <= (SLOW_ITERATIONS - 1) * self.tol * abs(self._latest[-1])
+        decrease = self._latest[0] - self._latest[-1]
+        return decrease <= (SLOW_ITERATIONS - 1) * self.tol * abs(self._latest[-1])
 
     def begin(self, tol: float) -> Monitor:
-        """Who looks at the iterations of a new stage: who watches, and what ends it early."""
+        """Return the monitor of a new stage, which may end it early."""
         self._attempted, self._closest, self.stale = np.inf, np.inf, 0
         self._latest.clear()
         ends = self._certified if tol <= SMALLEST_TOL else None
@@ -146,33 +145,33 @@ class StageMonitor:
         return look
 
     def add(self, stage: Result) -> None:
-        """Take into account what a stage took, and what the solver remembers."""
+        """Add the iterations of a stage, and store the memory of the solver."""
         self.total.memory = stage.memory
         self.total.curve += stage.curve
         self.total.n_iter += stage.n_iter
         self.total.n_evaluations += stage.n_evaluations
 
     def certify(self, slopes_of: Loss | Array, w: Array, worth: float = np.inf) -> None:
-        """Take a point into account: its value, and the bound that its slopes give.
+        """Update the best value and the bound with a point.
 
-        A bound is not looked for where smoothing costs more than a share of the value.
+        The bound is not computed if the smoothing error exceeds `worth`, relative to the value.
         """
         value, bound, self.smoothing = certify(self.objective, slopes_of, w, worth=worth)
         spared = self.certifiable and self.smoothing > worth * abs(value)
         self.total.n_evaluations += 1 if spared else CERTIFICATE_EVALUATIONS
-        # A bound above the value that it bounds is rounding, and no bound.
+        # A bound above the value is caused by rounding and is ignored.
         if bound <= value + SMALLEST_GAP * abs(value):
             self.bound = max(self.bound, bound)
         if value < self.total.value:
             self.total.w, self.total.value = w, value
 
     def _slow(self, iterate: Iterate) -> bool:
-        """Whether a stage is over, because the latest iterations brought next to nothing."""
+        """Whether a stage ends, because the latest iterations made almost no iterate."""
         self._latest.append(iterate.value)
         return self.is_slow
 
     def _certified(self, iterate: Iterate) -> bool:
-        """Whether a stage is over; asks the certificate only where the gap may be closed."""
+        """Whether a stage ends; a certificate is computed only if the gap may be within tol."""
         if not self.certifiable:
             return False
         estimate = 0.5 * float(iterate.gradient @ (self._per_penalty * iterate.gradient))
@@ -186,5 +185,5 @@ class StageMonitor:
             return False
         self._attempted = estimate
         self.certify(self.stage_loss, iterate.w)
-        # A stage whose smoothing leaves no room cannot close the gap: cool first.
+        # With a larger smoothing error the stage cannot close the gap.
         return self.closed or self.smoothing > allowed

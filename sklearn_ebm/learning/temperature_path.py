@@ -1,15 +1,15 @@
-"""From a start to a certified minimum: stages of falling temperature, and when to stop.
+"""Minimisation of an objective in stages of decreasing temperature, up to a certified gap.
 
-A smooth loss has one stage. A loss with a kink or a minimum is replaced by `smoothed(T)`, which
-lies above it; T falls from stage to stage, each started from the one before. A stage needs no more
-accuracy than its own smoothing leaves room for: σ, what smoothing costs, is known at the end of a
-stage, and that of the next is expected from it.
+A smooth loss has one stage. A loss with a kink or a minimum is replaced by `smoothed(T)`, an upper
+bound. T decreases from stage to stage, and each stage starts from the result of the previous one. A
+stage is solved no more accurately than its smoothing error σ, the difference between smoothed and
+original objective. σ is computed at the end of a stage and extrapolated to the next.
 
 .. code-block:: none
 
     T ← 0.3 T,   σ ← 0.3^1.5 σ            expected of the next stage
-    σ > tol f / 2:   solved until the solver expects to gain 0.02 σ
-    else:            the last stage, until (f − bound)/f ≤ tol is certified
+    σ > tol f / 2:   stop if the solver expects to gain less than 0.02 σ
+    else:            the last stage; stop if (f − bound)/f ≤ tol is certified
 """
 
 from __future__ import annotations
@@ -32,70 +32,73 @@ from sklearn_ebm.solvers import Newton
 from sklearn_ebm.solvers.base import Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
-# The path starts at this share of the margin, cools by this factor from stage to stage, and no
-# further than that share of its first temperature.
+# First temperature relative to the margin, factor between stages, and last temperature relative to
+# the first.
 INITIAL_TEMPERATURE = 0.3
 COOLING_FACTOR = 0.3
 FINAL_TEMPERATURE = 1e-9
 
-# What smoothing costs falls at least with this power of the temperature: in proportion to it for
-# each answer in doubt, and answers in doubt become fewer.
+# The smoothing error decreases at least with this power of the temperature: it is proportional to T
+# for each undecided answer, and their number decreases as well.
 SMOOTHING_POWER = 1.5
 
-# A stage is solved to this share of what its smoothing is expected to cost, at most to
-# `LARGEST_STAGE_TOL`; where the path has been lost, to the lower share.
+# A stage is solved to STAGE_SHARE of its expected smoothing error, with a tolerance of at most
+# LARGEST_STAGE_TOL; if an earlier stage made no progress, to CLOSE_SHARE.
 STAGE_SHARE, CLOSE_SHARE = 0.02, 0.0005
 LARGEST_STAGE_TOL = 1e-3
 
-# Where a stage takes more iterations than this, Newton's method takes over, from so many stages
-# before, if one of its steps takes no more than so many operations. With more parameters than
-# `CHEAP_NEWTON` its steps cost as much as hundreds of others: it is left until the bound is stale.
+# If a stage takes more than PATIENCE iterations, Newton's method continues from WARMED_STAGES
+# stages before, if a Newton step takes at most NEWTON_WORK operations. With more than CHEAP_NEWTON
+# parameters it is used only when the bound no longer improves, as a step costs as much as hundreds
+# of others.
 PATIENCE = 150
 WARMED_STAGES = 2
 CHEAP_NEWTON, LARGEST_NEWTON = 1000, 2500
 NEWTON_WORK = 2e10
 
-# After so many iterations over all stages, fall back to LIBLINEAR.
+# Number of iterations over all stages after which LIBLINEAR is used.
 FALLBACK_AFTER = 100
 
-# Up to this many energies in all, each stage is polished to rounding by Newton's method: it costs
-# next to nothing, and the answer then depends on the problem alone, not on the path to it, so that
-# repeated rows and weights agree to many digits.
+# Up to this number of energies (rows times answers), Newton's method solves each stage to rounding.
+# It costs little, and makes the result independent of the path, so that repeated rows and sample
+# weights agree to many digits.
 POLISHED_ENTRIES = 5_000
 POLISHING_STEPS = 30
 
 SETTLED = "a colder stage changes the objective by less than tol"
 
-# A start near_minimum the minimum begins no colder than this share of the first temperature.
+# Lowest temperature, relative to the first, at which a path from near the minimum starts.
 COLDEST_START = 1e-4
 
-# float32 does not resolve temperatures below this share of the first one.
+# Lowest temperature, relative to the first, that float32 resolves.
 COLDEST_FLOAT32 = 1e-4
 
 
 class TemperaturePath:
-    """The way to the minimum of one objective.
+    """Minimisation of an objective in stages of decreasing temperature.
 
     Parameters
     ----------
     objective : Objective
-        With the loss that is to be minimised.
+        The objective, with the original loss.
     solver : Solver
+        Solver of each stage.
     tol : float
         Largest relative gap, (f − min f)/f.
     max_iter : int
         Largest number of iterations over all stages.
     rng : RandomState
+        Source of random numbers.
     watch : TrainingMonitor or None, default=None
-        Sees every iteration, and may end the whole path.
+        Called after every iteration; it may end the path.
 
     Attributes
     ----------
     monitor : StageMonitor
-        Evaluates iterations and points; keeps the best point and bound so far.
+        Evaluates iterations and points, and stores the best point and bound.
     fallback : callable or None
-        What to turn to once after `FALLBACK_AFTER` iterations: takes the value, may show points to
-        the monitor, and returns where to go on, or None.
+        Called once, after `FALLBACK_AFTER` iterations, with the value. It may pass points to the
+        monitor, and returns the point from which to continue, or None.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class TemperaturePath:
         self.loss = objective.loss
         self.smooth = self.loss.is_smooth(objective.n_answers)
         self.monitor = StageMonitor(objective, tol, self.watch)
-        # Exact Newton steps are for where a solver that chooses for itself gets nowhere.
+        # Newton steps may replace a preconditioned solver that makes no progress.
         n_rows, size = len(objective.y), objective.layout.size
         curved = self.loss.curvature is not None and objective.energy.traits.linear
         self._affords_newton = (
@@ -130,7 +133,7 @@ class TemperaturePath:
         self.uncertified_change = np.inf
 
     def with_loss(self, loss: Loss) -> TemperaturePath:
-        """Return the way to the minimum of another loss on the same rows."""
+        """Return the path for another loss on the same rows."""
         other = self.objective.with_loss(loss)
         return TemperaturePath(other, self.solver, self.tol, self.max_iter, self.rng, self.watch)
 
@@ -175,18 +178,18 @@ class TemperaturePath:
                     w, temperature = found, self._temperature_of(found, temperature)
                     continue
                 if not stage.converged:
-                    continue  # it was interrupted for the question alone
+                    continue  # it was interrupted only for the fallback
             following = self._next_stage(stage, temperature, stage_tol, first)
             if following is None:
                 break
             temperature, stage_tol = following
         if monitor.certifiable and not np.isfinite(monitor.bound):
-            # It ended before a bound was looked for.
+            # No bound has been computed yet.
             monitor.certify(monitor.stage_loss, monitor.total.w)
         return monitor.total
 
     def _takes_no_stages(self, w: Array) -> bool:
-        """Whether nothing was to be done, or it was done in one go."""
+        """Whether there is nothing to do, or a solver without stages has done it."""
         if not self.max_iter:
             value = self.objective.value(w)
             self.monitor.total.w, self.monitor.total.value = w, value
@@ -201,7 +204,7 @@ class TemperaturePath:
     def _next_stage(
         self, stage: Result, temperature: float, tol: float, first: float
     ) -> tuple[float, float] | None:
-        """Temperature and tolerance of the next stage; None where rounding leaves none."""
+        """Temperature and tolerance of the next stage; None if rounding prevents progress."""
         monitor = self.monitor
         if not stage.converged or monitor.standstill:
             if self._has_another_way:
@@ -224,7 +227,7 @@ class TemperaturePath:
         For a point near the minimum this is a low temperature.
         """
         monitor = self.monitor
-        known = monitor.bound
+        bound = monitor.bound
         best, chosen = np.inf, temperature
         while temperature > COLDEST_START * _first_temperature(self.loss):
             monitor.bound = -np.inf
@@ -234,17 +237,17 @@ class TemperaturePath:
             best, chosen = monitor.error, temperature
             temperature *= COOLING_FACTOR
         reached = monitor.total.value - best if np.isfinite(best) else -np.inf
-        monitor.bound = max(known, reached)
+        monitor.bound = max(bound, reached)
         return chosen
 
     def _first_tolerance(self) -> float:
         if not self.monitor.certifiable:
             return 1e-3 * self.tol
-        # The certificate ends a smooth stage; a loose start is enough for the others.
+        # The certificate ends a smooth stage; the first of several stages may be inaccurate.
         return SMALLEST_TOL if self.smooth else max(0.1 * self.tol, LARGEST_STAGE_TOL)
 
     def _stage_tolerance(self, coolings: int, loosest: float) -> float:
-        """How far to solve the stage that lies so many coolings ahead of the one before."""
+        """Tolerance of a stage, given the number of temperature steps from the previous one."""
         monitor = self.monitor
         monitor.smoothing *= COOLING_FACTOR ** (SMOOTHING_POWER * coolings)
         if monitor.certifiable and monitor.smoothing <= monitor.room:
@@ -255,7 +258,7 @@ class TemperaturePath:
     def _stage(
         self, temperature: float, w: Array, tol: float, first: float
     ) -> tuple[Array, Result]:
-        """Minimise at one temperature and certify."""
+        """Minimise at one temperature, and compute a bound."""
         monitor = self.monitor
         if temperature != self.temperature:
             self.temperature = temperature
@@ -276,19 +279,19 @@ class TemperaturePath:
         if polished is not None:
             w = polished.w
             monitor.total.n_evaluations += polished.n_evaluations
-            monitor.total.value = np.inf  # what was seen on the way depends on the way
+            monitor.total.value = np.inf  # only the polished point depends on the problem alone
         if polished is not None or not monitor.closed:
-            # A stage of many steps, or of Newton's, is worth a bound that is no more than a bound.
+            # After a long stage or a Newton step, a bound is computed even if it closes no gap.
             usual = self.solver.wants_standardized and self.stage_share == STAGE_SHARE
             monitor.certify(monitor.stage_loss, w, worth=self.tol if usual else np.inf)
         if not np.isfinite(monitor.bound):
-            # Without a certificate, a path ends when cooling no longer changes the value.
+            # Without a bound, the path ends when a lower temperature no longer changes the value.
             self.uncertified_change = abs(before - monitor.total.value)
         return w, stage
 
     @property
     def _stage_limit(self) -> int:
-        """Iterations after which a stage is interrupted to try something else, or for good."""
+        """Number of iterations after which a stage is interrupted."""
         so_far = self.monitor.total.n_iter
         left = max(self.max_iter - so_far, 0)
         if self.fallback is not None:
@@ -298,15 +301,15 @@ class TemperaturePath:
 
     @property
     def _has_another_way(self) -> bool:
-        """Whether there is something left to try where a stage gets nowhere."""
+        """Whether there is another method to try if a stage makes no progress."""
         return self._affords_newton or (self.temperature > 0 and self.stage_share == STAGE_SHARE)
 
     def _another_way(self, temperature: float, tol: float, first: float) -> tuple[float, float]:
-        """Follow the path more closely from here on, by Newton's method if that is affordable.
+        """Switch to Newton's method if it is cheap enough, else to smaller stage tolerances.
 
-        Where the curvature changes from step to step, pairs of old steps lead astray, the more so
-        the further the last stage ended from its minimum. Returns temperature and tolerance of the
-        stage to go on with: a warmer one, in which the minimum is soon found again.
+        If the curvature changes from step to step, pairs of earlier steps mislead L-BFGS, in
+        particular if the last stage ended far from its minimum. Returns temperature and tolerance
+        of a warmer stage to continue from, whose minimum is found quickly.
         """
         if self._affords_newton:
             self.solver = Newton(dense_size=LARGEST_NEWTON)
@@ -329,7 +332,7 @@ class TemperaturePath:
         if monitor.standstill and not (monitor.closed or self._has_another_way):
             total.message = monitor.standstill
             return True
-        # Where there is a certificate, only it ends a path well.
+        # If a certificate is possible, the path converges only with it.
         settled = not monitor.certifiable and (
             self.smooth or self.uncertified_change <= self.tol * abs(total.value)
         )
@@ -343,7 +346,7 @@ class TemperaturePath:
 
 
 def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Result | None:
-    """The minimum of a stage to rounding, where that is cheap; elsewhere None."""
+    """Minimise a stage up to rounding; None if that is expensive or impossible."""
     entries = len(objective.y) * objective.n_answers
     curved = objective.loss.curvature is not None and objective.energy.traits.linear
     if not curved or entries > POLISHED_ENTRIES or objective.layout.size > CHEAP_NEWTON:
@@ -353,6 +356,6 @@ def _polish(objective: Objective, w: Array, rng: np.random.RandomState) -> Resul
 
 
 def _first_temperature(loss: Loss) -> float:
-    """A share of the margin, where the loss has one, else of 1."""
+    """First temperature: a fraction of the margin, or of 1 for a loss without a margin."""
     margin = float(np.max(getattr(loss, "margin", 1.0)))
     return INITIAL_TEMPERATURE * (margin if margin > 0 else 1.0)

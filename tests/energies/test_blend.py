@@ -375,7 +375,7 @@ def test_rows_are_shared_out_to_threads_where_the_energy_says_so(energy, shared,
 
 def test_few_of_many_rows_judge(monkeypatch):
     monkeypatch.setattr(folds_module, "MAX_VALIDATION_ROWS", 60)
-    monkeypatch.setattr(folds_module, "JUDGES_OF_MANY", 6)
+    monkeypatch.setattr(folds_module, "VALIDATION_OF_MANY", 6)
     reg = fit(blend(MEMORY, LOCATED, EXPERTS))
     assert len(reg.energy_._held_out_densities.log_density) == 6
     # Better than the best Gaussian that does not look at x.

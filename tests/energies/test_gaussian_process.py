@@ -89,7 +89,7 @@ def test_covariance_is_that_of_sklearn():
 def test_prediction_is_that_of_sklearn(fitted):
     X, y, weight, process = fitted
     of = process.covariance_
-    rows, new = process.curve_(X, of.bend), process.curve_(X[:7] + 0.1, of.bend)
+    rows, new = process.curve_(X, of.warping), process.curve_(X[:7] + 0.1, of.warping)
     kernel = ConstantKernel(of.slope**2) * DotProduct(sigma_0=1e-9) + ConstantKernel(1.0)
     for a, scales, smoothness in zip(of.amplitude, of.length, SMOOTHNESS, strict=True):
         kernel += ConstantKernel(a**2) * Matern(scales, nu=smoothness)
@@ -145,9 +145,9 @@ def test_bends_find_the_logarithm_and_its_mirror():
     y = np.sin(2 * np.log(X[:, 0]))
     for columns, sign in [(X, 1), (-X, -1)]:
         process = GaussianProcess(random_state=0).fit(columns, y)
-        assert sign * process.covariance_.bend[0] > 2
+        assert sign * process.covariance_.warping[0] > 2
         straight = GaussianProcess(random_state=0, bent=False).fit(columns, y)
-        assert not straight.covariance_.bend.any()
+        assert not straight.covariance_.warping.any()
         errors = [np.abs(one.out_of_fold(np.arange(80) % 5)[0] - y) for one in (process, straight)]
         assert errors[0].mean() < errors[1].mean()
 

@@ -1,4 +1,4 @@
-r"""Initial matrices for quasi-Newton steps: cheap models of the inverse Hessian.
+r"""Preconditioners: cheap models of the inverse Hessian for quasi-Newton steps.
 
 With templates θ (k, p) and features φ, the Hessian of the objective is
 
@@ -6,18 +6,18 @@ With templates θ (k, p) and features φ, the Hessian of the objective is
 
     Σᵢ wᵢ Bᵢ ⊗ φᵢφᵢᵀ + diag(λ),      Bᵢ (k, k): curvature of the loss in the energies of row i
 
-=========== ====================================== =======================================
-model       what it keeps                          for
-=========== ====================================== =======================================
-`Coupled`   all of it, on a sample of the rows     few parameters
-`Kronecker` (Σ wᵢBᵢ/Σw) ⊗ (Σ wᵢφᵢφᵢᵀ)              many parameters, dense rows
-`Diagonal`  its diagonal                           sparse rows, and very many columns
-`LowRank`   all of it, of the rows that bend       few such rows: low temperatures
-`DiagonalScaling`     the squares of the objective's scale   losses or energies without curvature
-=========== ====================================== =======================================
+================= ===================================== ====================================
+class             model of the Hessian                  use
+================= ===================================== ====================================
+`Coupled`         the Hessian on a subset of the rows   few parameters
+`Kronecker`       (Σ wᵢBᵢ/Σw) ⊗ (Σ wᵢφᵢφᵢᵀ)             many parameters, dense rows
+`Diagonal`        its diagonal                          sparse rows, and very many columns
+`LowRank`         the Hessian of rows with curvature    few such rows, at low temperatures
+`DiagonalScaling` 1/scale², see `scale_of`              losses or energies without curvature
+================= ===================================== ====================================
 
-`model_of` chooses a `PreconditionerSchedule`, and that says which matrix is used when, and when a
-new one is due.
+`model_of` chooses a `PreconditionerSchedule`, which determines the preconditioner of each
+iteration.
 """
 
 from sklearn_ebm.solvers.preconditioners.base import Preconditioner as Preconditioner

@@ -1,4 +1,4 @@
-"""The contract of an initial matrix, and the curvature of the loss that all of them need."""
+"""Base class of preconditioners, and the curvature of the loss that they use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.hessian import loss_curvature_of
 from sklearn_ebm.solvers.objective import Block, Objective
 
-# A column of which a sample holds less than this share counts as unrelated to the others.
+# A column is decoupled from all others if a subset of the rows has less than this fraction of it.
 REPRESENTED = 0.5
 
 
@@ -20,51 +20,53 @@ class Preconditioner(ABC):
     Attributes
     ----------
     cost : float
-        What making it takes, in evaluations of the objective.
+        Cost of its computation, in evaluations of the objective.
     """
 
     cost: float = 1.0
 
     @abstractmethod
     def __call__(self, gradient: Array) -> Array:
-        """Model times gradient, both of shape (size,)."""
+        """Multiply a gradient (size,) by the model of the inverse Hessian."""
 
 
 def positive_level(level: float, objective: Objective) -> float:
-    """A level of curvature; where nothing bends, as between two kinks, that of a plain square."""
+    """Return a level of curvature, or that of a square if it is 0, as between two kinks."""
     return level if 1e-290 < level < np.inf else float(objective.weight.sum())
 
 
 def weighted_diagonals(objective: Objective, w: Array, block: Block) -> Array:
-    """Weight times curvature in each template's energy, (n, k)."""
-    share = loss_curvature_of(objective, w, block).diagonals()
-    share *= block.weight.astype(share.dtype, copy=False)[:, None]
-    return share
+    """Second derivatives in the output of each template, times the sample weights, (n, k)."""
+    diagonals = loss_curvature_of(objective, w, block).diagonals()
+    diagonals *= block.weight.astype(diagonals.dtype, copy=False)[:, None]
+    return diagonals
 
 
 def with_sums_of_columns(matrix: Array, diagonal: Array, n_templates: int) -> Array:
-    """Σᵢ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on a sample of rows, scaled so that each column has the sum of all rows.
+    """Scale Σᵢ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on a subset of the rows to the diagonal for all rows.
 
-    A sample may miss the few rows that make up a column. What is left of that column may be
-    constant, and would then seem to be the intercept: it is better off without its relations to
-    other columns. All templates are scaled alike, so that a shift of all of them still costs
-    nothing where it did before.
+    The subset may lack most of the few rows in which a column is not zero. The rest of the column
+    may be constant, and thus look like the intercept. Such a column is decoupled from all others.
+    All templates are scaled by the same factors, so that a common shift of the templates, to which
+    the objective is indifferent, remains in the null space.
 
     Parameters
     ----------
     matrix : ndarray of shape (k·p, k·p)
+        The sum over the subset.
     diagonal : ndarray of shape (k·p,)
-        What the diagonal would be with all rows.
+        The diagonal of the sum over all rows.
     n_templates : int
-        k.
+        Number k of templates.
 
     Returns
     -------
     ndarray of shape (k·p, k·p)
+        The scaled matrix.
 
     Examples
     --------
-    The sample holds a quarter too little of the first column and nearly nothing of the second:
+    The subset has three quarters of the first column and almost nothing of the second:
 
     >>> sample = np.array([[3.0, 0.5], [0.5, 0.1]])
     >>> with_sums_of_columns(sample, np.array([4.0, 2.0]), 1).round(9)

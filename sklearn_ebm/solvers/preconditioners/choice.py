@@ -1,4 +1,4 @@
-"""Which initial matrix, and when it is renewed."""
+"""The choice of a preconditioner, and of the iterations at which it is updated."""
 
 from __future__ import annotations
 
@@ -16,48 +16,54 @@ from sklearn_ebm.solvers.preconditioners.diagonal import Diagonal, DiagonalScali
 from sklearn_ebm.solvers.preconditioners.kronecker import Kronecker
 from sklearn_ebm.solvers.preconditioners.low_rank import low_rank, squared_lengths
 
-# Largest number of parameters for which the whole Hessian is factorised.
+# Largest number of parameters for which the full Hessian is factorised.
 COUPLED_SIZE = 1000
 
-# Iterations at which cheap matrices are renewed.
+# Iterations at which cheap preconditioners are updated.
 RENEWALS = (0, 5, 10, 20)
 LATE_RENEWALS = (0, 10, 20)
 
-# A matrix serves at least so many evaluations.
+# Smallest number of evaluations between updates.
 FEWEST_STEPS = 3
 
 
 class PreconditionerSchedule(ABC):
-    """Which initial matrix, and when it is renewed."""
+    """Base class of schedules, which select a preconditioner for each iteration."""
 
     @abstractmethod
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
     ) -> Preconditioner | None:
-        """Return a new matrix where one is due, else None.
+        """Return a new preconditioner if the schedule has an update, else None.
 
         Parameters
         ----------
         iteration : int
-            0 at the start, and again where the loss has changed.
+            Number of the iteration; it starts at 0 again if the loss changes.
         spent : int
-            Evaluations since the last renewal.
+            Number of evaluations since the last update.
         objective : Objective
-        w : ndarray
+            The objective.
+        w : ndarray of shape (size,)
+            Current parameters.
+
+        Returns
+        -------
+        Preconditioner or None
+            The new preconditioner.
         """
 
 
 class CoupledModel(PreconditionerSchedule):
-    """A Kronecker product to begin with, then the coupled Hessian.
+    """A Kronecker product first, then the coupled Hessian.
 
-    It is renewed once the evaluations since the last time have cost as much as it does: whether
-    renewals or more steps would have been the better choice, the cost is at most twice the least
-    (rent skis until the rent has cost as much as a pair, then buy).
+    It is updated when the evaluations since the last update have cost as much as an update. The
+    total cost is therefore at most twice the optimum (the ski rental problem).
 
     Parameters
     ----------
     rng : RandomState
-        Draws the rows.
+        Source of random numbers for the selection of rows.
     """
 
     def __init__(self, rng: np.random.RandomState) -> None:
@@ -68,10 +74,10 @@ class CoupledModel(PreconditionerSchedule):
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
     ) -> Preconditioner | None:
-        """Return a new matrix where one is due, else None."""
+        """Return a new preconditioner if there is an update, else None."""
         if not self.begun:
             self.begun = True
-            # The product is a poor model, so it has to serve only half as long.
+            # The product is a poor model, so it is used only half as long.
             self.cost = 0.5 * expected_cost(objective)
             return Kronecker(objective, w, self.rng)
         if 0 < iteration and spent < max(self.cost, FEWEST_STEPS):
@@ -82,15 +88,15 @@ class CoupledModel(PreconditionerSchedule):
 
 
 class LargeModel(PreconditionerSchedule):
-    """For many parameters: where few rows bend, all of their curvature; else a cheap matrix.
+    """For many parameters: `LowRank` if few rows have curvature, else a cheap preconditioner.
 
-    The cheap matrix is renewed at iterations 0, 5, 10, 20, and then each time they double; the
-    matrix of the few rows like that of `CoupledModel`.
+    The cheap preconditioner is updated at the iterations 0, 5, 10, 20, and whenever their number
+    has doubled; `LowRank` is updated as in `CoupledModel`.
 
     Parameters
     ----------
     cheap : callable
-        ``(objective, w) -> Preconditioner``.
+        Function ``(objective, w) -> Preconditioner``.
     """
 
     def __init__(self, cheap: Callable[[Objective, Array], Preconditioner]) -> None:
@@ -103,19 +109,19 @@ class LargeModel(PreconditionerSchedule):
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
     ) -> Preconditioner | None:
-        """Return a new matrix where one is due, else None."""
+        """Return a new preconditioner if there is an update, else None."""
         if self.patience < np.inf and iteration > 0:
             due = spent >= max(self.patience, FEWEST_STEPS)
         else:
             last = RENEWALS[-1]
             doubled = iteration > last and iteration % last == 0
             doubled = doubled and (iteration // last).bit_count() == 1
-            # What begins with the rows that bend is good for longer than a cheap matrix.
+            # A search that started with `LowRank` needs fewer updates.
             due = doubled or iteration in (LATE_RENEWALS if self.close else RENEWALS)
         if not due:
             return None
         few = None
-        # At zero every row bends; from where some are decided already, the others say most.
+        # At w = 0 every row has curvature; at other starts often only some rows have.
         tried = self.begun or (issparse(objective.X) and w.any())
         if tried and objective.loss.traits.convex and (objective.penalty > 0).any():
             if self.lengths is None:
@@ -128,23 +134,23 @@ class LargeModel(PreconditionerSchedule):
 
 
 class OnceModel(PreconditionerSchedule):
-    """One matrix that is never renewed."""
+    """A preconditioner that is never updated."""
 
     def at(
         self, iteration: int, spent: int, objective: Objective, w: Array
     ) -> Preconditioner | None:
-        """Return the objective's scaling at the start."""
+        """Return the diagonal scaling in the first iteration."""
         return DiagonalScaling(objective) if iteration == 0 else None
 
 
 class KroneckerSeries:
-    """Kronecker products that share the Gram matrix."""
+    """Kronecker products with the same Gram matrix."""
 
     def __init__(self) -> None:
         self.first: Kronecker | None = None
 
     def __call__(self, objective: Objective, w: Array) -> Preconditioner:
-        """Return the product with the curvature at some parameters."""
+        """Return the product with the mean curvature at w."""
         if self.first is None:
             self.first = Kronecker(objective, w)
             return self.first
@@ -152,11 +158,11 @@ class KroneckerSeries:
 
 
 def model_of(objective: Objective, rng: np.random.RandomState) -> PreconditionerSchedule:
-    """Choose by what energy and loss can say of their curvature, and by n, p, k and sparsity.
+    """Choose a schedule by the available second derivatives, the sizes n, p, k and sparsity.
 
     Examples
     --------
-    Two classes and one column with an intercept are four parameters: all of the Hessian.
+    Two classes and one column with an intercept have four parameters, so the full Hessian is used:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies._linear.standardized import Standardized
@@ -177,7 +183,7 @@ def model_of(objective: Objective, rng: np.random.RandomState) -> Preconditioner
         return OnceModel()
     if k * p <= COUPLED_SIZE and objective.loss.traits.convex:
         return CoupledModel(rng)
-    # Diagonalising costs about 10 p³, an evaluation 4 n p k: no more than some thirty of them.
+    # An eigendecomposition costs about 10 p³, at most that of 30 evaluations of 4 n p k each.
     if not issparse(X) and p * p <= 12 * len(objective.y) * k:
         return LargeModel(KroneckerSeries())
     return LargeModel(Diagonal)

@@ -1,4 +1,4 @@
-"""The whole Hessian on a sample of the rows."""
+"""The full Hessian on a subset of the rows."""
 
 from __future__ import annotations
 
@@ -18,48 +18,49 @@ from sklearn_ebm.solvers.preconditioners.base import (
 )
 from sklearn_ebm.solvers.preconditioners.diagonal import diagonal_of
 
-# A row is drawn with a probability of at least this share of the average one.
+# Smallest probability of drawing a row, relative to the mean probability.
 FLOOR = 0.1
 
-# Where all rows are used, those whose curvature is below this share of the mean are left out.
+# If all rows may be used, those with a curvature below this fraction of the mean are omitted.
 NEGLIGIBLE = 1e-3
 
-# More than this share of a block is used as a whole: copies take longer than their products.
+# A block is used without a copy if at least this fraction of its rows is needed.
 WORTH_COPYING = 0.75
 
-# Fewest and most rows that are drawn, for each parameter.
+# Smallest and largest number of rows that are drawn, for each parameter.
 FEWEST_SHARE, MOST_SHARE = 5, 40
 MOST_ROWS = 2**16
 
-# Passes over the features that the products come with, in units of a product with one column.
+# Cost of the passes over the features, in products with one column.
 PASSES = 20
 
-# Relative size of what is added to the diagonal, so that a factor exists in float32.
+# Number added to the diagonal, relative to its maximum, so that a factor exists in float32.
 JITTER = 2e-6
 
 
 class Coupled(Preconditioner):
-    """The Hessian on a sample of the rows, factorised.
+    """The factorised Hessian on a random subset S of the rows.
 
-    Σᵢ∈S wᵢ/πᵢ Bᵢ ⊗ φᵢφᵢᵀ + diag(λ), with a row in S with probability πᵢ: in proportion to
-    wᵢ max_c (Bᵢ)_cc, but for a floor. Its mean over draws is the Hessian, and then each column is
-    scaled to what it is in all rows. With N = kp parameters,
-    max(5N, 10 (4p + 60) n/(kp²)) rows are drawn, and no more than max(40N, 65,536); the second
-    number takes about 5 + 75/p evaluations, however many rows there are.
+    Σᵢ∈S wᵢ/πᵢ Bᵢ ⊗ φᵢφᵢᵀ + diag(λ), where πᵢ is the probability of drawing a row: proportional to
+    wᵢ max_c (Bᵢ)_cc, with a lower bound. The expectation of the sum is the Hessian without the
+    penalty. Each column is then scaled to its diagonal for all rows. With n rows and N = kp
+    parameters, max(5N, 10 (4p + 60) n/(kp²)) rows are drawn, but at most max(40N, 65,536). The
+    second argument of the first maximum costs about 5 + 75/p evaluations for any n.
 
     Parameters
     ----------
     objective : Objective
-        With an energy that gives `normal_matrix` and a loss with curvature.
+        Objective of an energy with `normal_matrix` and a loss with curvature.
     w : ndarray of shape (size,)
+        Parameters.
     rng : RandomState
-        Draws the rows.
+        Source of random numbers.
     """
 
     def __init__(self, objective: Objective, w: Array, rng: np.random.RandomState) -> None:
         matrix, self.cost = _sampled_hessian(objective, w, rng)
         top = positive_level(float(matrix.diagonal().max()), objective)
-        # A common shift of free parameters may cost nothing, so they need some ridge of their own.
+        # The objective may be constant under a shift of parameters without penalty: add a ridge.
         ridge = objective.penalty + 1e-6 * top * (objective.penalty == 0)
         place = np.diag_indices(len(matrix))
         jitter = JITTER
@@ -73,7 +74,7 @@ class Coupled(Preconditioner):
                 jitter *= 100
 
     def __call__(self, gradient: Array) -> Array:
-        """Solve with the factor."""
+        """Solve with the Cholesky factor."""
         if self.factor is None:
             return np.full_like(gradient, np.nan)
         return cho_solve(self.factor, gradient, check_finite=False)
@@ -82,22 +83,22 @@ class Coupled(Preconditioner):
 def _sampled_hessian(
     objective: Objective, w: Array, rng: np.random.RandomState
 ) -> tuple[Array, float]:
-    """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature, and what that costs in evaluations."""
+    """Σ wᵢ Bᵢ ⊗ φᵢφᵢᵀ on rows drawn by their curvature, and its cost in evaluations."""
     size = objective.layout.size
     everything = _budget(objective) >= len(objective.y)
     chosen, diagonal = ({}, None) if everything else _draw(objective, w, rng)
 
     def of_block(block: Block) -> tuple[Array, int]:
-        share: Array = np.ones(1)
+        factor: Array = np.ones(1)
         if not everything:
-            part, share = chosen[block.rows.start]
+            part, factor = chosen[block.rows.start]
             if not len(part):
                 return np.zeros((size, size)), 0
             block = block.take(part)
         curvature = loss_curvature_of(objective, w, block)
         if everything:
             block, curvature = _without_negligible(block, curvature)
-        matrix = objective.energy.templates.normal_matrix(block.X, curvature, block.weight * share)
+        matrix = objective.energy.templates.normal_matrix(block.X, curvature, block.weight * factor)
         assert matrix is not None
         return matrix.astype(np.float64, copy=False), block.X.shape[0]
 
@@ -108,7 +109,7 @@ def _sampled_hessian(
 
 
 def _without_negligible(block: Block, curvature: Curvature) -> tuple[Block, Curvature]:
-    """The rows of a block with curvature, where the others are many enough to be worth a copy."""
+    """Omit the rows of a block without curvature, if they are enough to justify a copy."""
     sizes = block.weight * np.abs(curvature.diagonals()).max(axis=1)
     with np.errstate(invalid="ignore"):
         part = np.flatnonzero(sizes > NEGLIGIBLE * sizes.mean())
@@ -118,52 +119,52 @@ def _without_negligible(block: Block, curvature: Curvature) -> tuple[Block, Curv
 
 
 def _budget(objective: Objective) -> float:
-    """How many rows are drawn."""
+    """Number of rows that are drawn."""
     n_rows, size = len(objective.y), objective.layout.size
     k, p = objective.n_templates, size // objective.n_templates
     budget = max(FEWEST_SHARE * size, 10 * (4 * p + 60) * n_rows / (k * p**2))
-    # Few rare rows may hold much of the curvature: no fewer than so many, if there are.
+    # The upper limit is at least MOST_ROWS, because few rows may have much of the curvature.
     return min(budget, max(MOST_SHARE * size, MOST_ROWS), n_rows)
 
 
 def _cost(objective: Objective, n_drawn: float) -> float:
-    """What the matrix takes, in evaluations.
+    """Cost of the matrix, in evaluations.
 
-    The products UᵀU are about twice as fast for each of their n·N² operations as those of an
-    evaluation, 4 n N; finding the rows takes one forward pass. With several templates U has to be
-    made first, and that takes as long again as the products.
+    An operation of the products UᵀU, n·N² in total, takes about half the time of one of an
+    evaluation, 4 n N in total; selecting the rows takes one forward pass. With several templates U
+    has to be computed first, which takes as long as the products.
     """
     size = objective.layout.size + PASSES
-    made = 2 if objective.n_templates > 1 else 1
-    return made * (1.0 + n_drawn * size / (8 * len(objective.y)))
+    factor = 2 if objective.n_templates > 1 else 1
+    return factor * (1.0 + n_drawn * size / (8 * len(objective.y)))
 
 
 def expected_cost(objective: Objective) -> float:
-    """What `Coupled` takes at most, in evaluations."""
+    """Largest cost of `Coupled`, in evaluations."""
     return _cost(objective, _budget(objective))
 
 
 def _draw(
     objective: Objective, w: Array, rng: np.random.RandomState
 ) -> tuple[dict[int, tuple[Index, npt.NDArray[np.float64]]], Array]:
-    """Rows and their factors 1/probability, by the first row of their block; and Σ of all rows.
+    """Draw rows; return them with their factors 1/probability, by the first row of their block.
 
-    The second is the diagonal of the Hessian: it comes with the same pass.
+    The second result is the diagonal of the Hessian, which the same pass computes.
     """
     n_rows = len(objective.y)
 
     def of_block(block: Block) -> tuple[list[Array], Array]:
-        share = weighted_diagonals(objective, w, block)
-        sizes = np.abs(share).max(axis=1).astype(np.float32)
-        return [sizes], diagonal_of(objective, share, block)
+        curvature = weighted_diagonals(objective, w, block)
+        sizes = np.abs(curvature).max(axis=1).astype(np.float32)
+        return [sizes], diagonal_of(objective, curvature, block)
 
     parts, diagonal = objective.sum_over_rows(of_block)
     total = sum(float(part.sum(dtype=np.float64)) for part in parts) + np.finfo(float).tiny
     budget = _budget(objective)
     chosen = {}
     for rows, sizes in zip(objective.slices, parts, strict=True):
-        chance = budget / (1 + FLOOR) * (sizes / total + FLOOR / n_rows)
-        np.minimum(chance, 1.0, out=chance)
-        part = np.flatnonzero(rng.uniform(size=len(sizes)) < chance)
-        chosen[rows.start] = part, 1 / chance[part].astype(np.float64)
+        probability = budget / (1 + FLOOR) * (sizes / total + FLOOR / n_rows)
+        np.minimum(probability, 1.0, out=probability)
+        part = np.flatnonzero(rng.uniform(size=len(sizes)) < probability)
+        chosen[rows.start] = part, 1 / probability[part].astype(np.float64)
     return chosen, diagonal

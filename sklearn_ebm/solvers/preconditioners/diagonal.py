@@ -16,8 +16,9 @@ class Diagonal(Preconditioner):
     Parameters
     ----------
     objective : Objective
-        With an energy that gives `curvature_diagonal` and a loss with curvature.
+        Objective of an energy with `curvature_diagonal` and a loss with curvature.
     w : ndarray of shape (size,)
+        Parameters.
     """
 
     def __init__(self, objective: Objective, w: Array) -> None:
@@ -31,18 +32,19 @@ class Diagonal(Preconditioner):
 
 
 class DiagonalScaling(Preconditioner):
-    """The squares of the objective's `scale`: for energies and losses without curvature.
+    """The squares of `scale_of`, for energies or losses without curvature.
 
     Parameters
     ----------
     objective : Objective
+        The objective.
     """
 
     def __init__(self, objective: Objective) -> None:
         self.inverse = scale_of(objective) ** 2
 
     def __call__(self, gradient: Array) -> Array:
-        """Multiply by the squares."""
+        """Multiply by the squared scales."""
         return self.inverse * gradient
 
 
@@ -55,8 +57,8 @@ def hessian_diagonal(objective: Objective, w: Array) -> Array:
     return objective.sum_over_rows(of_block)[0]
 
 
-def diagonal_of(objective: Objective, share: Array, block: Block) -> Array:
+def diagonal_of(objective: Objective, curvature: Array, block: Block) -> Array:
     """Σᵢ hᵢ φⱼ² over some rows, (size,), for weighted second derivatives h (n, k)."""
-    diagonal = objective.energy.templates.curvature_diagonal(block.X, share)
+    diagonal = objective.energy.templates.curvature_diagonal(block.X, curvature)
     assert diagonal is not None
     return objective.layout.pack(diagonal)

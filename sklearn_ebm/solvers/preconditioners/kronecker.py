@@ -16,32 +16,34 @@ from sklearn_ebm.solvers.preconditioners.base import (
 # Largest number of answers whose curvatures are coupled in a Kronecker product.
 KRONECKER_ANSWERS = 400
 
-# Rows that are drawn for a Gram matrix: so many for each column, no fewer than that, and only where
-# there are so many times more.
+# Rows that are drawn for a Gram matrix: DRAWN_SHARE for each column, at least FEWEST_DRAWN, and all
+# rows if there are fewer than WORTH_DRAWING times as many.
 DRAWN_SHARE, FEWEST_DRAWN, WORTH_DRAWING = 40, 4096, 2
 
 
 class Kronecker(Preconditioner):
     """The mean curvature of the loss times the Gram matrix of the features.
 
-    B̄ ⊗ G + diag(λ) with B̄ = Σᵢ wᵢBᵢ and G = Σᵢ wᵢφᵢφᵢᵀ/Σᵢ wᵢ: what the Hessian would be if
-    curvature and features were independent. With R² = λ + ε, a ridge ε for free parameters,
+    B̄ ⊗ G + diag(λ) with B̄ = Σᵢ wᵢBᵢ and G = Σᵢ wᵢφᵢφᵢᵀ/Σᵢ wᵢ, which is the Hessian if curvature
+    and features are independent. With R² = λ + ε, where ε is a ridge for parameters without
+    penalty, this is
 
     .. code-block:: none
 
         R (B̄ ⊗ R⁻¹GR⁻¹ + 1) R,    B̄ = A diag(a) Aᵀ,    R⁻¹GR⁻¹ = V diag(v) Vᵀ
 
-    and a product with its inverse costs k·p·(k + p): rotate by A and V, divide by a v + 1, rotate
-    back. The Gram matrix stays the same while the curvature is renewed: `renewed` shares it.
+    and a product with its inverse costs k·p·(k + p) operations: rotate by A and V, divide by
+    a v + 1, rotate back. `renewed` updates the curvature and keeps the Gram matrix.
 
     Parameters
     ----------
     objective : Objective
-        With an energy that gives `gram` and a loss with curvature.
+        Objective of an energy with `gram` and a loss with curvature.
     w : ndarray of shape (size,)
+        Parameters.
     rng : RandomState, optional
-        Draws rows for the Gram matrix, where there are many for each column; without it, all rows
-        are used.
+        Source of random numbers for the selection of rows for the Gram matrix, if there are many
+        for each column; None uses all rows.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Kronecker(Preconditioner):
         gram = _gram(objective, rng) / objective.weight.sum()
         k, p = objective.n_templates, len(gram)
         penalty = objective.penalty.reshape(k, p)[0]
-        # Whitened by penalty and ridge together: (a G + λ) = R (a R⁻¹GR⁻¹ + 1) R with R² = λ + ε.
+        # Whitened by penalty and ridge: (a G + λ) = R (a R⁻¹GR⁻¹ + 1) R with R² = λ + ε.
         mean = self._mean_curvature(objective, w)
         level = float(np.max(mean.diagonal() if mean.ndim == 2 else mean))
         self.root = np.sqrt(penalty + 1e-7 * positive_level(level, objective))
@@ -58,7 +60,7 @@ class Kronecker(Preconditioner):
         self._combine(mean, objective)
 
     def renewed(self, objective: Objective, w: Array) -> Kronecker:
-        """Return that with the curvature at other parameters."""
+        """Return the product with the curvature at other parameters."""
         other = object.__new__(Kronecker)
         other.root, other.values, other.vectors = self.root, self.values, self.vectors
         other._combine(self._mean_curvature(objective, w), objective)
@@ -66,14 +68,14 @@ class Kronecker(Preconditioner):
 
     @staticmethod
     def _mean_curvature(objective: Objective, w: Array) -> Array:
-        """Σ wᵢ Bᵢ (k, k), or its diagonal (k,) where there are many answers."""
+        """Σ wᵢ Bᵢ (k, k), or its diagonal (k,) if there are many answers."""
         coupled = objective.n_templates <= KRONECKER_ANSWERS
 
         def of_block(block: Block) -> tuple[Array]:
             curvature = loss_curvature_of(objective, w, block)
-            share = block.weight.astype(curvature.diagonal.dtype)
+            weight = block.weight.astype(curvature.diagonal.dtype)
             return (
-                (curvature.total(share) if coupled else share @ curvature.diagonals()).astype(
+                (curvature.total(weight) if coupled else weight @ curvature.diagonals()).astype(
                     float
                 ),
             )
@@ -90,17 +92,17 @@ class Kronecker(Preconditioner):
         self.stiffness = levels[:, None] * np.maximum(self.values, 0.0) + 1.0
 
     def __call__(self, gradient: Array) -> Array:
-        """Rotate to both bases, divide, rotate back."""
-        turned = (gradient.reshape(len(self.stiffness), -1) / self.root) @ self.vectors
+        """Rotate to both eigenbases, divide, and rotate back."""
+        rotated = (gradient.reshape(len(self.stiffness), -1) / self.root) @ self.vectors
         if self.answers is not None:
-            turned = self.answers @ ((self.answers.T @ turned) / self.stiffness)
+            rotated = self.answers @ ((self.answers.T @ rotated) / self.stiffness)
         else:
-            turned /= self.stiffness
-        return ((turned @ self.vectors.T) / self.root).ravel()
+            rotated /= self.stiffness
+        return ((rotated @ self.vectors.T) / self.root).ravel()
 
 
 def _gram(objective: Objective, rng: np.random.RandomState | None = None) -> Array:
-    """Σ wᵢ φᵢφᵢᵀ, or what a sample of the rows says of it, with the right diagonal."""
+    """Σ wᵢ φᵢφᵢᵀ, or its estimate from a subset of the rows, with the exact diagonal."""
     gram, n_rows = objective.energy.templates.gram, len(objective.y)
     assert gram is not None
     n_drawn = max(DRAWN_SHARE * objective.layout.size // objective.n_templates, FEWEST_DRAWN)

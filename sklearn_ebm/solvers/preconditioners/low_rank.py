@@ -1,4 +1,4 @@
-"""The penalty plus the curvature of the few rows with curvature."""
+"""The penalty plus a matrix of low rank, if only few rows have curvature."""
 
 from __future__ import annotations
 
@@ -17,45 +17,46 @@ from sklearn_ebm.solvers.preconditioners.base import (
     weighted_diagonals,
 )
 
-# Most directions of curvature: their Gram matrix is factorised.
+# Largest number of directions of curvature, whose Gram matrix is factorised.
 MOST_DIRECTIONS = 2500
 
-# Where more rows bend than that, so many of the strongest directions stand for them, and the
-# diagonal of the others counts with this share: it overstates rows that have little in common.
+# With more rows, only this number of the strongest directions is used, and REST_SHARE of the
+# diagonal of the others, because the full diagonal overestimates rows with different nonzero
+# columns.
 STRONGEST_ROWS = 300
 REST_SHARE = 0.3
 
-# Directions whose curvature is below this share of the penalty change nothing.
+# Directions with a curvature below this fraction of the penalty are omitted.
 FAINTEST = 0.02
 
-# Largest total size k³ of the small eigenproblems, one for each row that bends.
+# Largest total size of the eigenproblems of size k, k³ for each row with curvature.
 MOST_EIGEN_WORK = 5e7
 
-# The free intercepts get this share of the curvature in their direction as a penalty.
+# Intercepts without penalty get this fraction of the curvature in their direction as a penalty.
 FREE_SHARE = 1e-3
 
 
 class LowRank(Preconditioner):
     """(Λ + U Uᵀ)⁻¹ = Λ⁻¹ − Λ⁻¹ U (1 + Uᵀ Λ⁻¹ U)⁻¹ Uᵀ Λ⁻¹ (Woodbury).
 
-    Λ is the penalty, and the diagonal of what is left out. The columns of U are v ⊗ φ(x) for rows
-    with curvature: v vᵀ summed over the columns of one row is the curvature of its loss. At a low
-    temperature only the rows near a kink have curvature, far fewer than rows
-    or parameters, and this is then the whole Hessian.
+    Λ is the penalty plus the diagonal of omitted directions. The columns of U are v ⊗ φ(x) for rows
+    with curvature; the sum of v vᵀ over the columns of one row is the Hessian of its loss. At a low
+    temperature only rows close to a kink have curvature. If these are few, this is the full
+    Hessian.
 
     Parameters
     ----------
     rows : ndarray or CSR of shape (m, p)
         φ of the rows with curvature.
     owner : ndarray of int of shape (r,)
-        The row of each direction.
+        Index of the row of each direction.
     directions : ndarray of shape (r, n_classes)
-        v.
+        The vectors v.
     stiffness : ndarray of shape (p,)
         Λ, the same for all answers.
     cost : float
-        In evaluations; infinite where more rows bend than it holds, so that it should be renewed
-        as rarely as the cheap matrices.
+        Cost in evaluations; infinite if directions are omitted, so that it is updated as rarely as
+        a cheap preconditioner.
 
     References
     ----------
@@ -75,25 +76,27 @@ class LowRank(Preconditioner):
         self.factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
 
     def __call__(self, gradient: Array) -> Array:
-        """Two products with the rows with curvature, and a solve between them."""
+        """Multiply by the inverse: two products with the rows, and a solve between them."""
         k = self.directions.shape[1]
         scaled = gradient.reshape(k, -1) * self.inverse
         projected = np.einsum("ij,ij->i", (self.rows @ scaled.T)[self.owner], self.directions)
-        share = cho_solve(self.factor, projected, check_finite=False)
+        solved = cho_solve(self.factor, projected, check_finite=False)
         back = np.zeros((self.rows.shape[0], k))
-        np.add.at(back, self.owner, share[:, None] * self.directions)
+        np.add.at(back, self.owner, solved[:, None] * self.directions)
         return (scaled - (self.rows.T @ back).T * self.inverse).ravel()
 
 
 def low_rank(objective: Objective, w: Array, lengths: Array | None = None) -> LowRank | None:
-    """Return the matrix at some parameters; None where it would not help or not pay.
+    """Return the preconditioner at `w`; None if it is not possible or too expensive.
 
     Parameters
     ----------
     objective : Objective
+        Objective of an energy with templates and a loss with curvature.
     w : ndarray of shape (size,)
+        Parameters.
     lengths : ndarray of shape (n_samples,), optional
-        What `squared_lengths` returns, which is the same for all parameters.
+        Result of `squared_lengths`, which does not depend on the parameters.
     """
     k = objective.n_templates
     penalty = objective.penalty.reshape(k, -1)[0]
@@ -104,7 +107,7 @@ def low_rank(objective: Objective, w: Array, lengths: Array | None = None) -> Lo
     whole = len(used) <= MOST_DIRECTIONS
     if not whole:
         if not issparse(objective.X):
-            return None  # a Kronecker product knows more of all rows than a few of them do
+            return None  # a Kronecker product is then the better model
         used = np.sort(np.argpartition(reach, -STRONGEST_ROWS)[-STRONGEST_ROWS:])
     if not len(used) or len(used) * k**3 > MOST_EIGEN_WORK:
         return None
@@ -150,7 +153,7 @@ def _inverse(objective: Objective) -> Array:
 
 
 def squared_lengths(objective: Objective) -> Array:
-    """Σⱼ φⱼ²/λⱼ of each row, (n,): its curvature in units of the penalty, for a loss of one."""
+    """Σⱼ φⱼ²/λⱼ of each row, (n,): curvature relative to the penalty, if ∂²ℓ/∂F² = 1."""
     inverse = _inverse(objective)
 
     def of_block(block: Block) -> tuple[list[Array]]:
@@ -161,11 +164,11 @@ def squared_lengths(objective: Objective) -> Array:
 
 
 def _curvatures(objective: Objective, w: Array) -> tuple[Array, Array]:
-    """Weight times curvature of each row: the largest over answers, and the mean, (n,) both."""
+    """Weighted curvature of each row: maximum and mean over the answers, (n,) each."""
 
     def of_block(block: Block) -> tuple[list[Array], list[Array]]:
-        share = weighted_diagonals(objective, w, block)
-        return [np.abs(share).max(axis=1)], [share.mean(axis=1)]
+        diagonals = weighted_diagonals(objective, w, block)
+        return [np.abs(diagonals).max(axis=1)], [diagonals.mean(axis=1)]
 
     largest, mean = objective.sum_over_rows(of_block)
     return np.concatenate(largest), np.concatenate(mean)
@@ -174,7 +177,7 @@ def _curvatures(objective: Objective, w: Array) -> tuple[Array, Array]:
 def _rest(
     objective: Objective, means: Array, used: Index, owner: Index, directions: Array
 ) -> Array:
-    """Diagonal of the curvature that the directions leave out, the mean over answers, (p,)."""
+    """Diagonal of the curvature outside the directions, as a mean over the answers, (p,)."""
     left = means.astype(np.float64)
     left[used] -= np.bincount(owner, np.square(directions).mean(axis=1), minlength=len(used))
 
