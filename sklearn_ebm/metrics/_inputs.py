@@ -82,7 +82,7 @@ def shaped(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
 def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None) -> Any:
     """Return the weighted mean over samples, then over outputs as in scikit-learn.
 
-    A sample of weight 0 is not there, whatever its score.
+    A sample of weight 0 is left out, even if its score is not finite.
 
     Parameters
     ----------

@@ -15,7 +15,9 @@ RETIRED = {
     "learnt": "learned", "law": "distribution", "laws": "distributions",
     "whoever": "the thing itself", "speaks": "applies", "opinion": "prediction",
     "opinions": "predictions", "judge": "validation sample", "judges": "validation samples",
-    "judged": "evaluated", "ruler": "scaling",
+    "judged": "evaluated", "judgement": "held-out densities", "ruler": "scaling",
+    "twin": "float32 copy", "speak": "apply", "nobody": "the thing itself",
+    "moulded": "initialised", "honour": "use", "honours": "uses",
 }  # fmt: skip
 WORD = re.compile(rf"\b({'|'.join(RETIRED)})\b", re.IGNORECASE)
 DEVIATION = re.compile(r"(?<!standard )(?<!absolute )(?<!mean )\bdeviations?\b", re.IGNORECASE)
