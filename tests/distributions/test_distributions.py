@@ -15,6 +15,7 @@ from sklearn_ebm._utils import tiles as blocks
 from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
 from sklearn_ebm.distributions._numerics import mean_shift as ascent
 from sklearn_ebm.distributions._numerics.gaussian_crps import half_spread_of_pairs
+from sklearn_ebm.distributions._numerics.gaussian_sums import GaussianSums
 from sklearn_ebm.distributions._numerics.integrals import density_in_cells
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
 from sklearn_ebm.distributions._numerics.profile import profile_of
@@ -1160,6 +1161,25 @@ def test_sums_over_the_components_nearby_are_those_over_all(seed, K, sharpness):
     np.testing.assert_allclose(slope.ravel(), exact[1], rtol=1e-7, atol=1e-8)
     shuffled = density._log_prob(y[:, ::-1])[:, ::-1]
     np.testing.assert_allclose(height, shuffled, rtol=1e-10, atol=1e-10)
+
+
+def test_only_what_is_no_number_is_left_to_logarithms(monkeypatch):
+    """They are slower; a row of far narrower components does not ask for them in another."""
+    weights, means, scales = many(n=3, K=60)
+    unit = np.array([[1e-25], [1.0], [1.0]])
+    density = GaussianMixture(weights, unit * means, unit * scales)
+    asked, far = [], GaussianSums._far
+    monkeypatch.setattr(
+        GaussianSums, "_far", lambda *given: asked.append(given[-2].tolist()) or far(*given)
+    )
+    y = unit * GaussianMixture(weights, means, scales).quantiles(np.linspace(0.001, 0.999, 90))
+    asked.clear()
+    expected = density.log_prob(y)
+    np.testing.assert_allclose(density.log_prob(y[:, ::-1]), expected[:, ::-1], rtol=1e-10)
+    assert not asked
+    y[2, -1] = 1e6
+    np.testing.assert_array_equal(density.log_prob(y)[:2], expected[:2])
+    assert asked == [[2]]
 
 
 def test_without_a_background_the_far_components_still_count():
