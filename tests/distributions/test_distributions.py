@@ -1163,6 +1163,21 @@ def test_sums_over_the_components_nearby_are_those_over_all(seed, K, sharpness):
     np.testing.assert_allclose(height, shuffled, rtol=1e-10, atol=1e-10)
 
 
+def test_components_that_only_pad_cost_nothing_and_have_no_knots():
+    weights = np.array([[0.3, 0.7, 0.0, 0.0], [0.2, 0.5, 0.3 - 1e-15, 0.0], [0.0, 1.0, 1e-15, 0.0]])
+    means, scales = np.arange(12.0).reshape(3, 4), 1 + np.arange(12.0).reshape(3, 4)
+    sums = GaussianMixture(weights, means, scales)._sums
+    assert sums.extent.tolist() == [2, 3, 3]
+    # In place of what has no weight stands the heaviest once more.
+    source = np.array([[0, 1, 1], [0, 1, 2], [1, 1, 1]])
+    found = sums.bumps_that_count()
+    for array, expected in zip(found, (means, scales), strict=True):
+        np.testing.assert_array_equal(array, np.take_along_axis(expected, source, axis=1))
+    for rows, extent in ((slice(0, 1), 2), (slice(0, 3), 3), (slice(0, 0), 1)):
+        (part,) = sums._of_components(rows, means)
+        np.testing.assert_array_equal(part[:, :, 0].T, means[rows, :extent])
+
+
 def test_only_what_is_no_number_is_left_to_logarithms(monkeypatch):
     """They are slower; a row of far narrower components does not ask for them in another."""
     weights, means, scales = many(n=3, K=60)
