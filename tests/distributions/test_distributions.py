@@ -20,6 +20,7 @@ from sklearn_ebm.distributions._numerics.integrals import density_in_cells
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
 from sklearn_ebm.distributions._numerics.profile import profile_of
 from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature, half_spread, moments_of
+from sklearn_ebm.distributions._numerics.quantiles import _cell_of_probability
 from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
 from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
 from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
@@ -153,6 +154,24 @@ def test_quantiles_invert_the_cdf_and_never_cross(make):
     np.testing.assert_allclose(density.median(), density.ppf(0.5))
     np.testing.assert_array_equal(density.ppf([0, 1]), np.tile([-np.inf, np.inf], (20, 1)))
     np.testing.assert_allclose(density.interval(0.8), density.quantiles([0.1, 0.9]), rtol=1e-9)
+
+
+@SCALAR
+def test_a_quantile_is_looked_for_between_neighbouring_knots(make):
+    """The tails beyond the knots are twice as long as all of the knots."""
+    density = make(n=5)
+    q = np.tile([1e-300, 1e-3, 0.2, 0.5, 0.9, 1 - 1e-16], (5, 1))
+    low, high, at_low, at_high = _cell_of_probability(density, q)
+    knots = density._knots()
+    first, last = knots[:, :1], knots[:, -1:]
+    every = np.hstack([first - 2 * (last - first), knots, last + 2 * (last - first)])
+    between = (every[:, None] > low[..., None]) & (every[:, None] < high[..., None])
+    assert (low < high).all() and not between.any()
+    assert np.isin(low, every).all() and np.isin(high, every).all()
+    assert (low[:, 0] == every[:, 0]).all()
+    assert (at_low <= 0).all() and (at_high >= 0).all()
+    np.testing.assert_allclose(at_low[:, 1:-1], (density.cdf(low) - q)[:, 1:-1], atol=1e-15)
+    np.testing.assert_allclose(at_high[:, 1:-1], (density.cdf(high) - q)[:, 1:-1], atol=1e-15)
 
 
 @ANY
