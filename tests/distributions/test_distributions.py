@@ -15,10 +15,12 @@ from sklearn_ebm._utils import tiles as blocks
 from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
 from sklearn_ebm.distributions._numerics import mean_shift as ascent
 from sklearn_ebm.distributions._numerics.gaussian_crps import half_spread_of_pairs
+from sklearn_ebm.distributions._numerics.gaussian_sums import GaussianSums
 from sklearn_ebm.distributions._numerics.integrals import density_in_cells
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
 from sklearn_ebm.distributions._numerics.profile import profile_of
 from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature, half_spread, moments_of
+from sklearn_ebm.distributions._numerics.quantiles import _cell_of_probability
 from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
 from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
 from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
@@ -152,6 +154,24 @@ def test_quantiles_invert_the_cdf_and_never_cross(make):
     np.testing.assert_allclose(density.median(), density.ppf(0.5))
     np.testing.assert_array_equal(density.ppf([0, 1]), np.tile([-np.inf, np.inf], (20, 1)))
     np.testing.assert_allclose(density.interval(0.8), density.quantiles([0.1, 0.9]), rtol=1e-9)
+
+
+@SCALAR
+def test_a_quantile_is_looked_for_between_neighbouring_knots(make):
+    """The tails beyond the knots are twice as long as all of the knots."""
+    density = make(n=5)
+    q = np.tile([1e-300, 1e-3, 0.2, 0.5, 0.9, 1 - 1e-16], (5, 1))
+    low, high, at_low, at_high = _cell_of_probability(density, q)
+    knots = density._knots()
+    first, last = knots[:, :1], knots[:, -1:]
+    every = np.hstack([first - 2 * (last - first), knots, last + 2 * (last - first)])
+    between = (every[:, None] > low[..., None]) & (every[:, None] < high[..., None])
+    assert (low < high).all() and not between.any()
+    assert np.isin(low, every).all() and np.isin(high, every).all()
+    assert (low[:, 0] == every[:, 0]).all()
+    assert (at_low <= 0).all() and (at_high >= 0).all()
+    np.testing.assert_allclose(at_low[:, 1:-1], (density.cdf(low) - q)[:, 1:-1], atol=1e-15)
+    np.testing.assert_allclose(at_high[:, 1:-1], (density.cdf(high) - q)[:, 1:-1], atol=1e-15)
 
 
 @ANY
@@ -1160,6 +1180,40 @@ def test_sums_over_the_components_nearby_are_those_over_all(seed, K, sharpness):
     np.testing.assert_allclose(slope.ravel(), exact[1], rtol=1e-7, atol=1e-8)
     shuffled = density._log_prob(y[:, ::-1])[:, ::-1]
     np.testing.assert_allclose(height, shuffled, rtol=1e-10, atol=1e-10)
+
+
+def test_components_that_only_pad_cost_nothing_and_have_no_knots():
+    weights = np.array([[0.3, 0.7, 0.0, 0.0], [0.2, 0.5, 0.3 - 1e-15, 0.0], [0.0, 1.0, 1e-15, 0.0]])
+    means, scales = np.arange(12.0).reshape(3, 4), 1 + np.arange(12.0).reshape(3, 4)
+    sums = GaussianMixture(weights, means, scales)._sums
+    assert sums.extent.tolist() == [2, 3, 3]
+    # In place of what has no weight stands the heaviest once more.
+    source = np.array([[0, 1, 1], [0, 1, 2], [1, 1, 1]])
+    found = sums.bumps_that_count()
+    for array, expected in zip(found, (means, scales), strict=True):
+        np.testing.assert_array_equal(array, np.take_along_axis(expected, source, axis=1))
+    for rows, extent in ((slice(0, 1), 2), (slice(0, 3), 3), (slice(0, 0), 1)):
+        (part,) = sums._of_components(rows, means)
+        np.testing.assert_array_equal(part[:, :, 0].T, means[rows, :extent])
+
+
+def test_only_what_is_no_number_is_left_to_logarithms(monkeypatch):
+    """They are slower; a row of far narrower components does not ask for them in another."""
+    weights, means, scales = many(n=3, K=60)
+    unit = np.array([[1e-25], [1.0], [1.0]])
+    density = GaussianMixture(weights, unit * means, unit * scales)
+    asked, far = [], GaussianSums._far
+    monkeypatch.setattr(
+        GaussianSums, "_far", lambda *given: asked.append(given[-2].tolist()) or far(*given)
+    )
+    y = unit * GaussianMixture(weights, means, scales).quantiles(np.linspace(0.001, 0.999, 90))
+    asked.clear()
+    expected = density.log_prob(y)
+    np.testing.assert_allclose(density.log_prob(y[:, ::-1]), expected[:, ::-1], rtol=1e-10)
+    assert not asked
+    y[2, -1] = 1e6
+    np.testing.assert_array_equal(density.log_prob(y)[:2], expected[:2])
+    assert asked == [[2]]
 
 
 def test_without_a_background_the_far_components_still_count():
