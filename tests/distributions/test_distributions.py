@@ -315,6 +315,19 @@ def test_one_component_is_a_normal_distribution(make):
 # Modes.
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_every_maximum_of_an_envelope_is_found(seed):
+    """Its maxima are the means of the components that are highest there, exactly on knots."""
+    density = envelope(n=40, K=8, spread=6.0, seed=seed)
+    found = density.modes(min_probability=0, min_depth=0).answers
+    heights = density.log_heights[:, None] - 0.5 * np.square(
+        (density.means[:, :, None] - density.means[:, None]) / density.scales[:, None]
+    )
+    highest = heights.argmax(axis=2) == np.arange(8)
+    for mine, means, wins in zip(found, density.means, highest, strict=True):
+        np.testing.assert_allclose(np.sort(mine[np.isfinite(mine)]), np.sort(means[wins]))
+
+
 @pytest.mark.parametrize(("apart", "n_modes", "n_ripples"), [(1.9, 1, 1), (2.4, 1, 2), (3.0, 2, 2)])
 def test_ripples_are_no_modes(apart, n_modes, n_ripples):
     """Of two equal Gaussians the density falls by 9 % at 2.4 standard deviations, by 36 % at 3."""

@@ -178,7 +178,9 @@ def _refined(density: ResolvedDensity) -> tuple[Array, Array, Array]:
             ends = slope[:, 1:] + slope[:, :-1]
             most = MOST_BENDING * np.diff(log_density, axis=1) * np.sign(ends)
             together = slope[:, 1:] * slope[:, :-1]
-            doubtful = together > 0
+            # A slope of 0 counts as rising, as in `_turning`: a peak may lie exactly on a knot.
+            rising = slope >= 0
+            doubtful = (together > 0) | ((together == 0) & (rising[:, 1:] == rising[:, :-1]))
             doubtful &= np.abs(ends) * np.diff(knots, axis=1) > most
             if halving == 0:
                 doubtful |= together < 0
