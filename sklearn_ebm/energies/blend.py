@@ -35,7 +35,7 @@ class Blend(BankEnergy):
         learned by gradients is learned twice without each fold. "auto" is all energies that suit
         the samples.
     base : "auto", regressor, or list of regressors, default="auto"
-        Location of all energies whose own `base` is "auto": a regressor, or a stack of several.
+        Location of all energies whose own ``base`` is "auto": a regressor, or a stack of several.
         "auto" selects regressors that suit the samples.
 
     Attributes

@@ -88,14 +88,14 @@ class PairwiseLoss(Loss):
 
     @property
     def conjugate(self) -> Callable[[Array, Mask], Array] | None:  # type: ignore[override]
-        """The convex conjugate, if the loss has `pair_conjugate`; else None."""
+        """The convex conjugate, if the loss has ``pair_conjugate``; else None."""
         if self.pair_conjugate is None:
             return None
         return lambda slope, correct: self._contrast().conjugate(self, slope, correct)
 
     @property
     def curvature(self) -> Callable[[Array, Mask], Curvature] | None:  # type: ignore[override]
-        """The second derivatives, if the loss has `pair_curvature`; else None."""
+        """The second derivatives, if the loss has ``pair_curvature``; else None."""
         return self._curvature_at(0.0)
 
     def _curvature_at(self, temperature: float) -> Callable[[Array, Mask], Curvature] | None:
