@@ -96,8 +96,8 @@ class Memory(BankEnergy):
     standard deviation S of all answers. The bank has an element b for each combination of a leaf
     size, a power of the weights and a bandwidth. Their prior ρ is learned by density stacking.
 
-    With a location m(x) (parameter ``base``) the stored values may be residuals r_z. The density then
-    has its components at m(x) + r_z, and the predictions of the location are further features of
+    With a location m(x) (parameter ``base``) the stored values may be residuals r_z. The density
+    then has its components at m(x) + r_z, and the predictions of the location are further features of
     the trees.
 
     Parameters
