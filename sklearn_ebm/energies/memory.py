@@ -97,8 +97,8 @@ class Memory(BankEnergy):
     size, a power of the weights and a bandwidth. Their prior ρ is learned by density stacking.
 
     With a location m(x) (parameter ``base``) the stored values may be residuals r_z. The density
-    then has its components at m(x) + r_z, and the predictions of the location are further features of
-    the trees.
+    then has its components at m(x) + r_z, and the trees have the predictions of the location as
+    further features.
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, losses
+from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.estimators import _grid as _search
 from sklearn_ebm.estimators._parts import resolve_parts
 from sklearn_ebm.exceptions import CollapseWarning
@@ -252,7 +253,7 @@ def test_a_path_takes_fewer_iterations_than_cold_starts(loss):
     for kept, _ in StratifiedKFold(2).split(rows, y):
         for C in Cs:
             cold += learn(
-                *parts, rows[kept], y[kept], np.ones(200), n_answers=2, C=C, tol=1e-4,
+                *parts, Rows(rows[kept], y[kept], np.ones(200)), n_answers=2, C=C, tol=1e-4,
                 max_iter=10_000, start=None, rng=np.random.RandomState(0),
             ).n_iter  # fmt: skip
     assert clf.n_iter_.sum() < 0.7 * cold

@@ -96,9 +96,9 @@ def inference(request):
 def test_shapes_of_answers_of_one_number(fitted, energy, inference):
     reg = fitted(energy, inference)
     rows, y = X[:7], Y[:7]
-    assert (reg.energy_.widths is None) == (inference == "min")
+    assert (reg.energy_._widths is None) == (inference == "min")
     z = 4 if energy == "experts" else 12
-    z *= 1 if inference == "min" else len(reg.energy_.widths.factors)
+    z *= 1 if inference == "min" else len(reg.energy_._widths.factors)
     many = np.linspace(-2, 2, 5) + np.zeros((7, 1))
     assert reg.predict(rows).shape == (7,)
     assert reg.energies(rows, y).shape == reg.log_prob(rows, y).shape == (7,)
@@ -517,7 +517,7 @@ def test_the_gradient_of_a_batch(energy, loss):
     rows = np.stack([np.random.RandomState(m).permutation(200)[:50] for m in range(2)])
     objective, w = objective_of(ENERGIES[energy], loss, VECTOR, weight, rows, negatives)
     still = copy.copy(objective.energy)
-    still.chance = lambda: np.random.default_rng(0)
+    still._chance = lambda: np.random.default_rng(0)
     gradient = Gradient(objective.layout, np.float64)
     batch = np.arange(7, 27)
 

@@ -200,7 +200,7 @@ def test_displays_and_comparisons():
         plane_of(rows, [0, 1], "mean", [f"x{j}" for j in range(9)]) for rows in (X, plain)
     )
     np.testing.assert_array_equal(one.points, other.points)
-    np.testing.assert_allclose(one._origin, other._origin)
+    np.testing.assert_allclose(one.origin, other.origin)
     table = make_table(X, LABELS)
     assert table.numbers.has_canonical_format and (table.numbers.toarray() == DENSE).all()
 
