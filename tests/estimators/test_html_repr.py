@@ -53,9 +53,12 @@ PUBLIC = [cls for cls in PARTS if page_of(cls)]
 
 
 def documented_pages():
-    """Pages that the API reference builds: one for each name of the modules that it lists."""
-    modules = re.findall(r"^   (sklearn_ebm[.\w]*)$", INDEX.read_text(encoding="utf-8"), re.M)
-    return {f"{module}.{name}" for module in modules for name in import_module(module).__all__}
+    """Pages that the API reference builds: of classes that it lists, and all names of modules."""
+    entries = re.findall(r"^   (sklearn_ebm[.\w]*)$", INDEX.read_text(encoding="utf-8"), re.M)
+    classes = {entry for entry in entries if entry.rpartition(".")[2][0].isupper()}
+    modules = set(entries) - classes
+    names = {f"{module}.{name}" for module in modules for name in import_module(module).__all__}
+    return names | classes
 
 
 def section(cls, name):
