@@ -1,4 +1,4 @@
-"""Weighted points of each row, merged in cells much narrower than the kernel that blurs them."""
+"""Weighted points of each row, merged in cells that are small compared with the kernel."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MERGED = 0.5 / 6 * THIRD_DERIVATIVE * (1 / 8 + np.sqrt(2 / np.pi) / 4)
 
 
 def total_variation_bound(cell: float) -> float:
-    r"""Return what merging points in cells of width a·h costs, at most, in total variation.
+    r"""Return a bound of the total variation distance after merging points in cells of width a·h.
 
     .. code-block:: none
 
         TV(Σ_i w_i N(v_i, h²), Σ_c W_c N(m_c, h² + s_c²)) ≤ 0.0409 a³
 
-    Within a cell of width D = a h the distribution V of the points and the Gaussian N(m, s²) have
-    the same mean and variance, so that the densities blurred by h differ by third-order terms
-    alone:
+    In a cell of width D = a h, the distribution V of the points and the Gaussian N(m, s²) have the
+    same mean and variance, so that their convolutions with N(0, h²) differ only by third-order
+    terms:
 
     .. code-block:: none
 
@@ -47,8 +47,9 @@ class BinnedPoints(NamedTuple):
     Attributes
     ----------
     indptr : ndarray of int of shape (m + 1,)
-        Where each row begins, as in CSR.
-    weight, mean, variance : ndarray of shape (cells,)
+        Start of each row, as in CSR.
+    weight, mean, variance : ndarray of shape (n_points,)
+        Weights, means and variances of the points.
     """
 
     indptr: Index
@@ -57,7 +58,7 @@ class BinnedPoints(NamedTuple):
     variance: Array
 
     def merged(self, origin: Array, width: Array) -> BinnedPoints:
-        """Merge neighbours whose means lie in one cell of a row; first and second moments stay.
+        """Merge points whose means lie in the same cell of a row, with the same two moments.
 
         Parameters
         ----------
@@ -66,7 +67,7 @@ class BinnedPoints(NamedTuple):
 
         Examples
         --------
-        Points 0 and 1 share a cell of width 2: mean ½, and the variance ¼ is kept.
+        Points 0 and 1 lie in the same cell of width 2; they have the mean ½ and the variance ¼:
 
         >>> points = BinnedPoints(
         ...     np.array([0, 3]), np.array([0.25, 0.25, 0.5]), np.arange(3.0), np.zeros(3)
@@ -90,7 +91,7 @@ class BinnedPoints(NamedTuple):
         return BinnedPoints(np.searchsorted(starts, self.indptr), weight, mean, variance)
 
     def dense(self) -> tuple[Array, Array, Array]:
-        """Weights, means and variances as arrays (m, most cells of a row); absent weights are 0."""
+        """Weights, means and variances as arrays (m, largest number of points), padded by zeros."""
         row = rows_of(self.indptr)
         place = np.arange(len(row)) - self.indptr[row]
         shape = len(self.indptr) - 1, int(np.diff(self.indptr).max())
@@ -100,7 +101,7 @@ class BinnedPoints(NamedTuple):
 
 
 def points_of(weights: Any, values: Array) -> BinnedPoints:
-    """Return values (n,), which do not fall, under CSR weights with sorted indices, as points."""
+    """Convert CSR weights with sorted indices, and values (n,) in ascending order, to points."""
     return BinnedPoints(
         weights.indptr, weights.data, values[weights.indices], np.zeros(len(weights.data))
     )
