@@ -1,4 +1,4 @@
-"""Slopes of losses, changed so that those of each answer sum to zero over the rows."""
+"""Changes of slopes of losses, so that those of each answer sum to zero over the rows."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses._right_answers import Mask
 from sklearn_ebm.solvers.objective import Block, Objective
 
-# The circulation needs a table of all pairs of answers.
+# Largest number of answers for a circulation, which needs a matrix of all pairs.
 MOST_ANSWERS = 2000
 
-# Flows below this share of all that leaves or enters a class count as none.
+# Flows below this fraction of the total flow of a class are set to zero.
 NEGLIGIBLE_FLOW = 1e-12
 
-# Up to so many answers, sums by right answer are a product with a dense mask.
+# Up to this number of answers, sums by correct answer are a product with a dense mask.
 DENSE_MASK_ANSWERS = 32
 
 
 def balance_of(objective: Objective) -> Balance | None:
-    """How the slopes of a loss can be balanced; None where there are too many answers for it."""
+    """Return the method of balancing for a loss; None if there are too many answers."""
     if objective.loss.traits.fixes_level:
         return _Scaled()
     if objective.n_answers <= MOST_ANSWERS:
@@ -45,13 +45,13 @@ def _by_right_answer(slope: Array, block: Block) -> Array:
 
 
 class Balance:
-    """Changes slopes so that those of each answer, weighted, sum to zero over the rows.
+    """Base class of changes after which the weighted slopes of each answer sum to zero.
 
-    `marginals` adds up over blocks what `of` needs to know; `of` gives the change of the slopes.
+    `marginals` computes sums over a block, and `of` returns the change for the sums of all blocks.
     """
 
     def marginals(self, slope: Array, block: Block) -> Array:
-        """Pull at each answer where it is right, and push at it where it is wrong, (2, k)."""
+        """Sums of the slopes of each answer if correct, and of negative ones if wrong, (2, k)."""
         index = right_index(block.correct)
         pull = np.bincount(index[1], block.weight * slope[index], minlength=slope.shape[1])
         return np.stack([pull, pull - block.weight @ slope])
@@ -62,15 +62,16 @@ class Balance:
 
 
 class _Moved(Balance):
-    """Push is moved, in each row, from answers with too much of it to those with too little.
+    """Balance by moving slope, in each row, between wrong answers.
 
-    Of the push at an answer the share (push − pull)⁺/push is removed; what a row loses so goes to
-    the answers that lack push, in proportion to what they lack. It needs a loss in which only the
-    sum of the pushes of a row is limited (`Traits.total_push_only`), and k numbers instead of k².
+    Let push be the sum of the negative slopes of an answer where it is wrong, and pull the sum of
+    its slopes where it is correct. The fraction (push − pull)⁺/push of its slopes is moved to the
+    answers that lack push, in proportion to their lack. The loss must limit only the sum of the
+    slopes of a row (`Traits.total_push_only`). It needs k sums instead of k².
     """
 
     def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:
-        """Return the change; an answer's own rows take push by pulling less."""
+        """Return the change; rows in which an answer is correct reduce its slope."""
         pull, push = marginals[0], marginals[1].clip(min=0)
         surplus = np.minimum((push - pull).clip(min=0), push)
         lack = (pull - push).clip(min=0)
@@ -83,7 +84,7 @@ class _Moved(Balance):
             right = slope[index]
             result = slope * (1 - removed)
             result[index] = 0
-            moved = right + result.sum(axis=1)  # what was there less what is left
+            moved = right + result.sum(axis=1)  # the removed slope
             result[index] = right
             return result - moved[:, None] * share
 
@@ -91,10 +92,10 @@ class _Moved(Balance):
 
 
 class _Scaled(Balance):
-    """Right and wrong answers are scaled apart, down to the smaller of their two sums."""
+    """Balance by scaling the larger of the two sums of each answer to the smaller."""
 
     def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:
-        """Return the change, for losses in which nothing ties the answers of a row together."""
+        """Return the change, for losses that limit each slope of a row separately."""
         pull, push = marginals.clip(min=0)
         both = np.minimum(pull, push)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -111,14 +112,14 @@ class _Scaled(Balance):
 
 
 class _Circulated(Balance):
-    """The rows of each right answer are scaled so that the pushes between answers circulate."""
+    """Balance by scaling the rows of each correct answer, so that the slopes form a circulation."""
 
     def marginals(self, slope: Array, block: Block) -> Array:
-        """Sums of the slopes by right answer and answer, (k, k)."""
+        """Sums of the slopes by correct answer and answer, (k, k)."""
         return _by_right_answer(slope, block)
 
     def of(self, marginals: Array) -> Callable[[Array, Mask], Array]:
-        """Return the change, for losses in which each pair of answers has its own limits."""
+        """Return the change, for losses that limit the slopes of each pair of answers."""
         push = -marginals
         np.fill_diagonal(push, 0.0)
         factors = _circulation(push.clip(min=0))
@@ -128,7 +129,7 @@ class _Circulated(Balance):
 
         def change(slope: Array, correct: Mask) -> Array:
             index = right_index(correct)
-            if alike:  # nothing drops out, so a row as a whole is scaled
+            if alike:  # all factors of a row are equal
                 return slope * np.take(of_rows, index[1])[:, None]
             result = slope * np.take(factors.T, index[1], axis=1).T
             result[index] = 0
@@ -142,21 +143,21 @@ def _circulation(push: Array) -> Array:
     """Factors θᵢ ≤ 1 for the rows of a matrix that make its row sums and column sums equal.
 
     They solve Σᵢ θᵢ fᵢⱼ = θⱼ Σⱼ' fⱼⱼ', so θᵢ Σⱼ fᵢⱼ is the stationary distribution of a Markov
-    chain. At the minimum all are 1. Flow between strongly connected components cannot return and
-    drops out.
+    chain. At the minimum of the objective all are 1. Flow between strongly connected components
+    cannot return and is set to zero.
 
     Examples
     --------
-    Rows of the first class push the second by 4, those of the second push the first by 1. A quarter
-    of the first makes them equal:
+    The flow is 4 from the first class to the second, and 1 in the other direction. With the factor
+    ¼ for the first they are equal:
 
     >>> _circulation(np.array([[0.0, 4.0], [1.0, 0.0]]))
     array([[0.  , 0.25],
            [1.  , 0.  ]])
     """
-    # Slopes may always shrink, so flows that rounding cannot tell from none are dropped: a chain
-    # that is held together by them has no distribution that could be computed.
-    if len(push) == 2:  # of two, no chain has to be solved
+    # Slopes may be decreased, so flows of the size of rounding errors are set to zero; otherwise
+    # the Markov chain could be too ill-conditioned.
+    if len(push) == 2:  # two classes have a closed form
         least = min(push[0, 1], push[1, 0])
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(push > 0, least / push, 0.0)
@@ -174,9 +175,9 @@ def _circulation(push: Array) -> Array:
         balance = inner.T / out - np.eye(len(members))
         balance[-1] = 1.0  # the distribution sums to one
         try:
-            law = np.linalg.solve(balance, np.eye(len(members))[-1])
+            stationary = np.linalg.solve(balance, np.eye(len(members))[-1])
         except np.linalg.LinAlgError:
-            continue  # these classes drop out: a weaker bound, but a bound
-        factor = law.clip(min=0) / out
+            continue  # these classes are omitted, which gives a weaker bound
+        factor = stationary.clip(min=0) / out
         theta[members] = factor / factor.max()
     return np.where(flow > 0, theta[:, None], 0.0)

@@ -1,4 +1,4 @@
-"""Has the surface collapsed? Energies of right answers next to those of wrong ones."""
+"""Detection of collapse, by comparing energies of correct and wrong answers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy.typing as npt
 from sklearn_ebm._utils.arrays import BLOCK_ENTRIES, row_slices
 from sklearn_ebm._utils.parameters import Array
 
-# Energies of right and wrong answers closer than this, relative to their spread, are the same.
+# Largest mean difference of wrong and correct energies, relative to their spread, at collapse.
 COLLAPSED = 1e-6
 
-# Rows of a first look, and what it takes to be sure.
+# Number of rows of a first test, and relative difference at which it excludes collapse.
 SAMPLE, CLEAR = 2048, 0.05
 
 
@@ -24,19 +24,23 @@ def collapsed(
     weight: npt.NDArray[np.float64],
     n_answers: int,
 ) -> bool:
-    """Whether wrong answers lie, on average, no higher than right ones, up to rounding.
+    """Whether wrong answers lie, on average, no higher than correct ones, up to rounding.
 
     Parameters
     ----------
     energies_of : callable
-        Rows -> their energies; called block by block.
+        Function from a slice of rows to their energies; called for each block.
     answer : ndarray of int of shape (n_samples,)
+        Indices of the correct answers.
     weight : ndarray of shape (n_samples,)
+        Sample weights.
     n_answers : int
+        Number of answers.
 
     Returns
     -------
     bool
+        True if the energies have collapsed.
 
     Examples
     --------
@@ -47,11 +51,11 @@ def collapsed(
     True
     """
     step = len(answer) // SAMPLE
-    # Labels that come in turn, 0, 1, 0, 1, ..., are all in the sample.
+    # With a coprime step, the subset has all classes even if labels alternate, 0, 1, 0, 1, ...
     while gcd(step, n_answers) > 1:
         step -= 1
     if step > 1 and n_answers * SAMPLE <= 10 * BLOCK_ENTRIES:
-        # A sample that is far from collapsed settles it; one that is not is looked at in full.
+        # If the subset is far from collapse, the other rows need not be evaluated.
         some = slice(None, None, step)
         share, energies = weight[some], energies_of(some).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -67,7 +71,7 @@ def collapsed(
         raw = energies_of(rows)
         eps = float(np.finfo(raw.dtype).eps)
         energies = raw.astype(np.float64)
-        # In units of the largest energy so far, squares neither overflow nor vanish.
+        # Divided by the largest energy so far, squares neither overflow nor underflow.
         highest = float(np.abs(energies).max())
         if highest > largest:
             difference *= largest / highest
@@ -83,7 +87,7 @@ def collapsed(
 
 
 def _moments(energies: Array, answer: npt.NDArray[np.intp], share: Array) -> tuple[float, float]:
-    """Weighted sums, over rows, of mean wrong less right energy, and of the energies' variance."""
+    """Weighted sums over rows of mean wrong minus correct energy, and of the variance."""
     right = energies[np.arange(len(answer)), answer]
     wrong = (energies.sum(axis=1) - right) / (energies.shape[1] - 1)
     return float(share @ (wrong - right)), float(share @ energies.var(axis=1))

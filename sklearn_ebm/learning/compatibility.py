@@ -1,4 +1,4 @@
-"""Which energies, losses and solvers can learn together, and which solver is meant by "auto"."""
+"""Checks whether energy, loss and solver are compatible, and the solver "auto"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn_ebm.solvers.base import Result, Solver
 
 
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:
-    """Raise ValueError, before any work, if the parts cannot learn together."""
+    """Raise ValueError if energy, loss and solver are not compatible."""
     energy_name, loss_name = ENERGIES.name_of(energy), LOSSES.name_of(loss)
     if loss.traits.needs_nonnegative and not energy.traits.nonnegative:
         raise ValueError(
@@ -61,15 +61,17 @@ def _refuse_solver(energy: Energy, loss: Loss, solver: Solver) -> None:
 
 
 def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
-    """Names of the registered losses that can be minimised with an energy.
+    """Return the names of the registered losses that are compatible with an energy.
 
     Parameters
     ----------
     energy : str or Energy
+        The energy.
 
     Returns
     -------
     tuple of str
+        Names of losses.
     """
     part = ENERGIES.resolve(energy)
     return tuple(
@@ -81,14 +83,14 @@ def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
 
 
 def default_solver(energy: Energy, loss: Loss) -> Solver:
-    """Return what ``solver="auto"`` means for an energy and a loss."""
+    """Return the solver that ``solver="auto"`` selects for an energy and a loss."""
     if loss.traits.online:
         return SOLVERS["averaged"]()
     return SOLVERS["adam" if energy.traits.stochastic else "preconditioned"]()
 
 
 def refuse_overflow(result: Result, loss: Loss, dtype: Any) -> None:
-    """Raise ValueError if parameters, or the value that they have, are not finite."""
+    """Raise ValueError if parameters or the objective are not finite."""
     if not np.isfinite(result.w).all() or not np.isfinite(result.value):
         raise ValueError(
             f"Learning with loss {LOSSES.name_of(loss)!r} ended in energies that are not finite "

@@ -1,15 +1,16 @@
-r"""How far from the minimum? A lower bound on it, from the slopes of the losses.
+r"""A lower bound of the minimum of the objective, from slopes of the losses.
 
-For an energy that is linear in W and a convex loss, every set of slopes gᵢ in the domain of the
-conjugate ℓ* whose pullback leaves the unpenalised parameters alone gives
+For an energy that is linear in W and a convex loss, all slopes gᵢ in the domain of the conjugate ℓ*
+whose pullback to the parameters without penalty is zero give the bound
 
 .. code-block:: none
 
     min f  ≥  −Σᵢ wᵢ ℓ*(gᵢ) − ‖Σᵢ wᵢ gᵢ ∂F/∂W‖² / (2λ)        (Fenchel duality)
 
-The slopes at the current parameters nearly qualify. The intercepts ask that the weighted slopes of
-each answer sum to zero over the rows; `balance_of` says what makes them. Scaling all slopes by
-θ ∈ [0, 1] keeps them in the domain, and the best θ is known in closed form.
+The slopes at the current parameters nearly satisfy these conditions. For intercepts without
+penalty, the weighted slopes of each answer must sum to zero over the rows; `balance_of` returns a
+change of the slopes that achieves this. Scaling all slopes by θ ∈ [0, 1] keeps them in the domain;
+the optimal θ has a closed form.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ from sklearn_ebm.solvers.objective import Block, Objective
 
 Pullback: TypeAlias = Callable[[Array], Params]
 
-# Slopes of so many energies are kept between the two passes over the rows; of more, computed twice.
+# Up to this number of slopes they are kept between the two passes over the rows, else recomputed.
 KEPT_ENTRIES = 2**21
 
 
 class Certificate(NamedTuple):
-    """Value of the objective, a lower bound on its minimum, and what smoothing costs.
+    """Value of the objective, lower bound of its minimum, and smoothing error.
 
     Attributes
     ----------
     value : float
-        f(W), with the loss itself.
+        f(W), with the original loss.
     bound : float
-        A lower bound on min f; −inf where there is none.
+        A lower bound of min f; −inf if there is none.
     smoothing : float
-        Σᵢ wᵢ [ℓ(Fᵢ) + ℓ*(gᵢ) − ⟨gᵢ, Fᵢ⟩] ≥ 0: the part of the gap that is there because the slopes
-        are those of a smoothed loss. Only cooling lowers it; a better solution lowers the rest.
+        Smoothing error Σᵢ wᵢ [ℓ(Fᵢ) + ℓ*(gᵢ) − ⟨gᵢ, Fᵢ⟩] ≥ 0, the part of the gap caused by slopes
+        of a smoothed loss. A lower temperature decreases it, a better solution the rest of the gap.
     """
 
     value: float
@@ -51,10 +52,10 @@ class Certificate(NamedTuple):
 
 
 def certifiable(objective: Objective) -> bool:
-    """Whether there is a bound: for a convex loss with a conjugate, a linear energy, a penalty.
+    """Whether a bound is possible: for a convex loss with a conjugate, linear energy and penalty.
 
-    Free intercepts must be balanced as well, which is not done for very many classes where each
-    pair of them has its own limits.
+    Slopes must also be balanced if intercepts are free; for some losses this is not implemented for
+    a very large number of classes.
     """
     loss = objective.loss
     dual = loss.traits.convex and loss.conjugate is not None and objective.energy.traits.linear
@@ -70,23 +71,25 @@ def certify(
     Parameters
     ----------
     objective : Objective
-        With the loss that is to be minimised.
+        The objective, with the original loss.
     slopes_of : Loss or ndarray of shape (n_samples, n_classes)
-        The loss whose slopes serve as the dual point: the same, or a smoothed version of it. Or
-        slopes in the domain of the conjugate, wherever they come from.
+        The loss whose slopes are the dual point, either the original loss or a smoothed one; or
+        slopes in the domain of the conjugate.
     w : ndarray of shape (size,)
+        Parameters.
     worth : float, default=inf
-        Where smoothing alone costs more than this share of the value, no bound is looked for: the
-        second of two passes over the rows is spared.
+        If the smoothing error exceeds this fraction of the value, the bound is not computed, which
+        saves the second of two passes over the rows.
 
     Returns
     -------
     Certificate
+        Value, bound and smoothing error.
     """
     if not certifiable(objective):
         return Certificate(objective.value(w), -np.inf, 0.0)
     tied = objective.penalty > 0
-    # A small gap between two sums does not survive float32.
+    # A small difference of two sums cannot be computed in float32.
     dual = _DualPoint(objective.exact(), slopes_of, w)
     value, smoothing = dual.value()
     with np.errstate(over="ignore", invalid="ignore"):
@@ -106,19 +109,19 @@ def certify(
 
 
 class _DualPoint:
-    """Slopes at some parameters, balanced so that nothing pulls at a free parameter."""
+    """Slopes at w, balanced so that their pullback to free parameters is zero."""
 
     def __init__(self, objective: Objective, slopes_of: Loss | Array, w: Array) -> None:
         self.objective = objective
         self.slopes_of = slopes_of
         self.params = objective.layout.unpack(w)
         self.balance = None if objective.fully_penalized else balance_of(objective)
-        # Not where rows are converted by block: the converted ones would be kept, too.
+        # Not if rows are converted by block, as the converted blocks would be kept too.
         few = len(objective.y) * objective.n_answers <= KEPT_ENTRIES
         plain = objective.X.dtype == objective.dtype
         self.kept: dict[int, tuple[Array, Pullback]] | None = {} if few and plain else None
         self.marginals: Array = np.zeros(0)
-        self.size = 0.0  # of the weighted slopes, Σᵢ wᵢ ‖gᵢ‖₁
+        self.size = 0.0  # Σᵢ wᵢ ‖gᵢ‖₁
 
     def _slope(self, block: Block) -> tuple[Array, Pullback]:
         energies, pullback, *_ = self.objective.energy.linearize(self.params, block.X)
@@ -127,33 +130,33 @@ class _DualPoint:
     def _slope_at(self, energies: Array, block: Block) -> Array:
         given = self.slopes_of
         if isinstance(given, np.ndarray):
-            return given[block.rows].copy(order="F")  # the caller may work in it
+            return given[block.rows].copy(order="F")  # the caller may overwrite it
         return given(energies, block.correct)[1]
 
     def value(self) -> tuple[float, float]:
-        """Σ wᵢ ℓᵢ, and what smoothing costs; the first pass over the rows."""
+        """Σ wᵢ ℓᵢ and the smoothing error; the first pass over the rows."""
         objective, conjugate = self.objective, self.objective.loss.conjugate
         same = self.slopes_of is objective.loss
 
         def of_block(block: Block) -> tuple[Any, ...]:
             energies, pullback, *_ = objective.energy.linearize(self.params, block.X)
             loss, slope = objective.loss(energies, block.correct)
-            touch = 0.0
+            smoothing = 0.0
             if not same:
                 slope = self._slope_at(energies, block)
                 assert conjugate is not None
                 fenchel_gap = loss + conjugate(slope, block.correct)
                 fenchel_gap -= np.einsum("ij,ij->i", slope, energies)
-                touch = float(block.weight @ fenchel_gap)
+                smoothing = float(block.weight @ fenchel_gap)
             if self.kept is not None:
                 self.kept[block.rows.start] = slope, pullback
             marginals = (
                 np.zeros(0) if self.balance is None else self.balance.marginals(slope, block)
             )
-            return float(block.weight @ loss), touch, marginals
+            return float(block.weight @ loss), smoothing, marginals
 
-        value, touch, self.marginals = objective.sum_over_rows(of_block)
-        return value, touch
+        value, smoothing, self.marginals = objective.sum_over_rows(of_block)
+        return value, smoothing
 
     def sums(self) -> tuple[float, float, Array]:
         """Σ wᵢ ℓᵢ*(0), Σ wᵢ ℓᵢ*(gᵢ) and the pullback of the slopes; the second pass."""

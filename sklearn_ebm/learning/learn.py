@@ -1,4 +1,4 @@
-"""From parts and data to parameters: which solver, along which path, and how good the answer is."""
+"""Learning of the parameters of an energy of classes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ from sklearn_ebm.solvers.base import Result, Solver
 
 
 class Start(NamedTuple):
-    """Where learning goes on: an energy that is prepared already, and its parameters.
-
-    The seed is that of the generator with which the energy was prepared.
-    """
+    """Start of learning: an initialised energy, its parameters, and the seed of `initialized`."""
 
     energy: Energy
     params: Params
@@ -39,19 +36,26 @@ def continued(
     rows: Rows,
     n_answers: int,
 ) -> Start | None:
-    """The start, if its parameters mean the same for these rows; else None.
+    """Return the start if its parameters are valid for these rows, else None.
 
-    The energy is prepared for the rows as it was for those before: landmarks, first prototypes and
-    units are always those of the rows that are learned from. Where they come out otherwise, the
-    parameters belong to another energy.
+    The energy is initialised for the rows with the same seed as before. If the landmarks, initial
+    prototypes or units differ, the parameters belong to another energy.
 
     Parameters
     ----------
     start : Start
+        Energy and parameters of an earlier fit.
     energy : Energy or LatentEnergy
-        As the user gave it, not prepared.
-    rows, n_answers
-        What `Energy.initialized` takes.
+        The energy, not initialised.
+    rows : Rows
+        Rows of the new fit.
+    n_answers : int
+        Number of classes, or of outputs.
+
+    Returns
+    -------
+    Start or None
+        `start` itself, or None.
     """
     again = energy.initialized(rows, n_answers, np.random.RandomState(start.seed))
     return start if same(again._initial_state(), start.energy._initial_state()) else None
@@ -59,32 +63,34 @@ def continued(
 
 @dataclass
 class Learned:
-    """What learning hands to an estimator.
+    """Result of learning.
 
     Attributes
     ----------
     energy : Energy
-        The energy as it was prepared for the rows.
+        The energy, initialised for the rows.
     params : dict of str to ndarray
+        Learned parameters, by name.
     seen : ndarray of bool of shape (n_classes,)
-        The answers that rows have.
+        True for the classes that occur in the rows.
     n_iter : int
-        Iterations of the solver, over all stages.
+        Number of iterations of the solver, over all stages.
     n_evaluations : int
-        Passes over the rows for a value and a gradient, those of certificates included.
+        Number of passes over the rows for a value and a gradient, including those of certificates.
     curve : ndarray
-        The objective after each iteration; along a temperature path, the smooth objective.
+        The objective after each iteration; in stages with a temperature, the smoothed objective.
     value : float
-        The objective at the end, with the loss itself.
+        The objective at the end, with the original loss.
     gap : float or None
-        Bound on (f − min f)/f; None where there is no certificate.
+        Bound on (f − min f)/f; None if there is no certificate.
     converged : bool
+        Whether the stopping rule was met.
     message : str
-        Why it stopped.
+        Why learning stopped.
     held_out_curve : list of float
-        Mean loss of held-out rows after each iteration; empty where there are none.
+        Mean loss of held-out rows after each iteration; empty if there are none.
     stopped : bool
-        Whether somebody asked to stop, by Ctrl-C or otherwise.
+        Whether a callback, early stopping or Ctrl-C ended learning.
     """
 
     energy: Energy
@@ -102,7 +108,7 @@ class Learned:
 
     @property
     def start(self) -> Start:
-        """Where another fit can go on."""
+        """The start of a fit that continues this one."""
         return Start(self.energy, self.params)
 
     @property
@@ -111,11 +117,11 @@ class Learned:
         return self.message.startswith(INTERRUPTED)
 
     def energies(self, X: Any) -> Array:
-        """Energies of rows, (n, k); infinite for answers that no row had."""
+        """Energies of rows, (n, k); infinite for classes without a training row."""
         return none_but(self.seen, self.energy.linearize(self.params, X).energies)
 
     def fitted_attributes(self) -> dict[str, Array]:
-        """Public attributes that the energy gives to the fitted estimator."""
+        """Attributes of the fitted estimator that show the parameters."""
         return self.energy.fitted_attributes(self.params, len(self.seen))
 
 
@@ -136,29 +142,50 @@ def learn(
 ) -> Learned:
     """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
 
-    1. The energy is prepared: it takes from the rows what stays fixed, such as landmarks or units.
-       A start, of an earlier fit, brings an energy that is prepared already.
-    2. The sum is written in parameters that suit the solver (`Parametrization`): templates of
-       standardised columns, say, and weights in units of their mean. Its minimum is the same.
-    3. The first point is where the start is, where the energy starts by itself, or one that
-       liblinear finds where it is known to be far ahead.
-    4. A path of falling temperature leads from there to the minimum (`TemperaturePath`). It ends
-       when a lower bound on the minimum certifies a relative gap of no more than `tol`, or after
-       `max_iter` iterations; `watch` sees every one of them, and the loss of `held_out` rows, and
-       may end it.
-    5. What the solver has found becomes parameters of the energy again, in the dtype of X.
+    1. The energy is initialised: it computes from the rows all that is not learned, such as
+       landmarks. A start from an earlier fit has an initialised energy.
+    2. The objective is converted to parameters that suit the solver (`Parametrization`), such as
+       coefficients of standardised columns. This does not change its minimum.
+    3. The first point is the start, the initial parameters of the energy, or a solution of
+       LIBLINEAR if that is much faster.
+    4. `TemperaturePath` minimises the objective in stages of decreasing temperature, until a lower
+       bound certifies a relative gap of at most `tol`, or for `max_iter` iterations.
+    5. The result is converted to parameters of the energy, in the dtype of X.
 
-    Answers that no row has are left where they start: the loss does not look at them. Rows that all
-    have one answer leave nothing to learn.
+    Parameters of classes without rows keep their initial values. If all rows are of one class,
+    nothing is learned.
 
     Parameters
     ----------
-    energy, loss, solver
-        The parts; the solver None is the one that suits the other two.
+    energy : Energy
+        The energy.
+    loss : Loss
+        The loss ℓ.
+    solver : Solver or None
+        The solver; None selects one that suits energy and loss.
     rows : Rows
-        With the numbers of the right answers as y.
-    n_answers, C, tol, max_iter, start, rng, watch, held_out
-        See above; `max_iter` None is what the solver says.
+        Features, indices of the correct classes, and sample weights wᵢ.
+    n_answers : int
+        Number of classes.
+    C : float
+        Inverse strength of the penalty.
+    tol : float
+        Largest relative gap.
+    max_iter : int or None
+        Largest number of iterations; None is the default of the solver.
+    start : Start or None
+        An earlier fit to be continued.
+    rng : RandomState
+        Source of random numbers.
+    watch : TrainingMonitor or None
+        Called after every iteration; it may end learning.
+    held_out : Rows or None
+        Rows whose mean loss is recorded after every iteration.
+
+    Returns
+    -------
+    Learned
+        Energy, parameters, and how learning ended.
 
     Raises
     ------
@@ -186,7 +213,7 @@ def learn(
             _continued_point(path, moved.vector(params)) if start
             else _first_point(path, moved, params, automatic=automatic)
         )  # fmt: skip
-        result, gap = _follow(path, first)
+        result, gap = _run_path(path, first)
     refuse_overflow(result, loss, rows.X.dtype)
     params = in_dtype(moved.params(result.w), rows.X.dtype)
     return Learned(
@@ -198,7 +225,7 @@ def learn(
 
 
 def seen_answers(y: npt.NDArray[np.intp], n_answers: int) -> npt.NDArray[np.bool_]:
-    """Whether some row has an answer, for each of them, (k,)."""
+    """Whether each class occurs, (k,)."""
     return np.bincount(y, minlength=n_answers) > 0
 
 
@@ -267,7 +294,7 @@ def _liblinear_start(liblinear: Liblinear, path: TemperaturePath, moved: Paramet
             return w
 
 
-def _follow(path: TemperaturePath, first: FirstPoint) -> tuple[Result, float | None]:
+def _run_path(path: TemperaturePath, first: FirstPoint) -> tuple[Result, float | None]:
     """Run a path until it ends or is stopped; return the result and its certified gap."""
     (w, warm, near_minimum), watch, gap = first, path.watch, None
     # Solvers with mini-batches need no convex start.

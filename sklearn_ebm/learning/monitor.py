@@ -1,4 +1,4 @@
-"""Looking on while an energy is learned: rows held out, callbacks, a progress line, Ctrl-C."""
+"""Monitoring of learning: held-out rows, callbacks and interrupts."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ SAME = 1e-7
 
 INTERRUPTED = "it was interrupted"
 
-# Seconds within which a second Ctrl-C means all that is running, such as a whole grid search.
+# A second Ctrl-C within this time ends all that is running, such as a grid search.
 SECOND_INTERRUPT_SECONDS = 2.0
 
 
 class HeldOut(Protocol):
-    """A sum of losses over rows that learning does not see; such as an `Objective`."""
+    """A sum of losses over held-out rows, such as an `Objective`."""
 
     layout: ParameterLayout
     weight: npt.NDArray[np.float64]
 
     def value(self, w: Array) -> float:
-        """Return the sum at some parameters."""
+        """Return the sum at the parameters w."""
 
 
 class Iteration(NamedTuple):
-    """What an onlooker sees after each iteration of a solver, or pass over the rows.
+    """Argument of callbacks after each iteration of a solver, or pass over the rows.
 
     Attributes
     ----------
     number : int
-        From 1 on, over all stages of a fit.
+        Number of the iteration, from 1 on, over all stages of a fit.
     value : float
-        The objective that was minimised, in units of the mean weight.
+        The objective, divided by the mean weight.
     held_out : float or None
-        Mean loss of the rows that are held out.
+        Mean loss of the held-out rows.
     energy : Energy
-        The energy that is learned.
+        The energy.
     params : callable
-        () -> its parameters now.
+        Function that returns the current parameters of the energy.
     """
 
     number: int
@@ -56,35 +56,35 @@ class Iteration(NamedTuple):
     params: Callable[[], Params]
 
 
-#: Looks at an iteration; returns True, or why as a clause, to stop learning.
+#: Called after an iteration; returns True, or the reason as a clause, to stop learning.
 IterationCallback: TypeAlias = Callable[[Iteration], bool | str]
 
 
 class TrainingMonitor:
-    """Follows learning from iteration to iteration, and stops it where somebody asks for that.
+    """Calls callbacks after each iteration, evaluates held-out rows, and may stop learning.
 
     Parameters
     ----------
     callbacks : sequence of callable
-        Each is shown every iteration.
+        Functions that are called with each `Iteration`.
     patience : int or None, default=None
-        Learning ends when the loss of held-out rows has not fallen for so many iterations. None
-        means that it is only recorded.
+        Number of iterations without a lower held-out loss after which learning ends. None only
+        records the loss.
     outlives_interrupts : bool, default=False
-        Whether Ctrl-C ends learning with what was learned so far.
+        Whether Ctrl-C ends learning with the current parameters instead of an exception.
 
     Attributes
     ----------
     energy : Energy
-        What is learned; set when learning begins, as the two below.
+        The energy; set when learning begins, like `params_of` and `held_out`.
     params_of : callable
-        The solver's vector -> the parameters of the energy.
+        Function from the vector of the solver to the parameters of the energy.
     held_out : HeldOut or None
-        The sum over held-out rows, without a penalty.
+        The sum of losses over held-out rows, without a penalty.
     curve : list of float
         Mean loss of the held-out rows after each iteration.
     best : ndarray or None
-        Parameters of the least held-out loss.
+        Vector with the lowest held-out loss.
     message : str or None
         Why learning was stopped; None if it was not.
     """
@@ -114,9 +114,9 @@ class TrainingMonitor:
         self._lowest, self._stale = np.inf, 0
 
     def __call__(self, iterate: Iterate) -> bool:
-        """Take an iteration into account; whether learning should stop."""
+        """Process an iteration; return whether learning should stop."""
         self.number += 1
-        w = iterate.w.copy()  # solvers may go on in the same memory
+        w = iterate.w.copy()  # solvers may overwrite it
         if self._latest is not None and iterate.n_evaluations <= self._latest.n_evaluations:
             self._earlier += self._latest.n_evaluations
         self._latest = iterate._replace(w=w)
@@ -125,14 +125,14 @@ class TrainingMonitor:
         iteration = Iteration(
             self.number, iterate.value, loss, self.energy, lambda: self.params_of(w)
         )
-        # All of them are called, whichever of them asks to stop.
-        for answer in [look(iteration) for look in self.callbacks]:
-            if answer and self.message is None:
-                self.message = answer if isinstance(answer, str) else "a callback asked for it"
+        # All callbacks are called, even if one of them stops learning.
+        for reason in [callback(iteration) for callback in self.callbacks]:
+            if reason and self.message is None:
+                self.message = reason if isinstance(reason, str) else "a callback asked for it"
         return self.stopped
 
     def begin(self, w: Array) -> None:
-        """Let the parameters that learning goes on from compete with those that it finds."""
+        """Include the parameters of an earlier fit among the candidates for `best`."""
         if self.held_out is not None:
             self._compare(self.held_out_loss(w), w)
 
@@ -159,13 +159,13 @@ class TrainingMonitor:
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether learning was stopped."""
         return self.message is not None
 
     def interrupted(self) -> Result | None:
-        """Where learning was when it was interrupted; None where that is no answer.
+        """Return the result at an interrupt; None if the interrupt should be raised.
 
-        A second interrupt soon after another one means more than this fit: it goes through.
+        It is raised if it follows another interrupt within SECOND_INTERRUPT_SECONDS.
         """
         since, TrainingMonitor._last_interrupt = (
             time.monotonic() - TrainingMonitor._last_interrupt,

@@ -1,4 +1,4 @@
-"""Learning from a stream: one pass over each part of the data, which is then forgotten."""
+"""Learning from a stream (`partial_fit`): one pass over each part of the data."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from sklearn_ebm.solvers import SOLVERS
 from sklearn_ebm.solvers.base import Problem, Solver
 from sklearn_ebm.solvers.objective import Objective
 
-# The first steps of a stream, where the user names no solver for mini-batches: of energies linear
-# in what they learn, which have one minimum, and of all others.
+# Initial learning rates of a stream with the default solver: for energies that are linear in the
+# parameters, and for all others.
 LINEAR_STREAM_RATE, STREAM_RATE = 0.1, 0.03
 
 
 class Stream(NamedTuple):
-    """What passes over parts of the data have learned so far.
+    """State of learning from a stream.
 
     Attributes
     ----------
     energy : Energy
-        As it was prepared for the first part.
+        The energy, initialised with the first part.
     params : dict of str to ndarray
+        Current parameters, by name.
     memory : object
-        What the solver keeps from one pass to the next.
+        Memory of the solver.
     unit : float
-        The mean weight of the first part: weights of all parts are measured in it.
+        Mean weight of the first part, by which all weights are divided.
     weight : float
         Sum of the weights of all rows so far.
     parts : int
-        How many parts there were.
+        Number of parts so far.
     """
 
     energy: Energy
@@ -63,10 +64,11 @@ def learn_part(
     stream: Stream | None,
     among: npt.NDArray[np.bool_],
 ) -> Stream:
-    """One pass over some rows of a stream, from where the parts before it, or a fit, ended.
+    """Make one pass over a part of a stream, from the parameters after earlier parts or a fit.
 
-    Steps follow the gradient of the mean over rows of w ℓ plus ‖W‖²/(2C) shared out over the weight
-    of all rows so far. The loss looks at the answers `among` those that rows had so far, (k,).
+    The objective is the weighted mean of ℓ over the rows, plus ‖W‖²/(2C) divided by the total
+    weight of all rows so far. The loss is restricted to the classes `among` which rows have
+    occurred so far, a mask of shape (k,).
     """
     if stream is None:
         energy = energy.initialized(rows, n_answers, rng)
@@ -75,7 +77,7 @@ def learn_part(
     energy, params, memory, unit, seen, parts = stream
     energy = own_copy(energy)
     total = seen + float(rows.weight.sum())
-    if among.sum() == 1:  # there is nothing to be told apart
+    if among.sum() == 1:  # a single class: nothing is learned
         return Stream(energy, in_dtype(params, rows.X.dtype), memory, unit, total, parts + 1)
     # A solver divides the penalty by the number of rows in this part.
     penalty = penalty_of(energy, loss, n_answers, C) * len(rows.y) / total
@@ -90,9 +92,9 @@ def learn_part(
         inner, Among.of(loss, among), features, rows.y, rows.weight / unit, n_answers, penalty
     )
     w = objective.layout.pack(params)
-    if memory is None and not parts:  # a new start, or the rows of a fit
+    if memory is None and not parts:  # a new stream, or one that continues a fit
         memory = solver.remembered(w, round(seen / unit))
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is an error below
         problem = Problem(objective, w, tol=tol, max_iter=1, rng=rng, memory=memory)
         result = solver.minimize(problem)
     refuse_overflow(result, loss, rows.X.dtype)
@@ -101,11 +103,12 @@ def learn_part(
 
 
 def _steps_of_streams(energy: Energy, n_rows: int) -> Solver:
-    """Return Adam for a part of a stream, where the user names no solver for mini-batches.
+    """Return the default solver for a part of a stream, which is Adam.
 
-    A part of n rows makes √n steps on √n rows each: steps of a fixed number of rows would be too
-    few in small parts and too many in large ones. They are long at first, so that a short stream
-    gets anywhere, and shorter with the root of their number, so that a long one comes to rest.
+    A part of n rows makes √n steps on √n rows each, because a fixed batch size would give too few
+    steps in small parts and too many in large ones. The rate is high at first, so that short
+    streams make progress, and decreases with the root of the number of steps, so that long ones
+    converge.
     """
     rate = LINEAR_STREAM_RATE if energy.traits.linear else STREAM_RATE
     return SOLVERS["adam"](

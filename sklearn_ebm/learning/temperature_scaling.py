@@ -1,18 +1,16 @@
-r"""Choosing the inverse temperature β on rows that were held out.
+r"""Choice of the inverse temperature β on held-out rows (temperature scaling).
 
-One number is chosen, but a few rows may not determine it: where all of them are right, their
-likelihood has no maximum, and β would run away. So β is the most probable one under a prior,
+A few rows may not determine β: if the model is correct for all of them, their likelihood increases
+with β without limit. β therefore maximises a posterior,
 
 .. code-block:: none
 
-    least over β of    Σᵢ wᵢ [β F(yᵢ) + log Σ exp(−β F)] + 2 log(1 + t²/3),    t = log(β/β₀)
+    minimise over β:   Σᵢ wᵢ [β F(yᵢ) + log Σ exp(−β F)] + 2 log(1 + t²/3),    t = log(β/β₀)
 
-with wᵢ the shares of the rows' weights times the number of distinct rows, and β₀ the β that
-learning used.
-The prior on t is Student's t with three degrees of freedom and scale 1: within a factor of e, β₀
-is believed about as by a normal distribution; far from it, what belief costs grows with the
-logarithm of t only, so that some ten rows move β by any power of ten where β₀ does not suit the
-energies.
+where wᵢ are the sample weights, normalised to the number of distinct rows as their sum, and β₀ is
+the β of learning. The prior of t is Student's distribution with three degrees of freedom and
+scale 1. Within a factor of e of β₀ it resembles a normal distribution. Its tails are heavy, so that
+about ten rows can move β by any power of ten if β₀ does not suit the energies.
 """
 
 from __future__ import annotations
@@ -31,11 +29,11 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.repeated import main_answers
 from sklearn_ebm.losses import NLL, Loss
 
-# One number is well determined by this many held-out rows; no further fold is then learned.
+# With this number of held-out rows β is well determined, and no further fold is learned.
 ENOUGH_ROWS = 10_000
 
-# β is searched on this range of the typical difference between two energies of a row, and near the
-# one that learning used; on a grid of such steps of log β, and then between its points.
+# Range of β times the standard deviation of the energies of a row, and step of log β, of the grid
+# search; it includes points around the β of learning.
 SMALLEST, LARGEST, STEP = 1e-4, 1e4, 1.5
 
 # Degrees of freedom of the prior on log β.
@@ -48,18 +46,26 @@ def fold_of_each_row(
     rng: np.random.RandomState,
     group: npt.NDArray[np.intp] | None = None,
 ) -> npt.NDArray[np.intp]:
-    """Deal groups of rows out to the folds, class by class, in random order, large ones first.
+    """Assign groups of rows to folds, class by class, at random, large groups first.
 
-    A group belongs to the class of most of its rows. Rows of a class that only one group has are
-    never held out (fold −1), so that other folds are learned from all classes.
+    A group belongs to the class of most of its rows. A group that is the only one with a class is
+    never held out (fold −1), so that all classes occur in the training rows of each fold.
 
     Parameters
     ----------
     y : ndarray of int of shape (n_samples,)
+        Class indices.
     n_folds : int
+        Number of folds.
     rng : RandomState
+        Source of random numbers.
     group : ndarray of int of shape (n_samples,), default=None
-        Rows of one group are held out together; None for each row on its own.
+        Rows with the same value are held out together; None for each row separately.
+
+    Returns
+    -------
+    ndarray of int of shape (n_samples,)
+        The fold of each row, or −1.
 
     Examples
     --------
@@ -82,30 +88,35 @@ def fold_of_each_row(
 
 
 def beta_of_learning(loss: Loss) -> float:
-    """Return the β at which a loss means its energies: its own, or 1."""
+    """Return the parameter β of a loss, or 1 if it has none."""
     return float(getattr(loss, "beta", 1.0))
 
 
 def most_probable_beta(
     cost: Callable[[float], float], bounds: tuple[float, float], before: float, precision: float
 ) -> float:
-    """Return the β of least cost, which is −log likelihood, under the prior at the β before.
+    """Maximise the posterior of β.
 
     Parameters
     ----------
     cost : callable
-        β -> −log likelihood of so many rows as there are.
+        Function from β to the negative log-likelihood of all rows.
     bounds : tuple of float
-        Where β is looked for, besides the neighbourhood of `before`.
+        Range of β in which it is searched, besides the neighbourhood of `before`.
     before : float
-        The β that learning used.
+        The β of learning, at which the prior is centred.
     precision : float
-        Of log β.
+        Tolerance of log β.
+
+    Returns
+    -------
+    float
+        The β of the largest posterior.
 
     Examples
     --------
-    Nothing is said, or 100 rows say that log β is 1 ± 0.1. Where prior and likelihood balance,
-    100 (1 − t) = 4 t/(3 + t²), so t = 0.990:
+    A constant likelihood leaves β unchanged. With a likelihood for which log β is 1 ± 0.1, the
+    posterior is largest if 100 (1 − t) = 4 t/(3 + t²), at t = 0.990:
 
     >>> most_probable_beta(lambda beta: 7.0, (0.1, 10.0), 2.0, 1e-6)
     2.0
@@ -135,32 +146,39 @@ def fit_beta(
     *,
     group: npt.NDArray[np.intp] | None = None,
 ) -> float:
-    """Return the most probable β of energies that were held out.
+    """Return the β of the largest posterior for held-out energies.
 
-    Energies are infinite for answers that were not learned; rows of such an answer do not vote.
-    Copies of a row have one vote together.
+    Energies are infinite for classes that were not learned; rows of such a class are not used.
+    Copies of a row count as one row.
 
     Parameters
     ----------
     energies : ndarray of shape (n_samples, n_classes)
+        Energies of held-out rows.
     y : ndarray of int of shape (n_samples,)
+        Class indices.
     weight : ndarray of shape (n_samples,)
-        Of any scale.
+        Sample weights, in any unit.
     before : float, default=1.0
-        The β that learning used.
+        The β of learning.
     group : ndarray of int of shape (n_samples,), default=None
-        Rows of one group and one answer are copies; None where there are none.
+        Rows with the same group and class are copies; None if there are no copies.
+
+    Returns
+    -------
+    float
+        The β of the largest posterior, or `before` if no row can be used.
 
     Examples
     --------
-    One row, right by an energy of 1. Its likelihood has no maximum; with the prior, β is where
-    β/(1 + e^β) = 4 t/(3 + t²), t = log β:
+    For one row, whose wrong answer lies 1 above the correct one, the likelihood has no maximum. The
+    posterior is largest if β/(1 + e^β) = 4 t/(3 + t²), t = log β:
 
     >>> beta = fit_beta(np.array([[0.0, 1.0]]), np.array([0]), np.ones(1))
     >>> round(beta, 2)
     1.24
 
-    Three copies of it say no more:
+    Three copies of it give the same result:
 
     >>> energies, y = np.tile([[0.0, 1.0]], (3, 1)), np.zeros(3, dtype=int)
     >>> round(fit_beta(energies, y, np.ones(3), group=np.zeros(3, dtype=int)), 2)
@@ -173,23 +191,23 @@ def fit_beta(
     if group is not None:
         n_votes = len(np.unique(group[votes] * energies.shape[1] + y[votes]))
     energies, y = energies[votes].astype(np.float64), y[votes]
-    share = weight[votes] / weight[votes].max()
-    share *= n_votes / share.sum()
+    weight = weight[votes] / weight[votes].max()
+    weight *= n_votes / weight.sum()
     possible = np.isfinite(energies)
     variance = np.var(energies, axis=1, where=possible)
-    spread = float(np.sqrt(np.average(variance, weights=share)))
+    spread = float(np.sqrt(np.average(variance, weights=weight)))
     if spread <= 1e-12 * float(np.abs(energies[possible]).max()):
-        return before  # flat: every β gives the same probabilities
+        return before  # every β gives the same probabilities
     correct = correct_mask(y, energies.shape[1])
 
     def cost(beta: float) -> float:
-        return beta * float(share @ NLL(beta)(energies, correct)[0])
+        return beta * float(weight @ NLL(beta)(energies, correct)[0])
 
     return most_probable_beta(cost, (SMALLEST / spread, LARGEST / spread), before, 1e-6)
 
 
 def warn_of_no_votes(before: float, stacklevel: int) -> None:
-    """Say that no row had a vote on β."""
+    """Warn that no row could be used for the choice of β."""
     warnings.warn(
         "beta='auto' cannot be chosen, because no held-out row is of a class that was learned "
         f"without it and its copies; beta stays at {before:g}. Pass X_val and y_val, folds that "
@@ -212,29 +230,33 @@ def choose_beta(
 ) -> float | None:
     """Choose β on held-out folds.
 
-    Rows of a class that was not learned without them have no vote.
+    Rows of a class that does not occur in the training rows of their fold are not used.
 
     Parameters
     ----------
     held_out_energies : callable
-        ``(learn, held_out) -> (len(held_out), k)``: learns from the rows of one index array and
-        returns the energies of those of the other.
+        Function ``(training, held_out) -> energies`` of two index arrays: it learns from the
+        training rows and returns the energies of the held-out rows, (len(held_out), k).
     y : ndarray of int of shape (n_samples,)
+        Class indices.
     weight : ndarray of shape (n_samples,)
+        Sample weights.
     rng : RandomState
-        Deals the rows out to the folds.
+        Source of random numbers for the folds.
     n_jobs : int or None
-        Folds learned at the same time.
+        Number of folds that are learned at the same time.
     n_folds : int, default=3
+        Number of folds.
     group : ndarray of int of shape (n_samples,), default=None
-        Rows that are held out together, and have one vote for each answer.
+        Rows with the same value are held out together; if they also have the same class, they
+        count as one row.
     before : float, default=1.0
-        The β that learning used.
+        The β of learning.
 
     Returns
     -------
     float or None
-        None where no row has a vote.
+        β; None if no row can be used.
     """
     fold = fold_of_each_row(y, n_folds, rng, group)
     held_out = [_voters(np.flatnonzero(fold == f), y, fold != f) for f in range(n_folds)]
@@ -256,6 +278,6 @@ def choose_beta(
 def _voters(
     rows: npt.NDArray[np.intp], y: npt.NDArray[np.intp], learned: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.intp]:
-    """Those of some rows whose class was learned; none where that was a single class."""
+    """Select the rows whose class was learned; none if only a single class was learned."""
     classes = np.unique(y[learned])
     return rows[np.isin(y[rows], classes)] if len(classes) > 1 else rows[:0]

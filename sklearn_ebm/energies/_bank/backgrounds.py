@@ -1,4 +1,4 @@
-"""Broad densities, so that no answer is impossible."""
+"""Backgrounds: broad densities that bound the density of every answer from below."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ import numpy as np
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.energies._gaussian.quadratics import LOG_SQRT_2PI, Quadratics
 
-# Widths in standard deviations of the answers; the last one reaches the furthest answer too.
+# Widths in standard deviations of the answers; the last is increased to the furthest answer.
 WIDTHS = (1.0, 3.0, 10.0)
 
-# The prior of each is never less than this many rows' part of all rows that are learned from, as
-# long as all together add about this share to the variance of the noise, and no more.
+# Smallest prior of each background, in rows, and largest fraction of the variance of the noise that
+# all backgrounds together may add.
 ROWS_FOR_EACH, SHARE_OF_VARIANCE = 0.3, 0.2
 
 
 class BroadComponents(NamedTuple):
-    r"""Gaussians about the mean of all answers, N(y; 0, c²) in units, much wider than the errors.
+    r"""Broad Gaussians around the mean of all answers, N(y; 0, c²) in standard deviations.
 
-    Their prior is kept above zero. So there is an answer to how badly any row can be predicted: no
-    answer within c standard deviations of the mean, c being the widest, has a density below that of
-    the widest at its standard deviation, times its prior.
+    Their prior is always above zero. The density of every answer within c standard deviations of
+    the mean, c being the largest width, is therefore at least the prior of the widest Gaussian
+    times its density at the distance c.
 
     Attributes
     ----------
     widths : ndarray of shape (B,)
-        In units.
+        Widths c, in standard deviations of the answers.
     n_outputs : int
+        Number of outputs.
     least_prior : ndarray of shape (B,)
-        What the prior of each is at least.
+        Smallest prior of each.
 
-    Examples
-    --------
-    With a prior of 1 the density of N(0, 10²) at 10 is the least within its standard deviation,
-    exp(−½)/(10 √2π):
+    Examples -------- With a prior of 1, the smallest density within the standard deviation of N(0,
+    10²) is that at 10, exp(−½)/(10 √2π):
 
     >>> backgrounds = BroadComponents(np.array([1.0, 10.0]), 1, np.array([0.0, 1.0]))
     >>> round(float(np.exp(backgrounds.least_log_density)), 4)
@@ -48,31 +47,36 @@ class BroadComponents(NamedTuple):
 
     @classmethod
     def around(cls, answers: Array, height: float) -> BroadComponents:
-        r"""Return those that reach all answers, with priors that leave moments to the noise.
+        r"""Return backgrounds for all answers, with smallest priors that hardly change moments.
 
-        A background of width c with the mixing weight ρ adds about ρ (1 + c²) to the
-        variance: it is as far away as answers are from each other, and c wide. A Gaussian of
-        standard deviation s is 1/(s √2π) high. So where the bank is as high as exp(height), the
-        noise is estimated by
+        A background of width c with the mixing weight ρ adds about ρ (1 + c²) to the variance, for
+        the distance of the means and its own variance. The largest density of a Gaussian with the
+        standard deviation s is 1/(s √2π). From the height exp(height) of the density of the bank,
+        the noise s is estimated by
 
         .. code-block:: none
 
             log s = −height − q log √2π
 
-        which for several answers puts all sharpness down to one of them. The least prior of each of
-        B backgrounds is min(0.3/n, 0.2 s²/(B (1 + c²))).
+        where q is the number of outputs; all but one are taken to have the scale 1. The smallest
+        prior of each of B backgrounds for n rows is min(0.3/n, 0.2 s²/(B (1 + c²))).
 
         Parameters
         ----------
         answers : ndarray of shape (n_samples, n_outputs)
-            In units.
+            Standardised answers.
         height : float
-            log p(y | x) that the bank reaches where it is sure, in units.
+            log p(y | x) of the bank at the answers that it predicts best.
+
+        Returns
+        -------
+        BroadComponents
+            The backgrounds.
 
         Examples
         --------
-        A Gaussian of standard deviation 0.01 has the height −log(0.01 √(2π)). Of three backgrounds
-        each adds 0.2/3 of 10⁻⁴, which that of width 3 does with a prior of 0.0667 · 10⁻⁴/10:
+        A Gaussian of standard deviation 0.01 has the height −log(0.01 √(2π)). Each of three
+        backgrounds may add 0.2/3 of 10⁻⁴; for the width 3 this is a prior of 0.0667 · 10⁻⁴/10:
 
         >>> answers = np.linspace(-1, 1, 100)[:, None]
         >>> backgrounds = BroadComponents.around(answers, -np.log(0.01 * np.sqrt(2 * np.pi)))
@@ -89,7 +93,7 @@ class BroadComponents(NamedTuple):
 
     @property
     def least_log_density(self) -> float:
-        """log of the least density within one standard deviation of the widest, in units."""
+        """log of the smallest density within the largest width, in standard deviations."""
         spread = LOG_SQRT_2PI + float(np.log(self.widths[-1])) + 0.5
         return float(np.log(self.least_prior[-1])) - self.n_outputs * spread
 

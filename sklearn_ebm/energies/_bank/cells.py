@@ -34,8 +34,9 @@ class BinnedPoints(NamedTuple):
     Attributes
     ----------
     indptr : ndarray of int of shape (m + 1,)
-        Where each row begins, as in CSR.
-    weight, mean, variance : ndarray of shape (cells,)
+        Start of each row, as in CSR.
+    weight, mean, variance : ndarray of shape (n_points,)
+        Weights, means and variances of the points.
     """
 
     indptr: Index
@@ -44,7 +45,7 @@ class BinnedPoints(NamedTuple):
     variance: Array
 
     def merged(self, origin: Array, width: Array) -> BinnedPoints:
-        """Merge neighbours whose means lie in one cell of a row; first and second moments stay.
+        """Merge points whose means lie in the same cell of a row, with the same two moments.
 
         Parameters
         ----------
@@ -53,7 +54,7 @@ class BinnedPoints(NamedTuple):
 
         Examples
         --------
-        Points 0 and 1 share a cell of width 2: mean ½, and the variance ¼ is kept.
+        Points 0 and 1 lie in the same cell of width 2; they have the mean ½ and the variance ¼:
 
         >>> points = BinnedPoints(
         ...     np.array([0, 3]), np.array([0.25, 0.25, 0.5]), np.arange(3.0), np.zeros(3)
@@ -77,7 +78,7 @@ class BinnedPoints(NamedTuple):
         return BinnedPoints(np.searchsorted(starts, self.indptr), weight, mean, variance)
 
     def dense(self) -> tuple[Array, Array, Array]:
-        """Weights, means and variances as arrays (m, most cells of a row); absent weights are 0."""
+        """Weights, means and variances as arrays (m, largest number of points), padded by zeros."""
         row = rows_of(self.indptr)
         place = np.arange(len(row)) - self.indptr[row]
         shape = len(self.indptr) - 1, int(np.diff(self.indptr).max())
@@ -87,7 +88,7 @@ class BinnedPoints(NamedTuple):
 
 
 def points_of(weights: Any, values: Array) -> BinnedPoints:
-    """Return values (n,), which do not fall, under CSR weights with sorted indices, as points."""
+    """Convert CSR weights with sorted indices, and values (n,) in ascending order, to points."""
     return BinnedPoints(
         weights.indptr, weights.data, values[weights.indices], np.zeros(len(weights.data))
     )

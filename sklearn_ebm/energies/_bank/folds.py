@@ -1,4 +1,4 @@
-"""Rows in units, their folds, and what a location says of them."""
+"""Folds of the rows, and predictions of a location."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sklearn_ebm._utils.repeated import groups_of_equal_rows
 
 Model = TypeVar("Model")
 
-# Folds where there are fewer rows than this, and where there are more.
+# Numbers of folds for fewer than FEW_ROWS rows, and for more.
 FEW_ROWS, FOLDS = 2_000, (10, 5)
 
-# Rows that return so many times on average are levels.
+# Rows are levels if each distinct row occurs this many times on average.
 RETURNS = 5
 
-# With more rows than this, so many of one fold serve all as validation rows.
+# With more than MAX_VALIDATION_ROWS rows, VALIDATION_OF_MANY rows of one fold are validation rows.
 MAX_VALIDATION_ROWS, VALIDATION_OF_MANY = 6_000, 2_000
 
 
-# Models of so many folds predict new rows: an average of more is hardly better, and takes longer.
+# Number of folds whose models predict new rows; an average of more is hardly better.
 PREDICTING_FOLDS = 5
 
 
@@ -40,18 +40,18 @@ def spread_over_folds(models: Sequence[Model]) -> list[Model]:
 
 
 class FitProgress:
-    """Is told how far learning is, and may cut it short; this one does nothing."""
+    """Callbacks of density stacking, which may end it early; this base class does nothing."""
 
     def next_of(self, members: Sequence[str]) -> int:
-        """Which of the members that are left is learned next."""
+        """Return the index of the member to be learned next."""
         return 0
 
     def skips(self, member: str) -> bool:
-        """Whether a member is not to be learned."""
+        """Return whether a member is omitted."""
         return False
 
     def ended(self, what: str) -> bool:
-        """Take note of a fold, location or member; whether to stop after the member."""
+        """Called after a fold, location or member; return whether to stop after the member."""
         return False
 
 
@@ -59,16 +59,16 @@ SILENT = FitProgress()
 
 
 class Folds(NamedTuple):
-    """Which rows are left out together, and which of them are validation rows.
+    """Folds of the rows, and the validation rows.
 
     Attributes
     ----------
     of_row : ndarray of int of shape (n_samples,)
-        The fold of each row, from 0 on. Rows with equal columns share one.
+        The fold of each row, from 0 on. Rows with equal features are in the same fold.
     validation : ndarray of int of shape (m,)
-        Rows whose out-of-fold densities choose the prior; sorted.
+        Indices of the rows whose out-of-fold densities determine the prior; sorted.
     progress : FitProgress
-        Is told of each fold and member that is learned.
+        Called after each fold and member.
     """
 
     of_row: Index
@@ -77,11 +77,11 @@ class Folds(NamedTuple):
 
     @property
     def n_folds(self) -> int:
-        """How many folds there are."""
+        """Number of folds."""
         return int(self.of_row.max()) + 1
 
     def validation_splits(self) -> list[tuple[Index, Index, Index]]:
-        """For each fold: its validation rows, their places in ``validation``, the other folds."""
+        """Validation rows of each fold, their positions in `validation`, and training rows."""
         validation_fold = self.of_row[self.validation]
         places = [np.flatnonzero(validation_fold == fold) for fold in np.unique(validation_fold)]
         return [
@@ -91,16 +91,16 @@ class Folds(NamedTuple):
 
 
 class LocationPrediction(NamedTuple):
-    """What a location says of rows.
+    """Predictions of a location.
 
     Attributes
     ----------
     mean : ndarray of shape (n_samples, n_outputs)
-        Where the answers are expected, in units.
+        Predicted answers, in standard deviations.
     features : ndarray of shape (n_samples, e)
-        What else it knows, as further columns: what each regressor says, how far they are apart.
-    centres, standard deviations : ndarray of shape (n_samples, n_classes, n_outputs) or None
-        Mean and standard deviation of regressors that say how sure they are; None where none does.
+        Further features: the predictions of each regressor, and logarithms of their spread.
+    centres, deviations : ndarray of shape (n_samples, n_regressors, n_outputs) or None
+        Means and standard deviations of regressors that predict both; None if there is none.
     """
 
     mean: Array
@@ -115,7 +115,7 @@ class LocationPrediction(NamedTuple):
 
 
 def has_levels(X: Array) -> bool:
-    """Whether rows are levels that return again and again, `RETURNS` times on average.
+    """Whether the rows are levels, each of which occurs `RETURNS` times on average.
 
     Examples
     --------
@@ -130,10 +130,10 @@ def _return(n_rows: int, n_distinct: int) -> bool:
 
 
 def together(X: Array) -> Index:
-    """Return the group of each row: those with equal columns are left out together.
+    """Return the group of each row; rows with equal features are held out together.
 
-    Levels, and rows that are all equal, are divided all the same: new rows have them too, and a
-    level that was left out altogether could only be guessed from others.
+    Levels, and rows that are all equal, are not grouped, because new rows have the same levels. A
+    level without training rows could only be predicted from others.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def together(X: Array) -> Index:
     n_distinct = int(group.max()) + 1
     if n_distinct == 1 or _return(len(X), n_distinct):
         return np.arange(len(X))
-    # Numbered by their columns, so that the order of the rows does not matter.
+    # Numbered by their features, so that the order of the rows has no effect.
     first = np.unique(group, return_index=True)[1]
     number = np.empty(n_distinct, dtype=np.intp)
     number[np.lexsort(X[first].T[::-1])] = np.arange(n_distinct)
@@ -152,11 +152,11 @@ def together(X: Array) -> Index:
 
 
 def folds_of(X: Array, rng: np.random.RandomState, progress: FitProgress = SILENT) -> Folds:
-    """Divide rows into folds, those left out `together` in one, and choose the validation rows.
+    """Divide rows into folds, with the groups of `together`, and choose the validation rows.
 
     Examples
     --------
-    Rows 0 and 2 are equal; three folds are left:
+    Rows 0 and 2 are equal, so there are three folds:
 
     >>> folds = folds_of(np.array([[1.0], [2.0], [1.0], [3.0]]), np.random.RandomState(0))
     >>> folds.n_folds, bool(folds.of_row[0] == folds.of_row[2]), folds.validation
@@ -167,7 +167,7 @@ def folds_of(X: Array, rng: np.random.RandomState, progress: FitProgress = SILEN
     n_folds = min(FOLDS[0] if n_rows < FEW_ROWS else FOLDS[1], n_groups)
     order = rng.permutation(n_groups)
     size = np.bincount(group, minlength=n_groups)[order]
-    # A group belongs to the fold in which its middle lies, with at least one group to each fold.
+    # A group belongs to the fold in which its middle lies; each fold has at least one group.
     middle = (np.cumsum(size) - 0.5 * size) * n_folds / n_rows
     _, fold_in_order = np.unique(middle.astype(np.intp), return_inverse=True)
     of_group = np.empty(n_groups, dtype=np.intp)

@@ -1,4 +1,4 @@
-"""A Gaussian process that says what it would have said of rows that are left out."""
+"""Gaussian process regression with out-of-fold predictions from a single fit."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Index
 
-# The smoothness ν of each of the terms: a smooth one over long distances, which the linear term
-# does not follow, and two that are free to be short.
+# Smoothness ν of the Matérn terms: the first is for long distances, the others may be shorter.
 SMOOTHNESS = (2.5, 2.5, 1.5)
 
-# Standard deviation of a uniform column is its range/√12.
+# The standard deviation of a uniform column is its range/√12.
 OF_UNIT_DEVIATION = np.sqrt(12.0)
 
-# Where the search of the logarithms of scales, and of bends, starts, and the standard deviation of
-# the normal prior around it. The terms start apart, as equal ones would stay equal; and at random
-# by a part of a standard deviation, so that several processes end at several optima, which are
-# better together.
+# Means and standard deviations of the normal priors of log scales and of warping. The search starts
+# at random around the means, AROUND being the scale in standard deviations, so that several
+# processes find different optima, whose average is better. The terms have different means, as equal
+# terms would remain equal.
 AMPLITUDES = ((0.0, 2.0), (-1.0, 2.0), (-1.0, 2.0))
 LENGTHS = (1.0, 0.3, 1.7)
 LENGTH_DEVIATION = 1.5
@@ -34,27 +33,27 @@ WARPING = (0.0, 3.0)
 SLOPE = (-1.0, 2.0)
 NOISE = (-2.0, 3.0)
 
-# A bend that is as good as none.
+# Smallest absolute value of the warping parameter; it is practically linear.
 SMALLEST_WARPING = 1e-4
 
-# What is added to the diagonal beside the noise, as a part of it, where rounding asks for it.
+# Number added to the diagonal for numerical stability, relative to the diagonal.
 JITTER = 1e-10
 
-# How far from the centre of its prior a logarithm may go, in standard deviations.
+# Bounds of the search around the means of the priors, in standard deviations.
 WIDEST = 3.0
 
-# Arrays of pairs of rows that share the cache.
+# Number of arrays of pairs of rows in memory at the same time.
 ALIVE = 4
 
-# Rows of a triangular system that are solved for at a time.
+# Number of rows of a triangular system that are solved at the same time.
 SOLVED_AT_A_TIME = 128
 
-# Rows of less weight count for no more than noise.
+# Smallest weight of a row.
 LEAST_WEIGHT = 1e-9
 
 
 class InputWarping(NamedTuple):
-    """Columns on a scale that is between logarithmic (t > 0), linear (0) and its mirror (t < 0).
+    """Input warping: scales between logarithmic (t > 0), linear (t = 0) and mirrored (t < 0).
 
     .. code-block:: none
 
@@ -63,7 +62,7 @@ class InputWarping(NamedTuple):
     Attributes
     ----------
     lowest, span : ndarray of shape (n_features,)
-        Least value and range of each column; a range of 1 for a constant column.
+        Smallest value and range of each column; the range 1 for a constant column.
     """
 
     lowest: Array
@@ -71,32 +70,32 @@ class InputWarping(NamedTuple):
 
     @classmethod
     def of(cls, X: Array) -> InputWarping:
-        """Return the curve of the ranges of the columns."""
+        """Return the warping for the ranges of the columns."""
         span = np.ptp(X, axis=0)
         return cls(X.min(axis=0), np.where(span > 0, span, 1.0))
 
     def __call__(self, X: Array, warping: Array) -> Array:
-        """φ(x) with the bend t of each column, straight outside of the ranges, (n, d).
+        """Compute φ(x) with the parameter t of each column, linear outside the ranges, (n, d).
 
         Examples
         --------
-        With t = log 4 the point at a third of the range lies at log 2/log 4, which is half of it:
+        With t = log 4 the point at a third of the range is mapped to log 2/log 4 = ½ of it:
 
-        >>> curve = InputWarping(np.zeros(1), np.ones(1))
-        >>> bent = curve(np.array([[0.0], [1 / 3], [1.0]]), np.log([4.0]))
-        >>> (bent / np.sqrt(12)).ravel().round(4)
+        >>> warping = InputWarping(np.zeros(1), np.ones(1))
+        >>> warped = warping(np.array([[0.0], [1 / 3], [1.0]]), np.log([4.0]))
+        >>> (warped / np.sqrt(12)).ravel().round(4)
         array([0. , 0.5, 1. ])
         """
         warping = _away_from_zero(warping)
         part, rise = (X - self.lowest) / self.span, np.expm1(warping)
         within = np.clip(part, 0, 1)
         slope = rise / (warping * (1 + rise * within))
-        bent = np.log1p(rise * within) / warping + slope * (part - within)
-        result: Array = OF_UNIT_DEVIATION * bent
+        warped = np.log1p(rise * within) / warping + slope * (part - within)
+        result: Array = OF_UNIT_DEVIATION * warped
         return result
 
     def slope(self, X: Array, warping: Array) -> Array:
-        """dφ/dt of rows within the ranges, (n, d)."""
+        """dφ/dt of rows inside the ranges, (n, d)."""
         warping = _away_from_zero(warping)
         part, rise = (X - self.lowest) / self.span, np.expm1(warping)
         rising = (1 + rise) * part / (1 + rise * part) - np.log1p(rise * part) / warping
@@ -105,23 +104,25 @@ class InputWarping(NamedTuple):
 
 
 def _away_from_zero(warping: Array) -> Array:
-    """Where t is too small to divide by, one that is as good as linear."""
+    """Replace a parameter t close to zero by one that is practically linear."""
     return np.where(np.abs(warping) < SMALLEST_WARPING, SMALLEST_WARPING, warping)
 
 
 class Covariance(NamedTuple):
-    """k(x, x') = Σ_m a_m² M_m(‖(φ − φ')/l_m‖) + b² ⟨φ, φ'⟩ + 1, with Matérn's M_m.
+    """Covariance function of the process.
+
+    k(x, x') = Σ_m a_m² M_m(‖(φ − φ')/l_m‖) + b² ⟨φ, φ'⟩ + 1 with Matérn's M_m
 
     Attributes
     ----------
-    amplitude : ndarray of shape (n_classes,)
-        a.
-    length : ndarray of shape (n_classes, n_features)
-        l.
+    amplitude : ndarray of shape (n_terms,)
+        Amplitudes a.
+    length : ndarray of shape (n_terms, n_features)
+        Lengths l.
     warping : ndarray of shape (n_features,)
-        t of the curve φ.
+        Parameter t of the warping φ.
     slope : float
-        b.
+        Amplitude b of the linear term.
     noise : float
         Standard deviation σ of answers of weight 1 around the process.
     """
@@ -134,7 +135,7 @@ class Covariance(NamedTuple):
 
     @classmethod
     def from_vector(cls, theta: Array) -> Covariance:
-        """Return what the vector that is searched stands for."""
+        """Return the covariance function for a vector of search parameters."""
         k = len(SMOOTHNESS)
         d = (len(theta) - k - 2) // (k + 1)
         amplitude, length, warping, others = np.split(theta, [k, k + k * d, k + k * d + d])
@@ -144,7 +145,7 @@ class Covariance(NamedTuple):
         )
 
     def between(self, left: Array, right: Array) -> Array:
-        """k of each pair of rows on their curves, (n, m)."""
+        """k for each pair of warped rows, (n, m)."""
         result: Array = self.slope**2 * (left @ right.T) + 1
         for amplitude, length, smoothness in zip(
             self.amplitude, self.length, SMOOTHNESS, strict=True
@@ -155,14 +156,14 @@ class Covariance(NamedTuple):
         return result
 
     def variance(self, rows: Array) -> Array:
-        """k(x, x), (n,)."""
+        """k(x, x) of warped rows, (n,)."""
         result: Array = (self.amplitude**2).sum() + self.slope**2 * (rows**2).sum(axis=1) + 1
         return result
 
 
 def _distances(left: Array, right: Array) -> Array:
-    """Euclidean distances of all pairs, (n, m)."""
-    # The squares are two more columns of one product, which spares passes over all pairs.
+    """Euclidean distances of all pairs of rows, (n, m)."""
+    # The squares are two further columns of one product, which saves passes over all pairs.
     ones = np.ones((max(len(left), len(right)), 1))
     of_left = np.hstack([-2 * left, (left**2).sum(axis=1)[:, None], ones[: len(left)]])
     of_right = np.hstack([right, ones[: len(right)], (right**2).sum(axis=1)[:, None]])
@@ -172,7 +173,7 @@ def _distances(left: Array, right: Array) -> Array:
 
 
 def _similarities(left: Array, right: Array, smoothness: float) -> Array:
-    """M of the distances of all pairs, (n, m), in as few passes as there can be."""
+    """M of the distances of all pairs, (n, m), with few passes over the array."""
     unit = np.sqrt(2 * smoothness)
     scaled = _distances(unit * left, unit * right)
     decay = np.negative(scaled)
@@ -207,9 +208,9 @@ def matern(distance: Array, smoothness: float) -> tuple[Array, Array]:
 
 
 def _solved_in_place(factor: Array, right: Array) -> Array:
-    """L⁻¹ R, (n, m), by blocks of rows, so that nearly all of it is products.
+    """Compute L⁻¹ R, (n, m), by blocks of rows, mostly with matrix products.
 
-    SciPy's solver keeps other threads waiting until it is done; products do not.
+    Unlike a single call of SciPy's solver, products do not block other threads.
     """
     for start in range(0, len(right), SOLVED_AT_A_TIME):
         rows = slice(start, start + SOLVED_AT_A_TIME)
@@ -221,7 +222,7 @@ def _solved_in_place(factor: Array, right: Array) -> Array:
 
 
 def _prior(d: int) -> tuple[Array, Array]:
-    """Centre and standard deviation of each number that is searched."""
+    """Mean and standard deviation of the prior of each search parameter."""
     typical = 0.5 * np.log(d)
     lengths = [(typical + centre, LENGTH_DEVIATION) for centre in LENGTHS for _ in range(d)]
     parts = [*AMPLITUDES, *lengths, *[WARPING] * d, SLOPE, NOISE]
@@ -232,9 +233,9 @@ def _prior(d: int) -> tuple[Array, Array]:
 def negative_log_posterior(
     theta: Array, X: Array, y: Array, weight: npt.NDArray[np.float64], curve: InputWarping
 ) -> tuple[float, Array]:
-    """−log p(y, θ) up to a constant, and its slope in θ.
+    """Compute −log p(y, θ) up to a constant, and its gradient.
 
-    Sums over pairs of rows of squared differences of columns are products of matrices,
+    Sums of squared differences of columns over pairs of rows are computed by matrix products,
     Σ_ij A_ij (φ_i − φ_j)² = 2 Σ_i φ_i² Σ_j A_ij − 2 φ'Aφ, so that no array is larger than (n, n).
     """
     of = Covariance.from_vector(theta)
@@ -257,7 +258,7 @@ def negative_log_posterior(
     offset, deviation = theta - _prior(X.shape[1])[0], _prior(X.shape[1])[1]
     misfit = 0.5 * y @ solved + np.log(np.diagonal(factor)).sum()
     value = misfit + 0.5 * np.square(offset / deviation).sum()
-    # The slope of the misfit is ½ Σ pull · dK.
+    # The gradient of the misfit is ½ Σ pull · dK.
     pull = inverse - np.outer(solved, solved)
     by_warping = of.slope**2 * (warping_slope * (pull @ rows)).sum(axis=0)
     by_length = np.empty_like(of.length)
@@ -274,16 +275,18 @@ def negative_log_posterior(
 
 
 class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
-    r"""y = f(x) + ε,  f a Gaussian process,  Var ε = σ²/w.
+    r"""Gaussian process regression with warped inputs and sample weights w.
 
     .. code-block:: none
 
+        y = f(x) + ε,  f a Gaussian process,  Var ε = σ²/w
+
         k(x, x') = Σ_m a_m² M_m(‖(φ(x) − φ(x'))/l_m‖) + b² ⟨φ(x), φ(x')⟩ + 1
 
-    with Matérn's M, two of ν = 5/2 and one of ν = 3/2, and lengths l of each column. The scales a,
-    l, b, σ and the bend of each column, from linear to logarithmic, maximise the posterior of some
-    of the rows; all rows are then conditioned on. What the process would have said of a block B of
-    rows without having seen them needs no further fit:
+    M are Matérn functions, two with ν = 5/2 and one with ν = 3/2, and l has a length for each
+    feature. The scales a, l, b, σ and the warping φ of each feature, from linear to logarithmic,
+    maximise the posterior for a subset of the rows; the process is then conditioned on all rows.
+    Out-of-fold predictions of a block B of rows need no further fit:
 
     .. code-block:: none
 
@@ -292,22 +295,24 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
     Parameters
     ----------
     n_searched : int, default=700
-        How many rows choose the scales.
+        Number of rows for the search of the scales.
     max_iter : int, default=60
-        Steps of L-BFGS.
+        Largest number of L-BFGS iterations.
     floor : float, default=1e-3
-        Least σ, in units of the answers, which are expected to have mean 0 and standard deviation
-        1.
+        Smallest σ, in units of y, which should have mean 0 and standard deviation 1.
     bent : bool, default=True
-        Whether bends are searched; they are 0 otherwise.
+        Whether inputs are warped.
     random_state : int, RandomState instance or None, default=None
-        Which rows choose the scales.
+        Random numbers for the selection of rows and the start of the search.
 
     Attributes
     ----------
     covariance_ : Covariance
+        Covariance function found by the search.
     n_iter_ : int
+        Number of iterations.
     n_features_in_ : int
+        Number of features.
 
     References
     ----------
@@ -338,12 +343,16 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
+            The input samples.
         y : ndarray of shape (n_samples,)
+            The target.
         sample_weight : ndarray of shape (n_samples,), optional
+            Sample weights; all 1 by default.
 
         Returns
         -------
         self : GaussianProcess
+            The fitted process.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         weight = (
@@ -359,7 +368,7 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         return self.condition(X, y, np.maximum(weight, LEAST_WEIGHT))
 
     def _searched(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> Covariance:
-        """Return the scales of the largest posterior, by some of the rows."""
+        """Maximise the posterior over the scales, on a subset of the rows."""
         rng = check_random_state(self.random_state)
         likely = rng.permutation(np.flatnonzero(weight > LEAST_WEIGHT))[: self.n_searched]
         centre, deviation = _prior(X.shape[1])
@@ -380,7 +389,7 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         return Covariance.from_vector(found.x)
 
     def condition(self, X: Array, y: Array, weight: npt.NDArray[np.float64]) -> GaussianProcess:
-        """Condition on rows, with the scales as they are."""
+        """Condition on rows, with fixed scales."""
         of = self.covariance_
         self.rows_ = self.curve_(X, of.warping)
         covariance = of.between(self.rows_, self.rows_)
@@ -392,7 +401,7 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         return self
 
     def out_of_fold(self, of_row: Index) -> tuple[Array, Array]:
-        """Mean and standard deviation of each row, had its fold not been seen; the scales stay.
+        """Predict each row without the rows of its fold, with the scales of all rows.
 
         Parameters
         ----------
@@ -401,14 +410,14 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
 
         Returns
         -------
-        mean, standard deviation : ndarray of shape (n_samples,)
-            The standard deviation is that of an answer of weight 1.
+        mean, deviation : ndarray of shape (n_samples,)
+            Means, and standard deviations of answers of weight 1.
         """
         inverse, _ = linalg.lapack.dpotri(self.factor_, lower=True)
         mean, variance = np.empty(len(of_row)), np.empty(len(of_row))
         for fold in np.unique(of_row):
             block = np.flatnonzero(of_row == fold)
-            # Only the lower triangle is filled in; blocks are sorted, so theirs lies within it.
+            # Only the lower triangle is available; as blocks are sorted, it has theirs.
             factor = linalg.cho_factor(inverse[np.ix_(block, block)], lower=True)
             mean[block] = self.answers_[block] - linalg.cho_solve(factor, self.solved_[block])
             variance[block] = np.diagonal(linalg.cho_solve(factor, np.eye(len(block))))
@@ -416,28 +425,31 @@ class GaussianProcess(RegressorMixin, Documented, BaseEstimator):
         return mean, np.sqrt(of_function + self.covariance_.noise**2)
 
     def drop_training_answers(self) -> None:
-        """Drop what only `out_of_fold` needs."""
+        """Delete the arrays that only `out_of_fold` needs."""
         del self.answers_, self.noise_
 
     def predict(self, X: Array, return_std: bool = False) -> Array | tuple[Array, Array]:
-        """Mean of each row, and the standard deviation of an answer of weight 1.
+        """Predict means and standard deviations.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
+            The input samples.
         return_std : bool, default=False
+            Whether standard deviations are returned as well.
 
         Returns
         -------
         mean : ndarray of shape (n_samples,)
-        standard deviation : ndarray of shape (n_samples,)
-            Where asked for.
+            Means.
+        deviation : ndarray of shape (n_samples,)
+            Standard deviations of answers of weight 1, if `return_std`.
         """
         check_is_fitted(self)
         of = self.covariance_
         rows = self.curve_(validate_data(self, X, dtype=np.float64, reset=False), of.warping)
         mean, deviation = np.empty(len(rows)), np.empty(len(rows))
-        # Of each block several arrays are alive at once.
+        # Several arrays of the size of a block are in memory at the same time.
         for block in row_slices(len(rows), ALIVE * len(self.rows_)):
             between = of.between(self.rows_, rows[block])
             mean[block] = self.solved_ @ between

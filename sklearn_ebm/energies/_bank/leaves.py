@@ -1,4 +1,4 @@
-"""Weights of stored rows for new rows: the leaves of trees that they share."""
+"""Weights of stored rows for new rows, from common leaves of trees."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from scipy import sparse
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.energies._bank.trees import Trees
 
-# A block of weights holds about as many pairs of rows that share a leaf.
+# Approximate number of pairs of rows with a common leaf in a block of weights.
 BLOCK_PAIRS = 2_000_000
 
 
 class ForestWeights(NamedTuple):
-    r"""w_i(x) = 1/T Σ_t v_i [i shares the leaf of x in tree t] / (total v of that leaf).
+    r"""Weights of stored rows in the prediction of a forest.
 
-    The weights by which a forest with T trees averages the answers of its rows, counted from the
-    leaves instead of read from the forest, so that they are known row by row. v are the weights of
-    the rows. Memory and time are linear in rows times trees: what is stored is one number for each
-    row and tree, and no row itself.
+    w_i(x) = 1/T Σ_t v_i [row i is in the leaf of x in tree t] / (sum of v in this leaf),
+
+    where T is the number of trees and v are sample weights. One number is stored for each row and
+    tree, so memory and time are linear in rows times trees.
 
     Attributes
     ----------
     trees : Trees
-        What tells the leaf of each row in each tree.
-    shares : CSR of shape (nodes, n_samples)
-        v_i over the total of the leaf and over T; rows of nodes that are no leaves are empty.
+        Trees that find the leaves of rows.
+    shares : CSR of shape (n_nodes, n_samples)
+        v_i divided by the sum of the leaf and by T; empty for nodes that are not leaves.
 
     References
     ----------
@@ -41,7 +41,7 @@ class ForestWeights(NamedTuple):
 
     Examples
     --------
-    One tree with the leaves {0, 1} and {10}: rows 0 and 1 share the weight near them.
+    One tree with the leaves {0, 1} and {10}; the weights of rows 0 and 1 are proportional to v:
 
     >>> import numpy as np
     >>> from sklearn.ensemble import ExtraTreesRegressor
@@ -58,13 +58,16 @@ class ForestWeights(NamedTuple):
 
     @classmethod
     def of(cls, forest: Any, X: Array, weight: Array) -> ForestWeights:
-        """Return the leaves of the rows X (n, d), not only those it was fitted to.
+        """Store the leaves of rows, which may differ from the training rows of the forest.
 
         Parameters
         ----------
         forest : fitted forest of scikit-learn
+            The forest.
         X : ndarray of shape (n_samples, n_features)
+            Rows to be stored.
         weight : ndarray of shape (n_samples,)
+            Their sample weights.
         """
         trees = Trees.of([forest])
         nodes = trees.leaves(X)
@@ -76,12 +79,12 @@ class ForestWeights(NamedTuple):
 
     @property
     def n_trees(self) -> int:
-        """T."""
+        """Number of trees."""
         return self.trees.n_trees
 
     @property
     def pairs_per_row(self) -> float:
-        """Stored rows that a stored row meets in leaves, on average, counted in each tree."""
+        """Mean number of stored rows in the leaves of a stored row, summed over the trees."""
         sizes = np.diff(self.shares.indptr).astype(np.float64)
         return float(sizes @ sizes / self.shares.shape[1])
 
@@ -121,7 +124,7 @@ def moments_of(weights: Any, values: Array) -> Moments:
     row = rows_of(weights.indptr)
     variance = np.empty_like(mean)
     for answer in range(values.shape[1]):
-        # About the mean: mean squares would cancel where a leaf holds almost one value.
+        # Squared differences from the mean do not cancel if values are almost equal.
         squares = values[weights.indices, answer] - mean[row, answer]
         squares *= squares
         squares *= weights.data

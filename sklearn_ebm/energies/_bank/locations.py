@@ -1,4 +1,4 @@
-"""Where the answers are expected: regressors side by side, and what they say of rows left out."""
+"""Locations: stacked regressors, and their out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from sklearn_ebm.energies._bank.folds import Folds, LocationPrediction, spread_o
 from sklearn_ebm.energies._bank.gaussian_process import GaussianProcess
 from sklearn_ebm.energies._bank.trees import LeafMeans
 
-# Up to here there are three Gaussian processes, which cost n³ to learn and n² for each new row, and
-# trees whose splits are exact, which cost no more than those of histograms.
+# Up to this number of rows "auto" has three Gaussian processes, whose cost is n³ for learning and
+# n² for each prediction, and boosted trees with exact splits.
 FEW = 2_000
 
-# Up to here there is one process.
+# Up to this number of rows "auto" has one Gaussian process.
 MOST_OF_A_PROCESS = 4_000
 
-# From here on trees are large: fewer of them fit into the memory.
+# From this number of rows on trees are large, so there are fewer.
 MANY = 20_000
 
-# Boosting draws a part of the rows, which should not be none.
+# Smallest number of rows for boosting, which draws a subset of them.
 LEAST_OF_BOOSTING = 8
 
-# Regressors that predict the mean over trees of what is in their leaves.
+# Regressors that predict the mean over trees of the values of leaves.
 FORESTS = (ExtraTreesRegressor, RandomForestRegressor)
 
-# What a missing sum of shares costs, and what shares apart from equal ones do, as parts of the
-# squares of the answers.
+# Penalties of stacking weights, relative to the squared answers: for a sum that is not 1, and for
+# differences from equal weights.
 SUM_TO_ONE = 1e3
 EQUAL = 1e-4
 
@@ -56,18 +56,19 @@ EQUAL = 1e-4
 # repetitions per row on average.
 MOST_DIVISIONS, MOST_COPIES = 6, 10
 
-# The least spread of regressors, in units, so that its logarithm is finite.
+# Smallest spread of regressors, in standard deviations, so that its logarithm is finite.
 LEAST_SPREAD = 1e-6
 
 
 class Estimate(NamedTuple):
-    """What one regressor says of rows.
+    """Predictions of one regressor.
 
     Attributes
     ----------
     mean : ndarray of shape (n_samples, n_outputs)
-    standard deviation : ndarray of shape (n_samples, n_outputs) or None
-        How far an answer is expected from it, where the regressor knows.
+        Predicted means.
+    deviation : ndarray of shape (n_samples, n_outputs) or None
+        Predicted standard deviations, if the regressor has them.
     """
 
     mean: Array
@@ -75,25 +76,26 @@ class Estimate(NamedTuple):
 
 
 class FittedRegressor(NamedTuple):
-    """One regressor, as it was fitted.
+    """The fitted models of one regressor.
 
     Attributes
     ----------
     models : list of list of regressors
-        For each fold, or once where the folds share them: one for each answer, or one for all.
+        Models of each fold, or one list for all folds; it has one model for each output, or one
+        model for all outputs.
     """
 
     models: list[list[Any]]
 
     def compact(self) -> FittedRegressor:
-        """What a prediction takes: models of some folds; forests as their leaves alone."""
+        """Return only what predictions need: models of some folds, and leaves of forests."""
         models = spread_over_folds(self.models)
         if not all(type(model) in FORESTS for fold in models for model in fold):
             return FittedRegressor(models)
         return FittedRegressor([[LeafMeans.of(forests) for forests in zip(*models, strict=True)]])
 
     def __call__(self, X: Array) -> Estimate:
-        """The mean over the folds, and the standard deviation where there is one."""
+        """Mean prediction over the folds, and the standard deviation if available."""
         if isinstance(self.models[0][0], GaussianProcess):
             predicted = [model.predict(X, return_std=True) for model in self.models[0]]
             mean, deviation = (np.column_stack(part) for part in zip(*predicted, strict=True))
@@ -103,21 +105,21 @@ class FittedRegressor(NamedTuple):
 
 
 class Location(Documented, BaseEstimator):
-    r"""f(x) = Σ_j v_j f_j(x): shares v of the regressors that predict rows left out best.
+    r"""Stack of regressors, f(x) = Σ_j v_j f_j(x).
 
-    The shares are not negative and sum to 1; they are those of least squares on out-of-fold
-    predictions, for each answer. New rows are given the mean over the regressors of five folds at
-    most.
+    The stacking weights v minimise the squared error of out-of-fold predictions, for each output.
+    They are not negative and have the sum 1. Predictions for new rows are means over the models of
+    at most five folds.
 
     Parameters
     ----------
     base : "auto", regressor, or list of regressors, default="auto"
-        "auto" takes boosted and random trees, and Gaussian processes where rows are few.
+        "auto" selects boosted trees, random trees and, for few rows, Gaussian processes.
 
     Attributes
     ----------
-    share_ : ndarray of shape (n_outputs, j)
-        v, also of companions, which come last.
+    share_ : ndarray of shape (n_outputs, n_regressors)
+        Stacking weights v; those of energies of a blend come last.
 
     References
     ----------
@@ -138,22 +140,25 @@ class Location(Documented, BaseEstimator):
         rng: np.random.RandomState,
         member_predictions: Sequence[tuple[Array, ...]] = (),
     ) -> tuple[Location, LocationPrediction]:
-        """Return a copy that knows the rows, and what it says of each out of its fold.
+        """Fit all regressors on all folds, and compute out-of-fold predictions.
 
         Parameters
         ----------
         rows : Rows
+            Standardised rows.
         folds : Folds
+            Folds of the rows.
         rng : RandomState
+            Source of random numbers.
         member_predictions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
-            Out-of-fold means of regressors from elsewhere; a second array is their standard
-            deviation.
+            Out-of-fold means of energies of a blend; a second array has standard deviations.
 
         Returns
         -------
         location : Location
+            A fitted copy.
         located : LocationPrediction
-            Of all rows.
+            Out-of-fold predictions of all rows.
         """
         bases = bases_of(self.base, *rows.X.shape)
         times = repetitions(rows.weight)
@@ -162,7 +167,7 @@ class Location(Documented, BaseEstimator):
         fitted = [_Fits(base, rows, times, folds, rng) for base in bases]
         jobs = [job for fits in fitted for job in fits.jobs]
         with Workers() as workers:
-            # Boosting is the last to be listed, and the longest: it starts first.
+            # Boosting is listed last and takes longest, so it starts first.
             for _ in workers.map(lambda job: job(), jobs[::-1]):
                 pass
         estimates = [fits.predict_moments for fits in fitted] + [
@@ -176,17 +181,19 @@ class Location(Documented, BaseEstimator):
     def __call__(
         self, X: Array, member_predictions: Sequence[tuple[Array, ...]] = ()
     ) -> LocationPrediction:
-        """Return what is expected of rows in units.
+        """Predict rows.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
+            Standardised rows.
         member_predictions : sequence of tuple of ndarray of shape (n_samples, n_outputs)
-            What those that took part in learning say of these rows, in the same order.
+            Predictions of the same energies as in `learned`, in the same order.
 
         Returns
         -------
-        located : LocationPrediction
+        LocationPrediction
+            Predictions of the rows.
         """
         assert self.share_ is not None
         wanted = self.share_.shape[1] - len(self.parts_)
@@ -203,7 +210,7 @@ class Location(Documented, BaseEstimator):
 
 
 def bases_of(base: Any, n: int, d: int) -> list[Any]:
-    """Return the regressors of a location: those given, or what suits n rows of d columns."""
+    """Return a list of regressors; "auto" selects them for n rows and d features."""
     if isinstance(base, str):
         if base != "auto":
             raise ValueError(
@@ -223,8 +230,8 @@ def bases_of(base: Any, n: int, d: int) -> list[Any]:
 
 
 def _automatic(n: int, d: int) -> list[Any]:
-    """Return what is fast enough for n rows of d columns, the slowest last."""
-    # Two searches end at different scales; a straight one is calmer where rows are very few.
+    """Return regressors that are fast enough for n rows and d features, the slowest last."""
+    # Two searches give different scales; without warping, predictions vary less for few rows.
     processes = [GaussianProcess(), GaussianProcess(), GaussianProcess(n_searched=400, bent=False)]
     if n < LEAST_OF_BOOSTING:
         return [*processes, ExtraTreesRegressor(100)]
@@ -252,7 +259,7 @@ def _automatic(n: int, d: int) -> list[Any]:
 
 
 def _histogram(rounds: int, rate: float, leaves: int, **settings: Any) -> Any:
-    """Boosting on histograms that draws columns, and goes on to the end."""
+    """Histogram-based boosting on random subsets of the features, without early stopping."""
     fixed = {"max_features": 0.6, "l2_regularization": 1.0, "early_stopping": False}
     return HistGradientBoostingRegressor(
         max_iter=rounds, learning_rate=rate, max_leaf_nodes=leaves, **(fixed | settings)
@@ -260,7 +267,7 @@ def _histogram(rounds: int, rate: float, leaves: int, **settings: Any) -> Any:
 
 
 def repetitions(weight: npt.NDArray[np.float64]) -> Index | None:
-    """Return how often each row stands for itself in place of a weight; None if that is no number.
+    """Return numbers of repetitions in place of sample weights; None if these do not fit.
 
     Examples
     --------
@@ -278,7 +285,7 @@ def repetitions(weight: npt.NDArray[np.float64]) -> Index | None:
 
 
 def check_base(base: Any, times: Index | None) -> None:
-    """Raise ValueError if rows with these `repetitions` cannot be given to the regressor."""
+    """Raise ValueError if a regressor supports neither sample weights nor these repetitions."""
     if _weight_name(base) is None and times is None:
         raise ValueError(
             f"{type(base).__name__} takes no sample_weight in fit, and the weights differ; pass a "
@@ -287,7 +294,7 @@ def check_base(base: Any, times: Index | None) -> None:
 
 
 def _weight_name(model: Any) -> str | None:
-    """What the weights are called in `fit`; None where it takes none."""
+    """Name of the sample weights in `fit`; None if it has none."""
     if isinstance(model, Pipeline):
         name, last = model.steps[-1]
         inner = None if isinstance(last, str) else _weight_name(last)
@@ -296,7 +303,7 @@ def _weight_name(model: Any) -> str | None:
 
 
 def with_states(model: Any, rng: np.random.RandomState) -> Any:
-    """Return a clone of which every random state is a number drawn here."""
+    """Return a clone with random integers as all of its random states."""
     model = clone(model)
     names = sorted(
         name
@@ -307,16 +314,23 @@ def with_states(model: Any, rng: np.random.RandomState) -> Any:
 
 
 def shares(predictions: Array, rows: Rows) -> Array:
-    """Return v of min Σ_i w_i (y_i − Σ_j v_j f_ij)² with v ≥ 0 and Σ v = 1, (q, j).
+    """Minimise Σ_i w_i (y_i − Σ_j v_j f_ij)² over v ≥ 0 with Σ v = 1, for each output.
 
     Parameters
     ----------
-    predictions : ndarray of shape (n_samples, j, n_outputs)
+    predictions : ndarray of shape (n_samples, n_regressors, n_outputs)
+        Predictions f.
     rows : Rows
+        Rows with the answers y and sample weights w.
+
+    Returns
+    -------
+    ndarray of shape (n_outputs, n_regressors)
+        Stacking weights v.
 
     Examples
     --------
-    Of two regressors, one says a tenth too much and one three tenths too little:
+    One regressor predicts 1.1 y, another 0.7 y:
 
     >>> y = np.array([[1.0], [-1.0]])
     >>> rows = Rows(y, y, np.ones(2))
@@ -357,15 +371,15 @@ def _located(estimates: Sequence[Estimate], share: Array) -> LocationPrediction:
 
 
 def _predicted(models: list[Any], X: Array) -> Array:
-    """What models say together, one for each answer or one for all, (n, q)."""
-    # Threads of OpenMP inside of threads of ours wait for each other more than they work.
+    """Predictions of models, one for each output or one for all, (n, q)."""
+    # OpenMP threads inside our own threads are slow, as they wait for each other.
     with _openmp().limit(limits=1, user_api="openmp"):
         predicted = [np.asarray(model.predict(X)).reshape(len(X), -1) for model in models]
     return np.hstack(predicted)
 
 
 class _Fits:
-    """The fits of one regressor: what there is to do, and what came of it."""
+    """The fits of one regressor on all folds, as jobs, and their results."""
 
     def __init__(
         self,
@@ -376,12 +390,12 @@ class _Fits:
         rng: np.random.RandomState,
     ) -> None:
         self.rows, self.folds, self.mean = rows, folds, np.zeros(rows.y.shape)
-        # How often a regressor sees each row that takes no weights.
+        # Repetitions of rows for a regressor without sample weights.
         self.times = None if _weight_name(base) else times
         q = rows.y.shape[1]
         together = q > 1 and get_tags(base).target_tags.multi_output
         answers: list[Any] = [slice(None)] if together else list(range(q))
-        # A process says by itself what it would have estimate, so that all folds share one.
+        # A Gaussian process has out-of-fold predictions after a single fit.
         process = isinstance(base, GaussianProcess)
         self.deviation = np.zeros(rows.y.shape) if process else None
         fit, places = (self._process, 1) if process else (self._of_fold, folds.n_folds)
@@ -394,11 +408,11 @@ class _Fits:
 
     @property
     def predict_moments(self) -> Estimate:
-        """What the models say of rows that they have not seen."""
+        """Out-of-fold predictions."""
         return Estimate(self.mean, self.deviation)
 
     def _process(self, place: int, number: int, answer: int, model: GaussianProcess) -> None:
-        """Fit one process to all rows; what it says without those of a fold is known then."""
+        """Fit a Gaussian process to all rows, and compute its out-of-fold predictions."""
         assert self.deviation is not None
         model.fit(self.rows.X, self.rows.y[:, answer], self.rows.weight)
         predicted = model.out_of_fold(self.folds.of_row)
@@ -407,7 +421,7 @@ class _Fits:
         self.part.models[place][number] = model
 
     def _of_fold(self, place: int, number: int, answer: Any, model: Any) -> None:
-        """Fit one model to the other folds, and note what it says of this one."""
+        """Fit a model without a fold, and predict this fold."""
         unseen = self.folds.of_row == place
         seen = np.flatnonzero(~unseen & (self.rows.weight > 0))
         if self.times is not None:
@@ -419,15 +433,15 @@ class _Fits:
 
 @cache
 def _openmp() -> ThreadpoolController:
-    """The libraries of this process that run threads; looking for them takes milliseconds."""
+    """Thread pools of this process, cached because their detection takes milliseconds."""
     return ThreadpoolController()
 
 
 def _fit_rows(model: Any, rows: Rows, answer: Any) -> None:
-    """Fit on rows; with weights only where it takes them, and they differ."""
+    """Fit on rows, with sample weights if they are supported and differ."""
     name = _weight_name(model)
     weighted = {} if name is None or np.ptp(rows.weight) == 0 else {name: rows.weight}
-    # Threads of OpenMP inside of threads of ours wait for each other more than they work; the
-    # limit is one of the thread it is set in.
+    # OpenMP threads inside our own threads are slow, as they wait for each other. The limit is for
+    # the current thread.
     with _openmp().limit(limits=1, user_api="openmp"):
         model.fit(rows.X, rows.y[:, answer], **weighted)

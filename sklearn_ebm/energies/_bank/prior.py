@@ -1,4 +1,4 @@
-"""The prior of a bank, from densities of rows that were left out."""
+"""The prior of a bank, from densities of held-out rows (density stacking)."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from scipy.special import logsumexp
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 
-# Rounds of expectation maximisation.
+# Iterations of expectation maximisation.
 ROUNDS = 300
 
-# After so many rounds, elements whose prior is as good as 0 are no longer counted.
+# Every ROUNDS_BETWEEN iterations, elements with a prior below VANISHED are removed.
 ROUNDS_BETWEEN, VANISHED = 25, 1e-7
 
-# An element with a smaller prior is left out.
+# Elements with a smaller prior are removed at the end.
 LEAST_PRIOR = 1e-3
 
 
 class HeldOutDensities(NamedTuple):
-    """What rows that were not learned from say of a bank.
+    """Densities of the elements of a bank at held-out rows.
 
     Attributes
     ----------
     log_density : ndarray of shape (m, B)
-        Of the answer of each row under each element, in units.
+        Log-density of the answer of each row for each element, in standard deviations.
     weight : ndarray of shape (m,)
+        Sample weights.
     least : ndarray of shape (B,)
-        What the prior of each element is at least.
+        Smallest prior of each element.
     """
 
     log_density: Array
@@ -39,11 +40,11 @@ class HeldOutDensities(NamedTuple):
     least: Array
 
     def of(self, places: Index) -> HeldOutDensities:
-        """What they say of some of the elements."""
+        """Select elements."""
         return HeldOutDensities(self.log_density[:, places], self.weight, self.least[places])
 
     def held_out(self, places: Index, groups: Index) -> Array:
-        """log p(y | x) of each row under a prior of some elements, that of the other groups."""
+        """log p(y | x) of each row, with the prior of elements learned from the other groups."""
         part, result = self.of(places), np.empty(len(self.weight))
         for group in np.unique(groups):
             mine = groups == group
@@ -53,7 +54,7 @@ class HeldOutDensities(NamedTuple):
         return result
 
     def prior(self) -> tuple[Array, Array]:
-        """Return the most likely log prior, and the loss in each round."""
+        """Return the log prior of maximum likelihood, and the loss in each iteration."""
         log_prior, curve = most_likely_prior(self.log_density, self.weight, self.least)
         small = (np.exp(log_prior) < LEAST_PRIOR) & (self.least == 0)
         if small.any() and not small.all():
@@ -65,7 +66,7 @@ class HeldOutDensities(NamedTuple):
         return log_prior, curve
 
     def loss(self, places: Index) -> float:
-        """Mean −log p(y | x) of the rows under the most likely prior of some elements."""
+        """Mean −log p(y | x) of the rows with the prior of maximum likelihood of some elements."""
         return float(self.of(places).prior()[1][-1])
 
 
@@ -76,29 +77,32 @@ def most_likely_prior(
     rounds: int = ROUNDS,
     counted: Array | float = 0.0,
 ) -> tuple[Array, Array]:
-    """Return log ρ of a bank, by expectation maximisation on rows that were not learned from.
+    """Maximise the likelihood of held-out rows over the prior ρ, by expectation maximisation.
 
     Parameters
     ----------
     log_density : ndarray of shape (m, B)
         log p_b(y | x) of each row.
     weight : ndarray of shape (m,)
+        Sample weights.
     least : ndarray of shape (B,)
-        What no prior goes below.
+        Smallest prior of each element.
     rounds : int
+        Number of iterations.
     counted : ndarray of shape (B,), default=0.0
-        Rows that explain each element before any is seen.
+        Pseudo-counts of the elements, in rows.
 
     Returns
     -------
     log_prior : ndarray of shape (B,)
+        log ρ.
     curve : ndarray of shape (rounds,)
-        Mean negative log-likelihood before each round, in nats.
+        Mean negative log-likelihood before each iteration, in nats.
 
     Examples
     --------
-    Three of four rows are likelier under the first of two. The slope of Σ log Σ_b ρ_b p_b is 0
-    where 3/(1 + ρ₁) = 3/(4 − 3ρ₁), at ρ₁ = ¾:
+    The first element has the larger density at three of four rows. The derivative of
+    Σ log Σ_b ρ_b p_b is zero if 3/(1 + ρ₁) = 3/(4 − 3ρ₁), at ρ₁ = ¾:
 
     >>> log_density = np.log([[0.4, 0.2], [0.4, 0.2], [0.4, 0.2], [0.1, 0.4]])
     >>> log_prior, _ = most_likely_prior(log_density, np.ones(4), np.zeros(2))
@@ -129,5 +133,5 @@ def most_likely_prior(
 
 
 def bank_of(elements: Sequence[Quadratics], y: Array) -> Array:
-    """log p_b(y | x) of one answer of each row under each element, (m, B)."""
+    """log p_b(y | x) of the answer of each row for each element, (m, B)."""
     return np.column_stack([element.log_prob(y) for element in elements])

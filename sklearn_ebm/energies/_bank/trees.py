@@ -1,4 +1,4 @@
-"""Trees of forests, with what it takes to find the leaves of rows, and what the leaves say."""
+"""Compact trees of forests, which find the leaves of rows and predict means."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array
 
-# Pairs of a row and a tree that go down side by side.
+# Number of pairs of a row and a tree that are processed at the same time.
 PAIRS = 65_536
 
-# Levels after which those that have arrived are set aside, and the part that has to go on at most
-# for that to be worth it.
+# Pairs that have reached a leaf are removed every LEVELS levels, if at most the fraction GOING_ON
+# of all pairs is left.
 LEVELS, GOING_ON = 4, 0.8
 
-# One node: what is needed of it lies together, as going down is waiting for memory.
+# One node in adjacent memory, because the descent is limited by memory access.
 NODE = np.dtype(
     [("threshold", np.float32), ("column", np.int32), ("left", np.int32), ("_", np.int32)]
 )
 
 
 class Trees(NamedTuple):
-    """The splits of all trees of forests, in nodes that are numbered through.
+    """The splits of all trees of forests, in one array of nodes.
 
-    The roots come first; then the two nodes below each split, side by side. A node takes 16 bytes,
-    a quarter of what scikit-learn holds of it for learning and for reports.
+    The roots come first, then pairs of the two children of each split. A node takes 16 bytes, a
+    quarter of its size in scikit-learn.
 
     Attributes
     ----------
     n_trees : int
-        T.
+        Number of trees.
     nodes : ndarray of NODE of shape (n_nodes,)
-        Column that is split, and threshold: rows up to it go left, others to the node after that.
-        Leaves go left to themselves, whatever the row. Rows have no missing values; they are
-        compared in float32, and so the largest float32 that is not above the threshold of the
-        forest decides in the same way.
+        Feature, threshold and left child of each node; the right child is the next node. The left
+        child of a leaf is the leaf itself, with an infinite threshold. Rows must not have missing
+        values. They are compared in float32, so the threshold is the largest float32 number that is
+        not above the threshold in the forest.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Trees(NamedTuple):
 
     @classmethod
     def _numbered(cls, trees: Sequence[Any]) -> tuple[Trees, npt.NDArray[np.int32]]:
-        """Trees, and the number of each node in the order in which scikit-learn has them."""
+        """Return the trees, and the number of each node in the order of scikit-learn."""
         sizes = np.array([tree.node_count for tree in trees])
         roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         left = np.concatenate([tree.children_left for tree in trees])
@@ -114,14 +114,19 @@ class Trees(NamedTuple):
 
 
 class LeafMeans(NamedTuple):
-    """f(x) = 1/T Σ_t v_t(x), with v_t(x) what the leaf of x in tree t says.
+    """Predictions of forests of regressors in a compact form.
 
-    What forests of equal size predict together, without the forests.
+    f(x) = 1/T Σ_t v_t(x),
+
+    where T is the number of trees and v_t(x) the value of the leaf of x in tree t. For forests of
+    equal size this is their mean prediction.
 
     Attributes
     ----------
     trees : Trees
+        The trees of all forests.
     values : ndarray of shape (n_nodes, n_outputs)
+        Values of the nodes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-r"""Energies of the windows of a decoder, and their slopes.
+r"""Energies of the components of a decoder ("windows"), and their derivatives.
 
 .. code-block:: none
 
@@ -9,7 +9,7 @@ r"""Energies of the windows of a decoder, and their slopes.
     v   = e − A M⁻¹a                 the slope in e
     A M⁻¹ − v (M⁻¹a)ᵀ                the slope in A
 
-Arrays have the answers, of which there are few, as first axis; A and a are lists of their columns.
+The first axis of arrays is the output; A and a are lists of their columns.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ Symmetric: TypeAlias = dict[tuple[int, int], Array]
 
 
 class Windows:
-    """Windows around the decoder's answers of some rows.
+    """Gaussian components around the outputs of the decoder, for several rows.
 
     Parameters
     ----------
     space : LatentSpace
-    answers : array of shape (M, n_samples, points, n_outputs)
-        The decoder's.
+        The space of z.
+    answers : array of shape (M, n_samples, n_points, n_outputs)
+        Outputs of the decoder.
     scales : array of shape (M, n_outputs)
         σ of the noise.
     """
@@ -57,7 +58,7 @@ class Windows:
         self.inverse, self.log_determinant = _inverse(xp, gram, len(tangents))
 
     def levels(self) -> Array:
-        """G at the decoder's answers, (M, n, z)."""
+        """G at the outputs of the decoder, (M, n, z)."""
         xp, n_outputs = self.xp, self.means.shape[0]
         level = 0.5 * self.log_determinant
         level += xp.sum(xp.log(self.scales), axis=0) + 0.5 * n_outputs * LOG_2_PI
@@ -77,7 +78,7 @@ class Windows:
         for tangent, solved in zip(self.tangents, self.tangent_part, strict=True):
             normal_part = normal_part - tangent[:, :, :, None, :] * solved
         self.normal_part = normal_part
-        # The same as ‖e‖² − aᵀM⁻¹a, but a sum: nothing is lost, however thin the noise.
+        # Equal to ‖e‖² − aᵀM⁻¹a, but without cancellation if the noise is small.
         result = inner(normal_part, normal_part)
         for solved in self.tangent_part:
             result += xp.square(solved)
@@ -86,11 +87,12 @@ class Windows:
         return result
 
     def slopes(self, slope: Array) -> tuple[Array, Array]:
-        """Slopes in the decoder's answers (M, n, points, q) and in log σ (M, q).
+        """Derivatives in the outputs of the decoder (M, n, n_points, q) and in log σ (M, q).
 
         Parameters
         ----------
-        slope : array of shape (M, n_samples, m, z)
+        slope : array of shape (M, n_samples, m, n_latents)
+            Derivatives in G.
         """
         xp = self.xp
         pull = slope * self.normal_part
@@ -111,7 +113,7 @@ class Windows:
         return xp.permute_dims(in_answers, (1, 2, 3, 0)), xp.permute_dims(in_scales, (1, 0))
 
     def quadratics(self) -> tuple[Array, Array, Array]:
-        """Levels (n, M, z), middles (n, M, z, q) and factors (n, M, z, q, q); of NumPy."""
+        """Levels (n, M, z), means (n, M, z, q) and factors (n, M, z, q, q), in NumPy."""
         tangents = np.stack(self.tangents, axis=-1).transpose(2, 1, 3, 0, 4)
         covariance = tangents @ tangents.swapaxes(-1, -2) + np.eye(len(self.means))
         scales = self.scales.transpose(2, 1, 3, 0)[..., None]
@@ -120,7 +122,7 @@ class Windows:
 
 
 def _product(matrix: Symmetric, parts: list[Array]) -> list[Array]:
-    """Of symmetric matrices and vectors."""
+    """Products of symmetric matrices and vectors."""
     result = list[Array]()
     for row in range(len(parts)):
         total: Array = matrix[row, 0] * parts[0]
@@ -133,11 +135,11 @@ def _product(matrix: Symmetric, parts: list[Array]) -> list[Array]:
 def _inverse(xp: Any, matrix: Symmetric, size: int) -> tuple[Symmetric, Array]:
     """Inverse and log det of positive definite matrices, by the sweep operator (Goodnight 1979).
 
-    It is few steps, each for all matrices.
+    It needs few array operations, each for all matrices.
     """
     matrix, logs = dict(matrix), []
     for k in range(size):
-        # No pivot of I + AᵀA is below 1, whatever rounding leaves of it where columns are alike.
+        # A pivot of I + AᵀA is at least 1; rounding may decrease it if columns are similar.
         pivot = at_least(xp, matrix[k, k], 1.0) if k else matrix[k, k]
         logs.append(xp.log(pivot))
         column = [matrix[max(k, i), min(k, i)] for i in range(size)]

@@ -1,4 +1,4 @@
-r"""Energies of Gaussian experts, and their slopes, from what the heads of a network say.
+r"""Energies of Gaussian experts, computed from the outputs of a network, and their derivatives.
 
 .. code-block:: none
 
@@ -7,12 +7,12 @@ r"""Energies of Gaussian experts, and their slopes, from what the heads of a net
     σ²     = floor² + exp(2 s)
     π      = softmax(a)
 
-The heads give a (K), μ (K q), s (K q) and, for a full covariance, the entries of B below the
-diagonal, each limited to ±`MAX_COUPLING`, so that no direction is narrower than a share of the
-floor.
+The outputs of the network are a (K), μ (K q), s (K q) and, for a full covariance, the entries of B
+below the diagonal. The latter are limited to ±`MAX_COUPLING`, which bounds the scale in every
+direction from below.
 
-Arrays have the experts and outputs, of which there are few, as first axes, and the rows last: one
-step of NumPy then does much at a time.
+The first axes of arrays are experts and outputs, which are few; the last is the row, so that array
+operations are vectorised over rows.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from sklearn_ebm._utils.parameters import Array
 
 LOG_2_PI = float(np.log(2 * np.pi))
 
-# Logarithms of scales beyond this, in units, are held there; and entries of B.
+# Largest logarithm of a scale, in standard deviations, and largest entry of B.
 WIDEST = 2.0
 MAX_COUPLING = 5.0
 
 
 class Heads(NamedTuple):
-    """How many numbers the heads give, and what they are.
+    """Layout of the outputs of the network.
 
     Attributes
     ----------
     n_experts, n_outputs : int
-        K and q.
+        Numbers K of experts and q of outputs.
     full : bool
-        Whether covariances have more than a diagonal.
+        Whether covariance matrices are full instead of diagonal.
     """
 
     n_experts: int
@@ -50,12 +50,12 @@ class Heads(NamedTuple):
 
     @property
     def n_pairs(self) -> int:
-        """Entries of B below the diagonal."""
+        """Number of entries of B below the diagonal."""
         return self.n_outputs * (self.n_outputs - 1) // 2 if self.full else 0
 
     @property
     def width(self) -> int:
-        """K (1 + 2q + pairs)."""
+        """Number of outputs of the network, K (1 + 2q + pairs)."""
         return self.n_experts * (1 + 2 * self.n_outputs + self.n_pairs)
 
     @property
@@ -65,9 +65,9 @@ class Heads(NamedTuple):
         return sorted((row, column) for column, row in combinations(places, 2))
 
     def split(self, values: Array) -> tuple[Array, Array, Array, Array]:
-        """Parts a (K, ...), μ and s (K, q, ...), and the pairs (K, p, ...) of values (width, ...).
+        """Split values (width, ...) into a (K, ...), μ and s (K, q, ...), and pairs (K, p, ...).
 
-        With NumPy they are views.
+        In NumPy these are views.
         """
         k, q, rest = self.n_experts, self.n_outputs, values.shape[1:]
         xp = namespace_of(values)
@@ -80,14 +80,14 @@ class Heads(NamedTuple):
         )
 
     def join(self, *parts: Array) -> Array:
-        """Values (width, ...) from such parts."""
+        """Join such parts to values (width, ...)."""
         xp = namespace_of(*parts)
         rest = parts[0].shape[1:]
         result: Array = xp.concat([xp.reshape(part, (-1, *rest)) for part in parts])
         return result
 
     def start_bias(self, n_members: int, rng: np.random.RandomState) -> Array:
-        """Heads before learning: experts side by side over the range of the answers."""
+        """Initial outputs: experts with means spread over the range of the answers."""
         values = np.zeros((self.width, n_members))
         _, means, raw, _ = self.split(values)
         spread = (np.arange(self.n_experts) + 0.5) / self.n_experts * 2 - 1
@@ -99,15 +99,16 @@ class Heads(NamedTuple):
 
 
 class Gaussians:
-    """Experts of some rows.
+    """Gaussian experts for several rows.
 
     Parameters
     ----------
     heads : Heads
+        Layout of the outputs of the network.
     values : array of shape (M, n_samples, width)
-        What the heads say.
+        Outputs of the network.
     floor : ndarray of shape (n_outputs,)
-        The narrowest scales.
+        Smallest scales.
 
     Attributes
     ----------
@@ -131,18 +132,18 @@ class Gaussians:
         variance = in_place(xp, "exp", variance)
         total = variance + cast_like(xp, np.square(floor)[:, None, None], values)
         variance /= total
-        # Of the variance that is learned: ∂ log σ/∂s.
+        # The learned fraction of the variance, which is ∂ log σ/∂s.
         self.share = times_mask(xp, variance, raw < WIDEST)
         self.scales = in_place(xp, "sqrt", total)
         self.coupling = xp.tanh(pairs / MAX_COUPLING) if heads.full else None
 
     def quadratics(self) -> tuple[Array, Array, Array]:
-        """Levels (n, M, K), middles (n, M, K, q) and factors (n, M, K, q, q); of NumPy."""
+        """Levels (n, M, K), means (n, M, K, q) and factors (n, M, K, q, q), in NumPy."""
         levels, means = self.levels().transpose(2, 1, 0), self.means.transpose(3, 2, 0, 1)
         return levels, means, self._factors()
 
     def _factors(self) -> Array:
-        """Return (I + B)⁻¹ diag σ: lower factors of the covariances."""
+        """Return (I + B)⁻¹ diag σ, lower factors of the covariance matrices."""
         scales = self.scales.transpose(3, 2, 0, 1)
         if self.coupling is None:
             return scales[..., None] * np.eye(self.heads.n_outputs)
@@ -190,7 +191,7 @@ class Gaussians:
         return self.xp.stack(result, axis=1)
 
     def slopes(self, slope: Array) -> Array:
-        """Slopes in what the heads say, (M, n, width), from slopes in G, (M, n, m, K)."""
+        """Derivatives in the outputs of the network (M, n, width), from those in G (M, n, m, K)."""
         xp = self.xp
         slope = in_plain_order(xp, xp.permute_dims(slope, (3, 0, 1, 2)))
         total = summed(xp, slope, -1)

@@ -1,9 +1,9 @@
-"""Spaces of a continuous latent variable, as windows over which it is eliminated.
+"""Spaces of a continuous latent variable, with grids over which it is eliminated.
 
-The integral over z is a sum over windows around the points of a grid. In each window the decoder is
-taken to be straight and z to be normal around a grid point, with half a step as standard deviation:
-neighbouring windows then add up to a constant within 2 %. For a window with tangents A, one column
-for each axis and as long as half a step, y is normal around the decoder's answer with the
+The integral over z is approximated by a sum over windows around grid points. In each window the
+decoder is approximated as linear, and z is normal around the grid point, with half a grid step as
+its standard deviation; the sum of neighbouring windows is constant within 2 %. For the tangents A,
+one column of half a grid step for each axis, y is normal around the output of the decoder, with the
 covariance of the noise plus A Aᵀ.
 """
 
@@ -23,29 +23,29 @@ from sklearn_ebm._utils.parameters import Array
 # Standard deviation of a window, in steps of the grid.
 WINDOW = 0.5
 
-# Normal latents are taken from so many standard deviations on either side.
+# Range of a grid for a normal latent variable, in standard deviations on both sides.
 TAILS = 3.0
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One coordinate of the grid.
+    """An axis of the grid.
 
     Attributes
     ----------
     size : int
-        Points.
+        Number of points.
     closed : bool
-        Whether the last point is a neighbour of the first one.
+        Whether the first and the last point are neighbours.
     """
 
     size: int
     closed: bool
 
     def tangents(self, answers: Array, axis: int) -> Array:
-        """Half a step along the axis, counted from the end: differences of neighbours.
+        """Half a grid step, from differences of neighbours; `axis` is counted from the end.
 
-        At an end, a straight line is continued by one point.
+        At an end, the grid is extended linearly by one point.
         """
         first, last = _at(answers, axis, 0, 1), _at(answers, axis, -1, None)
         if self.closed:
@@ -59,12 +59,12 @@ class Axis:
         return result
 
     def pullback(self, slope: Array, axis: int) -> Array:
-        """Slopes in the answers, from slopes in the tangents."""
+        """Derivatives in the answers, from derivatives in the tangents."""
         first, last = _at(slope, axis, 0, 1), _at(slope, axis, -1, None)
         if self.closed:
             parts = [last, slope, first]
         else:
-            # Both neighbours of an end, on the line that is continued, move with it.
+            # The extension of the grid depends on both points at an end.
             parts = [-2 * first, 2 * first, _at(slope, axis, 1, -1), 2 * last, -2 * last]
         longer = namespace_of(slope).concat(parts, axis=axis)
         result = _at(longer, axis, 0, -2) - _at(longer, axis, 2, None)
@@ -73,7 +73,7 @@ class Axis:
 
 
 def _at(array: Array, axis: int, first: int, last: int | None) -> Array:
-    """Places along an axis that is counted from the end."""
+    """Slice of an axis that is counted from the end."""
     part: Array = array[(..., slice(first, last), *(slice(None),) * (-axis - 1))]
     return part
 
@@ -84,24 +84,24 @@ class LatentSpace(Protocol):
     Attributes
     ----------
     features : ndarray of shape (points, c)
-        What the decoder sees: of the latent values, and perhaps of points beside them.
+        Inputs of the decoder for the latent values, and for further points if needed.
     log_prior : ndarray of shape (z,)
-        Of each window.
+        Logarithms of the prior of each window.
     """
 
     @property
     def features(self) -> Array:
-        """What the decoder sees, (points, c)."""
+        """Inputs of the decoder, (points, c)."""
 
     @property
     def log_prior(self) -> Array:
-        """Of each window, (z,)."""
+        """Logarithms of the prior of each window, (z,)."""
 
     def windows(self, answers: Array) -> tuple[Array, list[Array]]:
-        """Middles (..., z) and tangents (..., z), one for each axis, from answers (..., points)."""
+        """Means (..., z), and tangents (..., z) for each axis, from answers (..., points)."""
 
     def pullback(self, in_middles: Array, in_tangents: list[Array]) -> Array:
-        """Slopes in the answers, from slopes in middles and tangents."""
+        """Derivatives in the answers, from derivatives in means and tangents."""
 
 
 @dataclass(frozen=True)
@@ -113,20 +113,20 @@ class Grid:
     axes: tuple[Axis, ...]
 
     def windows(self, answers: Array) -> tuple[Array, list[Array]]:
-        """The answers themselves, and half a step along each axis."""
+        """The answers, and half a grid step for each axis."""
         xp, grid = namespace_of(answers), self._grid(answers)
         parts = [axis.tangents(grid, place) for place, axis in self._placed()]
         return answers, [xp.reshape(part, answers.shape) for part in parts]
 
     def pullback(self, in_middles: Array, in_tangents: list[Array]) -> Array:
-        """Slopes in the answers."""
+        """Derivatives in the answers."""
         xp, total = namespace_of(in_middles), in_middles
         for (place, axis), slope in zip(self._placed(), in_tangents, strict=True):
             total = total + xp.reshape(axis.pullback(self._grid(slope), place), total.shape)
         return total
 
     def _placed(self) -> list[tuple[int, Axis]]:
-        """The axes, each with its place from the end."""
+        """The axes, with their positions counted from the end."""
         return [(place - len(self.axes), axis) for place, axis in enumerate(self.axes)]
 
     def _grid(self, values: Array) -> Array:
@@ -140,23 +140,23 @@ class Grid:
 class Scattered:
     """Standard normal points in p dimensions, too many for a grid; see `LatentSpace`.
 
-    A window is as wide as h = m^(−1/(p+4)) for m points, which are drawn in by √(1 − h²), so that
-    all windows together have the variance of the distribution. Along each coordinate a point at the
-    distance h stands beside each of them, to which the tangent goes.
+    The standard deviation of a window is h = m^(−1/(p+4)) for m points, which are scaled by
+    √(1 − h²), so that the windows together have the variance of the distribution. Tangents are
+    differences to further points at the distance h in each coordinate.
     """
 
     features: Array
     log_prior: Array
 
     def windows(self, answers: Array) -> tuple[Array, list[Array]]:
-        """The answers at the points, and what the points beside them add."""
+        """The answers at the points, and differences to the further points."""
         shape = (*answers.shape[:-1], -1, len(self.log_prior))
         points = namespace_of(answers).reshape(answers, shape)
         middles = points[..., 0, :]
         return middles, [points[..., n, :] - middles for n in range(1, points.shape[-2])]
 
     def pullback(self, in_middles: Array, in_tangents: list[Array]) -> Array:
-        """Slopes in the answers."""
+        """Derivatives in the answers."""
         result: Array = namespace_of(in_middles).concat(
             [in_middles - sum(in_tangents), *in_tangents], axis=-1
         )
@@ -164,21 +164,21 @@ class Scattered:
 
 
 def circle(size: int) -> Grid:
-    """Angles at equal distances; the decoder sees cosine and sine."""
+    """Equidistant angles; inputs of the decoder are cosine and sine."""
     angle = 2 * np.pi * np.arange(size) / size
     features = np.column_stack([np.cos(angle), np.sin(angle)]) * np.sqrt(2)
     return Grid(features, np.full(size, -np.log(size)), (Axis(size, closed=True),))
 
 
 def interval(size: int) -> Grid:
-    """Uniform numbers of standard deviation 1, at equal distances."""
+    """Equidistant numbers with a uniform prior and standard deviation 1."""
     values = (np.arange(size) + 0.5) / size * 2 - 1
     features = values[:, None] * np.sqrt(3)
     return Grid(features, np.full(size, -np.log(size)), (Axis(size, closed=False),))
 
 
 def square(size: int) -> Grid:
-    """Pairs of such numbers; `size` points along each side."""
+    """Pairs of the numbers of `interval`; `size` points for each side."""
     side = interval(size)
     first, second = np.meshgrid(side.features[:, 0], side.features[:, 0], indexing="ij")
     features = np.column_stack([first.ravel(), second.ravel()])
@@ -206,7 +206,7 @@ def gaussian_points(size: int, n_dimensions: int) -> Scattered:
     return Scattered(features, np.full(size, -np.log(size)))
 
 
-#: Every grid by its name, with the points along each axis that it has by default.
+#: Every grid by its name, with its default number of points for each axis.
 LATENT_SPACES = {
     "circle": (circle, 64),
     "interval": (interval, 48),
@@ -214,13 +214,13 @@ LATENT_SPACES = {
     "gaussian": (gaussian, 48),
 }
 
-# Scattered points, by default.
+# Default number of scattered points.
 POINTS = 128
 
 
 @lru_cache(maxsize=32)
 def latent_space(name: str, size: int | None, n_dimensions: int) -> LatentSpace:
-    """Return a grid by its name, or scattered points; always the same, which are not written to."""
+    """Return a grid by its name, or scattered points; the result is cached and read-only."""
     if n_dimensions > 1:
         return gaussian_points(size or POINTS, n_dimensions)
     make, usual = LATENT_SPACES[name]

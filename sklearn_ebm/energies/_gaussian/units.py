@@ -1,4 +1,4 @@
-"""Units in which columns and answers have mean 0 and standard deviation 1."""
+"""Standardisation of features and answers to mean 0 and standard deviation 1."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.arrays import column_moments
 from sklearn_ebm._utils.parameters import Array
 
-# What is rounded to multiples of r has an error of standard deviation r/√12.
+# Rounding to multiples of r has an error with the standard deviation r/√12.
 ROUNDED = 1 / np.sqrt(12)
 
-# Rows further out than this, in standard deviations, are taken for rows at this distance: a network
-# goes on to infinity along straight lines, the data do not.
+# Features are clipped at this number of standard deviations, because a network extrapolates
+# linearly without limit.
 FAR = 1e3
 
-# The unit of a constant answer, as a part of its size: small, but many times its rounding.
+# The unit of a constant answer, relative to its size: small, but much larger than its rounding.
 ROUNDING = 1e-9
 
 
 class Units(NamedTuple):
-    """Where columns and answers have their origin, and what counts as one.
+    """Means and scales of features and answers.
 
     Attributes
     ----------
     origin, scale : ndarray of shape (n_features,)
-        Mean of each column, and one over its standard deviation; 0 for a constant column.
+        Mean of each feature, and 1/standard deviation, or 0 for a constant feature.
     answer_origin, answer_unit : ndarray of shape (n_outputs,)
-        Mean and standard deviation of each answer; for a constant one 1e-9 of its size, or of 1
-        where it is 0.
+        Mean and standard deviation of each output. The unit of a constant output is 1e-9 of its
+        size, or 1e-9 if it is 0.
     resolution : ndarray of shape (n_outputs,)
-        Standard deviation of the rounding of each answer, in units: what is narrower is not finite.
+        Standard deviation of the rounding of each answer, in its unit.
     """
 
     origin: Array
@@ -44,14 +44,14 @@ class Units(NamedTuple):
     resolution: Array
 
     def rows(self, X: Any) -> Array:
-        """Rows in units, in float64, up to a large distance from the origin."""
+        """Standardise rows, in float64, and clip them."""
         xp = namespace_of(X)
         rows = cast_like(xp, X, X, xp.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             centred = rows - cast_like(xp, self.origin, rows)
             finite = xp.isfinite(centred)
             if not xp.all(finite):
-                # The difference of two large numbers may overflow: it has the sign of the row.
+                # The difference of two large numbers may overflow; it has the sign of the row.
                 centred = xp.where(finite, centred, float(np.inf) * xp.sign(rows))
             centred *= cast_like(xp, self.scale, rows)
         nowhere = xp.isnan(centred)
@@ -60,7 +60,7 @@ class Units(NamedTuple):
         return at_most(xp, at_least(xp, centred, -FAR), FAR)
 
     def answers(self, y: Array) -> Array:
-        """Answers of shape (..., n_outputs) in units."""
+        """Standardise answers of shape (..., n_outputs)."""
         xp = namespace_of(y)
         values = cast_like(xp, y, y, xp.float64)
         values = values - cast_like(xp, self.answer_origin, values)
@@ -69,18 +69,26 @@ class Units(NamedTuple):
 
     @property
     def log_unit(self) -> float:
-        """Σ log of the units of the answers."""
+        """Sum of the logarithms of the units of all outputs."""
         return float(np.log(self.answer_unit).sum())
 
 
 def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
-    """Return the units that suit rows and answers.
+    """Compute the units of rows and answers.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
+        The input samples.
     y : ndarray of shape (n_samples, n_outputs)
+        The target.
     weight : ndarray of shape (n_samples,)
+        Sample weights.
+
+    Returns
+    -------
+    Units
+        Means and scales.
 
     Examples
     --------
@@ -93,7 +101,7 @@ def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
     """
     origin, deviation = column_moments(X, weight, centred=True)
     answer_origin, answer_unit = column_moments(y, weight, centred=True)
-    # That of a constant is well above its rounding, so that densities around it are resolved.
+    # The unit of a constant is far above its rounding, so that densities around it are resolved.
     size = np.abs(answer_origin)
     of_constant = ROUNDING * np.where(size > 0, size, 1.0)
     answer_unit = np.where(np.isfinite(answer_unit), answer_unit, of_constant)
@@ -102,6 +110,6 @@ def units_of(X: Any, y: Array, weight: npt.NDArray[np.float64]) -> Units:
 
 
 def _typical_gap(values: Array) -> float:
-    """The median distance between neighbouring distinct numbers; 0 for a single one."""
+    """Median distance between neighbouring distinct numbers; 0 for a single number."""
     distinct = np.unique(values)
     return float(np.median(np.diff(distinct))) if len(distinct) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Landmarks of a kernel: rows drawn by weight, each of them once; and how far entries spread."""
+"""Landmarks of a kernel, distinct rows drawn by weight, and the spread of the entries of X."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from scipy import sparse
 
 from sklearn_ebm._utils.parameters import Array, Index
 
-# Weights below so small a share of the largest one count as that much.
+# Smallest weight, relative to the largest.
 LEAST_SHARE = 1e-290
 
 
 def spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Array) -> float:
-    """Standard deviation of all entries of X, for numbers of any size; 1 where all are equal.
+    """Standard deviation of all entries of X, without overflow; 1 if all are equal.
 
     The variance of all entries is the mean of the columns' variances plus the variance of their
     means.
     """
-    if sparse.issparse(X):  # the standard deviation is the root mean square there
+    if sparse.issparse(X):  # `deviation` is then the root mean square
         mean = np.asarray(X.T @ (weight / weight.sum())).ravel()
     deviation = np.where(np.isfinite(deviation), deviation, 0.0)
     top = float(max(np.abs(mean).max(), deviation.max()))
@@ -36,16 +36,16 @@ def spread(X: Any, weight: npt.NDArray[np.float64], mean: Array, deviation: Arra
 def landmarks_of(
     X: Any, weight: npt.NDArray[np.float64], n_landmarks: int, rng: np.random.RandomState
 ) -> Any:
-    """Distinct rows, drawn in proportion to their weights; all of them where there are no more.
+    """Draw distinct rows with probabilities proportional to their weights; all if there are few.
 
-    As long as there are rows left, repeated ones among those drawn are replaced by further draws:
-    of twice as many rows each time, so that all draws together cost what one of all rows would.
+    Duplicates among the drawn rows are replaced by further draws. Each draw doubles the number of
+    rows, so that the total cost is about that of one draw of all rows.
     """
     X = X.tocsr() if sparse.issparse(X) else X
     n_rows = X.shape[0]
     if n_rows <= n_landmarks:
         return _ordered(X, np.arange(n_rows))
-    # In units of the largest weight no sum overflows; the least ones stay above zero.
+    # Relative to the largest weight, sums do not overflow; small weights remain above zero.
     share = np.maximum(weight / weight.max(), LEAST_SHARE)
     kept: Index = np.empty(0, dtype=np.intp)
     n_drawn = 0
@@ -60,7 +60,7 @@ def landmarks_of(
 
 
 def _ordered(X: Any, chosen: Index) -> Any:
-    """The distinct ones among some rows: sorted, and of a sparse matrix in their order."""
+    """Select distinct rows; sorted, or for a sparse matrix in their order."""
     if not sparse.issparse(X):
         return np.unique(X[chosen], axis=0)
     rows = _canonical(X[chosen])
@@ -68,7 +68,7 @@ def _ordered(X: Any, chosen: Index) -> Any:
 
 
 def _canonical(X: Any) -> Any:
-    """A copy of sparse rows in which equal rows have equal arrays."""
+    """Copy sparse rows so that equal rows have equal arrays."""
     X = X.copy()
     X.sum_duplicates()
     X.eliminate_zeros()
@@ -76,7 +76,7 @@ def _canonical(X: Any) -> Any:
 
 
 def _first_of_each(X: Any) -> Index:
-    """Numbers of the rows that no row before them equals."""
+    """Indices of the first row of each group of equal rows."""
     if not sparse.issparse(X):
         return np.sort(np.unique(X, axis=0, return_index=True)[1])
     X, seen = _canonical(X), dict[tuple[bytes, bytes], int]()

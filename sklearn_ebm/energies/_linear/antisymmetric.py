@@ -1,4 +1,4 @@
-"""Two answers of opposite energies: what solvers work with where only differences count."""
+"""The linear energy with one template for two classes, for losses of energy differences."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from sklearn_ebm.losses.curvature import Curvature
 
 
 class Antisymmetric(Energy):
-    """F(x, 1) = −⟨θ, φ(x)⟩ and F(x, 0) = −F(x, 1).
+    """Linear energy with one template for two classes.
 
-    A loss of differences leaves a common shift of both energies open, and the penalty is least
-    where the two templates are opposite. So one of them says it all: half of the parameters, of the
-    products and of the curvature. With templates θ₀ and θ₁ of the energy that it is made of,
+    F(x, 1) = −⟨θ, φ(x)⟩ and F(x, 0) = −F(x, 1)
+
+    If a loss depends only on differences of energies, the penalty is smallest for opposite
+    templates. One of them is then sufficient, which halves the number of parameters and of
+    operations. With the templates θ₀ and θ₁ of the original energy,
 
     .. code-block:: none
 
         θ = (θ₁ − θ₀)/2,    λ (‖θ₀‖² + ‖θ₁‖²)/2 = 2λ ‖θ‖²/2,    b = B₀₀ − B₀₁ − B₁₀ + B₁₁
 
-    with B the curvature of the loss in the energies, and b that in ⟨θ, φ⟩. Not public as a name;
-    learning makes one.
+    where B are the second derivatives of the loss in the energies, and b those in ⟨θ, φ⟩.
 
     Parameters
     ----------
     inner : Energy
-        What ``Templates.standardized`` returned, which allows any number of templates, even one.
+        The result of `Templates.standardized`, which supports any number of templates.
 
     Examples
     --------
@@ -55,16 +56,16 @@ class Antisymmetric(Energy):
 
     @property
     def fit_intercept(self) -> bool:
-        """Whether φ ends with a 1."""
+        """Whether the last entry of φ is 1."""
         return bool(self.inner.fit_intercept)
 
     @property
     def templates(self) -> AntisymmetricTemplates:  # type: ignore[override]
-        """Shortcuts of the one template."""
+        """Fast computations for the template."""
         return AntisymmetricTemplates(self.inner.templates)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Return the one template: coef (1, p)."""
+        """Shape of the template, ``coef`` (1, p)."""
         return self.inner.shapes(n_features, 1)
 
     def start(
@@ -92,41 +93,41 @@ class Antisymmetric(Energy):
     def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
-        """Return the scaling of each parameter, the same for both energies."""
+        """Return the scale of each parameter, which includes both energies."""
         scale = self.inner._curvature_scale(X, weight, 1)
         return {name: np.sqrt(2) * value for name, value in scale.items()}
 
     # From and to the parameters of the plain energy ----------------------------------------------
 
     def to_params(self, params: Params) -> Params:
-        """Parameters of the plain energy, the templates of two answers."""
+        """Convert to the parameters of the original energy, two templates."""
         plain = self.inner.to_params(params)
         return {name: np.concatenate([-value, value]) for name, value in plain.items()}
 
     def from_params(self, params: Params) -> Params:
-        """Half the difference of the templates of the plain energy, here."""
+        """Convert from the parameters of the original energy: half the difference of both."""
         half = {name: (value[1:] - value[:1]) / 2 for name, value in params.items()}
         return self.inner.from_params(half)
 
     def penalty_factor(self, n_answers: int) -> Params:
-        """Return the penalty of each parameter in units of λ: that of both templates."""
+        """Return the penalty of each parameter relative to λ, for both templates."""
         return {name: 2 * value for name, value in self.inner.penalty_factor(1).items()}
 
     def standardized_rows(
         self, X: Any, workers: Callable[..., Any] = map
     ) -> tuple[Energy, Any] | None:
-        """Rows in float32 and the energy that has the same parameters on them."""
-        twin = self.inner.standardized_rows(X, workers)
-        return None if twin is None else (Antisymmetric(twin[0]), twin[1])
+        """Return rows in float32 and the energy with the same parameters on them."""
+        rounded = self.inner.standardized_rows(X, workers)
+        return None if rounded is None else (Antisymmetric(rounded[0]), rounded[1])
 
 
 class AntisymmetricTemplates(Templates):
-    """Shortcuts of `Antisymmetric`: those of its one template.
+    """Fast computations for `Antisymmetric`.
 
     Parameters
     ----------
     inner : Templates
-        Of the energy with a template for each class.
+        Those of the energy with a template for each class.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -137,10 +138,10 @@ class AntisymmetricTemplates(Templates):
         return 1
 
     def template_curvature(self, curvature: Curvature) -> Curvature:
-        """Return b, (n, 1), for a loss of differences.
+        """Return b, (n, 1), for a loss of energy differences.
 
-        Its second derivatives are c [[1, −1], [−1, 1]], so b = 4c. Rounding leaves more of the
-        smaller of two diagonals that should be the same: probabilities near 1 have lost digits.
+        Its second derivatives are c [[1, −1], [−1, 1]], so b = 4c. Of the two diagonal entries,
+        which differ only by rounding, the smaller one is more accurate.
         """
         diagonals = curvature.diagonals()
         least = np.minimum(diagonals[:, 0], diagonals[:, 1])
@@ -148,7 +149,7 @@ class AntisymmetricTemplates(Templates):
         return Curvature(least[:, None])
 
     def features(self, X: Any, dtype: Any = None) -> Any:
-        """φ(x) of some rows."""
+        """Compute φ(x)."""
         return self.inner.features(X, dtype)
 
     def normal_matrix(
@@ -167,5 +168,5 @@ class AntisymmetricTemplates(Templates):
 
 
 def _both(energy: Array) -> Array:
-    """The energies of both answers, (n, 2), side by side in memory (Fortran order)."""
+    """The energies of both classes, (n, 2), in Fortran order."""
     return opposites(namespace_of(energy), energy[:, 0])

@@ -1,4 +1,4 @@
-"""A linear energy in units of standardised columns: what solvers work with."""
+"""The linear energy with parameters for standardised columns, which solvers use."""
 
 from __future__ import annotations
 
@@ -23,39 +23,40 @@ from sklearn_ebm.energies._linear.templates import (
 from sklearn_ebm.energies.base import Energy, Linearization, Templates, Traits
 from sklearn_ebm.losses.curvature import Curvature
 
-# Squares of standard deviations beyond this, or below its inverse, do not fit into a float64.
+# Squares of standard deviations are clipped to this number and its inverse.
 LARGEST_SQUARE = 1e280
 
 
-# Largest rounding, relative to a standard deviation, that a folded mean may leave in a column.
+# Largest rounding error of a column, relative to its standard deviation, from means in intercepts.
 CANCELLATION = 1e-9
 
-# Rounding of floats by their size in bytes.
+# Rounding error of floats, by their size in bytes.
 EPSILON = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps)}
 
 
 class Standardized(Energy):
-    """F(x, y) = −⟨θ_y, φ(x)⟩ with φ(x) = ((x − mean)/standard deviation, 1).
+    """Linear energy with parameters for standardised columns.
 
-    The same energies as `Linear`, with other parameters for them: columns of any unit and any
-    offset become columns of size one that are uncorrelated with the constant. X itself is neither
-    changed nor copied: mean and standard deviation are folded into the templates. With templates w
-    and intercepts b of `Linear`,
+    F(x, y) = −⟨θ_y, φ(x)⟩ with φ(x) = ((x − mean)/standard deviation, 1)
+
+    It has the same energies as `Linear` with other parameters, for which the units and offsets of
+    the columns have no effect. X is neither changed nor copied, because mean and standard deviation
+    are included in the coefficients. With the coefficients w and intercepts b of `Linear`,
 
     .. code-block:: none
 
         θ_yj = deviation_j w_yj,    θ_y0 = b_y + ⟨w_y, mean⟩,    λ_j = λ / deviation_j²
 
-    so that the penalty is the same, too. Not public as a name: ``Linear().templates.standardized``
-    makes one.
+    so that the penalty is also the same. `LinearTemplates.standardized` returns such an energy.
 
     Parameters
     ----------
     mean : ndarray of shape (n_features,)
-        Zero for sparse matrices, and without an intercept.
+        Means of the columns; zero for sparse matrices, and without an intercept.
     deviation : ndarray of shape (n_features,)
+        Standard deviations of the columns.
     fit_intercept : bool
-        Whether φ ends with a 1.
+        Whether the last entry of φ is 1.
 
     Examples
     --------
@@ -78,13 +79,13 @@ class Standardized(Energy):
 
     @classmethod
     def of(cls, X: Any, weight: npt.NDArray[np.float64], fit_intercept: bool) -> Standardized:
-        """Return the energy with the moments of weighted rows."""
+        """Return the energy for the moments of weighted rows."""
         centred = fit_intercept and not sparse.issparse(X)
         return cls(*column_moments(X, weight, centred=centred), fit_intercept)
 
     @cached_property
     def templates(self) -> StandardizedTemplates:  # type: ignore[override]
-        """Shortcuts in units of standardised columns."""
+        """Fast computations for standardised columns."""
         return StandardizedTemplates(self.mean, self.deviation, self.fit_intercept)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
@@ -129,13 +130,13 @@ class Standardized(Energy):
     def _curvature_scale(
         self, X: Any, weight: npt.NDArray[np.float64], n_answers: int
     ) -> Params | None:
-        """Return √Σᵢ wᵢ for every parameter: the columns are of size one."""
+        """Return √Σᵢ wᵢ for every parameter, as columns have the standard deviation 1."""
         return {"coef": np.full(self.shapes(X.shape[1], n_answers)["coef"], np.sqrt(weight.sum()))}
 
     # From and to the parameters of `Linear` ------------------------------------------------------
 
     def to_params(self, params: Params) -> Params:
-        """Parameters of the linear energy on the columns as they are."""
+        """Convert to the parameters of `Linear`."""
         return self._plain(params, self.mean)
 
     def _plain(self, params: Params, mean: Array) -> Params:
@@ -149,20 +150,20 @@ class Standardized(Energy):
         return {"coef": plain, "intercept": coef[:, -1] - plain @ mean}
 
     def _cancels(self, itemsize: int) -> bool:
-        """Whether a mean is so much larger than the scale that it must be taken off the rows.
+        """Whether a mean is so large that it must be subtracted from the rows.
 
-        Folded into the templates it would leave a difference of large numbers in the energies.
+        Otherwise the energies would be differences of large numbers.
         """
         return self._farthest * EPSILON[itemsize] > CANCELLATION
 
     @cached_property
     def _farthest(self) -> float:
-        """The largest mean in units of the standard deviation."""
+        """Largest mean, relative to the standard deviation."""
         return float(np.max(np.abs(self.mean) / self.deviation, initial=0.0))
 
     def from_params(self, params: Params) -> Params:
-        """Parameters here of a linear energy on the columns as they are."""
-        # A column that is constant has nothing to say: its coefficient is zero here and there.
+        """Convert from the parameters of `Linear`."""
+        # The coefficient of a constant column is zero.
         deviation = np.where(np.isfinite(self.deviation), self.deviation, 0.0)
         coef = params["coef"].astype(np.float64) * deviation
         if not self.fit_intercept:
@@ -171,7 +172,7 @@ class Standardized(Energy):
         return {"coef": np.hstack([coef, intercept[:, None]])}
 
     def penalty_factor(self, n_answers: int) -> Params:
-        """Return the penalty of each parameter in units of λ: 1/deviation², 0 for intercepts."""
+        """Return the penalty of each parameter relative to λ: 1/deviation², or 0 for intercepts."""
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             factor = np.clip(1 / self.deviation**2, 1 / LARGEST_SQUARE, LARGEST_SQUARE)
         factor[np.isinf(self.deviation)] = 1.0
@@ -182,10 +183,10 @@ class Standardized(Energy):
     def standardized_rows(
         self, X: Any, workers: Callable[..., Any] = map
     ) -> tuple[Energy, Any] | None:
-        """Rows in float32 and the energy that has the same parameters on them; None if too large.
+        """Return rows in float32 and the energy with the same parameters on them.
 
-        Dense rows are standardised, so that nothing is left for float32 to cancel. A sparse matrix
-        shares its indices. Where float32 cannot hold the numbers, there are no such rows.
+        Dense rows are standardised, so that float32 loses no digits by cancellation. A sparse
+        matrix shares its indices. None if the numbers do not fit into float32.
         """
         if sparse.issparse(X):
             largest = float(np.abs(X.data).max(initial=0.0))
@@ -209,7 +210,7 @@ class Standardized(Energy):
 
 
 class StandardizedTemplates(Templates):
-    """Shortcuts of `Standardized`, whose parameters these are."""
+    """Fast computations for `Standardized`, with the same parameters."""
 
     def __init__(self, mean: Array, deviation: Array, fit_intercept: bool) -> None:
         self.mean = mean
@@ -217,7 +218,7 @@ class StandardizedTemplates(Templates):
         self.fit_intercept = fit_intercept
 
     def features(self, X: Any, dtype: Any = None) -> Any:
-        """φ(x) of some rows: dense, or CSR for CSR."""
+        """Compute φ(x), dense, or CSR for CSR."""
         xp = namespace_of(X)
         if not self.fit_intercept and not self.mean.any() and (self.deviation == 1).all():
             return cast_like(xp, X, X, dtype)
@@ -254,14 +255,14 @@ class StandardizedTemplates(Templates):
         total = np.zeros((X.shape[1] + self.fit_intercept,) * 2)
         for part in blocks_of(X):
             rows = self.features(take_rows(X, part))
-            share = np.sqrt(weight[part])[:, None].astype(rows.dtype)
-            rows = rows.multiply(share).tocsr() if sparse.issparse(rows) else rows * share
+            root = np.sqrt(weight[part])[:, None].astype(rows.dtype)
+            rows = rows.multiply(root).tocsr() if sparse.issparse(rows) else rows * root
             product = rows.T @ rows
             total += product.toarray() if sparse.issparse(product) else product
         return total
 
     def curvature_diagonal(self, X: Any, curvature: Array) -> Params:
-        """Σᵢ hᵢ φⱼ² for weighted diagonals h (n, k) of the loss's curvature."""
+        """Σᵢ hᵢ φⱼ² for weighted second derivatives h (n, k)."""
         if not sparse.issparse(X):
             rows = self.features(X)
             product = curvature.astype(rows.dtype, copy=False).T @ np.square(rows)

@@ -1,6 +1,7 @@
-"""Products of rows with one template for each answer: what energies linear in W are made of.
+"""Products of rows with templates, for energies that are linear in the parameters.
 
-Templates θ have shape (k, p), rows φ(x) shape (n, p); energies are −⟨θ_y, φ(x)⟩.
+Templates θ have the shape (k, p), one for each of k answers; rows φ(x) have the shape (n, p), and
+the energies are −⟨θ_y, φ(x)⟩.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.losses.curvature import Curvature
 
-# Up to so many answers, products of a matrix with vectors are faster than with a thin matrix.
+# Up to this number of answers, matrix-vector products are faster than a product with a thin matrix.
 MATRIX_VECTOR_ANSWERS = 2
 
-# Outer products u ⊗ x are formed for so many numbers at a time.
+# Number of entries of outer products u ⊗ x that are computed at the same time.
 OUTER_ENTRIES = 2_097_152
 
 
@@ -74,25 +75,31 @@ def template_normal_matrix(
 ) -> Array:
     """Σᵢ wᵢ Bᵢ ⊗ φ(xᵢ) φ(xᵢ)ᵀ as a matrix (k·p, k·p), template by template.
 
-    The diagonal of Bᵢ gives blocks on the diagonal, each of its outer products one product UᵀU
-    with U = u ⊗ φ. Rows that curvature nothing, such as those away from a kink, drop out.
+    The diagonal of Bᵢ gives blocks on the diagonal. Each outer product of Bᵢ gives a product UᵀU
+    with U = u ⊗ φ. Rows without curvature are omitted.
 
     Parameters
     ----------
     rows_of : callable
-        Indices of rows, or a slice of them -> φ as a dense array.
+        Function from indices or a slice of rows to φ, a dense array.
     n_features : int
-        p.
+        Number p of features φ.
     curvature : Curvature
-        B.
+        Second derivatives B.
     weight : ndarray of shape (n_samples,)
+        Sample weights w.
+
+    Returns
+    -------
+    ndarray of shape (k·p, k·p)
+        The sum.
     """
     sizes = [np.abs(curvature.diagonal).max(axis=1)]
     sizes += [np.square(vector).max(axis=1) for _, vector in curvature.outer]
     size = np.maximum.reduce(sizes)
     used = np.flatnonzero(size > 1e-14 * size.max(initial=0.0))
     k, dtype = curvature.diagonal.shape[1], curvature.diagonal.dtype
-    # For two answers and a loss of differences, one number for each row says it all.
+    # For two answers and a loss of energy differences, B has one free number for each row.
     pair = curvature.diagonals()[:, 0] if k == 2 else size
     of_differences = k == 2 and _only_differences(curvature, pair)
     total = np.zeros((k, n_features, k, n_features), dtype=dtype)
@@ -102,15 +109,15 @@ def template_normal_matrix(
         if len(used) == len(size):  # views of rows instead of copies
             part = slice(start, start + chunk)
         rows = rows_of(part)
-        share = weight[part, None].astype(dtype, copy=False)
+        weights = weight[part, None].astype(dtype, copy=False)
         if of_differences:
-            bent = rows.T @ (rows * (share * pair[part, None]))
-            total += bent[None, :, None, :] * np.array([[1, -1], [-1, 1]])[:, None, :, None]
+            product = rows.T @ (rows * (weights * pair[part, None]))
+            total += product[None, :, None, :] * np.array([[1, -1], [-1, 1]])[:, None, :, None]
             continue
         for c in range(k):
-            total[c, :, c, :] += rows.T @ (rows * (share * curvature.diagonal[part, c, None]))
+            total[c, :, c, :] += rows.T @ (rows * (weights * curvature.diagonal[part, c, None]))
         for factor, vector in curvature.outer:
-            joint = (vector[part] * np.sqrt(share))[:, :, None] * rows[:, None, :]
+            joint = (vector[part] * np.sqrt(weights))[:, :, None] * rows[:, None, :]
             joint = joint.reshape(len(joint), k * n_features)
             product = joint.T @ joint
             product *= factor

@@ -1,7 +1,7 @@
-"""What a unit of a network makes of its input, and the derivative of that.
+"""Activation functions and their derivatives.
 
-Each activation works in place where that saves time and the library can: it may overwrite its
-input, and what it keeps for the way back is its output where the derivative follows from that.
+They may overwrite their input if the library supports it. If the derivative can be computed from
+the output, the output is all that is kept for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sklearn_ebm._utils.registry import Registry
 
 
 class Activation(Protocol):
-    """A function of one number, applied to arrays."""
+    """An activation function."""
 
     gain: float
 
@@ -30,16 +30,16 @@ class Activation(Protocol):
         """Value at z, which may be overwritten, and what `backward` needs."""
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
-        """Slopes times the derivative, in place where the library can."""
+        """Multiply slopes by the derivative, in place if possible."""
 
 
 class ReLU:
     """max(z, 0), with derivative 0 at the kink."""
 
-    gain = 2.0  # half of the units are off, so the others carry twice the variance
+    gain = 2.0  # half of the units are 0, so the others need twice the variance
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
-        """Value in place; it also says which units are on."""
+        """Value in place; the derivative is computed from it."""
         z = clip_below_zero(namespace_of(z), z)
         return z, (z,)
 
@@ -54,7 +54,7 @@ class Tanh:
     gain = 1.0
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
-        """Value in place; the derivative follows from it."""
+        """Value in place; the derivative is computed from it."""
         z = in_place(namespace_of(z), "tanh", z)
         return z, (z,)
 
@@ -73,18 +73,18 @@ class SiLU:
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value in place; it and σ(z) are kept."""
         # σ(z) = (1 + tanh(z/2))/2 takes a fraction of the time of an exponential and a division.
-        share = in_place(namespace_of(z), "tanh", z * 0.5)
-        share *= 0.5
-        share += 0.5
-        z *= share
-        return z, (z, share)
+        sigmoid = in_place(namespace_of(z), "tanh", z * 0.5)
+        sigmoid *= 0.5
+        sigmoid += 0.5
+        z *= sigmoid
+        return z, (z, sigmoid)
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
         """Slopes times σ + h (1 − σ)."""
-        h, share = kept
-        derivative = 1 - share
+        h, sigmoid = kept
+        derivative = 1 - sigmoid
         derivative *= h
-        derivative += share
+        derivative += sigmoid
         slope *= derivative
         return slope
 
@@ -96,24 +96,24 @@ class GELU:
 
     def forward(self, z: Array) -> tuple[Array, tuple[Array, ...]]:
         """Value; z and Φ(z) are kept."""
-        share = normal_cdf(namespace_of(z), z)
-        return z * share, (z, share)
+        probability = normal_cdf(namespace_of(z), z)
+        return z * probability, (z, probability)
 
     def backward(self, slope: Array, kept: tuple[Array, ...]) -> Array:
         """Slopes times Φ(z) + z φ(z)."""
-        z, share = kept
+        z, probability = kept
         xp = namespace_of(z)
         derivative = xp.square(z)
         derivative *= -0.5
         derivative = in_place(xp, "exp", derivative)
         derivative *= 1 / float(np.sqrt(2 * np.pi))
         derivative *= z
-        derivative += share
+        derivative += probability
         slope *= derivative
         return slope
 
 
-#: Every activation by its name.
+#: Every activation function by its name.
 ACTIVATIONS: Registry[Activation] = Registry(
     "activation",
     Activation,  # type: ignore[type-abstract]

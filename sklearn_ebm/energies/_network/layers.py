@@ -1,4 +1,4 @@
-"""The way through a network of dense layers and back, layer by layer.
+"""Forward and backward functions of the layers of a network.
 
 .. code-block:: none
 
@@ -7,9 +7,9 @@
     h = activation(z)
     h = h · mask / (1 − dropout)                 while training
 
-Each step returns its value and a closure that takes the slopes back: it puts the gradient of its
-parameters where it is told to, into arrays that are there or new ones, and returns the slopes in
-its input. Slopes are worked on in place.
+Each function returns its value and a backward function. The latter writes the gradient of the
+parameters into a dict, into existing arrays if there are any, and returns the slopes in the input.
+It overwrites the slopes in the output.
 """
 
 from __future__ import annotations
@@ -25,18 +25,17 @@ from sklearn_ebm._utils.array_ops import assign, cast_like, column_sums, dots, p
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.energies._network.activations import Activation
 
-# Keeps the standard deviation of the units of a row from zero.
+# Added to the variance of the units of a row, which may be zero.
 EPSILON = 1e-5
 
-#: (slopes in the output, where gradients go) -> slopes in the input.
+#: (slopes in the output, dict for the gradients) -> slopes in the input.
 Backward: TypeAlias = Callable[[Array, Params], Array]
 
 
 def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Backward]:
-    """H W + b, and the way back; the rows themselves need no slopes.
+    """Compute h W + b, and return the backward function as well.
 
-    Several networks, each with rows of its own, are one product: all shapes then have one more
-    axis in front.
+    For several networks, each with its own rows, all shapes have a further first axis.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ def dense(params: Params, name: str, h: Any, *, first: bool) -> tuple[Array, Bac
 
 
 def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]:
-    """Units of each row to mean 0 and variance 1, then gain and shift; and the way back.
+    """Standardise the units of each row, then apply gain and shift; with the backward function.
 
     With u = (z − mean)/s and g = slope · gain, the slope in z is (g − mean(g) − u mean(g u))/s.
     """
@@ -94,7 +93,7 @@ def normalization(params: Params, name: str, z: Array) -> tuple[Array, Backward]
 
 
 def activated(activation: Activation, z: Array) -> tuple[Array, Backward]:
-    """The activation of z, which is overwritten, and the way back."""
+    """Activation of z, which is overwritten, and the backward function."""
     h, kept = activation.forward(z)
 
     def backward(slope: Array, out: Params) -> Array:
@@ -104,11 +103,11 @@ def activated(activation: Activation, z: Array) -> tuple[Array, Backward]:
 
 
 def dropped(draw: np.random.Generator, rate: float, h: Array) -> tuple[Array, Backward]:
-    """A share of the units set to zero, the others raised so that the mean stays; and the way back.
+    """Dropout: set units to zero at random, and scale the others to preserve the mean.
 
-    Srivastava et al. (2014); raising them while learning leaves nothing to do when predicting.
+    Because of the scaling, predictions need no change (Srivastava et al., 2014).
     """
-    # Drawn by NumPy, whatever the library: the same units for the same seed.
+    # NumPy draws for every library, so that a seed always gives the same units.
     mask = cast_like(namespace_of(h), draw.random(h.shape, dtype=np.float32) >= rate, h)
     mask *= 1 / (1 - rate)
 

@@ -1,7 +1,7 @@
-"""Networks of several members side by side: shapes, start, the way through, and noise.
+"""Networks of several ensemble members, computed at the same time, and training noise.
 
-Parameters have the members as first axis, rows are (M, n, d) or (1, n, d), and every product is one
-batched product.
+The first axis of parameters is the member; rows have the shape (M, n, d) or (1, n, d), and every
+product is a batched product.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ TRUNKS = ("mlp", "linear")
 
 
 class Trunk(NamedTuple):
-    """Hidden layers in front of the heads; none for ``"linear"``.
+    """Hidden layers and output layer; no hidden layers for ``"linear"``.
 
     Attributes
     ----------
     sizes : tuple of int
-        Units of each hidden layer.
+        Number of units of each hidden layer.
     activation : str
+        Name of the activation function.
     """
 
     sizes: tuple[int, ...]
     activation: str
 
     def shapes(self, n_members: int, n_inputs: int, n_outputs: int) -> Shapes:
-        """Shape of each parameter; weights come first, so that decay acts on one range."""
+        """Shapes of the parameters; weights, which decay, come first."""
         widths = (n_inputs, *self.sizes, n_outputs)
         names = [*(f"hidden_{number}" for number in range(len(self.sizes))), "output"]
         pairs = list(zip(names, widths, widths[1:], strict=False))
@@ -43,9 +44,9 @@ class Trunk(NamedTuple):
         return weights | {f"{name}_bias": (n_members, above) for name, _, above in pairs}
 
     def start(self, shapes: Shapes, rng: np.random.RandomState) -> Params:
-        """Random weights that keep the variance from layer to layer; biases of zero.
+        """Random weights that preserve the variance from layer to layer; biases of zero.
 
-        Heads start small, so that the answer at first depends little on x.
+        Weights of the output layer are small, so that initial outputs depend little on x.
         """
         gain = ACTIVATIONS[self.activation].gain
         params: Params = {}
@@ -62,7 +63,7 @@ class Trunk(NamedTuple):
         return params
 
     def forward(self, params: Params, rows: Array) -> tuple[Array, list[Backward]]:
-        """What the heads say of the rows, (M, n, p), and the ways back."""
+        """Outputs (M, n, p), and the backward functions of all layers."""
         activation = ACTIVATIONS[self.activation]()
         h, steps = rows, list[Backward]()
         for number in range(len(self.sizes)):
@@ -75,12 +76,12 @@ class Trunk(NamedTuple):
 
 
 def trunk_of(kind: Any, hidden_layer_sizes: Any, activation: Any) -> Trunk:
-    """Return the trunk that settings ask for.
+    """Return the network for these parameters.
 
     Raises
     ------
     ValueError
-        If one of them cannot be used.
+        If a parameter is invalid.
     """
     if kind not in TRUNKS:
         raise ValueError(unknown_name("trunk", kind, TRUNKS))
@@ -101,7 +102,7 @@ def trunk_of(kind: Any, hidden_layer_sizes: Any, activation: Any) -> Trunk:
 
 
 class Noise(NamedTuple):
-    """Normal noise while learning, on rows and on answers, in units.
+    """Normal noise that is added to standardised rows and answers during learning.
 
     Attributes
     ----------
@@ -113,7 +114,7 @@ class Noise(NamedTuple):
     answers: float = 0.0
 
     def added(self, seed: int, n_members: int, X: Array, answers: Array) -> tuple[Array, Array]:
-        """Return rows (M, n, d) and answers (M, n, m, q) with noise of their own."""
+        """Return rows (M, n, d) and answers (M, n, m, q) with different noise for each member."""
         draw = np.random.Generator(np.random.SFC64(seed))
         return (
             _with_noise(draw, self.rows, n_members, X),
@@ -126,7 +127,7 @@ def _with_noise(draw: np.random.Generator, level: float, n_members: int, values:
         return values
     xp = namespace_of(values)
     kind: Any = np.float32 if values.dtype == xp.float32 else np.float64
-    # Drawn by NumPy, whatever the library: the same noise for the same seed.
+    # NumPy draws for every library, so that a seed always gives the same noise.
     drawn = draw.standard_normal((n_members, *values.shape[1:]), dtype=kind)
     drawn *= level
     noise = cast_like(xp, drawn, values)

@@ -15,17 +15,17 @@ from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Shapes
 from sklearn_ebm._utils.registry import Registry
 
-# So much of the scatter within the cells is replaced by that of all rows: the start of a learned
-# metric then has an inverse, also where prototypes sit on the rows themselves.
+# Fraction of the scatter within clusters that is replaced by the scatter of all rows, so that the
+# initial metric exists even if prototypes coincide with the rows.
 SHRINKAGE = 0.05
 
 
-# Eigenvalues of a given metric below this share of the largest one are rounding.
+# Negative eigenvalues of a metric up to this size, relative to the largest, are rounding errors.
 ROUNDING = 1e-6
 
 
 class Metric(Documented, BaseEstimator, ABC):
-    """A matrix Ω of one form, as the array that is learned of it, the root of A = ΩᵀΩ."""
+    """Base class of metrics A = ΩᵀΩ; the root Ω is stored in the form that is learned."""
 
     @abstractmethod
     def shapes(self, n_features: int) -> Shapes:
@@ -37,25 +37,25 @@ class Metric(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def root(self, within: Array, total: Array) -> Array:
-        """Return the root to start from.
+        """Return the initial root.
 
         Parameters
         ----------
         within : ndarray
-            Weighted mean of (x − c)(x − c)ᵀ over the rows, with c the nearest anchor of the class,
-            in the form that `outer` has.
+            Weighted mean of (x − c)(x − c)ᵀ over the rows, where c is the nearest initial prototype
+            of the class, in the form of `outer`.
         total : ndarray of shape (n_features,)
             Weighted variance of each column over all rows.
 
         Returns
         -------
         ndarray
-            Scaled such that the mean energy of right answers is about 1 for any number of columns.
+            Ω, scaled such that the mean energy of correct answers is about 1.
         """
 
     @abstractmethod
     def transform(self, rows: Any, root: Array) -> Any:
-        """Ωx for each row; sparse rows stay sparse where Ω is diagonal."""
+        """Ωx for each row; sparse rows remain sparse if Ω is diagonal."""
 
     @abstractmethod
     def back(self, rows: Any, root: Array) -> Any:
@@ -63,7 +63,7 @@ class Metric(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def outer(self, one: Any, other: Any, share: Array) -> Array:
-        """Σᵢ shareᵢ oneᵢ otherᵢᵀ, as far as it is learned."""
+        """Σᵢ shareᵢ oneᵢ otherᵢᵀ, or only its learned entries."""
 
     @abstractmethod
     def matrix(self, root: Array) -> Array:
@@ -71,14 +71,14 @@ class Metric(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def root_of(self, matrix: Array) -> Array:
-        """Return an Ω of A = ΩᵀΩ; raise ValueError where A has none."""
+        """Return an Ω with A = ΩᵀΩ; raise ValueError if there is none."""
 
 
 class Euclidean(Metric):
-    """Ω = 1, never learned."""
+    """The fixed metric Ω = 1."""
 
     def shapes(self, n_features: int) -> Shapes:
-        """Nothing is learned."""
+        """No parameter is learned."""
         return {}
 
     def identity(self, n_features: int) -> Array:
@@ -98,7 +98,7 @@ class Euclidean(Metric):
         return rows
 
     def outer(self, one: Any, other: Any, share: Array) -> Array:
-        """Nothing is learned."""
+        """Zero, because no parameter is learned."""
         return np.zeros(())
 
     def matrix(self, root: Array) -> Array:
@@ -111,10 +111,10 @@ class Euclidean(Metric):
 
 
 class Diagonal(Metric):
-    """Ω = diag(ω)."""
+    """Diagonal metric, Ω = diag(ω)."""
 
     def shapes(self, n_features: int) -> Shapes:
-        """One number for each column."""
+        """Shape of ω, one number for each feature."""
         return {"metric_shift": (n_features,)}
 
     def identity(self, n_features: int) -> Array:
@@ -122,7 +122,7 @@ class Diagonal(Metric):
         return np.ones(n_features)
 
     def root(self, within: Array, total: Array) -> Array:
-        """ω = 1/(√d · standard deviation); 0 for columns that are constant."""
+        """ω = 1/(√d · standard deviation); 0 for constant columns."""
         mixed = (1 - SHRINKAGE) * within + SHRINKAGE * total
         return _inverse(np.sqrt(mixed)) / np.sqrt(len(total))
 
@@ -153,10 +153,10 @@ class Diagonal(Metric):
 
 
 class Full(Metric):
-    """Ω of shape (n_features, n_features), without any symmetry."""
+    """Full metric, Ω of shape (n_features, n_features)."""
 
     def shapes(self, n_features: int) -> Shapes:
-        """All of Ω."""
+        """Shape of Ω."""
         return {"metric_shift": (n_features, n_features)}
 
     def identity(self, n_features: int) -> Array:
@@ -199,7 +199,7 @@ class Full(Metric):
 
 
 def _inverse(deviation: Array) -> Array:
-    """1/standard deviation; 0 where that is 0: a constant column has nothing to say."""
+    """1/standard deviation, or 0 for constant columns."""
     return np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
 
 

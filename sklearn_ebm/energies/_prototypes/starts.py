@@ -1,4 +1,4 @@
-"""Where prototypes start: K-means class by class, from a start without chance."""
+"""Initial prototypes: K-means in each class, with a deterministic initialisation."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from sklearn.cluster import KMeans
 from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Index
 
-# In a decision between numbers, differences below this share of them are rounding: the choice must
-# depend neither on the order of the rows nor on whether a weight stands for repeated ones.
+# Relative differences below this are ignored in decisions, so that these depend neither on the
+# order of the rows nor on whether rows are weighted or repeated.
 ROUNDING = 1e-9
 
-# A spread below this share of the largest entry is none; the squares of sparse rows know less.
+# Smallest standard deviation of a column relative to its entries, for dense and sparse rows.
 NO_SPREAD, NO_SPREAD_SPARSE = 1e-12, 1e-6
 
 
-# Sums of squares of what is below this power of the largest number leave room for many rows.
+# Numbers below this power of the largest float have sums of squares that do not overflow.
 SQUARABLE = 0.45
 
 
 class InitialPrototypes(NamedTuple):
-    """Prototypes to start from, and which of its class is the nearest to each row.
+    """Initial prototypes, and the nearest one of its class for each row.
 
     Attributes
     ----------
     places : ndarray of shape (n_classes, m, n_features)
+        The prototypes.
     nearest : ndarray of int of shape (n_samples,)
-        The number of the anchor within its class.
+        Index of the nearest prototype of the class of each row.
     origin : ndarray of shape (n_features,)
         Weighted mean of all rows.
     """
@@ -45,22 +46,27 @@ class InitialPrototypes(NamedTuple):
 def anchors_of(
     X: Any, answer: Index, weight: npt.NDArray[np.float64], n_answers: int, n_prototypes: int
 ) -> InitialPrototypes:
-    """K-means of the rows of each class. Weights count as repetitions; order does not matter.
+    """Compute K-means in each class; a weight of 2 has the effect of a repeated row.
 
-    A class with fewer distinct rows than prototypes has some of them more than once. A class
-    without rows has all of them beyond every row, no nearer to one than the mean of all is.
+    If a class has fewer distinct rows than prototypes, some prototypes are equal. The prototypes of
+    a class without rows lie outside the range of the rows, and not closer to any row than the mean
+    of all rows.
 
     Parameters
     ----------
     X : ndarray or CSR of shape (n_samples, n_features)
+        The input samples.
     answer : ndarray of int of shape (n_samples,)
+        Class indices.
     weight : ndarray of shape (n_samples,)
+        Sample weights.
     n_answers, n_prototypes : int
-        k and m.
+        Numbers of classes, and of prototypes of each class.
 
     Returns
     -------
     InitialPrototypes
+        Prototypes, and the nearest one for each row.
 
     Examples
     --------
@@ -93,11 +99,11 @@ def _farthest(X: Any, origin: Array) -> Array:
 
 
 def _cells(rows: Any, share: Array, origin: Array, most: int) -> tuple[Array, Index]:
-    """Centres (most, d) of K-means on some rows, and the number of each row's centre."""
+    """Centres (most, d) of K-means, and the index of the centre of each row."""
     rows = rows.astype(np.float64)
     if not sparse.issparse(rows):
         rows -= origin
-    # In units of the largest entry, squares neither overflow nor vanish.
+    # Divided by the largest entry, squares neither overflow nor underflow.
     unit = float(np.abs(rows.data if sparse.issparse(rows) else rows).max(initial=0.0)) or 1.0
     rows, share = rows / unit, share / share.max()
     parts = split_by_variance(rows, share, most)
@@ -111,21 +117,24 @@ def _cells(rows: Any, share: Array, origin: Array, most: int) -> tuple[Array, In
 
 
 def split_by_variance(rows: Any, share: Array, most: int) -> list[Index]:
-    """Parts of the rows, split where they scatter most ("Var-Part").
+    """Partition rows by repeated splits of the part with the largest scatter ("Var-Part").
 
-    Again and again, the part with the largest weighted sum of squares is split at its mean in the
-    column of largest variance, until there are as many parts as asked for or no two rows differ.
+    The part with the largest weighted sum of squares is split at its mean in the column of largest
+    variance, until there are `most` parts, or until the rows of each part are equal.
 
     Parameters
     ----------
     rows : ndarray or CSR of shape (n_samples, n_features)
+        The rows.
     share : ndarray of shape (n_samples,)
         Positive weights.
     most : int
+        Largest number of parts.
 
     Returns
     -------
     list of ndarray of int
+        Indices of the rows of each part.
 
     References
     ----------
@@ -134,7 +143,7 @@ def split_by_variance(rows: Any, share: Array, most: int) -> list[Index]:
 
     Examples
     --------
-    Split at 10/3, then the part with the larger scatter at 1/2; equal rows stay together:
+    The rows are split at 10/3, then the part with the larger scatter at 1/2:
 
     >>> rows = np.array([[0.0], [1.0], [9.0], [9.0]])
     >>> [part.tolist() for part in split_by_variance(rows, np.array([1.0, 1, 0.5, 0.5]), 5)]
@@ -154,7 +163,7 @@ def split_by_variance(rows: Any, share: Array, most: int) -> list[Index]:
 
 
 def _above_the_mean(rows: Any, share: Array) -> npt.NDArray[np.bool_]:
-    """Which rows lie above the mean in the column of largest variance."""
+    """Mask of the rows above the mean in the column of largest variance."""
     mean, variance = _moments(rows, share)
     column = int(np.argmax(variance >= (1 - ROUNDING) * variance.max()))
     values = rows[:, [column]]
@@ -167,7 +176,7 @@ def _scatter(rows: Any, share: Array) -> float:
 
 
 def _moments(rows: Any, share: Array) -> tuple[Array, Array]:
-    """Weighted mean and variance of each column; variances that are rounding are zero."""
+    """Weighted mean and variance of each column; variances of the size of rounding are 0."""
     share = share / share.sum()
     mean = np.asarray(share @ rows).ravel()
     if sparse.issparse(rows):
@@ -186,30 +195,34 @@ def scatter_within(
     anchors: InitialPrototypes,
     outer: Callable[[Array, Array, Array], Array],
 ) -> tuple[Array, Array, float]:
-    """Scatter of the rows around their anchors, and the variance of each column over all rows.
+    """Scatter of the rows around their prototypes, and variance of each column over all rows.
 
     Parameters
     ----------
     X : ndarray or CSR of shape (n_samples, n_features)
+        The input samples.
     answer : ndarray of int of shape (n_samples,)
+        Class indices.
     weight : ndarray of shape (n_samples,)
+        Sample weights.
     anchors : InitialPrototypes
+        The prototypes c.
     outer : callable
-        ``(one, other, share) -> Σᵢ shareᵢ oneᵢ otherᵢᵀ``, or the diagonal of it.
+        Function ``(one, other, share) -> Σᵢ shareᵢ oneᵢ otherᵢᵀ``, or its diagonal.
 
     Returns
     -------
     within : ndarray of shape (n_features, n_features) or (n_features,)
-        Σᵢ wᵢ (xᵢ − c)(xᵢ − c)ᵀ / Σᵢ wᵢ, or the diagonal of it.
+        Σᵢ wᵢ (xᵢ − c)(xᵢ − c)ᵀ / Σᵢ wᵢ, or its diagonal.
     total : ndarray of shape (n_features,)
         Σᵢ wᵢ (xᵢ − mean)² / Σᵢ wᵢ.
     unit : float
-        Both are in units of this number, squared, so that squares neither overflow nor vanish.
+        Both are divided by the square of this number, so that squares do not overflow.
 
     Raises
     ------
     ValueError
-        If the rows spread so far, or so little, that distances leave the range of floats.
+        If the spread of the rows is so large or small that squares leave the range of floats.
     """
     share = weight / weight.max()
     share /= share.sum()
@@ -227,7 +240,7 @@ def scatter_within(
 
 
 def _unit(X: Any, origin: Array) -> float:
-    """How far the rows spread in the widest column."""
+    """Largest distance of a row from the origin in a column."""
     unit = float(_farthest(X, origin).max())
     limits = np.finfo(np.float32 if X.dtype == np.float32 else np.float64)
     least, most = float(limits.tiny) ** SQUARABLE, float(limits.max) ** SQUARABLE

@@ -1,4 +1,4 @@
-"""energy="auto": which energies suit the rows, what the time allows, and which does best."""
+"""The choice of ``energy="auto"``: suitable energies, time budget, and comparison."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sklearn_ebm.energies._bank.prior import HeldOutDensities
 from sklearn_ebm.energies.auto_report import AutoReport
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 
-# A blend must be better than its best member by so many nats to be worth what it costs.
+# Smallest advantage of a blend over its best member, in nats, for which it is chosen.
 WORTH = 0.005
 
-# What a member must bring to a blend to stay in it, in nats.
+# A member is removed from the blend if this changes the loss by at most this number, in nats.
 WORTHLESS = 0.002
 
 
-# What the location is called beside the members, and which of them need it.
+# Name of the location, and the members that need it.
 LOCATION = "location"
 LOCATED = ("located_memory", "residual_memory", "location_scale")
 
-# Seconds that each takes on two cores, about: an affine function of the rows.
+# Approximate time of each on two cores, in seconds: a constant, and a factor of the rows.
 COSTS: dict[str, tuple[float, float]] = {
     "memory": (1.0, 2e-4),
     "experts": (6.0, 1e-3),
@@ -36,27 +36,28 @@ COSTS: dict[str, tuple[float, float]] = {
 }
 
 
-# Members whose learning may end before it is done, and the part of it that is worth having.
+# Members whose learning may be stopped early, and the fraction of their time that is worthwhile.
 CUT_SHORT = {"experts": 0.5}
 
 
 class TimeBudget(FitProgress):
-    """Takes the cheapest member next, and skips those that would take longer than is left.
+    """Selects the cheapest member next, and skips members that would exceed the time budget.
 
-    How long that is, is estimated from the time of others.
+    Times are estimated from those of members that are learned already.
 
     Parameters
     ----------
     seconds : float or None
-        That learning may take; None is as long as it takes.
+        Time budget, in seconds; None is unlimited.
     n_rows : int
+        Number of rows.
     inner : FitProgress
-        Is told the same.
+        Callbacks that are called as well.
 
     Attributes
     ----------
     skipped : dict of str to str
-        Members, and why they were skipped.
+        Skipped members, with the reason.
     """
 
     def __init__(self, seconds: float | None, n_rows: int, inner: FitProgress) -> None:
@@ -72,18 +73,18 @@ class TimeBudget(FitProgress):
         return time.perf_counter() - self.began
 
     def stops(self, _: object = None) -> bool | str:
-        """Why learning by gradients should stop; False while there is time."""
+        """Reason for the end of learning by gradients; False while there is time."""
         over = self.seconds is not None and self.elapsed > self.seconds
         return "the time_budget is used up" if over else False
 
     def next_of(self, members: Sequence[str]) -> int:
-        """The cheapest, where time is short; what has no known cost comes as it stands."""
+        """Return the cheapest member if time is limited; the first if a cost is not known."""
         if self.seconds is None or not all(name in COSTS for name in members):
             return 0
         return int(np.argmin([self._typical(name) for name in members]))
 
     def skips(self, member: str) -> bool:
-        """Whether a member would take too long; the first is learned whatever it takes."""
+        """Whether a member would take too long; the first member is never skipped."""
         if self.seconds is not None and self.taken and member in COSTS:
             left, needed = self.seconds - self.elapsed, self._needed(member)
             if needed * CUT_SHORT.get(member, 1.0) > left:
@@ -93,12 +94,12 @@ class TimeBudget(FitProgress):
         return self.inner.skips(member)
 
     def _needed(self, member: str) -> float:
-        """Seconds that a member will take, from what those took that are learned."""
+        """Estimated time of a member in seconds, from those of other members."""
         pace = sum(self.taken.values()) / sum(self._cost(name) for name in self.taken)
         return pace * self._typical(member)
 
     def _typical(self, member: str) -> float:
-        """What a member typically takes now, with the location if it waits for that."""
+        """Typical time of a member, including the location if it is needed first."""
         waits = LOCATION not in self.taken and member in LOCATED
         return self._cost(member) + (self._cost(LOCATION) if waits else 0.0)
 
@@ -107,7 +108,7 @@ class TimeBudget(FitProgress):
         return base + each * self.n_rows
 
     def ended(self, what: str) -> bool:
-        """Take note of what a member took, and pass it on."""
+        """Store the time of a member, and call the inner callback."""
         if what in COSTS:
             self.taken[what] = self.elapsed - sum(self.taken.values())
         return self.inner.ended(what)
@@ -116,17 +117,22 @@ class TimeBudget(FitProgress):
 def suitable_members(
     n_outputs: int, n_latents: int | None, *, levels: bool = False
 ) -> list[tuple[str, ConditionalEnergy]]:
-    """Return the members of a blend that says nothing of them, as they are learned.
+    """Return the members of a blend with ``members="auto"``, in the order of learning.
 
     Parameters
     ----------
     n_outputs : int
+        Number of outputs.
     n_latents : int or None
-        Of the experts.
+        Number of experts; None is the default of `Experts`.
     levels : bool
-        Whether the rows are levels that return. Then no memory sees what the location says: of
-        rows of one level in different folds that differs by their own answers alone, and trees
-        would read these off.
+        Whether the rows are levels. No memory then uses a location: out-of-fold predictions for
+        equal rows in different folds differ only by their answers, which trees would exploit.
+
+    Returns
+    -------
+    list of (str, ConditionalEnergy)
+        Names and energies.
     """
     experts = Experts(covariance="full" if n_outputs > 1 else "diagonal")
     if n_latents is not None:
@@ -144,10 +150,10 @@ def suitable_members(
 
 
 def needed(blend: Blend, held_out_densities: HeldOutDensities) -> Index:
-    """Places of the members that a blend is worse without, and of the backgrounds.
+    """Positions of the elements of useful members of a blend, and of the backgrounds.
 
-    One at a time, the member goes without which the validation rows lose least, as long as that is
-    less than `WORTHLESS`.
+    The member whose removal increases the loss of the validation rows least is removed, repeatedly,
+    as long as the increase is at most `WORTHLESS`.
     """
     members = [name for name, _ in blend.members_]
 
@@ -170,22 +176,25 @@ def needed(blend: Blend, held_out_densities: HeldOutDensities) -> Index:
 def chosen_candidate(
     blend: Blend, held_out_densities: HeldOutDensities, groups: Index, skipped: dict[str, str]
 ) -> tuple[Index, AutoReport]:
-    """Compare the blend and each member on rows that chose neither energy nor prior.
+    """Compare the blend and each member on rows that are held out from energies and priors.
 
     Parameters
     ----------
     blend : Blend
+        The fitted blend.
     held_out_densities : HeldOutDensities
+        Out-of-fold densities of the validation rows.
     groups : ndarray of int of shape (m,)
-        Validation rows held out together, such as folds.
+        Groups of validation rows that are held out together, such as folds.
     skipped : dict of str to str
-        Members that were not learned, and why.
+        Members that were not learned, with the reason.
 
     Returns
     -------
     places : ndarray of int
-        Of the elements of what was chosen.
+        Positions of the elements of the chosen candidate.
     report : AutoReport
+        Scores of all candidates.
     """
     assert blend._units is not None
     names = np.array([name for name, _ in blend.labels_])

@@ -1,4 +1,4 @@
-"""Rows of members: which ones each learns from, and what those it has not seen say of it."""
+"""Training rows and held-out rows of the members of an ensemble."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sklearn_ebm.learning.densities.widths import (
     sharper_together,
 )
 
-# Members that leave out the same rows.
+# Number of members that leave out the same rows.
 GROUP = 2
 
-# Held-out rows that choose widths, at most, of each group.
+# Largest number of held-out rows of each group for the fit of the widths.
 ROWS_FOR_WIDTHS = 500
 
 
-#: (rows, members, generator) -> rows that each member learns from, and those that it leaves out.
+#: (n_rows, n_members, generator) -> training rows and held-out rows of each member.
 Division: TypeAlias = Callable[[int, int, np.random.RandomState], tuple[Index, Index | None]]
 
 
@@ -35,26 +35,29 @@ def member_rows(
     fraction: float | None,
     group: Index | None = None,
 ) -> tuple[Index, Index | None]:
-    """Rows that each member learns from, and those that it leaves out.
+    """Select training rows and held-out rows of each member.
 
-    Two members leave out the same part, so that it says how good their average is. Parts are
-    neighbours on a circle of shuffled rows: they do not overlap as long as there are enough rows.
-    Where groups make some of them smaller, these are filled up with rows of their own once more.
+    Two members leave out the same rows, on which their average can be evaluated. The held-out rows
+    of different pairs are adjacent on a circle of shuffled rows, so they do not overlap if there
+    are enough rows. If groups make some selections smaller, rows of these are repeated.
 
     Parameters
     ----------
     n_rows, n_members : int
+        Numbers of rows and of members.
     rng : RandomState
+        Source of random numbers.
     fraction : float or None
-        Share of the rows that each leaves out; None for none.
+        Fraction of the rows that each member leaves out; None leaves out no rows.
     group : ndarray of int of shape (n_samples,), default=None
-        Rows of one group, two or more of them, are left out together.
+        Rows with the same value are held out together.
 
     Returns
     -------
     kept : ndarray of int of shape (M, r)
-        In an order of its own for each member.
+        Training rows, in a different order for each member.
     held_out : ndarray of int of shape (M, h), or None
+        Held-out rows of each member.
 
     Examples
     --------
@@ -76,30 +79,30 @@ def member_rows(
 
 
 def _left_out(order: Index, group: Index, part: int, size: int) -> tuple[Index, Index]:
-    """The rows beside some part of a circle, and those in it: groups whose middle lies there."""
+    """Rows outside and inside a part of the circle; a group is inside if its middle is."""
     _, first, number, count = np.unique(
         group[order], return_index=True, return_inverse=True, return_counts=True
     )
-    # Groups lie side by side, where the first row of each is.
+    # Rows of a group are adjacent, at the position of its first row.
     place = np.argsort(np.argsort(first))[number]
     ends = np.cumsum(count[np.argsort(first)])
     middle = (ends - 0.5 * count[np.argsort(first)])[place]
     away = (middle - part * size) % len(order)
-    turned = np.argsort(away, kind="stable")
-    away = away[turned]
-    # One group at least on each side.
+    rotated = np.argsort(away, kind="stable")
+    away = away[rotated]
+    # At least one group on each side.
     n_out = np.clip((away < size).sum(), (away == away[0]).sum(), (away < away[-1]).sum())
-    circle = order[turned]
+    circle = order[rotated]
     return circle[n_out:], circle[:n_out]
 
 
 def fold_rows(
     n_rows: int, n_members: int, rng: np.random.RandomState, of_row: Index
 ) -> tuple[Index, Index]:
-    """Rows that each member learns from, where two members leave out each fold.
+    """Select training rows and held-out rows of each member, if two members leave out each fold.
 
-    Folds that have fewer rows than the largest, and the rows beside folds that have more than the
-    smallest, are filled up with some of their own once more.
+    Rows are repeated so that all members have the same number of training rows, and the same number
+    of held-out rows.
 
     Examples
     --------
@@ -115,16 +118,16 @@ def fold_rows(
 
 
 class HeldOutRows(NamedTuple):
-    """Rows that learning, or some members, have not seen.
+    """Held-out rows of the ensemble, or of its members.
 
     Attributes
     ----------
     rows : Rows
-        Of which members leave out some.
+        Rows of which each member leaves out a part.
     left_out : ndarray of int of shape (M, h), or None
-        Which ones each member leaves out.
+        Indices of the rows that each member leaves out.
     validation : Rows or None
-        Held-out rows.
+        Rows that are held out from all members.
     """
 
     rows: Rows
@@ -132,7 +135,7 @@ class HeldOutRows(NamedTuple):
     validation: Rows | None
 
     def of_members(self) -> tuple[Rows, Index]:
-        """Rows, and the places of those that each member has not seen, (M or 1, h)."""
+        """Rows, and indices of the held-out rows of each member, (M or 1, h)."""
         if self.validation is not None:
             return self.validation, np.arange(len(self.validation.y))[None]
         assert self.left_out is not None
@@ -142,7 +145,7 @@ class HeldOutRows(NamedTuple):
 def unseen_rows(
     energy: LatentEnergy, params: Params, held: HeldOutRows, group: int
 ) -> list[HeldOutMixture]:
-    """Held-out rows, with all members; or those that groups of members left out."""
+    """Held-out rows with the energies of all members, or of the members that left them out."""
     if held.validation is not None:
         some = held.validation
         return [HeldOutMixture(energy._quadratics(params, some.X), some.y, some.weight)]
@@ -159,7 +162,7 @@ def unseen_rows(
 
 
 def widened(energy: LatentEnergy, params: Params, held: HeldOutRows) -> LatentEnergy:
-    """The energy with the widths that suit rows which it has not seen."""
+    """Return the energy with widths that are fitted to held-out rows."""
     assert energy._units is not None
     pieces = unseen_rows(energy, params, held, min(GROUP, energy.n_members))
     if not pieces:
@@ -171,7 +174,7 @@ def widened(energy: LatentEnergy, params: Params, held: HeldOutRows) -> LatentEn
 def sharper_than_groups(
     energy: LatentEnergy, params: Params, held: HeldOutRows, pieces: Sequence[HeldOutMixture]
 ) -> float:
-    """Return how many times sharper all members together should be than a group of them."""
+    """Return the factor of β of all members, relative to a group of members."""
     assert energy._units is not None
     if held.validation is not None or energy.n_members < GROUP:
         return 1.0

@@ -1,4 +1,4 @@
-"""An energy learned by gradients, as one bank of a blend."""
+"""Energies that are learned by gradients, as members of a blend."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ from sklearn_ebm.learning.densities.ensemble import GROUP, Division, fold_rows, 
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
 from sklearn_ebm.learning.densities.widths import FACTORS
 
-#: Learns an energy from rows: (energy, rows, division, generator).
+#: Function (energy, rows, division, generator) that learns an energy.
 LearnGradients: TypeAlias = Callable[
     [LatentEnergy, Rows, Division, np.random.RandomState], LearnedDensity
 ]
 
 
 class GradientMember(BankEnergy):
-    """An energy that is learned in folds: two of its members leave out each of them.
+    """Energy that is learned by gradients, with two ensemble members for each fold.
 
-    So both say what they are worth on rows that they have not seen. Each width of a bank is one
-    element.
+    Both members leave out their fold and predict it. Each factor of the widths is an element of the
+    bank.
 
     Parameters
     ----------
     energy : LatentEnergy
+        The energy.
     learn : callable
-        How it is learned.
+        Function that learns it.
 
     Attributes
     ----------
     params_ : dict of str to ndarray
+        Learned parameters.
     sharper_ : float
-        How many times sharper all members together should be than two of them.
+        Factor of β of all members, relative to two members.
     """
 
     _feeds_location = True
@@ -60,7 +62,7 @@ class GradientMember(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[GradientMember, list[Quadratics]]:
-        """Learn the energy, and say what pairs of members know of the folds that they left out."""
+        """Learn the energy, and compute out-of-fold densities; see `BankEnergy`."""
         assert self.learn is not None
         energy = clone(self.energy)
         if "n_members" not in energy.get_params():
@@ -85,7 +87,7 @@ class GradientMember(BankEnergy):
         return other, other._left_out(rows, folds)
 
     def _left_out(self, rows: Rows, folds: Folds) -> list[Quadratics]:
-        """Elements of the validation rows, and the mean of all rows."""
+        """Out-of-fold elements of the validation rows; also stores moments of all rows."""
         mean, deviation = np.empty_like(rows.y), np.empty_like(rows.y)
         blocks, places = [], []
         for fold in range(folds.n_folds):
@@ -102,10 +104,7 @@ class GradientMember(BankEnergy):
         return self._widened(joined, 1.0)
 
     def _standardized_quadratics(self, X: Array, members: list[int] | None = None) -> Quadratics:
-        """Energies of rows in units, in which its own units are little else than 1.
-
-        Members are latent values of equal prior, which those of the energy itself leave out.
-        """
+        """Energies of standardised rows, with the prior 1/M of the M members."""
         units = self.energy._units
         assert units is not None
         predicted = self.energy._unwidened(self.params_, X, members).in_units(units)
@@ -121,13 +120,13 @@ class GradientMember(BankEnergy):
         ]
 
     def predict_moments(self, X: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of rows in units, (n, q) each."""
+        """Mean and standard deviation of standardised answers, (n, q) each; see `BankEnergy`."""
         return self._standardized_quadratics(X).moments()
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """One for each width."""
+        """Return one element for each factor of the widths; see `BankEnergy`."""
         return self._widened(self._standardized_quadratics(X), self.sharper_)
 
     def _width(self, n_answers: int) -> int:
-        """Return how many numbers of each row inference needs."""
+        """Return the number of values kept for each sample, which limits the size of blocks."""
         return len(FACTORS) * self.energy._width(n_answers)

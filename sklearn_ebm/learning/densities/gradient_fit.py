@@ -1,4 +1,4 @@
-"""From an energy of continuous answers and data to parameters: rows of members, and the search."""
+"""Learning of the parameters of an energy of continuous targets by gradients."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.base import Problem, Result, Solver
 
-# What C = 1 means: each step of length η takes the part η · DECAY/C of the weights, and less for
-# more rows than these, by the square of their number. Found on training rows of seven data sets.
+# A step of length η multiplies weights by 1 − η · DECAY/C, with a DECAY that decreases with the
+# square of the number of rows above FEW_ROWS. The values were chosen on training rows of seven data
+# sets.
 DECAY, FEW_ROWS, LARGEST_DECAY = 0.1, 8_000, 1e100
 
-# From so many multiplications in a step on, its products are worth the threads of BLAS.
+# Smallest number of multiplications in a step for which BLAS uses several threads.
 LARGE_BATCH = 1.5e7
 
 
 class Parts(NamedTuple):
-    """What learns: energy, loss, elimination of z, wrong answers if the loss needs them, solver.
+    """Energy, loss, elimination of z, negatives (if the loss needs them) and solver.
 
-    ``n_latents`` is what the user says of energies that are chosen when the rows are known.
+    ``n_latents`` is the number of latent values for energies that are chosen automatically.
     """
 
     energy: ConditionalEnergy
@@ -54,7 +55,7 @@ class Parts(NamedTuple):
 
     @property
     def likelihood(self) -> bool:
-        """Whether the energy is normalised and pushed down, and no wrong answers are drawn."""
+        """Whether a likelihood is maximised, which needs no negatives."""
         return self.negatives is None
 
     @property
@@ -65,26 +66,30 @@ class Parts(NamedTuple):
 
 @dataclass
 class LearnedDensity:
-    """What learning hands to the estimator.
+    """Result of learning.
 
     Attributes
     ----------
     energy : ConditionalEnergy
-        As it was prepared for the rows.
+        The fitted energy.
     params : dict of str to ndarray
+        Learned parameters, by name.
     n_iter : int
-        Passes over the rows.
+        Number of passes over the rows.
     curve : ndarray
         Mean loss after each pass.
     unseen : callable
-        () -> rows that have not been learned from, and their energies.
+        Function that returns held-out rows and their energies.
     held : HeldOutRows or None
-        Rows that members have not seen.
+        Held-out rows of the members.
     held_out_curve : list of float
+        Mean loss of held-out rows after each pass.
     converged : bool
+        Whether the stopping rule was met.
     message : str
+        Why learning stopped.
     report : AutoReport or None
-        How ``energy="auto"`` chose.
+        Comparison of the candidates of ``energy="auto"``.
     """
 
     energy: ConditionalEnergy
@@ -122,22 +127,31 @@ def learn_density(
     Parameters
     ----------
     parts : Parts
+        Energy, loss, inference, negatives and solver.
     rows : Rows
-        Of positive weight.
+        Rows of positive weight.
     C : float
-        Inverse strength of the decay of the weights.
+        Inverse strength of the weight decay.
     tol : float
+        Tolerance of the solver.
     max_iter : int or None
-        Passes; None for what the energy suggests.
+        Number of passes over the rows; None is the default of the energy.
     start : Start or None
-        Where an earlier fit ended; learning begins anew where that was in other units.
+        An earlier fit to be continued, if its units are the same.
     rng : RandomState
+        Source of random numbers.
     watch : TrainingMonitor
+        Called after every pass; it may end learning.
     validation : Rows or None
         Held-out rows.
     divide : callable
-        (rows, members, generator) -> rows that each member learns from, and those that it leaves
-        out or None.
+        Function (n_rows, n_members, generator) that returns the training rows of each member, and
+        its held-out rows or None.
+
+    Returns
+    -------
+    LearnedDensity
+        Energy, parameters, and how learning ended.
     """
     rows = relative(rows)
     validation = None if validation is None else relative(validation)
@@ -167,9 +181,9 @@ def learn_density(
     kind = np.float32 if rows.X.dtype == np.float32 else np.float64
     found = training.layout.unpack(result.w)
     params = {name: part.astype(kind) for name, part in found.items()}
-    # Rows that are watched and no more must not change what is learned.
-    judged = held_out is not None or watch.patience is not None
-    if judged and parts.likelihood and not parts.minimum:
+    # Validation rows that are only monitored must not change the result.
+    uses_held_out = held_out is not None or watch.patience is not None
+    if uses_held_out and parts.likelihood and not parts.minimum:
         energy = widened(energy, params, held)
     return LearnedDensity(
         energy=energy,
@@ -187,7 +201,7 @@ def learn_density(
 def _prepared(
     energy: ConditionalEnergy, rows: Rows, start: Start | None, rng: np.random.RandomState
 ) -> tuple[Any, Start | None]:
-    """The energy as it suits the rows; and the start, if its parameters mean the same for them."""
+    """Return the initialised energy, and the start if its parameters are valid for it."""
     assert isinstance(energy, LatentEnergy)
     n_outputs = rows.y.shape[1]
     if start is not None:
@@ -198,7 +212,7 @@ def _prepared(
 
 
 def _threads(energy: Any, schedule: Schedule, rows: Rows) -> BlasThreads | Workers:
-    """Threads of BLAS for large products, or blocks of rows side by side."""
+    """Threads of BLAS for large products, else threads for blocks of rows."""
     size = ParameterLayout(energy.shapes(rows.X.shape[1], rows.y.shape[1])).size
     return BlasThreads() if schedule.batch_size * size >= LARGE_BATCH else Workers()
 
@@ -206,7 +220,7 @@ def _threads(energy: Any, schedule: Schedule, rows: Rows) -> BlasThreads | Worke
 def _objective(
     parts: Parts, energy: Any, rows: Rows, places: Index, workers: BlasThreads | Workers
 ) -> DensityObjective:
-    """The mean loss of rows, of which each member has those at its places."""
+    """The objective for the rows of each member."""
     return DensityObjective(
         energy, parts.loss, parts.latent, energy._standardize_rows(rows.X),
         energy._standardize_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
@@ -214,7 +228,7 @@ def _objective(
 
 
 def _held(rows: Rows, left_out: Index | None, validation: Rows | None) -> HeldOutRows:
-    """Rows that members have not seen; those that none has are left out by each of them."""
+    """Held-out rows of the members; validation rows are left out by every member."""
     if validation is None:
         return HeldOutRows(rows, left_out, None)
     if left_out is None:
@@ -225,7 +239,7 @@ def _held(rows: Rows, left_out: Index | None, validation: Rows | None) -> HeldOu
 
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
-    """Adam with the steps that suit the energy, and weights that decay by 1/C."""
+    """Adam with the schedule of the energy, and weight decay proportional to 1/C."""
     decay = min(DECAY / C, LARGEST_DECAY) * min((FEW_ROWS / n_rows) ** 2, 1.0)
     return Adam(
         learning_rate=schedule.learning_rate, batch_size=schedule.batch_size, weight_decay=decay
@@ -241,7 +255,7 @@ def _search(
     rng: np.random.RandomState,
     watch: TrainingMonitor,
 ) -> Result:
-    """The solver's answer, or the best one for rows held out, or where it was interrupted."""
+    """Run the solver; return its result, the best one for held-out rows, or an interrupted one."""
     try:
         result = solver.minimize(
             Problem(objective, w, tol=tol, max_iter=passes, rng=rng, monitor=watch)
@@ -255,6 +269,6 @@ def _search(
         result.message = watch.message
     if watch.patience is not None and watch.best is not None:
         result.w = watch.best
-        # The best of a schedule that was followed to where it no longer helps.
+        # Early stopping counts as convergence.
         result.converged = result.converged or watch.stopped
     return result

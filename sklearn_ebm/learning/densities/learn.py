@@ -1,4 +1,4 @@
-"""From any energy of continuous answers and data to what predicts: by gradients or by stacking."""
+"""Learning of energies of continuous targets, by gradients or by density stacking."""
 
 from __future__ import annotations
 
@@ -39,27 +39,34 @@ def learn_energy(
     fraction: float | None,
     time_budget: float | None,
 ) -> LearnedDensity:
-    """Learn an energy in the way that is its own.
+    """Learn an energy by gradients or by density stacking.
 
     Parameters
     ----------
     parts : Parts
+        Energy, loss, inference, negatives and solver.
     rows : Rows
-        Of positive weight, with transformed answers.
+        Rows of positive weight, with transformed answers.
     transform : SignedLog or None
-        How they were transformed: reports are of the answers themselves.
+        The transformation; reports refer to the original answers.
     C, tol, max_iter, start, validation
-        What `learn_density` takes.
+        See `learn_density`.
     seed : int
+        Seed of random numbers.
     watch : TrainingMonitor
-        Follows learning by gradients.
+        Monitor of learning by gradients.
     progress : FitProgress
-        Follows density stacking.
+        Callbacks of density stacking.
     fraction : float or None
-        Share of the rows that each member leaves out that is learned by gradients, where there is
-        no `validation`; None for none.
+        Fraction of the rows that each ensemble member leaves out if there is no `validation`; None
+        leaves out no rows.
     time_budget : float or None
-        Seconds after which passes end, and within which members of a blend are learned, about.
+        Approximate time limit, in seconds.
+
+    Returns
+    -------
+    LearnedDensity
+        Energy, parameters, and how learning ended.
     """
     rng = np.random.RandomState(seed)
     budget = TimeBudget(time_budget, len(rows.y), progress)
@@ -87,16 +94,16 @@ def learn_energy(
         energy.members = suitable_members(
             rows.y.shape[1], parts.n_latents, levels=has_levels(rows.X)
         )
-    counted = stack_densities(
+    stacked = stack_densities(
         energy, rows, rng=rng, progress=budget, gradients=member, validation=validation
     )
     if not automatic:
-        return counted.concluded()
-    assert isinstance(counted.energy, Blend)
+        return stacked.concluded()
+    assert isinstance(stacked.energy, Blend)
     places, report = chosen_candidate(
-        counted.energy, counted.held_out_densities, counted.groups, budget.skipped
+        stacked.energy, stacked.held_out_densities, stacked.groups, budget.skipped
     )
-    assert counted.energy._units is not None
-    lacking = mean_log_slope(counted.validation_rows, counted.energy._units, transform)
+    assert stacked.energy._units is not None
+    lacking = mean_log_slope(stacked.validation_rows, stacked.energy._units, transform)
     report = report._replace(held_out_nll=report.held_out_nll - lacking)
-    return replace(counted.concluded(places), report=report)
+    return replace(stacked.concluded(places), report=report)

@@ -1,7 +1,7 @@
-"""Rows of a regression: their weights, and rows that are there several times.
+"""Sample weights and duplicates of the rows of a regression.
 
-Weights are relative: weights that are all equal have no effect. Numbers of rows are those of
-`distinct`, each counted as often as its weight is times the mean weight.
+Only relative weights matter. Numbers of rows are counted after the removal of duplicates by
+`distinct`, with each row weighted by its weight relative to the mean.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from sklearn_ebm._utils.repeated import groups_of_equal_rows
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies._bank.folds import has_levels
 
-# Steps of equal probability that candidate answers are taken from.
+# Number of quantiles of `steps_of_probability`.
 STEPS = 101
 
 
 def relative(rows: Rows) -> Rows:
-    """The same with weights of mean 1, whatever their unit."""
+    """Divide weights by their mean."""
     weight = rows.weight / rows.weight.max()
     return rows._replace(weight=weight / weight.mean())
 
 
 def distinct(rows: Rows) -> Rows:
-    """Rows that are there several times as one, in which their weights come together.
+    """Merge duplicate rows, and add their weights.
 
-    So no copy of a row is held out while another one is learned from. Where levels return, an
-    answer that several of them give is expected to come again: such rows are no copies, but for
-    a factor that all rows have in common. If all rows are equal they stay: one alone cannot be
-    held out.
+    Otherwise a row could be held out while a copy of it is used for learning. If the rows are
+    levels, equal answers in different rows are expected, so such rows are not duplicates, except
+    for a common factor of all numbers of repetitions. If all rows are equal, they are not merged,
+    because a single row cannot be held out.
 
     Examples
     --------
@@ -54,26 +54,26 @@ def distinct(rows: Rows) -> Rows:
 
 
 def steps_of_probability(rows: Rows) -> Array | None:
-    """Rows at equal steps of probability, weights honoured; None for several outputs."""
+    """Weighted quantiles of the answers at equal steps; None for several outputs."""
     if rows.y.shape[1] > 1:
         return None
     answers, place = np.unique(rows.y[:, 0], return_inverse=True)
     share = np.cumsum(np.bincount(place, rows.weight / rows.weight.max()))
-    # A step may be a whole number of rows but for rounding.
+    # The factor prevents that rounding moves a step to the next row.
     steps = np.linspace(0, 1, STEPS) * share[-1] * (1 - 1e-12)
     result: Array = answers[np.unique(np.searchsorted(share, steps))]
     return result
 
 
 def come_again(rows: Rows) -> npt.NDArray[np.bool_]:
-    """Which of these rows, all different, may come again without being copied."""
+    """Mask of the rows, all distinct, that may occur again without being copies."""
     answer = groups_of_equal_rows(rows.y)
     several: npt.NDArray[np.bool_] = np.bincount(answer)[answer] > 1
     return several & has_levels(rows.X)
 
 
 def n_copied(rows: Rows, other: Rows) -> int:
-    """How many different rows are copies of those of another."""
+    """Number of distinct rows that are copies of other rows."""
     there = np.column_stack([other.X, other.y])
     here = np.column_stack([rows.X.astype(other.X.dtype, copy=False), rows.y])
     group = groups_of_equal_rows(np.concatenate([there, here]))

@@ -1,4 +1,4 @@
-"""From a bank of densities and data to its prior: folds, component densities, validation rows."""
+"""Density stacking: out-of-fold densities of the elements of a bank, and their prior."""
 
 from __future__ import annotations
 
@@ -26,25 +26,28 @@ from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
 from sklearn_ebm.learning.densities.rows import relative
 from sklearn_ebm.learning.densities.widths import HeldOutMixture
 
-# The share of the validation rows which a bank is less sure of than it is where it is sure.
+# Quantile of log p(y | x) of the validation rows that counts as the height of the densities.
 SURE = 0.9
 
-# Parts of rows that are not folds; each is evaluated with the prior of all others.
+# Number of groups of validation rows that are not in folds, for the evaluation of priors.
 GROUPS = 5
 
 
 class StackedDensities(NamedTuple):
-    """A bank that knows its rows, before its prior is found.
+    """A fitted bank of densities, before the prior is learned.
 
     Attributes
     ----------
     energy : BankEnergy
+        The fitted energy.
     elements : list of Quadratics
-        Of the validation rows.
+        Out-of-fold elements of the validation rows.
     validation_rows : Rows
+        The validation rows.
     groups : ndarray of int of shape (m,)
-        Validation rows held out together: folds, or parts of equal size.
+        Groups of validation rows that are held out together: folds, or parts of equal size.
     held_out_densities : HeldOutDensities
+        Densities of the elements at the validation rows.
     """
 
     energy: BankEnergy
@@ -54,12 +57,17 @@ class StackedDensities(NamedTuple):
     held_out_densities: HeldOutDensities
 
     def concluded(self, places: Index | None = None) -> LearnedDensity:
-        """Find the prior, of some elements or all, and leave out what has none.
+        """Learn the prior of the elements, and remove elements with the prior 0.
 
         Parameters
         ----------
         places : ndarray of int, default=None
-            Elements of which the others are left out.
+            Positions of the elements to be used; None uses all.
+
+        Returns
+        -------
+        LearnedDensity
+            Energy with its prior.
         """
         energy, held_out_densities = self.energy, self.held_out_densities
         some = np.arange(len(self.elements)) if places is None else places
@@ -101,25 +109,32 @@ def stack_densities(
     gradients: LearnGradients | None,
     validation: Rows | None,
 ) -> StackedDensities:
-    """Let an energy count what it needs of the rows, and evaluate it on held-out rows.
+    """Fit the densities of a bank, and evaluate them on held-out rows.
 
     Parameters
     ----------
     energy : BankEnergy
+        The energy.
     rows : Rows
-        Of positive weight.
+        Rows of positive weight.
     rng : RandomState
+        Source of random numbers.
     progress : FitProgress
-        Is told of each fold and member that is learned.
+        Callbacks after each fold and member.
     gradients : callable or None
-        How members of a blend are learned that need gradients.
+        Function that learns members of a blend by gradients.
     validation : Rows or None
-        Validation rows besides those that are left out; each counts as much as one of these.
+        Further validation rows, in addition to the out-of-fold rows and with the same weight.
+
+    Returns
+    -------
+    StackedDensities
+        The fitted energy, and the densities of its elements.
 
     Raises
     ------
     ValueError
-        If a setting cannot be used, or there are fewer rows than two.
+        If a parameter is invalid, or if there are fewer than two rows.
     """
     energy._validate()
     if len(rows.y) < 2:
@@ -158,18 +173,18 @@ def stack_densities(
 
 
 def _height(log_density: Array, weight: npt.NDArray[np.float64]) -> float:
-    """log p(y | x) that a bank reaches where it is sure, given that of its elements (m, B)."""
+    """Upper quantile of log p(y | x) of a bank, from the log-densities of its elements (m, B)."""
     log_prior, _ = most_likely_prior(log_density, weight, np.zeros(log_density.shape[1]))
     return float(np.quantile(logsumexp(log_density + log_prior, axis=1), SURE))
 
 
 def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str, BankEnergy]]:
-    """Return the members of a blend by name, ready to learn.
+    """Return the names and energies of the members of a blend.
 
     Raises
     ------
     ValueError
-        If they are no list or there are none, a name is not known, or two have the same.
+        If `members` is not a list or is empty, or a name is not known or occurs twice.
     """
     if not isinstance(blend.members, list | tuple):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""In which form answers are learned: as they are, with far ones drawn in, or by their logarithm."""
+"""Transformations of the target: none, compression of outliers, or the logarithm."""
 
 from __future__ import annotations
 
@@ -17,35 +17,43 @@ from sklearn_ebm.learning.densities.stacking import stack_densities
 
 TRANSFORMS = ("auto", "log")
 
-# Answers further from the median than this, in typical distances from it, are drawn in.
+# Answers further from the median than this number of typical distances are compressed.
 CORE = 20.0
 
-# Sizes of answers, but for one in a hundred of one sign, whose quantiles at 10 % and 90 % are this
-# far apart may be better learned as logarithms; whether they are, is told by so many rows and
-# trees, and by so many nats at least.
+# The logarithm is tried if the quantiles of the absolute answers at 10 % and 90 % differ by the
+# factor DECADES and nearly all answers have one sign. It is chosen if a forest of TREES trees has a
+# smaller held-out loss, by at least BETTER nats, on at most MAX_VALIDATION_ROWS rows.
 DECADES, ONE_SIGN, MAX_VALIDATION_ROWS, TREES, BETTER = 30.0, 0.98, 1_000, 10, 0.02
 
-# The logarithm goes down to the size that this share of the answers is below, and no further than
-# this part of the typical size.
+# The scale of the logarithm is this quantile of the absolute answers, but not below SMALLEST_PART
+# times their median.
 SMALLEST_SHARE, SMALLEST_PART = 0.01, 1e-6
 
-# A normal distribution has standard deviation 1.4826 times its median distance from the median.
+# The standard deviation of a normal distribution is 1.4826 times its median absolute deviation.
 OF_NORMAL = 1.4826
 
 
 def chosen_transform(asked: Any, rows: Rows, seed: int) -> SignedLog | None:
-    """Return the transform of the answers that is asked for, or that suits them; None for none.
+    """Return the transformation of the target.
 
     Parameters
     ----------
     asked : {"auto", "log", None}
+        The parameter ``y_transform``.
     rows : Rows
+        Rows with the target.
     seed : int
+        Seed of random numbers.
+
+    Returns
+    -------
+    SignedLog or None
+        The transformation; None if the target is not transformed.
 
     Raises
     ------
     ValueError
-        If "log" is asked for and an answer is not one number, or all of them are 0.
+        If `asked` is "log" and there are several outputs, or all answers are 0.
     """
     if asked is None or (asked == "auto" and rows.y.shape[1] > 1):
         return None
@@ -76,12 +84,10 @@ def refuse_unknown(asked: Any) -> None:
 
 
 def drawn_in(y: Array, weight: Array) -> SignedLog | None:
-    """Return what draws in answers that are very far from the others; None where none is.
+    """Return a transformation that compresses outliers; None if there are none.
 
-    Examples
-    --------
-    The typical distance from the median is 1, or 1.4826 as a standard deviation; 1e6 is further
-    away than 20 of these, which is where the logarithm begins:
+    Examples -------- The median distance from the median is 1, which gives the scale 1.4826. The
+    answer 1e6 is further away than 20 scales, where the logarithm begins:
 
     >>> transform = drawn_in(np.array([-1.0, 0.0, 1.0, 0.0, 1e6]), np.ones(5))
     >>> transform.centre, transform.scale, transform.core
@@ -100,7 +106,7 @@ def drawn_in(y: Array, weight: Array) -> SignedLog | None:
 
 
 def of_sizes(y: Array, weight: Array) -> SignedLog:
-    """Return sign(y) log(1 + |y|/s), with s below nearly all sizes but 0."""
+    """Return sign(y) log(1 + abs(y)/s), with s below nearly all absolute values except 0."""
     size, weight = np.abs(y[y != 0]), weight[y != 0]
     small, typical = (_quantile(size, weight, share) for share in (SMALLEST_SHARE, 0.5))
     scale = max(small, SMALLEST_PART * typical)
@@ -108,7 +114,7 @@ def of_sizes(y: Array, weight: Array) -> SignedLog:
 
 
 def _spans_decades(y: Array, weight: Array) -> bool:
-    """Whether sizes do, of answers that nearly all have one sign."""
+    """Whether nearly all answers have one sign, and their sizes span decades."""
     size, weight, sign = np.abs(y[y != 0]), weight[y != 0], np.sign(y[y != 0])
     if not len(size) or abs(np.average(sign, weights=weight)) < ONE_SIGN:
         return False
@@ -117,7 +123,7 @@ def _spans_decades(y: Array, weight: Array) -> bool:
 
 
 def _quantile(values: Array, weight: Array, share: float) -> float:
-    """The least value that this share of the weight does not exceed.
+    """Weighted quantile.
 
     Examples
     --------
@@ -130,23 +136,23 @@ def _quantile(values: Array, weight: Array, share: float) -> float:
 
 
 def transformed(rows: Rows, transform: SignedLog | None) -> Rows:
-    """Rows with the transform of their answers."""
+    """Apply a transformation to the answers of rows."""
     return rows if transform is None else rows._replace(y=transform(rows.y))
 
 
 def _held_out_nll(rows: Rows, transform: SignedLog | None, seed: int) -> float:
-    """Mean −log p(y | x) of rows that a small memory of the others has not seen, in nats."""
-    counted = stack_densities(
+    """Out-of-fold mean −log p(y | x) of a small `Memory`, in nats."""
+    stacked = stack_densities(
         Memory(n_trees=TREES, min_leaf_size=2), transformed(rows, transform),
         rng=np.random.RandomState(seed), progress=SILENT, gradients=None, validation=None,
     )  # fmt: skip
-    assert counted.energy._units is not None
-    nll = float(counted.held_out_densities.prior()[1][-1]) + counted.energy._units.log_unit
-    return nll - mean_log_slope(counted.validation_rows, counted.energy._units, transform)
+    assert stacked.energy._units is not None
+    nll = float(stacked.held_out_densities.prior()[1][-1]) + stacked.energy._units.log_unit
+    return nll - mean_log_slope(stacked.validation_rows, stacked.energy._units, transform)
 
 
 def mean_log_slope(validation_rows: Rows, units: Units, transform: SignedLog | None) -> float:
-    """Mean log t'(y) of validation rows: what a log-density of t(y) lacks of that of y."""
+    """Mean log t'(y) of validation rows, the difference of log-densities of y and of t(y)."""
     if transform is None:
         return 0.0
     y = transform.inverse(validation_rows.y[:, 0] * units.answer_unit + units.answer_origin)

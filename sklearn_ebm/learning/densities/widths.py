@@ -1,16 +1,17 @@
-r"""How wide the average of several members should be, told by rows that they have not seen.
+r"""Correction of the widths of an ensemble, by held-out rows.
 
-Two things are amiss with the average as it was learned. Its parts have the shape of a Gaussian
-where errors may have longer tails: so the width becomes one more latent variable, with a bank of
-factors c and a prior ρ(c) by expectation maximisation. And members that are as wide as their own
-errors, σ² = τ² + b² with b² the part that changes from member to member, are too wide together: M
-of them err by τ² + b²/M only, and scatter besides. All widths divided by √s make up for it,
+The average of the members is corrected in two ways. First, its components are Gaussian although
+errors may have heavier tails, so the width becomes another latent variable, with factors c and a
+prior ρ(c) that is found by expectation maximisation. Second, the average is too wide. The variance
+of each member is that of its own errors, σ² = τ² + b², where b² is the part that differs between
+members. The mean of M members has only the error τ² + b²/M, but the mixture also contains the
+spread of their means. All widths are therefore divided by √s with
 
 .. code-block:: none
 
     (τ² + b²)/s + b² (1 − 1/M) = τ² + b²/M    =>    s = (1 + r)/(1 − r (1 − 2/M)),  r = b²/τ²
 
-Rows that two members have left out say what s is best for one of them and for both, which gives r.
+The best β for one member and for two, on rows that both have left out, give r.
 """
 
 from __future__ import annotations
@@ -27,25 +28,27 @@ from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths, gibbs_
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.learning.temperature_scaling import most_probable_beta
 
-# The factors of the bank; rows that count for the factor 1 before any is seen, only so many for
-# each row that is seen where that widens densities: few errors may be small by chance, but are
-# never too few to be believed when they are large; and priors below which a factor is left out.
+# The factors c; pseudo-counts of the factor 1, in rows; their limit relative to the number of rows,
+# which is used only if the factors then widen the densities, because few errors may be small by
+# chance, but large errors are reliable; and the prior below which a factor is omitted.
 FACTORS = np.array([0.15, 0.25, 0.4, 0.65, 1.0, 1.4, 2.0, 3.5, 7.0])
 ROWS_BEFORE, SHARE_BEFORE, LEAST_PRIOR, ROUNDS = 5.0, 0.1, 0.005, 200
 
-# The range in which β is looked for, and how far; and the most that averaging sharpens.
+# Range and precision of the search for β, and largest factor s.
 RANGE, PRECISION, SHARPEST = (0.05, 100.0), 0.01, 4.0
 
 
 class HeldOutMixture(NamedTuple):
-    """Rows that some members have not seen, and the energies of those members.
+    """Held-out rows, and the energies of the members that were learned without them.
 
     Attributes
     ----------
     quadratics : Quadratics
+        Energies of the rows.
     y : ndarray of shape (n_samples, n_outputs)
+        The target.
     weight : ndarray of shape (n_samples,)
-        Relative to that of all rows, whose mean is 1.
+        Sample weights, relative to the mean weight of all rows.
     """
 
     quadratics: Quadratics
@@ -53,44 +56,50 @@ class HeldOutMixture(NamedTuple):
     weight: npt.NDArray[np.float64]
 
     def log_prob(self, units: Units, beta: float = 1.0, *, minimum: bool = False) -> Array:
-        """Log density of each row."""
-        law = gibbs_law(self.quadratics, beta, units, minimum=minimum)
-        return law.log_prob(self.y[:, 0] if self.y.shape[1] == 1 else self.y)
+        """log p(y | x) of each row."""
+        distribution = gibbs_law(self.quadratics, beta, units, minimum=minimum)
+        return distribution.log_prob(self.y[:, 0] if self.y.shape[1] == 1 else self.y)
 
 
 def likeliest_beta(
     pieces: Sequence[HeldOutMixture], units: Units, *, minimum: bool = False
 ) -> float:
-    """Return the most probable β, by rows that were not learned from.
+    """Return the β of the largest posterior for held-out rows.
 
-    Energies of answers are learned at β = 1, which few rows leave where it is.
+    The prior is centred at β = 1, the β of learning, so that few rows hardly change it.
     """
     top = max(float(piece.weight.max()) for piece in pieces)
-    shares = [piece.weight / top for piece in pieces]
-    unit = sum(map(np.count_nonzero, shares)) / sum(float(share.sum()) for share in shares)
+    weights = [piece.weight / top for piece in pieces]
+    unit = sum(map(np.count_nonzero, weights)) / sum(float(weight.sum()) for weight in weights)
 
     def cost(beta: float) -> float:
         return -unit * sum(
-            float(share @ piece.log_prob(units, beta, minimum=minimum))
-            for share, piece in zip(shares, pieces, strict=True)
+            float(weight @ piece.log_prob(units, beta, minimum=minimum))
+            for weight, piece in zip(weights, pieces, strict=True)
         )
 
     return most_probable_beta(cost, RANGE, 1.0, PRECISION)
 
 
 def sharper_together(of_one: float, of_two: float, n_members: int) -> float:
-    """Return how many times sharper M members should be than two of them.
+    """Return the factor s for M members, relative to two members.
 
     Parameters
     ----------
     of_one, of_two : float
-        The likeliest β of single members, and of the average of two.
+        The best β of single members, and of the average of two.
     n_members : int
+        Number M of members.
+
+    Returns
+    -------
+    float
+        Factor of β, or inverse factor of the variance.
 
     Examples
     --------
-    With r = 1/4, two members want to be 1.25 times as sharp as one, and ten 1/(1 − 0.8/4) times as
-    sharp as two:
+    With r = 1/4 the best β of two members is 1.25 times that of one, and the best β of ten is
+    1/(1 − 0.8/4) times that of two:
 
     >>> sharper_together(1.0, 1.25, 10), sharper_together(1.0, 1.25, 2)
     (1.25, 1.0)
@@ -102,16 +111,23 @@ def sharper_together(of_one: float, of_two: float, n_members: int) -> float:
 def fitted_widths(
     pieces: Sequence[HeldOutMixture], units: Units, floor: Array, sharper: float
 ) -> Widths:
-    """Return the bank of widths with the prior at which unseen rows are most likely.
+    """Fit the prior of the widths to held-out rows by maximum likelihood.
 
     Parameters
     ----------
     pieces : sequence of HeldOutMixture
+        Held-out rows.
     units : Units
+        Units of the answers.
     floor : ndarray of shape (n_outputs,)
-        What no width goes below.
+        Smallest scale of each output.
     sharper : float
-        How many times sharper the densities will be than those of the pieces.
+        Factor of β between all members and those of the pieces.
+
+    Returns
+    -------
+    Widths
+        Factors of the scales, with their prior.
     """
 
     def log_density(piece: HeldOutMixture, factor: float) -> Array:

@@ -1,4 +1,4 @@
-"""Where learning starts: points that others find quickly, on rows that suit them."""
+"""Starts of learning that LIBLINEAR computes."""
 
 from sklearn_ebm.learning.starts.liblinear import Liblinear as Liblinear
 from sklearn_ebm.learning.starts.separating import separating_start as separating_start

@@ -1,12 +1,13 @@
-r"""Separable rows: parameters from liblinear, and the dual point that proves how good they are.
+r"""Start from LIBLINEAR for the hinge loss, with a dual point for the duality gap.
 
-liblinear minimises the hinge loss by steps in the dual, one row at a time, and is far ahead of all
-others on many sparse columns. scikit-learn returns its templates, not its dual variables; but the
-templates are W = Σᵢ gᵢ φ(xᵢ)ᵀ, so a column of its own for each row, ε where the row is and zero
-elsewhere, gets the templates ε gᵢ. With ε far below the size of a row nothing else changes.
+LIBLINEAR minimises the hinge loss in the dual, one row at a time, and is much faster than other
+solvers for many sparse columns. scikit-learn returns its coefficients, but not its dual variables
+gᵢ. As the coefficients are W = Σᵢ gᵢ φ(xᵢ)ᵀ, a further column for each row, with the value ε in
+this row and zero elsewhere, has the coefficients ε gᵢ. If ε is far below the size of the rows,
+these columns do not affect the rest.
 
-It penalises the intercepts by ‖b‖²/(2s²), where learning leaves them free. The penalised ones leave
-Σᵢ wᵢ gᵢ = b/(λ s²) where a bound on the minimum needs zero. `tilted` moves that rest away.
+LIBLINEAR penalises intercepts by ‖b‖²/(2s²), but the objective does not. Its solution has
+Σᵢ wᵢ gᵢ = b/(λ s²), although a bound of the minimum needs zero. `tilted` corrects this.
 """
 
 from __future__ import annotations
@@ -24,47 +25,46 @@ from sklearn_ebm._utils.arrays import column_norms, ones
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.solvers.objective import Objective
 
-# From so many parameters on, sparse rows start from liblinear where that has the loss.
+# Smallest number of parameters for a start from LIBLINEAR.
 SIZE = 1000
 
-# A first fit at this tolerance is a look: is the mean loss below this share of the margin? Then few
-# rows are undecided, steps go on with those alone, and close fits are cheap. Otherwise they may
-# take minutes.
+# Tolerance of the first fit. If its mean loss is below SEPARABLE times the margin, few rows are
+# undecided and accurate fits are fast; otherwise they may take minutes.
 LOOK, SEPARABLE = 1.0, 0.1
 
-# Fits after that, each with what the one before lacked; where the look saw loss in many rows, there
-# is one, with a tolerance no lower than this.
+# Number of further fits of increasing accuracy. If many rows are undecided, there is one, with a
+# tolerance of at least NOISY_TOLERANCE.
 ATTEMPTS = 3
 NOISY_TOLERANCE = 5e-4
 
-# The lowest tolerance; the gap is about half as large.
+# Smallest tolerance; the gap is about half of the tolerance.
 SMALLEST_TOLERANCE = 1e-7
 
-# The constant column, in units of the root mean square of ‖x‖. The larger it is, the less the
-# intercepts are penalised, and the more steps they take.
+# Value of the constant column, relative to the root mean square of ‖x‖, and its largest value. A
+# larger value reduces the penalty of intercepts, but slows convergence.
 CONSTANT, LARGEST_CONSTANT = 0.35, 10.0
 
-# On dense rows a second fit takes as long as the first: the constant, and the share of the asked
-# tolerance, with which one is enough.
+# Constant column, and tolerance relative to tol, with which one fit suffices for dense rows, for
+# which a second fit takes as long as the first.
 LATE_CONSTANT, LATE_SHARE = 0.7, 0.5
 
-# What is left of the gap is aimed at this share of it, because both its parts only go about as they
-# should: what liblinear left undone as its tolerance, what the penalty on intercepts costs as the
+# The next fit aims at this fraction of the allowed gap. The gap has two parts: one is about
+# proportional to the tolerance of LIBLINEAR, the other, from the penalty of the intercepts, to the
 # inverse fourth power of the constant.
 AIM = 0.3
 CONSTANT_POWER = 0.25
 
-# A part that has not fallen to this share since the last attempt will not do so in the next.
+# If a part of the gap has not decreased by this factor, no further fit is made.
 FALLEN = 0.5
 
-# Its steps become many where the mean of C‖x‖² is large, and it cannot be told to stop.
+# Largest mean of C‖x‖²; with larger values it takes too many steps, and cannot be interrupted.
 LENGTH = 1e4
 
-# ε, in units of the root mean square of ‖x‖.
+# ε, relative to the root mean square of ‖x‖.
 MARK = 1e-6
 
-# Newton steps of a tilt, its largest step, and the rest that rounding leaves, for each unit of
-# weight.
+# Largest number of Newton steps of `tilted`, largest step, and tolerance of the sum, relative to
+# the total weight.
 TILTS = 30
 LARGEST_TILT = 2.0
 BALANCED = 1e-13
@@ -80,23 +80,25 @@ class Start(NamedTuple):
 
 
 class Liblinear:
-    """Fits of an objective by liblinear, each closer to the minimum than the one before.
+    """Fits of an objective by LIBLINEAR with increasing accuracy.
 
     Parameters
     ----------
     objective : Objective
+        Objective of a linear energy.
     fit_intercept : bool
+        Whether the energy has an intercept.
     C : float
-        Of the objective in units of its weights.
+        Inverse strength of the penalty, times the mean weight.
     tol : float
-        The relative gap that is asked for.
+        Largest relative gap.
 
     Attributes
     ----------
     suits : bool
-        Whether liblinear knows the loss and can take the rows.
+        Whether LIBLINEAR supports the loss and the rows.
     starts : bool
-        Whether it can be expected to be fast: on sparse rows.
+        Whether it is expected to be fast, as for sparse rows.
 
     References
     ----------
@@ -109,12 +111,12 @@ class Liblinear:
         self.tolerance, self.constant = max(LOOK, tol), CONSTANT
         self.undone, self.attempts, self.looked = np.inf, ATTEMPTS, False
         self.marked: Any = None
-        X, known = objective.X, objective.loss._liblinear(objective.n_answers)
+        X, similar = objective.X, objective.loss._liblinear(objective.n_answers)
         self.suits = False
         self.starts = False
-        if known is None or objective.layout.size < SIZE:
+        if similar is None or objective.layout.size < SIZE:
             return
-        settings, self.unit = known
+        settings, self.unit = similar
         self.settings = {"C": C / self.unit, "fit_intercept": fit_intercept} | settings
         square = mean_square(X)
         self.length = float(np.sqrt(square))
@@ -122,10 +124,10 @@ class Liblinear:
         self.starts = self.suits and sparse.issparse(X)
 
     def as_fallback(self, value: float) -> bool:
-        """Whether to turn to it after all, at some value of the objective; if so, without a look.
+        """Whether to use it for dense rows after many iterations, given the current objective.
 
-        On dense rows each of its steps costs more than ours do, and it needs the rows once more, as
-        a sparse matrix. Where few rows are undecided it comes to an end, and we may not.
+        For dense rows its steps are more expensive than those of the solvers, and it needs a sparse
+        copy of the rows. If few rows are undecided, however, it converges more reliably.
         """
         if not self.suits or self.noisy(value):
             return False
@@ -134,11 +136,11 @@ class Liblinear:
         return True
 
     def noisy(self, value: float) -> bool:
-        """Whether the mean loss says that many rows are undecided."""
+        """Whether many rows are undecided, judging by the mean loss."""
         return value > SEPARABLE * self.unit * float(self.objective.weight.sum())
 
     def start(self) -> Start:
-        """Fit and read off what was found."""
+        """Fit, and return parameters and slopes."""
         mark = MARK * self.length
         if self.marked is None:
             self.marked = _marked(self.objective.X, mark)
@@ -146,23 +148,23 @@ class Liblinear:
             tol=self.tolerance, intercept_scaling=self.constant * self.length, random_state=0,
             **self.settings,
         )  # fmt: skip
-        # Its generator of random numbers is one for the process.
+        # The random numbers of LIBLINEAR are process-wide.
         with lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             machine.fit(self.marked, self.objective.y, sample_weight=self.objective.weight)
         return _start_of(machine, self.objective, self.unit, mark)
 
     def tighten(self, value: float, gap: float, undone: float) -> bool:
-        """Aim closer, and say whether another fit can be expected to be worth it.
+        """Increase the accuracy; return whether another fit is worth its cost.
 
         Parameters
         ----------
         value : float
             The objective at the last start.
         gap : float
-            Its certified relative gap.
+            Certified relative gap of the last start.
         undone : float
-            The part of the gap that a better solution of liblinear's own problem takes away.
+            The part of the gap caused by the tolerance of LIBLINEAR.
         """
         if not self.looked:
             self.looked = True
@@ -183,7 +185,7 @@ class Liblinear:
 
 
 def mean_square(X: Any) -> float:
-    """Mean of ‖x‖² over the rows, without a copy of dense ones."""
+    """Mean of ‖x‖² over the rows, without a copy of dense rows."""
     if sparse.issparse(X):
         return float(np.dot(X.data.astype(np.float64, copy=False), X.data)) / X.shape[0]
     norms = column_norms(X, ones(X.shape[0]))
@@ -191,7 +193,7 @@ def mean_square(X: Any) -> float:
 
 
 def is_taken(objective: Objective) -> bool:
-    """Whether liblinear can take the rows: few enough numbers, and of every class."""
+    """Whether LIBLINEAR supports the rows: not too many entries, and all classes."""
     X = objective.X
     entries = X.nnz if sparse.issparse(X) else X.size
     fits = entries + X.shape[0] <= np.iinfo(np.int32).max
@@ -199,7 +201,7 @@ def is_taken(objective: Objective) -> bool:
 
 
 def _marked(X: Any, mark: float) -> Any:
-    """The rows with a column for each, in the only type of indices that liblinear knows."""
+    """The rows with a further column for each, with 32-bit indices."""
     X = sparse.hstack(
         [sparse.csr_matrix(X), sparse.identity(X.shape[0]) * mark], format="csr", dtype=np.float64
     )
@@ -208,11 +210,11 @@ def _marked(X: Any, mark: float) -> Any:
 
 
 def _start_of(machine: LinearSVC, objective: Objective, unit: float, mark: float) -> Start:
-    """Read templates and dual variables off a machine."""
+    """Compute parameters and slopes from a fitted `LinearSVC`."""
     k, n_columns = objective.n_answers, objective.X.shape[1]
     coef, intercept = machine.coef_, np.atleast_1d(machine.intercept_)
     if k == 2:
-        # One template against the other, and the rows push along their difference.
+        # The binary classifier is the difference of two templates.
         coef, intercept = np.vstack([-coef, coef]), np.append(-intercept, intercept)
     dual = coef[:, n_columns:] / (mark * machine.C * objective.weight)
     shift = 0.5 * unit if k == 2 else unit
@@ -239,22 +241,25 @@ def _slopes(dual: Array, objective: Objective, free: bool) -> Array:
 
 
 def tilted(share: Array, weight: Array, total: Array) -> Array:
-    r"""Shares pᵢ ∘ exp(u)/⟨pᵢ, exp(u)⟩ whose weighted sum over the rows is a given one.
+    r"""Adjust distributions pᵢ to pᵢ ∘ exp(u)/⟨pᵢ, exp(u)⟩ with a given weighted sum.
 
-    Zeros stay, rows still sum to one, and rows move the more the less they are decided. u minimises
-    the convex Σᵢ wᵢ log⟨pᵢ, exp(u)⟩ − ⟨total, u⟩, by Newton's method; where zeros leave no such u,
-    the sum comes as close as its steps do.
+    Zeros do not change, and rows close to 0 and 1 change little. u minimises the convex
+    Σᵢ wᵢ log⟨pᵢ, exp(u)⟩ − ⟨total, u⟩ by Newton's method. If zeros prevent an exact solution, the
+    sum is only approximate.
 
     Parameters
     ----------
     share : ndarray of shape (n_samples, n_classes)
-        Not negative, of sum one in each row.
+        Distributions pᵢ, not negative, with the sum 1 in each row.
     weight : ndarray of shape (n_samples,)
+        Sample weights.
     total : ndarray of shape (n_classes,)
+        The weighted sum over the rows.
 
     Returns
     -------
     ndarray of shape (n_samples, n_classes)
+        The adjusted distributions.
 
     References
     ----------
@@ -262,10 +267,8 @@ def tilted(share: Array, weight: Array, total: Array) -> Array:
     Marginal Totals are Known", Annals of Mathematical Statistics 11 (1940) 427-444.
     :doi:`10.1214/aoms/1177731829`
 
-    Examples
-    --------
-    Two rows that do not know are to sum to (1.5, 0.5), so each has 0.75 and 0.25; the third, which
-    does know, stays:
+    Examples -------- The sum is to be (2.5, 0.5). The third row is fixed by its zero, so the first
+    two become 0.75 and 0.25:
 
     >>> share = np.array([[0.5, 0.5], [0.5, 0.5], [1.0, 0.0]])
     >>> tilted(share, np.ones(3), np.array([2.5, 0.5])).round(9)

@@ -1,15 +1,15 @@
-r"""A start for smooth losses on sparse rows: templates that separate, at the scale that suits best.
+r"""Start for smooth losses on sparse rows: separating parameters with the best scale.
 
-Where many columns tell the answers apart, templates grow far from zero, and most steps of a search
-that starts there only make them longer: the loss falls by orders of magnitude, and with it all
-curvatures that the search has learned. A few passes of liblinear over the rows, for the hinge loss
-and never close to its minimum, find nearly the right direction w. What is left is one number,
+If many columns separate the classes, the coefficients become large, and most iterations from a zero
+start only increase their scale. The loss decreases by orders of magnitude meanwhile, and so does
+its curvature, which the solver has estimated before. A few passes of LIBLINEAR with the hinge loss
+find approximately the direction w of the minimum. Only the scale a is then searched,
 
 .. code-block:: none
 
     start = a w,    a = argmin f(a w),    a in {0, 1/2, …, 1, √2, 2, …, 16}
 
-which takes one pass over the rows: the energies of a w are a times those of w.
+which takes one pass over the rows, because the energies at a w are a times those at w.
 """
 
 from __future__ import annotations
@@ -26,35 +26,37 @@ from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm.learning.starts.liblinear import CONSTANT, SIZE, is_taken, lock, mean_square
 from sklearn_ebm.solvers.objective import Block, Objective
 
-# The hinge loss leads closest with less than its own share of C: rows that are right by far then
-# still count, as they do in smooth losses.
+# C of the hinge loss relative to the objective. With less than 1, rows with a large margin still
+# have an influence, as with smooth losses.
 SHARE_OF_C = 0.1
 
-# The largest violation in the dual that is left, in margins: only what is badly wrong is put right.
+# Tolerance of LIBLINEAR: the largest violation in the dual, in margins.
 TOLERANCE = 2.0
 
-# Most passes for two answers. For more, liblinear cannot be told to stop, and the larger the mean
-# of C‖x‖² the longer it takes on rows that no templates separate: it is kept below this.
+# Largest number of passes for two classes. For more classes LIBLINEAR has no such limit, and its
+# time for rows that are not separable increases with the mean of C‖x‖², which is limited to LENGTH.
 PASSES, LENGTH = 20, 200.0
 
-# Scales that are tried.
+# Candidates of the scale a.
 SCALES = np.append(0.0, 2.0 ** np.arange(-1, 4.5, 0.5))
 
 
 def separating_start(objective: Objective, standardized: Any, C: float) -> Array | None:
-    """Parameters to start from; None where the loss or the rows do not suit.
+    """Compute a start; None if the loss or the rows do not suit.
 
     Parameters
     ----------
     objective : Objective
-        Of a linear energy in conditioned parameters.
+        Objective of a linear energy in standardised parameters.
     standardized : Energy
+        The energy in these parameters.
     C : float
-        Of the objective in units of its weights.
+        Inverse strength of the penalty, times the mean weight.
 
     Returns
     -------
     ndarray of shape (size,) or None
+        Standardised parameters.
 
     References
     ----------
@@ -76,7 +78,7 @@ def separating_start(objective: Objective, standardized: Any, C: float) -> Array
 
 
 def _hinge(objective: Objective, fit_intercept: bool, C: float, square: float) -> Params:
-    """Parameters of the linear energy after a few passes of liblinear."""
+    """Parameters of the linear energy after a few passes of LIBLINEAR."""
     k = objective.n_answers
     kind = {"multi_class": "crammer_singer"} if k > 2 else {"loss": "hinge"}
     machine = LinearSVC(
@@ -87,19 +89,19 @@ def _hinge(objective: Objective, fit_intercept: bool, C: float, square: float) -
     X = sparse.csr_matrix(
         (X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), shape=X.shape, copy=False
     )
-    # Its generator of random numbers is one for the process.
+    # The random numbers of LIBLINEAR are process-wide.
     with lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         machine.fit(X, objective.y, sample_weight=objective.weight)
     coef, intercept = machine.coef_, np.atleast_1d(machine.intercept_)
     if k == 2:
-        # One template against the other.
+        # The binary classifier is the difference of two templates.
         coef, intercept = 0.5 * np.vstack([-coef, coef]), 0.5 * np.append(-intercept, intercept)
     return {"coef": coef, "intercept": intercept} if fit_intercept else {"coef": coef}
 
 
 def best_scale(objective: Objective, w: Array) -> float:
-    """The one of `SCALES` at which the objective is least along a ray, for a linear energy."""
+    """Return the scale a in `SCALES` that minimises the objective of a linear energy at a w."""
     sums = objective.float32_copy or objective
     params = sums.layout.unpack(w)
 
