@@ -109,6 +109,7 @@ def compare(
     Examples
     --------
     >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ebm.compare import compare
     >>> X, y = load_iris(return_X_y=True)
     >>> table = compare(X, y, losses=["nll"], baselines=["LogisticRegression"], cv=2)
     >>> sorted(row.model for row in table.rows)
@@ -164,6 +165,7 @@ class Comparison:
     Examples
     --------
     >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ebm.compare import Comparison
     >>> X, y = load_iris(return_X_y=True)
     >>> comparison = Comparison(X, y, losses=["nll"], baselines=["LogisticRegression"], cv=2)
     >>> for row in comparison.run():
@@ -251,11 +253,11 @@ class Comparison:
     def report(
         self, path: str | os.PathLike[str], *, command: str = "", dated: bool = True
     ) -> None:
-        """Write a self-contained HTML report of the finished rows.
+        """Write a self-contained HTML report of the models run so far.
 
-        It contains a sortable table, the settings of the comparison, and plots for held-out rows:
-        for classes, reliability curves with a slider for β, energy gaps and learning curves; for
-        numbers, densities, coverage and scores.
+        It contains a sortable table, the settings of the comparison, and plots for held-out
+        samples: in classification, reliability curves with a slider for β, energy gaps and learning
+        curves; in regression, densities, coverage and scores.
 
         Parameters
         ----------
@@ -270,7 +272,7 @@ class Comparison:
         Raises
         ------
         RuntimeError
-            If the comparison was not made with ``for_report=True``.
+            If the `Comparison` was not created with ``for_report=True``.
         """
         if self._plan is None:
             raise RuntimeError(

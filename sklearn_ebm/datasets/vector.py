@@ -160,7 +160,7 @@ def make_ellipse(
     random_state: int | np.random.RandomState | None = None,
     return_truth: bool = False,
 ) -> tuple[Any, ...]:
-    r"""Generate points of an ellipse that rotates by a quarter turn with x, plus noise.
+    r"""Generate noisy points on an ellipse that makes a quarter turn from x = 0 to x = 1.
 
     y = R(πx/2) [2 cos θ, sin θ] + noise · N(0, I), where θ ~ U(0, 2π) is not observed,
     x ~ U(0, 1), and R(α) is the rotation by the angle α. Answers are denser at the

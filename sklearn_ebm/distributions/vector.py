@@ -220,14 +220,14 @@ class VectorDistribution(ConditionalDistribution):
     def region(
         self, level: float, n_samples: int = N_SAMPLES, random_state: Any = 0
     ) -> VectorRegion:
-        """Estimate the smallest set of probability `level`, {y: p(y | x) ≥ τ}, from seeded draws.
+        """Estimate the smallest region of probability `level`, {y: p(y | x) ≥ τ}, from draws.
 
         Parameters
         ----------
         level : float
             Probability of the region, above 0 and at most 1; 1 gives all values of y.
         n_samples : int, default=1000
-            Number of draws for each sample. The standard error of the probability is
+            Number of draws from each distribution. The standard error of the probability is
             √(level (1 − level)/n_samples).
         random_state : int, RandomState or None, default=0
             Seed of the draws.
@@ -235,8 +235,8 @@ class VectorDistribution(ConditionalDistribution):
         Returns
         -------
         VectorRegion
-            Region with the attribute `log_threshold` and the method `contains`. It contains y if
-            ``density_rank(y, n_samples, random_state)`` is at most `level`.
+            Region with the attribute `log_threshold`, log τ, and the method `contains`. It contains
+            y if ``density_rank(y, n_samples, random_state)`` is at most `level`.
         """
         if coverage("level", level) == 1:
             return VectorRegion(np.full(self.n_rows, -np.inf), self)

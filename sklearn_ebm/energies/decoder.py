@@ -87,10 +87,13 @@ class Decoder(LatentEnergy):
     Bishop, Svensén, Williams, "GTM: the generative topographic mapping", Neural Computation 10
     (1998) 215-234, for a grid of latent values under a decoder. :doi:`10.1162/089976698300017953`
 
-    Examples -------- A decoder with the output 0 at all of three angles: with σ = 1 and p(z) = 1/3,
-    the energy of each angle at y = 2 is 2²/2 + (log 2π)/2 + log 3 = 4.0176:
+    Examples
+    --------
+    A decoder with the output 0 at all of three angles: with σ = 1 and p(z) = 1/3, the energy of
+    each angle at y = 2 is 2²/2 + (log 2π)/2 + log 3 = 4.0176:
 
     >>> import numpy as np
+    >>> from sklearn_ebm._utils.rows import Rows
     >>> from sklearn_ebm.energies import Decoder
     >>> energy = Decoder(n_latents=3, hidden_layer_sizes=(1,), n_members=1, noise=1.0)
     >>> rows = Rows(np.zeros((2, 1)), np.array([[-1.0], [1.0]]), np.ones(2))

@@ -33,8 +33,8 @@ class Kernel(Energy):
 
     where w_y are the weights and b_y is the intercept of class y. The model is that of a support
     vector machine with a Gaussian kernel, but the cost is proportional to n_samples × n_components
-    instead of n_samples². The features φ are chosen before learning and computed once. The energy
-    is linear in the parameters, so convex losses are minimised to a known duality gap.
+    instead of n_samples². The features φ are fixed before learning and computed once. The energy is
+    linear in the parameters, so for convex losses the duality gap bounds the error of the minimum.
 
     Parameters
     ----------
@@ -69,18 +69,17 @@ class Kernel(Energy):
     the samples 0 and 1:
 
     >>> import numpy as np
+    >>> from sklearn_ebm import EBMClassifier
     >>> from sklearn_ebm.energies import Kernel
     >>> X, y = np.array([[0.0], [1.0]]), np.array([0, 1])
-    >>> rows = Rows(X, y, np.ones(2))
-    >>> energy = Kernel(gamma=1.0).initialized(rows, 2, np.random.RandomState(0))
-    >>> phi = energy.transformer.transform(X)
+    >>> clf = EBMClassifier(energy=Kernel(gamma=1.0)).fit(X, y)
+    >>> phi = clf.energy_.transformer.transform(X)
     >>> (phi @ phi.T).round(3)
     array([[1.   , 0.368],
            [0.368, 1.   ]])
 
-    In a classifier, with classes that no linear energy separates:
+    Classes that no linear energy separates:
 
-    >>> from sklearn_ebm import EBMClassifier
     >>> clf = EBMClassifier(energy="kernel").fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 1, 0])
     >>> clf.predict([[0.0], [1.5], [3.0]]).tolist()
     [0, 1, 0]

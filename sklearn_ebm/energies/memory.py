@@ -148,6 +148,7 @@ class Memory(BankEnergy):
     other answer is smaller by the factor e^(−2²/(2 · 0.5²)) = e^−8:
 
     >>> import numpy as np
+    >>> from sklearn_ebm._utils.rows import Rows
     >>> from sklearn_ebm.energies import Memory
     >>> from sklearn_ebm.energies.banks import Folds
     >>> rows = Rows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))

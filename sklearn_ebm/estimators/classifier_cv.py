@@ -434,7 +434,7 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
         return self.best_estimator_
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the score of the best model by `scoring`, by default minus the log-loss.
+        """Compute the score `scoring` of the best model, by default minus the log-loss.
 
         Parameters
         ----------

@@ -42,9 +42,9 @@ class SoftMinimum(Elimination):
 
     F = −(1/β) log Σ_z exp(−β E(z)),
 
-    where E(z) are the energies of the values z. The weights are the Gibbs distribution,
-    exp(−β E(z))/Σ_z' exp(−β E(z')). The sum is not divided by the number k of values, so F lies
-    below the minimum by at most (1/β) log k. It tends to the minimum as β → ∞.
+    where E(z) is the energy of the value z. A call returns F and the weights of the values, their
+    Gibbs distribution exp(−β E(z))/Σ_z' exp(−β E(z')). The sum is not divided by the number k of
+    values, so F lies below the minimum by at most (1/β) log k. F tends to the minimum as β → ∞.
 
     Parameters
     ----------

@@ -256,7 +256,7 @@ class BetaDisplay:
         return display.plot(ax, **kwargs) if draw else display
 
     def reliability(self, beta: float) -> tuple[Floats, Floats, Index]:
-        """Compute mean confidence, accuracy and number of samples of each nonempty bin.
+        """Compute mean confidence, accuracy and number of samples of each bin of the confidence.
 
         Parameters
         ----------
@@ -265,9 +265,9 @@ class BetaDisplay:
 
         Returns
         -------
-        confidence, accuracy : ndarray of shape (n_filled,)
-            Mean confidence and accuracy of each bin.
-        count : ndarray of int of shape (n_filled,)
+        confidence, accuracy : ndarray of shape (n_nonempty_bins,)
+            Mean confidence and accuracy of each bin that contains samples.
+        count : ndarray of int of shape (n_nonempty_bins,)
             Number of samples in each bin.
         """
         return self._bins(SoftMinimum(beta).weights(self.energies))

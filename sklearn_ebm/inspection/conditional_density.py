@@ -43,8 +43,8 @@ class ConditionalDensityDisplay:
     Each cell of a heat map shows the probability of the cell divided by its height, so a density
     that is narrower than a cell remains visible. With ``scale="column"`` each column is divided by
     its largest cell. This shows the most likely answers at each x, even where the density is broad.
-    With ``scale="density"`` the colours show densities in 1/(unit of y), with one scale for all x
-    that ends at the 99 % quantile of the cells.
+    With ``scale="density"`` the colours show densities in 1/(unit of y), on one scale for all x
+    from 0 to the 99 % quantile of the cells.
 
     Use `from_estimator` or `from_distribution`; all parameters are stored as attributes.
 
@@ -56,7 +56,8 @@ class ConditionalDensityDisplay:
     x : ndarray of shape (n_x,) or None
         Values of the feature, in increasing order; None for a pair of answers.
     regions : dict of float to ndarray of shape (n_x, n_intervals, 2), or to VectorRegion
-        Highest-density region for each level.
+        Highest-density region for each level: intervals for each x, or the region of a pair of
+        answers.
     data : tuple of ndarray or None
         Feature and target of samples, each of shape (n_samples,); for pairs of answers the target
         of shape (n_samples, 2).

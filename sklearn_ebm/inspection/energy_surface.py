@@ -261,17 +261,18 @@ class EnergySurfaceDisplay:
         return display.plot(ax, **kwargs) if draw else display
 
     def surface(self, response: Any) -> Floats:
-        """Compute an energy, the free energy or the gap on the grid.
+        """Compute the energy of a class, the free energy or the energy gap on the grid.
 
         Parameters
         ----------
         response : object
-            A label of `classes`, ``"free_energy"``, or ``"gap"`` for the gap between the two lowest
-            energies.
+            A label of `classes`, ``"free_energy"``, or ``"gap"`` for the difference between the two
+            lowest energies.
 
         Returns
         -------
         ndarray of shape (n_0,) or (n_1, n_0)
+            Values at the n_0 points of the first axis, and the n_1 points of a second axis.
 
         Raises
         ------

@@ -61,6 +61,7 @@ def negative_log_likelihood(y_true: Any, y_pred: Any, *, sample_weight: Any = No
     densities are 1/(σ √(2π)). The score is (log 1 + log 2)/2 + log(2π)/2 = 0.3466 + 0.9189.
 
     >>> from sklearn_ebm.distributions import GaussianMixture
+    >>> from sklearn_ebm.metrics import negative_log_likelihood
     >>> density = GaussianMixture([[1.0], [1.0]], [[0.0], [5.0]], [[1.0], [2.0]])
     >>> round(negative_log_likelihood([0.0, 5.0], density), 4)
     1.2655
@@ -122,6 +123,7 @@ default="uniform_average"
     For draws 0 and 2 and y = 3, ``E|Y − y|`` = (3 + 1)/2 and ``E|Y − Y'|`` = (0 + 2 + 2 + 0)/4,
     so the score is 2 − 1/2. Two draws 1 and y = 1.5 give the distance 0.5.
 
+    >>> from sklearn_ebm.metrics import crps
     >>> crps([3.0, 1.5], [[0.0, 2.0], [1.0, 1.0]])
     1.0
     """
@@ -197,6 +199,7 @@ def probability_integral_transform(y_true: Any, y_pred: Any) -> Floats:
 
     >>> import numpy as np
     >>> from sklearn_ebm.distributions import GaussianMixture
+    >>> from sklearn_ebm.metrics import probability_integral_transform
     >>> density = GaussianMixture([[1.0], [1.0]], [[0.0], [5.0]], [[1.0], [2.0]])
     >>> u = probability_integral_transform([0.0, 7.0], density)
     >>> u.round(4)

@@ -75,6 +75,7 @@ default="uniform_average"
     --------
     For y = 4 the losses of the quantiles 2 and 9 at 0.1 and 0.9 are 0.1 · 2 and 0.1 · 5.
 
+    >>> from sklearn_ebm.metrics import pinball_loss
     >>> round(pinball_loss([4.0], [[2.0, 9.0]], probabilities=[0.1, 0.9]), 12)
     0.35
     """
@@ -210,6 +211,7 @@ default="uniform_average"
     --------
     The first true value lies inside its interval, the second one outside.
 
+    >>> from sklearn_ebm.metrics import interval_coverage
     >>> intervals = [[0.0, 2.0], [0.0, 4.0]]
     >>> interval_coverage([1.0, 5.0], intervals)
     0.5
@@ -259,6 +261,7 @@ default="uniform_average"
 
     Examples
     --------
+    >>> from sklearn_ebm.metrics import interval_width
     >>> interval_width([[0.0, 2.0], [0.0, 4.0]])
     3.0
     """

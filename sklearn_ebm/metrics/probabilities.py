@@ -54,6 +54,7 @@ def brier_score(
     --------
     The mean of 0.3² + 0.3² for the first sample and 0.5² + 0.5² for the second.
 
+    >>> from sklearn_ebm.metrics import brier_score
     >>> round(brier_score(["no", "yes"], [[0.7, 0.3], [0.5, 0.5]]), 12)
     0.34
     """
@@ -78,10 +79,10 @@ def expected_calibration_error(
         Σ_b n_b/n |accuracy_b − confidence_b|
 
     The confidence of a sample is the probability of its most probable class. Samples are assigned
-    to bins of equal width by their confidence; bins are open on the left, and n_b is the weight of
-    the samples in bin b. The value depends on the number of bins, and is biased upwards with few
-    samples per bin. Do not use it as a score to select models: predicting the class frequencies for
-    every sample has no calibration error.
+    to bins of equal width by their confidence; a bin includes its upper limit. n_b is the total
+    weight of the samples in bin b, and n that of all samples. The value depends on the number of
+    bins, and is biased upwards with few samples per bin. Do not use it as a score to select models:
+    a model that predicts the class frequencies for every sample has no calibration error.
 
     Parameters
     ----------
@@ -117,6 +118,7 @@ def expected_calibration_error(
     Two samples with confidence 0.9 and accuracy 0.5, and one with confidence 0.6 and accuracy 1,
     give 2/3 · 0.4 + 1/3 · 0.4.
 
+    >>> from sklearn_ebm.metrics import expected_calibration_error
     >>> p = [[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]
     >>> round(expected_calibration_error([0, 1, 1], p), 12)
     0.4
