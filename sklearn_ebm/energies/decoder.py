@@ -207,8 +207,8 @@ class Decoder(LatentEnergy):
             )
         if positive_integer("n_dimensions", self.n_dimensions) > 1 and self.latent != "gaussian":
             raise ValueError(
-                f"n_dimensions={self.n_dimensions!r} of Decoder is for latent='gaussian' only; a "
-                f"{self.latent} has the dimensions that it has."
+                f"n_dimensions={self.n_dimensions!r} of Decoder is for latent='gaussian' only; "
+                f"the dimension of latent={self.latent!r} is fixed."
             )
         self._trunk()
         result: Decoder = clone(self)

@@ -232,7 +232,7 @@ class LocationScale(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LeafMeans, Array]:
-        """Fit trees for log |r|; return them, and their out-of-fold predictions (m, q)."""
+        """Fit trees for log abs(r); return them, and their out-of-fold predictions (m, q)."""
         residual, q = rows.y - location.mean, rows.y.shape[1]
         inputs = np.hstack([rows.X, location.features])
         validation_splits = folds.validation_splits()
@@ -288,7 +288,7 @@ class LocationScale(BankEnergy):
 
 
 def _log_sizes(residual: Array, weight: npt.NDArray[np.float64], floor: Array) -> Array:
-    """log |r| of each output, as targets of trees; a vector for a single output."""
+    """log abs(r) of each output, as targets of trees; a vector for a single output."""
     deviation = np.sqrt(np.average(residual**2, axis=0, weights=weight))
     least = np.maximum(SMALLEST_RESIDUAL * deviation, np.maximum(floor, NARROWEST))
     sizes: Array = np.log(np.abs(residual) + least)

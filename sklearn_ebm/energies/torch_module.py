@@ -91,13 +91,13 @@ class TorchModule(Energy):
         )  # fmt: skip
 
     def _batches_because(self) -> str | None:
-        """Dropout and batch normalisation, if the module has them."""
+        """Reason if the module has dropout or batch normalisation."""
         from torch import nn
 
         kinds = nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm
         parts = self.module.modules() if isinstance(self.module, nn.Module) else ()
         names = sorted({type(part).__name__ for part in parts if isinstance(part, kinds)})
-        return f"its {' and '.join(names)} mean something in single steps only" if names else None
+        return f"its layers {' and '.join(names)} act differently in each step" if names else None
 
     def _trained(self) -> dict[str, Any]:
         return {name: part for name, part in self.module.named_parameters() if part.requires_grad}

@@ -185,7 +185,7 @@ class Adam(Solver):
         if converged and not ended_by_monitor and search.has_risen(tol):
             converged = False
             message = (
-                "the objective ended above where it started, so steps are too long at "
+                "the objective has increased since the start, so steps are too long at "
                 f"learning_rate={self.learning_rate:g} of solver 'adam': lower it, or scale the "
                 "features (StandardScaler)"
             )

@@ -70,7 +70,7 @@ class LBFGS(Solver):
                 step = line_search(evaluate, v, value, gradient, -gradient, objective.noise)
             if step is None:
                 converged = limited_by_rounding = True
-                message = "rounding hides any further decrease"
+                message = "a further decrease is below rounding"
                 break
             moved, change = step.point - v, step.gradient - gradient
             if float(moved @ change) > 1e-12 * float(change @ change):

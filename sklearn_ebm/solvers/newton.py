@@ -79,7 +79,7 @@ class Newton(Solver):
             step = line_search(evaluate, v, value, gradient, direction, objective.noise)
             if step is None:
                 converged = limited_by_rounding = True
-                message = "rounding hides any further decrease"
+                message = "a further decrease is below rounding"
                 break
             v, value, gradient = step
             curve.append(value)

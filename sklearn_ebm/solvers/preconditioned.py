@@ -88,7 +88,7 @@ class PreconditionedLBFGS(Solver):
                 direction = search.direction()
             if not search.step(direction):
                 result.converged = result.limited_by_rounding = True
-                result.message = "rounding hides any further decrease"
+                result.message = "a further decrease is below rounding"
                 break
             result.curve.append(search.value)
             if monitor is not None and monitor(search.progress()):
