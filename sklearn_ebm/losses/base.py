@@ -125,11 +125,33 @@ class Loss(Documented, BaseEstimator, ABC):
         """
 
     def is_smooth(self, n_answers: int) -> bool:
-        """Whether the slope is continuous, so that gradient methods apply without smoothing."""
+        """Whether the slope is continuous, so that gradient methods apply without smoothing.
+
+        Parameters
+        ----------
+        n_answers : int
+            Number of answers.
+
+        Returns
+        -------
+        bool
+            True if gradient methods apply without smoothing.
+        """
         return True
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return a smooth upper bound of the loss that tends to it as T → 0; itself if smooth."""
+        """Return a smooth upper bound of the loss that tends to it as T → 0; itself if smooth.
+
+        Parameters
+        ----------
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        Loss
+            The smoothed loss.
+        """
         return self
 
     def surrogate(self) -> Loss | None:
