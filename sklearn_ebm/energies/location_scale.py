@@ -198,7 +198,28 @@ class LocationScale(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LocationScale, list[Quadratics]]:
-        """Fit the scales, and compute out-of-fold densities; see `BankEnergy`."""
+        """Fit the scales, and compute out-of-fold densities; see `BankEnergy`.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        folds : Folds
+            Folds of the samples, and indices of the validation samples.
+        location : LocationPrediction or None
+            Location of the samples.
+        floor : ndarray of shape (n_outputs,)
+            Smallest scale of each output, in standard deviations.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        learned : BankEnergy
+            A copy, fitted to all samples.
+        elements : list of Quadratics
+            Out-of-fold densities of the samples ``folds.validation``, for each element of the bank.
+        """
         assert location is not None
         trees, predicted = self._trees(rows, folds, location, floor, rng)
         validation, located = rows.take(folds.validation), location.take(folds.validation)
@@ -218,7 +239,20 @@ class LocationScale(BankEnergy):
         return learned, learned._bank(predicted, combined, located)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return a Gaussian for each element of the bank and each sample; see `BankEnergy`."""
+        """Return a Gaussian for each element of the bank and each sample; see `BankEnergy`.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Samples with standardised features.
+        location : LocationPrediction or None
+            Location of the samples.
+
+        Returns
+        -------
+        list of Quadratics
+            Densities of the samples, for each element of the bank in use.
+        """
         assert location is not None and self._scales is not None
         predicted = self._scales.trees.predict(np.hstack([X, location.features]))
         combined = _combined(self._scales.combined, _estimates(predicted, location))

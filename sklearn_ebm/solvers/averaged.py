@@ -86,15 +86,50 @@ class Averaged(Solver):
         self.patience = patience
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return the default of ``max_iter``, in passes over the samples."""
+        """Return the default of ``max_iter``, in passes over the samples.
+
+        Parameters
+        ----------
+        objective : Objective
+            The objective.
+
+        Returns
+        -------
+        int
+            Largest number of iterations.
+        """
         return min(max(VISITS // len(objective.y), FEWEST_PASSES), MOST_PASSES)
 
     def remembered(self, start: Array, n_rows: float) -> Steps:
-        """Return a memory with `start` both as the mean and as the last parameters."""
+        """Return a memory with `start` both as the mean and as the last parameters.
+
+        Parameters
+        ----------
+        start : ndarray of shape (size,)
+            Parameters.
+        n_rows : int
+            Number of samples.
+
+        Returns
+        -------
+        object
+            Memory for `Problem`.
+        """
         return Steps(start, np.zeros_like(start), n_rows, start)
 
     def minimize(self, problem: Problem) -> Result:
-        """Pass over the samples from the start; see `Solver`."""
+        """Pass over the samples from the start; see `Solver`.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("patience", self.patience, of="Averaged")
         objective, start, _, max_iter, rng, monitor, memory = problem
         n_rows = len(objective.y)

@@ -137,7 +137,18 @@ class Solver(Documented, BaseEstimator, ABC):
     wants_standardized: ClassVar[bool] = False
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return the default of ``max_iter`` for this objective."""
+        """Return the default of ``max_iter`` for this objective.
+
+        Parameters
+        ----------
+        objective : Objective
+            The objective.
+
+        Returns
+        -------
+        int
+            Largest number of iterations.
+        """
         return 1_000
 
     def for_partial_fit(self) -> Solver:
@@ -149,6 +160,18 @@ class Solver(Documented, BaseEstimator, ABC):
 
         It lets `partial_fit` continue from parameters that another solver found. None if the
         solver has no memory.
+
+        Parameters
+        ----------
+        start : ndarray of shape (size,)
+            Parameters.
+        n_rows : int
+            Number of samples.
+
+        Returns
+        -------
+        object
+            Memory for `Problem`.
         """
         return None
 

@@ -41,7 +41,18 @@ class LBFGS(Solver):
         self.memory = memory
 
     def minimize(self, problem: Problem) -> Result:
-        """Minimise from the start; see `Solver`."""
+        """Minimise from the start; see `Solver`.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("memory", self.memory, of="LBFGS")
         objective, start, tol, max_iter, _, monitor, _ = problem
         scale = scale_of(objective)

@@ -50,7 +50,18 @@ class Newton(Solver):
         self.dense_size = dense_size
 
     def minimize(self, problem: Problem) -> Result:
-        """Minimise from the start; see `Solver`."""
+        """Minimise from the start; see `Solver`.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("max_inner", self.max_inner, of="Newton")
         positive_integer("dense_size", self.dense_size, of="Newton", least=0)
         objective, start, tol, max_iter, _, monitor, _ = problem

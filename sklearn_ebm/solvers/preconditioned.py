@@ -68,7 +68,18 @@ class PreconditionedLBFGS(Solver):
         self.memory = memory
 
     def minimize(self, problem: Problem) -> Result:
-        """Minimise from the start; see `Solver`."""
+        """Minimise from the start; see `Solver`.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("memory", self.memory, of="PreconditionedLBFGS")
         objective, start, tol, max_iter, rng, monitor, memory = problem
         n_pairs = self.memory if objective.layout.size <= MANY_PARAMETERS else self.memory // 2
