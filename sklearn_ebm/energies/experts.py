@@ -41,8 +41,8 @@ class Experts(LatentEnergy):
         F(x, y) = min_z G(x, y, z)                                  inference="min"
 
     q is the number of outputs, and N is the normal density. The mixing weights π, means f and
-    scales σ of the K experts are outputs of one network (``trunk="mlp"``) or functions of linear
-    outputs (``trunk="linear"``). At β = 1 the energy is normalised, so the negative log-likelihood
+    scales σ of the K experts are computed by one network (``trunk="mlp"``) or by linear functions
+    of x (``trunk="linear"``). At β = 1 the energy is normalised, so the negative log-likelihood
     needs no partition function: this is the mixture density network of Bishop. With the loss
     ``"energy"`` and ``inference="min"`` only the best expert of each sample is learned, as in
     multiple-choice learning.

@@ -139,10 +139,10 @@ class StageMonitor:
         if not self.objective.energy.traits.linear:
             ends = self._slow
 
-        def look(progress: Progress) -> bool:
+        def stop(progress: Progress) -> bool:
             return self.watch(progress) or (ends is not None and ends(progress))
 
-        return look
+        return stop
 
     def add(self, stage: Result) -> None:
         """Add the iterations of a stage, and store the memory of the solver."""

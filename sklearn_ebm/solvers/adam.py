@@ -11,7 +11,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers._adam_search import AdamState, Moments, Settings
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
@@ -212,7 +212,7 @@ class Adam(Solver):
                 search.retreat()
                 continue
             converged = True
-            message = ASKED if ended_by_monitor else "the objective no longer falls"
+            message = STOPPED_BY_MONITOR if ended_by_monitor else "the objective no longer falls"
             break
         else:
             message = "the schedule has ended" if converged else message

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import separable, separates
 
@@ -158,7 +158,7 @@ class Averaged(Solver):
             if monitor is not None and monitor(
                 Progress(average, value, np.zeros_like(average), np.inf, len(curve))
             ):
-                converged, message = True, ASKED
+                converged, message = True, STOPPED_BY_MONITOR
                 break
             if mistakes == 0:
                 converged, message = True, "a pass made no mistake"

@@ -15,7 +15,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.objective import Objective
 
 # Message of a search that its monitor ended by returning True.
-ASKED = "the monitor asked to stop"
+STOPPED_BY_MONITOR = "the monitor stopped the search"
 
 
 @dataclass

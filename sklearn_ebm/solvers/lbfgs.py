@@ -8,7 +8,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.hessian import scale_of
 
 
@@ -97,7 +97,7 @@ class LBFGS(Solver):
                     n_evaluations,
                 )
             ):
-                converged, message = True, ASKED
+                converged, message = True, STOPPED_BY_MONITOR
                 break
         return Result(
             scale * v,

@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product, scale_of
 from sklearn_ebm.solvers.objective import Objective
 
@@ -97,7 +97,7 @@ class Newton(Solver):
             if monitor is not None and monitor(
                 Progress(scale * v, value, gradient / scale, 0.5 * size**2, n_evaluations)
             ):
-                converged, message = True, ASKED
+                converged, message = True, STOPPED_BY_MONITOR
                 break
         return Result(
             scale * v,

@@ -11,7 +11,7 @@ from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers._line_search import Step, line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Problem, Progress, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Problem, Progress, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import (
     DiagonalScaling,
@@ -103,7 +103,7 @@ class PreconditionedLBFGS(Solver):
                 break
             result.curve.append(search.value)
             if monitor is not None and monitor(search.progress()):
-                result.converged, result.message = True, ASKED
+                result.converged, result.message = True, STOPPED_BY_MONITOR
                 break
         result.w, result.value = search.w, search.value
         result.n_iter = len(result.curve) - 1
