@@ -97,7 +97,18 @@ class Templates:
     difference: Callable[[Params, Any], Array] | None = None
 
     def n_templates(self, n_answers: int) -> int:
-        """Return the number of templates; by default one for each class."""
+        """Return the number of templates.
+
+        Parameters
+        ----------
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        int
+            Number of templates; by default one for each class.
+        """
         return n_answers
 
     def normal_matrix(
@@ -124,20 +135,55 @@ class Templates:
         return None
 
     def curvature_diagonal(self, X: Any, curvature: Array) -> Params | None:
-        """Σᵢ hᵢ (∂Fᵢ/∂W)² for weighted second derivatives h (n, k); None if not implemented."""
+        """Compute the diagonal of the Hessian of the sum of the losses.
+
+        Parameters
+        ----------
+        X : ndarray or CSR of shape (n_samples, n_features)
+            The input samples.
+        curvature : ndarray of shape (n_samples, k)
+            Second derivatives h of the loss in the output of each template, times the weights.
+
+        Returns
+        -------
+        dict of str to ndarray, or None
+            Σᵢ hᵢ (∂Fᵢ/∂W)², by name of the parameter; None if it is not implemented.
+        """
         return None
 
     def template_curvature(self, curvature: Curvature) -> Curvature:
         """Convert second derivatives in the energies to second derivatives in −⟨θ, φ⟩.
 
         They are the same, unless there are fewer templates than classes.
+
+        Parameters
+        ----------
+        curvature : Curvature
+            Second derivatives in the energies.
+
+        Returns
+        -------
+        Curvature
+            Second derivatives in the outputs of the templates.
         """
         return curvature
 
     def standardized(self, X: Any, weight: npt.NDArray[np.float64]) -> Energy | None:
         """Return the same energy with parameters for standardised columns.
 
-        `PreconditionedLBFGS` uses it. None if there is no such energy.
+        `PreconditionedLBFGS` uses it.
+
+        Parameters
+        ----------
+        X : ndarray or CSR of shape (n_samples, n_features)
+            The input samples.
+        weight : ndarray of shape (n_samples,)
+            Sample weights.
+
+        Returns
+        -------
+        Energy or None
+            The energy; None if there is no such energy.
         """
         return None
 
@@ -146,6 +192,16 @@ class Templates:
 
         If the loss depends only on differences, a common shift of all energies of a sample is
         free, and learning returns this form. It must not increase the penalty.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters by name.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
         """
         return params
 

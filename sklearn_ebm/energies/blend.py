@@ -149,6 +149,26 @@ class Blend(BankEnergy):
 
         A callback may change the order if time is limited. If learning is stopped, the blend
         consists of the members that are fitted up to then.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        folds : Folds
+            Folds of the samples, and indices of the validation samples.
+        location : LocationPrediction or None
+            Location of the samples.
+        floor : ndarray of shape (n_outputs,)
+            Smallest scale of each output, in standard deviations.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        learned : BankEnergy
+            A copy, fitted to all samples.
+        elements : list of Quadratics
+            Out-of-fold densities of the samples ``folds.validation``, for each element of the bank.
         """
         other = copy(self)
         other._floor, other.seconds_, other.inputs_ = floor, {}, ()
@@ -192,7 +212,20 @@ class Blend(BankEnergy):
         return self.elements(X, None)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return the elements of all members, with the location of the blend."""
+        """Return the elements of all members, with the location of the blend.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Samples with standardised features.
+        location : LocationPrediction or None
+            Location of the samples.
+
+        Returns
+        -------
+        list of Quadratics
+            Densities of the samples, for each element of the bank in use.
+        """
         if self._location is not None:
             inputs = [
                 energy.predict_moments(X) for name, energy in self.members_ if name in self.inputs_

@@ -210,8 +210,8 @@ class Decoder(LatentEnergy):
             )
         if positive_integer("n_dimensions", self.n_dimensions) > 1 and self.latent != "gaussian":
             raise ValueError(
-                f"n_dimensions={self.n_dimensions!r} of Decoder is for latent='gaussian' only; a "
-                f"{self.latent} has the dimensions that it has."
+                f"n_dimensions={self.n_dimensions!r} of Decoder is for latent='gaussian' only; "
+                f"the dimension of latent={self.latent!r} is fixed."
             )
         self._trunk()
         result: Decoder = clone(self)
@@ -235,7 +235,20 @@ class Decoder(LatentEnergy):
         return np.full(len(self._settled("_units").answer_unit), self._floor)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes of the parameters, by name; the first axis is the member."""
+        """Shapes of the parameters, by name; the first axis is the member.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of outputs.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         trunk = self._trunk()
         shapes = dict(trunk.shapes(self.n_members, n_features, n_answers))
         n_coordinates = self._space().features.shape[1]
@@ -249,7 +262,22 @@ class Decoder(LatentEnergy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Random weights, and noise of half the standard deviation of the answers."""
+        """Random weights, and noise of half the standard deviation of the answers.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of outputs.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         shapes = dict(self.shapes(rows.X.shape[1], n_answers))
         noise = shapes.pop("log_noise", None)
         params = self._trunk().start(shapes, rng)
@@ -300,7 +328,22 @@ class Decoder(LatentEnergy):
         return xp.reshape(answers, shape), [*steps, back]
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, z) of standardised samples and answers; see ``LatentEnergy``."""
+        """Energies (M, n, m, z) of standardised samples and answers; see ``LatentEnergy``.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        X : array of shape (n_members or 1, n_samples, n_features)
+            Samples with standardised features.
+        answers : array of shape (n_members or 1, n_samples, m, n_outputs)
+            The m standardised answers of each sample.
+
+        Returns
+        -------
+        Linearization
+            Energies of shape (n_members, n_samples, m, n_latents), with the pullback.
+        """
         xp = namespace_of(X)
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
@@ -331,10 +374,34 @@ class Decoder(LatentEnergy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Energies as quadratic functions of y, one for each grid point; see ``LatentEnergy``."""
+        """Energies as quadratic functions of y, one for each grid point; see ``LatentEnergy``.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        X : array of shape (n_members or 1, n_samples, n_features)
+            Samples with standardised features.
+
+        Returns
+        -------
+        levels, means, factors : ndarray
+            Arrays as in ``Quadratics``, with the member as second axis.
+        """
         decoded, _ = self._decoded(params, X)
         return Windows(self._space(), decoded, self._scales(params)[0]).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
-        """Small batches and many passes, as a curve is learned slowly; see ``LatentEnergy``."""
+        """Small batches and many passes, as a curve is learned slowly; see ``LatentEnergy``.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of samples.
+
+        Returns
+        -------
+        Schedule
+            Learning rate, batch size and number of passes.
+        """
         return Schedule(LEARNING_RATE, BATCH, int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES)))

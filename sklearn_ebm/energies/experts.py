@@ -41,8 +41,8 @@ class Experts(LatentEnergy):
         F(x, y) = min_z G(x, y, z)                                  inference="min"
 
     q is the number of outputs, and N is the normal density. The mixing weights π, means f and
-    scales σ of the K experts are outputs of one network (``trunk="mlp"``) or functions of linear
-    outputs (``trunk="linear"``). At β = 1 the energy is normalised, so the negative log-likelihood
+    scales σ of the K experts are computed by one network (``trunk="mlp"``) or by linear functions
+    of x (``trunk="linear"``). At β = 1 the energy is normalised, so the negative log-likelihood
     needs no partition function: this is the mixture density network of Bishop. With the loss
     ``"energy"`` and ``inference="min"`` only the best expert of each sample is learned, as in
     multiple-choice learning.
@@ -237,7 +237,20 @@ class Experts(LatentEnergy):
         return floor
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes of the parameters, by name; the first axis is the member."""
+        """Shapes of the parameters, by name; the first axis is the member.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of outputs.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         width = self._heads(n_answers).width
         return self._trunk().shapes(self.n_members, n_features, width)
 
@@ -247,13 +260,43 @@ class Experts(LatentEnergy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Random weights, and experts with means spread over the range of the answers."""
+        """Random weights, and experts with means spread over the range of the answers.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of outputs.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         params = self._trunk().start(self.shapes(rows.X.shape[1], n_answers), rng)
         params["output_bias"] = self._heads(n_answers).start_bias(self.n_members, rng)
         return params
 
     def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (M, n, m, K) of standardised samples and answers; see ``LatentEnergy``."""
+        """Energies (M, n, m, K) of standardised samples and answers; see ``LatentEnergy``.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        X : array of shape (n_members or 1, n_samples, n_features)
+            Samples with standardised features.
+        answers : array of shape (n_members or 1, n_samples, m, n_outputs)
+            The m standardised answers of each sample.
+
+        Returns
+        -------
+        Linearization
+            Energies of shape (n_members, n_samples, m, n_latents), with the pullback.
+        """
         xp, n_outputs = namespace_of(X), answers.shape[-1]
         answers = cast_like(xp, answers, X)
         if self._seed is not None:
@@ -279,13 +322,37 @@ class Experts(LatentEnergy):
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
-        """Energies as quadratic functions of y, one for each expert; see ``LatentEnergy``."""
+        """Energies as quadratic functions of y, one for each expert; see ``LatentEnergy``.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        X : array of shape (n_members or 1, n_samples, n_features)
+            Samples with standardised features.
+
+        Returns
+        -------
+        levels, means, factors : ndarray
+            Arrays as in ``Quadratics``, with the member as second axis.
+        """
         assert self._floor is not None
         values, _ = self._trunk().forward(params, X)
         return Gaussians(self._heads(len(self._floor)), values, self._floor).quadratics()
 
     def schedule(self, n_rows: int) -> Schedule:
-        """Batches of about n/64 samples and fewer passes for more samples; see ``LatentEnergy``."""
+        """Batches of about n/64 samples, and fewer passes for more samples; see ``LatentEnergy``.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of samples.
+
+        Returns
+        -------
+        Schedule
+            Learning rate, batch size and number of passes.
+        """
         batch = 2 ** int(np.log2(max(n_rows / ROWS_PER_BATCH, 1)))
         return Schedule(
             LEARNING_RATE,

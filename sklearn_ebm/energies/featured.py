@@ -88,7 +88,22 @@ class Featured(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Energy:
-        """Return the same features, with F' initialised for them."""
+        """Return the same features, with F' initialised for them.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        Energy
+            The initialised energy.
+        """
         if type(self.energy).initialized is Energy.initialized:
             return self  # the features need not be computed
         features = transformed(self.transformer, rows.X)
@@ -109,7 +124,20 @@ class Featured(Energy):
         return max(self.energy._width(n_answers), _n_features(self.transformer) // FEATURE_SHARE)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes of the parameters of F', by name."""
+        """Shapes of the parameters of F', by name.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         return self.energy.shapes(_n_features(self.transformer), n_answers)
 
     def start(
@@ -118,7 +146,22 @@ class Featured(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Parameters of F' from which learning starts."""
+        """Parameters of F' from which learning starts.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         return self.energy.start(
             rows._replace(X=transformed(self.transformer, rows.X)), n_answers, rng
         )
@@ -141,7 +184,20 @@ class Featured(Energy):
         return self.energy.linearize(params, transformed(self.transformer, X))
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """Attributes of F', which refer to the features φ."""
+        """Attributes of F', which refer to the features φ.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Attributes of the fitted estimator, by name.
+        """
         return self.energy.fitted_attributes(params, n_answers)
 
     def _written(self, params: Params, fitted: Mapping[str, Any], n_answers: int) -> Params:

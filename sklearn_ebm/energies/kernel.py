@@ -165,7 +165,20 @@ class Kernel(Energy):
         return 1.0 / np.sqrt(X.shape[1]) / spread(X, weight, mean, deviation)
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Not available before `initialized`, which chooses the features."""
+        """Not available before `initialized`, which chooses the features.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         raise NotImplementedError(NOT_PREPARED)
 
     def start(
@@ -174,11 +187,39 @@ class Kernel(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Not available before `initialized`."""
+        """Not available before `initialized`.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         raise NotImplementedError(NOT_PREPARED)
 
     def linearize(self, params: Params, X: Any) -> Linearization:
-        """Not available before `initialized`."""
+        """Not available before `initialized`.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        X : array or CSR of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        Linearization
+            Energies of shape (n_samples, n_classes), and their derivatives.
+        """
         raise NotImplementedError(NOT_PREPARED)
 
 

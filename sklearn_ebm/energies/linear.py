@@ -77,7 +77,20 @@ class Linear(Energy):
         self.fit_intercept = fit_intercept
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes: ``coef`` (n_classes, n_features) and, if fitted, ``intercept`` (n_classes,)."""
+        """Shapes: ``coef`` (n_classes, n_features) and, if fitted, ``intercept`` (n_classes,).
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         shapes: dict[str, tuple[int, ...]] = {"coef": (n_answers, n_features)}
         if self.fit_intercept:
             shapes["intercept"] = (n_answers,)
@@ -89,7 +102,22 @@ class Linear(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Parameters from which learning starts: all zero."""
+        """Parameters from which learning starts: all zero.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         switch("fit_intercept", self.fit_intercept, of="Linear")
         shapes = self.shapes(rows.X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
@@ -146,7 +174,20 @@ class Linear(Energy):
         return scale
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """Coefficients and intercepts with scikit-learn's signs and shapes."""
+        """Coefficients and intercepts with scikit-learn's signs and shapes.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Attributes of the fitted estimator, by name.
+        """
         coef = params["coef"]
         intercept = params.get("intercept", np.zeros(n_answers, dtype=coef.dtype))
         if n_answers == 2:

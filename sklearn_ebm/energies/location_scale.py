@@ -198,7 +198,28 @@ class LocationScale(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LocationScale, list[Quadratics]]:
-        """Fit the scales, and compute out-of-fold densities; see ``BankEnergy``."""
+        """Fit the scales, and compute out-of-fold densities; see ``BankEnergy``.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        folds : Folds
+            Folds of the samples, and indices of the validation samples.
+        location : LocationPrediction or None
+            Location of the samples.
+        floor : ndarray of shape (n_outputs,)
+            Smallest scale of each output, in standard deviations.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        learned : BankEnergy
+            A copy, fitted to all samples.
+        elements : list of Quadratics
+            Out-of-fold densities of the samples ``folds.validation``, for each element of the bank.
+        """
         assert location is not None
         trees, predicted = self._trees(rows, folds, location, floor, rng)
         validation, located = rows.take(folds.validation), location.take(folds.validation)
@@ -218,7 +239,20 @@ class LocationScale(BankEnergy):
         return learned, learned._bank(predicted, combined, located)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return a Gaussian for each element of the bank and each sample; see ``BankEnergy``."""
+        """Return a Gaussian for each element of the bank and each sample; see ``BankEnergy``.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Samples with standardised features.
+        location : LocationPrediction or None
+            Location of the samples.
+
+        Returns
+        -------
+        list of Quadratics
+            Densities of the samples, for each element of the bank in use.
+        """
         assert location is not None and self._scales is not None
         predicted = self._scales.trees.predict(np.hstack([X, location.features]))
         combined = _combined(self._scales.combined, _estimates(predicted, location))
@@ -232,7 +266,7 @@ class LocationScale(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[LeafMeans, Array]:
-        """Fit trees for log |r|; return them, and their out-of-fold predictions (m, q)."""
+        """Fit trees for log abs(r); return them, and their out-of-fold predictions (m, q)."""
         residual, q = rows.y - location.mean, rows.y.shape[1]
         inputs = np.hstack([rows.X, location.features])
         validation_splits = folds.validation_splits()
@@ -288,7 +322,7 @@ class LocationScale(BankEnergy):
 
 
 def _log_sizes(residual: Array, weight: npt.NDArray[np.float64], floor: Array) -> Array:
-    """log |r| of each output, as targets of trees; a vector for a single output."""
+    """log abs(r) of each output, as targets of trees; a vector for a single output."""
     deviation = np.sqrt(np.average(residual**2, axis=0, weights=weight))
     least = np.maximum(SMALLEST_RESIDUAL * deviation, np.maximum(floor, NARROWEST))
     sizes: Array = np.log(np.abs(residual) + least)

@@ -272,7 +272,28 @@ class Memory(BankEnergy):
         floor: Array,
         rng: np.random.RandomState,
     ) -> tuple[Self, list[Quadratics]]:
-        """Store the samples, and compute out-of-fold densities; see ``BankEnergy``."""
+        """Store the samples, and compute out-of-fold densities; see ``BankEnergy``.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        folds : Folds
+            Folds of the samples, and indices of the validation samples.
+        location : LocationPrediction or None
+            Location of the samples.
+        floor : ndarray of shape (n_outputs,)
+            Smallest scale of each output, in standard deviations.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        learned : BankEnergy
+            A copy, fitted to all samples.
+        elements : list of Quadratics
+            Out-of-fold densities of the samples ``folds.validation``, for each element of the bank.
+        """
         seed = int(rng.randint(np.iinfo(np.int32).max))
         forests = self._forests(*rows.y.shape)
         blocks = []
@@ -335,7 +356,20 @@ class Memory(BankEnergy):
             return ForestWeights.of(forest, columns, weight)
 
     def elements(self, X: Array, location: LocationPrediction | None) -> list[Quadratics]:
-        """Return the densities of the bank; see ``BankEnergy``."""
+        """Return the densities of the bank; see ``BankEnergy``.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Samples with standardised features.
+        location : LocationPrediction or None
+            Location of the samples.
+
+        Returns
+        -------
+        list of Quadratics
+            Densities of the samples, for each element of the bank in use.
+        """
         columns = _columns(X, location)
         mean = location.mean if self._residuals and location is not None else None
         result = []

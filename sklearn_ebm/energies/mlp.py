@@ -148,7 +148,22 @@ class MLP(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> MLP:
-        """Return the energy itself; raise ValueError if a parameter is invalid."""
+        """Return the energy itself; raise ValueError if a parameter is invalid.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        Energy
+            The initialised energy.
+        """
         try:
             sizes = self._sizes
         except TypeError:
@@ -175,7 +190,20 @@ class MLP(Energy):
         return other
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes of the parameters, by name; weights, which are penalised, come first."""
+        """Shapes of the parameters, by name; weights, which are penalised, come first.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         shapes: dict[str, tuple[int, ...]] = {}
         sizes, width = self._sizes, n_features
         for number, size in enumerate(sizes):
@@ -195,7 +223,22 @@ class MLP(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Random weights with a scale that preserves the variance from layer to layer."""
+        """Random weights with a scale that preserves the variance from layer to layer.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         params: Params = {}
         gain = ACTIVATIONS[self.activation].gain
         for name, shape in self.shapes(rows.X.shape[1], n_answers).items():

@@ -203,7 +203,20 @@ class Prototypes(Energy):
         return INFERENCES.resolve(self.inference, **({"beta": self.beta} if takes else {}))
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes of ``shift``, (k, m, d) or if shared (1, m, d), and of ``metric_shift``."""
+        """Shapes of ``shift``, (k, m, d) or if shared (1, m, d), and of ``metric_shift``.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         pools = 1 if self.shared else n_answers
         shift = (pools, self.n_prototypes, n_features)
         return {"shift": shift, **self._metric().shapes(n_features)}
@@ -214,7 +227,22 @@ class Prototypes(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Parameters from which learning starts: all shifts are zero."""
+        """Parameters from which learning starts: all shifts are zero.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         shapes = self.shapes(rows.X.shape[1], n_answers)
         return {name: np.zeros(shape) for name, shape in shapes.items()}
 
@@ -329,7 +357,20 @@ class Prototypes(Energy):
         return scale
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """Return ``prototypes_`` (k, m, d) in units of X and, if learned, A as ``metric_``."""
+        """``prototypes_`` (k, m, d) in units of X and, if it is learned, A as ``metric_``.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Attributes of the fitted estimator, by name.
+        """
         dtype, places = params["shift"].dtype, self._places(params)
         shape = (n_answers, *places.shape[1:])
         fitted = {"prototypes_": np.broadcast_to(places, shape).astype(dtype)}

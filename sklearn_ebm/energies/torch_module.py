@@ -91,13 +91,13 @@ class TorchModule(Energy):
         )  # fmt: skip
 
     def _batches_because(self) -> str | None:
-        """Dropout and batch normalisation, if the module has them."""
+        """Reason if the module has dropout or batch normalisation."""
         from torch import nn
 
         kinds = nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm
         parts = self.module.modules() if isinstance(self.module, nn.Module) else ()
         names = sorted({type(part).__name__ for part in parts if isinstance(part, kinds)})
-        return f"its {' and '.join(names)} mean something in single steps only" if names else None
+        return f"its layers {' and '.join(names)} act differently in each step" if names else None
 
     def _trained(self) -> dict[str, Any]:
         return {name: part for name, part in self.module.named_parameters() if part.requires_grad}
@@ -200,7 +200,20 @@ class TorchModule(Energy):
         return _Training(self.module, rng.randint(2**31 - 1))
 
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
-        """Shapes of the parameters with ``requires_grad``, by their names in the module."""
+        """Shapes of the parameters with ``requires_grad``, by their names in the module.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of features.
+        n_answers : int
+            Number of classes.
+
+        Returns
+        -------
+        dict of str to tuple of int
+            Shape of each parameter, by name.
+        """
         return {name: tuple(part.shape) for name, part in self._trained().items()}
 
     def start(
@@ -209,7 +222,22 @@ class TorchModule(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """The parameters of the module, from which learning starts."""
+        """The parameters of the module, from which learning starts.
+
+        Parameters
+        ----------
+        rows : Rows
+            Samples: features ``X``, targets ``y`` and sample weights ``weight``.
+        n_answers : int
+            Number of classes.
+        rng : RandomState
+            Source of random numbers.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters by name.
+        """
         return {
             name: part.detach().double().numpy().copy() for name, part in self._trained().items()
         }

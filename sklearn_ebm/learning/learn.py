@@ -235,7 +235,7 @@ def _of_one_answer(
     """Return the initial parameters, if all rows are of one class."""
     return Learned(
         energy, in_dtype(params, dtype), seen, n_iter=0, n_evaluations=0, curve=np.empty(0),
-        value=0.0, gap=None, converged=True, message="rows of one class leave nothing to learn",
+        value=0.0, gap=None, converged=True, message="all rows are of one class",
         held_out_curve=[], stopped=False,
     )  # fmt: skip
 

@@ -128,7 +128,7 @@ class TrainingMonitor:
         # All callbacks are called, even if one of them stops learning.
         for reason in [callback(iteration) for callback in self.callbacks]:
             if reason and self.message is None:
-                self.message = reason if isinstance(reason, str) else "a callback asked for it"
+                self.message = reason if isinstance(reason, str) else "a callback stopped it"
         return self.stopped
 
     def begin(self, w: Array) -> None:

@@ -34,7 +34,7 @@ MOST_STALE = 200
 # An energy that is not linear in the parameters has no bound. A stage then ends after this number
 # of iterations that each lower the objective by less than tol, relative.
 SLOW_ITERATIONS = 10
-SLOW = f"{SLOW_ITERATIONS} iterations brought less than tol each"
+SLOW = f"{SLOW_ITERATIONS} iterations lowered the objective by less than tol each"
 
 CERTIFIED = "the certified gap is below tol"
 
@@ -121,7 +121,7 @@ class StageMonitor:
         """Message if the bound no longer improves, else None."""
         if self.stale < MOST_STALE:
             return None
-        return f"the bound has not come closer for {MOST_STALE} iterations"
+        return f"the bound has not improved for {MOST_STALE} iterations"
 
     @property
     def is_slow(self) -> bool:
@@ -139,10 +139,10 @@ class StageMonitor:
         if not self.objective.energy.traits.linear:
             ends = self._slow
 
-        def look(iterate: Iterate) -> bool:
+        def stop(iterate: Iterate) -> bool:
             return self.watch(iterate) or (ends is not None and ends(iterate))
 
-        return look
+        return stop
 
     def add(self, stage: Result) -> None:
         """Add the iterations of a stage, and store the memory of the solver."""

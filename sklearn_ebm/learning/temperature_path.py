@@ -214,7 +214,7 @@ class TemperaturePath:
         cool = not self.smooth and (monitor.smoothing > monitor.room or no_bound)
         limited_by_rounding = stage.limited_by_rounding or tol < SMALLEST_TOL
         if temperature < FINAL_TEMPERATURE * first if cool else limited_by_rounding:
-            monitor.total.message = "rounding hides any further decrease"
+            monitor.total.message = "a further decrease is below rounding"
             monitor.total.converged = monitor.error <= SMALLEST_GAP * abs(monitor.total.value)
             return None
         if cool:

@@ -134,11 +134,12 @@ class Loss(Documented, BaseEstimator, ABC):
         Parameters
         ----------
         n_answers : int
-            Number of classes. With two, there is one wrong answer and no minimum over them.
+            Number of answers.
 
         Returns
         -------
         bool
+            True if gradient methods apply without smoothing.
         """
         return True
 
@@ -148,11 +149,12 @@ class Loss(Documented, BaseEstimator, ABC):
         Parameters
         ----------
         temperature : float
-            T > 0, in units of the energy.
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
 
         Returns
         -------
         Loss
+            The smoothed loss.
         """
         return self
 

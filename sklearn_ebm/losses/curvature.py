@@ -57,7 +57,18 @@ class Curvature(NamedTuple):
         return result
 
     def take(self, rows: Index) -> Curvature:
-        """Return the curvature of the selected samples."""
+        """Select samples.
+
+        Parameters
+        ----------
+        rows : ndarray of int or bool, or slice
+            The samples.
+
+        Returns
+        -------
+        Curvature
+            Second derivatives of these samples.
+        """
         outer = tuple((factor, vector[rows]) for factor, vector in self.outer)
         return Curvature(self.diagonal[rows], outer)
 

@@ -45,6 +45,21 @@ class EnergyLoss(Loss):
     )
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m): 1 at y."""
+        """Value (n,) and slope (n, m): 1 at y.
+
+        Parameters
+        ----------
+        energies : array of shape (n_samples, m)
+            Energies of m answers.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        value : array of shape (n_samples,)
+            ℓ, in units of the loss.
+        slope : array of shape (n_samples, m)
+            dℓ/dF.
+        """
         xp = namespace_of(energies, correct)
         return RightAnswers(xp, correct).take(energies), in_dtype(xp, correct, energies.dtype)

@@ -66,19 +66,62 @@ class Hinge(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """Return [F(y) − o]⁺ and its slopes in F(y) and in o = F(ȳ) − m."""
+        """[F(y) − o]⁺ and its slopes in F(y) and in o = F(ȳ) − m.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : array
+            φ, ∂φ/∂F(y) and ∂φ/∂o.
+        """
         value, slope = positive_part(right - offending, temperature)
         return value, slope, -slope
 
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives: zero, except at the smoothed kink."""
+        """Second derivatives: zero, except at the smoothed kink.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        tuple of array
+            ∂²φ/∂F(y)², ∂²φ/∂F(y)∂o and ∂²φ/∂o².
+        """
         curvature = positive_part_curvature(right - offending, temperature)
         return curvature, -curvature, curvature
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
-        """φ* = 0 for slopes (a, −a) with 0 ≤ a ≤ 1."""
+        """φ* = 0 for slopes (a, −a) with 0 ≤ a ≤ 1.
+
+        Parameters
+        ----------
+        slope_right : array
+            Slope in the energy of the correct answer.
+        slope_offending : array
+            Slope in the energy of the wrong answer.
+
+        Returns
+        -------
+        array
+            φ*.
+        """
         return namespace_of(slope_right).zeros_like(slope_right)
 
     def _liblinear(self, n_answers: int) -> tuple[dict[str, Any], float] | None:

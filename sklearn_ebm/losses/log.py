@@ -55,19 +55,62 @@ class Log(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """Return log(1 + e^{F(y) − o}) and its slopes; there is no kink."""
+        """log(1 + e^{F(y) − o}) and its slopes; there is no kink.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : array
+            φ, ∂φ/∂F(y) and ∂φ/∂o.
+        """
         value, slope = positive_part(right - offending, temperature=1.0)
         return value, slope, -slope
 
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives ±σ(1 − σ)."""
+        """Second derivatives ±σ(1 − σ).
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        tuple of array
+            ∂²φ/∂F(y)², ∂²φ/∂F(y)∂o and ∂²φ/∂o².
+        """
         curvature = positive_part_curvature(right - offending, temperature=1.0)
         return curvature, -curvature, curvature
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
-        """φ* = a log a + (1 − a) log(1 − a) for slopes (a, −a)."""
+        """φ* = a log a + (1 − a) log(1 − a) for slopes (a, −a).
+
+        Parameters
+        ----------
+        slope_right : array
+            Slope in the energy of the correct answer.
+        slope_offending : array
+            Slope in the energy of the wrong answer.
+
+        Returns
+        -------
+        array
+            φ*.
+        """
         xp = namespace_of(slope_offending)
         push = at_most(xp, at_least(xp, -slope_offending, 0.0), 1.0)
         return xlogy(push, push) + xlogy(1 - push, 1 - push)

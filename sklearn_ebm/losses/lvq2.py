@@ -71,7 +71,22 @@ class LVQ2(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """The clipped ratio and its slopes; F(ȳ) = 0 is replaced by a tiny positive number."""
+        """The clipped ratio and its slopes; F(ȳ) = 0 is replaced by a tiny positive number.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : array
+            φ, ∂φ/∂F(y) and ∂φ/∂o.
+        """
         xp = namespace_of(right, offending)
         wrong = at_least(xp, offending, 16 * smallest_normal(xp, offending.dtype))
         with np.errstate(over="ignore", invalid="ignore"):

@@ -56,7 +56,22 @@ class MCE(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """Return σ(F(y) − o) and its slopes; there is no kink."""
+        """σ(F(y) − o) and its slopes; there is no kink.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : array
+            φ, ∂φ/∂F(y) and ∂φ/∂o.
+        """
         value = sigmoid(right - offending)
         slope = value * (1 - value)
         return value, slope, -slope
@@ -64,7 +79,22 @@ class MCE(PairwiseLoss):
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives ±σ(1 − σ)(1 − 2σ)."""
+        """Second derivatives ±σ(1 − σ)(1 − 2σ).
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        tuple of array
+            ∂²φ/∂F(y)², ∂²φ/∂F(y)∂o and ∂²φ/∂o².
+        """
         value = sigmoid(right - offending)
         curvature = value * (1 - value) * (1 - 2 * value)
         return curvature, -curvature, curvature

@@ -58,13 +58,41 @@ class MEE(Loss):
         self.beta = beta
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m): β p(y) (e_y − p)."""
+        """Value (n,) and slope (n, m): β p(y) (e_y − p).
+
+        Parameters
+        ----------
+        energies : array of shape (n_samples, m)
+            Energies of m answers.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        value : array of shape (n_samples,)
+            ℓ, in units of the loss.
+        slope : array of shape (n_samples, m)
+            dℓ/dF.
+        """
         _, probability = SoftMinimum(self.beta)(energies)
         right, difference = self._right_and_difference(probability, correct)
         return 1 - right, self.beta * right[:, None] * difference
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
-        """Second derivatives β² p(y) (diag p − p pᵀ − (e_y − p)(e_y − p)ᵀ)."""
+        """Second derivatives β² p(y) (diag p − p pᵀ − (e_y − p)(e_y − p)ᵀ).
+
+        Parameters
+        ----------
+        energies : array of shape (n_samples, m)
+            Energies of m answers.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        Curvature
+            Second derivatives of each sample.
+        """
         probability = SoftMinimum(self.beta).weights(energies)
         right, difference = self._right_and_difference(probability, correct)
         right = right[:, None]

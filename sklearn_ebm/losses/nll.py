@@ -73,7 +73,22 @@ class NLL(Loss):
         )
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m): 1 − p(y) at the correct answer, −p(y') at wrong ones."""
+        """Value (n,) and slope (n, m): 1 − p(y) at the correct answer, −p(y') at wrong ones.
+
+        Parameters
+        ----------
+        energies : array of shape (n_samples, m)
+            Energies of m answers.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        value : array of shape (n_samples,)
+            ℓ, in units of the loss.
+        slope : array of shape (n_samples, m)
+            dℓ/dF.
+        """
         if energies.shape[1] == 2:
             return self._of_two(energies, correct)
         xp = namespace_of(energies, correct)
@@ -104,7 +119,20 @@ class NLL(Loss):
         return value, with_negative(xp, energies, "multiply", slope, sign)
 
     def curvature(self, energies: Array, correct: Mask) -> Curvature:
-        """Second derivatives β (diag p − p pᵀ); for two answers β p₀p₁ [[1, −1], [−1, 1]]."""
+        """Second derivatives β (diag p − p pᵀ); for two answers β p₀p₁ [[1, −1], [−1, 1]].
+
+        Parameters
+        ----------
+        energies : array of shape (n_samples, m)
+            Energies of m answers.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        Curvature
+            Second derivatives of each sample.
+        """
         if energies.shape[1] == 2:
             xp = namespace_of(energies)
             odds = in_place(xp, "abs", energies[:, 0] - energies[:, 1])
@@ -117,7 +145,20 @@ class NLL(Loss):
         return Curvature(self.beta * probability, ((-self.beta, probability),))
 
     def conjugate(self, slope: Array, correct: Mask) -> Array:
-        """(1/β) Σ p log p, the negative entropy of p = e_y − slope."""
+        """(1/β) Σ p log p, the negative entropy of p = e_y − slope.
+
+        Parameters
+        ----------
+        slope : array of shape (n_samples, m)
+            Slopes dℓ/dF.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            ℓ*.
+        """
         xp = namespace_of(slope, correct)
         if slope.shape[1] == 2:
             wrong = xp.abs(slope[:, 0])  # p(ȳ), whichever of the two answers is correct

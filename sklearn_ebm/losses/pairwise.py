@@ -77,7 +77,22 @@ class PairwiseLoss(Loss):
         return not self.traits.fixes_level and self._contrast().takes_minimum
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m) of the loss; see `Loss`."""
+        """Value (n,) and slope (n, m) of the loss; see `Loss`.
+
+        Parameters
+        ----------
+        energies : array of shape (n_samples, m)
+            Energies of m answers.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        value : array of shape (n_samples,)
+            ℓ, in units of the loss.
+        slope : array of shape (n_samples, m)
+            dℓ/dF.
+        """
         return self._at_temperature(energies, correct, 0.0)
 
     def _at_temperature(
@@ -107,12 +122,34 @@ class PairwiseLoss(Loss):
         )
 
     def is_smooth(self, n_answers: int) -> bool:
-        """Whether the loss has neither a kink nor a minimum over several wrong answers."""
+        """Whether the loss has neither a kink nor a minimum over several wrong answers.
+
+        Parameters
+        ----------
+        n_answers : int
+            Number of answers.
+
+        Returns
+        -------
+        bool
+            True if gradient methods apply without smoothing.
+        """
         jumps = self._contrast().takes_minimum and n_answers > 2
         return not (jumps or self.traits.kinked)
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return the loss with minimum and kinks smoothed at temperature T > 0."""
+        """Return the loss with minimum and kinks smoothed at temperature T > 0.
+
+        Parameters
+        ----------
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        Loss
+            The smoothed loss.
+        """
         return SmoothedPairwise(self, temperature)
 
     def _margins(self, correct: Mask, dtype: Any) -> Any:

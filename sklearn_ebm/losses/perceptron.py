@@ -45,16 +45,53 @@ class Perceptron(Loss):
     traits = Traits(convex=True, online=True)
 
     def __call__(self, energies: Array, correct: Mask) -> tuple[Array, Array]:
-        """Value (n,) and slope (n, m): 1 at y and −1 at ŷ = argmin F if they differ, else 0."""
+        """Value (n,) and slope (n, m): 1 at y and −1 at ŷ = argmin F if they differ, else 0.
+
+        Parameters
+        ----------
+        energies : array of shape (n_samples, m)
+            Energies of m answers.
+        correct : array of bool of shape (n_samples, m)
+            True at the one correct answer of each sample.
+
+        Returns
+        -------
+        value : array of shape (n_samples,)
+            ℓ, in units of the loss.
+        slope : array of shape (n_samples, m)
+            dℓ/dF.
+        """
         xp = namespace_of(energies, correct)
         lowest, weights = Minimum()(energies)
         value = RightAnswers(xp, correct).take(energies) - lowest
         return value, in_dtype(xp, correct, energies.dtype) - weights
 
     def is_smooth(self, n_answers: int) -> bool:
-        """False: the slope jumps where the answer of lowest energy changes."""
+        """False: the slope jumps where the answer of lowest energy changes.
+
+        Parameters
+        ----------
+        n_answers : int
+            Number of answers.
+
+        Returns
+        -------
+        bool
+            True if gradient methods apply without smoothing.
+        """
         return False
 
     def smoothed(self, temperature: float) -> Loss:
-        """Return F(y) − soft minimum of F at T: the negative log-likelihood at β = 1/T."""
+        """Return F(y) − soft minimum of F at T: the negative log-likelihood at β = 1/T.
+
+        Parameters
+        ----------
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        Loss
+            The smoothed loss.
+        """
         return NLL(beta=1 / temperature)

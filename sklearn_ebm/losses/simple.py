@@ -58,7 +58,22 @@ class Simple(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """Return [F(y)]⁺ + [−o]⁺ and its slopes in F(y) and in o = F(ȳ) − m."""
+        """[F(y)]⁺ + [−o]⁺ and its slopes in F(y) and in o = F(ȳ) − m.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : array
+            φ, ∂φ/∂F(y) and ∂φ/∂o.
+        """
         low, slope_right = positive_part(right, temperature)
         high, slope = positive_part(-offending, temperature)
         return low + high, slope_right, -slope
@@ -66,7 +81,22 @@ class Simple(PairwiseLoss):
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives: zero, except at the smoothed kinks."""
+        """Second derivatives: zero, except at the smoothed kinks.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        tuple of array
+            ∂²φ/∂F(y)², ∂²φ/∂F(y)∂o and ∂²φ/∂o².
+        """
         return (
             positive_part_curvature(right, temperature),
             namespace_of(right).zeros_like(right),
@@ -74,5 +104,18 @@ class Simple(PairwiseLoss):
         )
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
-        """φ* = 0 for slopes in [0, 1] (correct answer) and [−1, 0] (wrong answer)."""
+        """φ* = 0 for slopes in [0, 1] (correct answer) and [−1, 0] (wrong answer).
+
+        Parameters
+        ----------
+        slope_right : array
+            Slope in the energy of the correct answer.
+        slope_offending : array
+            Slope in the energy of the wrong answer.
+
+        Returns
+        -------
+        array
+            φ*.
+        """
         return namespace_of(slope_right).zeros_like(slope_right)

@@ -58,19 +58,62 @@ class SquareExp(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """Return F(y)² + γ e^{−F(ȳ)} and its slopes; there is no kink."""
+        """F(y)² + γ e^{−F(ȳ)} and its slopes; there is no kink.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : array
+            φ, ∂φ/∂F(y) and ∂φ/∂o.
+        """
         push = self.gamma * namespace_of(offending).exp(-offending)
         return right**2 + push, 2 * right, -push
 
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives: 2 and γ e^{−F(ȳ)}."""
+        """Second derivatives: 2 and γ e^{−F(ȳ)}.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        tuple of array
+            ∂²φ/∂F(y)², ∂²φ/∂F(y)∂o and ∂²φ/∂o².
+        """
         xp = namespace_of(right, offending)
         return xp.full_like(right, 2), xp.zeros_like(right), self.gamma * xp.exp(-offending)
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
-        """φ* = p²/4 + a log(a/γ) − a for the slopes p (right answer) and −a ≤ 0 (wrong answer)."""
+        """φ* = p²/4 + a log(a/γ) − a for the slopes p (right answer) and −a ≤ 0 (wrong answer).
+
+        Parameters
+        ----------
+        slope_right : array
+            Slope in the energy of the correct answer.
+        slope_offending : array
+            Slope in the energy of the wrong answer.
+
+        Returns
+        -------
+        array
+            φ*.
+        """
         push = at_least(namespace_of(slope_offending), -slope_offending, 0.0)
         return slope_right**2 / 4 + xlogy(push, push / self.gamma) - push
 

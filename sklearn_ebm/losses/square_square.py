@@ -58,7 +58,22 @@ class SquareSquare(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """Return ([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m."""
+        """([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        value, slope_right, slope_offending : array
+            φ, ∂φ/∂F(y) and ∂φ/∂o.
+        """
         xp = namespace_of(right, offending)
         low, high = at_least(xp, right, 0.0), at_least(xp, -offending, 0.0)
         return low**2 + high**2, 2 * low, -2 * high
@@ -66,7 +81,22 @@ class SquareSquare(PairwiseLoss):
     def pair_curvature(
         self, right: Array, offending: Array, temperature: float
     ) -> tuple[Array, Array, Array]:
-        """Second derivatives: 2 if the term is above 0, else 0."""
+        """Second derivatives: 2 if the term is above 0, else 0.
+
+        Parameters
+        ----------
+        right : array
+            F(y), the energy of the correct answer.
+        offending : array
+            o = F(ȳ) − m, the energy of a wrong answer less its margin.
+        temperature : float
+            Temperature of the smoothing, in units of the energy; 0 is the loss itself.
+
+        Returns
+        -------
+        tuple of array
+            ∂²φ/∂F(y)², ∂²φ/∂F(y)∂o and ∂²φ/∂o².
+        """
         xp = namespace_of(right, offending)
         return (
             2 * in_dtype(xp, right > 0, right.dtype),
@@ -75,5 +105,18 @@ class SquareSquare(PairwiseLoss):
         )
 
     def pair_conjugate(self, slope_right: Array, slope_offending: Array) -> Array:
-        """φ* = (p² + q²)/4 for slopes p ≥ 0 and q ≤ 0."""
+        """φ* = (p² + q²)/4 for slopes p ≥ 0 and q ≤ 0.
+
+        Parameters
+        ----------
+        slope_right : array
+            Slope in the energy of the correct answer.
+        slope_offending : array
+            Slope in the energy of the wrong answer.
+
+        Returns
+        -------
+        array
+            φ*.
+        """
         return (slope_right**2 + slope_offending**2) / 4

@@ -11,7 +11,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers._adam_search import AdamState, Moments, Settings
-from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
@@ -125,7 +125,18 @@ class Adam(Solver):
         self.weight_decay = weight_decay
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return the default of ``max_iter``, in passes over the samples."""
+        """Return the default of ``max_iter``, in passes over the samples.
+
+        Parameters
+        ----------
+        objective : Objective
+            The objective.
+
+        Returns
+        -------
+        int
+            Largest number of iterations.
+        """
         self._validate()
         n_batches = -(-len(objective.y) // self.batch_size)
         passes = max(FEWEST_PASSES, -(-FEWEST_STEPS // n_batches))
@@ -136,7 +147,20 @@ class Adam(Solver):
         return clone(self).set_params(schedule="root" if self.schedule == "root" else "constant")
 
     def remembered(self, start: Array, n_rows: int) -> Moments:
-        """Return a memory without moments, with rate and mean of schedule "root" after a pass."""
+        """Return a memory without moments, with rate and mean of schedule "root" after a pass.
+
+        Parameters
+        ----------
+        start : ndarray of shape (size,)
+            Parameters.
+        n_rows : int
+            Number of samples.
+
+        Returns
+        -------
+        object
+            Memory for `Problem`.
+        """
         mean = start if self.schedule == "root" else start[:0]
         return Moments(np.zeros_like(start), np.zeros_like(start), 0, mean, mean, n_rows)
 
@@ -147,6 +171,16 @@ class Adam(Solver):
         step, plus the penalty; the first entry is from the first batch alone. The value of the
         result is the objective at the end. The memory holds the moments and the number of steps,
         so that a later search continues as if there had been no interruption.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
         """
         self._validate()
         tol, max_iter, monitor = problem.tol, problem.max_iter, problem.monitor
@@ -178,14 +212,14 @@ class Adam(Solver):
                 search.retreat()
                 continue
             converged = True
-            message = ASKED if ended_by_monitor else "the objective no longer falls"
+            message = STOPPED_BY_MONITOR if ended_by_monitor else "the objective no longer falls"
             break
         else:
             message = "the schedule has ended" if converged else message
         if converged and not ended_by_monitor and search.has_risen(tol):
             converged = False
             message = (
-                "the objective ended above where it started, so steps are too long at "
+                "the objective has increased since the start, so steps are too long at "
                 f"learning_rate={self.learning_rate:g} of solver 'adam': lower it, or scale the "
                 "features (StandardScaler)"
             )

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import separable, separates
 
@@ -86,15 +86,50 @@ class Averaged(Solver):
         self.patience = patience
 
     def iterations_for(self, objective: Objective) -> int:
-        """Return the default of ``max_iter``, in passes over the samples."""
+        """Return the default of ``max_iter``, in passes over the samples.
+
+        Parameters
+        ----------
+        objective : Objective
+            The objective.
+
+        Returns
+        -------
+        int
+            Largest number of iterations.
+        """
         return min(max(VISITS // len(objective.y), FEWEST_PASSES), MOST_PASSES)
 
     def remembered(self, start: Array, n_rows: float) -> Steps:
-        """Return a memory with `start` both as the mean and as the last parameters."""
+        """Return a memory with `start` both as the mean and as the last parameters.
+
+        Parameters
+        ----------
+        start : ndarray of shape (size,)
+            Parameters.
+        n_rows : int
+            Number of samples.
+
+        Returns
+        -------
+        object
+            Memory for `Problem`.
+        """
         return Steps(start, np.zeros_like(start), n_rows, start)
 
     def minimize(self, problem: Problem) -> Result:
-        """Pass over the samples from the start; see ``Solver``."""
+        """Pass over the samples from the start; see ``Solver``.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("patience", self.patience, of="Averaged")
         objective, start, _, max_iter, rng, monitor, memory = problem
         n_rows = len(objective.y)
@@ -123,7 +158,7 @@ class Averaged(Solver):
             if monitor is not None and monitor(
                 Iterate(average, value, np.zeros_like(average), np.inf, len(curve))
             ):
-                converged, message = True, ASKED
+                converged, message = True, STOPPED_BY_MONITOR
                 break
             if mistakes == 0:
                 converged, message = True, "a pass made no mistake"

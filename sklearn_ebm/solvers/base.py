@@ -15,7 +15,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.solvers.objective import Objective
 
 # Message of a search that its monitor ended by returning True.
-ASKED = "the monitor asked to stop"
+STOPPED_BY_MONITOR = "the monitor stopped the search"
 
 
 @dataclass
@@ -142,11 +142,12 @@ class Solver(Documented, BaseEstimator, ABC):
         Parameters
         ----------
         objective : Objective
-            The sum to be minimised, with its samples.
+            The objective.
 
         Returns
         -------
         int
+            Largest number of iterations.
         """
         return 1_000
 
@@ -157,19 +158,20 @@ class Solver(Documented, BaseEstimator, ABC):
     def remembered(self, start: Array, n_rows: int) -> object:
         """Return the memory of a search that processed `n_rows` samples and ended at `start`.
 
-        It lets `partial_fit` continue from parameters that another solver found.
+        It lets `partial_fit` continue from parameters that another solver found. None if the
+        solver has no memory.
 
         Parameters
         ----------
         start : ndarray of shape (size,)
-            The parameters.
+            Parameters.
         n_rows : int
-            Number of samples that led to them.
+            Number of samples.
 
         Returns
         -------
-        object or None
-            None if the solver has no memory.
+        object
+            Memory for `Problem`.
         """
         return None
 

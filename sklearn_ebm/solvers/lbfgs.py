@@ -8,7 +8,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.hessian import scale_of
 
 
@@ -41,7 +41,18 @@ class LBFGS(Solver):
         self.memory = memory
 
     def minimize(self, problem: Problem) -> Result:
-        """Minimise from the start; see ``Solver``."""
+        """Minimise from the start; see ``Solver``.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("memory", self.memory, of="LBFGS")
         objective, start, tol, max_iter, _, monitor, _ = problem
         scale = scale_of(objective)
@@ -70,7 +81,7 @@ class LBFGS(Solver):
                 step = line_search(evaluate, v, value, gradient, -gradient, objective.noise)
             if step is None:
                 converged = limited_by_rounding = True
-                message = "rounding hides any further decrease"
+                message = "a further decrease is below rounding"
                 break
             moved, change = step.point - v, step.gradient - gradient
             if float(moved @ change) > 1e-12 * float(change @ change):
@@ -86,7 +97,7 @@ class LBFGS(Solver):
                     n_evaluations,
                 )
             ):
-                converged, message = True, ASKED
+                converged, message = True, STOPPED_BY_MONITOR
                 break
         return Result(
             scale * v,

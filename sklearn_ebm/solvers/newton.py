@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.solvers._line_search import line_search
-from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product, scale_of
 from sklearn_ebm.solvers.objective import Objective
 
@@ -50,7 +50,18 @@ class Newton(Solver):
         self.dense_size = dense_size
 
     def minimize(self, problem: Problem) -> Result:
-        """Minimise from the start; see ``Solver``."""
+        """Minimise from the start; see ``Solver``.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("max_inner", self.max_inner, of="Newton")
         positive_integer("dense_size", self.dense_size, of="Newton", least=0)
         objective, start, tol, max_iter, _, monitor, _ = problem
@@ -79,14 +90,14 @@ class Newton(Solver):
             step = line_search(evaluate, v, value, gradient, direction, objective.noise)
             if step is None:
                 converged = limited_by_rounding = True
-                message = "rounding hides any further decrease"
+                message = "a further decrease is below rounding"
                 break
             v, value, gradient = step
             curve.append(value)
             if monitor is not None and monitor(
                 Iterate(scale * v, value, gradient / scale, 0.5 * size**2, n_evaluations)
             ):
-                converged, message = True, ASKED
+                converged, message = True, STOPPED_BY_MONITOR
                 break
         return Result(
             scale * v,

@@ -11,7 +11,7 @@ from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers._line_search import Step, line_search
 from sklearn_ebm.solvers._two_loop import Pairs, two_loop
-from sklearn_ebm.solvers.base import ASKED, Iterate, Problem, Result, Solver
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import (
     DiagonalScaling,
@@ -68,7 +68,18 @@ class PreconditionedLBFGS(Solver):
         self.memory = memory
 
     def minimize(self, problem: Problem) -> Result:
-        """Minimise from the start; see ``Solver``."""
+        """Minimise from the start; see ``Solver``.
+
+        Parameters
+        ----------
+        problem : Problem
+            Objective, start and stopping rules.
+
+        Returns
+        -------
+        Result
+            Parameters found, and how the search ended.
+        """
         positive_integer("memory", self.memory, of="PreconditionedLBFGS")
         objective, start, tol, max_iter, rng, monitor, memory = problem
         n_pairs = self.memory if objective.layout.size <= MANY_PARAMETERS else self.memory // 2
@@ -88,11 +99,11 @@ class PreconditionedLBFGS(Solver):
                 direction = search.direction()
             if not search.step(direction):
                 result.converged = result.limited_by_rounding = True
-                result.message = "rounding hides any further decrease"
+                result.message = "a further decrease is below rounding"
                 break
             result.curve.append(search.value)
             if monitor is not None and monitor(search.iterate()):
-                result.converged, result.message = True, ASKED
+                result.converged, result.message = True, STOPPED_BY_MONITOR
                 break
         result.w, result.value = search.w, search.value
         result.n_iter = len(result.curve) - 1

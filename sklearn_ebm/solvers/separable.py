@@ -55,14 +55,14 @@ def separable(objective: Objective) -> bool:
     rule = Objective(energy, objective.loss, X, y, weight, k, 0.0, objective.workers)
     found = False
 
-    def look(iterate: Iterate) -> bool:
+    def stop(iterate: Iterate) -> bool:
         nonlocal found
         found = separates(rule, iterate.w)
         return found
 
     problem = Problem(
         rule.with_loss(objective.loss.smoothed(1.0)), np.zeros(rule.layout.size),
-        tol=TOLERANCE, max_iter=ITERATIONS, rng=np.random.RandomState(0), monitor=look,
+        tol=TOLERANCE, max_iter=ITERATIONS, rng=np.random.RandomState(0), monitor=stop,
     )  # fmt: skip
     PreconditionedLBFGS().minimize(problem)
     return found

@@ -280,7 +280,7 @@ def test_whoever_stops_it_gets_parameters_that_are_sound(schedule):
     objective, start = network(60, Bursts((6,)))
     result = run(Adam(2.0, schedule=schedule), objective, start, max_iter=9, monitor=lambda p: True)
     assert np.isfinite(result.value) and np.isfinite(objective.value(result.w))
-    assert result.converged and result.message == "the monitor asked to stop"
+    assert result.converged and result.message == "the monitor stopped the search"
 
 
 def test_with_decay_the_penalty_is_in_no_value():

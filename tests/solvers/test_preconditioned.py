@@ -15,7 +15,7 @@ from sklearn_ebm.learning import parametrization
 from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import NLL, Hinge
 from sklearn_ebm.solvers import Newton, PreconditionedLBFGS
-from sklearn_ebm.solvers.base import ASKED, Problem
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Problem
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.preconditioners import choice
 
@@ -93,7 +93,7 @@ def test_a_monitor_sees_each_iteration_and_stops_the_search(make):
 
     result = run(objective, monitor=monitor)
     assert result.converged and result.n_iter == 3 == len(seen)
-    assert result.message == ASKED
+    assert result.message == STOPPED_BY_MONITOR
     np.testing.assert_array_equal(result.w, seen[-1].w)
     np.testing.assert_array_equal(result.curve[1:], [progress.value for progress in seen])
     assert [progress.value for progress in seen] == sorted((p.value for p in seen), reverse=True)

@@ -11,7 +11,7 @@ from sklearn_ebm.losses import LOSSES, NLL, Loss, Perceptron, SquareSquare, Trai
 from sklearn_ebm.losses.curvature import Curvature
 from sklearn_ebm.solvers import LBFGS, SOLVERS, Averaged, Newton
 from sklearn_ebm.solvers._line_search import CURVATURE, SUFFICIENT_DECREASE, line_search
-from sklearn_ebm.solvers.base import ASKED, Problem
+from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Problem
 from sklearn_ebm.solvers.hessian import hessian_of, hessian_product
 from sklearn_ebm.solvers.objective import Objective
 from sklearn_ebm.solvers.separable import separable, separates
@@ -310,7 +310,7 @@ def test_a_search_that_is_stopped_says_that_it_was(make_objective, name):
     solver = SOLVERS[name]()
     objective = make_objective(Perceptron() if solver.online else NLL(), penalty=0.1)
     result = run(solver, objective, monitor=lambda progress: True)
-    assert result.n_iter == 1 and result.message == ASKED
+    assert result.n_iter == 1 and result.message == STOPPED_BY_MONITOR
 
 
 @pytest.mark.parametrize("name", SOLVERS)

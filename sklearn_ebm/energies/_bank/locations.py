@@ -221,7 +221,7 @@ def bases_of(base: Any, n: int, d: int) -> list[Any]:
     for one in bases:
         if not isinstance(one, BaseEstimator) or not is_regressor(one):
             raise ValueError(
-                f"base is to hold regressors and has {one!r}; pass 'auto', a scikit-learn "
+                f"base must contain regressors, but has {one!r}; pass 'auto', a scikit-learn "
                 "regressor, or a list of them."
             )
     if not bases:

@@ -130,7 +130,18 @@ class Quadratics(NamedTuple):
         )
 
     def in_units(self, units: Units) -> Quadratics:
-        """Convert energies of standardised answers to answers in their own units."""
+        """Convert energies of standardised answers to answers in their own units.
+
+        Parameters
+        ----------
+        units : Units
+            Means and standard deviations of the answers.
+
+        Returns
+        -------
+        Quadratics
+            The same energies, with an offset that keeps them normalised.
+        """
         return Quadratics(
             self.levels + units.log_unit,
             self.means * units.answer_unit + units.answer_origin,
@@ -156,11 +167,33 @@ class Quadratics(NamedTuple):
         return Quadratics.of_mixture(weights, means[..., None], scales[..., None])
 
     def take(self, rows: Any) -> Quadratics:
-        """Return some of the rows."""
+        """Select samples.
+
+        Parameters
+        ----------
+        rows : ndarray of int or bool, or slice
+            The samples.
+
+        Returns
+        -------
+        Quadratics
+            Energies of these samples.
+        """
         return Quadratics(self.levels[rows], self.means[rows], self.factors[rows])
 
     def log_prob(self, y: Array) -> Array:
-        """log Σ_z exp(−G(y)) for one answer of each row, (n, q) -> (n,), if normalised."""
+        """Compute log p(y) = log Σ_z exp(−G(y)) of normalised energies.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, n_outputs)
+            One standardised answer of each sample.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Log-densities, in nats.
+        """
         result = np.empty(len(y))
         for rows in row_slices(len(y), self.levels.shape[1] * (1 + y.shape[1])):
             result[rows] = logsumexp(-self.take(rows).energies(y[rows, None])[:, 0], axis=1)
@@ -202,7 +235,18 @@ class Quadratics(NamedTuple):
         return Quadratics(levels.reshape(n, -1), means, factors.reshape(n, -1, q, q))
 
     def energies(self, answers: Array) -> Array:
-        """Energies of answers (n, m, q), (n, m, z)."""
+        """Compute the energies of answers.
+
+        Parameters
+        ----------
+        answers : ndarray of shape (n_samples, m, n_outputs)
+            The m standardised answers of each sample.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, m, n_latents)
+            Energies.
+        """
         residual = answers[:, :, None, :] - self.means[:, None]
         if residual.shape[-1] == 1:
             standardized = residual / self.factors[:, None, :, :, 0]

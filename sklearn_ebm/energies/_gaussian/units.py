@@ -54,9 +54,9 @@ class Units(NamedTuple):
                 # The difference of two large numbers may overflow; it has the sign of the row.
                 centred = xp.where(finite, centred, float(np.inf) * xp.sign(rows))
             centred *= cast_like(xp, self.scale, rows)
-        nowhere = xp.isnan(centred)
-        if xp.any(nowhere):
-            centred = xp.where(nowhere, xp.zeros_like(centred), centred)
+        undefined = xp.isnan(centred)
+        if xp.any(undefined):
+            centred = xp.where(undefined, xp.zeros_like(centred), centred)
         return at_most(xp, at_least(xp, centred, -FAR), FAR)
 
     def answers(self, y: Array) -> Array:

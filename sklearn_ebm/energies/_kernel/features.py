@@ -1,4 +1,4 @@
-"""Features whose inner products are, nearly, a Gaussian kernel."""
+"""Features whose inner products approximate a Gaussian kernel."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ from sklearn_ebm._utils.arrays import row_slices, take_rows
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array
 
-# Added to the diagonal of the kernel of the landmarks, relative to its trace, so that it has a
-# triangular factor whose inverse rounding does not spoil.
+# Added to the diagonal of the kernel of the landmarks, relative to its trace, so that the inverse
+# of its triangular factor is accurate.
 JITTER = 1e-9
 
-# Rows are taken in blocks for which the kernel with all landmarks stays small.
+# Blocks of rows are so small that the kernel with all landmarks fits into the cache.
 ROW_SHARE = 16
 
 
 class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Documented, BaseEstimator):
-    """Rows x -> features of s (x − centre): of a kernel in units of its own width.
+    """Base class of features of s (x − centre), rows in units of the width of the kernel.
 
-    Products of rows as they come may overflow, or lose what is left of a difference of large
-    numbers; those of rows in units of the width of the kernel do not.
+    Products of rows in other units may overflow, or lose digits by cancellation.
 
     Parameters
     ----------
     centre : ndarray of shape (n_features,) or None
-        None for sparse rows.
+        Centre of the rows; None for sparse rows.
     scale : float
-        s = √γ.
+        Scale s = √γ.
     """
 
     def __init__(self, centre: Array | None, scale: float) -> None:
@@ -47,15 +46,15 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
         self.scale = scale
 
     def fit(self, X: Any, y: Any = None) -> KernelFeatures:
-        """Nothing to learn: all is settled."""
+        """Return the features themselves; nothing is fitted."""
         return self
 
     def __sklearn_clone__(self) -> KernelFeatures:
-        """Return the same features: they are settled when they are made, and never fitted."""
+        """Return a copy of the features, which need no fit."""
         return copy(self)
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether `transform` can be called: always."""
+        """True, because no fit is needed."""
         return True
 
     def _units(self, X: Any) -> Any:
@@ -71,18 +70,24 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
 
     @property
     def _n_features_out(self) -> int:
-        """p."""
+        """Number p of features."""
         raise NotImplementedError
 
     def _in_blocks(self, X: Any, of_units: Callable[[Any, Array | None], Array]) -> Array:
-        """Features (n, p) in the dtype of X, for blocks of rows at a time.
+        """Compute features (n, p) in the dtype of X, in blocks of rows.
 
         Parameters
         ----------
         X : array or CSR of shape (n_samples, n_features)
+            The input samples.
         of_units : callable
-            Rows in units of the kernel, and where NumPy may write the features of them, if it
-            likes -> features, which are rounded to the dtype of X.
+            Function of rows in units of the kernel, and of an array to which it may write the
+            features or None; it returns the features.
+
+        Returns
+        -------
+        array of shape (n_samples, p)
+            The features.
         """
         xp = namespace_of(X)
         blocks = list(row_slices(X.shape[0], self._n_features_out // ROW_SHARE)) or [slice(0)]
@@ -96,22 +101,27 @@ class KernelFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Document
             features = of_units(self._units(take_rows(X, rows)), place)
             if features is not place:
                 place[...] = features
-            del features  # or that of the next block would come on top of it
+            del features  # frees memory before the next block
         return result
 
 
 class NystroemFeatures(KernelFeatures):
-    """φ(x) = R⁻ᵀ k(L, x) with k(L, L) = RᵀR: inner products are the kernel's next to landmarks L.
+    """Nyström features of a Gaussian kernel.
 
-    The features of Williams and Seeger up to a rotation, as scikit-learn's ``Nystroem`` has them.
-    A triangular factor does what the root of the kernel does there, in a fraction of the time.
+    φ(x) = R⁻ᵀ k(L, x) with k(L, L) = RᵀR,
+
+    where L are the landmarks. Up to a rotation these are the features of Williams and Seeger and of
+    `sklearn.kernel_approximation.Nystroem`; a triangular factor R is faster than the root of the
+    kernel.
 
     Parameters
     ----------
     landmarks : ndarray or CSR of shape (m, n_features)
         Distinct rows.
     centre : ndarray of shape (n_features,) or None
+        Centre of the rows; None for sparse rows.
     scale : float
+        Scale √γ.
 
     References
     ----------
@@ -133,24 +143,30 @@ class NystroemFeatures(KernelFeatures):
         units = self._units(landmarks.astype(np.float64))
         kernel = rbf_kernel(units, gamma=1.0)
         kernel[np.diag_indices(len(kernel))] += JITTER * len(kernel)
-        # R⁻¹ as a matrix: products with it are faster than solves, and it is used many times.
+        # R⁻¹ as a matrix, because products are faster than solves.
         self.inverse = inv_triangular(kernel)
         self.units = units
 
     @property
     def _n_features_out(self) -> int:
-        """p: one for each landmark."""
+        """Number of features, one for each landmark."""
         return self.landmarks.shape[0]
 
     def transform(self, X: Any) -> Array:
-        """Features (n, m) in the dtype of X.
+        """Compute the features.
 
         Parameters
         ----------
         X : array or CSR of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        array of shape (n_samples, m)
+            Features in the dtype of X.
         """
-        # In float64 whatever the dtype of X: the inverse is so large that it would make rounding
-        # errors of the kernel a thousand times larger, and they depend on the rows of the block.
+        # Computed in float64 for any dtype of X, because the inverse amplifies rounding errors of
+        # the kernel by a factor of about a thousand, and these depend on the block.
         xp = namespace_of(X)
         landmarks = self.units
         if sparse.issparse(landmarks) and xp is not numpy_namespace:
@@ -167,14 +183,20 @@ class NystroemFeatures(KernelFeatures):
 
 
 class FourierFeatures(KernelFeatures):
-    """φ(x) = √(2/p) cos(⟨ω, x⟩ + b) with random frequencies: scikit-learn's ``RBFSampler``.
+    """Random Fourier features of a Gaussian kernel, computed by ``RBFSampler``.
+
+    φ(x) = √(2/p) cos(⟨ω, x⟩ + b)
+
+    with random frequencies ω and offsets b.
 
     Parameters
     ----------
     sampler : RBFSampler
-        Fitted, for γ = 1.
+        Fitted sampler for γ = 1.
     centre : ndarray of shape (n_features,) or None
+        Centre of the rows; None for sparse rows.
     scale : float
+        Scale √γ.
 
     References
     ----------
@@ -187,17 +209,23 @@ class FourierFeatures(KernelFeatures):
 
     @property
     def _n_features_out(self) -> int:
-        """p."""
+        """Number p of features."""
         return int(self.sampler.n_components)
 
     def transform(self, X: Any) -> Array:
-        """Features (n, p) in the dtype of X.
+        """Compute the features.
 
         Parameters
         ----------
         X : array or CSR of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        array of shape (n_samples, p)
+            Features in the dtype of X.
         """
-        # As the sampler does, in float64: block by block, that is never large.
+        # Computed in float64, as by the sampler.
         xp = namespace_of(X)
         frequencies = cast_like(xp, self.sampler.random_weights_, X, xp.float64)
         offsets = cast_like(xp, self.sampler.random_offset_, X, xp.float64)
@@ -218,7 +246,7 @@ def _gaussian(xp: Any, rows: Any, landmarks: Any) -> Array:
     if xp is numpy_namespace:
         kernel = rbf_kernel(rows, landmarks, gamma=1.0)
         return kernel
-    # As scikit-learn has them: squares in float64, then rounded.
+    # As in scikit-learn, squared distances are computed in float64, then rounded.
     one, other = (cast_like(xp, points, rows, xp.float64) for points in (rows, landmarks))
     square = -2 * one @ other.T
     square += dots(xp, one, one, axis=1)[:, None]
@@ -228,7 +256,7 @@ def _gaussian(xp: Any, rows: Any, landmarks: Any) -> Array:
 
 
 def inv_triangular(matrix: Array) -> Array:
-    """R⁻¹ of a positive definite matrix RᵀR.
+    """Compute R⁻¹ of a positive definite matrix RᵀR.
 
     Examples
     --------

@@ -91,7 +91,7 @@ def anchors_of(
 
 
 def _farthest(X: Any, origin: Array) -> Array:
-    """Largest |x − origin| in each column."""
+    """Largest distance from the origin in each column."""
     low, high = X.min(axis=0), X.max(axis=0)
     if sparse.issparse(X):
         low, high = low.toarray().ravel(), high.toarray().ravel()

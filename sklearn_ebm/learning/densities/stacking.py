@@ -139,7 +139,7 @@ def stack_densities(
     energy._validate()
     if len(rows.y) < 2:
         raise ValueError(
-            f"energy {type(energy).__name__} leaves rows out to learn, but there is "
+            f"energy {type(energy).__name__} needs held-out rows, but there is "
             f"n_samples={len(rows.y)} of positive weight; pass two rows or more."
         )
     rows = relative(rows)

@@ -55,7 +55,20 @@ class Pool(Negatives):
         self.reach = reach
 
     def after(self, right: Array, rng: np.random.Generator) -> Array:
-        """Draw negatives for correct answers (..., 1, q); return both, (..., m, q)."""
+        """Draw negatives for correct answers (..., 1, q); return both, (..., m, q).
+
+        Parameters
+        ----------
+        right : array of shape (..., 1, n_outputs)
+            Correct answers, standardised to mean 0 and standard deviation 1.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        array of shape (..., m, n_outputs)
+            The correct answer, followed by m − 1 wrong answers.
+        """
         xp = namespace_of(right)
         right = floating(xp, right)
         kind: Any = np.float32 if right.dtype == xp.float32 else np.float64
