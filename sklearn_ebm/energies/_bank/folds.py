@@ -99,7 +99,7 @@ class LocationPrediction(NamedTuple):
         Where the answers are expected, in units.
     features : ndarray of shape (n_samples, e)
         What else it knows, as further columns: what each regressor says, how far they are apart.
-    centres, standard deviations : ndarray of shape (n_samples, n_classes, n_outputs) or None
+    centres, deviations : ndarray of shape (n_samples, n_classes, n_outputs) or None
         Mean and standard deviation of regressors that say how sure they are; None where none does.
     """
 
