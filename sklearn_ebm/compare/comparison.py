@@ -140,7 +140,9 @@ def compare(
 
 
 class Comparison:
-    """Stepwise comparison: checks all arguments first, then yields one row after another.
+    """Comparison in steps: `run` yields the results of one model after another.
+
+    All arguments are checked when the object is created.
 
     Parameters
     ----------
@@ -149,18 +151,18 @@ class Comparison:
     source : str, default="data in memory"
         Origin of the data, for the title of tables.
     for_report : bool, default=False
-        Whether to keep the predictions for held-out rows, which `report` needs.
+        Whether to keep the predictions for held-out samples, which `report` needs.
 
     Attributes
     ----------
     data : Table
-        The typed data.
+        The data: numeric columns, categorical columns and the target.
     task : Task
-        Classification or regression: the contenders and the scores.
+        Classification or regression, which determines the estimators and the scores.
     contenders : list of Contender
         The estimators, in the order of the run.
     table : ComparisonTable
-        The rows finished so far.
+        The results so far, one row for each estimator.
 
     Examples
     --------

@@ -105,7 +105,7 @@ def make_inverse_sine(
 ) -> tuple[Any, ...]:
     r"""Generate Bishop's inverse problem, x = y + 0.3 sin(2πy) + noise · N(0, 1).
 
-    y ~ U(0, 1). There are three answers for x in the middle of its range, and one at both ends.
+    y ~ U(0, 1). There are three answers for x in the middle of its range, and one near each end.
 
     Parameters
     ----------
@@ -140,12 +140,13 @@ def make_inverse_sine(
 
     Examples
     --------
-    y = 1/4, 1/2 and 3/4 give x = 0.55, 1/2 and 0.45. At x = 1/2, y = 1/2 is the middle answer:
+    y = 1/4, 1/2 and 3/4 give x = 0.55, 0.5 and 0.45. They are the first, second and third of the
+    three modes at these x:
 
     >>> from sklearn_ebm.datasets import make_inverse_sine
     >>> X, y, truth = make_inverse_sine(random_state=0, return_truth=True)
-    >>> truth.modes([[0.5], [0.55], [0.45]])[[0, 1, 2], [1, 0, 2]]
-    array([0.5 , 0.25, 0.75])
+    >>> truth.modes([[0.55], [0.5], [0.45]]).diagonal()
+    array([0.25, 0.5 , 0.75])
     """
     n_samples, rng = checked(n_samples, random_state)
     truth = InverseSine(noise)

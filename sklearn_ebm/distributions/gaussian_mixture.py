@@ -106,7 +106,7 @@ class GaussianMixture(ScalarDistribution):
         return self._sums.tail(y, upper=False)
 
     def sf(self, y: npt.ArrayLike) -> Array:
-        """Compute the survival function 1 − F(y), to full relative precision in the upper tail.
+        """Compute the survival function P(Y > y), to full relative precision in the upper tail.
 
         Parameters
         ----------

@@ -66,7 +66,7 @@ class PartsMixin(HoldsDocumented, BaseEstimator):
         return tags
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; those of a part (``loss__margin``) need the part to be an object.
+        """Set parameters, including those of a loss or energy passed as object (``loss__margin``).
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class PartsMixin(HoldsDocumented, BaseEstimator):
         Raises
         ------
         ValueError
-            If a part is a name and has no parameters of its own to set.
+            If, for example, ``loss__margin`` is set while `loss` is a name.
         """
         _refuse_settings_of_names(self, params)
         return super().set_params(**params)

@@ -69,7 +69,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
 
     Learns an energy F(x, y), low if x and y fit, by minimising
 
-    .. math:: \sum_i w_i\, \ell(F_W(x_i, \cdot), y_i) + \frac{1}{2C} \|W\|^2
+    .. math:: f(W) = \sum_i w_i\, \ell(F_W(x_i, \cdot), y_i) + \frac{1}{2C} \|W\|^2
 
     over the parameters W of the energy, for any loss of energy-based learning. Intercepts are not
     penalised. The prediction is argmin_y F(x, y), and the probabilities are the Gibbs distribution
@@ -94,10 +94,10 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     beta : float or "auto", default=1.0
         Inverse temperature β > 0 of the probabilities, and of the losses ``"nll"`` and ``"mee"``
         if they are given by name. ``"auto"`` learns at β = 1 and then chooses the β of the
-        probabilities by log-loss on up to three held-out folds (fewer if these hold out 10,000
+        probabilities by log-loss on up to three held-out folds (fewer if these contain 10,000
         samples), on ``X_val``, or on the samples held out by ``early_stopping``; with few samples a
         prior keeps it near 1. Copies of a sample are held out together and count as one. `predict`
-        does not depend on the β of the probabilities, so tune it by log-loss or Brier score, not
+        does not depend on the β of the probabilities, so tune β by log-loss or Brier score, not
         by accuracy.
     C : float, default=1.0
         Inverse strength of the L2 penalty; ``inf`` means no penalty. Not used by ``"perceptron"``.
@@ -131,8 +131,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     validation_fraction : float, default=0.1
         Fraction of the samples that is held out with ``early_stopping=True``, unless ``X_val`` is
         passed to `fit`. The split is stratified by class, and copies of a sample stay together. A
-        sample with more copies than this fraction is used for training, and the fraction refers
-        to the remaining samples.
+        sample whose copies exceed this fraction is used for training, and the fraction refers to
+        the remaining samples.
     n_iter_no_change : int, default=10
         Number of iterations without improvement after which early stopping ends the fit.
     warm_start : bool, default=False
@@ -146,8 +146,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         Determines the order of the samples for ``"perceptron"`` and mini-batches, initial weights
         and dropout of networks, landmarks of kernels, held-out samples, the folds of
         ``beta="auto"``, and the samples for models of the Hessian, which change the result within
-        `tol`. With an int the same data give the same model; None draws anew in each call of
-        `fit`.
+        `tol`. With an int the same data give the same model; None gives different random numbers
+        in each call of `fit`.
     n_jobs : int or None, default=None
         Number of folds of ``beta="auto"`` that are learned in parallel.
     verbose : int, default=0
@@ -160,9 +160,9 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         The labels, sorted. A class whose samples all have weight zero is included, but is not
         learned and never predicted: its energy is infinite.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Coefficients of a linear energy with scikit-learn's signs: −dF/dx, for two classes the
-        difference. If you change this attribute, or one of the next three, predictions, warm starts
-        and `partial_fit` use the new values.
+        Coefficients of a linear energy with scikit-learn's signs: −dF(x, y)/dx of each class y, or
+        for two classes the second minus the first. If you change this attribute, or
+        one of the next three, predictions, warm starts and `partial_fit` use the new values.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts, with the same signs.
     prototypes_ : ndarray of shape (n_classes, n_prototypes, n_features)
@@ -185,8 +185,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     validation_loss_curve_ : ndarray of shape (n_points,)
         Mean loss of the held-out samples after each iteration. Only with held-out samples.
     n_iter_ : int
-        Number of iterations of the solver; for streams, calls of `partial_fit` since the last
-        `fit`.
+        Number of iterations of the solver; after `partial_fit`, the number of its calls since the
+        last `fit`.
     n_evaluations_ : int
         Number of passes over the samples for values and gradients, including those for `gap_`.
     energy_ : Energy

@@ -29,7 +29,7 @@ SMALLEST_POINT, LARGEST_POINT = 12.0, 30.0  # square points
 
 
 class EnergySurfaceDisplay:
-    r"""Energies of the classes and free energy over one or two features.
+    r"""Energies of the classes, free energy and energy gap over one or two features.
 
     An energy :math:`F(x, y)` is low if y fits x. `surface` returns, at every point of the grid,
     the energy of one class, the free energy
@@ -54,7 +54,7 @@ class EnergySurfaceDisplay:
     points : ndarray of shape (n_samples, 1) or (n_samples, 2), default=None
         Data, in the coordinates of the grid.
     answer : ndarray of int of shape (n_samples,), default=None
-        Number of the class of each data point.
+        Class of each data point, as an index into `classes`.
     names : sequence of str, default=("$x_1$", "$x_2$")
         Names of the axes.
 
@@ -63,14 +63,15 @@ class EnergySurfaceDisplay:
     figure_ : matplotlib Figure
         Figure containing the display.
     ax_ : matplotlib Axes or ndarray of Axes
-        One axes for each response, in their order; a single axes for one feature.
+        One axes for each response (a class, the free energy or the gap), in their order; a single
+        axes for one feature.
     surfaces_ : dict of object to matplotlib artist
-        Filled contours, surfaces in three dimensions, or lines for one feature, by response.
+        Filled contours or surfaces in three dimensions for each response; lines for one feature.
     boundaries_ : dict of object to list of matplotlib ContourSet
-        Decision boundaries: of the class of the panel, or of all classes in the panels of free
-        energy and gap.
+        Decision boundaries for each response: those of the class, or, for the free energy and the
+        gap, those of all classes.
     points_ : dict of object to dict of object to matplotlib artist
-        Data points by response and label. For one feature by label, under the key None.
+        Data points by response and label; for one feature the key None replaces the response.
     colorbars_ : list of matplotlib Colorbar
         One for energies and free energy, which have the same scale, and one for the gap.
     legend_ : matplotlib Legend or None

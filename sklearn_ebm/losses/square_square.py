@@ -9,12 +9,12 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class SquareSquare(PairwiseLoss):
-    """Square-square loss: squared correct energies above 0 and squared violations of the margin.
+    """Square-square loss: a squared hinge on the energies of the correct and of the wrong answer.
 
     ([F(y)]⁺)² + ([m − F(ȳ)]⁺)²,
 
     where [u]⁺ = max(0, u), F(y) is the energy of the correct answer and F(ȳ) that of a wrong one.
-    Like `Simple` it fixes the level of the energies, but it penalises large violations more.
+    Like `Simple` it pins the level of the energies, but it penalises large violations more.
 
     Parameters
     ----------

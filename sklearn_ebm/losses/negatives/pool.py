@@ -24,7 +24,7 @@ class Pool(Negatives):
     n_candidates : int, default=32
         Number of negatives for each correct answer.
     epsilon : float, default=0.3
-        ε > 0, in standard deviations of the answers. Energies closer to y than ε are not
+        ε > 0, in standard deviations of the answers. Energies of answers closer to y than ε are not
         constrained.
     reach : float, default=3.0
         Half the side length of the box, which is centred at the mean of the answers, in standard
@@ -38,6 +38,8 @@ class Pool(Negatives):
 
     Examples
     --------
+    The correct answer 0, followed by 100 negatives between −3 and 3 at distances of 0.5 or more:
+
     >>> import numpy as np
     >>> from sklearn_ebm.losses.negatives import Pool
     >>> answers = Pool(n_candidates=100, epsilon=0.5).after(
