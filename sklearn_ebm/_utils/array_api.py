@@ -1,8 +1,7 @@
-"""One code for NumPy and for every other array that follows the Array API standard.
+"""Support for NumPy and for other libraries that follow the Array API standard.
 
-Losses, inference and energies take the functions they need from the namespace of what they are
-given, and return arrays of the same kind. NumPy is what they are tuned for: there, a step may work
-in place, and an index may be written to.
+Losses, inference and energies use the namespace of their arguments, and return arrays of the same
+library. They are optimised for NumPy, for which steps work in place.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from sklearn_ebm._utils.parameters import Array
 
 numpy_namespace = array_api_compat.numpy
 
-# What NumPy's functions work on as it is, but for sparse matrices.
+# Types, other than sparse matrices, that the functions of NumPy accept.
 OF_NUMPY = (np.ndarray, np.generic, float, int, type(None))
 
-# The reductions themselves: the functions and methods around them take longer than small blocks do.
+# Reductions of ufuncs: for small blocks, functions such as `np.min` are dominated by overhead.
 REDUCTIONS: dict[str, Callable[..., Any]] = {
     "min": np.minimum.reduce,
     "max": np.maximum.reduce,
@@ -32,12 +31,12 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def namespace_of(*arrays: Any) -> Any:
-    """Return the functions that suit the arrays: NumPy's for its own and for sparse matrices.
+    """Return the namespace of the arrays, which is NumPy for NumPy arrays and sparse matrices.
 
     Parameters
     ----------
     *arrays : array or sparse matrix
-        All of one library; None and Python numbers are passed over.
+        Arrays of one library; None and Python numbers are ignored.
 
     Returns
     -------
@@ -69,9 +68,9 @@ def namespace_of(*arrays: Any) -> Any:
 
 
 def in_place(xp: Any, name: str, array: Array, *others: Any) -> Array:
-    """Return ``xp.name(array, *others)``, in the memory of `array` where the library can.
+    """Return ``xp.name(array, *others)``, in place if the library supports it.
 
-    What `array` holds afterwards is open: the caller goes on with the result alone.
+    The contents of `array` are undefined afterwards, so the caller must use the result.
 
     Examples
     --------
@@ -79,14 +78,14 @@ def in_place(xp: Any, name: str, array: Array, *others: Any) -> Array:
     array([1.])
     """
     function = getattr(xp, name)
-    # Numbers of NumPy, which its functions make of arrays without an axis, cannot be written to.
+    # NumPy returns scalars instead of arrays without axes; these cannot be changed in place.
     if isinstance(array, np.ndarray):
         return function(array, *others, out=array)
     return function(array, *others)
 
 
 def reduce_last_axis(xp: Any, name: str, array: Array, *, keepdims: bool = False) -> Array:
-    """Return ``xp.name(array)`` over the last axis: a "min", "max" or "sum".
+    """Return ``xp.name(array)`` over the last axis, with the name "min", "max" or "sum".
 
     Examples
     --------
@@ -98,9 +97,9 @@ def reduce_last_axis(xp: Any, name: str, array: Array, *, keepdims: bool = False
 
 
 def at_least(xp: Any, array: Array, least: float) -> Array:
-    """Return the larger of each number of an array and one number.
+    """Return the element-wise maximum of an array and a number.
 
-    ``xp.maximum`` and ``xp.minimum`` of other libraries take numbers only in their newest versions.
+    In other libraries, ``xp.maximum`` and ``xp.minimum`` accept numbers only in recent versions.
 
     Examples
     --------
@@ -113,7 +112,7 @@ def at_least(xp: Any, array: Array, least: float) -> Array:
 
 
 def at_most(xp: Any, array: Array, most: float) -> Array:
-    """Return the smaller of each number of an array and one number.
+    """Return the element-wise minimum of an array and a number.
 
     Examples
     --------
@@ -124,7 +123,7 @@ def at_most(xp: Any, array: Array, most: float) -> Array:
 
 
 def in_dtype(xp: Any, array: Any, dtype: Any) -> Any:
-    """Return the array in a dtype: itself where it has it already.
+    """Return the array in a dtype; not a copy if it already has this dtype.
 
     Examples
     --------
@@ -146,19 +145,19 @@ def constant(xp: Any, values: Any, dtype: Any, like: Any) -> Any:
     """
     if xp is numpy_namespace:
         return np.asarray(values, dtype=dtype)
-    # Every library takes Python's numbers, but not every library takes NumPy's arrays.
+    # All libraries accept Python numbers, but not all accept NumPy arrays.
     numbers = np.asarray(values).tolist()
     return xp.asarray(numbers, dtype=dtype, device=device_of(xp, like))
 
 
 def device_of(xp: Any, array: Any) -> Any:
-    """Where new arrays must be made to be used with this one; None with NumPy."""
+    """Device of an array; None for NumPy."""
     return None if xp is numpy_namespace else array_api_compat.device(array)
 
 
 @lru_cache(maxsize=16)
 def smallest_normal(xp: Any, dtype: Any) -> float:
-    """Return the smallest positive number of a dtype that has all its digits.
+    """Return the smallest positive normal number of a dtype.
 
     Examples
     --------
@@ -176,8 +175,8 @@ def side_by_side(xp: Any, like: Array, *columns: Callable[..., Array]) -> Array:
     xp : module
     like : array of shape (..., n_classes)
     *columns : callable
-        k functions that return an array of shape (...). With NumPy they are called with `out`, the
-        memory to write it to; with other libraries they are called with nothing.
+        k functions that return an array of shape (...). For NumPy they are called with `out`, the
+        array for the result; for other libraries they are called without arguments.
 
     Examples
     --------
@@ -198,7 +197,7 @@ def side_by_side(xp: Any, like: Array, *columns: Callable[..., Array]) -> Array:
 
 
 def with_negative(xp: Any, like: Array, name: str, *arrays: Array) -> Array:
-    """Return ``xp.name(*arrays)`` and its negative as the two columns of an array like another.
+    """Return ``xp.name(*arrays)`` and its negative as the two columns of an array.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Steps of energies that NumPy has a faster way for than the Array API standard writes.
+"""Operations of energies for which NumPy is faster than the Array API standard allows.
 
-Energies take arrays of any library that follows the standard. What they do is written once; here is
-where the two part: NumPy may write in place, into an array that is there, or in an order of memory.
+Energies accept arrays of any library that follows the standard. For NumPy, these functions work in
+place, write to a given array, or choose the memory order.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ from scipy.special import erfcx, ndtr
 from sklearn_ebm._utils.array_api import numpy_namespace
 from sklearn_ebm._utils.parameters import Array, Params
 
-# Terms of the series of erfc that leave nothing but the rounding of float64.
+# Degree of the series of erfc, whose truncation error is below the rounding of float64.
 ERFC_DEGREE = 24
 
 
-# Arrays made ---------------------------------------------------------------------------------
+# Creation of arrays --------------------------------------------------------------------------
 
 
 def cast_like(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
-    """A value in the dtype of the rows, or another one; of their library, and on their device.
+    """Convert a value to the library and device of rows, and to their dtype or another one.
 
     Parameters
     ----------
     xp : module
         Namespace of the rows.
     value : array
-        Of NumPy or of the library of the rows. It is returned itself where it fits.
+        Array of NumPy or of the library of the rows; it is not copied if no conversion is needed.
     rows : array or sparse matrix
+        Array that determines library, device and default dtype.
     dtype : dtype of `xp`, optional
+        The dtype of the result.
 
     Examples
     --------
@@ -45,7 +47,7 @@ def cast_like(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
     if xp is numpy_namespace:
         return value.astype(dtype, copy=False)
     if isinstance(value, np.ndarray | np.generic):
-        # A copy in plain order: not every library takes views that run backwards or are read-only.
+        # A contiguous copy: some libraries do not accept read-only views or negative strides.
         plain = np.array(value, order="C")
         result = xp.asarray(plain, dtype=dtype, device=array_api_compat.device(rows))
     else:
@@ -54,19 +56,19 @@ def cast_like(xp: Any, value: Any, rows: Any, dtype: Any = None) -> Array:
 
 
 def floating(xp: Any, rows: Any) -> Any:
-    """Rows as energies work on them: float32 as it is, all else in float64."""
+    """Rows in the dtype that energies use: float32 is kept, other dtypes become float64."""
     return rows if rows.dtype == xp.float32 else cast_like(xp, rows, rows, xp.float64)
 
 
 def negative(xp: Any, array: Any, rows: Any, order: Any) -> Array:
-    """−array in the dtype of the rows; of NumPy, in an order of memory."""
+    """−array in the dtype of the rows; for NumPy, in the given memory order."""
     if xp is numpy_namespace:
         return np.negative(array, dtype=rows.dtype, order=order)
     return -cast_like(xp, array, rows)
 
 
 def opposites(xp: Any, values: Array) -> Array:
-    """−v and v for numbers v (n,), (n, 2), each side by side in memory (Fortran order)."""
+    """Array (n, 2) with the columns −v and v, in Fortran order, for an array v (n,)."""
     if xp is not numpy_namespace:
         result: Array = xp.stack([-values, values], axis=1)
         return result
@@ -77,7 +79,7 @@ def opposites(xp: Any, values: Array) -> Array:
 
 
 def in_plain_order(xp: Any, array: Array) -> Array:
-    """The array with its last axis side by side in memory, where the library knows of memory."""
+    """The array in C order, if the library is NumPy; else unchanged."""
     return np.ascontiguousarray(array) if xp is numpy_namespace else array
 
 
@@ -85,7 +87,7 @@ def in_plain_order(xp: Any, array: Array) -> Array:
 
 
 def product(xp: Any, one: Any, other: Any, out: Array | None = None) -> Array:
-    """One @ other; NumPy writes it into `out` where that is given."""
+    """Matrix product; NumPy writes it to `out` if that is given."""
     result: Array = np.matmul(one, other, out=out) if xp is numpy_namespace else one @ other
     return result
 
@@ -93,8 +95,8 @@ def product(xp: Any, one: Any, other: Any, out: Array | None = None) -> Array:
 def column_sums(xp: Any, array: Array) -> Array:
     """Sum of each column of matrices (..., n, p).
 
-    The function around NumPy's reduction takes longer than few rows do; of several large matrices,
-    a product with ones takes a fraction of the time of either.
+    For few rows, the overhead of `np.sum` dominates; for several large matrices, a product with
+    ones is much faster than a reduction.
     """
     result: Array
     if xp is not numpy_namespace:
@@ -122,7 +124,7 @@ def dots(xp: Any, one: Array, other: Array, axis: int) -> Array:
 
 
 def summed(xp: Any, array: Array, axis: int) -> Array:
-    """Sum over an axis; of a single number it is that number, in the memory where it is.
+    """Sum over an axis; a view if the axis has length 1.
 
     Examples
     --------
@@ -140,7 +142,7 @@ def summed(xp: Any, array: Array, axis: int) -> Array:
 
 
 def inner(one: Array, other: Array) -> Array:
-    """Σ over the first axis of one · other: few numbers each, and many of such sums.
+    """Sum of ``one * other`` over the first axis, for a short first axis and many sums.
 
     Examples
     --------
@@ -154,7 +156,7 @@ def inner(one: Array, other: Array) -> Array:
 
 
 def assign(out: Params, name: str, value: Array) -> None:
-    """Values under a name, in the array that is there already, if one is.
+    """Store values under a name, in the existing array if there is one.
 
     Examples
     --------
@@ -175,7 +177,7 @@ def assign(out: Params, name: str, value: Array) -> None:
 
 
 def clip_below_zero(xp: Any, array: Array) -> Array:
-    """max(a, 0), in the memory of the array where the library can."""
+    """max(a, 0), in place if the library supports it."""
     if xp is numpy_namespace:
         return np.maximum(array, 0, out=array)
     result: Array = xp.maximum(array, xp.zeros_like(array))
@@ -183,21 +185,21 @@ def clip_below_zero(xp: Any, array: Array) -> Array:
 
 
 def one_minus(xp: Any, array: Array) -> Array:
-    """1 − a, in the memory of the array where the library can."""
+    """1 − a, in place if the library supports it."""
     return np.subtract(1, array, out=array) if xp is numpy_namespace else 1 - array
 
 
 def times_mask(xp: Any, array: Array, mask: Any) -> Array:
-    """The array where the mask holds, 0 elsewhere; in its memory where the library can."""
+    """Set the array to 0 outside the mask, in place if the library supports it."""
     array *= mask if xp is numpy_namespace else xp.astype(mask, array.dtype)
     return array
 
 
 def normal_cdf(xp: Any, z: Array) -> Array:
-    """Φ(z), the share of the normal distribution below z, to the precision of the dtype.
+    """Φ(z), the distribution function of the normal distribution, to the precision of the dtype.
 
-    The standard has no error function. With t = 2/(2 + u), erfc(u) e^{u²}/t is smooth in t for all
-    u ≥ 0, down to t = 0, and so a short Chebyshev series of 2t − 1.
+    The Array API standard has no error function. With t = 2/(2 + u), erfc(u) e^{u²}/t is smooth in
+    t for all u ≥ 0, down to t = 0, so a short Chebyshev series in 2t − 1 is accurate.
     """
     result: Array
     if xp is numpy_namespace:
@@ -216,9 +218,9 @@ def normal_cdf(xp: Any, z: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def _erfc_series() -> tuple[float, ...]:
-    """Chebyshev coefficients of erfc(u) e^{u²}/t in 2t − 1, from its values at Chebyshev's points.
+    """Chebyshev coefficients of erfc(u) e^{u²}/t in 2t − 1, from values at Chebyshev points.
 
-    The angles of the cosines are kept within one turn: NumPy's own interpolation loses two digits.
+    Angles are reduced to one period, because the interpolation of NumPy loses two digits.
     """
     order = np.arange(ERFC_DEGREE + 1)
     angle = np.pi / (2 * len(order)) * (np.outer(order, 2 * order + 1) % (4 * len(order)))

@@ -1,4 +1,4 @@
-"""Rows in blocks, masks of right answers, and column norms that cannot overflow."""
+"""Blocks of rows, masks of right answers, and column moments without overflow."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-# A block of energies of this many numbers, and a block of rows of this many by their size in bytes,
-# keep most of what is read twice in cache; a block of fewer rows would spend more time in Python
-# than in its products. (float32 products are so quick that larger blocks are better for them.)
+# Largest number of energies of a block, and largest number of entries of its rows, by item size in
+# bytes, so that data that are read twice stay in cache. With fewer rows than FEWEST_ROWS, the
+# overhead of Python dominates. (float32 products are fast, so larger blocks are better for them.)
 BLOCK_ENTRIES = 262_144
 BLOCK_FEATURES = {4: 4_194_304, 8: 400_000}
 FEWEST_ROWS, MOST_ROWS = 256, 16_384
 
-# Rows of fewer numbers than half of this are worked on several at a time.
+# Rows with fewer entries than half of this number are processed several at a time.
 WIDE = 256
 
-# A column whose standard deviation is so much smaller than its mean may be constant up to rounding.
+# A column may be constant up to rounding if std/mean is below this number.
 ROUNDING = 1e-9
 
-# Variances below this share of the mean square are not taken from a difference of the two.
+# Variances below this fraction of the mean square are not computed as a difference, because of
+# cancellation.
 CANCELLED = 1e-3
 
-# Below this much work, threads cost more than they bring: each energy counts for the length of its
-# row, and for so many passes.
+# Amount of work below which threads are slower: the number of energies times the number of features
+# plus PASSES.
 SPLIT_WORK = 2_500_000
 PASSES = 20
 
@@ -36,14 +37,15 @@ PASSES = 20
 def row_slices(
     n_rows: int, n_answers: int, n_features: int = 1, itemsize: int = 8
 ) -> Iterator[slice]:
-    """Slices over the rows, of equal size, each small enough that its energies stay in cache.
+    """Slices of rows, of equal size, small enough that their energies stay in cache.
 
-    They depend on the shape of the data alone, not on the number of threads, and so does every sum
-    over them.
+    The slices, and therefore the rounding of sums over them, depend only on the shape of the data,
+    not on the number of threads.
 
     Examples
     --------
-    262,144 energies at most in a block, so 2,621 rows of 100; three blocks for 6,000 rows:
+    A block has at most 262,144 energies, which are 2,621 rows with 100 energies each, so 6,000 rows
+    need three blocks:
 
     >>> [rows.stop - rows.start for rows in row_slices(6_000, 100)]
     [2000, 2000, 2000]
@@ -60,7 +62,7 @@ def row_slices(
 
 @lru_cache(maxsize=8)
 def _first_numbers(count: int) -> npt.NDArray[np.intp]:
-    """0, 1, ..., shared by all blocks of one size."""
+    """Read-only array 0, 1, ..., shared by all blocks of the same size."""
     numbers = np.arange(count)
     numbers.flags.writeable = False
     return numbers
@@ -68,9 +70,9 @@ def _first_numbers(count: int) -> npt.NDArray[np.intp]:
 
 @lru_cache(maxsize=8)
 def ones(count: int) -> npt.NDArray[np.float64]:
-    """1, 1, ..., shared by all blocks of one size.
+    """Read-only array of ones, shared by all blocks of the same size.
 
-    Products with a view of one number, repeated, take several times as long.
+    Products with a broadcast view of one number are several times slower.
     """
     numbers = np.ones(count)
     numbers.flags.writeable = False
@@ -78,10 +80,9 @@ def ones(count: int) -> npt.NDArray[np.float64]:
 
 
 class AnswerMask(np.ndarray[Any, np.dtype[np.bool_]]):
-    """A mask of right answers that remembers where they are, as an index of rows and answers.
+    """Boolean mask of right answers that stores their index of rows and answers.
 
-    It is an array of bool like any other; the index spares a search over the mask. Views and
-    results of operations do not have it.
+    The index avoids a search over the mask. Views and results of operations do not have it.
     """
 
     index: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None = None
@@ -90,8 +91,7 @@ class AnswerMask(np.ndarray[Any, np.dtype[np.bool_]]):
 def correct_mask(y: npt.NDArray[np.intp], n_answers: int) -> AnswerMask:
     """Return the (n, k) mask of right answers, in the memory order of the energies.
 
-    Energies of one answer lie side by side (Fortran order), because reductions over the few
-    answers are then vectorised over the many rows.
+    This is Fortran order, because reductions over few answers are then vectorised over many rows.
     """
     mask = (np.arange(n_answers)[:, None] == y[None, :]).T.view(AnswerMask)
     mask.index = (_first_numbers(len(y)), y)
@@ -101,36 +101,35 @@ def correct_mask(y: npt.NDArray[np.intp], n_answers: int) -> AnswerMask:
 def right_index(
     correct: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Index (rows, answers) of the one right answer of each row of a mask."""
+    """Index (rows, answers) of the right answer of each row of a mask."""
     if isinstance(correct, AnswerMask) and correct.index is not None:
         return correct.index
     return np.arange(correct.shape[0]), np.asarray(correct).argmax(axis=1)
 
 
 def blocks_of(X: Any, n_answers: int = 1) -> Iterator[slice]:
-    """Slices over the rows of an array or a sparse matrix."""
+    """Slices of the rows of an array or a sparse matrix; see `row_slices`."""
     n_rows, n_columns = X.shape
     width = X.nnz // max(n_rows, 1) if sparse.issparse(X) else n_columns
     return row_slices(n_rows, n_answers, max(width, 1), 4 if X.dtype == np.float32 else 8)
 
 
 def sparse_rows(X: Any, rows: slice) -> Any:
-    """Rows of a CSR matrix as a view: indexing would copy them."""
+    """Rows of a CSR matrix as a view; indexing would copy them."""
     start, stop, _ = rows.indices(X.shape[0])
     first, last = X.indptr[start], X.indptr[stop]
     view = type(X)((stop - start, X.shape[1]), dtype=X.dtype)
-    # Set one by one: the constructor copies views of less than half of an array.
+    # Set one by one, because the constructor copies views of less than half of an array.
     view.data, view.indices = X.data[first:last], X.indices[first:last]
     view.indptr = X.indptr[start : stop + 1] - first
     return view
 
 
 def canonical_rows(X: Any) -> Any:
-    """Sparse rows as CSR in their one form: no entry twice, sorted, 32-bit indices where they fit.
+    """Convert sparse rows to canonical CSR: sorted, without duplicates, 32-bit indices if they fit.
 
-    Entries that stand more than once mean their sum, as in `toarray`. The matrix that is given is
-    never changed, nor what it remembers of itself; where it has that form already, its arrays are
-    shared. Read-only memory will do.
+    Duplicate entries are added, as in `toarray`. The given matrix and its flags are not changed; if
+    it is canonical, its arrays are shared. Its memory may be read-only.
 
     Parameters
     ----------
@@ -157,9 +156,9 @@ def canonical_rows(X: Any) -> Any:
 
 
 def _same_arrays(X: Any) -> Any:
-    """Another CSR matrix of the same arrays, which knows nothing of them yet."""
+    """Another CSR matrix that shares the arrays, without the flags of the original."""
     other = type(X)(X.shape, dtype=X.dtype)
-    # Set one by one: the constructor may copy them, or look through them.
+    # Set one by one, because the constructor may copy or check them.
     other.data, other.indices, other.indptr = X.data, X.indices, X.indptr
     return other
 
@@ -172,7 +171,7 @@ def take_rows(X: Any, rows: slice) -> Any:
 
 
 def none_but(seen: npt.NDArray[np.bool_] | None, energies: Any) -> Any:
-    """Energies (n, k) in which all answers but those that were seen, (k,), are infinite.
+    """Set the energies (n, k) of answers outside the mask `seen`, (k,), to infinity.
 
     Examples
     --------
@@ -183,9 +182,9 @@ def none_but(seen: npt.NDArray[np.bool_] | None, energies: Any) -> Any:
 
 
 def scaled_rows(X: Any, origin: Any, scale: Any) -> npt.NDArray[np.float64]:
-    """(X − origin) scale of dense rows, in float64.
+    """Compute (X − origin) · scale for dense rows, in float64.
 
-    Loops over few columns cost more than what they do: narrow rows are taken several at a time.
+    Loops over few columns are slow, so narrow rows are processed several at a time.
 
     Examples
     --------
@@ -207,7 +206,7 @@ def scaled_rows(X: Any, origin: Any, scale: Any) -> npt.NDArray[np.float64]:
 
 
 def column_range(X: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Least and most of each column."""
+    """Minimum and maximum of each column."""
     least, most = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for rows in blocks_of(X):
         block = take_rows(X, rows)
@@ -247,9 +246,9 @@ def _dense_column(X: Any, column: Any) -> npt.NDArray[np.float64]:
 def _about_mean(
     X: Any, share_of: Callable[[slice], Any], mean: Any, square: Any
 ) -> npt.NDArray[np.float64]:
-    """Weighted variances from mean squares; by a second pass where the mean squares are no help."""
+    """Weighted variances from mean squares, or from a second pass if these would cancel."""
     variance: npt.NDArray[np.float64] = square - mean * mean
-    # Sums in float32 have too few digits for a difference, and far from zero all have.
+    # Differences of mean squares lose digits in float32, and for a mean far from zero.
     if X.dtype == np.float64 and (variance >= CANCELLED * square).all():
         return variance
     variance = np.zeros_like(mean)
@@ -265,15 +264,17 @@ def column_moments(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Weighted mean and standard deviation of each column, for any finite numbers.
 
-    Not centred, the mean is zero and the standard deviation is the root mean square. Where that
-    leaves nothing but rounding, the standard deviation is infinite: such a column, standardised, is
-    zero.
+    If not `centred`, the mean is set to 0 and the standard deviation is the root mean square. If a
+    column is constant up to rounding, its standard deviation is set to infinity, so that the
+    standardised column is zero.
 
     Parameters
     ----------
     X : ndarray or CSR of shape (n_samples, n_features)
     weight : ndarray of shape (n_samples,)
+        Sample weights.
     centred : bool
+        Whether the mean is subtracted.
 
     Returns
     -------
@@ -304,13 +305,13 @@ def column_moments(
             square += share @ (block * block)
         if centred:
             square = _about_mean(X, lambda rows: weight[rows] / top / total, mean, square)
-    mean[~np.isfinite(mean)] = 0.0  # the sum overflowed, and with it every centre is as good
+    mean[~np.isfinite(mean)] = 0.0  # if the sum overflows, the centre does not matter
     deviation = np.sqrt(square)
     lost = ~np.isfinite(deviation) | (deviation < 1e-140)
     if (lost | (deviation <= ROUNDING * np.abs(mean))).any():
         least, most = column_range(X)
         deviation[least == most] = np.inf
-        # Squares that overflowed or vanished: once more, in units of the largest entry.
+        # If squares overflow or underflow, they are computed again in units of the largest entry.
         for column in np.flatnonzero(lost & (least < most)):
             centred_values = _dense_column(X, column) - mean[column]
             deviation[column] = column_norms(centred_values[:, None], weight / top / total)[0]
@@ -319,9 +320,9 @@ def column_moments(
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two objects are equal, down to the numbers in the arrays that they hold.
+    """Whether two objects are equal, including the arrays in containers and estimators.
 
-    Objects that are no arrays, containers or estimators are asked themselves.
+    Other objects are compared by ``==``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where scikit-learn's HTML representation finds the documentation of our estimators and parts."""
+"""Links to the documentation in the HTML representation of estimators and parts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ API = "https://sklearn-ebm.readthedocs.io/en/stable/api/generated/"
 
 
 def page_of(cls: type) -> str:
-    """The page of a class in the API reference, "" if it has none.
+    """Return the page of a class in the API reference, or an empty string if there is none.
 
-    The reference documents what the package, or a folder in it, names in `__all__`.
+    The reference documents the names in `__all__` of the package and its folders.
 
     Examples
     --------
@@ -29,10 +29,10 @@ def page_of(cls: type) -> str:
 
 
 class Documented:
-    """A class whose documentation scikit-learn's representation links to; a mixin."""
+    """Mixin of classes with a link to their documentation in the HTML representation."""
 
     _doc_link_module = "sklearn_ebm"
-    # User-defined and internal classes have no API page, and no link.
+    # User-defined and internal classes have no API page, so the link is empty.
     _doc_link_template = "{link}"
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
@@ -41,9 +41,9 @@ class Documented:
 
 
 class HoldsDocumented(Documented):
-    """An estimator whose representation shows the parts that it was given as objects; a mixin.
+    """Mixin of estimators whose HTML representation shows the parts that are objects.
 
-    scikit-learn shows those that have a method `fit`, which ours have not.
+    scikit-learn shows only parameters with a method `fit`, which parts do not have.
     """
 
     def _sk_visual_block_(self) -> Any:

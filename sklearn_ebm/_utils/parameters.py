@@ -1,4 +1,4 @@
-"""Parameters by name, and the flat float64 vector that a solver moves."""
+"""Parameters by name, and the float64 vector that a solver optimises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
 class ParameterLayout:
-    """Where each named parameter lies in one flat vector.
+    """Positions of named parameters in a vector.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ class ParameterLayout:
         }
 
     def pack(self, params: Mapping[str, Array], out: Array | None = None) -> Array:
-        """A flat vector: `out`, or a new one in float64."""
+        """Write parameters to the vector `out`, or to a new one in float64, and return it."""
         vector = np.empty(self.size) if out is None else out
         for name, part in self.slices.items():
             vector[part] = np.ravel(params[name])
         return vector
 
     def mask(self, names: Collection[str]) -> npt.NDArray[np.bool_]:
-        """True on the entries that belong to the named parameters."""
+        """Boolean mask of the entries of the named parameters."""
         chosen = np.zeros(self.size, dtype=bool)
         for name in names:
             chosen[self.slices[name]] = True

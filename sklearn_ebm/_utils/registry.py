@@ -1,4 +1,4 @@
-"""Names for parts: the only place where a string becomes an object."""
+"""Registries of parts by name, which convert names to objects."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ Part = TypeVar("Part")
 
 
 def unknown_name(kind: str, name: object, known: tuple[str, ...]) -> str:
-    """Return one sentence: what is unknown, the closest known name, and all of them."""
+    """Return an error message with the unknown name, the closest known one, and all names."""
     close = get_close_matches(str(name).lower(), known, n=1, cutoff=0.4)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"{kind}={name!r} is not known.{hint} Known names: {', '.join(known)}."
 
 
 class Registry(Mapping[str, type[Part]], Generic[Part]):
-    """A mapping from public names to part classes, with helpful refusals.
+    """Mapping from public names to classes of parts.
 
     Parameters
     ----------
     kind : str
-        What the parts are called in messages and as a parameter, for example ``"loss"``.
+        Name of the parameter, which messages also use, for example ``"loss"``.
     base : type
-        The class that every part, registered or written by a user, inherits from.
+        Base class of all parts, registered or defined by users.
     parts : dict of str to type
-        One line for each part.
+        Class of each registered part, by name.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
         return len(self._parts)
 
     def __repr__(self) -> str:
-        """Return what the names are for, and all of them."""
+        """Return the parameter and all names."""
         return f"<names for {self.kind}=: {', '.join(self.names)}>"
 
     @property
@@ -65,7 +65,7 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
         return type(part).__name__
 
     def resolve(self, choice: str | Part, **settings: Any) -> Part:
-        """Turn a name into a new part with ``settings``; hand an object back as it is.
+        """Return a new part for a name, with ``settings``; return an object unchanged.
 
         Raises
         ------

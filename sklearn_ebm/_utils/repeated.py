@@ -1,4 +1,4 @@
-"""Rows that are there several times."""
+"""Groups of equal rows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sklearn_ebm._utils.arrays import blocks_of, take_rows
 
 
 def groups_of_equal_rows(X: Any) -> npt.NDArray[np.intp]:
-    """Return for each row the number of its group; rows are in one group where they are equal.
+    """Return the index of the group of each row; equal rows are in the same group.
 
-    Groups are numbered by their first rows. −0 equals 0, and an entry of a sparse row that is
-    stored as zero equals one that is not stored.
+    Groups are numbered in the order of their first rows. −0 equals 0, and a stored zero of a sparse
+    row equals an entry that is not stored.
 
     Parameters
     ----------
     X : ndarray or CSR of shape (n_samples, n_features)
-        Is not changed.
+        The rows, which are not changed.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def groups_of_equal_rows(X: Any) -> npt.NDArray[np.intp]:
         X = X.copy()
         X.sum_duplicates()
         X.eliminate_zeros()
-    # Equal rows have equal projections. The few rows that share theirs are compared in full.
+    # Equal rows have equal projections. Only rows with equal projections are compared in full.
     _, place, count = np.unique(_projections(X), return_inverse=True, return_counts=True)
     first = np.arange(X.shape[0])
     shared = np.flatnonzero(count[place] > 1)
@@ -47,7 +47,7 @@ def groups_of_equal_rows(X: Any) -> npt.NDArray[np.intp]:
 
 
 def main_answers(group: npt.NDArray[np.intp], answer: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Return for each group the answer that most of its rows have.
+    """Return the most frequent answer of each group.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def main_answers(group: npt.NDArray[np.intp], answer: npt.NDArray[np.intp]) -> n
     of_pair, answer_of_pair = np.divmod(pair, n_answers)
     by_count = np.lexsort((count, of_pair))
     main = np.empty(of_pair[-1] + 1, dtype=np.intp)
-    main[of_pair[by_count]] = answer_of_pair[by_count]  # the last that is written has most rows
+    main[of_pair[by_count]] = answer_of_pair[by_count]  # the last write is the most frequent
     return main
 
 
 def _projections(X: Any) -> npt.NDArray[np.float64]:
-    """Each row times one random vector, by sums in an order that is the same for all rows."""
+    """Product of each row with a random vector, summed in the same order for all rows."""
     direction = np.random.RandomState(0).uniform(0.5, 1.0, X.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
         if sparse.issparse(X):
@@ -83,7 +83,7 @@ def _projections(X: Any) -> npt.NDArray[np.float64]:
 
 
 def _keys(X: Any) -> Iterator[bytes]:
-    """Bytes that are the same for equal rows, and for no others."""
+    """Bytes that identify equal rows."""
     if sparse.issparse(X):
         for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
             yield X.indices[start:stop].tobytes() + X.data[start:stop].tobytes()

@@ -1,4 +1,4 @@
-"""Rows of data that belong together: features, answers and weights."""
+"""Rows of data: features, answers and weights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ class Rows(NamedTuple):
     Attributes
     ----------
     X : ndarray or CSR of shape (n_samples, n_features)
+        The input samples.
     y : ndarray of int of shape (n_samples,), or of float of shape (n_samples, n_outputs)
-        The number of the correct class, or the target itself.
+        Index of the correct class, or values of the target.
     weight : ndarray of shape (n_samples,)
+        Sample weights.
     """
 
     X: Any
@@ -24,9 +26,9 @@ class Rows(NamedTuple):
     weight: npt.NDArray[np.float64]
 
     def take(self, some: Any) -> Rows:
-        """Return some of the rows: an index, a mask or a slice."""
+        """Return the rows that an index, a mask or a slice selects."""
         return Rows(*(part[some] for part in self))
 
     def joined(self, more: Rows) -> Rows:
-        """Return these rows and more, of dense arrays."""
+        """Return these rows followed by `more` rows; all arrays must be dense."""
         return Rows(*(np.concatenate(two) for two in zip(self, more, strict=True)))

@@ -1,4 +1,4 @@
-"""Threads over blocks of rows, with BLAS held to one thread inside."""
+"""Threads for blocks of rows, with BLAS limited to one thread in each."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Answer = TypeVar("Answer")
 
 
 class _BlasLimit:
-    """Holds some BLAS libraries to one thread while anybody asks for it.
+    """Limits BLAS libraries to one thread while at least one thread holds the limit.
 
-    Fits side by side in threads would restore each other's limit if each restored what it found; so
-    the first one in remembers it, and the last one out restores it.
+    If parallel fits each restored the limit that they found, they would restore each other's limit.
+    Therefore the first holder stores the original limit, and the last one restores it.
     """
 
     def __init__(self, libraries: Callable[[], list[Any]]) -> None:
         self.libraries = libraries
         self.lock = threading.RLock()
-        self.holders: Counter[int] = Counter()  # by thread
+        self.holders: Counter[int] = Counter()  # number of acquisitions by thread id
         self.found: list[int] = []
 
     def acquire(self) -> int:
-        """Set the limit; return this thread's share of the threads that BLAS was allowed to use."""
+        """Set the limit; return the original number of BLAS threads per holder."""
         with self.lock:
             if not self.holders:
                 self.found = [library.num_threads for library in self.libraries()]
@@ -40,7 +40,7 @@ class _BlasLimit:
             return max(max(self.found, default=1) // len(self.holders), 1)
 
     def release(self, thread: int) -> None:
-        """Give up what a thread has acquired; restore what was allowed, if it was the last."""
+        """Release the limit for a thread; the last holder restores the original limit."""
         with self.lock:
             self.holders[thread] -= 1
             self.holders = +self.holders
@@ -48,7 +48,7 @@ class _BlasLimit:
                 self.restore()
 
     def restore(self) -> None:
-        """Restore what was allowed, unless somebody else has set another number since."""
+        """Restore the original limit, unless other code has changed it in the meantime."""
         now = [library.num_threads for library in self.libraries()]
         ours = zip(self.found, now, strict=True)
         self._set([found if number == 1 else number for found, number in ours])
@@ -62,14 +62,14 @@ class _BlasLimit:
 
 @cache
 def _blas(per_thread: bool) -> list[Any]:
-    """BLAS libraries whose limit is one of the process, or one of the thread that sets it."""
-    # Looking for them takes a millisecond.
+    """BLAS libraries whose limit holds for the whole process, or per thread."""
+    # The search takes a millisecond, so it is cached.
     libraries = ThreadpoolController().select(user_api="blas").lib_controllers
     return [library for library in libraries if _limits_one_thread(library) == per_thread]
 
 
 def _limits_one_thread(library: Any) -> bool:
-    """Whether a limit is one of the thread that sets it: OpenBLAS on OpenMP, threadpoolctl 3.8."""
+    """Whether limits hold per thread, as for OpenBLAS on OpenMP from threadpoolctl 3.8 on."""
     return _controlled(library) and library.threading_layer == "openmp"
 
 
@@ -78,10 +78,10 @@ def _controlled(library: Any) -> bool:
 
 
 def _take_control() -> None:
-    """From threadpoolctl 3.8 on, OpenBLAS obeys the first thread that sets a limit, and no other.
+    """Allow this thread to set the limit of OpenBLAS.
 
-    That thread may be idle or wait for us. Called before a limit is set, and after it, so that the
-    next thread is obeyed as well.
+    From threadpoolctl 3.8 on, only the first thread that sets a limit can change it. That thread
+    may be idle or waiting. Called before a limit is set, and after it for the next thread.
     """
     for library in _blas(False):
         if _controlled(library):
@@ -89,7 +89,7 @@ def _take_control() -> None:
 
 
 class _Here(threading.local):
-    """What is each thread's own: whether it is one of a `Workers`, and the limit of its BLAS."""
+    """State of each thread: whether it belongs to a `Workers`, and its own BLAS limit."""
 
     def __init__(self) -> None:
         self.inside = False
@@ -100,21 +100,21 @@ _here = _Here()
 _limit = _BlasLimit(lambda: _blas(False))
 
 
-def _hold_still() -> None:
+def _before_fork() -> None:
     _limit.lock.acquire()
 
 
-def _go_on() -> None:
+def _after_fork_in_parent() -> None:
     _limit.lock.release()
 
 
-def _leave_the_parent() -> None:
-    """A forked child has the thread that forked, and none of the others that hold the limit."""
+def _after_fork_in_child() -> None:
+    """Adjust the limit in a forked child, in which only the forking thread exists."""
     global _limit
     of_parent, _limit = _limit, _BlasLimit(lambda: _blas(False))
     this = threading.get_ident()
     own = {this: of_parent.holders[this]} if this in of_parent.holders else {}
-    # A child of a fit is a part of it, and shares the cores with what else is learned.
+    # A child that is forked within a fit keeps the limit, as it shares the cores with other fits.
     if of_parent.holders and not own and not _here.inside:
         of_parent.restore()
     of_parent.holders = Counter(own)
@@ -122,24 +122,25 @@ def _leave_the_parent() -> None:
 
 
 if getattr(os, "register_at_fork", None) is not None:
-    # While one thread forks, no other is changing the limit.
+    # While one thread forks, no other thread may change the limit.
     os.register_at_fork(
-        before=_hold_still, after_in_parent=_go_on, after_in_child=_leave_the_parent
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
     )
 
 
 def _enter() -> None:
     _here.inside = True
-    _here.limit.acquire()  # ends with the thread
+    _here.limit.acquire()  # holds until the thread ends
 
 
 class Workers:
-    """A context in which `map` runs in as many threads as BLAS was allowed to use.
+    """Context manager whose `map` uses the number of threads that BLAS is allowed to use.
 
-    That number is what ``OMP_NUM_THREADS``, ``threadpoolctl`` and joblib's workers set, so all of
-    them are obeyed. Where several threads are at work, one that joins them gets its share. The
-    results come in the order of the items, whatever the number of threads. Inside of such a thread
-    there are no further ones: all are busy.
+    This number respects ``OMP_NUM_THREADS``, ``threadpoolctl`` and the workers of joblib, and is
+    divided among concurrent contexts. Results are in the order of the items for any number of
+    threads. A nested context uses a single thread, because all others are busy.
 
     Examples
     --------
@@ -179,10 +180,10 @@ class Workers:
 
 
 class BlasThreads:
-    """What `Workers` is, without threads of its own: the products use those of BLAS.
+    """Context manager with the interface of `Workers` that leaves threads to BLAS.
 
-    For steps whose products are large and whose other work is small: threads of our own would wait
-    for each other between one product and the next.
+    For steps that consist mainly of large products: threads of `Workers` would wait for each other
+    between products.
 
     Examples
     --------

@@ -1,24 +1,24 @@
-"""Rows, and columns where one row is wide, in pieces that bound the memory of a temporary."""
+"""Blocks of rows and columns that limit the memory of temporary arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-#: Numbers in one temporary: 4 Mi, 32 MiB. Bounds memory.
+#: Largest number of entries of a temporary array: 4 Mi, 32 MiB.
 MOST_NUMBERS = 1 << 22
-#: Numbers in one temporary of an inner loop: 1 MiB, so that it stays in a cache.
+#: Largest number of entries of a temporary array of an inner loop: 1 MiB, which fits the cache.
 CACHED_NUMBERS = 1 << 17
 
 
 def row_blocks(n_rows: int, numbers_per_row: int, most: int = MOST_NUMBERS) -> Iterator[slice]:
-    """Slices of rows of which each takes at most `most` numbers, or one row.
+    """Slices of rows with at most `most` numbers, but at least one row.
 
     Parameters
     ----------
     n_rows : int
-        Rows in all.
+        Number of rows.
     numbers_per_row : int
-        Numbers that the largest temporary holds for one row.
+        Entries of the largest temporary array for one row.
     most : int, default=MOST_NUMBERS
         Numbers that a temporary may hold.
 
@@ -40,14 +40,14 @@ def row_blocks(n_rows: int, numbers_per_row: int, most: int = MOST_NUMBERS) -> I
 def tiles(
     shape: tuple[int, ...], depth: int, most: int = CACHED_NUMBERS
 ) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of an array (n_rows, n_columns) whose entries take `depth` numbers each.
+    """Tiles of an array (n_rows, n_columns) with `depth` temporary entries for each entry.
 
     Parameters
     ----------
     shape : tuple of int
         The shape of the array.
     depth : int
-        Numbers that one entry takes.
+        Number of temporary entries for each entry of the array.
     most : int, default=CACHED_NUMBERS
         Numbers that a temporary may hold.
 

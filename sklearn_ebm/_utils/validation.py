@@ -1,4 +1,4 @@
-"""Checks of settings, of estimators and of their parts, and of weights: one sentence each."""
+"""Validation of rows, sample weights, and parameters of estimators and parts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sklearn_ebm._utils.arrays import canonical_rows
 
 
 def checked_rows(estimator: Any, X: Any, y: Any = "no_validation", **checks: Any) -> Any:
-    """Return rows, and labels where there are some, as the classifiers take them; or raise.
+    """Validate the rows, and the labels if there are any, that a user passes to a classifier.
 
-    The one entry for rows that users give. float32 stays float32, anything else becomes float64;
-    sparse rows are CSR in their canonical form, and what was given is never changed.
+    float32 is kept, other dtypes become float64, and sparse rows become canonical CSR. The given
+    arrays are never changed.
 
     Parameters
     ----------
     estimator : estimator
-        Whose features are checked, or stored with ``reset=True``.
+        Estimator whose number and names of features are checked, or stored with ``reset=True``.
     X : array-like or sparse matrix of shape (n_samples, n_features)
     y : array-like of shape (n_samples,), optional
     **checks
@@ -38,23 +38,23 @@ def checked_rows(estimator: Any, X: Any, y: Any = "no_validation", **checks: Any
 
 
 def canonical(X: Any) -> Any:
-    """Sparse rows in canonical form, all else as it is.
+    """Convert sparse rows to canonical form; return other values unchanged.
 
-    Before the numbers change their type: of two entries of a boolean matrix in one place the sum
-    is True, and not 2.
+    It precedes a change of the dtype, because the sum of duplicate entries of a boolean matrix is
+    True, not 2.
     """
     return canonical_rows(X) if sparse.issparse(X) and X.ndim == 2 else X
 
 
-# Where weights are all below, their quotients and the penalty in their unit leave float64.
+# If all weights are below this number, quotients of weights may overflow float64.
 SMALLEST = 1e-300
 
-# No count of anything is larger than an index can be.
+# Largest valid integer of a parameter.
 MOST = int(np.iinfo(np.intp).max)
 
 
 def as_number(value: Any) -> float:
-    """Return a real number as a float; NaN for what is none, or is too large for a float."""
+    """Return a real number as a float; NaN if it is not a number or too large for a float."""
     if not isinstance(value, Real) or isinstance(value, bool):
         return float("nan")
     try:
@@ -64,16 +64,16 @@ def as_number(value: Any) -> float:
 
 
 def switch(name: str, value: Any, *, of: str = "") -> bool:
-    """Return a boolean, of Python or NumPy, or raise ValueError: "False" as text is true."""
+    """Return a boolean of Python or NumPy, or raise ValueError, for example for "False"."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{_named(name, value, of)} must be True or False.")
     return bool(value)
 
 
 def positive_number(name: str, value: Any, *, of: str = "", infinite: bool = False) -> float:
-    """Return a positive number, finite unless told otherwise, or raise ValueError.
+    """Return a positive number, finite unless `infinite`, or raise ValueError.
 
-    The sentence names the part `of` which it is a setting.
+    The message names the class `of` the parameter.
     """
     found = as_number(value)
     if not found > 0 or (np.isinf(found) and not infinite):
@@ -83,7 +83,7 @@ def positive_number(name: str, value: Any, *, of: str = "", infinite: bool = Fal
 
 
 def positive_integer(name: str, value: Any, *, of: str = "", least: int = 1) -> int:
-    """Return a whole number, positive unless told otherwise, or raise ValueError."""
+    """Return an integer of at least `least`, or raise ValueError."""
     if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
         raise ValueError(f"{_named(name, value, of)} must be a whole number of at least {least}.")
     if int(value) > MOST:
@@ -92,7 +92,7 @@ def positive_integer(name: str, value: Any, *, of: str = "", least: int = 1) -> 
 
 
 def share(name: str, value: Any, *, of: str = "", zero: bool = False) -> float:
-    """Return a number between 0 and 1, without both ends or with zero, or raise ValueError."""
+    """Return a number above 0, or from 0 if `zero`, and below 1; or raise ValueError."""
     found = as_number(value)
     if not 0 <= found < 1 or (found == 0 and not zero):
         kind = "from 0 to below 1" if zero else "between 0 and 1"
@@ -101,7 +101,7 @@ def share(name: str, value: Any, *, of: str = "", zero: bool = False) -> float:
 
 
 def n_workers(name: str, value: Any) -> int | None:
-    """Return None or how many jobs, negative ones as joblib counts them, or raise ValueError."""
+    """Return None or the number of jobs, negative as in joblib; or raise ValueError."""
     if value is None:
         return None
     whole = isinstance(value, Integral) and not isinstance(value, bool)
@@ -112,8 +112,8 @@ def n_workers(name: str, value: Any) -> int | None:
     return int(value)
 
 
-def loudness(name: str, value: Any) -> int:
-    """Return how much is said, a boolean or a whole number of at least 0; else raise."""
+def verbosity(name: str, value: Any) -> int:
+    """Return ``verbose`` as an integer of at least 0, or raise ValueError."""
     if isinstance(value, bool | np.bool_):
         return int(value)
     return positive_integer(name, value, least=0)
@@ -124,17 +124,17 @@ def _named(name: str, value: Any, of: str) -> str:
 
 
 def optional_whole_number(name: str, value: Any) -> int | None:
-    """Return None, a whole number that is not negative, or raise ValueError."""
+    """Return None or an integer of at least 0; raise ValueError otherwise."""
     return None if value is None else positive_integer(name, value, least=0)
 
 
 def optional_positive_number(name: str, value: Any) -> float | None:
-    """Return None, a positive finite number, or raise ValueError."""
+    """Return None or a positive finite number; raise ValueError otherwise."""
     return None if value is None else positive_number(name, value)
 
 
 def level(name: str, value: Any, automatic: float, *, of: str = "") -> float:
-    """Return a finite number that is not negative, or what ``"auto"`` stands for; else raise."""
+    """Return a nonnegative finite number, `automatic` for ``"auto"``, or raise ValueError."""
     if isinstance(value, str) and value == "auto":
         return automatic
     found = as_number(value)
@@ -146,9 +146,9 @@ def level(name: str, value: Any, automatic: float, *, of: str = "") -> float:
 def row_weights(
     sample_weight: Any, n_rows: int, name: str = "sample_weight"
 ) -> npt.NDArray[np.float64]:
-    """One float64 weight for each row; negative, infinite, or all zero ones raise ValueError."""
+    """Return a float64 weight for each row; raise ValueError for invalid or all-zero weights."""
     if sample_weight is None:
-        return np.broadcast_to(np.float64(1.0), n_rows)  # a view of one number
+        return np.broadcast_to(np.float64(1.0), n_rows)  # a view of a single number
     try:
         weight = np.array(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:

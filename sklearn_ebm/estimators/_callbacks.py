@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks (1.9 and later); before, nothing happens."""
+"""Support for callbacks of scikit-learn; without effect before version 1.9."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ try:
 except ImportError:  # before scikit-learn 1.9
     _callback = None
 
-# Frames that `with_callbacks` adds between the user and `fit`: warnings point at the user's line.
+# Number of stack frames that `with_callbacks` adds between the user and `fit`, so that warnings
+# refer to the user's line.
 FRAMES = 0 if _callback is None else 1
 
 
 class _NoCallbacks:
-    """Stands for scikit-learn's mixin, which comes with version 1.9."""
+    """Replacement of scikit-learn's mixin before version 1.9."""
 
 
 CallbackSupportMixin: Any = _NoCallbacks if _callback is None else _callback.CallbackSupportMixin
 
 
 def with_callbacks(method: Method) -> Method:
-    """Let callbacks end their work when a method ends, however it ends."""
+    """Decorate a method so that callbacks are torn down when it returns or raises."""
     return method if _callback is None else _callback.with_callbacks(method)
 
 
@@ -39,10 +40,11 @@ class FitCallbacks:
     Parameters
     ----------
     estimator : estimator
-    X, y : as given to `fit`
-    sample_weight : as given to `fit`
+        The estimator that is fitted.
+    X, y, sample_weight : array-like
+        Arguments of `fit`.
     fitted_state : callable
-        Energy and parameters -> all attributes that predicting needs.
+        Function from energy and parameters to all attributes that predictions need.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class FitCallbacks:
         self.data = {"X": X, "y": y, "metadata": metadata}
         self.fitted_state = fitted_state
         init = getattr(estimator, "_init_callback_context", None)
-        # How many iterations there will be is not known: the certificate ends them.
+        # The number of iterations is unknown, because the duality gap ends them.
         self.context = None if init is None else init(task_name="fit", max_subtasks=None)
         if self.context is not None:
             self.context.call_on_fit_task_begin(estimator=estimator, **self.data)
@@ -69,9 +71,9 @@ class FitCallbacks:
         return () if self.context is None else (self.iteration,)
 
     def iteration(self, iteration: Iteration) -> bool:
-        """Tell the callbacks of one iteration; whether one of them asks to stop.
+        """Notify the callbacks of one iteration; return whether learning should stop.
 
-        A solver reports when an iteration is over, so that it begins and ends here.
+        A solver reports completed iterations, so the task begins and ends in this method.
         """
         assert self.context is not None
 
@@ -89,7 +91,7 @@ class FitCallbacks:
         )
 
     def step(self, name: str) -> bool:
-        """Tell the callbacks of a piece of work that is done; whether one of them asks to stop."""
+        """Notify the callbacks of a completed task; return whether learning should stop."""
         if self.context is None:
             return False
         task = self.context.subcontext(task_name=name)
@@ -100,7 +102,7 @@ class FitCallbacks:
         return bool(stop)
 
     def end(self) -> None:
-        """Tell the callbacks that the estimator is fitted."""
+        """Notify the callbacks that the estimator is fitted."""
         if self.context is not None:
             self.context.call_on_fit_task_end(
                 estimator=self.estimator, reconstruction_attributes={}, **self.data
@@ -108,12 +110,14 @@ class FitCallbacks:
 
 
 class CallbackProgress(FitProgress):
-    """One task for each fold, and for each location and member that is learned.
+    """Progress with one task for each fold, location and member that is learned.
 
     Parameters
     ----------
     task : FitCallbacks
+        The task "fit" of the estimator.
     line : ProgressLine or None
+        Line that shows the progress.
     """
 
     def __init__(self, task: FitCallbacks, line: ProgressLine | None) -> None:
@@ -121,7 +125,7 @@ class CallbackProgress(FitProgress):
         self.asked_to_stop = False
 
     def ended(self, what: str) -> bool:
-        """Show it; whether a callback has asked to stop, after this or a fold before."""
+        """Show a completed task; return whether this or an earlier callback requested a stop."""
         if self.line is not None:
             self.line.note(f"learned {what}")
         self.asked_to_stop |= self.task.step(what)

@@ -19,12 +19,12 @@ from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.energies.base import dense
 from sklearn_ebm.inference import SoftMinimum
 
-# Products of this many numbers and more are shared out among threads.
+# Predictions with at least this number of multiplications use several threads.
 WORTH_THREADS = 2_000_000
 
 
 def _has_coef(estimator: Any) -> bool:
-    """Whether the energy shows a ``coef_``, now or once it is learned."""
+    """Whether the fitted estimator has ``coef_``."""
     energy = getattr(estimator, "energy_", None) or ENERGIES.resolve(estimator.energy)
     return energy.traits.coefficients
 
@@ -41,23 +41,23 @@ class ClassPredictions:
     energy_: Energy
     params_: Params
     _asked_energy: str
-    # The classes that rows of positive weight had, (k,); None where all had some. The energy of the
-    # others is infinite: they are never predicted.
+    # Mask of the classes with rows of positive weight, (k,); None if all classes have such rows.
+    # The energy of the other classes is infinite, so they are never predicted.
     _seen: npt.NDArray[np.bool_] | None = None
 
     def _model(self) -> ClassPredictions:
-        """The estimator whose energies answer."""
+        """Return the estimator whose energies are used."""
         check_is_fitted(self)
         return self
 
     @property
     def _params(self) -> Params:
-        """`params_`, with what users wrote into the attributes that show them."""
+        """`params_`, updated by fitted attributes that the user has changed."""
         return self.energy_._written(self.params_, vars(self), len(self.classes_))
 
     @property
     def _learnt(self) -> Params:
-        """Parameters to go on from, with what users wrote; refused where some cannot be learned."""
+        """Parameters from which learning continues; raise ValueError if some cannot be learned."""
         params = self._params
         fixed = params.keys() - self.params_.keys()
         if fixed:
@@ -147,7 +147,7 @@ class ClassPredictions:
             found = energies[:, 0] - energies[:, 1] if of_two else np.negative(energies)
             if model._seen is None:
                 return found
-            # Tools that rank or calibrate decisions refuse infinite ones.
+            # Functions that rank or calibrate decision values do not accept infinite values.
             largest = np.finfo(found.dtype).max
             return np.clip(found, -largest, largest)
 
@@ -167,7 +167,7 @@ class ClassPredictions:
             Predicted class labels.
         """
         model = self._model()
-        # Not among all energies: where those of the others overflow, one without rows would tie.
+        # Classes without rows are omitted: if all other energies overflow, they would tie.
         seen = slice(None) if model._seen is None else model._seen
         best = model._of_energies(
             X, lambda energies: energies[:, seen].argmin(axis=1), None, np.intp, differences=True
@@ -251,12 +251,12 @@ class ClassPredictions:
         *,
         differences: bool = False,
     ) -> Array:
-        """A function of the energies of each sample, block by block.
+        """Compute a function of the energies of each sample, block by block to save memory.
 
-        Nothing of the size of the energies exists but the answer itself. Where only differences
-        matter and there are two classes, the energy of the first counts as zero.
+        If only differences matter and there are two classes, the energy of the first is set to 0.
         """
-        # Numbers that are not finite show in energies linear in x: no pass over X looks for them.
+        # If the energy is linear in x, values that are not finite appear in the energies, so that a
+        # separate check of X is not needed.
         late = self.energy_.traits.linear and self.energy_._split_features() is None
         checked = self._validated(X, ensure_all_finite=not late)
         result, finite = self._of_valid(checked, function, width, dtype, differences)
@@ -264,7 +264,7 @@ class ClassPredictions:
             return result
         if late:
             checked = self._validated(X)
-        if checked.dtype == np.float32:  # float32 could not hold the energies; float64 may
+        if checked.dtype == np.float32:  # float64 may avoid an overflow
             checked = checked.astype(np.float64)
             wider, finite = self._of_valid(checked, function, width, dtype, differences)
             with np.errstate(over="ignore"):
@@ -274,9 +274,9 @@ class ClassPredictions:
         return result
 
     def _refuse_lost(self, X: Any, result: Array) -> None:
-        """Raise ValueError where energies of a sample are NaN, or none of them is finite.
+        """Raise ValueError if an energy of a sample is NaN, or if none of them is finite.
 
-        Energies linear in x are infinite where they should be: a class may win by that.
+        If the energy is linear in x, infinite energies are valid: they may determine the class.
         """
         params = self._params
         for rows in blocks_of(X, self._width):
@@ -331,7 +331,7 @@ class ClassPredictions:
             return result, all(list(workers.map(fill, blocks)))
 
     def _difference(self) -> Callable[[Params, Any], Array] | None:
-        """(params, X) -> F(x, 1) − F(x, 0) of two classes, if the energy has a short way to it."""
+        """Return the function (params, X) -> F(x, 1) − F(x, 0), if the energy provides it."""
         transform, inner = self.energy_._split_features() or (None, self.energy_)
         difference = inner.templates.difference
         if difference is None or transform is None:

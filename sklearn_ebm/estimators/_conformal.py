@@ -11,7 +11,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.exceptions import CalibrationWarning
 
-# Scores above this are as good as 1.
+# Scores above this number count as 1.
 CERTAIN = 1 - 1e-9
 
 
@@ -21,8 +21,8 @@ class Conformal(NamedTuple):
     For each held-out row, the score is the smallest level whose set contains the right answer: for
     intervals s = |2 P(Y ≤ y | x) − 1|, for regions the probability of all answers of higher
     density. A level α becomes the ⌈(m + 1) α⌉-th smallest score of m rows. If rows are
-    exchangeable, a new answer then lies inside with probability α at least, and α + 1/(m + 1) at
-    most where no scores are equal.
+    exchangeable, the set then contains a new answer with a probability of at least α, and of at
+    most α + 1/(m + 1) if no scores are equal.
 
     Attributes
     ----------
@@ -52,19 +52,19 @@ class Conformal(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        """m, rows that calibrate."""
+        """Number m of calibration rows."""
         return len(self.of_regions)
 
     def levels_of_intervals(self, level: float) -> Array:
-        """The level to ask for, of each answer: (q,); 1 where no finite interval will do."""
+        """Calibrated level of each output, (q,); 1 if no finite interval has the coverage."""
         return np.array([_calibrated(scores, level) for scores in self.of_intervals.T])
 
     def level_of_regions(self, level: float) -> float:
-        """The level to ask for; 1 where no finite region will do."""
+        """Calibrated level; 1 if no finite region has the coverage."""
         return _calibrated(self.of_regions[:, 0], level)
 
     def warn_if_infinite(self, level: float, calibrated: float) -> None:
-        """Say why a level below 1 became 1, if it did."""
+        """Warn if a level below 1 has become 1, and explain why."""
         if level == 1 or calibrated < 1:
             return
         m = self.n_rows
@@ -92,18 +92,19 @@ def _calibrated(scores: Array, level: float) -> float:
 
 
 def _rank(n_rows: int, level: float) -> int:
-    # (m + 1) α may be a whole number but for rounding.
+    # (m + 1) α may be a whole number up to rounding.
     return int(np.ceil((n_rows + 1) * level - 1e-9))
 
 
 def conformal_of(density: ConditionalDistribution, y: Array) -> Conformal:
-    """Calibrate by rows that learning has not seen.
+    """Compute conformal scores of held-out rows.
 
     Parameters
     ----------
     density : ConditionalDistribution
-        Of m rows.
+        Predicted distributions of m rows.
     y : ndarray of shape (m, n_outputs)
+        Right answers of these rows.
     """
     if y.shape[1] == 1:
         below, rank = density.cdf(y[:, 0])[:, None], density.density_rank(y[:, 0])  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Objects for the parts of a regressor, and refusals of what cannot learn together."""
+"""Parts of a regressor as objects, and errors for parts that cannot be combined."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def resolve_density_parts(
     energy: Any, loss: Any, inference: Any, negatives: Any, solver: Any,
     *, n_latents: Any, margin: Any, beta: Any,
 ) -> Parts:  # fmt: skip
-    """Objects for the parts; refuses clashes before any work."""
+    """Return the parts as objects; raise ValueError if they cannot be combined."""
     refuse_beta(beta)
     chosen_loss = _loss(loss, margin)
     if not isinstance(inference, str) or inference not in INFERENCES:
         raise ValueError(unknown_name("inference", inference, INFERENCES.names))
     blended = None
     if isinstance(energy, str) and energy == "auto":
-        # A blend is learned by its likelihood. All else is learned by gradients.
+        # A blend is learned by maximum likelihood; other losses are learned by gradients.
         blends = chosen_loss.traits.needs_partition_function and INFERENCES.accepts(
             inference, "beta"
         )
         energy, blended = ("blend", n_latents) if blends else ("experts", None)
         n_latents = None if blends else n_latents
     chosen_energy = _energy(energy, n_latents)
-    # A loss of wrong answers shapes the free energy at the β that predicts; a likelihood is learned
-    # at β = 1, where its energies are normalised.
+    # A contrastive loss depends on the free energy at the β of predictions; the likelihood is
+    # learned at β = 1, at which energies are normalised.
     samples = chosen_loss.traits.contrasts and not chosen_loss.traits.needs_partition_function
     learns_at = float(beta) if samples and not isinstance(beta, str) else 1.0
     takes = INFERENCES.accepts(inference, "beta")
@@ -51,7 +51,7 @@ def resolve_density_parts(
 
 
 def _energy(energy: Any, n_latents: Any) -> ConditionalEnergy:
-    """The energy, with so many latent values where that is said."""
+    """Return the energy, with `n_latents` latent values unless that is None."""
     if n_latents is None:
         return CONDITIONAL_ENERGIES.resolve(energy)
     if not isinstance(energy, str):
@@ -68,7 +68,7 @@ def _energy(energy: Any, n_latents: Any) -> ConditionalEnergy:
 
 
 def _solver(solver: Any, energy: ConditionalEnergy) -> Solver | None:
-    """The solver; None for one by name, which has the steps that suit the energy."""
+    """Return the solver; None for a name, for which the energy sets the learning rate."""
     named = isinstance(solver, str)
     if named and solver not in ("auto", *SOLVERS):
         raise ValueError(unknown_name("solver", solver, ("auto", *SOLVERS.names)))
@@ -98,7 +98,7 @@ def _loss(loss: Any, margin: Any) -> Loss:
 
 
 def _refuse(energy: Any, loss: Loss) -> None:
-    """Raise ValueError where a loss cannot be minimised with continuous answers."""
+    """Raise ValueError if a loss cannot be minimised with this energy of continuous answers."""
     name, energy_name, traits = LOSSES.name_of(loss), type(energy).__name__, loss.traits
     if energy.traits.stacked and not traits.needs_partition_function:
         raise ValueError(

@@ -30,11 +30,11 @@ from sklearn_ebm.estimators._conformal import Conformal
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.inference.base import Elimination
 
-# Rows whose distributions are held at a time, and those of each thread where energies share out
-# rows.
+# Number of rows whose distributions are in memory at the same time, and the number of rows of each
+# thread if the energy supports threads.
 LAWS_AT_A_TIME, LAWS_OF_A_THREAD = 16_384, 2_048
 
-# Answers of each row where the share of a latent value has no closed form.
+# Number of answers of each row for latent probabilities without a closed form.
 N_DRAWS = 500
 
 PREDICTIONS = ("mode", "mean", "median")
@@ -82,12 +82,12 @@ class DensityPredictions:
         return TransformedDistribution(law, self.y_transform_)
 
     def _in_units(self, answers: Array) -> Array:
-        """Answers (..., q) as the energy sees them."""
+        """Transformed and standardised answers, (..., q), as the energy uses them."""
         inner = answers if self.y_transform_ is None else self.y_transform_(answers)
         return self.energy_._standardize_answers(inner)
 
     def _by_blocks(self, method: Callable[..., Array], rows: Array, *arrays: Array) -> Array:
-        """``method(law, *arrays)`` of blocks of samples, joined, to bound the memory."""
+        """Apply a method of distributions to blocks of samples and join the results."""
 
         def block(part: slice) -> Array:
             return method(self._distribution(rows[part]), *(array[part] for array in arrays))
@@ -137,7 +137,7 @@ class DensityPredictions:
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
         parts = list(self._latent_energies(rows, answers))
-        # Blocks may hold mixtures of more components than others: absent ones are highest.
+        # Blocks may differ in the number of components; missing ones get the largest energy.
         depth = max(part.shape[2] for part in parts)
         latent = np.concatenate([_deepened(part, depth) for part in parts])
         return latent[:, 0] if single else latent
@@ -346,7 +346,7 @@ class DensityPredictions:
         _require_finite("y_candidates", answers)
         answers = answers[..., 0] if self.n_outputs_ == 1 else answers
         density = self._by_blocks(lambda law, y: law.log_prob(y), rows, answers)
-        # All candidates of a row may lie where the density is no float: then they are as good.
+        # If the density of all candidates of a row underflows, they get equal probabilities.
         density = np.maximum(density, -np.finfo(float).max)
         odds = np.exp(density - density.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
@@ -443,7 +443,7 @@ class DensityPredictions:
             Drawn answers, for each of the n_inputs rows of X.
         """
         rng, rows = check_random_state(random_state), self._rows(X)
-        # One block after the other, as they draw from one generator.
+        # Blocks are processed in order, because they use the same generator.
         parts = [
             self._distribution(rows[part]).sample(n_samples, rng)
             for part in _blocks(len(rows), LAWS_AT_A_TIME)
@@ -452,7 +452,7 @@ class DensityPredictions:
 
 
 def _blocks(n_rows: int, size: int) -> list[slice]:
-    """Parts of the samples, at least one."""
+    """Slices of at most `size` rows; at least one slice."""
     return [slice(start, start + size) for start in range(0, max(n_rows, 1), size)]
 
 
@@ -462,14 +462,14 @@ def _joined(parts: list[Array]) -> Array:
 
 
 def _spread_answers(law: ConditionalDistribution) -> Array:
-    """Answers (n, N_DRAWS, q) that stand for a density, whatever samples there are beside one."""
+    """Answers (n, N_DRAWS, q) that represent each density, independent of the other samples."""
     if isinstance(law, VectorDistribution):
         return law.seeded_sample(N_DRAWS, 0)
     return law.quantiles((np.arange(N_DRAWS) + 0.5) / N_DRAWS)[..., None]
 
 
 def _deepened(latent: Array, depth: int) -> Array:
-    """Energies (n, m, z) with absent latent values behind, up to a depth."""
+    """Energies (n, m, z), padded to `depth` latent values by the largest float."""
     absent = np.finfo(latent.dtype).max
     behind = ((0, 0), (0, 0), (0, depth - latent.shape[2]))
     return np.pad(latent, behind, constant_values=absent)

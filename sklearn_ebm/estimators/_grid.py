@@ -1,4 +1,4 @@
-"""Points of a grid, the warm-started paths that learn them, and scores of held-out energies."""
+"""Grid search: points of the grid, warm-started fits, and scores of held-out energies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from sklearn_ebm.learning.temperature_scaling import beta_of_learning, fit_beta,
 
 @dataclass(frozen=True)
 class GridPoint:
-    """A point of the grid, and the fit that it is scored from: one path, one position in Cs."""
+    """A point of the grid, and its fit: the index of a path and the position in `Cs`."""
 
     params: dict[str, Any]
     path: int
@@ -51,7 +51,7 @@ class GridPoint:
 
 @dataclass(frozen=True)
 class RegularizationPath:
-    """A loss that is learned for each C in turn; the β of a point is here if the loss learns it."""
+    """A loss that is learned for each C in turn; `params` has β only if learning depends on it."""
 
     params: dict[str, Any]
     parts: Parts
@@ -59,7 +59,7 @@ class RegularizationPath:
 
 @dataclass
 class Grid:
-    """All points in the order of ``ParameterGrid``, loss by loss, and the paths below them."""
+    """All points, in the order of ``ParameterGrid`` for each loss, and the paths to learn."""
 
     Cs: list[float]
     points: list[GridPoint] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Data:
-    """The rows before they are split."""
+    """All rows, before they are split into folds."""
 
     X: Any
     y: Array
@@ -82,14 +82,14 @@ class Data:
         return row_weights(self.sample_weight, len(self.y))
 
     def held_out_weight(self, held_out: Index, fold: int) -> Weights | None:
-        """Weights of the rows that a fold is scored on; None where there are none."""
+        """Weights of the held-out rows of a fold; None if there are no sample weights."""
         if self.sample_weight is None:
             return None
         name = f"weight of the held-out rows of fold {fold}"
         return row_weights(self.sample_weight[held_out], len(held_out), name)
 
     def rows(self, kept: Index, fold: int) -> Rows:
-        """Training rows of a fold, with the class weights that these rows give."""
+        """Training rows of a fold, with class weights computed from these rows."""
         what = f"the training part of fold {fold}"
         weight = row_weights(self.weight[kept], len(kept), f"weight in {what}")
         answer = self.answer[kept]
@@ -99,7 +99,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Fit:
-    """One loss at one C without one fold, and the energies of the rows of that fold."""
+    """Result of learning at one C without one fold, and the energies of the held-out rows."""
 
     learned: Learned
     energies: Array
@@ -114,7 +114,7 @@ def make_grid(
     losses: Sequence[Any], margins: Sequence[Any], betas: Sequence[Any], Cs: list[float],
     **settings: Any,
 ) -> Grid:  # fmt: skip
-    """Lay out the grid; refuses parts that do not suit each other, before any work."""
+    """Return the grid; raise ValueError if parts cannot be combined."""
     grid = Grid(Cs)
     number: dict[tuple[Any, ...], int] = {}
     for i, loss in enumerate(losses):
@@ -136,7 +136,7 @@ def make_grid(
 
 
 class _FoldModel(EBMClassifier):
-    """A classifier learned without one fold that knows the energies of that fold already."""
+    """A classifier learned without one fold, with stored energies of that fold."""
 
     _rows: Any = None
 
@@ -146,8 +146,8 @@ class _FoldModel(EBMClassifier):
     def _of_energies(
         self, X: Any, function: Callable[[Array], Array], *shape: Any, **options: Any
     ) -> Array:
-        # Another X, which a scorer may well bring, is computed. A copy, because functions of the
-        # energies may work in the array that they get.
+        # A scorer may pass another X, whose energies are computed. Stored energies are copied,
+        # because functions of the energies may work in place.
         if X is not self._rows:
             return super()._of_energies(X, function, *shape, **options)
         return function(self._known.copy(order="K"))
@@ -164,10 +164,10 @@ def _fold_model(
 
 
 def learn_folds(grid: Grid, data: Data, folds: Folds, n_jobs: int | None, **settings: Any) -> Fits:
-    """Learn every path without each of the folds, folds side by side."""
+    """Learn every path without each of the folds; folds are parallel."""
     parts = [data.rows(kept, fold) for fold, (kept, _) in enumerate(folds)]
     for fold, (_, held_out) in enumerate(folds):
-        data.held_out_weight(held_out, fold)  # refused before any work
+        data.held_out_weight(held_out, fold)  # raises before any work
     return list(
         Parallel(n_jobs=n_jobs)(
             delayed(_learn_paths)(grid, data, rows, held_out, **settings)
@@ -179,12 +179,12 @@ def learn_folds(grid: Grid, data: Data, folds: Folds, n_jobs: int | None, **sett
 def _learn_paths(
     grid: Grid, data: Data, rows: Rows, held_out: Index, **settings: Any
 ) -> list[list[Fit]]:
-    """All fits of one fold.
+    """Learn all fits of one fold.
 
-    A path goes from a strong penalty to a weak one and starts each fit from the one before. It
-    begins where the path before began: under a strong penalty all losses and margins are close to
-    each other, and that took the fewest iterations. Only where there is one minimum: elsewhere the
-    start would decide which one is found, so each fit starts as it would alone.
+    A path goes from a strong penalty to a weak one, and each fit starts from the previous one. The
+    first fit starts from the first fit of the previous path, because solutions for different losses
+    and margins are similar if the penalty is strong. Without a unique minimum the result would
+    depend on the start, so each fit then starts independently.
     """
     order = np.argsort(grid.Cs, kind="stable").tolist()
     table: list[list[Fit]] = []
@@ -196,7 +196,7 @@ def _learn_paths(
         start = first if warm else None
         for i in order:
             if loss.traits.online and fits:
-                fits[i] = fits[order[0]]  # it has no penalty: one fit for every C
+                fits[i] = fits[order[0]]  # there is no penalty, so one fit serves every C
                 continue
             fits[i] = _learn(path, grid.Cs[i], start, data, rows, held_out, **settings)
             start = fits[i].learned.start if warm else None
@@ -223,11 +223,10 @@ def _learn(
 def choose_betas(
     grid: Grid, data: Data, folds: Folds, fits: Fits, *, copies_vote: bool
 ) -> list[float]:
-    """Return the β of each point: its number, or for "auto" the most probable one, all folds.
+    """Return the β of each point; "auto" is the most probable β of the held-out rows of all folds.
 
-    Rows whose class the training part of their fold has not seen have no vote, and neither have
-    those of which it has seen a copy. If there are no others, copies vote where `copies_vote`: in
-    folds that somebody made on purpose.
+    Rows are omitted if the training part of their fold has no row of their class, or an equal row.
+    If no rows remain, equal rows are used if `copies_vote`, for folds that the user has defined.
     """
     group = groups_of_equal_rows(data.X)
     weight = with_class_weight(data.class_weight, data.weight, data.y, data.classes, data.answer)
@@ -270,22 +269,22 @@ def choose_betas(
 
 
 def choose_scorer(scoring: Any, classes: Array) -> Callable[..., float]:
-    """Return a scorer that knows all classes, so that a fold may hold out rows of some only."""
+    """Return a scorer with all classes as ``labels``, so that a fold may lack rows of some."""
     scorer = get_scorer("accuracy" if scoring is None else scoring)
     function = getattr(scorer, "_score_func", None)
     if function is None or "labels" not in inspect.signature(function).parameters:
         return scorer
     if scorer._response_method == "predict":
-        return scorer  # there, labels= would ask for the score of other classes than by default
-    knowing = copy(scorer)
-    knowing._kwargs = {"labels": classes} | scorer._kwargs
-    return knowing
+        return scorer  # labels= would change which classes are averaged
+    with_labels = copy(scorer)
+    with_labels._kwargs = {"labels": classes} | scorer._kwargs
+    return with_labels
 
 
 def score_weights(scorer: Callable[..., float], weight: Weights | None) -> dict[str, Weights]:
-    """Return the row weights as keywords, if there are some and the scorer takes them.
+    """Return the row weights as keyword arguments, if there are any and the scorer accepts them.
 
-    Where metadata is routed, one that has said that it does not want them is heard.
+    With metadata routing, a scorer that has requested no weights does not receive them.
     """
     function = getattr(scorer, "_score_func", scorer)
     takes = "sample_weight" in inspect.signature(function).parameters
@@ -298,7 +297,7 @@ def score_points(
     grid: Grid, data: Data, folds: Folds, fits: Fits, betas: list[float],
     scorer: Callable[..., float],
 ) -> tuple[Array, Array]:  # fmt: skip
-    """Scores and seconds, (points, folds), from energies that are computed once for all β."""
+    """Scores and times, (points, folds), from energies that are computed once for all β."""
     scores = np.empty((len(grid.points), len(folds)))
     seconds = np.empty_like(scores)
     for f, (_, held_out) in enumerate(folds):
@@ -329,7 +328,7 @@ def _number(score: Any, scorer: Callable[..., float]) -> float:
 def results_table(
     grid: Grid, fits: Fits, betas: list[float], scores: Array, score_seconds: Array
 ) -> dict[str, Any]:
-    """Return what ``GridSearchCV`` calls ``cv_results_``, and the column ``fitted_beta``."""
+    """Return a table like ``GridSearchCV.cv_results_`` with the column ``fitted_beta``."""
     fit_seconds = np.array(
         [[fold[point.path][point.C].seconds for fold in fits] for point in grid.points]
     )
@@ -342,7 +341,7 @@ def results_table(
     table["fitted_beta"] = np.array(betas)
     for f in range(scores.shape[1]):
         table[f"split{f}_test_score"] = scores[:, f]
-    with np.errstate(invalid="ignore"):  # of infinite scores
+    with np.errstate(invalid="ignore"):  # infinite scores
         mean, spread = scores.mean(axis=1), scores.std(axis=1)
     table["mean_test_score"], table["std_test_score"] = mean, spread
     table["rank_test_score"] = _ranks(mean)
@@ -350,9 +349,9 @@ def results_table(
 
 
 def _ranks(mean: Array) -> npt.NDArray[np.int32]:
-    """Return ranks of mean scores, 1 the best; all that are not finite share the last one.
+    """Return ranks of mean scores, with 1 as the best; scores that are not finite rank last.
 
-    Warns of these as ``GridSearchCV`` does; where no score is finite, nothing can be chosen.
+    Warn of these like ``GridSearchCV``; raise ValueError if no score is finite.
     """
     finite = np.isfinite(mean)
     if not finite.any():

@@ -1,4 +1,4 @@
-"""Labels as users have them: which of them can be classes, and what to do about the others."""
+"""Validation of class labels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from scipy import sparse
 
 
 def check_labels(y: Any, name: str = "y") -> None:
-    """Raise ValueError where a label is missing, or where labels are objects other than text.
+    """Raise ValueError if a label is missing, or if labels are objects other than text.
 
-    Everything else is scikit-learn's to refuse.
+    scikit-learn checks everything else.
 
     Examples
     --------
@@ -26,16 +26,16 @@ def check_labels(y: Any, name: str = "y") -> None:
     of_pandas = getattr(y, "isna", None)
     if of_pandas is not None:
         _refuse_missing(np.ravel(of_pandas()), y, name)
-    # Numbers of pandas that may be missing are objects to NumPy, in old versions.
+    # In old versions, nullable numbers of pandas have the dtype object in NumPy.
     kinds = "biucUS" if of_pandas is None else "biucUSf"
     if getattr(getattr(y, "dtype", None), "kind", "O") in kinds:
         return
     try:
         labels = np.asarray(y).ravel()
         kind = labels.dtype.kind
-        if kind in "US":  # of a list, whose NaN has become text
+        if kind in "US":  # a list, in which NaN has become text
             labels = np.asarray(y, dtype=object).ravel()
-    except (TypeError, ValueError):  # nothing that NumPy takes; scikit-learn says why
+    except (TypeError, ValueError):  # no array; scikit-learn raises the error
         return
     if kind in "fMm":
         _refuse_missing(np.isnan(labels), labels, name)
@@ -46,7 +46,7 @@ def check_labels(y: Any, name: str = "y") -> None:
 
 
 def _is_missing(label: Any) -> bool:
-    """Whether a label is None, NaN, NaT or the NA of pandas, which compares with nothing."""
+    """Whether a label is None, NaN, NaT or the NA of pandas, which cannot be compared."""
     if isinstance(label, str):
         return False
     pandas = sys.modules.get("pandas")
@@ -67,7 +67,7 @@ def _refuse_missing(missing: Any, y: Any, name: str) -> None:
 
 
 def _refuse_objects(labels: Any, name: str) -> None:
-    """Objects are compared with each other one by one: only text is sure to have an order."""
+    """Raise ValueError if objects other than text are labels: they may have no order."""
     kinds = sorted({type(label).__name__ for label in labels if not isinstance(label, str)})
     if not kinds:
         return

@@ -21,7 +21,6 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import (
     as_number,
     checked_rows,
-    loudness,
     n_workers,
     optional_positive_number,
     optional_whole_number,
@@ -30,6 +29,7 @@ from sklearn_ebm._utils.validation import (
     row_weights,
     share,
     switch,
+    verbosity,
 )
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.estimators._labels import check_labels
@@ -41,10 +41,10 @@ from sklearn_ebm.solvers.base import Solver
 Index: TypeAlias = npt.NDArray[np.intp]
 Weights: TypeAlias = npt.NDArray[np.float64]
 
-# Whole numbers within such a range are counted to find the classes.
+# Integer labels with at most this range are counted, instead of sorted, to find the classes.
 MOST_COUNTED = 100_000
 
-# Kinds of dtypes of whole numbers. (NumPy counts durations, kind "m", among them as well.)
+# Kinds of integer dtypes. (NumPy also treats durations, kind "m", as integers.)
 WHOLE = "iu"
 
 
@@ -57,10 +57,10 @@ class Parts(NamedTuple):
 
 
 class PartsMixin(HoldsDocumented, BaseEstimator):
-    """Tags and nested parameters of estimators with energy, loss and solver (mixin)."""
+    """Mixin with the tags and nested parameters of estimators that have energy, loss and solver."""
 
     def __sklearn_tags__(self) -> Any:
-        """Sparse input is accepted; labels of any type."""
+        """Return the tags, which accept sparse input."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
@@ -87,7 +87,7 @@ class PartsMixin(HoldsDocumented, BaseEstimator):
         return super().set_params(**params)
 
 
-# What is asked of the settings that are no parts, whichever estimator has them.
+# Checks of the parameters that are not parts, for all estimators.
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "C": partial(positive_number, infinite=True),
     "tol": positive_number,
@@ -100,7 +100,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "validation_fraction": share,
     "n_iter_no_change": positive_integer,
     "n_jobs": n_workers,
-    "verbose": loudness,
+    "verbose": verbosity,
 }
 
 
@@ -113,7 +113,7 @@ def checked_settings(estimator: Any, *names: str) -> dict[str, Any]:
 
 @contextmanager
 def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
-    """Give an estimator its state back when what is done to it raises."""
+    """Restore the state of an estimator if the code in this context raises."""
     before = vars(estimator).copy()
     try:
         yield
@@ -123,7 +123,7 @@ def unchanged_if_it_fails(estimator: Any) -> Iterator[None]:
 
 
 def refuse_other_classes(before: Array, classes: Array) -> None:
-    """Raise ValueError where a warm start would go on with classes that are not those of y."""
+    """Raise ValueError if the classes of the previous fit are not the classes of y."""
     if not np.array_equal(before, classes):
         raise ValueError(
             f"warm_start=True continues with the classes of the fit before, "
@@ -133,7 +133,7 @@ def refuse_other_classes(before: Array, classes: Array) -> None:
 
 
 def refuse_another_shape(same: bool) -> None:
-    """Raise ValueError where a warm start has nothing to go on from: X or the energy is another."""
+    """Raise ValueError if a warm start is impossible because X, y or the energy has changed."""
     if not same:
         raise ValueError(
             "warm_start=True continues with the parameters of the fit before, but X, y or the "
@@ -142,7 +142,7 @@ def refuse_another_shape(same: bool) -> None:
 
 
 def _refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
-    """Raise ValueError where a parameter of a part is set (``loss__margin``) and that is a name."""
+    """Raise ValueError if a parameter such as ``loss__margin`` belongs to a part given by name."""
     for key in params:
         part, _, setting = key.partition("__")
         owner = params.get(part, getattr(estimator, part, None))
@@ -159,7 +159,7 @@ def _refuse_settings_of_names(estimator: Any, params: dict[str, Any]) -> None:
 def resolve_parts(
     energy: Any, loss: Any, solver: Any, *, margin: Any, beta: Any, fit_intercept: Any
 ) -> Parts:
-    """Objects for the three parts; refuses clashes before any work."""
+    """Return the three parts as objects; raise ValueError if they cannot be combined."""
     refuse_beta(beta)
     chosen_loss = LOSSES.resolve(loss, **_settings_of_loss(loss, margin, beta))
     chosen_energy = ENERGIES.resolve(energy, **_settings_of_energy(energy, fit_intercept))
@@ -226,32 +226,32 @@ def losses_with_margin() -> tuple[str, ...]:
 
 
 def takes_margin(loss: Any) -> bool:
-    """Whether the classifier's margin belongs to this loss: one given by name that has one."""
+    """Whether the margin of the classifier applies: the loss is given by name and has a margin."""
     return isinstance(loss, str) and LOSSES.accepts(loss, "margin")
 
 
 def learns_at_beta(loss: Any) -> bool:
-    """Whether β, the classifier's, changes what is learned and not the probabilities alone."""
+    """Whether learning depends on the β of the classifier, not only the probabilities."""
     return isinstance(loss, str) and LOSSES.accepts(loss, "beta")
 
 
 def encode(estimator: Any, X: Any, y: Any) -> tuple[Any, Array, Array, Index]:
-    """Validated features and labels, the classes, and the number of each row's class."""
+    """Return validated features and labels, the classes, and the class index of each row."""
     check_labels(y)
     X, y = checked_rows(estimator, X, y, multi_output=False)
     classes, answer = classes_and_answers(y)
-    # Whole numbers are classes: they are not sorted once more to find that out, unless there are
-    # so many that scikit-learn has a warning.
+    # Integers are always class labels, so a second sort is avoided, unless there are so many
+    # classes that scikit-learn warns.
     if y.dtype.kind not in WHOLE or 2 * len(classes) > len(y):
         check_classification_targets(y)
     return X, y, classes, answer
 
 
 def classes_and_answers(y: Array) -> tuple[Array, Index]:
-    """Return the sorted distinct labels, and for each row the number of its label.
+    """Return the sorted distinct labels, and the index of the label of each row.
 
-    Like `numpy.unique` with its inverse; whole numbers of a small range are counted instead of
-    sorted, which takes a fraction of the time and of the memory.
+    Like `numpy.unique` with its inverse. Integers of a small range are counted instead of sorted,
+    which takes less time and memory.
 
     Examples
     --------
@@ -275,7 +275,7 @@ def classes_and_answers(y: Array) -> tuple[Array, Index]:
 def class_weights(
     class_weight: Any, weight: Weights, y: Any, classes: Array, answer: Index
 ) -> Weights:
-    """Return the weight of each class, (k,); "balanced" is a matter of the rows that count."""
+    """Return the weight of each class, (k,); "balanced" depends on rows of positive weight."""
     if class_weight is None:
         return np.ones(len(classes))
     if isinstance(class_weight, Mapping):
@@ -291,10 +291,10 @@ def class_weights(
 
 
 def _weights_by_label(class_weight: Mapping[Any, Any], classes: Array) -> Weights:
-    """Return the weight of each class; a class that the dict leaves out counts once.
+    """Return the weight of each class; a class that is not in the dict has weight 1.
 
-    As in scikit-learn, a dict that leaves out a class and names something else is refused. The
-    look-up of scikit-learn reads "01" and "1" as the number 1; here, they are two labels.
+    As in scikit-learn, a dict that lacks a class and contains an unknown label raises ValueError.
+    scikit-learn reads both "01" and "1" as the number 1; here they are different labels.
 
     Examples
     --------
@@ -320,10 +320,10 @@ def _weights_by_label(class_weight: Mapping[Any, Any], classes: Array) -> Weight
 
 
 def _as_label(key: Any, classes: Array) -> Any:
-    """Return a key of a dict as `classes.tolist()` holds the class that it means."""
+    """Convert a key of a dict to the type of the labels in `classes.tolist()`."""
     if classes.dtype.kind in "OU":
         return str(key)
-    if classes.dtype.kind in "Mm":  # of Python, NumPy or pandas, in whatever unit
+    if classes.dtype.kind in "Mm":  # dates of Python, NumPy or pandas, in any unit
         with suppress(TypeError, ValueError):
             return np.array([key], dtype=classes.dtype).tolist()[0]
     return key
@@ -340,31 +340,31 @@ def _class_weight(label: Any, weight: Any) -> float:
 def with_class_weight(
     class_weight: Any, weight: Weights, y: Any, classes: Array, answer: Index
 ) -> Weights:
-    """Row weights times the weights of their classes."""
+    """Row weights multiplied by the class weights."""
     if class_weight is None:
         return weight
     return by_class(weight, class_weights(class_weight, weight, y, classes, answer), answer)
 
 
 def by_class(weight: Weights, of_class: Weights, answer: Index) -> Weights:
-    """Row weights times those of the classes, (k,), refused where the products cannot be used."""
+    """Row weights times class weights (k,); raise ValueError if the products are invalid."""
     return row_weights(weight * of_class[answer], len(answer), "class_weight times sample_weight")
 
 
 def positive_weight_rows(X: Any, answer: Index, weight: Weights) -> Rows:
-    """Rows of positive weight; where that is all of them, no copy is made."""
+    """Rows of positive weight; not a copy if all weights are positive."""
     used = weight > 0
     return Rows(X, answer, weight) if used.all() else Rows(X[used], answer[used], weight[used])
 
 
 def _balanced_with(weight: Array) -> dict[str, Array]:
-    """Return the row weights as scikit-learn's class weights take them: from version 1.7 on."""
+    """Return row weights as keyword arguments for scikit-learn 1.7 or later; none before."""
     known = inspect.signature(compute_class_weight).parameters
     return {"sample_weight": weight} if "sample_weight" in known else {}
 
 
 def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str = "y") -> Rows:
-    """Rows of positive weight; raise ValueError where all rows, of any weight, are of one class."""
+    """Rows of positive weight; raise ValueError if all rows, of any weight, have the same class."""
     if (answer == answer[0]).all():
         raise ValueError(
             f"{what} holds one class only, {classes.tolist()[answer[0]]!r}; a classifier needs "
@@ -374,7 +374,7 @@ def used_rows(X: Any, answer: Index, weight: Weights, classes: Array, what: str 
 
 
 def generator_and_seed(random_state: Any) -> tuple[np.random.RandomState, int]:
-    """Generator of the folds, and one seed for all fits, in whatever order they come."""
+    """Return the generator of the folds, and one seed for all fits, in any order."""
     try:
         rng = check_random_state(random_state)
     except ValueError:

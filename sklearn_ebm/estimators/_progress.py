@@ -1,4 +1,4 @@
-"""One line on standard error that says how far learning is."""
+"""Progress of learning, shown as one line on standard error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sklearn_ebm.learning.monitor import Iteration
 
-# Seconds between two changes of the line.
+# Minimum time between two updates of the line, in seconds.
 INTERVAL = 0.1
 
 
@@ -17,7 +17,7 @@ class _Line(Protocol):
         """Replace the line."""
 
     def close(self, text: str) -> None:
-        """Leave the line as it is to stay."""
+        """Show the last text and end the line."""
 
 
 class _RichLine:
@@ -41,7 +41,7 @@ class _RichLine:
 
 
 class _PlainLine:
-    """A line that is written over on a terminal, and written once elsewhere."""
+    """A line that is overwritten on a terminal; elsewhere it is written once, at the end."""
 
     def __init__(self) -> None:
         self.width = 0
@@ -67,19 +67,19 @@ def _line() -> _Line:
         return _PlainLine()
     try:
         return _RichLine()
-    except LiveError:  # another bar has the screen
+    except LiveError:  # another live display is active
         return _PlainLine()
 
 
 class ProgressLine:
-    """Shows the iteration, the objective, the held-out loss if there is one, and the seconds.
+    """Progress line with iteration, objective, held-out loss if there is one, and elapsed time.
 
     Parameters
     ----------
     name : str
-        What is learned.
+        Name of the model that is learned.
     unit : float
-        The objective is shown times this: the mean weight of the rows.
+        Factor of the displayed objective: the mean sample weight.
     """
 
     def __init__(self, name: str, unit: float = 1.0) -> None:
@@ -90,7 +90,7 @@ class ProgressLine:
         self.line.show(self.text)
 
     def __call__(self, iteration: Iteration) -> bool:
-        """Show an iteration; never asks to stop."""
+        """Show an iteration; the result False means that learning continues."""
         now = time.perf_counter()
         held_out = "" if iteration.held_out is None else f", held out {iteration.held_out:.4g}"
         self.text = (
@@ -103,13 +103,13 @@ class ProgressLine:
         return False
 
     def note(self, text: str) -> None:
-        """Show what was done, and the seconds."""
+        """Show a text and the elapsed time."""
         self.drawn = time.perf_counter()
         self.text = f"{self.name}: {text}, {self.drawn - self.began:.1f} s"
         self.line.show(self.text)
 
     def close(self, *_: Any) -> None:
-        """Leave the last line."""
+        """End the line with its last text."""
         self.line.close(self.text)
 
     def __enter__(self) -> ProgressLine:

@@ -1,4 +1,4 @@
-"""Rows of a fit: held-out rows, given by the user or split off, and parts of a stream."""
+"""Held-out rows of a fit, passed by the user or split off, and batches of a stream."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sklearn_ebm.estimators._parts import positive_weight_rows, with_class_weigh
 
 
 def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
-    """Return the number of each label's class; raise ValueError where there is another label."""
+    """Return the class index of each label; raise ValueError for a label without a class."""
     kinds = {_kind(array) for array in (y, classes) if array.dtype.kind != "O"}
     answer, unknown = np.zeros(len(y), dtype=np.intp), np.ones(len(y), dtype=bool)
-    with suppress(TypeError):  # labels of another kind do not compare
+    with suppress(TypeError):  # labels of different kinds cannot be compared
         if len(kinds) < 2:
             answer = np.searchsorted(classes, y).clip(max=len(classes) - 1)
             unknown = classes[answer] != y
@@ -35,7 +35,7 @@ def known_answers(y: Array, classes: Array, name: str) -> np.ndarray:
 
 
 def _kind(labels: Array) -> str:
-    """Text, a number, a date or a duration: NumPy compares some that are of two kinds."""
+    """Kind of the labels, such as text or number; NumPy compares some labels of different kinds."""
     kind = labels.dtype.kind
     return "number" if kind in "biuf" else "text" if kind in "US" else kind
 
@@ -43,10 +43,10 @@ def _kind(labels: Array) -> str:
 def given_rows(
     estimator: Any, X: Any, y: Any, sample_weight: Any, of_class: Array, classes: Array
 ) -> Rows | None:
-    """Rows that the user holds out as ``X_val``, ``y_val`` and ``sample_weight_val``.
+    """Held-out rows ``X_val``, ``y_val`` and ``sample_weight_val`` of the user, or None.
 
-    Their weights are multiplied with those of their classes in the fit, `of_class` (k,), which are
-    zero for classes that are not learned.
+    Their weights are multiplied by the class weights of the fit, `of_class` (k,), which are zero
+    for classes that are not learned.
     """
     if X is None and y is None and sample_weight is None:
         return None
@@ -68,9 +68,9 @@ def given_rows(
 
 
 def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Rows, Rows]:
-    """Rows to learn from and rows to hold out, in the proportions of the classes.
+    """Split rows into training rows and held-out rows, stratified by class.
 
-    Equal rows stay together. Where that leaves too few to choose from, each is on its own.
+    Equal rows stay together, unless this leaves too few groups to choose from.
     """
     fraction = share("validation_fraction", fraction)
     present, n_rows = np.unique(rows.y), len(rows.y)
@@ -99,7 +99,7 @@ def split_rows(rows: Rows, fraction: Any, classes: Array, seed: int) -> tuple[Ro
 
 
 def _drawn_groups(size: Index, answer: Index, fraction: float, seed: int) -> Index:
-    """Groups in random order until they have a fraction of the rows, of each class about as much.
+    """Draw groups until they contain a fraction of the rows, about the same of each class.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def _drawn_groups(size: Index, answer: Index, fraction: float, seed: int) -> Ind
     array([2])
     """
     order = np.random.RandomState(seed).permutation(len(size))
-    place = np.empty(len(size))  # of the middle of a group among the rows of its class
+    place = np.empty(len(size))  # position of the middle of a group among the rows of its class
     for number in np.unique(answer):
         mine = order[answer[order] == number]
         place[mine] = (np.cumsum(size[mine]) - 0.5 * size[mine]) / size[mine].sum()
@@ -119,7 +119,7 @@ def _drawn_groups(size: Index, answer: Index, fraction: float, seed: int) -> Ind
 
 
 def _refusal(answer: Index, present: Index, fraction: float, classes: Array) -> str | None:
-    """Why rows of each class present cannot be held out, if they cannot."""
+    """Return the reason why rows of each class cannot be held out; None if they can."""
     counts = np.bincount(answer, minlength=len(classes))
     n_held_out = int(np.ceil(fraction * len(answer)))
     short = present[counts[present] < 2]
@@ -139,7 +139,7 @@ def _refusal(answer: Index, present: Index, fraction: float, classes: Array) -> 
 
 
 def stream_classes(classes: Any, before: Array | None) -> Array:
-    """Return all classes of a stream, sorted; raise ValueError where they are missing or change."""
+    """Return all classes of a stream, sorted; raise ValueError if they are missing or change."""
     if classes is None:
         if before is None:
             raise ValueError(
@@ -170,7 +170,7 @@ def stream_rows(
     *,
     first: bool,
 ) -> Rows:
-    """Validated rows of positive weight; they need not hold every class."""
+    """Validated rows of positive weight, which may lack some classes."""
     check_labels(y)
     X, y = checked_rows(estimator, X, y, reset=first)
     check_classification_targets(y)
@@ -181,7 +181,7 @@ def stream_rows(
 
 
 def refuse_what_needs_all_rows(estimator: Any) -> None:
-    """Raise ValueError for settings that a part of the rows cannot serve."""
+    """Raise ValueError for settings that need all rows at once."""
     for name, value, way_out in (
         ("class_weight", "balanced", "pass the weights of the classes as a dict"),
         ("beta", "auto", "pass a number"),
@@ -196,7 +196,7 @@ def refuse_what_needs_all_rows(estimator: Any) -> None:
 
 
 def refuse_missing_answers(energy: Energy, rows: Rows, classes: Array) -> None:
-    """Raise ValueError where an energy starts from rows of every class, and one has none."""
+    """Raise ValueError if an energy needs rows of every class and a class has none."""
     missing = np.setdiff1d(np.arange(len(classes)), rows.y)
     if energy.traits.needs_all_classes and len(missing):
         raise ValueError(
