@@ -357,7 +357,7 @@ class Prototypes(Energy):
         return scale
 
     def fitted_attributes(self, params: Params, n_answers: int) -> dict[str, Array]:
-        """``prototypes_`` (k, m, d) in units of X and, if it is learned, A as ``metric_``.
+        """Return ``prototypes_`` (k, m, d) in units of X and, if learned, A as ``metric_``.
 
         Parameters
         ----------

@@ -66,7 +66,7 @@ class Hinge(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """[F(y) − o]⁺ and its slopes in F(y) and in o = F(ȳ) − m.
+        """Return [F(y) − o]⁺ and its slopes in F(y) and in o = F(ȳ) − m.
 
         Parameters
         ----------

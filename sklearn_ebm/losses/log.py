@@ -55,7 +55,7 @@ class Log(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """log(1 + e^{F(y) − o}) and its slopes; there is no kink.
+        """Return log(1 + e^{F(y) − o}) and its slopes; there is no kink.
 
         Parameters
         ----------

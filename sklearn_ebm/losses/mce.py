@@ -56,7 +56,7 @@ class MCE(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """σ(F(y) − o) and its slopes; there is no kink.
+        """Return σ(F(y) − o) and its slopes; there is no kink.
 
         Parameters
         ----------

@@ -58,7 +58,7 @@ class SquareExp(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """F(y)² + γ e^{−F(ȳ)} and its slopes; there is no kink.
+        """Return F(y)² + γ e^{−F(ȳ)} and its slopes; there is no kink.
 
         Parameters
         ----------

@@ -58,7 +58,7 @@ class SquareSquare(PairwiseLoss):
         self.contrast = contrast
 
     def pair(self, right: Array, offending: Array, temperature: float) -> tuple[Array, ...]:
-        """([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m.
+        """Return ([F(y)]⁺)² + ([−o]⁺)² and its slopes in F(y) and in o = F(ȳ) − m.
 
         Parameters
         ----------

@@ -98,9 +98,9 @@ class LocationPrediction(NamedTuple):
     mean : ndarray of shape (n_samples, n_outputs)
         Predicted answers, in standard deviations.
     features : ndarray of shape (n_samples, e)
-        What else it knows, as further columns: what each regressor says, how far they are apart.
-    centres, deviations : ndarray of shape (n_samples, n_classes, n_outputs) or None
-        Mean and standard deviation of regressors that say how sure they are; None where none does.
+        Further features: the predictions of each regressor, and logarithms of their spread.
+    centres, deviations : ndarray of shape (n_samples, n_regressors, n_outputs) or None
+        Means and standard deviations of regressors that predict both; None if there is none.
     """
 
     mean: Array
