@@ -244,7 +244,10 @@ class VectorGaussianMixture(VectorDistribution):
         return np.moveaxis(scores, 1, 2).reshape(*shape, self.n_outputs)
 
     def mode(self) -> Array:
-        """Compute the global mode by ascent from the highest means, (n_samples, n_outputs)."""
+        """Compute the global mode of the density, of shape (n_samples, n_outputs).
+
+        It is found by ascent from the component means with the highest density.
+        """
         return self._in_blocks(type(self)._mode_of_block, self._climb_width)
 
     @property

@@ -34,14 +34,14 @@ class TorchModule(Energy):
 
     F(x, y) = −module(x)_y.
 
-    It needs PyTorch (``pip install sklearn_ebm[torch]``). Learning starts from the weights of the
-    module and does not change the module itself. It uses mini-batches and
-    `sklearn_ebm.solvers.Adam` on the CPU, with the module in training mode; predictions use
-    evaluation mode. Parameters with two axes or more are penalised.
+    It needs PyTorch (``pip install sklearn_ebm[torch]``). A copy of the module learns, from the
+    weights of the module, by mini-batches and `sklearn_ebm.solvers.Adam` on the CPU. It is in
+    training mode during learning and in evaluation mode for predictions. Parameters with two axes
+    or more are penalised.
 
-    Learning also updates the buffers of the module, such as the running moments of batch
-    normalisation. They are those after the last pass over the samples, even if early stopping
-    returns the parameters of an earlier one. Only PyTorch itself uses several threads.
+    Learning also updates the buffers of the copy, such as the running moments of batch
+    normalisation. The buffers are those after the last pass over the samples, even if early
+    stopping returns the parameters of an earlier pass. Only PyTorch operations use several threads.
 
     Parameters
     ----------

@@ -191,7 +191,7 @@ class ClassPredictions:
         return self._model()._of_energies(X, elimination.weights, self._width, differences=True)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Predict logarithms of class probabilities, which are finite if probabilities underflow.
+        """Predict logarithms of class probabilities, which stay finite if probabilities underflow.
 
         Parameters
         ----------

@@ -66,7 +66,7 @@ class PartsMixin(HoldsDocumented, BaseEstimator):
         return tags
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, including those of a loss or energy passed as object (``loss__margin``).
+        """Set parameters, including those of an energy or loss object (``loss__margin``).
 
         Parameters
         ----------

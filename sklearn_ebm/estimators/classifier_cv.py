@@ -120,9 +120,10 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
     Attributes
     ----------
     cv_results_ : dict of str to ndarray
-        One entry for each point, as in ``GridSearchCV``, in the order of ``ParameterGrid``, loss by
-        loss. Points that are scored with the same fit have the same fit time. ``fitted_beta`` is
-        the β of the probabilities, a number also if ``param_beta`` is ``"auto"``.
+        One entry for each point, as in ``GridSearchCV``: loss by loss, each in the order of
+        ``ParameterGrid``. Points that are scored with the same fit have the same fit time.
+        ``fitted_beta`` is the β of the probabilities, a number even if ``param_beta`` is
+        ``"auto"``.
     best_params_ : dict of str to object
         Parameters of the best point, the first one with the highest mean score.
     best_score_ : float

@@ -314,8 +314,9 @@ class EnergySurfaceDisplay:
         ax : matplotlib Axes or array-like of them, default=None
             One axes for each response; None creates a figure.
         response : object or list of them, default="all"
-            A label, ``"free_energy"``, ``"gap"``, ``"all"`` for all learned labels and
-            the free energy, or a list. A label with one of these names takes precedence.
+            A label of `classes`, ``"free_energy"``, ``"gap"``, or a list of them; ``"all"`` means
+            the free energy and all labels that are not infinite on the whole grid. A name that is
+            also a label stands for the label.
         kind : {"contour", "surface"}, default="contour"
             Filled contours, or surfaces in three dimensions, with boundaries and data at the
             bottom. For one feature, lines are plotted.
@@ -334,8 +335,8 @@ class EnergySurfaceDisplay:
         Raises
         ------
         ValueError
-            If `kind` or a response is not known, an energy is infinite all over the grid, a single
-            feature is asked for a surface, or `ax` holds the wrong number of axes.
+            If `kind` or a response is not known, an energy is infinite on the whole grid, `kind` is
+            ``"surface"`` for a single feature, or `ax` holds the wrong number of axes.
         ImportError
             If matplotlib is not installed.
         """

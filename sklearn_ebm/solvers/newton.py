@@ -18,11 +18,11 @@ from sklearn_ebm.solvers.objective import Objective
 class Newton(Solver):
     """Newton's method, with a Cholesky factor of the Hessian or with conjugate gradients.
 
-    It works in the scaled parameters of `LBFGS` and has the same stopping rule. Up to `dense_size`
-    parameters, and if the energy provides it, the Hessian is computed and factorised, with a ridge
-    that is increased until the factor exists. Otherwise the Newton equation is solved by conjugate
-    gradients to a residual that decreases with the gradient. If the loss is not convex, they stop
-    at a direction of negative curvature, and the step found up to then is used.
+    It uses the scaled parameters and the stopping rule of `LBFGS`. Up to `dense_size` parameters,
+    and if the energy can compute it, the Hessian is factorised; a multiple of the identity is added
+    and increased until it is positive definite. Otherwise the Newton equation is solved by
+    conjugate gradients, to a residual that decreases with the gradient. If the loss is not convex,
+    this ends at a direction of negative curvature, with the step found up to then.
 
     Parameters
     ----------

@@ -33,10 +33,10 @@ class PreconditionedLBFGS(Solver):
     """Limited-memory BFGS (L-BFGS) with a preconditioner that is updated during the search.
 
     L-BFGS corrects an initial matrix H₀ by pairs of a step and a change of the gradient. Here H₀ is
-    a preconditioner, a model of the inverse Hessian: the inverse of the Hessian on a subset of the
-    samples for few parameters; a Kronecker product for many; the diagonal for sparse samples; and
-    the full Hessian if only few samples contribute to it. The pairs are kept when H₀ is updated,
-    and the latest one scales it.
+    a preconditioner, the inverse of a model of the Hessian: the Hessian on a subset of the samples
+    for few parameters, a Kronecker product for many, the diagonal for sparse samples, or the full
+    Hessian if only few samples contribute to it. The pairs are kept when H₀ is updated, and H₀ is
+    scaled to match the latest pair.
 
     If the objective has a copy in float32, the search starts with the copy and continues in float64
     when float32 makes no further progress. It stops when the decrease that the model predicts is
