@@ -24,8 +24,8 @@ def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None
         )
     if loss.traits.online and not energy.traits.linear:
         raise ValueError(
-            f"loss {loss_name!r} cannot be trained with energy {energy_name!r}: it averages the "
-            "parameters after all steps, which is meaningful only for energies that are linear in "
+            f"loss {loss_name!r} cannot be trained with energy {energy_name!r}: it averages its "
+            "steps, each of full length, which is meaningful only for energies that are linear in "
             "the parameters; use loss='hinge' or 'nll', or energy='linear' or 'kernel'."
         )
     if solver is not None:

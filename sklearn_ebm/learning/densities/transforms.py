@@ -33,12 +33,12 @@ SMALLEST_SHARE, SMALLEST_PART = 0.01, 1e-6
 OF_NORMAL = 1.4826
 
 
-def chosen_transform(requested: Any, rows: Rows, seed: int) -> SignedLog | None:
+def chosen_transform(name: Any, rows: Rows, seed: int) -> SignedLog | None:
     """Return the transformation of the target.
 
     Parameters
     ----------
-    requested : {"auto", "log", None}
+    name : {"auto", "log", None}
         The parameter ``y_transform``.
     rows : Rows
         Rows with the target.
@@ -53,17 +53,17 @@ def chosen_transform(requested: Any, rows: Rows, seed: int) -> SignedLog | None:
     Raises
     ------
     ValueError
-        If `requested` is "log" and there are several outputs, or all answers are 0.
+        If `name` is "log" and there are several outputs, or all answers are 0.
     """
-    if requested is None or (requested == "auto" and rows.y.shape[1] > 1):
+    if name is None or (name == "auto" and rows.y.shape[1] > 1):
         return None
     if rows.y.shape[1] > 1:
         raise ValueError(
-            f"y_transform={requested!r} is for one output, but y has {rows.y.shape[1]}; "
+            f"y_transform={name!r} is for one output, but y has {rows.y.shape[1]}; "
             "use y_transform=None, and transform the columns of y yourself."
         )
     y = rows.y[:, 0]
-    if requested == "log":
+    if name == "log":
         if not y.any():
             raise ValueError("y_transform='log' needs answers other than 0; use y_transform=None.")
         return of_sizes(y, rows.weight)
@@ -77,10 +77,10 @@ def chosen_transform(requested: Any, rows: Rows, seed: int) -> SignedLog | None:
     return candidates[int(one - other > BETTER)]
 
 
-def refuse_unknown(requested: Any) -> None:
+def refuse_unknown(name: Any) -> None:
     """Raise ValueError unless it is the name of a transform, or None."""
-    if not (requested is None or (isinstance(requested, str) and requested in TRANSFORMS)):
-        raise ValueError(unknown_name("y_transform", requested, (*TRANSFORMS, "None")))
+    if not (name is None or (isinstance(name, str) and name in TRANSFORMS)):
+        raise ValueError(unknown_name("y_transform", name, (*TRANSFORMS, "None")))
 
 
 def drawn_in(y: Array, weight: Array) -> SignedLog | None:
