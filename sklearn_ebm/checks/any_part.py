@@ -1,4 +1,4 @@
-"""The checks of a part of any kind."""
+"""Checks of any kind of part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.solvers.base import Solver
 
-#: The contract of each kind of part, and what checks it.
+#: Base class of each kind of part, and its check.
 KINDS: tuple[tuple[type, Callable[[Any], None]], ...] = (
     (Loss, check_loss),
     (Energy, check_energy),

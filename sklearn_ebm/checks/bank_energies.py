@@ -1,4 +1,4 @@
-"""Checks of an energy of continuous answers that is learned by density stacking."""
+"""Checks of energies that are learned by density stacking."""
 
 from __future__ import annotations
 
@@ -26,38 +26,41 @@ from sklearn_ebm.learning.densities.stacking import members_of
 from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.losses import NLL
 
-# Answers of a row.
+# Numbers of target columns.
 OUTPUTS = (1, 2)
 
-# Rows, columns and folds of a case, and the least scale of each answer.
+# Numbers of rows, columns and folds, and the smallest scale of each output.
 ROWS, COLUMNS, FOLDS, FLOOR = 48, 3, 4, 0.05
 
-# Rows whose elements are integrated numerically, and steps to each standard deviation of a
-# component.
+# Number of rows whose elements are integrated numerically, and number of steps for each standard
+# deviation of a component.
 INTEGRATED, STEPS, REACH = 2, 40, 9
 
-# Of answers that are noise, the distribution of a row that has not seen its own likes it better
-# than other distributions do in half of all pairs. That is so within 4 standard deviations of a
-# mean of ROWS uniform numbers.
+# If answers are noise, the out-of-fold density of an answer is higher than under the distribution
+# of another row in half of all pairs, up to 4 standard deviations of a mean of ROWS uniform
+# numbers.
 LIKED = 0.5 + 4 / np.sqrt(12 * ROWS)
 
 
 class BankCase(NamedTuple):
-    """An energy, what it was learned from, and what came of it.
+    """An energy before and after learning, with its data.
 
     Attributes
     ----------
     energy : BankEnergy
-        As it was before.
+        The energy before learning.
     rows : Rows
+        Training samples.
     folds : Folds
+        Folds of the samples.
     located : LocationPrediction or None
-        Handed to energies that need a location.
+        Location, for energies that need one.
     learned : BankEnergy
+        The energy after learning.
     out_of_fold : list of Quadratics
-    changed : bool
-        Whether learning changed the energy that it was called on.
         Elements of the validation rows.
+    changed : bool
+        Whether learning changed the original energy.
     """
 
     energy: BankEnergy
@@ -69,7 +72,7 @@ class BankCase(NamedTuple):
     changed: bool
 
     def elements(self, places: Any = slice(None), energy: BankEnergy | None = None) -> Any:
-        """Return the elements of some of the rows, as if they were new ones."""
+        """Return the elements of some rows, treated as new rows."""
         located = None if self.located is None else self.located.take(places)
         return (energy or self.learned).elements(self.rows.X[places], located)
 
@@ -116,7 +119,7 @@ def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> N
 
 
 def bank_energy_cases(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> Iterator[BankCase]:
-    """The energy, fitted to answers that depend on the columns; some or all rows validate."""
+    """Yield energies fitted to answers that depend on the columns."""
     for n_outputs in outputs:
         rng = np.random.RandomState(n_outputs)
         X = rng.normal(size=(ROWS, COLUMNS))
@@ -129,7 +132,7 @@ def bank_energy_cases(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> I
 
 
 def _ready(energy: BankEnergy) -> BankEnergy:
-    """The energy, with its members where it is a blend."""
+    """Return the energy; if it is a blend, with its members."""
     if not isinstance(energy, Blend):
         return energy
     named = energy.members != "auto"
@@ -140,7 +143,7 @@ def _ready(energy: BankEnergy) -> BankEnergy:
 def _by_gradients(
     energy: LatentEnergy, rows: Rows, divide: Division, rng: np.random.RandomState
 ) -> LearnedDensity:
-    """A member of a blend after a few passes."""
+    """Learn a member of a blend with a few passes."""
     parts = Parts(energy, NLL(), SoftMinimum(1.0), None, None)
     return learn_density(
         parts, rows, C=1.0, tol=1e-4, max_iter=3, start=None, rng=rng,
@@ -149,7 +152,7 @@ def _by_gradients(
 
 
 def _learnt(energy: BankEnergy, rows: Rows, folds: Folds, seed: int = 0) -> BankCase:
-    """Learn it, with a location from elsewhere where it needs one."""
+    """Learn the energy, with a given location if it needs one."""
     located = None
     if energy.base is not None and not isinstance(energy, Blend):
         said = 0.8 * np.sin(2 * rows.X[:, : rows.y.shape[1]])
@@ -160,7 +163,7 @@ def _learnt(energy: BankEnergy, rows: Rows, folds: Folds, seed: int = 0) -> Bank
 
 
 def check_elements(case: BankCase) -> None:
-    """As many elements out of fold as for new rows, one row for each row."""
+    """The number of elements is the same out of fold and for new rows; each has all rows."""
     energy, new = case.learned, case.elements()
     same = type(energy) is type(case.energy) and energy is not case.energy
     demand(same, case.energy, "learned must return a copy of the energy", f"it returns {energy!r}")
@@ -195,7 +198,7 @@ def check_normalised(case: BankCase) -> None:
 
 
 def _integral(element: Quadratics) -> float:
-    """∫ Σ_z exp(−G) dy of one row with one answer, on steps that suit each component."""
+    """∫ Σ_z exp(−G) dy of one row with one answer, with steps that resolve each component."""
     there = np.isfinite(element.levels[0])
     steps = np.linspace(-REACH, REACH, 2 * REACH * STEPS + 1)
     mean, scale = element.means[0, there, 0], element.factors[0, there, 0, 0]
@@ -225,7 +228,7 @@ def check_bank_rows(case: BankCase) -> None:
 
 
 def check_far_rows(case: BankCase) -> None:
-    """Rows far away from all others have densities as well."""
+    """Rows far from all training rows have densities."""
     far = np.full((2, COLUMNS), FAR) * [[1.0], [-1.0]]
     located = None if case.located is None else case.located.take([0, 1])
     for element in case.learned.elements(far, located):
@@ -248,7 +251,7 @@ def check_bank_copies(case: BankCase) -> None:
 
 
 def _pickled(energy: BankEnergy) -> BankEnergy:
-    """The energy with its state pickled; a class written in a notebook cannot be, by name."""
+    """Copy of the energy by pickling its state; classes of notebooks cannot be pickled by name."""
     other: Any = copy(energy)
     vars(other).clear()
     other.__setstate__(pickle.loads(pickle.dumps(energy.__getstate__())))
@@ -256,8 +259,8 @@ def _pickled(energy: BankEnergy) -> BankEnergy:
 
 
 def check_bank_inputs(case: BankCase) -> None:
-    """Nothing that is handed in is changed, and the same generator gives the same."""
-    # Rows in another order and a new energy, since this one has met the others before.
+    """Inputs are not changed, and the same random numbers give the same result."""
+    # Rows in another order and a new energy, because this one may have stored the rows.
     energy, rows = clone(case.energy), case.rows.take(np.arange(ROWS)[::-1])
     handed = [*rows, case.folds.of_row, case.folds.validation]
     before = [part.copy() for part in handed]
@@ -301,11 +304,11 @@ def check_fold_is_left_out(case: BankCase) -> None:
 
 
 def check_own_answers_are_unknown(case: BankCase) -> None:
-    """Out of fold, a row's answer is no likelier under its own distribution than under others.
+    """Out of fold, answers are no likelier under the distribution of their row than of others.
 
-    Answers are noise. This finds out also whether scales have seen how far off a row is, and does
-    not need elements that are strictly independent of the answers of their fold: what combines
-    several predictions may contain what others were fitted on.
+    The answers are noise. The check also detects scales that depend on the residual of their row.
+    It does not require strict independence of the answers of the fold: a combination of several
+    predictions may contain answers on which other predictions were fitted.
     """
     if len(case.folds.validation) < ROWS:
         return
@@ -314,7 +317,7 @@ def check_own_answers_are_unknown(case: BankCase) -> None:
     elements = _learnt(case.energy, rows, case.folds).out_of_fold
     promise = "out of fold, rows must not know their own answers"
     for place, element in enumerate(elements):
-        # Of each answer under each distribution: distributions are repeated, answers are tiled.
+        # Density of each answer under each distribution: distributions are repeated, answers tiled.
         law = element.take(np.repeat(np.arange(ROWS), ROWS))
         density = law.log_prob(np.tile(rows.y, (ROWS, 1))).reshape(ROWS, ROWS)
         own = np.diagonal(density)

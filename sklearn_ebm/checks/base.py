@@ -19,7 +19,7 @@ ROWS = 40
 
 
 def demand(kept: Any, part: object, promise: str, found: str) -> None:
-    """Raise an AssertionError of one sentence unless the promise is kept."""
+    """Raise an AssertionError with the part, the requirement and the finding unless it is met."""
     if not kept:
         raise AssertionError(f"{part!r}: {promise}, but {found}.")
 
@@ -27,10 +27,10 @@ def demand(kept: Any, part: object, promise: str, found: str) -> None:
 def demand_close(
     one: Any, other: Any, size: Any, part: object, promise: str, where: str, tol: float = 1e-9
 ) -> None:
-    """Demand |one − other| ≤ tol · size everywhere; the worst pair goes into the message."""
+    """Require ``abs(one - other) <= tol * size`` everywhere; report the worst pair."""
     one, other = np.broadcast_arrays(np.float64(one), np.float64(other))
     excess = np.abs(one - other) - tol * size
-    kept = excess <= 0  # false for NaN, too
+    kept = excess <= 0  # False for NaN
     if not kept.all():
         worst = np.unravel_index(np.argmin(kept), kept.shape)
         found = f"{where} one is {one[worst]:.6g} and the other {other[worst]:.6g}"
@@ -42,7 +42,7 @@ def run_checks(
     part: Any,
     cases: Callable[[Any], Iterator[tuple[Any, ...]]],
 ) -> None:
-    """Run the checks of every part, then those of its kind, as it is and at its examples."""
+    """Run the general checks of a part and those of its kind, with all of its settings."""
     for check in PART_CHECKS:
         check(part)
     for setting in settings(part):
@@ -52,12 +52,12 @@ def run_checks(
 
 
 def settings(part: Any) -> list[Any]:
-    """The part as it is, and at each of its examples."""
+    """Return the part itself, and a copy for each of its examples."""
     return [part, *(clone(part).set_params(**example) for example in _examples(part))]
 
 
 def _examples(part: Any) -> tuple[dict[str, Any], ...]:
-    """The examples of a loss or an energy; other parts need not have any."""
+    """Return the examples of a part; parts other than losses and energies may have none."""
     return getattr(part, "examples", ({},))
 
 
@@ -77,7 +77,7 @@ def check_init_stores(part: BaseEstimator) -> None:
 
 
 def check_copies(part: BaseEstimator) -> None:
-    """``clone`` copies every parameter, and all that the part holds can be pickled."""
+    """``clone`` copies every parameter, and the state of the part can be pickled."""
     copied = clone(part)
     promise = "clone must copy every parameter"
     demand(repr(copied) == repr(part), part, promise, f"the copy is {copied!r}")
@@ -89,7 +89,7 @@ def check_copies(part: BaseEstimator) -> None:
 
 
 def check_examples(part: BaseEstimator) -> None:
-    """One of the examples is away from every default."""
+    """In one of the examples, no parameter has its default."""
     defaults = {
         name: parameter.default
         for name, parameter in _signature(part).items()
@@ -117,7 +117,7 @@ def random_energies(n_answers: int) -> Array:
 
 
 def row_size(energies: Array, value: Array, slope: Array) -> Array:
-    """How large the numbers of a row are: the unit of tolerances."""
+    """Magnitude of the numbers of each row, the unit of tolerances."""
     largest = np.abs(slope).max(axis=1) + np.abs(energies).max(axis=1)
     return 1.0 + np.abs(value) + largest
 
@@ -125,9 +125,9 @@ def row_size(energies: Array, value: Array, slope: Array) -> Array:
 def demand_derivative(
     part: object, call: Callable[[Array], tuple[Array, Array]], energies: Array, promise: str
 ) -> None:
-    """Central differences of the value lie between the slopes at both ends and in the middle.
+    """Central differences of the value are between the slopes at both ends and in the middle.
 
-    That is so at a kink as well.
+    This also holds at a kink.
     """
     value, slope = call(energies)
     tolerance = 1e-7 * row_size(energies, value, slope)

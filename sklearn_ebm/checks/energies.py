@@ -1,4 +1,4 @@
-"""Checks of an energy."""
+"""Checks of energies of classes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _dot(one: Params, other: Params) -> float:
 
 
 def check_start(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """`start` gives finite parameters of the shapes of `shapes`; `penalized` names some of them."""
+    """`start` returns finite parameters with the right shapes; `penalized` names some of them."""
     shapes = dict(energy.shapes(X.shape[1], n_answers))
     y = np.arange(len(X)) % n_answers
     start = energy.start(Rows(X, y, np.ones(len(X))), n_answers, np.random.RandomState(0))
@@ -83,7 +83,7 @@ def check_start(energy: Energy, X: Array, n_answers: int, params: Params) -> Non
 
 
 def check_energies(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """Energies (n, k[, z]) in the dtype of X, finite; float32 agrees; inputs stay as they are."""
+    """Energies (n, k[, z]) in the dtype of X, are finite, also in float32; inputs do not change."""
     before, stored = X.copy(), {name: value.copy() for name, value in params.items()}
     rounded: Params = {
         name: value.astype(np.float32).astype(np.float64) for name, value in params.items()
@@ -146,7 +146,7 @@ def check_pushforward(energy: Energy, X: Array, n_answers: int, params: Params) 
 
 
 def check_energy_rows(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """Each row has its energies whatever the other rows; the pullback sums over rows."""
+    """Energies of a row do not depend on other rows; the pullback sums over rows."""
     line = energy.linearize(params, X)
     slope = np.random.RandomState(8).normal(size=line.energies.shape)
     size = 1.0 + np.abs(line.energies).max()
@@ -164,7 +164,7 @@ def check_energy_rows(energy: Energy, X: Array, n_answers: int, params: Params) 
 
 
 def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """Sparse rows, as matrices and as arrays, give what dense rows give."""
+    """Sparse matrices and sparse arrays give the same results as dense arrays."""
     dense = energy.linearize(params, X)
     slope = np.random.RandomState(8).normal(size=dense.energies.shape)
     gradient = dense.pullback(slope)
@@ -203,7 +203,7 @@ def check_declarations(energy: Energy, X: Array, n_answers: int, params: Params)
 
 
 def check_curvature_scale(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """For a linear energy, the scale is √Σᵢ wᵢ (∂Fᵢ/∂W)², parameter by parameter."""
+    """For a linear energy, the scale of each parameter is √Σᵢ wᵢ (∂Fᵢ/∂W)²."""
     weight = np.linspace(0.5, 2, len(X))
     scale = energy._curvature_scale(X, weight, n_answers)
     if scale is None or not energy.traits.linear:
@@ -231,7 +231,7 @@ def check_fitted_attributes(energy: Energy, X: Array, n_answers: int, params: Pa
 
 
 def check_written(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """Fitted attributes that were not written leave the parameters as they are."""
+    """Unchanged fitted attributes do not change the parameters."""
     fitted = energy.fitted_attributes(params, n_answers)
     promise = "_written must return the parameters themselves where nothing was written"
     same = energy._written(params, fitted, n_answers) is params

@@ -1,4 +1,4 @@
-"""Checks of an elimination."""
+"""Checks of eliminations."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def check_last_axis(elimination: Elimination, energies: Array) -> None:
 
 
 def check_shift(elimination: Elimination, energies: Array) -> None:
-    """A constant added to a row is added to the result; values in another order change nothing."""
+    """A constant added to a row is added to the result; the order of the values is irrelevant."""
     free, weights = elimination(energies)
     shift = np.random.RandomState(4).normal(size=(len(energies), 1))
     size = 1.0 + np.abs(energies).max(axis=1)
@@ -102,7 +102,7 @@ def check_shift(elimination: Elimination, energies: Array) -> None:
 
 
 def check_unavailable(elimination: Elimination, energies: Array) -> None:
-    """A value of energy +inf counts for nothing."""
+    """A value with the energy +inf is ignored."""
     free, weights = elimination(energies)
     wider = np.insert(energies, 1, np.inf, axis=1)
     other, other_weights = elimination(wider)

@@ -1,4 +1,4 @@
-"""Checks of an energy of continuous answers with a latent variable."""
+"""Checks of energies of continuous answers that are learned by gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn_ebm.checks.base import PART_CHECKS, demand, demand_close, settings
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.inference import Minimum, SoftMinimum
 
-# Answers of a row, and rows, columns and candidates.
+# Numbers of target columns, and numbers of rows, columns and candidates.
 OUTPUTS = (1, 2, 3)
 ROWS, COLUMNS, CANDIDATES = 11, 3, 4
 
@@ -56,7 +56,7 @@ def check_latent_energy(energy: LatentEnergy) -> None:
 
 
 def latent_energy_cases(energy: LatentEnergy) -> Iterator[Case]:
-    """The energy prepared for rows and answers of unlike size, candidates, and parameters."""
+    """Yield initialized energies, rows and answers of different sizes, candidates, parameters."""
     for n_outputs in OUTPUTS:
         rng = np.random.RandomState(n_outputs)
         X = rng.normal(size=(ROWS, COLUMNS)) * [0.3, 1.0, 5.0] + [0.0, 1.0, 20.0]
@@ -73,7 +73,7 @@ def latent_energy_cases(energy: LatentEnergy) -> Iterator[Case]:
 def _members(
     energy: LatentEnergy, X: Array, candidates: Array, params: Params, dtype: Any = np.float64
 ) -> tuple[Any, Array]:
-    """Linearization of rows and answers in units, and random slopes."""
+    """Linearization for standardised rows and answers, and random slopes."""
     narrow: Params = {name: value.astype(dtype) for name, value in params.items()}
     rows = energy._standardize_rows(X)[None].astype(dtype)
     answers = energy._standardize_answers(candidates)[None].astype(dtype)
@@ -82,7 +82,7 @@ def _members(
 
 
 def check_latent_start(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """`start` gives finite parameters of the shapes of `shapes`; `penalized` names some of them."""
+    """`start` returns finite parameters with the right shapes; `penalized` names some of them."""
     answers: Any = candidates[:, 0]
     n_outputs = answers.shape[1]
     shapes = dict(energy.shapes(X.shape[1], n_outputs))
@@ -107,7 +107,7 @@ def check_latent_start(energy: LatentEnergy, X: Array, candidates: Array, params
 def check_latent_energies(
     energy: LatentEnergy, X: Array, candidates: Array, params: Params
 ) -> None:
-    """Energies (M, n, m, z) in the dtype of the rows, finite; float32 agrees; inputs stay."""
+    """Energies (M, n, m, z) have the dtype of the rows and are finite; inputs do not change."""
     rounded: Params = {
         name: value.astype(np.float32).astype(np.float64) for name, value in params.items()
     }
@@ -172,7 +172,7 @@ def check_latent_pullback(
 
 
 def check_latent_rows(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """Each row has its energies whatever the other rows; the pullback sums over rows."""
+    """Energies of a row do not depend on other rows; the pullback sums over rows."""
     line, slope = _members(energy, X, candidates, params)
     order = np.random.RandomState(2).permutation(len(X))
     parts = np.array_split(order, 3)
@@ -192,7 +192,7 @@ def check_latent_rows(energy: LatentEnergy, X: Array, candidates: Array, params:
 
 
 def check_parabolas(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """Energies are level + ½ ‖L⁻¹(y − μ)‖²; where normalized, ∫ Σ_z exp(−G) dy = 1."""
+    """Energies are level + ½ ‖L⁻¹(y − μ)‖²; if normalized, ∫ Σ_z exp(−G) dy = 1."""
     line, _ = _members(energy, X, candidates, params)
     n_outputs = candidates.shape[2]
     answers = energy._standardize_answers(candidates)
@@ -216,9 +216,9 @@ def check_parabolas(energy: LatentEnergy, X: Array, candidates: Array, params: P
 
 
 def check_gibbs_law(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """`distribution` is that of the free energy at β, or of the minimum over z."""
+    """`distribution` is the Gibbs distribution of the free energy, or of the minimum over z."""
     line, _ = _members(energy, X, candidates, params)
-    # The member is one more latent variable, (n, m, M·z).
+    # The member is another latent variable, (n, m, M·z).
     latent = line.energies.transpose(1, 2, 0, 3).reshape(*candidates.shape[:2], -1)
     answers = candidates[..., 0] if candidates.shape[2] == 1 else candidates
     for beta in (1.0, 2.0):
@@ -234,7 +234,7 @@ def check_gibbs_law(energy: LatentEnergy, X: Array, candidates: Array, params: P
 
 
 def check_latent_noise(energy: LatentEnergy, X: Array, candidates: Array, params: Params) -> None:
-    """The copy of `_for_step` gives the same each time; the energy itself has no noise."""
+    """The copy of `_for_step` has reproducible noise; the energy itself has no noise."""
     copy: Any = energy._for_step(np.random.RandomState(3))
     one, other = (_members(copy, X, candidates, params)[0].energies for _ in range(2))
     promise = "the copy that `_for_step` returns must draw the same noise each time"

@@ -1,4 +1,4 @@
-"""Checks of a loss."""
+"""Checks of losses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sklearn_ebm.checks.base import (
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._right_answers import Mask
 
-# A kink shows as a change of the slope, relative to it, between points 1e-12 apart.
+# Relative change of the slope, between points at a distance of 1e-12, that indicates a kink.
 JUMP = 1e-3
 HALVINGS = 45
 TEMPERATURES = (1.0, 0.1, 0.01)
@@ -51,7 +51,7 @@ def check_loss(loss: Loss) -> None:
 
     Examples
     --------
-    A squared hinge, in ten lines, passes:
+    A squared hinge passes:
 
     >>> from sklearn_ebm.checks.losses import check_loss
     >>> from sklearn_ebm.losses import PairwiseLoss, Traits
@@ -68,7 +68,7 @@ def check_loss(loss: Loss) -> None:
     ...         return violation**2, 2 * violation, -2 * violation
     >>> check_loss(SquaredHinge())
 
-    A slope that is half of what it should be does not:
+    With half of the correct slope it does not pass:
 
     >>> class Slow(SquaredHinge):
     ...     def pair(self, right, offending, temperature):
@@ -84,7 +84,7 @@ def check_loss(loss: Loss) -> None:
 
 
 def _accepted_answers(loss: Loss) -> list[int]:
-    """2, 3 and 7, or as many answers as the loss has class-pair margins for."""
+    """Numbers of answers: 2, 3 and 7, or the number of classes of class-pair margins."""
 
     def accepted(n_answers: int) -> bool:
         try:
@@ -100,19 +100,19 @@ def _accepted_answers(loss: Loss) -> list[int]:
 
 
 def loss_cases(loss: Loss) -> Iterator[tuple[Array, Mask]]:
-    """Random energies that the loss allows, and masks of right answers."""
+    """Yield random valid energies, and masks of right answers."""
     for n_answers in _accepted_answers(loss):
         answer = np.random.RandomState(0).randint(n_answers, size=ROWS)
         yield allowed(loss, random_energies(n_answers)), correct_mask(answer, n_answers)
 
 
 def allowed(loss: Loss, energies: Array) -> Array:
-    """Return the energies, made positive where the loss needs it."""
+    """Return the energies, made positive if the loss requires it."""
     return np.abs(energies) + 0.05 if loss.traits.needs_nonnegative else energies
 
 
 def _others(loss: Loss, energies: Array) -> Iterator[Array]:
-    """Other energies: far ones, near ones, and whole numbers, where kinks and ties are."""
+    """Other energies: distant ones, close ones, and integers, at which there are kinks and ties."""
     rng = np.random.RandomState(1)
     for size in (10.0, 1.0, 0.01):
         yield allowed(loss, energies + size * rng.normal(size=energies.shape))
@@ -120,7 +120,7 @@ def _others(loss: Loss, energies: Array) -> Iterator[Array]:
 
 
 def check_shapes_and_dtypes(loss: Loss, energies: Array, correct: Mask) -> None:
-    """Value (n,) and slope (n, m) in the dtype of the energies, finite; float32 agrees."""
+    """Value (n,) and slope (n, m) have the dtype of the energies and are finite."""
     with np.errstate(all="ignore"):
         wide, wide_slope = loss(energies.astype(np.float32).astype(np.float64), correct)
     size = row_size(energies, wide, wide_slope)
@@ -187,7 +187,7 @@ def check_rows_independent(loss: Loss, energies: Array, correct: Mask) -> None:
 def check_answers_alike(loss: Loss, energies: Array, correct: Mask) -> None:
     """Answers in another order give the same value, and the slope in that order."""
     if np.ndim(loss.get_params(deep=False).get("margin", 0.0)) > 0:
-        return  # class-pair margins name the answers
+        return  # class-pair margins depend on the order
     value, slope = loss(energies, correct)
     order = np.random.RandomState(3).permutation(energies.shape[1])
     other_value, other_slope = loss(energies[:, order], correct[:, order])
@@ -198,7 +198,7 @@ def check_answers_alike(loss: Loss, energies: Array, correct: Mask) -> None:
 
 
 def check_level(loss: Loss, energies: Array, correct: Mask) -> None:
-    """A loss sees differences of energies only, unless it `fixes_level`."""
+    """The loss depends only on differences of energies, unless it `fixes_level`."""
     value, slope = loss(energies, correct)
     shift = np.random.RandomState(4).uniform(1, 2, size=(len(energies), 1))
     shifted, _ = loss(energies + shift, correct)
@@ -214,7 +214,7 @@ def check_level(loss: Loss, energies: Array, correct: Mask) -> None:
 
 
 def check_convex(loss: Loss, energies: Array, correct: Mask) -> None:
-    """A loss that says `convex` lies below its chords and above its tangents."""
+    """A loss with the trait `convex` is below its chords and above its tangents."""
     if not loss.traits.convex:
         return
     for one in (energies, allowed(loss, np.round(energies))):
@@ -232,7 +232,7 @@ def check_convex(loss: Loss, energies: Array, correct: Mask) -> None:
 
 
 def check_smoothness(loss: Loss, energies: Array, correct: Mask) -> None:
-    """`is_smooth` says whether the slope is continuous."""
+    """`is_smooth` is True only if the slope is continuous."""
     jump = _largest_jump(loss, loss, energies, correct)
     smooth = loss.is_smooth(energies.shape[1])
     found = f"the largest jump found with {energies.shape[1]} answers is {jump:.3g}"
@@ -241,11 +241,10 @@ def check_smoothness(loss: Loss, energies: Array, correct: Mask) -> None:
 
 
 def _largest_jump(loss: Loss, smooth: Loss, energies: Array, correct: Mask) -> float:
-    """The largest change of the slope, relative to it, across a point of some random segments.
+    """Largest relative jump of the slope of a version of the loss, on random segments.
 
-    Of a version of the loss, on energies that the loss allows.
-
-    Each segment is halved towards the side where the slope changes more.
+    Each segment is repeatedly halved, towards the half in which the slope changes more. All
+    energies are valid for the loss.
     """
     rng = np.random.RandomState(5)
     size = 10 ** rng.uniform(-0.5, 1.5, size=(len(energies), 1))
@@ -264,7 +263,7 @@ def _largest_jump(loss: Loss, smooth: Loss, energies: Array, correct: Mask) -> f
 
 
 def check_smoothed(loss: Loss, energies: Array, correct: Mask) -> None:
-    """The smoothed loss lies above the loss, tends to it, and has a continuous slope."""
+    """The smoothed loss is above the loss, tends to it, and has a continuous slope."""
     value, slope = loss(energies, correct)
     size = row_size(energies, value, slope)
     for temperature in TEMPERATURES:
@@ -298,8 +297,8 @@ def check_conjugate(loss: Loss, energies: Array, correct: Mask) -> None:
     rng = np.random.RandomState(6)
     for temperature in (0.0, *TEMPERATURES):
         slope = (loss.smoothed(temperature) if temperature else loss)(energies, correct)[1]
-        # What the duality gap uses: the slopes, all of them scaled down, and wrong answers scaled
-        # down one by one, with the right answer in balance where the loss sees differences.
+        # The slopes that the duality gap uses: all scaled down, and single wrong answers scaled
+        # down, with a sum of zero if the loss depends only on differences.
         uneven = slope * rng.uniform(size=slope.shape)
         if not loss.traits.fixes_level:
             uneven = np.where(correct, 0, uneven)
@@ -332,7 +331,7 @@ def check_curvature(loss: Loss, energies: Array, correct: Mask) -> None:
             return (above - below) / (2 * h)
 
         wide, narrow = quotient(1e-5), quotient(1e-6)
-        # Where a kink lies between the two points the quotients differ tenfold.
+        # If there is a kink between the two points, the quotients differ by a factor of ten.
         plain = (np.abs(wide - narrow) <= 1e-3 * size[:, None]).all(axis=1)
         promise = "the curvature product must be the derivative of the slope"
         demand(plain.mean() > 0.8, smooth, promise, "differences of the slope do not settle")

@@ -1,4 +1,4 @@
-"""Checks of a solver."""
+"""Checks of solvers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_solver(solver: Solver) -> None:
 
 
 def solver_cases(solver: Solver) -> Iterator[tuple[Objective]]:
-    """Small problems with columns of unlike size; separable for a solver of online losses."""
+    """Yield small problems with columns of different scales; separable for an online solver."""
     for n_answers in ANSWERS:
         rng = np.random.RandomState(n_answers)
         y = np.arange(60) % n_answers
@@ -85,11 +85,11 @@ def check_result(solver: Solver, objective: Objective) -> None:
 
 
 def _check_end(solver: Solver, objective: Objective, result: Result, at_start: float) -> None:
-    """The end is as low as the kind of solver promises."""
+    """The final value is as low as the kind of solver requires."""
     value = objective.value(result.w)
     if solver.online:
         demand(value == 0, solver, "separable rows must be separated", f"the loss is {value:.3g}")
-    elif solver.stochastic:  # it ends by its own schedule, near a minimum of what it sees
+    elif solver.stochastic:  # it ends by its own schedule, near a minimum
         promise = "the objective must fall to a fraction of that at the start"
         demand(value <= 0.5 * at_start, solver, promise, f"{value / at_start:.3g} of it is left")
     else:
@@ -103,7 +103,7 @@ def _check_end(solver: Solver, objective: Objective, result: Result, at_start: f
 
 
 def check_monitor(solver: Solver, objective: Objective) -> None:
-    """A monitor that returns True ends the search; what an earlier one remembers may be given."""
+    """A monitor that returns True ends the search; the memory of an earlier search is accepted."""
     start = 0.1 * np.random.RandomState(0).normal(size=objective.layout.size)
     rng = np.random.RandomState(0)
     problem = Problem(objective, start, tol=1e-10, max_iter=1000, rng=rng)

@@ -59,7 +59,7 @@ class ConditionalDistribution(ABC):
             The samples; a single index gives an object with one distribution.
         """
         if not isinstance(rows, slice):
-            # Not through `rows` itself: an index that is out of range must raise for an int too.
+            # Index an array of row numbers, so that an integer out of range raises an error.
             rows = np.atleast_1d(np.arange(self.n_rows)[rows])
         part = copy.copy(self)
         for name in self._fields:
@@ -70,11 +70,11 @@ class ConditionalDistribution(ABC):
         return f"<{type(self).__name__} of {self.n_rows} rows>"
 
     def _row_order(self) -> Index | None:
-        """An order of the rows in which neighbours cost as much; None if all of them do."""
+        """Order of the rows by the cost of computations; None if all rows cost the same."""
         return None
 
     def _parts(self: Same, numbers_per_row: int) -> tuple[list[Any], Index | None]:
-        """Blocks of rows, and the order in which they have the rows, None for their own one."""
+        """Blocks of rows, and the order of the rows in them; None for the original order."""
         blocks: list[Any] = list(row_blocks(self.n_rows, numbers_per_row))
         order = self._row_order() if len(blocks) > 1 else None
         return blocks if order is None else [order[rows] for rows in blocks], order
@@ -189,7 +189,7 @@ class ConditionalDistribution(ABC):
 
 
 def in_place(array: Array, order: Index) -> Array:
-    """Rows that came in some order, each where it belongs."""
+    """Restore the original order of rows; ``array[i]`` belongs to the row ``order[i]``."""
     result = np.empty_like(array)
     result[order] = array
     return result
@@ -216,7 +216,7 @@ def probability(name: str, value: Any) -> float:
 
 
 def coverage(name: str, value: Any) -> float:
-    """Return a number above 0, 1 included: all answers have a probability of 1."""
+    """Return a number above 0 and at most 1, or raise ValueError."""
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) <= 1:
         raise ValueError(f"{name}={value!r} must be above 0 and at most 1.")
     return float(value)
@@ -230,7 +230,7 @@ def share(name: str, value: Any) -> float:
 
 
 def check_mixture_weights(weights: Any) -> npt.NDArray[np.float64]:
-    """Return weights (n, K), rescaled to row sums of 1; each sum must be 1 within 1e-6."""
+    """Return weights (n, K), rescaled to row sums of 1; raise ValueError if they are invalid."""
     array = np.array(weights, dtype=np.float64)
     matrix_shape("weights", array)
     if not (array >= 0).all():
@@ -243,7 +243,7 @@ def check_mixture_weights(weights: Any) -> npt.NDArray[np.float64]:
 
 
 def finite_array(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """A finite float64 array of that shape, or ValueError."""
+    """Return a finite float64 array of the given shape, or raise ValueError."""
     array = np.array(value, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"{name}.shape == {array.shape}, expected {shape}.")
@@ -253,7 +253,7 @@ def finite_array(name: str, value: Any, shape: tuple[int, ...]) -> npt.NDArray[n
 
 
 def matrix_shape(name: str, value: npt.ArrayLike) -> tuple[int, int]:
-    """The shape (n, K) of an array, or ValueError."""
+    """Return the shape (n, K) of an array, or raise ValueError."""
     shape = np.shape(value)
     if len(shape) != 2 or shape[1] == 0:
         raise ValueError(f"{name}.shape == {shape}, expected (n, K): one for each component.")
@@ -261,7 +261,7 @@ def matrix_shape(name: str, value: npt.ArrayLike) -> tuple[int, int]:
 
 
 def require_positive_scales(scales: Any, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """Finite positive scales of that shape, or ValueError."""
+    """Return finite positive scales of the given shape, or raise ValueError."""
     array = finite_array("scales", scales, shape)
     if not (array > 0).all():
         raise ValueError("scales has entries that are not positive.")

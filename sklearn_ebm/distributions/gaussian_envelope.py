@@ -71,7 +71,7 @@ class GaussianEnvelope(ScalarDistribution):
         self.log_heights = finite_array("log_heights", log_heights, shape)
         self.means = finite_array("means", means, shape)
         self.scales = require_positive_scales(scales, shape)
-        # Pieces of the envelope: ends (n, S + 1) from −inf to inf, and whose they are (n, S).
+        # Pieces of the envelope: ends (n, S + 1) from −inf to inf, and their components (n, S).
         self._edges, self._winners = upper_envelope(self.log_heights, self.means, self.scales)
         log_masses = self._of_winners(self._log_masses())
         highest = log_masses.max(axis=1, keepdims=True)
@@ -82,20 +82,20 @@ class GaussianEnvelope(ScalarDistribution):
         np.cumsum(pieces / total[:, None], axis=1, out=self._cumulative[:, 1:])
 
     def _log_masses(self) -> Array:
-        """log ∫ exp(h_k − ((y − μ_k)/s_k)²/2) dy, of whole bumps."""
+        """log ∫ exp(h_k − ((y − μ_k)/s_k)²/2) dy for each component."""
         return self.log_heights + np.log(self.scales) + LOG_SQRT_2PI
 
     def _of_winners(self, array: Array) -> Array:
         return np.take_along_axis(array, self._winners, axis=1)
 
     def _ends(self) -> tuple[Array, Array]:
-        """Ends of the pieces in the standard deviations of their bumps, (n, S) each."""
+        """Lower and upper ends (y − μ)/s of the pieces, (n, S) each."""
         means, scales = self._of_winners(self.means), self._of_winners(self.scales)
         with np.errstate(over="ignore"):
             low, high = (
                 (edge - means) / scales for edge in (self._edges[:, :-1], self._edges[:, 1:])
             )
-        # Nothing is left of a Gaussian beyond 40, and z φ(z) is then 0 and not ∞·0.
+        # φ(z) underflows beyond 40; the limit makes z φ(z) equal 0 instead of ∞·0.
         return np.clip(low, -40, 40), np.clip(high, -40, 40)
 
     @property
@@ -107,7 +107,7 @@ class GaussianEnvelope(ScalarDistribution):
         return self._log_partition.copy()
 
     def _log_bumps(self, rows: slice, y: Array) -> tuple[Array, Array]:
-        """Logs of the bumps, and (y − μ)/s, of a tile: (K, rows, columns)."""
+        """Logarithms of the components, and (y − μ)/s, of a tile: (K, rows, columns)."""
         with np.errstate(over="ignore"):
             z = y - self.means[rows].T[:, :, None]
             z /= self.scales[rows].T[:, :, None]
@@ -121,7 +121,7 @@ class GaussianEnvelope(ScalarDistribution):
         return result - self._log_partition[:, None]
 
     def _log_prob_and_slope(self, y: Array) -> tuple[Array, Array]:
-        """log p and its slope −z_k/s_k of the highest bump; at a kink that of either side."""
+        """log p and its slope −z_k/s_k for the highest component k; at a kink, of either side."""
         height, slope = np.empty(y.shape), np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):
             bumps, z = self._log_bumps(rows, y[rows, columns])
@@ -150,7 +150,7 @@ class GaussianEnvelope(ScalarDistribution):
         return result
 
     def _knots(self) -> Array:
-        # A bump that is nowhere the highest needs no knots: in its place, the first winner's.
+        # Components that are nowhere the highest need no knots; the first winner replaces them.
         wins = np.zeros(self.means.shape, dtype=bool)
         np.put_along_axis(wins, self._winners, True, axis=1)
         source = np.where(wins, np.arange(self.means.shape[1]), self._winners[:, :1])
@@ -165,7 +165,7 @@ class GaussianEnvelope(ScalarDistribution):
         """Compute the mean, of shape (n_samples,)."""
         probabilities, first, _ = self._piece_moments()
         means, scales = self._of_winners(self.means), self._of_winners(self.scales)
-        # Around a centre, so that what is far from 0 loses no digits.
+        # Relative to a centre, to avoid cancellation far from 0.
         centre = self.mode()
         away = probabilities * (means - centre[:, None]) + scales * first
         return centre + away.sum(axis=1)
@@ -180,7 +180,7 @@ class GaussianEnvelope(ScalarDistribution):
         )
 
     def _piece_moments(self) -> tuple[Array, Array, Array]:
-        """∫ z^j p dy of each piece for j = 0, 1, 2, with z in units of its bump."""
+        """∫ z^j p dy of each piece for j = 0, 1, 2, with z = (y − μ)/s of its component."""
         low, high = self._ends()
         mass = np.exp(self._of_winners(self._log_masses()) - self._log_partition[:, None])
         zeroth = _between(low, high)
@@ -195,7 +195,7 @@ class GaussianEnvelope(ScalarDistribution):
 
 
 def _between(low: Array, high: Array) -> Array:
-    """Φ(high) − Φ(low), from the upper tails where both are positive."""
+    """Φ(high) − Φ(low), from the upper tails if both are positive."""
     upper = low > 0
     below = ndtr(np.where(upper, -high, low))
     return ndtr(np.where(upper, -low, high)) - below

@@ -26,9 +26,9 @@ from sklearn_ebm.distributions.base import (
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
-#: With more components, sums over pairs of them are left to quadrature.
+#: With more components, quadrature replaces sums over pairs of components.
 MOST_PAIRED = 48
-#: The widest cell at a bump, in its scales, for ∫ F(1 − F) to a relative error below 1e-8.
+#: Largest cell, in scales of a component, for a relative error of ∫ F(1 − F) below 1e-8.
 FINEST_CELL = 2.4
 
 
@@ -83,7 +83,7 @@ class GaussianMixture(ScalarDistribution):
         self.scales = require_positive_scales(scales, self.weights.shape)
         with np.errstate(divide="ignore"):  # a weight of 0 has the height exp(−inf)
             self._log_heights = np.log(self.weights) - np.log(self.scales) - LOG_SQRT_2PI
-        # Components up to the last that has weight: those that pad a row cost nothing.
+        # Number of components up to the last one with positive weight; the others are padding.
         self._extent = self._depth - (self.weights[:, ::-1] > 0).argmax(axis=1)
 
     @property
@@ -92,7 +92,7 @@ class GaussianMixture(ScalarDistribution):
 
     @property
     def _sums(self) -> GaussianSums:
-        """Sums over the components; made anew, so that pickles hold the arrays alone."""
+        """Sums over the components; computed on demand, so that pickles contain only the arrays."""
         return GaussianSums(self.weights, self.means, self.scales, self._log_heights, self._extent)
 
     def _log_prob(self, y: Array) -> Array:
@@ -135,7 +135,7 @@ class GaussianMixture(ScalarDistribution):
         return np.einsum("nk,nk->n", self.weights, self.means)
 
     def std(self) -> Array:
-        """Root of Σ w_k (s_k² + (μ_k − E y)²), (n_samples,), without overflow of the squares."""
+        """Standard deviation √Σ w_k (s_k² + (μ_k − E y)²), (n_samples,), without overflow."""
         away = self.means - self.mean()[:, None]
         unit = np.maximum(np.abs(away), self.scales).max(axis=1, keepdims=True)
         squares = (away / unit) ** 2 + (self.scales / unit) ** 2
@@ -199,15 +199,15 @@ class GaussianMixture(ScalarDistribution):
 
 
 def choose_components(weights: Array, uniform: Array) -> npt.NDArray[np.intp]:
-    """Components (n, n_samples) by the weights (n, K), from uniform numbers (n, n_samples)."""
+    """Draw components (n, n_samples) with weights (n, K), given uniform numbers."""
     ends = np.cumsum(weights, axis=1)
-    # The last component with any weight takes what rounding leaves.
+    # The last component with positive weight absorbs rounding errors.
     ends[ends >= ends[:, -1:]] = np.inf
     first = np.zeros(uniform.shape, dtype=np.intp)
     length = 1 << (weights.shape[1] - 1).bit_length()
     flat = ends.ravel()
     base = np.arange(0, ends.size, weights.shape[1])[:, None] - 1
-    # Bisection over the ends of all rows at once: how many of them are not above the number.
+    # Bisection for all rows at once: the number of cumulative weights that are not above u.
     while length:
         beyond = first + length
         known = beyond <= weights.shape[1]

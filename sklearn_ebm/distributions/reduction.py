@@ -11,14 +11,14 @@ from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.tiles import row_blocks
 from sklearn_ebm.distributions._numerics.profile import pad_rows
 
-#: Numbers in one array of a block, 4 MiB: a dozen of them are alive at once.
+#: Largest number of entries of an array of a block, 4 MiB; about a dozen arrays exist at once.
 BLOCK_NUMBERS = 1 << 19
-#: Components of a row that others may be given to.
+#: Number of components of a row that may receive the weight of others.
 N_COVERS = 8
-#: Places of a row that are told apart, as a power of 2; the same whatever rows there are beside it,
-#: unless the numbers of components and of classes of scales of a block take more than 22 bits.
+#: Number of bits of the index of a cell. It does not depend on the other rows, unless the numbers
+#: of components and of classes of scales of a block take more than 22 bits.
 PLACE_BITS = 40
-#: ∫|He_n φ| for n = 3, 4: what the third and the fourth derivative of a Gaussian integrate to.
+#: ∫|He_n φ| for n = 3, 4: integrals of the absolute third and fourth derivatives of a Gaussian.
 TOTAL = 1.5100130, 2.8006003
 #: max |He_n φ| for n = 3, 4.
 HIGHEST = 0.5505878, 1.1968268
@@ -152,7 +152,7 @@ def reduced(
 
     Examples
     --------
-    The means ±0.1 share a cell; the variance of what replaces them is 1 + 0.1²:
+    The components with means ±0.1 are merged; the variance of the result is 1 + 0.1²:
 
     >>> import numpy as np
     >>> w, m, s = reduced(
@@ -166,7 +166,7 @@ def reduced(
     (array([[0.8, 0.2]]), array([[0., 0.]]), array([[ 1.01, 81.  ]]))
     """
     _check_tolerances(cell=cell, scale_step=scale_step, dropped=dropped, factor=factor)
-    # Each row for itself: how many components others have pads it, and must not change it.
+    # Rows are independent: padding, which depends on other rows, must not change the result.
     many = np.flatnonzero((weights > 0).sum(axis=1) > enough)
     if not len(many):
         return weights, means, scales
@@ -199,7 +199,7 @@ def merged(
     scale_step: float,
     n_alone: int = 0,
 ) -> tuple[Array, Array, Array]:
-    """One component for each cell, but for the widest `n_alone`; padded with weights of 0."""
+    """Merge the components of each cell, except the `n_alone` widest; pad with weights of 0."""
     n_rows, n_components = weights.shape
     keys = _cells(weights, means, scales, cell, scale_step, n_alone)
     bits = n_components.bit_length()
@@ -218,7 +218,8 @@ def merged(
     weight = weights.reshape(-1)[flat]
     mean = means.reshape(-1)[flat]
     scale = scales.reshape(-1)[flat]
-    # From the first component of the cell, in its scale: nothing cancels, and one alone stays.
+    # Relative to the first component of the cell, in its scale, to avoid cancellation and to keep
+    # single components unchanged.
     first_mean, first_scale = mean[starts], scale[starts]
     unit = np.repeat(first_scale, sizes)
     mean -= np.repeat(first_mean, sizes)
@@ -246,7 +247,7 @@ def merged(
 def _cells(
     weights: Array, means: Array, scales: Array, cell: float, scale_step: float, n_alone: int
 ) -> Index:
-    """A whole number for each component: the same for those of a row that share a cell."""
+    """Return an integer for each component, equal for components of a row in the same cell."""
     n_components = weights.shape[1]
     live = weights > 0
     step = np.log1p(scale_step)
@@ -262,7 +263,7 @@ def _cells(
     n_classes = int(class_.max()) + 1
     bits = 62 - n_components.bit_length() - n_classes.bit_length()
     n_places = 1 << int(np.clip(bits, 0, PLACE_BITS))
-    # So narrow that its place cannot be counted, or the widest: a component with its own cell.
+    # Components too narrow for an index of their cell, and the widest ones, have their own cell.
     alone = ~(place < n_places)
     alone |= _widest(weights, scales, n_alone)
     np.floor(place, out=place)
@@ -275,7 +276,7 @@ def _cells(
 
 
 def _widest(weights: Array, scales: Array, count: int) -> npt.NDArray[np.bool_]:
-    """Which components are the widest ones of their row that have weight."""
+    """Mask of the `count` widest components of each row with positive weight."""
     left = np.where(weights > 0, scales, 0.0)
     found = np.zeros(left.shape, dtype=bool)
     rows = np.arange(len(left))
@@ -289,7 +290,7 @@ def _widest(weights: Array, scales: Array, count: int) -> npt.NDArray[np.bool_]:
 def _removable_components(
     weights: Array, means: Array, scales: Array, dropped: float, factor: float, n_alone: int
 ) -> tuple[Array, Array, Array]:
-    """Without the lightest components, whose weights go to wider ones that cover them."""
+    """Remove the lightest components; their weights are added to wider components."""
     n_rows = len(weights)
     row = np.arange(n_rows)[:, None]
     stays = _widest(weights, scales, n_alone)
@@ -325,7 +326,7 @@ def _removable_components(
 def _cheapest_cover(
     weights: Array, means: Array, scales: Array, covers: Index
 ) -> tuple[Array, Index]:
-    """The least w c/W of each component, and which of the covers (n, C) has it."""
+    """Smallest w c/W of each component, and the index of its cover in `covers` (n, C)."""
     best = np.full(weights.shape, np.inf)
     cover = np.zeros(weights.shape, dtype=np.intp)
     row = np.arange(len(weights))
@@ -347,7 +348,7 @@ def _cheapest_cover(
 def _padded(
     rows: Index, weights: Array, means: Array, scales: Array, n_rows: int
 ) -> tuple[Array, Array, Array]:
-    """Components of sorted rows as arrays (n, K'); padding has weight 0 and is like the first."""
+    """Arrange components of sorted rows as arrays (n, K'), padded with weights of 0."""
     result = [pad_rows(rows, values, n_rows) for values in (weights, means, scales)]
     pads = np.isnan(result[0])
     result[0][pads] = 0.0
@@ -357,13 +358,13 @@ def _padded(
 
 
 def _without_padding(weights: Array, means: Array, scales: Array) -> tuple[Array, Array, Array]:
-    """The components of positive weight, in their order; padded with weights of 0."""
+    """Components of positive weight, in their order, padded with weights of 0."""
     at = np.nonzero(weights > 0)
     return _padded(at[0], weights[at], means[at], scales[at], len(weights))
 
 
 def _joined(parts: list[tuple[Array, Array, Array]]) -> tuple[Array, Array, Array]:
-    """Blocks of rows under each other, as wide as the widest."""
+    """Concatenate blocks of rows, padded to the largest number of components."""
     widest = max(part[0].shape[1] for part in parts)
     joined = []
     for number in range(3):

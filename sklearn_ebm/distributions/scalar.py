@@ -39,7 +39,7 @@ class ScalarDistribution(ConditionalDistribution):
     row in `_fields`; `_log_prob_and_slope` and everything with a closed form it may write as well.
     """
 
-    #: Numbers that one evaluation at one answer takes.
+    #: Number of temporary entries for the evaluation at one answer.
     _depth: int = 1
 
     @abstractmethod
@@ -59,14 +59,14 @@ class ScalarDistribution(ConditionalDistribution):
         """
 
     def _cell_ends(self, finest: float = 2.0) -> Array:
-        """Sorted points (n, c) between which a quadrature with 8 points is exact enough.
+        """Sorted ends of cells, (n, c), in which a quadrature with 8 points is accurate.
 
-        A cell may take `finest` times the width of the bumps in it, if the density knows them.
+        Cells of a mixture are at most `finest` times as wide as the components in them.
         """
         return self._knots()
 
     def _log_prob_and_slope(self, y: Array) -> tuple[Array, Array]:
-        """log p and d log p / dy at y (n, m); here by central differences in the cell of y."""
+        """log p and d log p / dy at y (n, m), by default by central differences."""
         knots = self._knots()
         after = np.empty(y.shape, dtype=np.intp)
         for rows, columns in tiles(y.shape, knots.shape[1]):
@@ -83,9 +83,9 @@ class ScalarDistribution(ConditionalDistribution):
         return np.full(self.n_rows, -np.inf), np.full(self.n_rows, np.inf)
 
     def _of_pairs(self, method: str, y: Array, rows: Index) -> Array:
-        """A method at single answers y (j,) of rows (j,), in pieces that stay in a cache.
+        """Apply a method to one answer y (j,) of each of the rows (j,), in blocks.
 
-        Of shape (j,), or (2, j) if the method returns two arrays.
+        The result has the shape (j,), or (2, j) if the method returns two arrays.
         """
         pieces = list(row_blocks(len(y), self._depth, CACHED_NUMBERS // 4)) or [slice(0, 0)]
         results = [getattr(self[rows[some]], method)(y[some, None]) for some in pieces]
@@ -93,12 +93,12 @@ class ScalarDistribution(ConditionalDistribution):
 
     @property
     def _width(self) -> int:
-        """Numbers that working on a row at all of its knots takes, roughly."""
-        # A few arrays over the components and some dozens over the knots, which then fit a cache.
+        """Approximate number of temporary entries for one row with all of its knots."""
+        # This allows a few arrays over components and some dozens over knots in the cache.
         return 16 * (self._depth + self[:64]._knots().shape[1])
 
     def _columns(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
-        """The answers as (n, m), and the shape of the result."""
+        """Return the answers as an array (n, m), and the shape of the result."""
         array = np.asarray(y, dtype=np.float64)
         if array.ndim == 0:
             array = np.full(self.n_rows, float(array))
@@ -165,7 +165,7 @@ class ScalarDistribution(ConditionalDistribution):
         return self._ppf(grid).reshape(self.n_rows, *wanted.shape)
 
     def _ppf(self, q: Array) -> Array:
-        """F⁻¹ at q (n, m), one set of probabilities for each row."""
+        """F⁻¹ at q (n, m), with different probabilities for each row."""
         width = max(self._width, self._depth * q.shape[1])
         return self._in_blocks(ppf_of_block, width, q)
 
@@ -238,7 +238,7 @@ class ScalarDistribution(ConditionalDistribution):
 
     def _region_of_block(self, level: float) -> Array:
         sets = LevelSets(self)
-        # At a level near 0 rounding must not lift the threshold above the peak.
+        # Near the level 0, rounding must not raise the threshold above the peak.
         highest = sets.profile.log_density.max(axis=1)
         return sets.intervals(np.minimum(sets.threshold(level), highest))
 

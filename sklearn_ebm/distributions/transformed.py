@@ -18,7 +18,7 @@ from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.distributions.base import Modes
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 
-#: Moments are those between the quantiles at this probability and one minus it.
+#: Moments are computed between the quantiles at this probability and one minus it.
 TRIMMED = 5e-4
 
 
@@ -65,7 +65,7 @@ class TransformedDistribution(ScalarDistribution):
         return self.inner._row_order()
 
     def _with_grid(self, points: Array) -> Array:
-        """Points (n, g) of t, with those between which the slope of t changes little."""
+        """Knots (n, g) of t, with additional points at which the slope of the transform changes."""
         grid = self.transform.grid()
         every = np.broadcast_to(grid, (len(points), len(grid)))
         return np.sort(np.concatenate([points, every], axis=1), axis=1)
@@ -139,7 +139,7 @@ class TransformedDistribution(ScalarDistribution):
         return self.inner.density_rank(self.transform(np.asarray(y, dtype=np.float64)))
 
     def _masses(self, knots: Array) -> tuple[Array, Array]:
-        """Answers (n, j) between knots of t, and the probability that each stands for."""
+        """Quadrature points y, (n, j), and their probabilities."""
         points, weights = cell_quadrature(knots)
         mass = weights * np.exp(by_need(self.inner, type(self.inner)._log_prob, points))
         return self.transform.inverse(points), mass

@@ -13,7 +13,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.distributions.base import ConditionalDistribution, coverage
 
-#: Samples of each row in what is estimated from them.
+#: Number of draws of each row for Monte Carlo estimates.
 N_SAMPLES = 1000
 
 
@@ -82,10 +82,10 @@ class VectorDistribution(ConditionalDistribution):
 
     @abstractmethod
     def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
-        """Samples (n, n_samples, q); from the same random numbers in every row if `shared`."""
+        """Draws (n, n_samples, q), with the same random numbers in every row if `shared`."""
 
     def _candidates(self, y: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
-        """The answers as (n, m, q), and the shape of a result with one number for each answer."""
+        """Return answers as an array (n, m, q), and the shape of a result with one number each."""
         array = np.asarray(y, dtype=np.float64)
         n, q = self.n_rows, self.n_outputs
         if array.ndim not in (2, 3) or len(array) != n or array.shape[-1] != q:
@@ -200,7 +200,7 @@ class VectorDistribution(ConditionalDistribution):
 
         def block(part: VectorDistribution, some: Array) -> Array:
             samples = part.seeded_sample(n_samples, random_state)
-            # Shifts pair each sample with several others; all n² pairs would say little more.
+            # Shifts pair each draw with several others; all n² pairs would be hardly more accurate.
             shifts = sorted({1 + (n_samples - 1) * j // 8 for j in range(8)} - {n_samples})
             apart = [
                 np.linalg.norm(samples - np.roll(samples, shift, axis=1), axis=2).mean(axis=1)
@@ -240,7 +240,7 @@ class VectorDistribution(ConditionalDistribution):
         """
         if coverage("level", level) == 1:
             return VectorRegion(np.full(self.n_rows, -np.inf), self)
-        # How many samples may lie above the threshold; level·n_samples is rarely a whole number.
+        # Number of draws above the threshold; level·n_samples is rarely an integer.
         inside = int(np.floor(level * n_samples + 1e-9))
 
         def block(part: VectorDistribution) -> Array:

@@ -97,10 +97,10 @@ class VectorGaussianEnvelope(VectorDistribution):
         highest = masses.max(axis=1, keepdims=True)
         masses = np.exp(masses - highest)
         total = masses.sum(axis=1, keepdims=True)
-        #: The mixture of the bumps, from which samples are drawn.
+        #: Mixture of the components, from which proposals are drawn.
         self.mixture = VectorGaussianMixture(masses / total, centres, lower)
         self._log_total = (highest + np.log(total))[:, 0]
-        # Until E[max/sum] is known, 1.
+        # 1 until E[max/sum] is computed.
         self._log_share = np.zeros(shape[0])
         self._share_error = np.zeros(shape[0])
         self._estimate_share()
@@ -127,7 +127,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         return self.n_samples * self.n_outputs
 
     def _log_bumps(self, y: Array) -> tuple[Array, Index]:
-        """Log of the highest weighted Gaussian of the mixture at y (n, m, q), and which it is."""
+        """Logarithm and index of the highest weighted Gaussian of the mixture at y (n, m, q)."""
         height = np.empty(y.shape[:2])
         which = np.empty(y.shape[:2], dtype=np.intp)
         for rows, columns in tiles(y.shape[:2], self.mixture._depth):
@@ -150,7 +150,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         return Estimate(self._log_total + self._log_share, self._share_error.copy())
 
     def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
-        """Draw from the mixture until `n_samples` samples of each row are accepted."""
+        """Draw from the mixture until `n_samples` draws of each row are accepted."""
         samples = np.empty((self.n_rows, n_samples, self.n_outputs))
         filled = np.zeros(self.n_rows, dtype=np.intp)
         rows = np.arange(self.n_rows)
@@ -168,7 +168,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         return samples
 
     def _of_samples(self, function: Any) -> Array:
-        """A function of seeded samples (n, n_samples, q), block by block."""
+        """Apply a function to seeded draws (n, n_samples, q), block by block."""
         return self._in_blocks(
             lambda part: function(part.seeded_sample(part.n_samples, part.random_state)),
             self._width,
@@ -261,7 +261,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         def block(part: VectorGaussianEnvelope, some: Array) -> Array:
             samples = np.sort(part.seeded_sample(part.n_samples, part.random_state), axis=1)
-            # Σ_ij |y_i − y_j| = 2 Σ_i (2i − n − 1) y_i of sorted numbers; of n(n − 1) pairs.
+            # Σ_ij |y_i − y_j| = 2 Σ_i (2i − n − 1) y_i for sorted numbers, over n(n − 1) pairs.
             n = samples.shape[1]
             ranks = 2 * np.arange(1, n + 1) - n - 1
             spread = np.einsum("s,nsq->nq", ranks, samples) / (n * max(n - 1, 1))
@@ -308,7 +308,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         flat = (winners + n_bumps * row).ravel()
         counts = np.bincount(flat, minlength=n_bumps * self.n_rows)
         shares = counts.reshape(self.n_rows, n_bumps) / self.n_samples
-        # From each mean to that of the highest bump there; the height rises, so it ends.
+        # Go from each mean to the mean of the highest component there, until nothing changes.
         _, end = self._log_bumps(self.mixture.means)
         for _ in range(n_bumps):
             end = end[row, end]

@@ -24,7 +24,7 @@ from sklearn_ebm.distributions.gaussian_mixture import (
 )
 from sklearn_ebm.distributions.vector import VectorDistribution
 
-#: Components from whose means `mode` climbs: those at whose means the density is highest.
+#: Number of starts of `mode`: the means with the highest density.
 MOST_STARTS = 8
 
 
@@ -160,7 +160,7 @@ class VectorGaussianMixture(VectorDistribution):
         return GaussianMixture(self.weights, self.means[:, :, output], scales)
 
     def _of_outputs(self, method: Callable[[GaussianMixture, int], Array]) -> Array:
-        """A method of each marginal, along axis 1."""
+        """Apply a method to each marginal distribution, and stack the results along axis 1."""
         return np.stack(
             [method(self.marginal(output), output) for output in range(self.n_outputs)], axis=1
         )

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# The palette of Okabe and Ito (2008), which is told apart with every kind of colour vision. As many
-# markers as are coprime to the colours, so that 56 classes have pairs of their own.
+# The palette of Okabe and Ito (2008), which suits all kinds of colour vision. The numbers of
+# colours and markers are coprime, so that 56 classes have different pairs.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
-# Perceptually uniform, and the same to every kind of colour vision.
+# Perceptually uniform, for all kinds of colour vision.
 COLOUR_MAP = "cividis"
 
 
 def pyplot(caller: str) -> Any:
-    """Return `matplotlib.pyplot`, or raise ImportError with the way out."""
+    """Return `matplotlib.pyplot`; raise ImportError with instructions if it is not installed."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -38,13 +38,13 @@ def take_axes(
     n_columns: int | None = None,
     projection: str | None = None,
 ) -> tuple[Any, npt.NDArray[Any]]:
-    """Figure and `n_panels` axes: those given as `ax`, or new ones of `size` inches each.
+    """Return the figure and `n_panels` axes: those of `ax`, or new ones of `size` inches each.
 
     Raises
     ------
     ValueError
-        If `ax` holds another number of axes, axes of several figures, or not three-dimensional
-        ones where ``projection="3d"``.
+        If `ax` contains a wrong number of axes, axes of several figures, or, with
+        ``projection="3d"``, axes that are not three-dimensional.
     """
     plt = pyplot(caller)
     if ax is None:
@@ -72,18 +72,18 @@ def take_axes(
 
 
 def in_first_column(axis: Any) -> bool:
-    """Whether an axes stands at the left of its grid; one outside of a grid does."""
+    """Whether an axes is in the first column of its grid; True if it is not in a grid."""
     place = axis.get_subplotspec()
     return place is None or bool(place.is_first_col())
 
 
 def one_or_all(axes: npt.NDArray[Any]) -> Any:
-    """The axes itself where there is one, as scikit-learn's displays have it; else the array."""
+    """Return a single axes itself, as in displays of scikit-learn; else the array of axes."""
     return axes[0] if len(axes) == 1 else axes
 
 
 def style_of(number: int, *, marker: bool = False) -> dict[str, Any]:
-    """Colour and line, or colour and marker, of the class or curve of this number."""
+    """Return colour and line, or colour and marker, of a class or curve with this index."""
     style = {"color": COLOURS[number % len(COLOURS)]}
     if marker:
         return style | {"marker": MARKERS[number % len(MARKERS)]}
@@ -91,7 +91,7 @@ def style_of(number: int, *, marker: bool = False) -> dict[str, Any]:
 
 
 def feature_names(estimator: Any, X: Any = None) -> list[str]:
-    """Names of the features as learned or as columns of X; x1, x2, ... where there are none."""
+    """Names of the features, from the estimator or X; x1, x2, ... if there are none."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         names = getattr(X, "columns", None)

@@ -1,4 +1,4 @@
-"""The density of a pair of answers at one x, as a surface over both."""
+"""Plot of the density of two outputs at one x."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sklearn_ebm.inspection._axes import COLOURS
 
 QUANTITIES = ("energy", "density")
 
-# The mass of each answer that the axes leave out, and how much wider than that they are.
+# Probability of each output outside the axes, before they are widened, and this widening.
 LEFT_OUT, PADDING = 0.002, 0.3
 
-# Energies above the lowest at which colours change, in nats.
+# Levels of the colours: energies above the lowest one, in nats.
 ENERGY_LEVELS = (0, 0.3, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 1000)
 
 # Largest area of the marker of a mode, in points².
@@ -31,7 +31,7 @@ class SurfaceArtists(NamedTuple):
     ----------
     density, colorbar : artist or None
     outlines : dict of float to artist
-        Of the regions, by level.
+        Outlines of the regions, by level.
     points, samples, latent, modes : artist or None
     """
 
@@ -60,19 +60,19 @@ def plot_plane(
     resolution: int,
     colorbar: bool,
 ) -> SurfaceArtists:
-    """Draw the surface, outlines of regions, and what is marked.
+    """Draw the surface, outlines of regions, and markers.
 
     Parameters
     ----------
     axis : matplotlib Axes
     distribution : VectorDistribution
-        Of one row and two answers.
+        Distribution of one row with two outputs.
     regions : dict of float to region
-        By level, from the widest to the narrowest.
+        Regions by level, from the largest to the smallest.
     points : ndarray of shape (n_samples, 2) or None
         Pairs of answers to mark.
     labels : pair of str
-        Names of the answers.
+        Names of the outputs.
     quantity, modes, min_probability, y_range, latent, samples, resolution, colorbar
         See `plot` of the display.
     """
@@ -99,7 +99,7 @@ def plot_plane(
 
 
 def _refuse(distribution: Any, quantity: str, latent: bool) -> None:
-    """Raise ValueError, in one sentence, if there is nothing to draw."""
+    """Raise ValueError if the arguments are invalid."""
     if quantity not in QUANTITIES:
         raise ValueError(unknown_name("quantity", quantity, QUANTITIES))
     if distribution.n_outputs != 2 or len(distribution) != 1:
@@ -131,7 +131,7 @@ def _ranges(distribution: Any, points: Array | None, y_range: Any) -> Array:
 def _draw_energy(
     axis: Any, first: Array, second: Array, energy: Array, with_bar: bool
 ) -> tuple[Any, Any]:
-    """Contours of the energy, and the bar or None."""
+    """Draw contours of the energy; return them and the colour bar or None."""
     from matplotlib.colors import BoundaryNorm
 
     norm = BoundaryNorm(ENERGY_LEVELS, 256, extend="max")
@@ -148,7 +148,7 @@ def _draw_energy(
 def _draw_density(
     axis: Any, first: Array, second: Array, density: Array, with_bar: bool
 ) -> tuple[Any, Any]:
-    """Colours of the density, and the bar or None."""
+    """Draw the density in colours; return the artist and the colour bar or None."""
     mesh = axis.pcolormesh(
         first, second, density, cmap="magma_r", vmin=0, shading="gouraud", rasterized=True
     )

@@ -1,4 +1,4 @@
-"""A line or a plane through the space of the features, on which energies are looked at."""
+"""Lines and planes in the feature space on which energies are evaluated."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sklearn_ebm.inspection._reading import Floats, as_numbers
 
 HOLDS = ("mean", "median")
 
-BEYOND = 0.08  # of the range of the data, on each side of a grid
+BEYOND = 0.08  # margin on each side of a grid, relative to the range of the data
 
-# Numbers of a block of rows that are made up for a grid.
+# Largest number of entries of a block of rows of a grid.
 BLOCK_NUMBERS = 4_000_000
 
 
 class Plane(NamedTuple):
-    """Rows ``origin + coordinates @ directions``, coordinates of data, and names of the axes."""
+    """Line or plane ``origin + coordinates @ directions``, with data and names of the axes."""
 
     origin: Floats  # (d,)
     directions: Floats  # (q, d), q = 1 or 2
@@ -40,12 +40,12 @@ class Plane(NamedTuple):
 
 
 def plane_of(X: Any, features: Any, hold: Any, names: list[str]) -> Plane:
-    """The line or plane of one or two features, others held, or of two principal components.
+    """Return the line or plane of one or two features, or of two principal components.
 
     Raises
     ------
     ValueError
-        If the features are not known, or `hold` is not.
+        If `features` or `hold` is unknown.
     """
     if hold not in HOLDS:
         raise ValueError(f"hold={hold!r} is not known. Known: {', '.join(HOLDS)}.")
@@ -64,7 +64,7 @@ def plane_of(X: Any, features: Any, hold: Any, names: list[str]) -> Plane:
 
 
 def _chosen(features: Any, names: list[str], n_features: int) -> list[int]:
-    """Numbers of one or two features, given by number or name."""
+    """Indices of one or two features, given by index or name."""
     given = [features] if isinstance(features, str | int | np.integer) else list(features)
     if len(given) not in (1, 2) or len(set(given)) < len(given):
         raise ValueError(
@@ -136,7 +136,7 @@ def _principal_plane(table: Any) -> Plane:
 
 
 def sides_of(grid: Any) -> tuple[Floats, ...]:
-    """One or two axes of a grid, or ValueError."""
+    """Return one or two axes of a grid, or raise ValueError."""
     one = isinstance(grid, str | Number) or len(grid) != 2 or np.ndim(grid[0]) != 1
     sides = tuple(as_numbers("grid", side) for side in ([grid] if one else grid))
     for side in sides:
@@ -149,7 +149,7 @@ def sides_of(grid: Any) -> tuple[Floats, ...]:
 
 
 def side_over(values: Floats, count: int) -> Floats:
-    """Points over the range of the data and a little beyond."""
+    """Equally spaced points over the range of the data and a margin."""
     low, high = float(values.min()), float(values.max())
     beyond = BEYOND * (high - low) if high > low else 1.0
     return np.linspace(low - beyond, high + beyond, count)

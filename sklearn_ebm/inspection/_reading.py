@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class FittedEnergies(NamedTuple):
-    """A fitted classifier, and its energies as a function of the input of the whole estimator."""
+    """Energies of a fitted classifier as a function of the input of the whole pipeline."""
 
     classifier: Any
     energies: Callable[[Any], Array]
@@ -34,7 +34,7 @@ class FittedEnergies(NamedTuple):
         return slice(None) if self.classifier._seen is None else self.classifier._seen
 
     def judged(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Energies of rows of the learned classes, among these, and the labels of these rows."""
+        """Energies of the learned classes for rows with these classes, and labels of these rows."""
         energies = self.energies(X)
         if self.classifier._seen is None:
             return energies, y
@@ -48,7 +48,7 @@ def read(caller: str, estimator: Any) -> FittedEnergies:
     Raises
     ------
     TypeError
-        If there is none.
+        If there is no classifier with energies.
     """
     check_is_fitted(estimator)
     if isinstance(estimator, Pipeline):
@@ -78,7 +78,7 @@ def as_numbers(name: str, values: Any) -> Floats:
 
 
 def answers_of(y: Any, classes: Any, what: str = "y") -> Index:
-    """Return the number of each label in the sorted classes, or raise ValueError."""
+    """Return the class index of each label, or raise ValueError."""
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise ValueError(
@@ -97,13 +97,13 @@ def answers_of(y: Any, classes: Any, what: str = "y") -> Index:
 def energies_and_answers(
     energies: Any, y: Any, classes: Any, what: str = ""
 ) -> tuple[Floats, Index, Any]:
-    """Validated energies (n, k), the number of the right answer of each row, and the classes.
+    """Return validated energies (n, k), the index of each right answer, and the classes.
 
     Raises
     ------
     ValueError
-        If the energies are not finite numbers of at least one row and two answers, or do not suit
-        y or the classes.
+        If the energies are not finite, there are no rows or less than two answers, or they do not
+        match y or the classes.
     """
     table = as_numbers(f"energies{what}", energies)
     if table.ndim != 2 or table.shape[1] < 2 or not len(table):

@@ -1,4 +1,4 @@
-"""Regions of answers over x as bands: they join, split and end where the regions do."""
+"""Bands of prediction regions over x, which join, split and end with the regions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sklearn_ebm._utils.parameters import Array
 
 
 class Bands(NamedTuple):
-    """Pieces of bands between neighbouring values of x, p of them.
+    """The p pieces of bands between neighbouring values of x.
 
     Attributes
     ----------
     x : ndarray of shape (p, 2)
-        Where each begins and ends.
+        Start and end of each piece.
     low, high : ndarray of shape (p, 2)
-        Its ends at both.
+        Lower and upper limits of each piece at its start and end.
     """
 
     x: Array
@@ -40,19 +40,19 @@ class Bands(NamedTuple):
 
 
 def bands_of(x: Array, regions: Array, limits: tuple[float, float]) -> Bands:
-    """Join the intervals of neighbours.
+    """Join the intervals of neighbouring values of x.
 
-    Where two neighbours have as many intervals, and each meets its partner, the bands run straight
-    from one to the other. Elsewhere a branch begins or ends, and each interval reaches half way.
+    If two neighbours have the same number of intervals, and their intervals match, bands connect
+    them linearly. Otherwise a branch begins or ends, and each interval extends half way.
 
     Parameters
     ----------
     x : ndarray of shape (n_samples,)
-        Rising.
+        Increasing values of x.
     regions : ndarray of shape (n_samples, r, 2)
         Disjoint intervals, padded with NaN.
     limits : tuple of float
-        Intervals are cut there: those of a calibrated region may be infinite.
+        Limits to which intervals are clipped, because calibrated regions may be infinite.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def bands_of(x: Array, regions: Array, limits: tuple[float, float]) -> Bands:
 
     Examples
     --------
-    One interval that moves, and then becomes two:
+    An interval that moves, and then splits:
 
     >>> regions = np.array([[[0, 2], [np.nan] * 2], [[1, 3], [np.nan] * 2], [[1, 2], [4, 5]]])
     >>> bands = bands_of(np.arange(3.0), regions, (-9, 9))
@@ -87,10 +87,10 @@ def bands_of(x: Array, regions: Array, limits: tuple[float, float]) -> Bands:
 
 
 def _partners(here: list[tuple[float, ...]], there: list[tuple[float, ...]]) -> bool:
-    """Whether each interval goes on in one that is nearer to it than any other is.
+    """Whether each interval continues in the interval nearest to it.
 
-    A steep narrow branch does not overlap with its neighbour; it is the same branch where it moves
-    by less than the gap to the next one.
+    On a steep narrow branch, neighbouring intervals do not overlap; they belong to the same branch
+    if they move by less than the distance to the next interval.
     """
     if len(here) != len(there):
         return False
@@ -103,7 +103,7 @@ def _partners(here: list[tuple[float, ...]], there: list[tuple[float, ...]]) -> 
 
 
 def cell_edges(x: Array) -> Array:
-    """Edges (n + 1,) of cells whose inner ones lie half way between the points (n,).
+    """Edges (n + 1,) of cells around points (n,), half way between neighbouring points.
 
     Examples
     --------

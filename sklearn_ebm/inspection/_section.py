@@ -1,4 +1,4 @@
-"""A section through the rows: one feature takes all values, the others stay where they are."""
+"""Slices in which one feature varies and all others are fixed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class FeatureSlice(NamedTuple):
     Attributes
     ----------
     rows : array or data frame of shape (g, n_features)
-        Of the kind that X is.
+        Rows of the same type as X.
     at : ndarray of shape (g,)
-        The feature, rising.
+        Values of the feature, increasing.
     values : ndarray of shape (n_samples,)
-        The feature in X.
+        Values of the feature in X.
     label : str
-        Its name, and what the others are.
+        Name of the feature, and values of the others.
     """
 
     rows: Any
@@ -35,19 +35,19 @@ class FeatureSlice(NamedTuple):
 def section_of(
     estimator: Any, X: Any, feature: int | str, others: Any, resolution: int
 ) -> FeatureSlice:
-    """Return rows from the least to the largest value of a feature in X.
+    """Return rows from the smallest to the largest value of a feature in X.
 
     Parameters
     ----------
     estimator : regressor
-        Whose names of features count.
+        Estimator with names of the features.
     X : array-like of shape (n_samples, n_features)
     feature : int or str
-        Its place or its name.
+        Index or name of the feature.
     others : "median" or array-like of shape (n_features,)
-        Where the other features stay.
+        Values of the other features.
     resolution : int
-        How many rows, two or more.
+        Number of rows, at least 2.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def section_of(
 
 
 def matrix_of(X: Any) -> Array:
-    """X as numbers (n, d), or ValueError."""
+    """Return X as an array of numbers (n, d), or raise ValueError."""
     try:
         values = np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -87,7 +87,7 @@ def matrix_of(X: Any) -> Array:
 
 
 def as_given(rows: Array, X: Any) -> Any:
-    """Rows as a data frame of the kind of X, where it is one."""
+    """Return rows as a data frame if X is one."""
     columns = getattr(X, "columns", None)
     if columns is None:
         return rows
@@ -95,7 +95,7 @@ def as_given(rows: Array, X: Any) -> Any:
 
 
 def place_of(feature: int | str, names: list[str]) -> int:
-    """The place of a feature given by place or name, or ValueError."""
+    """Return the index of a feature given by index or name, or raise ValueError."""
     if isinstance(feature, str):
         if feature in names:
             return names.index(feature)
@@ -106,7 +106,7 @@ def place_of(feature: int | str, names: list[str]) -> int:
 
 
 def row_of(others: Any, values: Array) -> Array:
-    """The row that the other features are taken from, (d,)."""
+    """Return the row with the values of the other features, (d,)."""
     if isinstance(others, str):
         if others != "median":
             raise ValueError(f"others={others!r} must be 'median' or a row of X.")
@@ -125,6 +125,6 @@ def _said(others: Any) -> str:
 
 
 def name_of_answer(y: Any) -> str:
-    """The name of a series of answers, or "y"."""
+    """Return the name of a series of answers, or "y"."""
     name = getattr(y, "name", None)
     return "y" if name is None else str(name)

@@ -17,12 +17,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def answers(y_true: Any, y_pred: Any) -> Floats:
-    """Return finite answers (n,) or (n, q), in the shape that a density in `y_pred` takes.
+    """Return finite answers (n,) or (n, q), in the shape that the density `y_pred` requires.
 
     Raises
     ------
     ValueError
-        If they are not finite numbers, or several of a sample where the density is of one.
+        If they are not finite numbers, or have several columns for a density of one output.
     """
     y: Floats = check_array(y_true, ensure_2d=False, dtype=np.float64, input_name="y_true")
     if isinstance(y_pred, VectorDistribution):
@@ -38,7 +38,7 @@ def answers(y_true: Any, y_pred: Any) -> Floats:
 
 
 def numbers(name: str, values: Any) -> Floats:
-    """Return an array of float64, or raise ValueError."""
+    """Return a float64 array, or raise ValueError."""
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -48,7 +48,7 @@ def numbers(name: str, values: Any) -> Floats:
 
 
 def method_of(density: Any, name: str) -> Callable[..., Any] | None:
-    """Return a method of a conditional density, or None if it has none of that name."""
+    """Return a method of a conditional density, or None if it does not exist."""
     found = getattr(density, name, None)
     return found if callable(found) else None
 
@@ -59,9 +59,9 @@ def scores_of(density: Any, name: str, y: Floats, shape: tuple[int, ...]) -> Flo
     Raises
     ------
     TypeError
-        If there is no such method.
+        If the distribution does not have the method.
     ValueError
-        If it returns another shape.
+        If the result has a wrong shape.
     """
     method = method_of(density, name)
     if method is None:
@@ -73,7 +73,7 @@ def scores_of(density: Any, name: str, y: Floats, shape: tuple[int, ...]) -> Flo
 
 
 def shaped(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return an array that has this shape, or raise ValueError."""
+    """Return an array of the given shape, or raise ValueError."""
     if array.shape != shape:
         raise ValueError(f"{name} has the shape {array.shape}, but y_true asks for {shape}.")
     return array
@@ -82,7 +82,7 @@ def shaped(name: str, array: Floats, shape: tuple[int, ...]) -> Floats:
 def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None) -> Any:
     """Return the weighted mean over samples, then over outputs as in scikit-learn.
 
-    A sample of weight 0 is left out, even if its score is not finite.
+    Samples of weight 0 are omitted, even if their score is not finite.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None)
     else:
         weight = row_weights(sample_weight, len(table))
         counted = weight > 0
-        # A sum of the largest floats would be infinite.
+        # Relative weights, because a sum of the largest floats would overflow.
         means = np.average(table[counted], axis=0, weights=weight[counted] / weight.max())
     if multioutput is None:
         return float(means)
@@ -109,7 +109,7 @@ def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None)
 
 
 def over_outputs(means: Floats, multioutput: Any) -> Any:
-    """Return the means (q,) of the outputs as they are, or the mean of them."""
+    """Return the means (q,) of the outputs, or their average."""
     if isinstance(multioutput, str):
         if multioutput == "raw_values":
             return means

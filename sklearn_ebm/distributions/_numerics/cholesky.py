@@ -14,13 +14,13 @@ from sklearn_ebm.distributions.base import finite_array
 def check_factors(
     means: Any, factors: Any, shape: tuple[int, int]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Means (n, K, q) and lower triangular factors (n, K, q, q) with a positive diagonal.
+    """Validate means (n, K, q) and lower triangular factors (n, K, q, q).
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, an entry is not finite, one above the diagonal is not 0, or one
-        on it is not positive.
+        If the shapes do not match, an entry is not finite, an entry above the diagonal is not 0, or
+        a diagonal entry is not positive.
     """
     outputs = np.shape(means)[-1:]
     if np.ndim(means) != 3 or outputs == (0,):
@@ -35,14 +35,14 @@ def check_factors(
 
 
 def log_determinants(factors: Array) -> Array:
-    """log |L|, of shape (n_samples, K)."""
+    """log det L, of shape (n_samples, K)."""
     return np.log(np.diagonal(factors, axis1=2, axis2=3)).sum(axis=2)
 
 
 def squared_distances(y: Array, means: Array, factors: Array) -> Array:
-    """‖L⁻¹(y − μ)‖² of answers (r, c, q) from the components of their row: (K, r, c).
+    """‖L⁻¹(y − μ)‖², (K, r, c), for answers (r, c, q) and the components of their rows.
 
-    Forward substitution, one output after the other, for all components and answers at once.
+    Forward substitution, output by output, for all components and answers at once.
     """
     solved: list[Array] = []
     total: Array = np.zeros(())

@@ -1,4 +1,4 @@
-"""Mean distances of Gaussians, of which the CRPS of a mixture is made."""
+"""Mean absolute differences of Gaussians, which determine the CRPS of a mixture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn_ebm._utils.tiles import tiles
 
 
 def mean_distances(y: Array, weights: Array, means: Array, scales: Array) -> Array:
-    """Σ_k w_k E|y − Y_k| at answers (n, m) under components (n, K), of shape (n_samples, m)."""
+    """Σ_k w_k E|y − Y_k| for answers y (n, m) and components (n, K), of shape (n, m)."""
     result = np.empty(y.shape)
     for rows, some in tiles(y.shape, weights.shape[1]):
         away = y[rows, some, None] - means[rows, None, :]
@@ -22,11 +22,11 @@ def mean_distances(y: Array, weights: Array, means: Array, scales: Array) -> Arr
 def half_spread_of_pairs(weights: Array, means: Array, scales: Array) -> Array:
     """½ E|Y − Y'| of two independent draws, (n_samples,), from all pairs of components (n, K).
 
-    Pairs i < j once, and A(0, √2 s) = 2s/√π.
+    The sum is over pairs i < j, and over single components with A(0, √2 s) = 2s/√π.
 
     Examples
     --------
-    Of one Gaussian it is s/√π:
+    For a single Gaussian the result is s/√π:
 
     >>> one = np.ones((1, 1))
     >>> half_spread_of_pairs(one, one, one).round(6), round(float(1 / np.sqrt(np.pi)), 6)

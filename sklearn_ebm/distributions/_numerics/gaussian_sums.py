@@ -1,4 +1,4 @@
-"""Sums over the components of Gaussian mixtures: densities, their slopes, and tails."""
+"""Sums over the components of Gaussian mixtures: densities, slopes and tail probabilities."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from scipy.special import ndtr
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.tiles import CACHED_NUMBERS, row_blocks, tiles
 
-#: Densities that are larger, or smaller than 1 over it, are left to logarithms.
+#: Densities above this number or below its inverse are computed with logarithms.
 LARGEST = 1e250
-#: From so many components and points of a row on, those far from each other are not paired.
+#: With at least this number of components and of points, distant pairs are omitted.
 MANY = 48
-#: Neighbouring points, or twice as many, to all of which a component is near, or to none.
+#: Number of neighbouring points, or half of it, that share their list of nearby components.
 TOGETHER = 32
-#: How far a component reaches, in scales.
+#: Distance from the mean beyond which a component is omitted, in scales.
 NEARBY = 12.0
-#: A component with less weight gets no knots of its own.
+#: Smallest weight of a component with its own knots.
 LEAST_WEIGHT = 1e-14
 
 
 class GaussianSums(NamedTuple):
-    """The components of one mixture for each row, and sums over them.
+    """Components of one mixture for each row, and sums over them.
 
     Attributes
     ----------
     weights, means, scales : ndarray of shape (n_samples, K)
     log_heights : ndarray of shape (n_samples, K)
-        log of w_k/(s_k √(2π)).
+        Logarithm of w_k/(s_k √(2π)).
     extent : ndarray of int of shape (n_samples,)
-        Components up to the last that has weight: those that pad a row cost nothing.
+        Number of components up to the last one with positive weight; the others are padding.
     """
 
     weights: Array
@@ -42,11 +42,11 @@ class GaussianSums(NamedTuple):
 
     @property
     def depth(self) -> int:
-        """K."""
+        """Number K of components, including padding."""
         return self.weights.shape[1]
 
     def log_density(self, y: Array, *, with_slope: bool) -> tuple[Array, Array]:
-        """log p at y (n, m), and its slope if it is asked for; else an array without entries."""
+        """log p at y (n, m), and its slope; an empty array unless `with_slope`."""
         total, slope = np.empty(y.shape), np.empty(y.shape if with_slope else (0, 0))
         local = self.depth >= MANY and y.shape[1] >= MANY and bool((y[:, 1:] >= y[:, :-1]).all())
         fill = self._sums_nearby if local else self._sums
@@ -64,7 +64,7 @@ class GaussianSums(NamedTuple):
         return height, slope
 
     def _sums(self, y: Array, total: Array, slope: Array) -> Array:
-        """Fill in p and, if it has room, its slope; return the least p that can be relied on."""
+        """Write p to `total` and p' to `slope`, unless it is empty; return the smallest exact p."""
         for rows, columns in tiles(y.shape, self.depth):
             z, scales = self._standardised(rows, y[rows, columns])
             share = self._bumps(rows, z)
@@ -76,9 +76,9 @@ class GaussianSums(NamedTuple):
         return np.full((len(y), 1), 1 / LARGEST)
 
     def _sums_nearby(self, y: Array, total: Array, slope: Array) -> Array:
-        """The same at sorted y, with the components only that are within 12 scales of some of them.
+        """Like `_sums`, at sorted y, with only the components within 12 scales of a point.
 
-        What is left out has a density of at most Σ w_k/s_k exp(−12²/2)/√(2π).
+        The omitted density is at most Σ w_k/s_k exp(−12²/2)/√(2π).
         """
         reach = NEARBY * self.scales
         begin, end = self.means - reach, self.means + reach
@@ -103,7 +103,7 @@ class GaussianSums(NamedTuple):
         return np.maximum(1e11 * missing, 1 / LARGEST)
 
     def _far(self, y: Array, rows: Index, columns: Index) -> tuple[Array, Array]:
-        """log p and its slope at entries of y where p itself is no floating-point number."""
+        """log p and its slope at entries of y at which p overflows or underflows."""
         height, slope = np.empty(len(rows)), np.empty(len(rows))
         for some in row_blocks(len(rows), self.depth, CACHED_NUMBERS):
             row = rows[some]
@@ -116,12 +116,12 @@ class GaussianSums(NamedTuple):
                 total = share.sum(axis=1)
                 height[some] = np.log(total) + highest[:, 0]
                 z /= self.scales[row]
-                np.copyto(z, 0.0, where=share == 0)  # no share of an infinite slope
+                np.copyto(z, 0.0, where=share == 0)  # 0 · ∞ would be NaN
                 slope[some] = -(z * share).sum(axis=1) / total
         return height, slope
 
     def tail(self, y: Array, *, upper: bool) -> Array:
-        """Probability above or below y (n, m): sums of positive numbers, so nothing cancels."""
+        """Probability above or below y (n, m), a sum of positive numbers without cancellation."""
         result = np.empty(y.shape)
         for rows, columns in tiles(y.shape, self.depth):
             z, _ = self._standardised(rows, y[rows, columns])
@@ -130,11 +130,11 @@ class GaussianSums(NamedTuple):
             ndtr(z, out=z)
             z *= self._of_components(rows, self.weights)[0]
             result[rows, columns] = z.sum(axis=0)
-        # The weights sum to 1 up to rounding, and so does this.
+        # The weights sum to 1 up to rounding.
         return np.minimum(result, 1.0, out=result)
 
     def bumps_that_count(self) -> tuple[Array, Array]:
-        """Means and scales; in place of a component without weight, the heaviest one once more."""
+        """Means and scales, with the heaviest component in place of components without weight."""
         some = slice(0, int(self.extent.max(initial=1)))
         weights = self.weights[:, some]
         source = np.where(
@@ -146,20 +146,20 @@ class GaussianSums(NamedTuple):
         return means, scales
 
     def _of_components(self, rows: slice, *arrays: Array) -> list[Array]:
-        """Arrays (n, K) of a tile as (K', rows, 1): sums over components then run along memory."""
+        """Arrays (n, K) of a tile, transposed to (K', rows, 1) for fast sums over components."""
         extent = int(self.extent[rows].max(initial=1))
         return [array[rows, :extent].T[:, :, None] for array in arrays]
 
     def _standardised(self, rows: slice, y: Array) -> tuple[Array, Array]:
         """(y − μ)/s of a tile, (K', rows, columns), and the scales s, (K', rows, 1)."""
         means, scales = self._of_components(rows, self.means, self.scales)
-        with np.errstate(over="ignore"):  # ±inf has density 0, and is on the right side
+        with np.errstate(over="ignore"):  # y = ±inf gives the density 0
             z = y - means
             z /= scales
         return z, scales
 
     def _bumps(self, rows: slice, z: Array) -> Array:
-        """Densities w_k N(y; μ_k, s_k²), (K', rows, columns), as far as they have numbers."""
+        """Densities w_k N(y; μ_k, s_k²), (K', rows, columns); they may overflow or underflow."""
         share = np.square(z)
         share *= -0.5
         share += self._of_components(rows, self.log_heights)[0]

@@ -24,13 +24,13 @@ def moments_of_block(density: ResolvedDensity) -> tuple[Array, Array]:
 def entropy_of_block(density: ResolvedDensity) -> Array:
     """−∫ p log p dy, of shape (n_samples,)."""
     inside, width = density_in_cells(density)
-    # p log p is 0 where p is, however low log p.
+    # p log p is 0 if p is 0, although log p is −∞.
     height = np.log(np.where(inside > 0, inside, 1.0))
     return -((inside * height) @ unit_rule(POINTS_PER_CELL)[1] * width).sum(axis=1)
 
 
 def density_in_cells(density: ResolvedDensity, finest: float = 2.0) -> tuple[Array, Array]:
-    """p at the points of a quadrature, (n, c, 8), and the lengths of the cells, (n, c)."""
+    """p at the quadrature points of c cells, (n, c, 8), and the lengths of the cells, (n, c)."""
     ends = density._cell_ends(finest)
     points, _ = cell_quadrature(ends)
     inside = np.exp(by_need(density, type(density)._log_prob, points))

@@ -1,4 +1,4 @@
-"""Points that resolve a sum of bumps, as few as its narrowest bumps ask for."""
+"""Adaptive knots, which resolve the components of a mixture with few points."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
 
-#: How far from the outermost means the knots reach, in scales: a Gaussian has 1e-15 beyond 8.
+#: Distance of the outermost knots from the means, in scales; a Gaussian has the probability 1e-15
+#: beyond 8.
 REACH = 8.0
-#: The widest cell at a bump, in its scales.
+#: Largest cell at the mean of a component, in its scales.
 FINEST = 1.0
-#: The widest cell away from a bump, as a part of the distance to it.
+#: Largest cell away from a component, as a fraction of the distance to its mean.
 OPENING = 1 / 3
 
 
 def adaptive_knots(means: Array, scales: Array, finest: float = FINEST) -> Array:
-    """Walk over each row from left to right, with steps that every bump on the way allows.
+    """Place knots from left to right, with steps that resolve every component.
 
-    A bump allows max(`finest` s, |x − μ|/3), and where it is more than 8 s away it allows any step
-    that leads no nearer. So a bump that is a million times narrower than the others is reached,
-    resolved and left within some 40 steps, and bumps that lie over each other share their points.
+    A component allows steps of at most max(`finest` s, d/3), where d is the distance to its mean;
+    beyond 8 s, it only limits steps towards it. A component that is a million times narrower than
+    the others is therefore resolved with about 40 knots, and overlapping components share knots.
 
     Parameters
     ----------
     means, scales : ndarray of shape (n_samples, K)
-        Where the bumps are, and how wide.
+        Means and scales of the components.
     finest : float, default=FINEST
-        The widest cell at a bump, in its scales.
+        Largest cell at the mean of a component, in its scales.
 
     Returns
     -------
     ndarray of shape (n_samples, g)
-        Sorted; a row that needs fewer than g points ends with repetitions of its last one.
+        Sorted knots; rows with fewer than g knots repeat the last one.
 
     Examples
     --------
@@ -53,13 +54,13 @@ def adaptive_knots(means: Array, scales: Array, finest: float = FINEST) -> Array
         np.maximum(step, begin - here, out=step)
         np.copyto(step, np.inf, where=end < here)
         here = here[:, 0]
-        # A bump that no floating-point number resolves is stepped over.
+        # A component narrower than the spacing of floats is skipped.
         step = np.maximum(step.min(axis=1), 4 * np.spacing(np.abs(here)))
         here = np.minimum(here + step, last[active])
         x[active] = here
         columns.append(x.copy())
         going = here < last[active]
-        # To leave rows behind takes a copy of the others: only where it saves something.
+        # Finished rows are dropped only if that saves more than the copy of the others costs.
         if going.mean() < 0.8:
             active, means, least, begin, end = (
                 array[going] for array in (active, means, least, begin, end)

@@ -1,4 +1,4 @@
-"""The sets {y: p(y) ≥ τ} of a scalar density: their mass, their ends, and τ for a given mass."""
+"""Level sets {y: p(y) ≥ τ} of a scalar density: probability, ends, and τ of a probability."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sklearn_ebm.distributions._numerics.protocol import ResolvedDensity
 from sklearn_ebm.distributions._numerics.quadrature import unit_rule
 from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
 
-#: Points of the quadrature of a cubic's exponential.
+#: Number of points of the quadrature of exp(cubic) in a cell.
 N_POINTS = 4
-#: No level that anybody asks for is lower, in log p over the highest.
+#: Lowest threshold of log p, relative to its maximum.
 LOWEST = -1e4
 
 Mask = npt.NDArray[np.bool_]
@@ -28,13 +28,13 @@ class Crossed(NamedTuple):
     Attributes
     ----------
     which : ndarray of shape (j,)
-        The entry of the rows that were asked about, in order.
+        Index into the requested rows, sorted.
     row, cell : ndarray of shape (j,)
-        Where it is among the nodes of the profile.
+        Row and cell of the profile.
     enters : ndarray of bool of shape (j,)
-        Whether the set begins there.
+        Whether the set begins in the cell, rather than ends.
     above : ndarray of bool of shape (r, g)
-        Which nodes of the rows are in the set.
+        Mask of the nodes in the set.
     """
 
     which: Index
@@ -44,23 +44,23 @@ class Crossed(NamedTuple):
     above: Mask
 
     def total(self, below: Array) -> Array:
-        """Mass of the sets, from the mass below each crossing."""
+        """Probability of each set, from the distribution function at each crossing."""
         signed = np.where(self.enters, -below, below)
         total = np.bincount(self.which, signed, minlength=len(self.above))
-        # A set that holds the last node ends at infinity.
+        # A set that contains the last node extends to infinity.
         return np.clip(total + self.above[:, -1], 0.0, 1.0)
 
 
 class LevelSets:
-    """Level sets of the rows of a density, for as many thresholds as one likes.
+    """Level sets of the rows of a density, for any number of thresholds.
 
-    Between two nodes log p is near a cubic, which the nodes tell. What the cubics say is where the
-    search for the exact answer starts: the density itself is then asked two or three times.
+    Between two nodes log p is approximated by a cubic, which follows from values and slopes at the
+    nodes. The exact search starts from this approximation, and needs two or three evaluations.
 
     Parameters
     ----------
     density : ResolvedDensity
-        The densities; their profile is worked out once.
+        The densities; their profile is computed once.
     """
 
     def __init__(self, density: ResolvedDensity) -> None:
@@ -69,7 +69,7 @@ class LevelSets:
 
     @cached_property
     def near_masses(self) -> Array:
-        """Masses of the cells (n, g − 1), nearly; they sum to 1."""
+        """Approximate probabilities of the cells, (n, g − 1), which sum to 1."""
         nodes, heights, slopes, *_ = self.profile
         cubic = _cubic(nodes, heights, slopes)
         masses = _integral(cubic, np.ones(cubic[0].shape), np.diff(nodes, axis=1))
@@ -77,7 +77,7 @@ class LevelSets:
 
     @cached_property
     def _near_cumulative(self) -> Array:
-        """The distribution function at the nodes, nearly."""
+        """Approximate distribution function at the nodes."""
         return np.cumsum(np.pad(self.near_masses, ((0, 0), (1, 0))), axis=1)
 
     def _crossed(self, log_level: Array, rows: Index) -> Crossed:
@@ -97,7 +97,7 @@ class LevelSets:
         return tuple(c[:, 0] for c in _cubic(*parts))  # type: ignore[return-value]
 
     def _near_parts(self, crossed: Crossed, level: Array) -> tuple[Array, Array]:
-        """Which part of its cell lies before each crossing, by the cubic, and the slope there."""
+        """Position of each crossing in its cell, from 0 to 1, and slope there, by the cubic."""
         low, high = self._ends(crossed)
         first, linear, square, cube = self._cubics(crossed)
         first = first - level
@@ -118,7 +118,7 @@ class LevelSets:
     def _crossings(
         self, log_level: Array, rows: Index, tolerance: float = 1e-13
     ) -> tuple[Crossed, Array, Array]:
-        """Where log p of some rows crosses a level, and its slope there, nearly."""
+        """Points at which log p of some rows crosses a level, and approximate slopes there."""
         crossed = self._crossed(log_level, rows)
         level = log_level[crossed.which]
         low, high = self._ends(crossed)
@@ -133,7 +133,7 @@ class LevelSets:
         return crossed, points, slope
 
     def mass(self, log_level: Array, rows: Index) -> Array:
-        """P(log p(Y) ≥ level) of some rows, to 1e-10 of the mass of a cell.
+        """Compute P(log p(Y) ≥ level) of some rows, with an error of 1e-10 of a cell.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class LevelSets:
         return self._mass_and_slope(log_level, rows)[0]
 
     def _mass_and_slope(self, log_level: Array, rows: Index) -> tuple[Array, Array]:
-        """The mass, and its derivative by the level, −Σ exp(level)/|slope|, nearly."""
+        """Probability, and its approximate derivative in the level, −Σ exp(level)/abs(slope)."""
         crossed, points, slope = self._crossings(log_level, rows, tolerance=1e-10)
         total = crossed.total(self.density._of_pairs("_cdf", points, crossed.row))
         with np.errstate(all="ignore"):
@@ -155,7 +155,7 @@ class LevelSets:
             return total, -np.exp(log_level) * widths
 
     def _near_mass(self, log_level: Array, rows: Index) -> Array:
-        """The mass, by the cubics alone."""
+        """Approximate probability, from the cubics alone."""
         crossed = self._crossed(log_level, rows)
         part, _ = self._near_parts(crossed, log_level[crossed.which])
         row, cell = crossed.row, crossed.cell
@@ -165,7 +165,7 @@ class LevelSets:
         return crossed.total(below)
 
     def threshold(self, level: float) -> Array:
-        """Log τ with P(p(Y) ≥ τ) = level, of shape (n_samples,)."""
+        """Compute log τ with P(p(Y) ≥ τ) = level, of shape (n_samples,)."""
         near_low, near_high = self._enclose(level)
         rows = np.arange(len(near_low))
 
@@ -180,7 +180,7 @@ class LevelSets:
         start = find_roots(
             near_missing, near_low, near_high, at_low, at_high, enough=1e-5, tolerance=1e-6
         )
-        # What is only near may be wrong: the search for the exact level is among all heights.
+        # The approximation may be wrong, so the exact search allows all heights.
         heights = self.profile.log_density
         highest = heights.max(axis=1)
         low = np.maximum(heights.min(axis=1), highest + LOWEST)
@@ -190,10 +190,10 @@ class LevelSets:
         )
 
     def _enclose(self, level: float) -> tuple[Array, Array]:
-        """Heights of nodes between which the threshold nearly lies, from the masses of the cells.
+        """Bounds of the approximate threshold, from the probabilities of the cells.
 
-        Of the cells sorted by their lower ends, as many as hold the level lie above the first
-        height; of those sorted by their upper ends, fewer than hold it reach above the second.
+        The cells whose lower ends are above the first bound have at least the probability `level`;
+        those whose upper ends are above the second bound have less.
         """
         heights, masses = self.profile.log_density, self.near_masses
         ends = []
@@ -207,14 +207,14 @@ class LevelSets:
         return ends[0], ends[1]
 
     def intervals(self, log_level: Array) -> Array:
-        """The intervals of {y: log p(y) ≥ level}, of shape (n_samples, r, 2), NaN-padded."""
+        """Compute the intervals of {y: log p(y) ≥ level}, (n_samples, r, 2), padded with NaN."""
         n_rows = len(log_level)
         crossed, points, _ = self._crossings(log_level, np.arange(n_rows))
         which, enters, above = crossed.which, crossed.enters, crossed.above
         nodes = self.profile.nodes
         sides = []
         for mine, edge in ((enters, 0), (~enters, -1)):
-            # A set that holds the outermost node begins or ends there: no mass lies beyond.
+            # A set that contains the outermost node begins or ends there; the rest is negligible.
             outer = np.flatnonzero(above[:, edge])
             rows = np.concatenate([which[mine], outer])
             ends = np.concatenate([points[mine], nodes[outer, edge]])
@@ -233,7 +233,7 @@ def _cubic(nodes: Array, heights: Array, slopes: Array) -> tuple[Array, Array, A
 
 
 def _integral(cubic: tuple[Array, Array, Array, Array], part: Array, width: Array) -> Array:
-    """∫ exp(cubic) over the first part of cells, by Gauss and Legendre; 0 where it is unknown."""
+    """∫ exp(cubic) over the first part of cells, by quadrature; 0 instead of NaN or infinity."""
     points, weights = unit_rule(N_POINTS)
     first, linear, square, cube = cubic
     total = np.zeros(part.shape)

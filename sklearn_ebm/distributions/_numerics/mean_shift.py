@@ -1,4 +1,4 @@
-"""Maxima of a mixture of Gaussians over vectors, by climbing from many points at once."""
+"""Maxima of multivariate Gaussian mixtures, by ascent from many points at once."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from sklearn_ebm.distributions._numerics.cholesky import precisions
 from sklearn_ebm.distributions.base import Modes
 
 MAX_STEPS = 200
-#: Squared length of a step, in local standard deviations, after which a point counts as arrived.
+#: Squared length of a step, in local standard deviations, at which the ascent ends.
 ARRIVED = 1e-18
-#: A step that is no longer than this part of a point is its rounding.
+#: Length of a step, relative to the point, that is attributed to rounding.
 ROUNDED = 4 * np.finfo(np.float64).eps
-#: Squared length of a step from which on Newton's method takes over.
+#: Squared length of a step below which Newton's method is used.
 NEAR = 1e-2
 #: Squared distance, in local standard deviations, within which two maxima are the same.
 SAME = 1e-2
 
 
 class GaussianComponents(Protocol):
-    """Mixtures of Gaussians over vectors, one for each row.
+    """Protocol of multivariate Gaussian mixtures, one for each row.
 
-    `VectorGaussianMixture` is one; its docstrings say what each method returns.
+    `VectorGaussianMixture` implements it and documents the methods.
     """
 
     @property
@@ -39,11 +39,11 @@ class GaussianComponents(Protocol):
 
 
 def mean_shift(density: GaussianComponents, starts: Array) -> tuple[Array, Array]:
-    """Follow each start uphill to a maximum of its row's density.
+    """Ascend from each start to a maximum of the density of its row.
 
     The fixed point y = (Σ r_k P_k)⁻¹ Σ r_k P_k μ_k, with responsibilities r and precisions P, is
-    an expectation-maximisation step and never goes downhill. Near a maximum, where log p is
-    concave, a Newton step takes its place if it is short.
+    an expectation-maximisation step and never decreases the density. Near a maximum, if log p is
+    concave, it is replaced by a Newton step if that is short.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def mean_shift(density: GaussianComponents, starts: Array) -> tuple[Array, Array
     Returns
     -------
     points : ndarray of shape (n_samples, s, n_outputs)
-        Where the ascents end.
+        Ends of the ascents.
     metrics : ndarray of shape (n_samples, s, n_outputs, n_outputs)
-        Σ r_k P_k there: the inverse of the squared local standard deviation.
+        Σ r_k P_k at the ends, the inverse of a local covariance.
 
     References
     ----------
@@ -71,7 +71,7 @@ def mean_shift(density: GaussianComponents, starts: Array) -> tuple[Array, Array
         metrics[rows] = metric
         points[rows] += step
         moved = np.einsum("nsi,nsij,nsj->ns", step, metric, step) > ARRIVED
-        # Far from the origin no step is as short as that, but for 0.
+        # Far from the origin, rounding makes shorter steps impossible.
         moved &= (np.abs(step) > ROUNDED * np.abs(points[rows])).any(axis=2)
         rows = rows[moved.any(axis=1)]
         if not len(rows):
@@ -96,7 +96,7 @@ def _step(density: GaussianComponents, points: Array, precision: Array) -> tuple
     length = np.einsum("nsi,nsi->ns", step, slope)
     near = np.flatnonzero(length.ravel() < NEAR)
     flat_bending, flat_metric = bending.reshape(-1, q, q)[near], metric.reshape(-1, q, q)[near]
-    # Concave with room to spare, measured by the metric so that units of y do not matter.
+    # Strictly concave, relative to the metric, so that units of y do not matter.
     root = np.linalg.inv(np.linalg.cholesky(flat_metric))
     scaled = root @ flat_bending @ np.swapaxes(root, -1, -2)
     concave = np.linalg.eigvalsh(scaled)[:, 0] > 1e-6
@@ -110,18 +110,18 @@ def _step(density: GaussianComponents, points: Array, precision: Array) -> tuple
 def merge(
     points: Array, metrics: Array, heights: Array, weights: Array, min_probability: float
 ) -> Modes:
-    """Ends of ascents as modes: equal ones joined, unlikely ones given to their neighbours.
+    """Convert ends of ascents to modes: merge equal ones, and unlikely ones with neighbours.
 
     Parameters
     ----------
     points, metrics : ndarray of shape (n_samples, K, n_outputs) and (n, K, q, q)
-        Where the ascent from each component ended, and the metric there.
+        End of the ascent from each component, and the metric there.
     heights : ndarray of shape (n_samples, K)
         log p at the ends.
     weights : ndarray of shape (n_samples, K)
         Probabilities of the components.
     min_probability : float
-        A mode with less is merged into the nearest mode that has as much.
+        Modes of lower probability are merged with the nearest mode above it.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The basins of a scalar density: what each of its modes stands for."""
+"""Modes of a scalar density, and the probabilities of their basins."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sklearn_ebm.distributions.base import Modes
 
 
 def merge_maxima(density: ResolvedDensity, min_probability: float, min_depth: float) -> Modes:
-    """Modes with the mass between neighbouring minima, small and shallow ones merged.
+    """Return modes with the probability between neighbouring minima; merge small ones.
 
-    As long as a row has more than one basin and the lightest has less than `min_probability`, that
-    one is merged with its neighbour across the higher of the two minima around it; the higher of
-    the two peaks stays. Then the shallowest minimum goes as long as it is less than the share
-    `min_depth` below the lower of the peaks beside it.
+    While a row has several basins and the least probable one has less than `min_probability`, it is
+    merged with its neighbour across the higher of the two adjacent minima; the higher peak is kept.
+    Then the shallowest minimum is removed while its density is less than the fraction `min_depth`
+    below the lower of the adjacent peaks.
     """
     with np.errstate(divide="ignore"):
         least_dip = -np.log1p(-min_depth)  # in log p
@@ -58,7 +58,7 @@ def merge_maxima(density: ResolvedDensity, min_probability: float, min_depth: fl
 
 
 def _where_known(points: Array, function: object, otherwise: float) -> Array:
-    """A function of points that may be NaN-padded, with another value at the padding."""
+    """Apply a function to points padded with NaN; the value at the padding is `otherwise`."""
     assert callable(function)
     known = np.isfinite(points)
     anywhere = np.where(known, points, 0.0)
@@ -66,25 +66,25 @@ def _where_known(points: Array, function: object, otherwise: float) -> Array:
 
 
 def _dips(heights: Array, walls: Array) -> Array:
-    """How far log p falls from the lower of two neighbouring peaks to the wall between them."""
+    """Decrease of log p from the lower of two neighbouring peaks to the minimum between them."""
     lower = np.minimum(heights[:, :-1], heights[:, 1:])
     return np.where(np.isfinite(lower), lower - np.where(np.isfinite(lower), walls, 0), np.inf)
 
 
 def _wall_to_remove(masses: Array, walls: Array) -> Index:
-    """The higher of the walls around the lightest basin of each row."""
+    """Index of the higher minimum next to the least probable basin of each row."""
     rows = np.arange(len(masses))
     lightest = np.nanargmin(masses, axis=1)
     outside = np.full((len(walls), 1), -np.inf)
     fenced = np.concatenate([outside, walls, outside], axis=1)
     left, right = fenced[rows, lightest], fenced[rows, lightest + 1]
-    # Two walls of −inf: the density is 0 on both sides, and any neighbour will do.
+    # If the density is 0 at both minima, either neighbour is valid.
     to_the_right = (right > left) | (lightest == 0)
     return np.where(to_the_right, lightest, lightest - 1)
 
 
 def _merge(wall: Index, peaks: Array, heights: Array, masses: Array) -> tuple[Array, Array, Array]:
-    """Peaks, heights and masses without one wall: one column fewer."""
+    """Peaks, heights and masses after the removal of one minimum, with one column fewer."""
     rows = np.arange(len(peaks))
     higher = np.where(heights[rows, wall + 1] > heights[rows, wall], wall + 1, wall)
     total = masses[rows, wall] + masses[rows, wall + 1]

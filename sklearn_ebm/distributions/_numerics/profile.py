@@ -1,4 +1,4 @@
-"""A scalar density as pieces on which it only rises or only falls."""
+"""Monotone pieces and extrema of a scalar density."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sklearn_ebm.distributions._numerics.protocol import ResolvedDensity
 from sklearn_ebm.distributions._numerics.roots import find_roots
 
 TINY = np.finfo(np.float64).tiny
-#: How often a doubtful cell is halved at most.
+#: Largest number of times that a cell is halved.
 HALVINGS = 6
-#: The slopes at both ends of a cell, over the mean slope, that are above doubt.
+#: Largest sum of the slopes at both ends of a cell, relative to its mean slope, without halving.
 MOST_BENDING = 2.5
-#: Rows that are worked on together.
+#: Number of rows that are processed together.
 ROWS_TOGETHER = 32
-#: Part of the slope at the ends of a cell that is as good as none.
+#: Slope, relative to the slopes at the ends of a cell, that counts as zero.
 STEEPNESS_LEFT = 1e-11
 
 
@@ -49,7 +49,7 @@ class Profile(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """Cells in which the slope of log p changes its sign: where, and what is at their ends."""
+    """Cells in which the slope of log p changes its sign, with the values at their ends."""
 
     rows: Index
     cells: Index
@@ -60,7 +60,7 @@ class _Cells(NamedTuple):
     at_high: Array
 
     def those(self, chosen: npt.NDArray[np.bool_]) -> _Cells:
-        """Some of them."""
+        """Return the cells of a mask."""
         rows, cells, *ends = self
         return _Cells(rows[chosen], cells[chosen], *(array[chosen] for array in ends))
 
@@ -68,8 +68,9 @@ class _Cells(NamedTuple):
 def profile_of(density: ResolvedDensity) -> Profile:
     """Find the extrema of each row and insert them between its knots.
 
-    A cell holds an extremum where the slope of log p changes its sign. Beyond the knots there is no
-    mass, so the density counts as rising before the first knot and as falling after the last one.
+    A cell contains an extremum if the slope of log p changes its sign. The probability beyond the
+    knots is negligible, so the density counts as rising before the first knot and as falling after
+    the last one.
     """
     knots, log_density, slope = _refined(density)
     turning = _turning(knots, log_density, slope)
@@ -90,10 +91,10 @@ def profile_of(density: ResolvedDensity) -> Profile:
 
 
 def global_mode(density: ResolvedDensity) -> Array:
-    """argmax_y p(y) of each row: the maximum of each cell is looked for only where it may win.
+    """Compute argmax_y p(y) of each row; cells that cannot contain it are not searched.
 
-    In a cell log p rises above neither end by more than the steeper of its slopes there would let
-    it, as far as log p is concave between; twice as much is allowed.
+    If log p is concave in a cell, it exceeds the values at the ends by at most the steeper slope
+    times the width; twice as much is assumed.
     """
     knots, log_density, slope = _refined(density)
     best = log_density.argmax(axis=1)[:, None]
@@ -103,14 +104,14 @@ def global_mode(density: ResolvedDensity) -> Array:
     steepest = np.maximum(np.abs(turning.at_low), np.abs(turning.at_high))
     most = np.maximum(log_density[rows, cells], log_density[rows, cells + 1])
     most = most + 2 * steepest * (turning.high - turning.low)
-    # The first extremum of a row is a maximum, and so is every other one from there on.
+    # Maxima and minima of a row alternate, beginning with a maximum.
     first = np.cumsum(np.bincount(rows, minlength=len(knots)))
     first = np.concatenate([[0], first[:-1]])
     peaks = (np.arange(len(rows)) - first[rows]) % 2 == 0
     turning = turning.those(peaks & (most >= heights[rows]))
     found = _extrema(density, turning)
     height = density._of_pairs("_log_prob", found, turning.rows)
-    # By rising height, so that the highest of a row is written last.
+    # Sorted by height, so that the highest of a row is written last.
     order = np.argsort(height, kind="stable")
     order = order[height[order] >= heights[turning.rows[order]]]
     points[turning.rows[order]] = found[order]
@@ -122,9 +123,9 @@ def _turning(knots: Array, log_density: Array, slope: Array) -> _Cells:
     rising[:, 0], rising[:, -1] = True, False
     rows, cells = np.nonzero(rising[:, 1:] != rising[:, :-1])
     at_low, at_high = slope[rows, cells], slope[rows, cells + 1]
-    # A slope of 0 counts as rising: where it jumps, the extremum need not be at the zero.
+    # A slope of 0 counts as rising, because the extremum may be elsewhere if the slope jumps.
     at_low[at_low == 0], at_high[at_high == 0] = TINY, TINY
-    # An end that rises or falls by decree is itself the extremum.
+    # If the slope at an outermost knot has the other sign, the knot itself is the extremum.
     at_low[(cells == 0) & (at_low < 0)] = 0.0
     at_high[(cells == knots.shape[1] - 2) & (at_high > 0)] = 0.0
     low, high = knots[rows, cells], knots[rows, cells + 1]
@@ -133,7 +134,7 @@ def _turning(knots: Array, log_density: Array, slope: Array) -> _Cells:
 
 
 def _extrema(density: ResolvedDensity, turning: _Cells) -> Array:
-    """Where the slope is 0 in each of the cells."""
+    """Points at which the slope is 0, one for each cell."""
     rows, _, low, high, rise, at_low, at_high = turning
 
     def slope_at(x: Array, index: Index) -> Array:
@@ -152,7 +153,7 @@ def _extrema(density: ResolvedDensity, turning: _Cells) -> Array:
 
 
 def _turn(rise: Array, at_low: Array, at_high: Array) -> Array:
-    """Where in a cell of length 1 the cubic through its ends, with slopes of two signs, turns."""
+    """Extremum of the cubic in a cell of length 1, given its rise and slopes of opposite signs."""
     with np.errstate(all="ignore"):
         square = 3 * (at_low + at_high - 2 * rise)
         linear = 6 * rise - 4 * at_low - 2 * at_high
@@ -164,12 +165,12 @@ def _turn(rise: Array, at_low: Array, at_high: Array) -> Array:
 
 
 def _refined(density: ResolvedDensity) -> tuple[Array, Array, Array]:
-    """Knots, log p and its slope there, with cells halved that may hide two extrema.
+    """Knots, log p and its slope there, with halved cells if they may contain two more extrema.
 
-    Where log p rises at both ends of a cell, or falls at both, the cubic through these values and
-    slopes is monotone if the slopes add up to at most three times the mean slope; a parabola has
-    two times. Where they add up to more than 2.5 times, log p may turn back on the way. A cell with
-    an extremum may hold three of them, which its ends do not tell: it is halved once.
+    If the slopes at the ends of a cell have the same sign, the cubic through values and slopes is
+    monotone if the slopes sum to at most three times the mean slope; for a parabola the factor is
+    2. If they sum to more than 2.5 times the mean slope, log p may not be monotone. A cell with an
+    extremum may contain three, which cannot be seen from its ends, so it is halved once.
     """
     knots = density._knots()
     log_density, slope = by_need(density, type(density)._log_prob_and_slope, knots)
@@ -202,10 +203,10 @@ def _refined(density: ResolvedDensity) -> tuple[Array, Array, Array]:
 
 
 def by_need(density: ResolvedDensity, method: Callable[..., Any], points: Array) -> Array:
-    """A method at sorted points (n, g), of which the last of a row may be repeated.
+    """Apply a method to sorted points (n, g), whose last one may be repeated in a row.
 
-    Rows that need about as many points are worked on together, so that repetitions cost little. Of
-    shape (n, g), or (2, n, g) if the method returns two arrays.
+    Rows with similar numbers of distinct points are processed together, so that repetitions cost
+    little. The result has the shape (n, g), or (2, n, g) if the method returns two arrays.
     """
     n_rows, n_points = points.shape
     needed = np.minimum((points < points[:, -1:]).sum(axis=1) + 1, n_points)
@@ -223,7 +224,7 @@ def by_need(density: ResolvedDensity, method: Callable[..., Any], points: Array)
 
 
 def pad_rows(rows: Index, values: Array, n_rows: int, fill: float = np.nan) -> Array:
-    """Values that belong to sorted rows as an array (n_rows, most in one row), padded.
+    """Arrange values of sorted row indices as an array with one row for each index, padded.
 
     Examples
     --------

@@ -8,9 +8,9 @@ from sklearn_ebm._utils.parameters import Array, Index
 
 
 class ResolvedDensity(Protocol):
-    """Densities of a scalar, one for each row, with knots that resolve them.
+    """Scalar densities, one for each row, with knots that resolve them.
 
-    `ScalarDistribution` is one; its docstrings say what each method returns.
+    `ScalarDistribution` implements the protocol and documents the methods.
     """
 
     @property

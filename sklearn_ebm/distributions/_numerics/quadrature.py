@@ -8,19 +8,19 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
 
-#: Points in each cell: exact for polynomials of degree 15 in it.
+#: Number of points in each cell; the rule is exact for polynomials of degree 15.
 POINTS_PER_CELL = 8
 
 
 @cache
 def unit_rule(n_points: int) -> tuple[Array, Array]:
-    """Points and weights of Gauss and Legendre on [0, 1]."""
+    """Points and weights of the Gauss-Legendre rule on [0, 1]."""
     points, weights = np.polynomial.legendre.leggauss(n_points)
     return (points + 1) / 2, weights / 2
 
 
 def cell_quadrature(knots: Array, n_points: int = POINTS_PER_CELL) -> tuple[Array, Array]:
-    """Points and weights of a composite rule.
+    """Points and weights of the composite Gauss-Legendre rule.
 
     Parameters
     ----------
@@ -49,11 +49,11 @@ def cell_quadrature(knots: Array, n_points: int = POINTS_PER_CELL) -> tuple[Arra
 
 
 def moments_of(points: Array, mass: Array) -> tuple[Array, Array]:
-    """Mean and variance of each row of points (n, j) with masses that sum to 1, (n,) each.
+    """Mean and variance, (n,) each, of points (n, j) with probabilities that sum to 1.
 
     Examples
     --------
-    Half of the mass lies at 1 and half at 3, each of them 1 from the mean:
+    The points 1 and 3 with the probability ½ each have the mean 2 and the variance 1:
 
     >>> import numpy as np
     >>> moments_of(np.array([[1.0, 3.0]]), np.array([[0.5, 0.5]]))
@@ -69,7 +69,7 @@ def _partial_rule(n_points: int) -> Array:
     """Weights (n, n) of the integrals from 0 to each point on [0, 1], exact below degree n."""
     points, _ = unit_rule(n_points)
     lagrange = np.polynomial.legendre.legvander(2 * points - 1, n_points - 1)
-    # ∫ P_k from −1 to t is (P_{k+1}(t) − P_{k−1}(t))/(2k + 1), and t runs twice as fast.
+    # ∫ P_k from −1 to t is (P_{k+1}(t) − P_{k−1}(t))/(2k + 1), and dx = dt/2 on [0, 1].
     higher = np.polynomial.legendre.legvander(2 * points - 1, n_points)
     integrals = np.empty((n_points, n_points))
     integrals[:, 0] = points
@@ -79,12 +79,12 @@ def _partial_rule(n_points: int) -> Array:
 
 
 def half_spread(density: Array, width: Array) -> Array:
-    """½ E|Y − Y'| = ∫ F(1 − F) of independent draws, from a density at the points of cells.
+    """½ E|Y − Y'| = ∫ F(1 − F) of two independent draws, from a density at quadrature points.
 
     Parameters
     ----------
     density : ndarray of shape (n_samples, c, j)
-        At the j points of Gauss and Legendre in each of c cells that follow each other.
+        Density at the j Gauss-Legendre points of each of c adjacent cells.
     width : ndarray of shape (n_samples, c)
         Lengths of the cells.
 
@@ -106,7 +106,7 @@ def half_spread(density: Array, width: Array) -> Array:
     below = np.cumsum(masses, axis=1) - masses
     inside = (density @ _partial_rule(n_points).T) * width[:, :, None]
     cumulative = below[:, :, None] + inside
-    # From above, too, so that neither tail is a difference.
+    # 1 − F, relative to the numerical total instead of 1.
     above = masses.sum(axis=1)[:, None, None] - cumulative
     spread: Array = ((cumulative * above) @ share * width).sum(axis=1)
     return spread

@@ -1,4 +1,4 @@
-"""Quantiles of scalar densities: a cell between knots first, then a root in it."""
+"""Quantiles of scalar densities: a search for the cell between knots, then for the root in it."""
 
 from __future__ import annotations
 

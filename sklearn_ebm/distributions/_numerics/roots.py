@@ -1,4 +1,4 @@
-"""Many roots at once, each in a bracket of its own."""
+"""Vectorised root finding, with a bracket for each root."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, Index
 
-#: What is solved: the points, and which of the problems they belong to.
+#: Function of the points (j,) and of the indices (j,) of their problems; returns values (j,).
 Function = Callable[[Array, Index], Array]
 
 
@@ -25,11 +25,11 @@ def find_roots(
     start: Array | None = None,
     max_iterations: int = 120,
 ) -> Array:
-    """Roots x with f(x) = 0 in [low, high], by Chandrupatla's method.
+    """Find roots x with f(x) = 0 in [low, high], by Chandrupatla's method.
 
-    Inverse quadratic interpolation where the last three points say that it will work, bisection
-    elsewhere, so that a kink, a jump or an infinite value costs some steps and never the root.
-    Problems that are solved drop out, and the function is asked about the others only.
+    It uses inverse quadratic interpolation if the last three points indicate convergence, and
+    bisection otherwise, so that a kink, a jump or an infinite value costs steps but never the root.
+    The function is evaluated only for problems that are not yet solved.
 
     Parameters
     ----------
@@ -38,15 +38,16 @@ def find_roots(
     low, high : ndarray of shape (m,)
         Brackets.
     at_low, at_high : ndarray of shape (m,)
-        The values there. Where they have the same sign, the end with the smaller one is returned.
+        Values there. If both have the same sign, the end with the smaller absolute value is
+        returned.
     tolerance : float, default=1e-13
-        Width of a bracket, as a part of the first one, that is narrow enough.
+        Width of a bracket, relative to the first one, at which the search ends.
     enough : float or ndarray of shape (m,), default=0.0
-        Size of a value that is as good as zero.
+        Largest absolute value that counts as zero.
     start : ndarray of shape (m,), optional
-        Where to look first, inside the brackets; by default in their middle.
+        First points, inside the brackets; by default their midpoints.
     max_iterations : int, default=120
-        Most steps; bisection alone would need about 50.
+        Largest number of steps; bisection alone would need about 50.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def find_roots(
     limit = np.broadcast_to(np.asarray(enough, dtype=np.float64), roots.shape)
     smallest = np.minimum(np.abs(at_low), np.abs(at_high))
     index = np.flatnonzero((np.sign(at_low) * np.sign(at_high) < 0) & (smallest > limit))
-    # b and a enclose the root, a is the newer one, and c is the point before.
+    # b and a enclose the root; a is the latest point, and c the previous one.
     b, a, f_b, f_a = low[index], high[index], at_low[index], at_high[index]
     narrow = tolerance * np.abs(a - b)
     step = np.full(len(index), 0.5)
@@ -93,7 +94,7 @@ def find_roots(
         with np.errstate(divide="ignore", invalid="ignore"):
             least = np.minimum(0.5 * resolution / width, 0.5)
         step = np.clip(step, least, 1 - least)
-        roots[index] = best  # kept if the steps run out
+        roots[index] = best  # the result if max_iterations is reached
         if done.any():
             left = ~done
             index, narrow, step = index[left], narrow[left], step[left]
@@ -102,7 +103,7 @@ def find_roots(
 
 
 def _next_step(points: tuple[Array, Array, Array], values: tuple[Array, Array, Array]) -> Array:
-    """Part of the way from a to b at which the next point lies."""
+    """Position of the next point between a and b, from 0 to 1."""
     (a, b, c), (f_a, f_b, f_c) = points, values
     with np.errstate(all="ignore"):
         position = (a - b) / (c - b)
@@ -113,7 +114,7 @@ def _next_step(points: tuple[Array, Array, Array], values: tuple[Array, Array, A
     return np.where(interpolates & np.isfinite(step), step, 0.5)
 
 
-#: Values and slopes at the points (j,), of the problems (j,).
+#: Like `Function`, but returns values and slopes.
 FunctionAndSlope = Callable[[Array, Index], tuple[Array, Array]]
 
 
@@ -129,11 +130,11 @@ def find_roots_by_slopes(
     near_slopes: bool = False,
     max_iterations: int = 120,
 ) -> Array:
-    """Roots of monotone functions in [low, high], by Newton's method inside brackets.
+    """Find roots of monotone functions in [low, high], by Newton's method within brackets.
 
-    A step that leaves its bracket, or follows one that did not halve the value, is a bisection: so
-    a slope that is wrong costs some steps and never the root. From a good start it takes two or
-    three values, where the ends of the brackets need not be known.
+    A step that would leave the bracket, or that follows a step which did not halve the value, is
+    replaced by a bisection, so a wrong slope costs steps but never the root. From a good start, two
+    or three evaluations are enough, and values at the ends of the brackets are not needed.
 
     Parameters
     ----------
@@ -142,17 +143,17 @@ def find_roots_by_slopes(
     low, high : ndarray of shape (m,)
         Brackets.
     rising : ndarray of bool of shape (m,)
-        Whether the function rises with x.
+        Whether the function increases with x.
     start : ndarray of shape (m,)
-        Where to look first.
+        First points.
     tolerance : float, default=1e-13
-        Length of a step, as a part of the first bracket, that is the last.
+        Length of a step, relative to the first bracket, at which the search ends.
     enough : float, default=0.0
-        Size of a value that is as good as zero.
+        Largest absolute value that counts as zero.
     near_slopes : bool, default=False
-        Whether the slopes are only near: then a short step does not tell that a root is near.
+        Whether slopes are approximate, so that a short step does not mean that the root is close.
     max_iterations : int, default=120
-        Most steps.
+        Largest number of steps.
 
     Returns
     -------
@@ -189,7 +190,7 @@ def find_roots_by_slopes(
         if near_slopes:
             slow |= np.abs(new - x) <= resolution
         new = np.where(inside & ~slow, new, 0.5 * (low[index] + high[index]))
-        # A bisection lets the next step be Newton's again.
+        # After a bisection, the next step may be a Newton step again.
         size[index] = np.where(slow, np.inf, np.abs(value))
         good = np.abs(value) <= enough
         done = good | (np.abs(new - x) <= resolution)

@@ -1,4 +1,4 @@
-"""A monotone transform of answers: linear in the middle, logarithmic outside."""
+"""Monotone transform of a target: linear in the middle, logarithmic outside."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sklearn_ebm._utils.parameters import Array
 class SignedLog(NamedTuple):
     r"""t(y) = z for \|z\| ≤ a, sign(z) (a + log(1 + \|z\| − a)) beyond, with z = (y − c)/s.
 
-    t rises, has a continuous slope, and is undone exactly. Below ``lowest`` and above ``highest``
-    it goes on as a straight line, so that t and its inverse stay within what the answers show.
+    t is increasing, has a continuous derivative and an exact inverse. Below ``lowest`` and above
+    ``highest`` it is linear, so that extrapolation is moderate.
 
     Attributes
     ----------
     centre, scale : float
         c and s > 0, in the unit of y.
     core : float
-        a ≥ 0; at 0 the transform is logarithmic from c on.
+        a ≥ 0; if it is 0, the transform is logarithmic from c on.
     lowest, highest : float
-        Between them the transform bends, in the unit of y.
+        Limits of the logarithmic part, in the unit of y.
 
     Examples
     --------
-    With a = 0 and s = 1, e − 1 is at log(1 + e − 1) = 1, where the slope is 1/e:
+    With a = 0 and s = 1, t(e − 1) = log(1 + e − 1) = 1, with the derivative 1/e:
 
     >>> transform = SignedLog(0.0, 1.0, 0.0, -100.0, 100.0)
     >>> y = np.array([np.e - 1])
@@ -48,11 +48,11 @@ class SignedLog(NamedTuple):
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """`lowest` and `highest` as z."""
+        """Values of z at `lowest` and `highest`."""
         return (self.lowest - self.centre) / self.scale, (self.highest - self.centre) / self.scale
 
     def _outside(self, z: Array) -> Array:
-        """How far z is outside the core, where the transform bends."""
+        """Distance of z, limited to the logarithmic part, from the core."""
         beyond: Array = np.maximum(np.abs(np.clip(z, *self._ends)) - self.core, 0.0)
         return beyond
 
@@ -83,9 +83,9 @@ class SignedLog(NamedTuple):
         return result
 
     def grid(self) -> Array:
-        """Sorted values of t, all places among them where the slope of log t' jumps.
+        """Sorted values of t, including all points at which the derivative of log t' jumps.
 
-        Between two neighbours t' changes by a factor of e at most.
+        Between two neighbours t' changes by a factor of at most e.
         """
         ends = np.array([self.lowest, self.highest])
         reach = self._outside(self._standardised(ends))

@@ -1,4 +1,4 @@
-"""Which of several parabolas is the highest, and where."""
+"""Upper envelope of parabolas."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array, Index
 
-#: Standard deviations from the outermost bumps at which the walk begins and ends.
+#: Distance from the outermost means, in scales, at which the search begins and ends.
 FAR = 40.0
 
 
 def upper_envelope(heights: Array, means: Array, scales: Array) -> tuple[Array, Index]:
-    """Breakpoints and winners of max_k h_k − ((y − μ_k)/s_k)²/2, row by row.
+    """Compute breakpoints and highest parabolas of max_k h_k − ((y − μ_k)/s_k)²/2.
 
-    A walk from left to right: from the parabola that is the highest here to the one that overtakes
-    it first. Two parabolas cross at most twice, so K of them change places at most 2K − 2 times,
-    and a walk costs K numbers for each change instead of the K² roots of all pairs.
+    The algorithm goes from left to right, from the highest parabola to the one that first crosses
+    it. Two parabolas cross at most twice, so the highest of K parabolas changes at most 2K − 2
+    times, and each change costs K evaluations instead of the K² roots of all pairs.
 
     Parameters
     ----------
@@ -25,14 +25,15 @@ def upper_envelope(heights: Array, means: Array, scales: Array) -> tuple[Array, 
     Returns
     -------
     edges : ndarray of shape (n_samples, S + 1)
-        From −inf to inf, sorted; a row with fewer pieces than S ends with empty ones at inf.
+        Sorted ends of the pieces, from −inf to inf; rows with fewer than S pieces end with empty
+        pieces at inf.
     winners : ndarray of shape (n_samples, S)
-        The highest parabola of each piece.
+        Index of the highest parabola of each piece.
 
     Examples
     --------
-    A wide low bump, and a narrow one at 0 that is higher by 3/2 and a half as wide. They are equal
-    where 3/2 − 4y²/2 = −y²/2, at ±1:
+    Of two parabolas with the mean 0, one is higher by 3/2 and has half the scale. They cross where
+    3/2 − 4y²/2 = −y²/2, at ±1:
 
     >>> import numpy as np
     >>> edges, winners = upper_envelope(
@@ -47,7 +48,7 @@ def upper_envelope(heights: Array, means: Array, scales: Array) -> tuple[Array, 
     winner = values.argmax(axis=1)
     edges, winners = [np.full(n_rows, -np.inf)], [winner]
     active = np.arange(n_rows)
-    # Rounding may add a change where three parabolas meet; never without end.
+    # Rounding may add a change if three parabolas meet, so the number of steps is limited.
     for _ in range(4 * n_parabolas):
         parts = heights[active], means[active], scales[active]
         where, overtaker = _first_to_overtake(x[active], winners[-1][active], *parts)
@@ -72,11 +73,11 @@ def _values(x: Array, heights: Array, means: Array, scales: Array) -> Array:
 def _first_to_overtake(
     x: Array, winner: Index, heights: Array, means: Array, scales: Array
 ) -> tuple[Array, Index]:
-    """Where the winner is overtaken first beyond x, or inf, and by which parabola.
+    """First point beyond x at which another parabola crosses the highest, or inf, and its index.
 
     In t = (y − μ)/s of the winner, with ρ = s/s_j, δ = (μ − μ_j)/s_j and H = h_j − h, parabola j
-    lies above it by ½(1 − ρ²)t² − ρδt + H − ½δ². The discriminant is δ² − 2H(1 − ρ²). Parabola j
-    comes up at the larger root where it is the wider one, and at the smaller one otherwise.
+    is above it by ½(1 − ρ²)t² − ρδt + H − ½δ². The discriminant is δ² − 2H(1 − ρ²). Parabola j
+    becomes higher at the larger root if it is wider, and at the smaller root otherwise.
     """
     rows = np.arange(len(x))
     height, mean, scale = (array[rows, winner, None] for array in (heights, means, scales))
@@ -85,16 +86,16 @@ def _first_to_overtake(
         open_up = (1 - ratio) * (1 + ratio)
         root = np.sqrt(shift**2 - 2 * higher * open_up)
         product = ratio * shift
-        # The sum of two numbers of one sign, from which both roots follow without cancellation.
+        # A sum of numbers of the same sign, from which both roots follow without cancellation.
         pivot = product + np.copysign(root, product)
         one, other = pivot / open_up, (2 * higher - shift**2) / pivot
         upward = np.where(open_up >= 0, np.fmax(one, other), np.fmin(one, other))
         candidates = mean + scale * upward
-    # Nearly equal parabolas may cross where no number is left of either: nothing changes there.
+    # Nearly equal parabolas may cross where both densities underflow, which is ignored.
     last = (means + FAR * scales).max(axis=1, keepdims=True)
     candidates[~((candidates > x[:, None]) & (candidates < last))] = np.inf
-    # Three parabolas through one point: one that is above already may have no root to the right.
-    # It must be above by more than the rounding of x, which a narrow parabola magnifies.
+    # If three parabolas meet in a point, one that is already higher may have no root to the right.
+    # It must be higher by more than the rounding of x, which a narrow parabola amplifies.
     values = _values(x, heights, means, scales)
     with np.errstate(over="ignore"):
         steepness = np.abs(x[:, None] - means) / scales / scales
