@@ -128,7 +128,7 @@ def bank_energy_cases(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> I
         of_row = rng.permutation(ROWS) % FOLDS
         rows = Rows(X, y, np.ones(ROWS))
         for validation in (np.arange(ROWS), np.flatnonzero(of_row == 0)):
-            yield _learnt(energy, rows, Folds(of_row, validation))
+            yield _learned_case(energy, rows, Folds(of_row, validation))
 
 
 def _ready(energy: BankEnergy) -> BankEnergy:
@@ -151,12 +151,12 @@ def _by_gradients(
     )  # fmt: skip
 
 
-def _learnt(energy: BankEnergy, rows: Rows, folds: Folds, seed: int = 0) -> BankCase:
+def _learned_case(energy: BankEnergy, rows: Rows, folds: Folds, seed: int = 0) -> BankCase:
     """Learn the energy, with a given location if it needs one."""
     located = None
     if energy.base is not None and not isinstance(energy, Blend):
-        said = 0.8 * np.sin(2 * rows.X[:, : rows.y.shape[1]])
-        located = LocationPrediction(said, np.hstack([said, np.abs(said)]))
+        predicted = 0.8 * np.sin(2 * rows.X[:, : rows.y.shape[1]])
+        located = LocationPrediction(predicted, np.hstack([predicted, np.abs(predicted)]))
     floor, state = np.full(rows.y.shape[1], FLOOR), dict(vars(energy))
     learned, elements = energy.learned(rows, folds, located, floor, np.random.RandomState(seed))
     return BankCase(energy, rows, folds, located, learned, elements, state != dict(vars(energy)))
@@ -264,7 +264,7 @@ def check_bank_inputs(case: BankCase) -> None:
     energy, rows = clone(case.energy), case.rows.take(np.arange(ROWS)[::-1])
     handed = [*rows, case.folds.of_row, case.folds.validation]
     before = [part.copy() for part in handed]
-    first = _learnt(energy, rows, case.folds)
+    first = _learned_case(energy, rows, case.folds)
     handed += [part for part in (first.located or ()) if part is not None]
     before += [part.copy() for part in handed[len(before) :]]
     one = bank_of(first.elements(), rows.y)
@@ -272,7 +272,7 @@ def check_bank_inputs(case: BankCase) -> None:
     demand(kept, case.energy, "learned must leave the energy itself as it is", "it is changed")
     same = all(map(np.array_equal, before, handed))
     demand(same, case.energy, "rows, folds and location must stay as they are", "one is changed")
-    again = _learnt(energy, rows, case.folds)
+    again = _learned_case(energy, rows, case.folds)
     promise = "the same rows and the same generator must give the same"
     other = bank_of(again.elements(), rows.y)
     demand_close(one, other, 1.0, case.energy, promise, "of a log density", 1e-12)
@@ -291,7 +291,7 @@ def check_fold_is_left_out(case: BankCase) -> None:
     fold = case.folds.of_row[case.folds.validation[0]]
     own = case.folds.of_row == fold
     moved = np.where(own[:, None], case.rows.y[::-1] + 3.0, case.rows.y)
-    after = _learnt(case.energy, case.rows._replace(y=moved), case.folds).out_of_fold
+    after = _learned_case(case.energy, case.rows._replace(y=moved), case.folds).out_of_fold
     mine = own[case.folds.validation]
     validation_splits = case.rows.y[case.folds.validation]
     one, other = (
@@ -314,7 +314,7 @@ def check_own_answers_are_unknown(case: BankCase) -> None:
         return
     noise = np.random.RandomState(5).standard_t(4, size=case.rows.y.shape)
     rows = case.rows._replace(y=noise / noise.std(axis=0))
-    elements = _learnt(case.energy, rows, case.folds).out_of_fold
+    elements = _learned_case(case.energy, rows, case.folds).out_of_fold
     promise = "out of fold, rows must not know their own answers"
     for place, element in enumerate(elements):
         # Density of each answer under each distribution: distributions are repeated, answers tiled.

@@ -92,8 +92,8 @@ def check_latent_start(energy: LatentEnergy, X: Array, candidates: Array, params
     demand(found == shapes, energy, f"start must give parameters of shapes {shapes}", f"{found}")
     finite = all(np.isfinite(value).all() for value in start.values())
     demand(finite, energy, "start must give finite parameters", "it does not")
-    apart = {name: shape for name, shape in shapes.items() if shape[:1] != (energy.n_members,)}
-    demand(not apart, energy, "the members must be the first axis of parameters", f"{apart}")
+    wrong = {name: shape for name, shape in shapes.items() if shape[:1] != (energy.n_members,)}
+    demand(not wrong, energy, "the members must be the first axis of parameters", f"{wrong}")
     unknown = sorted(set(energy.penalized) - set(shapes))
     promise = "penalized must name parameters"
     demand(not unknown, energy, promise, f"there is no {', '.join(unknown)}")
@@ -198,8 +198,8 @@ def check_parabolas(energy: LatentEnergy, X: Array, candidates: Array, params: P
     answers = energy._standardize_answers(candidates)
     for members in (None, [energy.n_members - 1]):
         levels, means, factors = energy._unwidened(params, X, members)
-        apart = answers[:, :, None] - means[:, None]
-        unit = np.linalg.solve(factors[:, None], apart[..., None])[..., 0]
+        residual = answers[:, :, None] - means[:, None]
+        unit = np.linalg.solve(factors[:, None], residual[..., None])[..., 0]
         found = levels[:, None] + 0.5 * np.square(unit).sum(axis=-1)
         energies = line.energies if members is None else line.energies[members]
         expected = energies.transpose(1, 2, 0, 3).reshape(found.shape)

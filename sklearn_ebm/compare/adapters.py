@@ -1,4 +1,4 @@
-"""Regressors of scikit-learn and others that return a distribution: fit(X, y), distribution(X)."""
+"""Regressors that predict distributions, with the methods ``fit`` and ``distribution``."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -16,10 +16,10 @@ from sklearn_ebm.compare.quantile_distribution import QuantileDistribution
 from sklearn_ebm.distributions import GaussianMixture
 from sklearn_ebm.distributions.base import ConditionalDistribution
 
-# Those of the intervals that are scored, every twentieth between them, and the tails.
+# Probabilities of the scored intervals, multiples of 0.05 between them, and the tails.
 PROBABILITIES = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)
-# A kernel with a length for each column learns which columns count, but needs a matrix of all
-# pairs of rows for each of them.
+# Largest number of columns with separate length scales. They show which columns are relevant, but
+# each needs a matrix of all pairs of rows.
 LENGTHS_OF_THEIR_OWN = 20
 
 
@@ -28,11 +28,11 @@ class DistributionAdapter(Documented, BaseEstimator, ABC):
 
     @abstractmethod
     def fit(self, X: Any, y: np.ndarray) -> "DistributionAdapter":
-        """Learn from rows and their answers."""
+        """Fit the model to samples and answers."""
 
     @abstractmethod
     def distribution(self, X: Any) -> ConditionalDistribution:
-        """Return the distribution of the answer of each row."""
+        """Return the predicted distribution of each sample."""
 
 
 def gaussian(means: np.ndarray, deviations: Any) -> GaussianMixture:
@@ -68,7 +68,7 @@ class GaussianResiduals(DistributionAdapter):
         self.cv = cv
 
     def fit(self, X: Any, y: np.ndarray) -> "GaussianResiduals":
-        """Learn, and measure the residuals."""
+        """Fit the regressor and the standard deviation of its residuals."""
         folds = KFold(min(self.cv, len(y)), shuffle=True, random_state=0)
         left_out = y - cross_val_predict(clone(self.regressor), X, y, cv=folds)
         # A perfect fit has no residuals, but a Gaussian must have a standard deviation.
@@ -98,7 +98,7 @@ class Quantiles(DistributionAdapter):
         self.probabilities = probabilities
 
     def fit(self, X: Any, y: np.ndarray) -> "Quantiles":
-        """Learn each quantile on its own."""
+        """Fit a regressor for each quantile."""
         self.regressors_ = [
             clone(self.regressor).set_params(quantile=each).fit(X, y) for each in self.probabilities
         ]
@@ -126,7 +126,7 @@ class GaussianProcess(DistributionAdapter):
         self.random_state = random_state
 
     def fit(self, X: Any, y: np.ndarray) -> "GaussianProcess":
-        """Learn kernel and process on standardised answers."""
+        """Fit the kernel and the process to standardised answers."""
         n_columns = X.shape[1]
         lengths = np.ones(n_columns) if n_columns <= LENGTHS_OF_THEIR_OWN else 1.0
         kernel = ConstantKernel() * RBF(lengths, (1e-2, 1e3)) + WhiteKernel(0.1)
@@ -134,7 +134,7 @@ class GaussianProcess(DistributionAdapter):
             kernel, normalize_y=True, random_state=self.random_state
         )
         with warnings.catch_warnings():
-            # So it should be for a column that does not count.
+            # This is correct for irrelevant columns.
             warnings.filterwarnings("ignore", ".*length_scale is close to the specified upper")
             self.regressor_ = regressor.fit(X, y)
         return self
@@ -158,8 +158,8 @@ class NaturalGradientBoosting(DistributionAdapter):
         self.random_state = random_state
 
     def fit(self, X: Any, y: np.ndarray) -> "NaturalGradientBoosting":
-        """Learn by boosting the natural gradient of the likelihood."""
-        # Imported here: most do not have it.
+        """Fit the model by boosting with natural gradients of the likelihood."""
+        # Imported here, because it is optional.
         from ngboost import NGBRegressor
 
         self.regressor_ = NGBRegressor(verbose=False, random_state=self.random_state).fit(X, y)

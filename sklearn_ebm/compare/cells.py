@@ -8,10 +8,10 @@ import numpy as np
 
 from sklearn_ebm.compare.columns import ENOUGH_VALUES, FREE_TEXT, ISO_DATE
 
-# Nothing, and what only programs write for nothing.
+# Cells that are always missing values: empty ones, and codes that only programs write.
 EMPTY = ["", "?", "<NA>", "#N/A", "#N/A N/A", "#NA", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"]
 
-# What stands for nothing among numbers. Among words it is one of them: NA is North America.
+# Cells that are missing values among numbers. Among words they are text: NA may be North America.
 MAYBE_EMPTY = frozenset({"NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"})
 
 _TRUTHS = {
@@ -23,7 +23,7 @@ _LEADING_ZERO = re.compile(r"[+-]?0\d+")
 
 
 def typed_cells(column: Any, pandas: Any) -> Any:
-    """Return a column of text, a series of pandas, as one of what its cells are.
+    """Convert a text column, a pandas series, to the type of its cells.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def typed_cells(column: Any, pandas: Any) -> Any:
 
 
 def _meanings(words: Sequence[str], n_cells: int, pandas: Any) -> dict[str, Any]:
-    """Return what each word is; those that are left out mean nothing."""
+    """Return the meaning of each word; words that are not in the result are missing values."""
     plain = [word for word in words if word not in MAYBE_EMPTY]
     if all(word in _TRUTHS for word in plain):
         return {word: _TRUTHS[word] for word in plain}
@@ -57,7 +57,7 @@ def _meanings(words: Sequence[str], n_cells: int, pandas: Any) -> dict[str, Any]
     except (TypeError, ValueError):
         is_date = all(ISO_DATE.fullmatch(word) for word in plain)
         return {word: word for word in (plain if is_date else words)}
-    # Codes, such as those of the post, are names. Nearly all different, they tell more as numbers.
+    # Codes such as postcodes are categories. If nearly all differ, numbers are more informative.
     few = n_cells < ENOUGH_VALUES or len(plain) <= FREE_TEXT * n_cells
     is_code = few and any(_LEADING_ZERO.fullmatch(word) for word in plain)
     return dict(zip(plain, plain if is_code else numbers, strict=True))

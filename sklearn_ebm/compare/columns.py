@@ -1,4 +1,4 @@
-"""One column of a user's table: a number, a category or a date, and whether it can help at all."""
+"""Types of the columns of a table: numbers, categories, dates, and uninformative columns."""
 
 import datetime
 import decimal
@@ -11,38 +11,37 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Names of integer columns that count rows rather than describe them; "unnamed: 0" is what pandas
-# calls the index that somebody saved along with the table.
+# Names of integer columns that number the rows; pandas reads a saved index as "unnamed: 0".
 _IDENTIFIER = re.compile(r"(^|[_\s.])(id|idx|index|key|rowid|uuid)$|^unnamed: \d+$", re.IGNORECASE)
 _NUMBERS = (numbers.Real, decimal.Decimal)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
-# Fewer values than this say nothing about whether a column counts rows or is free text.
+# Number of values needed to decide whether a column numbers the rows or is free text.
 ENOUGH_VALUES = 20
-# Above this share of distinct values a text column has next to nothing to learn from.
+# Fraction of distinct values above which a text column is uninformative.
 FREE_TEXT = 0.8
 
 
 class DataError(ValueError):
-    """The user's data or request cannot be used; the message is one line with the way out."""
+    """Error for unusable data or arguments; the message is one line with a solution."""
 
     def __init__(self, message: str):
         super().__init__(" ".join(message.split()))  # names from the data may hold line breaks
 
 
 class RawColumn(NamedTuple):
-    """A column as it came: its name, values of any type, and which of them are missing."""
+    """Original column: name, values of any type, and mask of missing values."""
 
     name: str
     values: np.ndarray
     missing: np.ndarray
 
     def take(self, rows: np.ndarray) -> "RawColumn":
-        """Return the column with only these rows."""
+        """Return the column with the selected rows."""
         return RawColumn(self.name, self.values[rows], self.missing[rows])
 
 
 class Column(NamedTuple):
-    """A typed column: numbers (NaN where missing) or codes of categories (0 where missing)."""
+    """Typed column: numbers (NaN if missing) or codes of categories (0 if missing)."""
 
     name: str
     values: np.ndarray
@@ -50,7 +49,7 @@ class Column(NamedTuple):
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Return a phrase that names the known names nearest to a misspelt one.
+    """Return a hint with the known names closest to a misspelt one.
 
     Examples
     --------
@@ -61,7 +60,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     """
     by_lower_case = {other.lower(): other for other in known}
     near = difflib.get_close_matches(name.lower(), by_lower_case, n=3, cutoff=0.6)
-    # A part of a name is no close match to difflib: "svc" of "linearsvc".
+    # difflib does not match a part of a name, such as "svc" of "linearsvc".
     near = near or [other for other in by_lower_case if len(name) > 2 and name.lower() in other][:3]
     names = " or ".join(f'"{by_lower_case[other]}"' for other in near)
     return f"did you mean {names}?" if names else ""
@@ -107,7 +106,7 @@ def raw_column(values: Any, name: str) -> RawColumn:
         if array.dtype.kind == "O":
             flat = [value is None for value in array.ravel()]
             missing |= np.array(flat, dtype=bool).reshape(array.shape)
-    # NaN and NaT are the values that differ from themselves.
+    # Only NaN and NaT differ from themselves.
     return RawColumn(name, array, missing | (array != array).astype(bool))
 
 
@@ -115,12 +114,12 @@ def _as_array(values: Any) -> np.ndarray:
     array = np.asarray(values)
     if array.dtype.kind not in "US" or isinstance(values, np.ndarray):
         return array
-    # numpy turned a mixed list into text: [1, "a"] into ["1", "a"], None into "None".
+    # NumPy converts mixed lists to text: [1, "a"] to ["1", "a"], and None to "None".
     return np.asarray(values, dtype=object)
 
 
 def typed_columns(column: RawColumn) -> list[Column]:
-    """Return the typed columns that one raw column turns into: one, or several for dates.
+    """Convert a column to typed columns: one, or several for dates.
 
     Parameters
     ----------
@@ -157,7 +156,7 @@ def typed_columns(column: RawColumn) -> list[Column]:
 
 
 def as_typed(column: RawColumn) -> RawColumn:
-    """Return a column of numbers as float64, one of dates as datetime64, any other as it is.
+    """Convert numbers to float64 and dates to datetime64; return other columns unchanged.
 
     Examples
     --------
@@ -185,7 +184,7 @@ def as_typed(column: RawColumn) -> RawColumn:
 
 
 def _dates(present: np.ndarray, kinds: set[type]) -> np.ndarray | None:
-    """Return the values as dates if they all are, as objects or as ISO text; None otherwise."""
+    """Return dates if all values are date objects or ISO text; None otherwise."""
     if present.dtype.kind == "M":
         return present.astype("datetime64[s]")
     if kinds and all(issubclass(kind, datetime.date) for kind in kinds):
@@ -244,7 +243,7 @@ def _date_columns(name: str, dates: np.ndarray, missing: np.ndarray) -> list[Col
 
 
 def why_useless(column: RawColumn) -> str:
-    """Return why a column cannot help, or an empty text if it can.
+    """Return the reason why a column is uninformative; an empty string if there is none.
 
     Examples
     --------

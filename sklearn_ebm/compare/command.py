@@ -63,7 +63,7 @@ intervals, error of the mean, time to fit. The table is ranked by NLL.
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keep the line breaks of the description and the epilog, in 100 columns at most."""
+    """Help formatter that keeps line breaks, with at most 100 columns."""
 
     def __init__(self, prog: str):
         super().__init__(prog, max_help_position=28, width=min(100, get_terminal_size().columns))
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         With status 2 for a wrong command line, and 0 after ``--help`` and ``--version``.
     """
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # a stream put in their place may not have it
+        with contextlib.suppress(AttributeError):  # a replaced stream may lack the method
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # "±" in an ASCII locale
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = _parse(argv)
@@ -110,7 +110,7 @@ def _complain(message: str) -> int:
 
 
 def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """The parser of the program, and the one of its command."""
+    """Return the parser of the program, and the parser of its command."""
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
         description=_DESCRIPTION + "\nWithout a command, `compare` runs.",
@@ -152,7 +152,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    """All options of a comparison, in the order in which the help lists them."""
+    """Add all options of a comparison, in the order of the help."""
     for add_some in (_add_data, _add_models, _add_settings, _add_output):
         add_some(parser.add_argument)
 
@@ -333,7 +333,7 @@ def _finish(comparison: Comparison, stem: str | None, status: int) -> int:
 
 
 def _stem(out: str | None) -> str | None:
-    """Return the path of the results without .csv and .json; make its folder, so that it exists."""
+    """Return the path of the results without extension, and create its folder."""
     if out is None:
         return None
     if os.path.isdir(out) or out.endswith(("/", os.sep)):
@@ -344,7 +344,7 @@ def _stem(out: str | None) -> str | None:
 
 
 def _report(path: str | None) -> str | None:
-    """Return the path of the report; make its folder, so that it exists."""
+    """Return the path of the report, and create its folder."""
     if path is None:
         return None
     if os.path.isdir(path) or path.endswith(("/", os.sep)):
@@ -370,7 +370,7 @@ def _save(table: ComparisonTable, stem: str | None) -> None:
 
 
 def _watched(comparison: Comparison, quiet: bool) -> Generator[Row, None, None]:
-    """Run the comparison and show each row as it is finished."""
+    """Run the comparison and show each finished row."""
     if quiet:
         return comparison.run()
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
@@ -393,8 +393,8 @@ def _lines(comparison: Comparison) -> Generator[Row, None, None]:
 
 
 def _live(comparison: Comparison) -> Generator[Row, None, None]:
-    """Show a ranked table that grows, and the contender that runs, on a terminal."""
-    # Imported here: the command runs without `rich` too.
+    """Show a live table of finished rows, and the current contender, on a terminal."""
+    # Imported here, because `rich` is optional.
     from rich.console import Console, Group
     from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -229,7 +229,7 @@ class Comparison:
         initialized: dict[Any, list[Fold]] = {}
         for contender in self.contenders:
             try:
-                # Once per fold and kind of preparation, and outside the timed part.
+                # Once for each fold and preprocessing, and not included in the measured time.
                 if contender.prepare not in initialized:
                     initialized[contender.prepare] = [
                         self._fold(contender, train, test) for train, test in splits
@@ -301,7 +301,7 @@ def _row(contender: Contender, outcomes: list[Outcome], task: Task) -> Row:
 
 
 def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> dict[str, Any]:
-    """Return what was compared on what, and how, ready for JSON."""
+    """Return the contenders, the data and the settings of a comparison, for JSON."""
     data, task = comparison.data, comparison.task
     columns = f"{len(data.number_names)} numeric and {len(data.category_names)} categorical columns"
     about_contenders = [f"{each.model}: {each.note}" for each in comparison.contenders if each.note]
@@ -335,7 +335,7 @@ def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> di
 
 
 def _now() -> datetime:
-    """Return the time, or the one of SOURCE_DATE_EPOCH, for output that can be reproduced."""
+    """Return the current time, or SOURCE_DATE_EPOCH for reproducible output."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
         return datetime.now(UTC)

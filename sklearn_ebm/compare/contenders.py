@@ -1,4 +1,4 @@
-"""Estimators of a comparison for classes: energies with losses, and scikit-learn's classifiers."""
+"""Classifiers of a comparison: energies with losses, and classifiers of scikit-learn."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -30,8 +30,8 @@ class RunContext(NamedTuple):
     n_rows: int
 
 
-# The gap to the minimum at which EBMClassifier stops. On the adult data 1e-4 takes two to
-# five times as long and changes accuracy, Brier score and calibration error by less than 0.001.
+# The parameter tol of EBMClassifier. On the adult data, 1e-4 takes two to five times as long and
+# changes accuracy, Brier score and calibration error by less than 0.001.
 TOLERANCE = 1e-3
 
 EARLY_STOPPING_ROWS = 10_000
@@ -51,7 +51,7 @@ def _logistic_regression(setting: RunContext) -> Contender:
 
 
 def _linear_svc(setting: RunContext) -> Contender:
-    # It has no probabilities of its own.
+    # LinearSVC has no probabilities.
     estimator = CalibratedClassifierCV(LinearSVC(random_state=setting.seed), cv=setting.inner_folds)
     return Contender("LinearSVC (calibrated)", estimator)
 
@@ -61,8 +61,8 @@ def _sgd_classifier(setting: RunContext) -> Contender:
 
 
 def _mlp_classifier(setting: RunContext) -> Contender:
-    # Its 200 passes take minutes on a large table; there a held-out tenth says when to stop. On a
-    # small one that tenth is missed, and too small to say.
+    # 200 passes over many rows take minutes, so 10 % of the rows are held out for early stopping.
+    # With few rows, these 10 % are needed for training, and too few for early stopping.
     many = setting.n_rows > EARLY_STOPPING_ROWS
     estimator = MLPClassifier(early_stopping=many, random_state=setting.seed)
     return Contender("MLPClassifier", estimator)
@@ -84,8 +84,7 @@ BASELINES: dict[str, Callable[[RunContext], Contender]] = {
 }
 
 
-# What an energy besides the linear one takes part with where no losses are named: the loss of the
-# best log-loss in the benchmarks.
+# Default loss of energies other than "linear": the one with the best log-loss in the benchmarks.
 BEST_LOSS = "nll"
 
 
@@ -104,20 +103,20 @@ class Pair(NamedTuple):
 
 
 def display_name(part: Any) -> str:
-    """Return the name of a part, or how an object is written."""
+    """Return the name of a part, or the representation of an object."""
     return part if isinstance(part, str) else " ".join(repr(part).split())
 
 
 def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) -> list[Pair]:
-    """Return the energies and losses to compare, their names checked.
+    """Return the energies and losses to compare; raise DataError for invalid names.
 
     Parameters
     ----------
     energies : iterable of str or Energy, or None
-        None means the linear energy with all `losses`; and if these are not named either, every
-        other energy with the loss that serves it best.
+        None means the linear energy with all `losses`; if these are None as well, also every other
+        energy with the default loss.
     losses : iterable of str or Loss, or None
-        None means all that suit each energy.
+        None means all losses that suit each energy.
 
     Raises
     ------
@@ -144,13 +143,12 @@ def suitable_pairs(
     known: Iterable[str],
     suitable_to: Callable[[Any], Sequence[str]],
 ) -> list[Pair]:
-    """Return each energy with those of the losses, or of all for None, that suit it.
+    """Return pairs of each energy and the losses that suit it; None means all losses.
 
     Raises
     ------
     DataError
-        If the name of an energy is not `known`, that of a loss is unknown, or a loss suits none of
-        the energies.
+        If the name of an energy or a loss is unknown, or a loss suits none of the energies.
     """
     for name in energies:
         if isinstance(name, str):
@@ -175,7 +173,7 @@ def suitable_pairs(
 def known_baselines(
     baselines: Iterable[str] | Mapping[str, Any] | None, known: Iterable[str] = BASELINES
 ) -> Any:
-    """Return the baselines to compare, their names checked: for None all that are known.
+    """Return the baselines to compare, all known ones for None; raise DataError if invalid.
 
     Raises
     ------
@@ -203,16 +201,16 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     Parameters
     ----------
     pairs : sequence of Pair
-        What `known_pairs` returned.
+        Result of `known_pairs`.
     baselines : sequence of str, or mapping of name to estimator
-        What `known_baselines` returned.
+        Result of `known_baselines`.
     setting : RunContext
 
     Returns
     -------
     contenders : list of Contender
-        The energies first. All but nll choose β on held-out rows: it is nll that trains the
-        energies themselves for probabilities, at β = 1.
+        Contenders, energies first. All losses except nll choose β on held-out rows; nll learns
+        probabilities at β = 1.
     """
     many = setting.n_rows > EARLY_STOPPING_ROWS
     entrants = []

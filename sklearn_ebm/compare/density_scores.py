@@ -1,4 +1,4 @@
-"""Scores of the distribution of a quantity on one fold: likelihood, CRPS, coverage and error."""
+"""Scores of predicted distributions on one fold: likelihood, CRPS, coverage and error."""
 
 import time
 from contextlib import suppress
@@ -38,7 +38,7 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
     Returns
     -------
     scores : dict of str to float
-        By the names of `OF_LAWS`; no `nll` if the distribution has no density.
+        Scores by the names of `OF_LAWS`; no `nll` if the distribution has no density.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From a CSV or Parquet file to a data frame."""
+"""Readers of CSV and Parquet files."""
 
 import csv
 import os
@@ -19,8 +19,8 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
     path : path
         The file: Parquet if its name ends in .parquet or .pq, text otherwise. The header line
         decides between comma, semicolon and tab. Empty cells and `?` are missing values; so are
-        `NA`, `nan`, `null`, `None` in columns that hold no other words. Whole numbers with leading
-        zeros are text, so that `01` and `1` stay apart.
+        `NA`, `nan`, `null`, `None` in columns that contain no other words. Integers with leading
+        zeros are text, so that `01` and `1` are different.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     DataError
-        If the file is not there, cannot be read or holds no rows, or if pandas is not installed.
+        If the file does not exist, is unreadable or has no rows, or if pandas is not installed.
     """
     path = os.fspath(path)
     if os.path.isdir(path):
@@ -60,7 +60,7 @@ def _read_parquet(path: str, pandas: Any) -> Any:
 
 
 def _read_text(path: str, pandas: Any) -> Any:
-    # Cells come as they are written; what they are is decided column by column.
+    # Cells are read as text; the type of each column is determined later.
     options: dict[str, Any] = {
         "dtype": str, "keep_default_na": False, "na_values": EMPTY, "skipinitialspace": True,
         "low_memory": False,
@@ -68,7 +68,7 @@ def _read_text(path: str, pandas: Any) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
-            # Without `index_col` pandas would take a first column without a heading as an index.
+            # Without `index_col`, pandas uses a first column without a heading as the index.
             cells = pandas.read_csv(path, sep=_separator(path, pandas), index_col=False, **options)
     except pandas.errors.EmptyDataError:
         raise DataError(f"{path} is empty; it needs a header line and rows below it.") from None
@@ -88,8 +88,8 @@ def _read_text(path: str, pandas: Any) -> Any:
 def _separator(path: str, pandas: Any) -> str:
     """Return the separator that the header line uses: comma, tab or semicolon.
 
-    pandas could guess it, but only with its slow parser, and it takes a letter for a separator
-    where a table has a single column.
+    pandas can detect it only with its slow parser, and may choose a letter if a table has a single
+    column.
     """
     header = pandas.read_csv(path, sep="\0", header=None, nrows=1, quoting=csv.QUOTE_NONE)
     return max(",\t;", key=str(header.iloc[0, 0]).count)

@@ -18,17 +18,17 @@ from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.compare.tables import Table
 from sklearn_ebm.metrics import brier_score, expected_calibration_error
 
-# A category with fewer training rows than this shares one column with the other rare ones.
+# Categories with fewer training rows share one column.
 MIN_FREQUENCY = 5
-# HistGradientBoostingClassifier takes at most 255 categories; the others get the same ones.
+# HistGradientBoostingClassifier accepts at most 255 categories; all contenders get the same ones.
 MAX_CATEGORIES = 255
-# What a dense copy of sparse data may take before it is refused (numbers, 8 bytes each).
+# Largest number of entries, of 8 bytes, of a dense copy of sparse data.
 _DENSE_LIMIT = 100_000_000
-_SPARSE_BELOW = 0.3  # share of non-zeros; the default of scikit-learn's ColumnTransformer
-_PREDICT_SECONDS = 0.2  # repeat a prediction until it took this long, or five times
+_SPARSE_BELOW = 0.3  # fraction of non-zeros; the default of ColumnTransformer
+_PREDICT_SECONDS = 0.2  # repeat predictions up to this time, at most five times
 _PREDICT_REPEATS = 5
 
-# The scores of a contender in the order of the table: key in the files, heading, digits.
+# Scores in the order of the table: key in the files, heading, digits.
 SCORES = {
     "accuracy": Score("accuracy", 3),
     "log_loss": Score("log-loss", 4),
@@ -64,10 +64,10 @@ def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
 
 
 class Fold(NamedTuple):
-    """The rows of one fold, prepared: training part first, test part second; how it is scored.
+    """Preprocessed training and test rows of one fold, and its scores.
 
-    `keep` is called with the fitted estimator and the fold, for what a report shows of it besides
-    its scores; without a report nothing is kept.
+    `keep` is called with the fitted estimator and the fold, and returns data for a report; it is
+    None if there is no report.
     """
 
     X_train: Any
@@ -81,7 +81,7 @@ class Fold(NamedTuple):
 class Outcome(NamedTuple):
     """Result of an estimator on one fold: its scores, or the error if it failed.
 
-    `kept` is what `Fold.keep` returned; None without it, or where it failed.
+    `kept` is the result of `Fold.keep`; None if there is none or if it failed.
     """
 
     scores: dict[str, float] | None
@@ -91,19 +91,19 @@ class Outcome(NamedTuple):
 
 
 def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
-    """Impute, scale and one-hot encode a fold, with what the training rows alone tell.
+    """Impute, scale and one-hot encode a fold, with statistics of the training rows.
 
     Parameters
     ----------
     table : Table
     train, test : ndarray of int
-        Positions of the rows.
+        Indices of the rows.
 
     Returns
     -------
     fold : Fold
-        Numbers with the median for a missing value (and an indicator column), standardised;
-        categories one-hot, rare and new ones in a column of their own. CSR if mostly zeros.
+        Standardised numbers, with the median for missing values and an indicator column; one-hot
+        encoded categories, with one column for rare and new ones. CSR if mostly zeros.
 
     Examples
     --------
@@ -113,9 +113,9 @@ def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
     array([[0., 1.]])
     """
     if scipy.sparse.issparse(table.numbers):
-        numbers = StandardScaler(with_mean=False)  # subtracting a mean would fill in the zeros
+        numbers = StandardScaler(with_mean=False)  # centring would remove the zeros
     else:
-        # A column that is empty in the training rows of a fold stays, as zeros.
+        # Columns without values in the training rows are kept as zeros.
         imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
         numbers = make_pipeline(imputer, StandardScaler())
     categories = OneHotEncoder(
@@ -136,9 +136,9 @@ def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
 
 
 def prepare_dense(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
-    """Prepare as `prepare` does, for those that take no sparse rows.
+    """Like `prepare`, for estimators that do not accept sparse rows.
 
-    Parameters, returns and what is raised are those of `prepare_for_trees`.
+    See `prepare_for_trees` for parameters, result and errors.
     """
     fold = prepare(table, train, test)
     return fold._replace(X_train=_dense(fold.X_train), X_test=_dense(fold.X_test))
@@ -153,9 +153,9 @@ def _dense(numbers: Any) -> np.ndarray:
 
 
 def prepare_for_trees(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
-    """Leave numbers as they are, NaN included, and code the categories: how trees are used.
+    """Keep numbers unchanged, including NaN, and encode categories as integers, for trees.
 
-    Parameters and returns are those of `prepare`; the categorical columns are the last ones.
+    See `prepare` for parameters and result; the categorical columns are the last ones.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def prepare_for_trees(table: Table, train: np.ndarray, test: np.ndarray) -> Fold
         return Fold(numbers[train], numbers[test], table.labels[train], table.labels[test])
     encoder = OrdinalEncoder(
         min_frequency=MIN_FREQUENCY,
-        max_categories=MAX_CATEGORIES - 1,  # one is left for the rare ones
+        max_categories=MAX_CATEGORIES - 1,  # one code is for rare categories
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
     )
@@ -185,22 +185,22 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
 
     Parameters
     ----------
-    estimator : classifier with `predict_proba`; for a quantity, what `scores_of_distribution` takes
+    estimator : classifier with `predict_proba`, or estimator for `scores_of_distribution`
     fold : Fold
 
     Returns
     -------
     outcome : Outcome
-        Seconds are of wall-clock time: of `fit` alone, and of `predict` on all test rows at once,
-        the median of its repeats, per row. Both on one thread: models are compared rather than
-        their threading, and a busy machine distorts the times of several threads out of measure.
+        Wall-clock times of `fit`, and of `predict` for all test rows, as the median of repetitions
+        divided by the number of rows. A single thread is used, so that times depend on the models
+        rather than on parallelism or on other load of the machine.
     """
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             fitted = clone(estimator)
             scores, error = fold.score(fitted, fold), ""
-        except Exception as failure:  # whatever a contender does must not end the others' run
+        except Exception as failure:  # errors of one contender must not stop the others
             scores, error = None, f"{type(failure).__name__}: {_one_line(failure)}"
         kept, why_nothing = _kept(fitted, fold) if scores is not None else (None, "")
     kinds = dict.fromkeys(f"{each.category.__name__}: {_one_line(each.message)}" for each in caught)
@@ -208,7 +208,7 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
 
 
 def _kept(fitted: Any, fold: Fold) -> tuple[dict[str, Any] | None, str]:
-    """Return what a report shows of a contender, and why there is nothing; its scores stand."""
+    """Return data for a report, or the error if that fails, which does not affect the scores."""
     if fold.keep is None:
         return None, ""
     try:

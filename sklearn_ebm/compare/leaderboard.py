@@ -215,7 +215,7 @@ class ComparisonTable:
 
 
 def replace_file(path: str | os.PathLike[str], write: Callable[[TextIO], Any]) -> None:
-    """Write a file so that it is there in full or, if that fails, as it was before."""
+    """Write a file atomically: if writing fails, an existing file is unchanged."""
     partial = f"{os.fspath(path)}.partial"
     with open(partial, "w", encoding="utf-8", newline="") as file:
         write(file)

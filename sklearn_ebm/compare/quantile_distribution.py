@@ -37,7 +37,7 @@ class QuantileDistribution(ScalarDistribution):
 
     def __init__(self, probabilities: npt.ArrayLike, values: npt.ArrayLike) -> None:
         self.probabilities = np.asarray(probabilities, dtype=np.float64)
-        # Sorting crossing quantiles brings them nearer to the true ones (Chernozhukov, 2010).
+        # Sorting brings crossing quantiles closer to the true ones (Chernozhukov et al., 2010).
         self.values = np.sort(np.asarray(values, dtype=np.float64), axis=1)
 
     def _log_prob(self, y: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ class QuantileDistribution(ScalarDistribution):
         return low + part * (high - low)
 
     def _pieces(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Ends and masses of the pieces on which F is straight; points at the outermost ones."""
+        """Ends and probabilities of the intervals on which F is linear, and of the end points."""
         padded = np.concatenate([self.values[:, :1], self.values, self.values[:, -1:]], axis=1)
         masses = np.diff(np.concatenate([[0.0], self.probabilities, [1.0]]))
         return padded[:, :-1], padded[:, 1:], masses
@@ -118,5 +118,5 @@ class QuantileDistribution(ScalarDistribution):
 
 
 def _mean_square(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Mean of the square of what runs straight from one value to another."""
+    """Mean of the square of a linear function, given its values at both ends."""
     return (first**2 + first * last + last**2) / 3

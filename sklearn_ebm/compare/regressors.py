@@ -1,4 +1,4 @@
-"""Estimators of a comparison for a numeric target: energies, and other regressors."""
+"""Regressors of a comparison: energies with losses, and other regressors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ from sklearn_ebm.estimators._density_parts import resolve_density_parts
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.losses import LOSSES
 
-# What LatentEBMRegressor is given for the name of an energy.
+# Parameters of LatentEBMRegressor for each name of an energy.
 ENERGIES: dict[str, dict[str, Any]] = {
     "experts": {"energy": "experts"},
     "experts_min": {"energy": "experts", "inference": "min"},
@@ -32,11 +32,10 @@ ENERGIES: dict[str, dict[str, Any]] = {
     "location_scale": {"energy": "location_scale"},
     "auto": {"energy": "auto"},
 }
-# Those that take part where none are named; learning the others takes up to a minute for each fold
-# of a thousand rows.
+# Default energies. Learning the others takes up to a minute for each fold of a thousand rows.
 SUGGESTED = ("experts", "experts_min", "linear", "decoder")
-# The likelihood for every energy; and the loss of wrong answers that makes sensible densities: on
-# the concrete data those of "hinge" and "log" have a CRPS of 80 and more, that of "simple" is 3.
+# The default loss, and the contrastive loss with useful densities: on the concrete data, "hinge"
+# and "log" have a CRPS of 80 and more, and "simple" has 3.
 BEST_LOSS, BEST_CONTRAST = "nll", "simple"
 
 QUANTILES_NOTE = f"{len(PROBABILITIES)} quantiles, which give no density and hence no NLL."
@@ -47,7 +46,7 @@ def _settings(energy: Any) -> dict[str, Any]:
 
 
 def suitable_losses(energy: Any) -> list[str]:
-    """Return the names of the losses that an energy, by name or as an object, is learned with."""
+    """Return the names of the losses that suit an energy, given by name or as an object."""
     settings = {"inference": "marginal", **_settings(energy)}
     names = []
     for name in LOSSES.names:
@@ -63,13 +62,13 @@ def suitable_losses(energy: Any) -> list[str]:
 
 
 def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) -> list[Pair]:
-    """Return the energies and losses to compare on a quantity, their names checked.
+    """Return the energies and losses to compare; raise DataError for invalid names.
 
     Parameters
     ----------
     energies : iterable of str or LatentEnergy, or None
-        None means experts with all `losses`; and if these are not named either, those of
-        `SUGGESTED` with the likelihood, and experts with the contrast that serves them best.
+        None means experts with all `losses`; if these are None as well, the energies of `SUGGESTED`
+        with the likelihood, and experts with the best contrastive loss.
     losses : iterable of str or Loss, or None
         None means the likelihood.
 
@@ -103,7 +102,7 @@ def _hist_gradient_boosting(setting: RunContext) -> Contender:
 
 
 def _quantile_regressor(setting: RunContext) -> Contender:
-    # Its own alpha=1 leaves next to nothing of a standardised column.
+    # The default alpha=1 suppresses standardised columns almost entirely.
     regressor = QuantileRegressor(alpha=0.0, solver="highs")
     return Contender("QuantileRegressor", Quantiles(regressor), prepare_dense, QUANTILES_NOTE)
 
@@ -129,7 +128,7 @@ BASELINES: dict[str, Callable[[RunContext], Contender]] = {
     "HistGradientBoostingRegressor": _hist_gradient_boosting,
     "NGBoost": _ngboost,
 }
-# Rows above which a baseline takes part only by its name, as its time grows much faster than rows.
+# Number of rows above which a slow baseline is not used by default.
 MOST_ROWS = {"QuantileRegressor": 5_000, "GaussianProcessRegressor": 1_250}
 
 
@@ -153,10 +152,10 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     Parameters
     ----------
     pairs : sequence of Pair
-        What `known_pairs` returned.
+        Result of `known_pairs`.
     baselines : sequence of str, or mapping of name to estimator
-        One's own is a `DistributionAdapter` or a `LatentEBMRegressor`; any other regressor becomes
-        a Gaussian distribution with the standard deviation of its left-out residuals.
+        Names, or estimators: a `DistributionAdapter` or a `LatentEBMRegressor`. Other regressors
+        predict a Gaussian with the standard deviation of their cross-validated residuals.
     setting : RunContext
 
     Returns
@@ -167,7 +166,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     for energy, loss in pairs:
         estimator = LatentEBMRegressor(
             loss=loss,
-            beta=1.0 if loss == "nll" else "auto",  # as the likelihood is learned at β = 1
+            beta=1.0 if loss == "nll" else "auto",  # because the likelihood is learned at β = 1
             random_state=setting.seed,
             **_settings(energy),
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Score(NamedTuple):
-    """How a score stands in the printed table: its heading, and its digits after the point."""
+    """Format of a score in the printed table: heading and number of decimals."""
 
     heading: str
     digits: int
@@ -22,10 +22,10 @@ class Scoreboard:
     scores : mapping of str to Score
         The scores in the order of the columns, by their names in the files.
     ranked_by : tuple of str
-        The score that ranks the rows, low first, and what ranks those that have no such score.
+        The score that ranks the rows, lowest first, and the score for rows without it.
     spread : {"sd", "se"}
-        What follows ± in the table: the sample standard deviation of the folds, or the standard
-        error of their mean.
+        Number after ± in the table: the sample standard deviation over folds, or the standard error
+        of the mean.
     """
 
     scores: Mapping[str, Score]
@@ -43,7 +43,7 @@ class Scoreboard:
         return f"ranked by {first}{where_missing} (lower is better)"
 
     def rank_of(self, means: Mapping[str, float]) -> tuple[tuple[bool, float], ...]:
-        """Return what sorts a row with these means: rows without a score after those with one.
+        """Return the sort key of a row with these means; rows without the first score come last.
 
         Examples
         --------

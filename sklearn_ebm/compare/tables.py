@@ -35,15 +35,15 @@ class Table:
     number_names, category_names : tuple of str
         Names of the columns of `numbers` and `categories`.
     labels : ndarray of shape (n_samples,), int
-        Position of each row's class in `classes`; the target itself, float, if it is a quantity.
+        Class indices of the rows; the target itself, float, if it is numeric.
     classes : tuple of str
-        The classes, as text; none if the target is a quantity.
+        The classes, as text; empty if the target is numeric.
     target_name : str
         Name of the target.
     notes : tuple of str
-        What was left out of the data, and why.
+        Omitted rows and columns, with reasons.
     source : str
-        Where the data came from.
+        Origin of the data.
     """
 
     numbers: Any
@@ -67,10 +67,10 @@ class Table:
         return np.bincount(self.labels, minlength=len(self.classes))
 
     def sample(self, max_rows: int, at_least: int, seed: int) -> "Table":
-        """Return about `max_rows` rows, drawn class by class where there are classes.
+        """Return about `max_rows` rows, drawn at random, and stratified if there are classes.
 
-        Every class keeps its share of the rows, and a rare one at least `at_least` rows, so that
-        it still reaches every fold.
+        Classes keep their proportions, but have at least `at_least` rows, so that every fold can
+        contain all classes.
         """
         n_rows = len(self.labels)
         if max_rows >= n_rows:
@@ -103,7 +103,7 @@ def make_table(
     drop: Sequence[str] = (),
     source: str = "data in memory",
 ) -> Table:
-    r"""Type the columns of X, turn y into classes or numbers, and leave out what cannot help.
+    r"""Convert the columns of X, and y to classes or numbers; omit uninformative columns.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def make_table(
     drop : sequence of str
         Names of columns to leave out.
     source : str
-        Where the data came from, for the report.
+        Origin of the data, for the report.
 
     Returns
     -------
@@ -125,8 +125,8 @@ def make_table(
     Raises
     ------
     DataError
-        If a column is not there, is free text or holds infinite values; if `y` does not suit the
-        task; or if no usable column is left.
+        If a column does not exist, is free text or contains infinite values; if `y` does not suit
+        the task; or if no usable column remains.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def make_table(
 
 
 def _columns_and_target(X: Any, y: Any, drop: Sequence[str]) -> tuple[list[RawColumn], RawColumn]:
-    """The columns that are kept, and the target, which may be one of X."""
+    """Return the columns that are kept, and the target, which may be a column of X."""
     columns = raw_columns(X)
     if isinstance(y, str):
         target = columns.pop(_position(y, columns, "target column"))
@@ -184,7 +184,7 @@ def _columns_and_target(X: Any, y: Any, drop: Sequence[str]) -> tuple[list[RawCo
 
 
 def _stack(columns: list[Column], n_rows: int, dtype: type) -> np.ndarray:
-    empty = np.empty((n_rows, 0))  # so that no columns at all still have their rows
+    empty = np.empty((n_rows, 0))  # keeps the number of rows if there are no columns
     return np.column_stack([empty, *(column.values for column in columns)]).astype(dtype)
 
 

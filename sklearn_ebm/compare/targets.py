@@ -12,17 +12,18 @@ from sklearn_ebm.compare.columns import DataError, RawColumn
 
 TASKS = ("auto", "classification", "regression")
 
-# More different whole numbers than this, with fewer rows each than that, are a quantity.
+# With more distinct integers than the first number, and on average fewer rows for each than the
+# second, the task is a regression.
 _MANY_CLASSES, _ROWS_PER_CLASS = 20, 5
-# More different numbers than this are taken as classes with a note that says so.
+# With more distinct numbers than this, a note states that they are classes.
 _FEW_CLASSES = 5
 
 
 class Target(NamedTuple):
-    """A target column, read.
+    """A converted target column.
 
-    Which rows have a label; the labels of these, as positions in `classes` or, where there are no
-    classes, as numbers; the classes as text; and what to know about all this.
+    It has the mask of the rows with labels; their labels, as indices of `classes` or, if there are
+    no classes, as numbers; the classes as text; and notes.
     """
 
     labelled: np.ndarray
@@ -32,14 +33,14 @@ class Target(NamedTuple):
 
 
 def read_target(column: RawColumn, task: str) -> Target:
-    """Turn a target column into classes or numbers.
+    """Convert a target column to classes or numbers.
 
     Parameters
     ----------
     column : RawColumn
     task : {"auto", "classification", "regression"}
-        "auto" takes numbers with fractions as numbers, as scikit-learn does, and whole ones where
-        they are many for the rows there are; all else is classes.
+        With "auto", the task is a regression if there are fractional numbers, as in scikit-learn,
+        or many different integers relative to the number of rows; otherwise a classification.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def read_target(column: RawColumn, task: str) -> Target:
 
 
 def _present(column: RawColumn) -> tuple[np.ndarray, np.ndarray]:
-    """The labels that are there, and where none is."""
+    """Return the labels that are not missing, and the mask of missing ones."""
     name, values, missing = column
     if values.ndim == 2 and values.shape[1] == 1:
         values, missing = values[:, 0], missing[:, 0]
@@ -109,7 +110,7 @@ def _left_out(count: int) -> list[str]:
 
 
 def _of_one_kind(name: str, values: np.ndarray) -> np.ndarray:
-    """Numbers that came as objects stay numbers; a mixture has no order other than its text's."""
+    """Convert numbers in an object array to floats, and values of mixed types to text."""
     if {type(value) for value in values} <= {int, float, decimal.Decimal}:
         return values.astype(float)
     text = values.astype(str)
@@ -122,7 +123,7 @@ def _of_one_kind(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _as_quantity(values: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers in place of text that holds them, and where none is; NaN is none."""
+    """Convert text with numbers; return the numbers and the mask of missing ones."""
     values = _codes_of_a_quantity(values)
     if values.dtype.kind != "f":
         return values, missing
@@ -132,14 +133,14 @@ def _as_quantity(values: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _codes_of_a_quantity(values: np.ndarray) -> np.ndarray:
-    """Return text that holds numbers, such as "007", as numbers; all else as it is.
+    """Convert text with numbers, such as "007", to numbers; return other values unchanged.
 
-    Beside numbers, words such as "NA" stand for nothing: NaN.
+    Among numbers, words such as "NA" become NaN.
     """
     if values.dtype.kind not in "OU":
         return values
     words = ["nan" if word in MAYBE_EMPTY else word for word in values.astype(str).tolist()]
-    if any("_" in word for word in words):  # Python's way to write 10 as 1_0
+    if any("_" in word for word in words):  # Python also reads 1_0 as 10
         return values
     try:
         return np.array(words).astype(np.float64)
@@ -159,8 +160,8 @@ def _doubtful_words(name: str, classes: tuple[str, ...]) -> list[str]:
 
 
 def _why_a_quantity(values: np.ndarray, distinct: np.ndarray) -> str:
-    """Say why numbers are a quantity; an empty text if they are classes."""
-    with warnings.catch_warnings():  # of many classes: what to do then is decided below
+    """Return the reason why numbers are not classes; an empty string if they are classes."""
+    with warnings.catch_warnings():  # a warning of many classes, which are handled below
         warnings.simplefilter("ignore", UserWarning)
         if len(values) and type_of_target(values) == "continuous":
             return "its numbers have fractions"
@@ -183,7 +184,7 @@ def _numbers(name: str, values: np.ndarray, distinct: np.ndarray) -> np.ndarray:
 
 def _classes(name: str, values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     if values.dtype.kind == "f" and (values == np.clip(np.round(values), -(2**53), 2**53)).all():
-        values = values.astype(np.int64)  # pandas reads 0, 1 and an empty cell as floats
+        values = values.astype(np.int64)  # pandas reads integers with empty cells as floats
     classes, labels = np.unique(values, return_inverse=True)
     if len(classes) == 0:
         raise DataError(f'The target "{name}" has no labels; a classifier needs at least two.')

@@ -38,19 +38,19 @@ class Task(ABC):
     name : str
         "classification" or "regression".
     scoreboard : Scoreboard
-        The scores, and which one ranks.
+        The scores, and the one that determines the rank.
     score : callable
-        What `measure` applies to an estimator and a fold.
+        Function of an estimator and a fold that computes the scores.
     meanings : dict of str to str
-        What each score is.
+        Description of each score.
     spread : str
-        What follows ±.
+        Description of the number after ±.
     trees : str
-        The model whose columns are prepared in another way.
+        Name of the model with the preprocessing for trees.
     known_pairs : callable
-        Returns energies and losses to compare, checked.
+        Function that returns valid energies and losses to compare.
     baselines : mapping of str to callable
-        Makers of the others, by name.
+        Functions that create the baselines, by name.
     """
 
     name: str
@@ -63,18 +63,18 @@ class Task(ABC):
     baselines: Mapping[str, Callable[[RunContext], Contender]]
 
     def known_baselines(self, baselines: Baselines) -> Any:
-        """Return the baselines to compare, their names checked; DataError for an unknown one."""
+        """Return the baselines to compare; raise DataError for an unknown name."""
         return known_baselines(baselines, self.baselines)
 
     @abstractmethod
     def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
-        """Raise DataError where there are too few rows for the folds."""
+        """Raise DataError if there are too few rows for the folds."""
 
     @abstractmethod
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return the contenders, and notes on those left out."""
+        """Return the contenders, and notes on omitted ones."""
 
     @abstractmethod
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -82,14 +82,14 @@ class Task(ABC):
 
     @abstractmethod
     def target(self, table: Table) -> str:
-        """Say what the target is, in a few words."""
+        """Return a short description of the target."""
 
     @abstractmethod
     def about_target(self, table: Table) -> dict[str, Any]:
-        """Return the same for the file."""
+        """Return a description of the target for the JSON file."""
 
     def how(self) -> dict[str, Any]:
-        """Return how scores are made and columns prepared, for the file."""
+        """Return descriptions of the scores and the preprocessing for the JSON file."""
         return {
             "ranked_by": ", ".join(self.scoreboard.ranked_by),
             "scores": self.meanings,
@@ -118,7 +118,7 @@ class Classification(Task):
     }
 
     def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
-        """Raise DataError unless every class can be in every fold."""
+        """Raise DataError if a class has too few rows to be in every fold."""
         counts = table.class_counts
         rare = [f'"{name}" ({n})' for name, n in zip(table.classes, counts, strict=True) if n < cv]
         if rare:
@@ -137,24 +137,24 @@ class Classification(Task):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return all that were asked for."""
+        """Return all requested contenders."""
         smallest = int(table.class_counts.min())
-        # The rarest class of a training part still reaches every inner fold, if it can.
+        # If possible, the rarest class of a training part is in every inner fold.
         inner_folds = max(2, min(5, smallest - -(-smallest // cv)))
         setting = _setting(table, seed, inner_folds)
         return classifiers.contenders(pairs, self.known_baselines(baselines), setting), []
 
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return folds with every class in its share."""
+        """Return stratified folds."""
         splitter = StratifiedKFold(cv, shuffle=True, random_state=seed)
         return list(splitter.split(table.labels, table.labels))
 
     def target(self, table: Table) -> str:
-        """Say how many classes there are."""
+        """Return the number of classes as text."""
         return f"{len(table.classes)} classes"
 
     def about_target(self, table: Table) -> dict[str, Any]:
-        """Return the classes and their rows."""
+        """Return the classes and their numbers of rows."""
         return {"classes": dict(zip(table.classes, table.class_counts.tolist(), strict=True))}
 
 
@@ -178,7 +178,7 @@ class Regression(Task):
     }
 
     def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
-        """Raise DataError unless each fold gets two rows, fewer than which have no spread."""
+        """Raise DataError if a fold would have fewer than two rows."""
         least, n_rows = 2 * cv, len(table.labels)
         if n_rows < least:
             raise DataError(f"{cv} folds need at least {least} rows; there are {n_rows}.")
@@ -200,12 +200,12 @@ class Regression(Task):
         return list(KFold(cv, shuffle=True, random_state=seed).split(table.labels))
 
     def target(self, table: Table) -> str:
-        """Say what is predicted, and its range."""
+        """Return the name and the range of the target as text."""
         low, high = table.labels.min(), table.labels.max()
         return f'a quantity, "{table.target_name}", from {low:g} to {high:g}'
 
     def about_target(self, table: Table) -> dict[str, Any]:
-        """Return name and range."""
+        """Return the name and the range of the target."""
         low, high = float(table.labels.min()), float(table.labels.max())
         return {"target": {"name": table.target_name, "least": low, "greatest": high}}
 
@@ -221,9 +221,9 @@ CLASSIFICATION, REGRESSION = Classification(), Regression()
 def check_names(
     task: str, energies: list[str] | None, losses: list[str] | None, baselines: list[str] | None
 ) -> None:
-    """Raise DataError for names that are known neither for classes nor for a quantity.
+    """Raise DataError for names that are unknown for the task; with "auto", for both tasks.
 
-    With "auto" it takes the data to know which of both it is.
+    The task "auto" is determined by the data, which are not yet known.
     """
     errors = []
     for known in (CLASSIFICATION, REGRESSION):
@@ -234,5 +234,5 @@ def check_names(
                 return
             except DataError as error:
                 errors.append(error)
-    # The one that has a likely name is worth more.
+    # An error that suggests a name is preferred.
     raise min(errors, key=lambda error: "Did you mean" not in str(error))

@@ -202,11 +202,11 @@ class VectorDistribution(ConditionalDistribution):
             samples = part.seeded_sample(n_samples, random_state)
             # Shifts pair each draw with several others; all n² pairs would be hardly more accurate.
             shifts = sorted({1 + (n_samples - 1) * j // 8 for j in range(8)} - {n_samples})
-            apart = [
+            distances = [
                 np.linalg.norm(samples - np.roll(samples, shift, axis=1), axis=2).mean(axis=1)
                 for shift in shifts
             ]
-            spread = np.mean(apart, axis=0) if apart else np.zeros(part.n_rows)
+            spread = np.mean(distances, axis=0) if distances else np.zeros(part.n_rows)
             return np.stack(
                 [
                     np.linalg.norm(samples - some[:, [column]], axis=2).mean(axis=1) - spread / 2

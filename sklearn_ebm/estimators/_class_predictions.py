@@ -56,7 +56,7 @@ class ClassPredictions:
         return self.energy_._written(self.params_, vars(self), len(self.classes_))
 
     @property
-    def _learnt(self) -> Params:
+    def _params_to_continue(self) -> Params:
         """Parameters from which learning continues; raise ValueError if some cannot be learned."""
         params = self._params
         fixed = params.keys() - self.params_.keys()

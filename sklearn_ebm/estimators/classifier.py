@@ -377,14 +377,14 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
                 rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
-        asked, total, before = repr(energy), float(rows.weight.sum()), beta_of_learning(loss)
+        energy_repr, total, before = repr(energy), float(rows.weight.sum()), beta_of_learning(loss)
         beta_before_selection = before if isinstance(self.beta, str) else float(self.beta)
 
         def state(learned: Start, beta: float = beta_before_selection) -> dict[str, Any]:
             stream = Stream(
                 learned.energy, learned.params, None, float(rows.weight.mean()), total, 0
             )
-            return self._state(loss, stream, classes, seen, beta, asked, initial_seed)
+            return self._state(loss, stream, classes, seen, beta, energy_repr, initial_seed)
 
         if watched:
             task = FitCallbacks(self, X, y, sample_weight, state)
@@ -543,8 +543,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
                 "set now; set it back, or start with a new estimator."
             )
         return Stream(
-            self.energy_, self._learnt, self._solver_memory, self._weight_unit, self._weight_seen,
-            self._parts_seen,
+            self.energy_, self._params_to_continue, self._solver_memory, self._weight_unit,
+            self._weight_seen, self._parts_seen,
         )  # fmt: skip
 
     def _start(self, energy: Energy, rows: Rows, same_width: bool, classes: Array) -> Start | None:
@@ -553,7 +553,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             return None
         refuse_other_classes(self.classes_, classes)
         refuse_another_shape(same_width and repr(energy) == self._asked_energy)
-        before = Start(self.energy_, self._learnt, self._initial_seed)
+        before = Start(self.energy_, self._params_to_continue, self._initial_seed)
         return continued(before, energy, rows, len(classes))
 
     def _state(
@@ -563,14 +563,14 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         classes: Array,
         seen: Any,
         beta: float,
-        asked: str,
+        energy_repr: str,
         initial_seed: int = 0,
     ) -> dict[str, Any]:
         """Attributes needed for predictions and for continued learning."""
         fitted = stream.energy.fitted_attributes(stream.params, len(classes))
         return {
             "classes_": classes, "energy_": stream.energy, "params_": stream.params,
-            "loss_": loss, "beta_": beta, **fitted, "_asked_energy": asked,
+            "loss_": loss, "beta_": beta, **fitted, "_asked_energy": energy_repr,
             "_shown": tuple(fitted), "_seen": None if seen.all() else seen,
             "_initial_seed": initial_seed, "_solver_memory": stream.memory,
             "_weight_unit": stream.unit, "_weight_seen": stream.weight, "_parts_seen": stream.parts,

@@ -33,7 +33,7 @@ class FittedEnergies(NamedTuple):
         """Indices of the classes with training rows; the others have no finite energy."""
         return slice(None) if self.classifier._seen is None else self.classifier._seen
 
-    def judged(self, X: Any, y: Any) -> tuple[Any, Any]:
+    def of_learned_classes(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Energies of the learned classes for rows with these classes, and labels of these rows."""
         energies = self.energies(X)
         if self.classifier._seen is None:

@@ -68,7 +68,7 @@ def section_of(
     at = np.linspace(column.min(), column.max(), resolution)
     rows = np.tile(row, (resolution, 1))
     rows[:, place] = at
-    note = "" if len(row) == 1 else f", others {_said(others)}"
+    note = "" if len(row) == 1 else f", others {_description(others)}"
     name = "x" if len(row) == 1 and names[0] == "$x_{1}$" else names[place]
     return FeatureSlice(as_given(rows, X), at, column, name + note)
 
@@ -120,7 +120,7 @@ def row_of(others: Any, values: Array) -> Array:
     return row
 
 
-def _said(others: Any) -> str:
+def _description(others: Any) -> str:
     return "at their median" if isinstance(others, str) else "as in the given row"
 
 

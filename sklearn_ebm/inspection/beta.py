@@ -181,7 +181,7 @@ class BetaDisplay:
         pyplot(cls.__name__)
         found = read(cls.__name__, estimator)
         return cls.from_energies(
-            *found.judged(X, y), classes=found.classes[found.learned], betas=betas,
+            *found.of_learned_classes(X, y), classes=found.classes[found.learned], betas=betas,
             beta=found.classifier.beta_, reliability_betas=reliability_betas, n_bins=n_bins, ax=ax,
             **kwargs,
         )  # fmt: skip

@@ -166,10 +166,10 @@ class EnergyGapDisplay:
         margin = found.classifier.loss_.get_params(deep=False).get("margin")
         if np.ndim(margin) == 2:
             margin = np.asarray(margin)[found.learned][:, found.learned]
-        test = (None, None) if X_test is None else found.judged(X_test, y_test)
+        test = (None, None) if X_test is None else found.of_learned_classes(X_test, y_test)
         return cls.from_energies(
-            *found.judged(X, y), *test, classes=found.classes[found.learned], margin=margin, ax=ax,
-            **kwargs,
+            *found.of_learned_classes(X, y), *test, classes=found.classes[found.learned],
+            margin=margin, ax=ax, **kwargs,
         )  # fmt: skip
 
     @classmethod

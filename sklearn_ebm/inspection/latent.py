@@ -92,8 +92,9 @@ class LatentDisplay:
     >>> import numpy as np
     >>> from sklearn_ebm.energies.responsibilities import Responsibilities
     >>> from sklearn_ebm.inspection import LatentDisplay
-    >>> said = Responsibilities((("a", 0), ("b", 0)), np.array([[0.1, 0.9], [0.3, 0.7]]))
-    >>> display = LatentDisplay.from_responsibilities(said, [0.0, 1.0])
+    >>> shares = np.array([[0.1, 0.9], [0.3, 0.7]])
+    >>> responsibilities = Responsibilities((("a", 0), ("b", 0)), shares)
+    >>> display = LatentDisplay.from_responsibilities(responsibilities, [0.0, 1.0])
     >>> display.names_, display.shares_.tolist()
     (['b', 'a'], [[0.9, 0.1], [0.7, 0.3]])
     """
@@ -176,7 +177,7 @@ class LatentDisplay:
             if kind == "points":
                 raise ValueError("kind='points' draws rows by their answers; pass y.")
             section = section_of(estimator, X, feature, others, grid_resolution)
-            said = estimator.latent_responsibilities(section.rows)
+            responsibilities = estimator.latent_responsibilities(section.rows)
             place: dict[str, Any] = {
                 "x": section.at, "x_label": section.label, "y_label": "probability of the latent, π"
             }  # fmt: skip
@@ -185,15 +186,15 @@ class LatentDisplay:
             names = feature_names(estimator, X)
             column = place_of(feature, names)
             label = "x" if names == ["$x_{1}$"] else names[column]
-            said = estimator.latent_responsibilities(X, y)
+            responsibilities = estimator.latent_responsibilities(X, y)
             place = {"x": values[:, column], "x_label": label}
             if kind == "points":
                 place |= _over_answers(place, y)
             else:
-                said, place["x"] = _averaged(said, values[:, column])
+                responsibilities, place["x"] = _averaged(responsibilities, values[:, column])
                 place["y_label"] = "mean share in the answers, r"
-        said, looks = _of_interest(estimator.energy_, said, member)
-        return cls(said, **place, **looks).plot(kind=kind, ax=ax, **kwargs)
+        responsibilities, looks = _of_interest(estimator.energy_, responsibilities, member)
+        return cls(responsibilities, **place, **looks).plot(kind=kind, ax=ax, **kwargs)
 
     @classmethod
     def from_responsibilities(
@@ -239,9 +240,9 @@ class LatentDisplay:
             raise ValueError(f"x.shape == {at.shape}, expected ({n_rows},): one for each row.")
         order = np.argsort(at, kind="stable")
         answers = None if y is None else np.asarray(y, dtype=np.float64)[order]
-        said = responsibilities._replace(shares=responsibilities.shares[order])
+        responsibilities = responsibilities._replace(shares=responsibilities.shares[order])
         label = y_label or ("y" if kind == "points" else "probability of the latent")
-        display = cls(said, at[order], answers, x_label=x_label, y_label=label)
+        display = cls(responsibilities, at[order], answers, x_label=x_label, y_label=label)
         return display.plot(kind=kind, ax=ax, **kwargs)
 
     def plot(
@@ -373,7 +374,7 @@ def _over_answers(place: dict[str, Any], y: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _averaged(said: Responsibilities, x: Array) -> tuple[Responsibilities, Array]:
+def _averaged(responsibilities: Responsibilities, x: Array) -> tuple[Responsibilities, Array]:
     """Means over groups of samples with neighbouring x; equal ones stay together."""
     ends = np.quantile(x, np.linspace(0, 1, N_GROUPS + 1)[1:-1])
     _, group = np.unique(np.searchsorted(ends, x), return_inverse=True)
@@ -381,30 +382,39 @@ def _averaged(said: Responsibilities, x: Array) -> tuple[Responsibilities, Array
     if len(member) < 2:
         raise ValueError("The feature is the same in all rows of X; choose one that varies.")
     mean = member / member.sum(axis=1, keepdims=True)
-    return said._replace(shares=mean @ said.shares), mean @ x
+    return responsibilities._replace(shares=mean @ responsibilities.shares), mean @ x
 
 
 def _of_interest(
-    energy: Any, said: Responsibilities, member: str | int | None
+    energy: Any, responsibilities: Responsibilities, member: str | int | None
 ) -> tuple[Responsibilities, dict[str, Any]]:
     """The latent values of an energy that have a meaning of their own, and how they look."""
     if isinstance(energy, LatentEnergy):
-        said = said.of(f"member {member or 0}" if not isinstance(member, str) else member)
+        responsibilities = responsibilities.of(
+            f"member {member or 0}" if not isinstance(member, str) else member
+        )
         line = isinstance(energy, Decoder) and energy.latent != "square" and energy.n_dimensions < 2
         if line:
-            return said, {"ordered": "z, point of the grid", "cyclic": energy.latent == "circle"}
-        return said, {"names": tuple(f"expert {number}" for _, number in said.labels)}
+            return responsibilities, {
+                "ordered": "z, point of the grid",
+                "cyclic": energy.latent == "circle",
+            }
+        return responsibilities, {
+            "names": tuple(f"expert {number}" for _, number in responsibilities.labels)
+        }
     if member is not None:
-        said = said.of(str(member))
-        return said, {"names": tuple(f"{name} {number}" for name, number in said.labels)}
+        responsibilities = responsibilities.of(str(member))
+        return responsibilities, {
+            "names": tuple(f"{name} {number}" for name, number in responsibilities.labels)
+        }
     if isinstance(energy, Blend):
-        return said.by_name(), {}
-    return _backgrounds_as_one(said), {}
+        return responsibilities.by_name(), {}
+    return _backgrounds_as_one(responsibilities), {}
 
 
-def _backgrounds_as_one(said: Responsibilities) -> Responsibilities:
-    mine = np.array([name != BACKGROUNDS for name, _ in said.labels])
-    labels = tuple(label for label in said.labels if label[0] != BACKGROUNDS)
-    behind = said.shares[:, ~mine].sum(axis=1)
-    shares = np.column_stack([said.shares[:, mine], behind])
+def _backgrounds_as_one(responsibilities: Responsibilities) -> Responsibilities:
+    mine = np.array([name != BACKGROUNDS for name, _ in responsibilities.labels])
+    labels = tuple(label for label in responsibilities.labels if label[0] != BACKGROUNDS)
+    behind = responsibilities.shares[:, ~mine].sum(axis=1)
+    shares = np.column_stack([responsibilities.shares[:, mine], behind])
     return Responsibilities((*labels, (BACKGROUNDS, 0)), shares)

@@ -1,4 +1,4 @@
-"""A comparison as one HTML file, which needs no network: table, charts, and a slider for β."""
+"""Report of a comparison as a self-contained HTML file with table and charts."""
 
 from sklearn_ebm.compare.report.content import content as content
 from sklearn_ebm.compare.report.page import page as page

@@ -1,4 +1,4 @@
-"""From what was kept of all folds to the numbers that the page draws, ready for JSON."""
+"""Conversion of the data of all folds to the numbers of a report, for JSON."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sklearn_ebm.compare.report.kept_densities import LEVELS, MARKS
 from sklearn_ebm.compare.report.rows import Plan
 from sklearn_ebm.compare.tables import Table
 
-# What was kept of one contender in each fold; None where nothing could be.
+# Data of one contender for each fold; None if they could not be computed.
 KeptFolds = list[dict[str, Any] | None]
 
 
@@ -22,15 +22,15 @@ def content(
     data: Table,
     tests: Sequence[np.ndarray],
 ) -> dict[str, Any]:
-    """Return the numbers that the page draws.
+    """Return the numbers that the page shows.
 
     Parameters
     ----------
     table : ComparisonTable
     kept : sequence of list
-        For each row of the table, in the order of the run, what was kept in each fold.
+        Data of each fold, for each row of the table, in the order of the run.
     rows : Plan
-        Which rows were.
+        The selected rows.
     data : Table
     tests : sequence of ndarray of int
         The test rows of each fold.
@@ -38,8 +38,8 @@ def content(
     Returns
     -------
     content : dict
-        "task", "rows", "contenders" by rank, and what all of these share: for classes the labels
-        and folds of the rows, for a quantity the answers of the rows whose densities are drawn.
+        "task", "rows", "contenders" by rank, and common data: for classes the labels and folds of
+        the rows, for a regression the answers of the rows with plots of densities.
     """
     common = {
         "task": "classification" if data.classes else "regression",
@@ -68,7 +68,7 @@ def content(
 
 
 def _in_full(folds: KeptFolds) -> list[dict[str, Any]]:
-    """Return what was kept, or nothing where a fold is missing: parts of it would mislead."""
+    """Return the data of all folds; an empty list if one is missing, as a part would mislead."""
     there = [fold for fold in folds if fold is not None]
     return there if len(there) == len(folds) else []
 
@@ -84,7 +84,7 @@ def _scored(row: Row) -> dict[str, Any]:
 
 
 def finite(value: float) -> float | None:
-    """Return a number, None for NaN and infinity, which JSON has not.
+    """Return a number, or None for NaN and infinity, which JSON does not support.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def finite(value: float) -> float | None:
 
 
 def significant(value: float, digits: int = 4) -> float:
-    """Return a number rounded to so many significant digits.
+    """Return a number rounded to significant digits.
 
     Examples
     --------
@@ -121,8 +121,8 @@ def _of_classes(folds: list[dict[str, Any]]) -> dict[str, Any]:
 def packed(distances: np.ndarray) -> list[float]:
     """Return max log p − log p of each class as a flat list, row by row.
 
-    With two classes one number says both: log p of the second less that of the first. Rounding by
-    1e-4 moves a probability by less than that.
+    With two classes, a single number is used: log p of the second class minus log p of the first.
+    Rounding by 1e-4 changes probabilities by less than 1e-4.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def _of_laws(folds: list[dict[str, Any]], place: list[int]) -> dict[str, Any]:
 
 
 def _curves(folds: list[dict[str, Any]]) -> list[list[list[float]]]:
-    """Return iterations and objectives of each fold, if there is a curve to see."""
+    """Return iterations and objectives of each fold, if there are learning curves."""
     return [
         [[at for at, _ in fold["curve"]], [significant(value, 5) for _, value in fold["curve"]]]
         for fold in folds

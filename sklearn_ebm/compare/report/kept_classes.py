@@ -8,33 +8,33 @@ import numpy as np
 from sklearn_ebm.compare.folds import Fold
 from sklearn_ebm.estimators._class_predictions import ClassPredictions
 
-# e^(−745) is the least float64 above zero.
+# e^(−745) is the smallest positive float64.
 FURTHEST = 745.0
-# Points of a curve of learning.
+# Largest number of points of a learning curve.
 MOST_POINTS = 60
 
 
 @dataclass(frozen=True)
 class KeepClasses:
-    """Called with a fitted classifier and its fold: what it says of some rows, and how it learned.
+    """Function of a fitted classifier and its fold that returns data of some rows for a report.
 
     Attributes
     ----------
     rows : ndarray of int
-        Positions in the test part.
+        Indices in the test part.
     """
 
     rows: np.ndarray
 
     def __call__(self, estimator: Any, fold: Fold) -> dict[str, Any]:
-        """Return the distances, β and its margin, and the curve of learning.
+        """Return distances, β, margin and learning curve.
 
         Returns
         -------
         kept : dict
-            "distances" of shape (n_samples, n_classes): log p of the likeliest class less log p of
-            each, which is β (F(x, y) − min F) where there are energies; "energies", whether there
-            are; "beta" and "margin", None where there is none; "curve", a list of (iteration,
+            "distances" of shape (n_samples, n_classes): log p of the likeliest class minus log p of
+            each class, which for energies is β (F(x, y) − min F); "energies", whether the
+            classifier has energies; "beta" and "margin", or None; "curve", a list of (iteration,
             objective).
         """
         energies = isinstance(estimator, ClassPredictions)
@@ -65,7 +65,7 @@ def _margin(estimator: Any) -> float | None:
 
 
 def curve(values: Any) -> list[tuple[int, float]]:
-    """Return at most 60 points of a curve, dense at its start, where it falls.
+    """Return at most 60 points of a curve, dense at its start, where it decreases most.
 
     Examples
     --------

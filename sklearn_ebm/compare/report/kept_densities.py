@@ -15,38 +15,38 @@ from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.metrics import interval_contains, probability_integral_transform
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-# Two central intervals and the median.
+# Probabilities of two central intervals and the median.
 MARKS = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Answers at equal steps of y show the tails, those at equal steps of probability the peaks.
+# Answers at equal steps of y resolve the tails, answers at equal steps of probability the peaks.
 EQUAL_STEPS, EQUAL_PROBABILITIES = 61, 60
 TAIL = 0.002
 
 
 @dataclass(frozen=True)
 class KeepDensities:
-    """Called with a fitted estimator and its fold: what its distribution says of some rows.
+    """Function of a fitted estimator and its fold that returns data of some rows for a report.
 
     Attributes
     ----------
     rows : ndarray of int
-        Positions in the test part.
+        Indices in the test part.
     shown : ndarray of int
-        Those whose densities are drawn.
+        Indices of the rows with plots of densities.
     """
 
     rows: np.ndarray
     shown: np.ndarray
 
     def __call__(self, estimator: Any, fold: Fold) -> dict[str, Any]:
-        """Return F(answer) of each row, which intervals hold it, and the densities to draw.
+        """Return F(answer) of each row, the intervals that contain it, and densities to plot.
 
         Returns
         -------
         kept : dict
             "pit", the distribution function at the answer, of shape (n_samples,); "held" of shape
-            (levels, n), whether the central interval of each level holds it; "shown", a list with
-            one dict for each row shown; "energies", whether it has any; "curve", a list of
-            (iteration, objective).
+            (levels, n), whether the central interval of each level contains it; "shown", a list
+            with a dict for each row in `shown`; "energies", whether the estimator has energies;
+            "curve", a list of (iteration, objective).
         """
         kept: dict[str, Any] = {"pit": np.empty(0), "held": np.empty((len(LEVELS), 0), dtype=bool)}
         if len(self.rows):
@@ -62,7 +62,7 @@ class KeepDensities:
 
 
 def drawn(distribution: ConditionalDistribution) -> list[dict[str, Any]]:
-    """Return for each row its quantiles at `MARKS`, and its density at some answers, if it has one.
+    """Return the quantiles of each row at `MARKS`, and its density, if any, at some answers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The page: names escaped, numbers as JSON, style and script written into it."""
+"""HTML page of a report, with style, script and numbers (as JSON) included."""
 
 import base64
 import hashlib
@@ -16,12 +16,12 @@ _RESOURCES = files("sklearn_ebm.compare.report")
 
 
 def resource(name: str) -> str:
-    """Return the text of a file that comes with the package."""
+    """Return the text of a file of the package."""
     return _RESOURCES.joinpath(name).read_text(encoding="utf-8")
 
 
 def filled(template: str, values: dict[str, str]) -> str:
-    """Return a template with ``{{name}}`` replaced, in one pass, so that no value is a template.
+    """Replace ``{{name}}`` in a template, in one pass, so that values are not replaced.
 
     Examples
     --------
@@ -40,11 +40,11 @@ def page(
     ----------
     table : ComparisonTable
     content : dict
-        What `content` returned.
+        Result of `content`.
     command : str
-        The command line, if one asked for the comparison.
+        The command line of the comparison, if any.
     dated : bool
-        Whether the page says when the comparison began.
+        Whether the page shows when the comparison began.
     """
     task = content["task"]
     style, script = resource("report.css"), resource("report.js") + resource(f"{task}.js")
@@ -76,7 +76,7 @@ def page(
 
 
 def json_text(content: Any) -> str:
-    r"""Return JSON that can stand in a script element: no "<" that could end it.
+    r"""Return JSON without "<", which could end a script element.
 
     Examples
     --------
@@ -88,12 +88,12 @@ def json_text(content: Any) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return what the page's security policy names a script by: no other script may run."""
+    """Return the hash of a script for the content security policy of the page."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def leaderboard(table: ComparisonTable) -> str:
-    """Return the ranked table; each cell says the number that it is sorted by."""
+    """Return the ranked table as HTML; each cell contains its sort key."""
     scores = table.scoreboard.scores
     headings = ["rank", "model", *(score.heading for score in scores.values())]
     ranked = table.ranked()
@@ -131,7 +131,7 @@ def _line(rank: int, row: Row, table: ComparisonTable) -> str:
 
 
 def _compared(about: dict[str, Any], command: str, dated: bool) -> list[tuple[str, str]]:
-    """Return what was compared, and how, as names and texts."""
+    """Return names and texts that describe the comparison."""
     data, settings = about["data"], about["settings"]
     numeric, categorical = data["numeric_columns"], data["categorical_columns"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())

@@ -10,26 +10,26 @@ from sklearn_ebm.compare.report.kept_densities import KeepDensities
 from sklearn_ebm.compare.tables import Table
 
 MOST_ROWS = 2_000
-# Of all contenders, rows and classes together. A number takes about seven characters, so that the
-# page stays below 3 MB.
+# Largest number of entries over contenders, rows and classes. An entry takes about seven
+# characters, so the page is smaller than 3 MB.
 MOST_NUMBERS = 250_000
 FEWEST_ROWS = 100
-# Rows whose densities are drawn.
+# Number of rows with plots of densities.
 N_SHOWN = 6
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The rows of a table that a report keeps.
+    """The rows of a table that a report uses.
 
     Attributes
     ----------
     kept : ndarray of int
-        Positions in the table, rising.
+        Indices in the table, increasing.
     shown : ndarray of int
-        Those whose densities are drawn, by rising answer; none for classes.
+        Indices of the rows with plots of densities, by increasing answer; empty for classes.
     n_rows : int
-        How many rows the table has.
+        Number of rows of the table.
     """
 
     kept: np.ndarray
@@ -37,13 +37,13 @@ class Plan:
     n_rows: int
 
     def of(self, fold: Fold, test: np.ndarray, is_classes: bool) -> Fold:
-        """Return a fold that keeps what contenders say of these rows.
+        """Return a copy of a fold that stores predictions for the selected rows.
 
         Parameters
         ----------
         fold : Fold
         test : ndarray of int
-            Positions in the table of the rows of its test part.
+            Indices in the table of the rows of its test part.
         is_classes : bool
         """
         kept = np.flatnonzero(np.isin(test, self.kept))
@@ -54,20 +54,20 @@ class Plan:
 
 
 def plan(table: Table, n_contenders: int, seed: int) -> Plan:
-    """Choose the rows that a report on a comparison keeps.
+    """Select the rows for a report of a comparison.
 
     Parameters
     ----------
     table : Table
     n_contenders : int
-        How many contenders say something of each row.
+        Number of contenders.
     seed : int
 
     Returns
     -------
     plan : Plan
-        All rows up to 2,000, or fewer where classes and contenders are many; above that as many,
-        drawn class by class.
+        At most 2,000 rows, or fewer if there are many classes and contenders; a stratified
+        selection if the table has more.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def plan(table: Table, n_contenders: int, seed: int) -> Plan:
     array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     n_rows = len(table.labels)
-    # With two classes one number says both.
+    # With two classes, there is one number for each row.
     width = len(table.classes) if len(table.classes) > 2 else 1
     most = max(FEWEST_ROWS, min(MOST_ROWS, MOST_NUMBERS // (width * max(n_contenders, 1))))
     kept = _drawn(table, most, seed)
@@ -91,14 +91,14 @@ def _drawn(table: Table, most: int, seed: int) -> np.ndarray:
         return np.arange(n_rows)
     order = np.random.default_rng(seed).permutation(n_rows)
     if table.classes:
-        # Equal steps through rows that are sorted by class give each class its share.
+        # Equal steps through rows sorted by class give a stratified selection.
         order = order[np.argsort(table.labels[order], kind="stable")]
     steps = np.linspace(0, n_rows - 1, most).round().astype(np.intp)
     return np.sort(order[steps])
 
 
 def _spread(answers: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Return the rows in the middle of equal parts of the sorted answers."""
+    """Return rows at equally spaced ranks of the answers."""
     by_answer = kept[np.argsort(answers[kept], kind="stable")]
     n_shown = min(N_SHOWN, len(kept))
     middles = (np.arange(n_shown) + 0.5) / n_shown * len(kept)
