@@ -80,8 +80,8 @@ class BankCase(NamedTuple):
 def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> None:
     """Check that an energy meets the requirements of `sklearn_ebm.energies.banks.BankEnergy`.
 
-    The energy is checked with its own settings and with each of its `examples`, with 48 rows; all
-    of them are validation rows, or those of one fold. If its base is not None, it receives a
+    The energy is checked with its own settings and with each of its `examples`, with 48 rows;
+    all rows, or the rows of one fold, are validation rows. If its base is not None, it receives a
     location. A blend needs explicit members, not "auto".
 
     Parameters

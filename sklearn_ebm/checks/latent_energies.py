@@ -151,7 +151,7 @@ def check_latent_pullback_into(
 def check_latent_pullback(
     energy: LatentEnergy, X: Array, candidates: Array, params: Params
 ) -> None:
-    """The pullback is the derivative of ⟨dG, energies⟩ along random directions."""
+    """The pullback is the derivative of ⟨dG, energies⟩ in random directions."""
     line, slope = _members(energy, X, candidates, params)
     gradient, step = line.pullback(slope), 1e-6
     size = 1.0 + np.abs(slope * line.energies).sum()
