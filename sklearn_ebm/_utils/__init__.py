@@ -1,1 +1,1 @@
-"""Arrays, parameters and other tools that know nothing of energies."""
+"""Utilities for arrays, parameters and threads that are independent of energies."""

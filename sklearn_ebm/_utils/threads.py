@@ -88,7 +88,7 @@ def _take_control() -> None:
             library.clear_controlling_thread(force=True)
 
 
-class _Here(threading.local):
+class _ThreadState(threading.local):
     """State of each thread: whether it belongs to a `Workers`, and its own BLAS limit."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class _Here(threading.local):
         self.limit = _BlasLimit(lambda: _blas(True))
 
 
-_here = _Here()
+_thread_state = _ThreadState()
 _limit = _BlasLimit(lambda: _blas(False))
 
 
@@ -115,7 +115,7 @@ def _after_fork_in_child() -> None:
     this = threading.get_ident()
     own = {this: of_parent.holders[this]} if this in of_parent.holders else {}
     # A child that is forked within a fit keeps the limit, as it shares the cores with other fits.
-    if of_parent.holders and not own and not _here.inside:
+    if of_parent.holders and not own and not _thread_state.inside:
         of_parent.restore()
     of_parent.holders = Counter(own)
     of_parent.lock.release()
@@ -131,8 +131,8 @@ if getattr(os, "register_at_fork", None) is not None:
 
 
 def _enter() -> None:
-    _here.inside = True
-    _here.limit.acquire()  # holds until the thread ends
+    _thread_state.inside = True
+    _thread_state.limit.acquire()  # holds until the thread ends
 
 
 class Workers:
@@ -151,9 +151,9 @@ class Workers:
 
     def __enter__(self) -> Workers:
         self._pool: ThreadPoolExecutor | None = None
-        self._thread, self._limits = threading.get_ident(), (_limit, _here.limit)
+        self._thread, self._limits = threading.get_ident(), (_limit, _thread_state.limit)
         n_threads = max(limit.acquire() for limit in self._limits)
-        self.n_threads = 1 if _here.inside else n_threads
+        self.n_threads = 1 if _thread_state.inside else n_threads
         return self
 
     def __exit__(

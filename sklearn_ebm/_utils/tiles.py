@@ -20,7 +20,7 @@ def row_blocks(n_rows: int, numbers_per_row: int, most: int = MOST_NUMBERS) -> I
     numbers_per_row : int
         Entries of the largest temporary array for one row.
     most : int, default=MOST_NUMBERS
-        Numbers that a temporary may hold.
+        Largest number of entries of a temporary array.
 
     Yields
     ------
@@ -49,7 +49,7 @@ def tiles(
     depth : int
         Number of temporary entries for each entry of the array.
     most : int, default=CACHED_NUMBERS
-        Numbers that a temporary may hold.
+        Largest number of entries of a temporary array.
 
     Yields
     ------

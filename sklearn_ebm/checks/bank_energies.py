@@ -80,8 +80,8 @@ class BankCase(NamedTuple):
 def check_bank_energy(energy: BankEnergy, outputs: Sequence[int] = OUTPUTS) -> None:
     """Check that an energy meets the requirements of `sklearn_ebm.energies.banks.BankEnergy`.
 
-    The energy is checked with its own settings and with each of its `examples`, with 48 rows; all
-    of them are validation rows, or those of one fold. If its base is not None, it receives a
+    The energy is checked with its own settings and with each of its `examples`, with 48 rows;
+    all rows, or the rows of one fold, are validation rows. If its base is not None, it receives a
     location. A blend needs explicit members, not "auto".
 
     Parameters
@@ -318,8 +318,8 @@ def check_own_answers_are_unknown(case: BankCase) -> None:
     promise = "out of fold, rows must not know their own answers"
     for place, element in enumerate(elements):
         # Density of each answer under each distribution: distributions are repeated, answers tiled.
-        law = element.take(np.repeat(np.arange(ROWS), ROWS))
-        density = law.log_prob(np.tile(rows.y, (ROWS, 1))).reshape(ROWS, ROWS)
+        distribution = element.take(np.repeat(np.arange(ROWS), ROWS))
+        density = distribution.log_prob(np.tile(rows.y, (ROWS, 1))).reshape(ROWS, ROWS)
         own = np.diagonal(density)
         liked = (np.mean(density < own) + np.mean(density <= own)) / 2
         found = f"element {place} makes them likelier than others do in {liked:.0%} of all pairs"

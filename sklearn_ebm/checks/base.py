@@ -42,7 +42,7 @@ def run_checks(
     part: Any,
     cases: Callable[[Any], Iterator[tuple[Any, ...]]],
 ) -> None:
-    """Run the general checks of a part and those of its kind, with all of its settings."""
+    """Run the general checks, and the checks of its kind, on a part with all of its settings."""
     for check in PART_CHECKS:
         check(part)
     for setting in settings(part):

@@ -187,7 +187,7 @@ def check_sparse(energy: Energy, X: Array, n_answers: int, params: Params) -> No
 
 
 def check_declarations(energy: Energy, X: Array, n_answers: int, params: Params) -> None:
-    """The energies are linear or nonnegative if `traits` says so."""
+    """The energies are linear or nonnegative if `traits` declares it."""
     one = energy.linearize(params, X).energies
     if energy.traits.nonnegative:
         promise = "its traits have nonnegative = True, so no energy may be below 0"

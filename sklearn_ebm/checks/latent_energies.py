@@ -151,7 +151,7 @@ def check_latent_pullback_into(
 def check_latent_pullback(
     energy: LatentEnergy, X: Array, candidates: Array, params: Params
 ) -> None:
-    """The pullback is the derivative of ⟨dG, energies⟩ along random directions."""
+    """The pullback is the derivative of ⟨dG, energies⟩ in random directions."""
     line, slope = _members(energy, X, candidates, params)
     gradient, step = line.pullback(slope), 1e-6
     size = 1.0 + np.abs(slope * line.energies).sum()
@@ -223,9 +223,9 @@ def check_gibbs_law(energy: LatentEnergy, X: Array, candidates: Array, params: P
     answers = candidates[..., 0] if candidates.shape[2] == 1 else candidates
     for beta in (1.0, 2.0):
         for minimum in (False, True):
-            law = energy.distribution(params, X, beta, minimum=minimum)
+            distribution = energy.distribution(params, X, beta, minimum=minimum)
             free = (Minimum() if minimum else SoftMinimum(beta))(latent).energies
-            found = np.diff(law.log_prob(answers), axis=1)
+            found = np.diff(distribution.log_prob(answers), axis=1)
             expected = -beta * np.diff(free, axis=1)
             size = 1.0 + beta * np.abs(free).max(axis=1, keepdims=True)
             promise = "log p(y) − log p(y') must be −β (F(y) − F(y'))"

@@ -44,8 +44,8 @@ def gaussian(means: np.ndarray, deviations: Any) -> GaussianMixture:
 class GaussianResiduals(DistributionAdapter):
     """A Gaussian around the prediction of a regressor, with one standard deviation for all rows.
 
-    The standard deviation is that of cross-validated residuals, because residuals of training rows
-    are too small, especially those of flexible regressors.
+    The standard deviation is computed from cross-validated residuals, because residuals of training
+    samples are too small, especially those of flexible regressors.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class DataError(ValueError):
     """Error for unusable data or arguments; the message is one line with a solution."""
 
     def __init__(self, message: str):
-        super().__init__(" ".join(message.split()))  # names from the data may hold line breaks
+        super().__init__(" ".join(message.split()))  # names from the data may contain line breaks
 
 
 class RawColumn(NamedTuple):
@@ -128,14 +128,14 @@ def typed_columns(column: RawColumn) -> list[Column]:
     Returns
     -------
     columns : list of Column
-        A number stays a number; text, booleans and categories become codes 1, 2, ... in the order
-        of their text; a date becomes days since 1970, hour of day, month and day of the week, as
-        far as they vary.
+        Numbers are kept; text, booleans and categories become codes 1, 2, ... in the order of their
+        text; dates become days since 1970, hour of day, month and day of the week, unless these are
+        constant.
 
     Raises
     ------
     DataError
-        If a column of numbers holds infinite values, or a column of text is free text.
+        If a numeric column contains infinite values, or a text column is free text.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def _dates(present: np.ndarray, kinds: set[type]) -> np.ndarray | None:
         return None
     try:
         return present.astype(str).astype("datetime64[s]")
-    except ValueError:  # it only looks like a date, as 2024-13-01 does
+    except ValueError:  # an invalid date, such as 2024-13-01
         return None
 
 

@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments after the program's name; those of the process by default.
+        Command-line arguments without the name of the program; by default ``sys.argv[1:]``.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -297,7 +297,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     try:
         with contextlib.closing(_watched(comparison, arguments.quiet)) as rows:
             for _ in rows:
-                with contextlib.suppress(OSError):  # the last save below says what is wrong
+                with contextlib.suppress(OSError):  # the last save below reports the error
                     _save(comparison.table, stem)
     except KeyboardInterrupt:
         status = 130

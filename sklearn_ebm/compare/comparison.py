@@ -55,7 +55,7 @@ def compare(
     y : array-like of shape (n_samples,) or str
         The labels, of any type, or the name of the target column of `X`.
     task : {"auto", "classification", "regression"}
-        Whether `y` holds classes or numbers. "auto" treats numbers with fractions, and integers
+        Whether `y` contains classes or numbers. "auto" treats numbers with fractions, and integers
         with many distinct values for the number of rows, as a numeric target; a note in the table
         states the choice.
     energies : iterable of str, Energy or LatentEnergy, optional

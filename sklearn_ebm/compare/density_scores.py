@@ -13,7 +13,7 @@ from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.metrics import crps, interval_coverage, negative_log_likelihood
 
-OF_LAWS = Scoreboard(
+OF_DISTRIBUTIONS = Scoreboard(
     {
         "nll": Score("NLL", 3),
         "crps": Score("CRPS", 3),
@@ -38,7 +38,7 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
     Returns
     -------
     scores : dict of str to float
-        Scores by the names of `OF_LAWS`; no `nll` if the distribution has no density.
+        Scores by the names of `OF_DISTRIBUTIONS`; no `nll` if the distribution has no density.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
     start = time.perf_counter()
     estimator.fit(fold.X_train, fold.y_train)
     scores = {"fit_seconds": time.perf_counter() - start}
-    distribution, y = law_of(estimator, fold.X_test), fold.y_test
+    distribution, y = predicted_distribution(estimator, fold.X_test), fold.y_test
     with suppress(NoDensityError):
         scores["nll"] = negative_log_likelihood(y, distribution)
     scores["crps"] = crps(y, distribution)
@@ -61,7 +61,7 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
     return scores
 
 
-def law_of(estimator: Any, X: Any) -> ConditionalDistribution:
+def predicted_distribution(estimator: Any, X: Any) -> ConditionalDistribution:
     """Return the predicted distribution of each row."""
     if isinstance(estimator, LatentEBMRegressor):
         return estimator.predict_distribution(X)

@@ -16,7 +16,7 @@ class QuantileDistribution(ScalarDistribution):
     """Distribution whose distribution function is linear between given quantiles.
 
     The probability beyond the outermost quantiles is concentrated at them. Methods that need a
-    density raise an error: the derivative of the distribution function is infinite where quantiles
+    density raise an error: the derivative of the distribution function is infinite if quantiles
     coincide, as they often do for trees, and zero beyond the outermost quantiles.
 
     Parameters

@@ -29,7 +29,7 @@ class Table:
     Attributes
     ----------
     numbers : ndarray or sparse matrix of shape (n_samples, p), float
-        Numeric columns, NaN where a value is missing.
+        Numeric columns, with NaN for missing values.
     categories : ndarray of shape (n_samples, n_outputs), int32
         Codes of the categorical columns; 0 stands for a missing value.
     number_names, category_names : tuple of str

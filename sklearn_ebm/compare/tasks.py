@@ -11,7 +11,7 @@ import sklearn_ebm.compare.contenders as classifiers
 import sklearn_ebm.compare.regressors as regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import Contender, Pair, RunContext, known_baselines
-from sklearn_ebm.compare.density_scores import OF_LAWS, scores_of_distribution
+from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
 from sklearn_ebm.compare.folds import MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table
@@ -162,7 +162,7 @@ class Regression(Task):
     """Comparison of conditional distributions of a numeric target."""
 
     name = "regression"
-    scoreboard = OF_LAWS
+    scoreboard = OF_DISTRIBUTIONS
     score = staticmethod(scores_of_distribution)
     trees = "HistGradientBoostingRegressor"
     known_pairs = staticmethod(regressors.known_pairs)

@@ -51,7 +51,7 @@ class GaussianEnvelope(ScalarDistribution):
 
     Examples
     --------
-    Two bumps at ±1 meet at 0, and each side holds the part Φ(1) of a Gaussian: Z = 2√(2π) Φ(1).
+    Components with means ±1 cross at 0, and each contributes √(2π) Φ(1) to Z:
 
     >>> import numpy as np
     >>> from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
@@ -106,7 +106,7 @@ class GaussianEnvelope(ScalarDistribution):
         """Compute log Z = log ∫ max_k exp(h_k − ((y − μ_k)/s_k)²/2) dy, of shape (n_samples,)."""
         return self._log_partition.copy()
 
-    def _log_bumps(self, rows: slice, y: Array) -> tuple[Array, Array]:
+    def _log_components(self, rows: slice, y: Array) -> tuple[Array, Array]:
         """Logarithms of the components, and (y − μ)/s, of a tile: (K, rows, columns)."""
         with np.errstate(over="ignore"):
             z = y - self.means[rows].T[:, :, None]
@@ -116,18 +116,18 @@ class GaussianEnvelope(ScalarDistribution):
     def _log_prob(self, y: Array) -> Array:
         result = np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):
-            bumps, _ = self._log_bumps(rows, y[rows, columns])
-            result[rows, columns] = bumps.max(axis=0)
+            log_components, _ = self._log_components(rows, y[rows, columns])
+            result[rows, columns] = log_components.max(axis=0)
         return result - self._log_partition[:, None]
 
     def _log_prob_and_slope(self, y: Array) -> tuple[Array, Array]:
         """log p and its slope −z_k/s_k for the highest component k; at a kink, of either side."""
         height, slope = np.empty(y.shape), np.empty(y.shape)
         for rows, columns in tiles(y.shape, self._depth):
-            bumps, z = self._log_bumps(rows, y[rows, columns])
+            log_components, z = self._log_components(rows, y[rows, columns])
             z /= -self.scales[rows].T[:, :, None]
-            highest = bumps.argmax(axis=0)[None]
-            height[rows, columns] = np.take_along_axis(bumps, highest, axis=0)[0]
+            highest = log_components.argmax(axis=0)[None]
+            height[rows, columns] = np.take_along_axis(log_components, highest, axis=0)[0]
             slope[rows, columns] = np.take_along_axis(z, highest, axis=0)[0]
         return height - self._log_partition[:, None], slope
 

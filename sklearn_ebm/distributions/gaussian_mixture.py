@@ -125,10 +125,10 @@ class GaussianMixture(ScalarDistribution):
         return np.argsort(self._extent, kind="stable") if least < 0.9 * most else None
 
     def _knots(self) -> Array:
-        return adaptive_knots(*self._sums.bumps_that_count())
+        return adaptive_knots(*self._sums.components_for_knots())
 
     def _cell_ends(self, finest: float = 2.0) -> Array:
-        return adaptive_knots(*self._sums.bumps_that_count(), finest=finest)
+        return adaptive_knots(*self._sums.components_for_knots(), finest=finest)
 
     def mean(self) -> Array:
         """Compute the mean Σ w_k μ_k, of shape (n_samples,)."""

@@ -260,7 +260,7 @@ class ScalarDistribution(ConditionalDistribution):
         return self._in_blocks(lambda part: LevelSets(part).threshold(level), self._width)
 
     def density_rank(self, y: npt.ArrayLike) -> Array:
-        """Compute P(p(Y | x) > p(y | x)): 0 at the mode, close to 1 where the density is low.
+        """Compute P(p(Y | x) > p(y | x)): 0 at the mode, close to 1 if the density is low.
 
         y lies in ``region(level)`` if its rank is at most `level`. If y is drawn from the
         distribution, the rank is uniform between 0 and 1.

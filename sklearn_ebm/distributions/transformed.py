@@ -25,9 +25,9 @@ TRIMMED = 5e-4
 class TransformedDistribution(ScalarDistribution):
     r"""Distribution of y with the density p(y) = p_t(t(y)) t'(y), where p_t is the density of t(y).
 
-    Quantiles, modes and regions are those of t(y), transformed back; modes and regions
-    do not depend on the slope of t. Mean and variance exclude a probability of 0.05 % in each tail,
-    where they would be determined by the transform alone.
+    Quantiles, modes and regions of t(y) are transformed back, so modes and regions do not depend on
+    the slope of t. Mean and variance exclude a probability of 0.05 % in each tail, in which they
+    would be determined by the transform alone.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class TransformedDistribution(ScalarDistribution):
 
     Examples
     --------
-    A Gaussian of log(1 + y), and so, far from 0, nearly a log-normal y: its median is e⁵ − 1.
+    If log(1 + y) is Gaussian with the mean 5, the median of y is e⁵ − 1:
 
     >>> from sklearn_ebm.distributions import GaussianMixture
     >>> from sklearn_ebm.distributions._numerics.signed_log import SignedLog
@@ -159,7 +159,7 @@ class TransformedDistribution(ScalarDistribution):
         return moments_of(answers, mass / mass.sum(axis=1, keepdims=True))
 
     def entropy(self) -> Array:
-        """Compute the entropy in nats: that of t(y) minus the mean of log t'(y), (n_samples,)."""
+        """Compute the entropy of t(y) minus the mean of log t'(y), in nats, (n_samples,)."""
         return self._in_blocks(type(self)._entropy_of_block, self._width)
 
     def _entropy_of_block(self) -> Array:

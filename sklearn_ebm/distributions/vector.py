@@ -252,7 +252,7 @@ class VectorDistribution(ConditionalDistribution):
     def density_rank(
         self, y: npt.ArrayLike, n_samples: int = N_SAMPLES, random_state: Any = 0
     ) -> Array:
-        """Estimate P(p(Y | x) > p(y | x)): 0 at the mode, close to 1 where the density is low.
+        """Estimate P(p(Y | x) > p(y | x)): 0 at the mode, close to 1 if the density is low.
 
         Parameters
         ----------

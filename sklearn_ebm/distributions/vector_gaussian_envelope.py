@@ -30,9 +30,9 @@ class VectorGaussianEnvelope(VectorDistribution):
 
     The Gibbs density of a minimum over K values of a latent variable whose energies are quadratic
     in y. The sum of the components instead of their maximum is a Gaussian mixture with a known
-    integral; Z is that integral times E[max/sum] under the mixture, which lies between 1/K and 1
-    and is estimated from seeded draws. Draws from p are draws from the mixture, each
-    accepted with probability max/sum.
+    integral; Z is that integral times E[max/sum] under the mixture, which is between 1/K and 1
+    and is estimated from seeded draws. Draws from p are draws from the mixture that are accepted
+    with the probability max/sum.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
     Examples
     --------
-    Two bumps in the same place are one bump, and Z = 2π is exact, whatever the samples:
+    With two equal components, Z = 2π is exact for any draws:
 
     >>> import numpy as np
     >>> from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
@@ -110,7 +110,7 @@ class VectorGaussianEnvelope(VectorDistribution):
 
         def block(part: VectorGaussianEnvelope) -> Array:
             samples = part.mixture.seeded_sample(part.n_samples, part.random_state)
-            part_of_sum = np.exp(part._log_bumps(samples)[0] - part.mixture._log_prob(samples))
+            part_of_sum = np.exp(part._log_highest(samples)[0] - part.mixture._log_prob(samples))
             return np.stack([part_of_sum.mean(axis=1), part_of_sum.std(axis=1)], axis=1)
 
         mean, deviation = self._in_blocks(block, self._width).T
@@ -126,7 +126,7 @@ class VectorGaussianEnvelope(VectorDistribution):
     def _width(self) -> int:
         return self.n_samples * self.n_outputs
 
-    def _log_bumps(self, y: Array) -> tuple[Array, Index]:
+    def _log_highest(self, y: Array) -> tuple[Array, Index]:
         """Logarithm and index of the highest weighted Gaussian of the mixture at y (n, m, q)."""
         height = np.empty(y.shape[:2])
         which = np.empty(y.shape[:2], dtype=np.intp)
@@ -137,7 +137,7 @@ class VectorGaussianEnvelope(VectorDistribution):
         return height, which
 
     def _log_prob(self, y: Array) -> Array:
-        return self._log_bumps(y)[0] - self._log_share[:, None]
+        return self._log_highest(y)[0] - self._log_share[:, None]
 
     def log_partition(self) -> Estimate:
         """Estimate log Z = log ∫ max_k exp(h_k − ‖L_k⁻¹(y − μ_k)‖²/2) dy.
@@ -158,7 +158,7 @@ class VectorGaussianEnvelope(VectorDistribution):
             part = self[rows]
             proposed = part.mixture._draw(n_samples, rng, shared=shared)
             uniform = rng.uniform(size=(1 if shared else len(rows), n_samples))
-            chance = np.exp(part._log_bumps(proposed)[0] - part.mixture._log_prob(proposed))
+            chance = np.exp(part._log_highest(proposed)[0] - part.mixture._log_prob(proposed))
             accepted = uniform < chance
             place = filled[rows, None] + np.cumsum(accepted, axis=1) - 1
             row, column = np.nonzero(accepted & (place < n_samples))
@@ -303,14 +303,14 @@ class VectorGaussianEnvelope(VectorDistribution):
 
     def _modes_of_block(self, min_probability: float) -> Modes:
         row = np.arange(self.n_rows)[:, None]
-        n_bumps = self.log_heights.shape[1]
-        _, winners = self._log_bumps(self.seeded_sample(self.n_samples, self.random_state))
-        flat = (winners + n_bumps * row).ravel()
-        counts = np.bincount(flat, minlength=n_bumps * self.n_rows)
-        shares = counts.reshape(self.n_rows, n_bumps) / self.n_samples
+        n_components = self.log_heights.shape[1]
+        _, winners = self._log_highest(self.seeded_sample(self.n_samples, self.random_state))
+        flat = (winners + n_components * row).ravel()
+        counts = np.bincount(flat, minlength=n_components * self.n_rows)
+        shares = counts.reshape(self.n_rows, n_components) / self.n_samples
         # Go from each mean to the mean of the highest component there, until nothing changes.
-        _, end = self._log_bumps(self.mixture.means)
-        for _ in range(n_bumps):
+        _, end = self._log_highest(self.mixture.means)
+        for _ in range(n_components):
             end = end[row, end]
         points, metrics = self.mixture.means[row, end], precisions(self.mixture.factors)[row, end]
         return merge(points, metrics, self.log_heights[row, end], shares, min_probability)

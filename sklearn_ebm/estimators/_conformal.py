@@ -87,7 +87,7 @@ def _calibrated(scores: Array, level: float) -> float:
     if rank > len(scores):
         return 1.0
     score = float(scores[max(rank, 1) - 1])
-    # Probabilities this near to 1 are rounded: the answer may lie anywhere further out.
+    # Such a score is 1 up to rounding, so the answer may be arbitrarily far away.
     return 1.0 if score > CERTAIN else score
 
 

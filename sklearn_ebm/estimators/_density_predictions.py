@@ -32,7 +32,7 @@ from sklearn_ebm.inference.base import Elimination
 
 # Number of rows whose distributions are in memory at the same time, and the number of rows of each
 # thread if the energy supports threads.
-LAWS_AT_A_TIME, LAWS_OF_A_THREAD = 16_384, 2_048
+ROWS_AT_A_TIME, ROWS_OF_A_THREAD = 16_384, 2_048
 
 # Number of answers of each row for latent probabilities without a closed form.
 N_DRAWS = 500
@@ -75,11 +75,11 @@ class DensityPredictions:
         if self.inference not in INFERENCES:  # set after `fit`
             raise ValueError(unknown_name("inference", self.inference, INFERENCES.names))
         minimum = not INFERENCES.accepts(self.inference, "beta")
-        law = self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
+        distribution = self.energy_.distribution(self.params_, rows, self.beta_, minimum=minimum)
         if self.y_transform_ is None:
-            return law
-        assert isinstance(law, ScalarDistribution)
-        return TransformedDistribution(law, self.y_transform_)
+            return distribution
+        assert isinstance(distribution, ScalarDistribution)
+        return TransformedDistribution(distribution, self.y_transform_)
 
     def _in_units(self, answers: Array) -> Array:
         """Transformed and standardised answers, (..., q), as the energy uses them."""
@@ -92,11 +92,11 @@ class DensityPredictions:
         def block(part: slice) -> Array:
             return method(self._distribution(rows[part]), *(array[part] for array in arrays))
 
-        if self.energy_.traits.threads and len(rows) > LAWS_OF_A_THREAD:
+        if self.energy_.traits.threads and len(rows) > ROWS_OF_A_THREAD:
             with Workers() as workers:
-                parts = list(workers.map(block, _blocks(len(rows), LAWS_OF_A_THREAD)))
+                parts = list(workers.map(block, _blocks(len(rows), ROWS_OF_A_THREAD)))
         else:
-            parts = [block(part) for part in _blocks(len(rows), LAWS_AT_A_TIME)]
+            parts = [block(part) for part in _blocks(len(rows), ROWS_AT_A_TIME)]
         return _joined(parts)
 
     def _candidates(self, y: Any, n_rows: int, name: str = "y") -> tuple[Array, bool]:
@@ -269,7 +269,7 @@ class DensityPredictions:
         answers, single = self._candidates(y, len(rows))
         answers = answers[..., 0] if self.n_outputs_ == 1 else answers
         answers = answers[:, 0] if single else answers
-        return self._by_blocks(lambda law, y: law.log_prob(y), rows, answers)
+        return self._by_blocks(lambda distribution, y: distribution.log_prob(y), rows, answers)
 
     def predict(self, X: Any) -> Array:
         """Predict the mode, mean or median of the density, as set by `prediction`.
@@ -345,7 +345,7 @@ class DensityPredictions:
             raise ValueError("y_candidates is empty; predict_proba needs one candidate or more.")
         _require_finite("y_candidates", answers)
         answers = answers[..., 0] if self.n_outputs_ == 1 else answers
-        density = self._by_blocks(lambda law, y: law.log_prob(y), rows, answers)
+        density = self._by_blocks(lambda distribution, y: distribution.log_prob(y), rows, answers)
         # If the density of all candidates of a row underflows, they get equal probabilities.
         density = np.maximum(density, -np.finfo(float).max)
         odds = np.exp(density - density.max(axis=1, keepdims=True))
@@ -418,12 +418,12 @@ class DensityPredictions:
             The region contains all values, with a warning, if there are too few calibration
             samples for the level.
         """
-        law = self._distribution(self._rows(X))
+        distribution = self._distribution(self._rows(X))
         if self._conformal is None:
-            return law.region(level)
+            return distribution.region(level)
         calibrated = self._conformal.level_of_regions(coverage("level", level))
         self._conformal.warn_if_infinite(level, calibrated)
-        return law.region(max(calibrated, np.finfo(float).tiny))
+        return distribution.region(max(calibrated, np.finfo(float).tiny))
 
     def sample(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Array:
         """Draw answers from the density of each sample.
@@ -446,7 +446,7 @@ class DensityPredictions:
         # Blocks are processed in order, because they use the same generator.
         parts = [
             self._distribution(rows[part]).sample(n_samples, rng)
-            for part in _blocks(len(rows), LAWS_AT_A_TIME)
+            for part in _blocks(len(rows), ROWS_AT_A_TIME)
         ]
         return _joined(parts)
 
@@ -461,11 +461,11 @@ def _joined(parts: list[Array]) -> Array:
     return parts[0] if len(parts) == 1 else join_rows(parts)
 
 
-def _spread_answers(law: ConditionalDistribution) -> Array:
+def _spread_answers(distribution: ConditionalDistribution) -> Array:
     """Answers (n, N_DRAWS, q) that represent each density, independent of the other samples."""
-    if isinstance(law, VectorDistribution):
-        return law.seeded_sample(N_DRAWS, 0)
-    return law.quantiles((np.arange(N_DRAWS) + 0.5) / N_DRAWS)[..., None]
+    if isinstance(distribution, VectorDistribution):
+        return distribution.seeded_sample(N_DRAWS, 0)
+    return distribution.quantiles((np.arange(N_DRAWS) + 0.5) / N_DRAWS)[..., None]
 
 
 def _deepened(latent: Array, depth: int) -> Array:

@@ -221,7 +221,7 @@ def margin_of_loss(loss: Any, margin: Any) -> dict[str, Any]:
 
 
 def losses_with_margin() -> tuple[str, ...]:
-    """Names of the losses that take a margin."""
+    """Names of the losses with a margin."""
     return tuple(name for name in LOSSES if LOSSES.accepts(name, "margin"))
 
 

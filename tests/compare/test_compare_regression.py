@@ -28,7 +28,7 @@ from sklearn_ebm.compare.adapters import (
 )
 from sklearn_ebm.compare.columns import DataError, raw_column
 from sklearn_ebm.compare.command import main
-from sklearn_ebm.compare.density_scores import OF_LAWS, scores_of_distribution
+from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
 from sklearn_ebm.compare.folds import Fold, measure
 from sklearn_ebm.compare.leaderboard import Row
 from sklearn_ebm.compare.quantile_distribution import NoDensityError, QuantileDistribution
@@ -316,14 +316,14 @@ def test_scores_are_what_the_formulas_say():
     assert scores["coverage_50"] == 0.5 and scores["coverage_90"] == 0.75
     assert scores["rmse"] == pytest.approx(np.sqrt(np.mean(y**2)))
     assert scores["crps"] == pytest.approx(gaussian(np.zeros(4), 1.0).crps(y).mean())
-    assert set(scores) == set(OF_LAWS.scores) and scores["fit_seconds"] >= 0
+    assert set(scores) == set(OF_DISTRIBUTIONS.scores) and scores["fit_seconds"] >= 0
 
 
 def test_a_law_without_a_density_has_no_likelihood():
     scores = scores_of_distribution(
         Quantiles(regressors.QuantileRegressor(alpha=0)), fold_of([0.0, 1.0])
     )
-    assert set(OF_LAWS.scores) - set(scores) == {"nll"}
+    assert set(OF_DISTRIBUTIONS.scores) - set(scores) == {"nll"}
 
 
 def test_a_score_that_is_no_number_is_a_failure():
@@ -333,13 +333,18 @@ def test_a_score_that_is_no_number_is_a_failure():
 
 def test_rows_are_ranked_by_likelihood_and_those_without_by_crps():
     def row(model, **scores):
-        return Row(model, "", (dict.fromkeys(OF_LAWS.scores, 1.0) | scores,), scoreboard=OF_LAWS)
+        return Row(
+            model,
+            "",
+            (dict.fromkeys(OF_DISTRIBUTIONS.scores, 1.0) | scores,),
+            scoreboard=OF_DISTRIBUTIONS,
+        )
 
-    quantiles = {name: 1.0 for name in OF_LAWS.scores if name != "nll"}
+    quantiles = {name: 1.0 for name in OF_DISTRIBUTIONS.scores if name != "nll"}
     rows = [
-        Row("failed", "", error="No.", scoreboard=OF_LAWS),
-        Row("worse quantiles", "", (quantiles | {"crps": 0.2},), scoreboard=OF_LAWS),
-        Row("better quantiles", "", (quantiles | {"crps": 0.1},), scoreboard=OF_LAWS),
+        Row("failed", "", error="No.", scoreboard=OF_DISTRIBUTIONS),
+        Row("worse quantiles", "", (quantiles | {"crps": 0.2},), scoreboard=OF_DISTRIBUTIONS),
+        Row("better quantiles", "", (quantiles | {"crps": 0.1},), scoreboard=OF_DISTRIBUTIONS),
         row("worse", nll=2.0, crps=0.5),
         row("better", nll=1.0, crps=9.0),
     ]
@@ -349,8 +354,8 @@ def test_rows_are_ranked_by_likelihood_and_those_without_by_crps():
 
 
 def test_the_spread_is_the_standard_error_of_the_mean():
-    folds = tuple(dict.fromkeys(OF_LAWS.scores, value) for value in (1.0, 2.0, 3.0))
-    row = Row("model", "", folds, scoreboard=OF_LAWS)
+    folds = tuple(dict.fromkeys(OF_DISTRIBUTIONS.scores, value) for value in (1.0, 2.0, 3.0))
+    row = Row("model", "", folds, scoreboard=OF_DISTRIBUTIONS)
     assert row.se("crps") == pytest.approx(1 / np.sqrt(3))
     assert row.cell("crps") == "2.000 ± 0.577"
 
@@ -501,7 +506,7 @@ def test_the_command_on_a_quantity_end_to_end(table, tmp_path, small, capsys):
         saved = json.load(file, parse_constant=no_constant)
     assert saved["about"]["task"] == "regression"
     assert saved["about"]["data"]["target"]["name"] == "strength"
-    assert set(saved["about"]["scores"]) == set(OF_LAWS.scores)
+    assert set(saved["about"]["scores"]) == set(OF_DISTRIBUTIONS.scores)
     frame = pandas.read_csv(out + ".csv")
     assert {"nll_mean", "crps_se", "coverage_90_mean"} <= set(frame.columns)
     assert frame["nll_mean"].isna().sum() == 1

@@ -356,7 +356,7 @@ def test_levels_that_return_are_learnt():
 
 @pytest.mark.parametrize(("energy", "shared"), [(MEMORY, True), (EXPERTS, False)])
 def test_rows_are_shared_out_to_threads_where_the_energy_says_so(energy, shared, monkeypatch):
-    monkeypatch.setattr(predictions, "LAWS_OF_A_THREAD", 7)
+    monkeypatch.setattr(predictions, "ROWS_OF_A_THREAD", 7)
     reg = fit(energy)
     seen = []
     law = reg._distribution

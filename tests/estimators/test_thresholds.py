@@ -75,9 +75,9 @@ THRESHOLDS = {
     ),
     "groups": ({DENSITY + "stacking.GROUPS": T}, MEMORY),
     "rows of a bank": ({ENERGY + "banks.ROWS_AT_A_TIME": T}, MEMORY),
-    "laws": ({"sklearn_ebm.estimators._density_predictions.LAWS_AT_A_TIME": T}, EXPERTS),
+    "laws": ({"sklearn_ebm.estimators._density_predictions.ROWS_AT_A_TIME": T}, EXPERTS),
     "distributions of a thread": (
-        {"sklearn_ebm.estimators._density_predictions.LAWS_OF_A_THREAD": T},
+        {"sklearn_ebm.estimators._density_predictions.ROWS_OF_A_THREAD": T},
         MEMORY,
     ),
     "pairs of a tree": ({ENERGY + "_bank.trees.PAIRS": T}, MEMORY),

@@ -63,7 +63,7 @@ def content(
         "levels": list(LEVELS),
         "marks": list(MARKS),
         "answers": [significant(answer) for answer in data.labels[rows.shown]],
-        "contenders": [_scored(row) | _of_laws(folds, place) for row, folds in finished],
+        "contenders": [_scored(row) | _of_distributions(folds, place) for row, folds in finished],
     }
 
 
@@ -136,7 +136,7 @@ def packed(distances: np.ndarray) -> list[float]:
     return np.round(distances, 4).ravel().tolist()
 
 
-def _of_laws(folds: list[dict[str, Any]], place: list[int]) -> dict[str, Any]:
+def _of_distributions(folds: list[dict[str, Any]], place: list[int]) -> dict[str, Any]:
     if not folds:
         return {"energies": False, "pit": None, "coverage": None, "shown": None, "curves": []}
     shown = [row for fold in folds for row in fold["shown"]]

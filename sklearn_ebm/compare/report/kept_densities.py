@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm.compare.density_scores import law_of
+from sklearn_ebm.compare.density_scores import predicted_distribution
 from sklearn_ebm.compare.folds import Fold
 from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.report.kept_classes import curve
@@ -50,13 +50,16 @@ class KeepDensities:
         """
         kept: dict[str, Any] = {"pit": np.empty(0), "held": np.empty((len(LEVELS), 0), dtype=bool)}
         if len(self.rows):
-            distribution, y = law_of(estimator, fold.X_test[self.rows]), fold.y_test[self.rows]
+            distribution, y = (
+                predicted_distribution(estimator, fold.X_test[self.rows]),
+                fold.y_test[self.rows],
+            )
             held = np.stack([interval_contains(y, distribution, level=level) for level in LEVELS])
             kept = {"pit": probability_integral_transform(y, distribution), "held": held}
         kept["energies"] = isinstance(estimator, LatentEBMRegressor)
         kept["shown"] = []
         if len(self.shown):
-            kept["shown"] = drawn(law_of(estimator, fold.X_test[self.shown]))
+            kept["shown"] = drawn(predicted_distribution(estimator, fold.X_test[self.shown]))
         kept["curve"] = curve(vars(estimator).get("loss_curve_", ()))
         return kept
 

@@ -1,1 +1,1 @@
-"""Numerical methods for densities on a line."""
+"""Numerical methods for densities."""

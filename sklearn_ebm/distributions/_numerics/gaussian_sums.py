@@ -67,7 +67,7 @@ class GaussianSums(NamedTuple):
         """Write p to `total` and p' to `slope`, unless it is empty; return the smallest exact p."""
         for rows, columns in tiles(y.shape, self.depth):
             z, scales = self._standardised(rows, y[rows, columns])
-            share = self._bumps(rows, z)
+            share = self._densities(rows, z)
             total[rows, columns] = share.sum(axis=0)
             if slope.size:
                 z /= scales
@@ -133,7 +133,7 @@ class GaussianSums(NamedTuple):
         # The weights sum to 1 up to rounding.
         return np.minimum(result, 1.0, out=result)
 
-    def bumps_that_count(self) -> tuple[Array, Array]:
+    def components_for_knots(self) -> tuple[Array, Array]:
         """Means and scales, with the heaviest component in place of components without weight."""
         some = slice(0, int(self.extent.max(initial=1)))
         weights = self.weights[:, some]
@@ -158,7 +158,7 @@ class GaussianSums(NamedTuple):
             z /= scales
         return z, scales
 
-    def _bumps(self, rows: slice, z: Array) -> Array:
+    def _densities(self, rows: slice, z: Array) -> Array:
         """Densities w_k N(y; μ_k, s_k²), (K', rows, columns); they may overflow or underflow."""
         share = np.square(z)
         share *= -0.5

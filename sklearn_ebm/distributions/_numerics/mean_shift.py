@@ -163,7 +163,7 @@ def _distances(points: Array, centre: Array, metric: Array) -> Array:
 
 
 def _collect(owner: Index, weights: Array) -> Array:
-    """Weights summed over the points that share an owner, (n, K)."""
+    """Sums of the weights of points with the same owner, (n, K)."""
     flat = owner + np.arange(len(owner))[:, None] * owner.shape[1]
     sums: Array = np.bincount(flat.ravel(), weights.ravel(), owner.size).astype(np.float64)
     return sums.reshape(owner.shape)
