@@ -60,6 +60,7 @@ lumps = np.array([[-2.5, 0.0], [2.5, 0.0], [0.0, 0.6]])
 toy = rng.normal(size=(240, 2)) * [0.6, 1.0] + np.repeat(lumps, 80, axis=0)
 label = np.repeat(["outer", "outer", "inner"], 80)
 model = EBMClassifier(Prototypes(n_prototypes=2), "nll").fit(toy, label)
+start = EBMClassifier(Prototypes(n_prototypes=2), "nll", C=1e-9).fit(toy, label)
 
 x1, x2 = np.meshgrid(np.linspace(-5, 5, 201), np.linspace(-4, 4, 161))
 grid = np.column_stack([x1.ravel(), x2.ravel()])
@@ -72,7 +73,7 @@ for number, axis in enumerate(axes[:2]):
         x1, x2, surfaces[:, number].reshape(x1.shape), levels, cmap="cividis", extend="max"
     )
     axis.scatter(*toy[label == name].T, s=8, c="white", edgecolors="black", linewidths=0.4)
-    axis.scatter(*model.energy_.anchors[number].T, s=90, c="#E69F00", marker="x", linewidths=2.5)
+    axis.scatter(*start.prototypes_[number].T, s=90, c="#E69F00", marker="x", linewidths=2.5)
     axis.scatter(*model.prototypes_[number].T, s=70, c="#E69F00", edgecolors="black")
     axis.set_title(f"F(x, {name})", fontsize=14)
 figure.colorbar(filled, ax=axes[:2], shrink=0.9, pad=0.01).set_label("energy", fontsize=12)
