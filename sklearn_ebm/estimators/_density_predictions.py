@@ -125,7 +125,7 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y : array-like of shape (n_samples,) or (n_samples, m)
-            One answer for each sample, or m answers for each; with n_outputs columns of the target,
+            One answer for each sample, or m answers for each; for a target with n_outputs columns
             of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
@@ -150,7 +150,7 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y : array-like of shape (n_samples,) or (n_samples, m)
-            One answer for each sample, or m answers for each; with n_outputs columns of the target,
+            One answer for each sample, or m answers for each; for a target with n_outputs columns
             of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
@@ -257,7 +257,7 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y : array-like of shape (n_samples,) or (n_samples, m)
-            One answer for each sample, or m answers for each; with n_outputs columns of the target,
+            One answer for each sample, or m answers for each; for a target with n_outputs columns
             of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
@@ -317,8 +317,8 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y_candidates : array-like of shape (m,) or (n_samples, m), default=None
-            Candidate answers, for all samples or for each sample; with n_outputs columns of the
-            target, of shape (m, n_outputs) or (n_samples, m, n_outputs). The default is `y_grid_`.
+            Candidate answers, for all samples or for each sample; for a target with n_outputs
+            columns of shape (m, n_outputs) or (n_samples, m, n_outputs). The default is `y_grid_`.
 
         Returns
         -------

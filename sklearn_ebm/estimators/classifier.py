@@ -111,9 +111,10 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         otherwise: limited-memory BFGS, preconditioned with a model of the Hessian, in float32 far
         from the minimum. ``"lbfgs"`` and ``"newton"`` are meant for comparison.
     max_iter : int or None, default=None
-        Maximum number of iterations of the solver, in total over a temperature path; passes over
-        the samples for solvers on mini-batches, and for the perceptron. The final Newton steps on
-        small problems are not counted. 0 returns the initial parameters.
+        Maximum number of iterations of the solver; of passes over the samples for solvers on
+        mini-batches and for the perceptron. Losses with a kink, such as ``"hinge"``, are minimised
+        through a sequence of smooth versions, a temperature path; all its iterations count. The
+        final Newton steps on small problems do not. 0 returns the initial parameters.
         None means the default of the solver: 1000 iterations, or the number of passes documented in
         `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged`.
     tol : float, default=1e-4
@@ -175,10 +176,10 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         The β of the probabilities.
     gap_ : float or None
         Upper bound on (f − min f)/f, computed in float64 before the parameters are rounded to
-        the dtype of X. None unless the loss is convex with a conjugate, the energy is linear and
-        there is a penalty; also None above 2,000 classes for losses of differences with
-        ``contrast="all"``, after early stopping, and, with a ConvergenceWarning, if rounding errors
-        prevent a bound.
+        the dtype of X. None unless the loss is convex and has a conjugate, the energy is linear
+        and there is a penalty; also None above 2,000 classes with ``contrast="all"`` for losses
+        that depend on energy differences only, after early stopping, and, with a
+        ConvergenceWarning, if rounding errors prevent a bound.
     loss_curve_ : ndarray of shape (n_points,)
         The objective after each iteration; on a temperature path, the smooth objective of each
         stage.
