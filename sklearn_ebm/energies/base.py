@@ -356,7 +356,8 @@ class Energy(GradientEnergy):
     Attributes
     ----------
     templates : Templates
-        Fast computations for an energy that is linear in templates; none by default.
+        Fast computations for an energy −⟨θ_y, φ(x)⟩, which is linear in a weight vector θ_y (the
+        template) for each class; none by default.
     """
 
     templates: Templates = Templates()

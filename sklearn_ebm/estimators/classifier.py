@@ -470,13 +470,13 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     ) -> EBMClassifier:
         """Continue learning with one pass over a batch of samples.
 
-        For streams and for data larger than memory. Learning continues from the previous
-        call or from `fit`. A solver object for mini-batches is used with a constant learning rate.
-        Otherwise Adam makes √n steps on √n samples each for a batch of n
-        samples; the step length decreases with the square root of the number of steps in all calls.
-        The perceptron processes single samples. Features should be on similar scales
-        (``StandardScaler``). Landmarks of a kernel and initial prototypes are computed from the
-        first batch.
+        For streams and for data larger than memory. Learning continues from the previous call or
+        from `fit`. A solver object for mini-batches keeps its batch size and has a constant
+        learning rate. Otherwise the batch, of n samples, is split into about √n mini-batches, with
+        one step of Adam for each; the step length decreases as one over the square root of the
+        number of steps in all calls. The perceptron processes single samples. Features should be on
+        similar scales (``StandardScaler``). Landmarks of a kernel and initial prototypes are
+        computed from the first batch.
 
         Parameters
         ----------
