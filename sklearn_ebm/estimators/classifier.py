@@ -307,10 +307,10 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             Sample weights ≥ 0. A weight of 0 equals leaving the sample out, except that its label
             remains in `classes_`.
         X_val : array-like or sparse matrix of shape (n_val_samples, n_features), default=None
-            Validation samples; those of classes that are not learned are ignored.
-            Their loss is recorded after each iteration. With
-            ``early_stopping=True`` it determines when to stop, and no other samples are held out.
-            With ``beta="auto"`` β is chosen on these samples.
+            Validation samples; samples of classes without training samples of positive weight are
+            ignored. Their loss is recorded after each iteration. With ``early_stopping=True`` it
+            determines when to stop, and no other samples are held out. With ``beta="auto"`` β is
+            chosen on these samples.
         y_val : array-like of shape (n_val_samples,), default=None
             Labels of the validation samples.
         sample_weight_val : array-like of shape (n_val_samples,), default=None
