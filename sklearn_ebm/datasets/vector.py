@@ -18,7 +18,7 @@ _BLOCK = 2**18  # numbers at a time: what stays in a cache
 class NoisyEllipse(Truth):
     r"""p(y | x) = (1/2π) ∫ N(y; R(x) [a(x) cos θ, b(x) sin θ], noise² I) dθ.
 
-    A subclass gives the half axes a and b, and the angle of the rotation R where there is one. The
+    A subclass gives the semi-axes a and b, and the angle of the rotation R where there is one. The
     integral is a trapezoid rule over the period, which converges faster than any power. Its time
     grows as (a + b)/noise.
     """
@@ -27,7 +27,7 @@ class NoisyEllipse(Truth):
 
     @abstractmethod
     def half_axes(self, X: Array) -> Array:
-        """Half axes a(x), b(x) of shape (n_samples, 2)."""
+        """Semi-axes a(x), b(x) of shape (n_samples, 2)."""
 
     def angle(self, X: Array) -> Array:
         """Angle (n,) by which the ellipse is turned, in radians; 0 unless overridden."""
@@ -140,8 +140,8 @@ def make_horn(
 
     Examples
     --------
-    At x = 0 the half axes are a = 2 and b = 1.5. In the centre, s = 1/20, the integral is
-    p(0) = e^{−b²/2s²} · e^{−κ} I₀(κ) / 2πs² with κ = (a² − b²)/4s² = 175, and e^{−κ} I₀(κ) is
+    At x = 0 the semi-axes are a = 2 and b = 1.5. With the noise s = 0.05 the density at the centre
+    is p(0) = e^{−b²/2s²} · e^{−κ} I₀(κ) / 2πs², where κ = (a² − b²)/4s² = 175 and e^{−κ} I₀(κ) is
     (1 + 1/8κ)/√(2πκ) to five digits: log p(0) = −450 − 3.500615 + 4.153587.
 
     >>> from sklearn_ebm.datasets import make_horn

@@ -294,15 +294,16 @@ class ScalarDistribution(ConditionalDistribution):
     def modes(self, min_probability: float = 0.05, min_depth: float = 0.2) -> Modes:
         """Compute the local maxima of the density and their probabilities.
 
-        The probability of a maximum is that between the minima on both sides.
+        The probability of a maximum is the probability mass between the minima on both sides.
 
         Parameters
         ----------
         min_probability : float, default=0.05
-            A maximum of lower probability is merged with its neighbour across the higher minimum.
+            A maximum of lower probability is merged with the next maximum behind the higher of its
+            two minima.
         min_depth : float, default=0.2
-            Two neighbouring maxima are merged if the density between them falls by less than this
-            fraction of the lower one. Two equal Gaussians remain separate if their means differ by
+            Two neighbouring maxima are merged if the minimum between them is above 1 − `min_depth`
+            times the lower maximum. Two equal Gaussians remain separate if their means differ by
             at least 2.7 standard deviations.
 
         Returns

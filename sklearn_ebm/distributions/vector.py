@@ -144,7 +144,7 @@ class VectorDistribution(ConditionalDistribution):
 
         Returns
         -------
-        ndarray of shape (n_rows, n_samples, n_outputs)
+        ndarray of shape (n_distributions, n_samples, n_outputs)
         """
         positive_integer("n_samples", n_samples)
         return self._draw(n_samples, check_random_state(random_state), shared=True)

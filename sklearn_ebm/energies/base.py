@@ -27,25 +27,26 @@ class Traits(NamedTuple):
     nonnegative : bool
         Whether F ≥ 0 for all parameters, as for a distance. Some losses require it.
     normalized : bool
-        Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 for all parameters, for continuous y in standard
-        deviations. The partition function is then not computed at β = 1.
+        Whether ∫ Σ_z exp(−G(x, y, z)) dy = 1 for all parameters, where y is continuous and
+        standardised. The partition function is then not computed at β = 1.
     stochastic : bool
         Whether ``solver="auto"`` uses mini-batches. They suit energies with many parameters and
         many minima, for which many inexact steps make more progress than few exact ones.
     stacked : bool
-        Whether it is learned by density stacking, on held-out samples, instead of by gradients.
+        Whether the energy is learned by density stacking: held-out samples determine the mixing
+        weights of fixed densities, and no gradients are used.
     takes_solver : bool
         Whether a solver optimises parameters of the energy, or of one of its parts.
     batches_because : str or None
-        The reason why it can only be learned from mini-batches, as a clause that fits after
-        "because"; None if solvers that use all samples at once are possible.
+        The reason why the energy can only be learned from mini-batches, as a clause that fits
+        after "because"; None if solvers that use all samples at once are possible.
     float32_steps : bool
         Whether steps on mini-batches may convert the samples to float32.
     threads : bool
-        Whether its methods may run in several threads at the same time.
+        Whether the methods of the energy may run in several threads at the same time.
     stateful : bool
-        Whether learning changes more than the parameters. A fit that continues an earlier one then
-        uses a copy.
+        Whether learning changes the energy object itself, not only the parameters. A fit that
+        continues an earlier one then uses a copy.
     needs_all_classes : bool
         Whether `initialized` or `start` needs samples of every class.
     coefficients : bool
@@ -355,7 +356,8 @@ class Energy(GradientEnergy):
     Attributes
     ----------
     templates : Templates
-        Fast computations for an energy that is linear in templates; none by default.
+        Fast computations for an energy −⟨θ_y, φ(x)⟩, which is linear in a weight vector θ_y (the
+        template) for each class; none by default.
     """
 
     templates: Templates = Templates()

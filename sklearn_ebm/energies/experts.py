@@ -47,9 +47,9 @@ class Experts(LatentEnergy):
     ``"energy"`` and ``inference="min"`` only the best expert of each sample is learned, as in
     multiple-choice learning.
 
-    An ensemble of networks, the members, is learned at the same time and averaged; the member is
-    another latent variable. Energies are computed for answers in units of their standard deviation,
-    so that margins do not depend on the units of y.
+    An ensemble of networks (its members) is learned jointly, and their densities are averaged: the
+    index of the member is another latent variable. Energies are computed for answers in units of
+    their standard deviation, so that margins do not depend on the units of y.
 
     Maximum likelihood alone would give densities with narrow peaks at the training samples. Three
     measures prevent this: a smallest scale, noise that is added to features and answers during
@@ -101,7 +101,7 @@ class Experts(LatentEnergy):
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Experts
     >>> energy = Experts(n_latents=2, trunk="linear", n_members=1, min_scale=0.0)
-    >>> params = {
+    >>> params = {  # columns: log π, f and log σ, each for both experts
     ...     "output_weight": np.array([[[0.0, 0.0, 1.0, -1.0, 0.0, 0.0]]]),
     ...     "output_bias": np.zeros((1, 6)),
     ... }

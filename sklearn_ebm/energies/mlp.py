@@ -45,10 +45,10 @@ class MLP(Energy):
 
     Notes
     -----
-    With h units in the first hidden layer, the parameters are ``hidden_0_weight`` of shape
-    (n_features, h), ``hidden_0_bias`` (h,) and, with `layer_norm`, ``hidden_0_gain`` and
-    ``hidden_0_shift`` (h,); accordingly for further layers; then ``output_weight`` (h, n_classes)
-    and ``output_bias`` (n_classes,). Only weights are penalised. Initial weights are uniform in
+    With one hidden layer of m units, the parameters are ``hidden_0_weight`` of shape
+    (n_features, m), ``hidden_0_bias`` (m,), ``hidden_0_gain`` and ``hidden_0_shift`` (m,) with
+    `layer_norm`, ``output_weight`` (m, n_classes) and ``output_bias`` (n_classes,). Further hidden
+    layers add ``hidden_1_weight`` etc. Only weights are penalised. Initial weights are uniform in
     ±√(6/p). Here p is the number of inputs of a unit (He et al.), or the number of inputs plus
     outputs for ``"tanh"`` and the output layer (Glorot and Bengio). Gains start at 1, all other
     parameters at 0.
@@ -70,7 +70,7 @@ class MLP(Energy):
 
     Examples
     --------
-    The output of one unit is max(2·3 − 1, 0) = 5, so F(x, 0) = −(1·5 + 0.5) and
+    The output of the hidden unit is max(2·3 − 1, 0) = 5, so F(x, 0) = −(1·5 + 0.5) and
     F(x, 1) = −(−1·5 + 0):
 
     >>> import numpy as np

@@ -106,10 +106,10 @@ class ClassPredictions:
     def score_samples(self, X: Any) -> Array:
         """Compute minus the free energy, which is high if at least one class fits the sample.
 
-        Scores of different samples are comparable for losses that pin the level of the energies
-        (``"simple"``, ``"square_square"``, ``"square_exp"``), and for the loss ``"energy"`` with
-        energies that are never negative. The other losses depend on differences or ratios of
-        energies only: with a linear energy the score is then not informative; with
+        Scores of different samples are comparable for losses with target values for the energies
+        themselves (``"simple"``, ``"square_square"``, ``"square_exp"``), and for the loss
+        ``"energy"`` with energies that are never negative. The other losses depend on differences
+        or ratios of energies only: with a linear energy the score is then not informative; with
         ``energy="prototypes"`` it decreases with the distance from all prototypes, but there is no
         natural threshold.
 

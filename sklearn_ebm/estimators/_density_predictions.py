@@ -125,14 +125,15 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y : array-like of shape (n_samples,) or (n_samples, m)
-            One answer for each sample, or m answers for each; with n_outputs columns of the target,
-            of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
+            One answer for each sample, or m answers for each. With several outputs the shape is
+            (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
         -------
         energies : ndarray of shape (n_samples, n_latents) or (n_samples, m, n_latents)
-            Energies in nats at β = 1, for y in units of its standard deviation in `fit`, after the
-            transform ``y_transform_`` if there is one. A low energy means a good fit.
+            Energies; a low energy means a good fit. They are in nats at β = 1, for targets that are
+            first transformed by ``y_transform_`` (if it is not None) and then divided by their
+            standard deviation in `fit`.
         """
         rows = self._rows(X)
         answers, single = self._candidates(y, len(rows))
@@ -150,8 +151,8 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y : array-like of shape (n_samples,) or (n_samples, m)
-            One answer for each sample, or m answers for each; with n_outputs columns of the target,
-            of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
+            One answer for each sample, or m answers for each. With several outputs the shape is
+            (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
         -------
@@ -257,8 +258,8 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y : array-like of shape (n_samples,) or (n_samples, m)
-            One answer for each sample, or m answers for each; with n_outputs columns of the target,
-            of shape (n_samples, n_outputs) or (n_samples, m, n_outputs).
+            One answer for each sample, or m answers for each. With several outputs the shape is
+            (n_samples, n_outputs) or (n_samples, m, n_outputs).
 
         Returns
         -------
@@ -317,8 +318,8 @@ class DensityPredictions:
         X : array-like of shape (n_samples, n_features)
             The input samples.
         y_candidates : array-like of shape (m,) or (n_samples, m), default=None
-            Candidate answers, for all samples or for each sample; with n_outputs columns of the
-            target, of shape (m, n_outputs) or (n_samples, m, n_outputs). The default is `y_grid_`.
+            Candidate answers, for all samples or for each sample. With several outputs the shape is
+            (m, n_outputs) or (n_samples, m, n_outputs). The default is `y_grid_`.
 
         Returns
         -------

@@ -111,9 +111,10 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         otherwise: limited-memory BFGS, preconditioned with a model of the Hessian, in float32 far
         from the minimum. ``"lbfgs"`` and ``"newton"`` are meant for comparison.
     max_iter : int or None, default=None
-        Maximum number of iterations of the solver, in total over a temperature path; passes over
-        the samples for solvers on mini-batches, and for the perceptron. The final Newton steps on
-        small problems are not counted. 0 returns the initial parameters.
+        Maximum number of iterations of the solver; of passes over the samples for solvers on
+        mini-batches and for the perceptron. Losses with a kink, such as ``"hinge"``, are minimised
+        through a sequence of smooth versions, a temperature path; all its iterations count. The
+        final Newton steps on small problems do not. 0 returns the initial parameters.
         None means the default of the solver: 1000 iterations, or the number of passes documented in
         `sklearn_ebm.solvers.Adam` and `sklearn_ebm.solvers.Averaged`.
     tol : float, default=1e-4
@@ -175,10 +176,10 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         The β of the probabilities.
     gap_ : float or None
         Upper bound on (f − min f)/f, computed in float64 before the parameters are rounded to
-        the dtype of X. None unless the loss is convex with a conjugate, the energy is linear and
-        there is a penalty; also None above 2,000 classes for losses of differences with
-        ``contrast="all"``, after early stopping, and, with a ConvergenceWarning, if rounding errors
-        prevent a bound.
+        the dtype of X. None unless the loss is convex and has a conjugate, the energy is linear
+        and there is a penalty; also None above 2,000 classes with ``contrast="all"`` for losses
+        that depend on energy differences only, after early stopping, and, with a
+        ConvergenceWarning, if rounding errors prevent a bound.
     loss_curve_ : ndarray of shape (n_points,)
         The objective after each iteration; on a temperature path, the smooth objective of each
         stage.
@@ -306,10 +307,10 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             Sample weights ≥ 0. A weight of 0 equals leaving the sample out, except that its label
             remains in `classes_`.
         X_val : array-like or sparse matrix of shape (n_val_samples, n_features), default=None
-            Validation samples; those of classes that are not learned are ignored.
-            Their loss is recorded after each iteration. With
-            ``early_stopping=True`` it determines when to stop, and no other samples are held out.
-            With ``beta="auto"`` β is chosen on these samples.
+            Validation samples; samples of classes without training samples of positive weight are
+            ignored. Their loss is recorded after each iteration. With ``early_stopping=True`` it
+            determines when to stop, and no other samples are held out. With ``beta="auto"`` β is
+            chosen on these samples.
         y_val : array-like of shape (n_val_samples,), default=None
             Labels of the validation samples.
         sample_weight_val : array-like of shape (n_val_samples,), default=None
@@ -469,13 +470,13 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     ) -> EBMClassifier:
         """Continue learning with one pass over a batch of samples.
 
-        For streams and for data larger than memory. Learning continues from the previous
-        call or from `fit`. A solver object for mini-batches is used with a constant learning rate.
-        Otherwise Adam makes √n steps on √n samples each for a batch of n
-        samples; the step length decreases with the square root of the number of steps in all calls.
-        The perceptron processes single samples. Features should be on similar scales
-        (``StandardScaler``). Landmarks of a kernel and initial prototypes are computed from the
-        first batch.
+        For streams and for data larger than memory. Learning continues from the previous call or
+        from `fit`. A solver object for mini-batches keeps its batch size and has a constant
+        learning rate. Otherwise the batch, of n samples, is split into about √n mini-batches, with
+        one step of Adam for each; the step length decreases as one over the square root of the
+        number of steps in all calls. The perceptron processes single samples. Features should be on
+        similar scales (``StandardScaler``). Landmarks of a kernel and initial prototypes are
+        computed from the first batch.
 
         Parameters
         ----------

@@ -91,10 +91,11 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         ``"decoder"`` (`sklearn_ebm.energies.Decoder`) are learned by gradients. ``"memory"``
         (`sklearn_ebm.energies.Memory`), ``"location_scale"``
         (`sklearn_ebm.energies.LocationScale`), and ``"blend"``, a mixture of any energies
-        (`sklearn_ebm.energies.Blend`), are learned by density stacking and need the loss ``"nll"``.
-        ``"auto"`` learns several energies that suit the samples and the `time_budget`, and keeps
-        their blend or the best of them by held-out likelihood: see `auto_report_`. With other
-        losses, or with ``inference="min"``, it is equivalent to "experts".
+        (`sklearn_ebm.energies.Blend`), are learned by density stacking (maximum-likelihood mixing
+        weights of fixed densities) and need the loss ``"nll"``. ``"auto"`` learns several energies
+        that suit the samples and the `time_budget`, and keeps their blend or the best of them by
+        held-out likelihood: see `auto_report_`. With other losses, or with ``inference="min"``, it
+        is equivalent to "experts".
     loss : str or Loss, default="nll"
         The training objective for the energies. ``"nll"`` is the negative log-likelihood.
         ``"energy"`` only lowers energies of right answers, which is safe because the energies are
@@ -113,17 +114,16 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     beta : float or "auto", default=1.0
         Inverse temperature β > 0, in 1/(unit of the energies); a larger β gives narrower densities.
         "auto" chooses the β with the highest likelihood of held-out samples; with few samples a
-        prior keeps it near 1. The likelihood is learned at β = 1,
-        at which energies are normalised; other losses use the free energy at β.
+        prior keeps it near 1. With the loss ``"nll"`` learning uses β = 1, at which energies are
+        normalised; other losses use the free energy at the given β.
     y_transform : {"auto", "log"} or None, default="auto"
         Monotone transform t of a one-dimensional target, for ``loss="nll"``. It is inverted
-        exactly: p(y | x) = p(t(y) | x) t'(y). Modes and regions are those of t(y),
-        transformed back; energies and loss curves refer to t(y). "log" is
-        sign(y) log(1 + abs(y)/s). "auto" uses "log"
-        if y spans several orders of magnitude and "log" improves the held-out likelihood.
-        Otherwise it only compresses, by a logarithm, values further from the median than 20 typical
-        distances, such as gross errors. None means no transform. "auto" never transforms a
-        target with several columns.
+        exactly: p(y | x) = p(t(y) | x) t'(y). Modes and regions are those of t(y), transformed
+        back; energies and loss curves refer to t(y). "log" is sign(y) log(1 + abs(y)/s). "auto"
+        uses "log" if y spans several orders of magnitude and "log" improves the held-out
+        likelihood. Otherwise it only compresses, by a logarithm, values further from the median
+        than 20 times a robust standard deviation, such as gross errors. None means no transform.
+        "auto" never transforms a target with several columns.
     prediction : {"mode", "mean", "median"}, default="mode"
         What `predict` returns: the answer of lowest energy, or the mean or median of the density,
         which minimise the squared and the absolute error.
@@ -150,8 +150,8 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         the highest held-out likelihood.
     validation_fraction : float, default=0.1
         Fraction of the samples that is held out: by each member for early stopping, and from all
-        members for calibration. Energies learned by density stacking use folds instead of the
-        former.
+        members for calibration. In density stacking, folds replace the samples held out for early
+        stopping.
     n_iter_no_change : int, default=40
         Number of passes without a lower held-out loss after which early stopping ends the fit.
     max_iter : int or None, default=None

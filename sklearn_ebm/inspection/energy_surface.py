@@ -71,7 +71,7 @@ class EnergySurfaceDisplay:
         Decision boundaries for each response: those of the class, or, for the free energy and the
         gap, those of all classes.
     points_ : dict of object to dict of object to matplotlib artist
-        Data points by response and label; for one feature the key None replaces the response.
+        Data points by response and label; with one feature the response is None.
     colorbars_ : list of matplotlib Colorbar
         One for energies and free energy, which have the same scale, and one for the gap.
     legend_ : matplotlib Legend or None

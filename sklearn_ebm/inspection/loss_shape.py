@@ -205,8 +205,8 @@ class LossShapeDisplay:
         arrows : bool, default=True
             Whether to show arrows of minus the slope on contours. Long arrows are shortened.
         held : float, default=0.0
-            Fixed F(ȳ) of ``"curves"``. Curves of losses of differences have the same shape for
-            every value.
+            Fixed F(ȳ) for ``"curves"``. For a loss that depends on F(y) − F(ȳ) only, this value
+            shifts the curves without changing their shape.
         max_value : float, default=None
             Upper end of the colour scale; None means the largest value or twice the 75 % quantile
             of all values, whichever is lower.
@@ -225,8 +225,8 @@ class LossShapeDisplay:
         Raises
         ------
         ValueError
-            If `kind` is not known, a setting is no number, a contour or surface has fewer than two
-            values on a side, or `ax` holds the wrong number of axes.
+            If `kind` is not known, a setting is not a number, a contour or surface has fewer than
+            two values on a side, or `ax` holds the wrong number of axes.
         ImportError
             If matplotlib is not installed.
         """

@@ -12,8 +12,8 @@ class EnergyLoss(Loss):
     """Energy loss: the energy F(y) of the correct answer.
 
     It lowers the energy of the correct answer and ignores wrong answers. It therefore has a minimum
-    only for energies that cannot be negative, and avoids collapse only if the energy cannot be low
-    for all answers at once, as the distances of `Prototypes`.
+    only for energies that cannot be negative, and distinguishes answers only if the energy cannot
+    be low for all of them at once, as with the distances of `Prototypes`.
 
     References
     ----------

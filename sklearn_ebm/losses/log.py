@@ -32,7 +32,7 @@ class Log(PairwiseLoss):
 
     Examples
     --------
-    Energies 0 and log 3 give log(1 + 1/3) = 0.287682, and σ = 1/4:
+    The energies 0 and log 3 give the loss log(1 + 1/3) = 0.287682 and the slopes ±(1/3)/(1 + 1/3):
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import Log

@@ -14,13 +14,13 @@ from sklearn_ebm.losses.pairwise import PairwiseLoss
 
 
 class LVQ2(PairwiseLoss):
-    """Loss LVQ2: the relative violation of the order of the energies, up to a ceiling.
+    """Loss LVQ2: relative excess of the correct over the wrong energy, up to a ceiling.
 
     min(M, max(0, (F(y) − F(ȳ)) / (δ F(ȳ)))),
 
     where F(y) ≥ 0 is the energy of the correct answer and F(ȳ) ≥ 0 that of a wrong one; the
-    energies must not be negative. At both kinks the slope is that of the sloping side. The loss is
-    not convex, so the result depends on the start.
+    energies must not be negative. At the kinks, where the loss reaches 0 or M, the slope is that
+    between them. The loss is not convex, so the result depends on the start.
 
     Parameters
     ----------

@@ -15,9 +15,9 @@ class Simple(PairwiseLoss):
     [F(y)]⁺ + [m − F(ȳ)]⁺,
 
     where [u]⁺ = max(0, u), F(y) is the energy of the correct answer and F(ȳ) that of a wrong one.
-    The loss is zero if F(y) ≤ 0 and F(ȳ) ≥ m, so it pins the level of the energies. Because it
-    grows only linearly, it is more robust to outliers than `SquareSquare`. At the kinks F(y) = 0
-    and F(ȳ) = m the slopes are 1 and −1.
+    The loss is zero if F(y) ≤ 0 and F(ȳ) ≥ m, so it depends on the energies themselves, not only on
+    their difference. Because it grows only linearly, it is more robust to outliers than
+    `SquareSquare`. At the kinks F(y) = 0 and F(ȳ) = m the slopes are 1 and −1.
 
     Parameters
     ----------

@@ -14,7 +14,8 @@ class SquareSquare(PairwiseLoss):
     ([F(y)]⁺)² + ([m − F(ȳ)]⁺)²,
 
     where [u]⁺ = max(0, u), F(y) is the energy of the correct answer and F(ȳ) that of a wrong one.
-    Like `Simple` it pins the level of the energies, but it penalises large violations more.
+    Like `Simple` it depends on the energies themselves, not only on their difference, but it
+    penalises large violations more.
 
     Parameters
     ----------

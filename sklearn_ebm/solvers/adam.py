@@ -42,8 +42,8 @@ class Adam(Solver):
     them. If there are several batches, samples in float64 are rounded to float32: the noise of
     mini-batches is far larger than the rounding, and a step takes half the time.
 
-    An iteration is one pass over the samples. The default of ``max_iter`` is 100, or more if these
-    passes have fewer than 2000 steps, and ten times as many for schedules that end when the
+    An iteration is one pass over the samples. The default of ``max_iter`` is 100 passes, or as many
+    as 2000 steps need if these are more. It is ten times as large for schedules that end when the
     objective no longer decreases. A pass in which the loss explodes is repeated with half the
     learning rate, up to six times.
 

@@ -18,11 +18,12 @@ from sklearn_ebm.solvers.objective import Objective
 class Newton(Solver):
     """Newton's method, with a Cholesky factor of the Hessian or with conjugate gradients.
 
-    It uses the scaled parameters and the stopping rule of `LBFGS`. Up to `dense_size` parameters,
-    and if the energy can compute it, the Hessian is factorised; a multiple of the identity is added
-    and increased until it is positive definite. Otherwise the Newton equation is solved by
-    conjugate gradients, to a residual that decreases with the gradient. If the loss is not convex,
-    this ends at a direction of negative curvature, with the step found up to then.
+    It uses the scaled parameters and the stopping rule of `LBFGS`. With at most `dense_size`
+    parameters, and if the energy can compute the Hessian, the Hessian is factorised, after the
+    addition of a multiple of the identity that makes it positive definite. Otherwise the Newton
+    equation is solved by conjugate gradients, to a residual that decreases with the gradient. If
+    the loss is not convex, the iterations stop at the first direction of negative curvature, and
+    the last approximate solution is used.
 
     Parameters
     ----------

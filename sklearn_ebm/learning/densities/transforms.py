@@ -86,8 +86,10 @@ def refuse_unknown(name: Any) -> None:
 def drawn_in(y: Array, weight: Array) -> SignedLog | None:
     """Return a transformation that compresses outliers; None if there are none.
 
-    Examples -------- The median distance from the median is 1, which gives the scale 1.4826. The
-    answer 1e6 is further away than 20 scales, where the logarithm begins:
+    Examples
+    --------
+    The median distance from the median is 1, which gives the scale 1.4826. The answer 1e6 is
+    further away than 20 scales, where the logarithm begins:
 
     >>> transform = drawn_in(np.array([-1.0, 0.0, 1.0, 0.0, 1e6]), np.ones(5))
     >>> transform.centre, transform.scale, transform.core
