@@ -1202,7 +1202,7 @@ def test_components_that_only_pad_cost_nothing_and_have_no_knots():
     assert sums.extent.tolist() == [2, 3, 3]
     # In place of what has no weight stands the heaviest once more.
     source = np.array([[0, 1, 1], [0, 1, 2], [1, 1, 1]])
-    found = sums.bumps_that_count()
+    found = sums.components_for_knots()
     for array, expected in zip(found, (means, scales), strict=True):
         np.testing.assert_array_equal(array, np.take_along_axis(expected, source, axis=1))
     for rows, extent in ((slice(0, 1), 2), (slice(0, 3), 3), (slice(0, 0), 1)):
