@@ -2,6 +2,7 @@
 
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.inference.base import Elimination
+from sklearn_ebm.inference.descent import Descent
 from sklearn_ebm.inference.minimum import Minimum
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 
@@ -16,6 +17,7 @@ INFERENCES: Registry[Elimination] = Registry(
 )
 
 __all__ = [
+    "Descent",
     "Minimum",
     "SoftMinimum",
 ]

@@ -1,0 +1,259 @@
+"""Sparse coding: codes with certificates, dictionaries, and scikit-learn's contract."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.decomposition import sparse_encode
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_ebm import EBMClassifier
+from sklearn_ebm.exceptions import CollapseWarning
+from sklearn_ebm.inference import Descent
+from sklearn_ebm.representation import SparseCoding
+
+RNG = np.random.RandomState(0)
+ATOMS = RNG.normal(size=(8, 5))
+X = RNG.normal(size=(60, 5))
+
+
+def energy(X, codes, dictionary, alpha):
+    away = X - codes @ dictionary
+    return 0.5 * (away**2).sum(axis=1) + alpha * np.abs(codes).sum(axis=1)
+
+
+def fixed(**settings):
+    """Sparse coding with a dictionary that is given and stays."""
+    settings = {"alpha": 0.3, "dictionary": ATOMS, "max_iter": 0} | settings
+    return SparseCoding(8, **settings).fit(X)
+
+
+def known_codes(n_samples, n_atoms=16, n_features=12, n_active=2, seed=0):
+    """Samples that are sums of few atoms, and the atoms."""
+    rng = np.random.RandomState(seed)
+    atoms = rng.normal(size=(n_atoms, n_features))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    codes = np.zeros((n_samples, n_atoms))
+    for row in codes:
+        row[rng.choice(n_atoms, n_active, replace=False)] = rng.choice([-1, 1]) * rng.uniform(1, 2)
+    return codes @ atoms, atoms
+
+
+# scikit-learn
+
+
+# Mini-batches are drawn from the samples, so a weight is a repetition only in expectation.
+RANDOM_BATCHES = {
+    "check_sample_weight_equivalence_on_dense_data": "mini-batches are random",
+}
+
+
+@parametrize_with_checks(
+    [SparseCoding(3, alpha=0.1), SparseCoding(2, alpha=0.1, positive_code=True, inference="ista")],
+    expected_failed_checks=lambda estimator: RANDOM_BATCHES,
+)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_a_linear_probe_in_a_pipeline():
+    rows, _ = known_codes(200)
+    y = (rows[:, 0] > 0).astype(int)
+    probe = make_pipeline(SparseCoding(16, alpha=0.1), EBMClassifier(loss="hinge")).fit(rows, y)
+    assert probe.score(rows, y) > 0.9
+    names = probe[0].set_output(transform="pandas").transform(rows[:3]).columns
+    assert list(names[:2]) == ["sparsecoding0", "sparsecoding1"]
+
+
+# Codes
+
+
+@pytest.mark.parametrize("inference", ["fista", "ista", Descent(tol=1e-4)])
+@pytest.mark.parametrize("positive", [False, True])
+def test_gaps_bound_the_distance_from_the_best_codes(inference, positive):
+    coding = fixed(positive_code=positive, inference=inference)
+    codes, gap = coding.transform(X, return_gap=True)
+    best = sparse_encode(
+        X, coding.dictionary_, algorithm="lasso_cd", alpha=0.3, positive=positive, max_iter=10_000
+    )
+    excess = energy(X, codes, coding.dictionary_, 0.3) - energy(X, best, coding.dictionary_, 0.3)
+    assert (excess <= gap + 1e-12).all()
+    assert (gap <= 1e-4 * 0.5 * (X**2).sum(axis=1)).all()
+    assert (codes >= 0).all() == positive
+    np.testing.assert_allclose(coding.energies(X), energy(X, codes, coding.dictionary_, 0.3))
+
+
+def test_codes_fulfil_the_optimality_conditions():
+    """⟨D_j, residual⟩ is α sign(z_j) for active atoms, and at most α for all others."""
+    coding = fixed(tol=1e-14, inference=Descent(100_000, 1e-14))
+    codes = coding.transform(X)
+    correlation = (X - codes @ coding.dictionary_) @ coding.dictionary_.T
+    active = np.abs(codes) > 1e-9
+    assert 0.1 < active.mean() < 0.9
+    np.testing.assert_allclose(correlation[active], 0.3 * np.sign(codes[active]), atol=1e-6)
+    assert np.abs(correlation).max() <= 0.3 + 1e-6
+
+
+def test_codes_do_not_depend_on_other_samples():
+    rows = np.tile(X, (20, 1))  # three blocks
+    coding = fixed()
+    whole = coding.transform(rows)
+    np.testing.assert_allclose(whole[:60], coding.transform(X), atol=1e-12)
+    np.testing.assert_allclose(coding.transform(X[:1]), whole[:1], atol=1e-12)
+
+
+def test_momentum_needs_fewer_iterations():
+    steps = []
+    for momentum in (True, False):
+        descent = Descent(10_000, 1e-8, momentum)
+        steps.append(fixed(inference=descent)._inferred(X).n_iter)
+    assert steps[0] < 0.5 * steps[1] < 5_000
+
+
+def test_a_descent_that_is_cut_short_says_so_in_its_gap():
+    codes, gap = fixed(inference=Descent(max_iter=1)).transform(X, return_gap=True)
+    assert (gap > 1e-4 * 0.5 * (X**2).sum(axis=1)).any() and codes.any()
+    none, gap = fixed(inference=Descent(max_iter=0)).transform(X, return_gap=True)
+    assert not none.any()
+    # At z = 0 the best dual point is s x with s = min(1, α/max |⟨D_j, x⟩|).
+    largest = np.abs(X @ fixed().dictionary_.T).max(axis=1)
+    s = np.minimum(1, 0.3 / largest)
+    np.testing.assert_allclose(gap, 0.5 * (X**2).sum(axis=1) * (1 - s) ** 2)
+
+
+# Dictionaries
+
+
+@pytest.mark.parametrize("start", ["data", "svd"])
+def test_known_atoms_are_found(start):
+    rows, atoms = known_codes(2_000)
+    coding = SparseCoding(16, alpha=0.1, dictionary=start, batch_size=200, max_iter=50).fit(rows)
+    cosines = np.abs(atoms @ coding.dictionary_.T).max(axis=1)
+    assert np.mean(cosines) > 0.95
+    assert (np.linalg.norm(coding.dictionary_, axis=1) <= 1 + 1e-12).all()
+    assert (np.diff(coding.energy_curve_) < 0).all()
+
+
+def test_energies_are_no_higher_than_those_of_dictionary_learning():
+    from sklearn.decomposition import MiniBatchDictionaryLearning
+
+    rows, _ = known_codes(600, seed=1)
+    rows, new = rows[:400], rows[400:]
+    ours = SparseCoding(12, alpha=0.2, batch_size=100).fit(rows)
+    theirs = MiniBatchDictionaryLearning(
+        12, alpha=0.2, batch_size=100, max_iter=ours.n_iter_, fit_algorithm="cd", random_state=0
+    ).fit(rows)
+    codes = sparse_encode(new, theirs.components_, algorithm="lasso_cd", alpha=0.2)
+    assert ours.energies(new).mean() < 1.02 * energy(new, codes, theirs.components_, 0.2).mean()
+
+
+def test_positive_dictionaries_and_codes():
+    rows = np.abs(known_codes(200)[0])
+    coding = SparseCoding(6, alpha=0.1, positive_code=True, positive_dictionary=True).fit(rows)
+    assert (coding.dictionary_ >= 0).all() and (coding.transform(rows) >= 0).all()
+    assert coding.energies(rows).mean() < 0.5 * 0.5 * (rows**2).sum(axis=1).mean()
+
+
+def test_weights_are_repetitions_within_one_batch():
+    times = np.arange(60) % 3
+    settings = {"n_components": 8, "alpha": 0.2, "dictionary": ATOMS, "max_iter": 3}
+    weighted = SparseCoding(**settings).fit(X, sample_weight=times)
+    repeated = SparseCoding(**settings).fit(np.repeat(X, times, axis=0))
+    np.testing.assert_allclose(weighted.dictionary_, repeated.dictionary_, atol=1e-9)
+    np.testing.assert_allclose(weighted.energy_curve_, repeated.energy_curve_)
+
+
+def test_atoms_that_no_sample_uses_are_replaced():
+    rows, atoms = known_codes(300)
+    start = np.vstack([atoms[:8], np.zeros((8, 12))])
+    start[8:, 0] = 1e-3 * np.arange(1, 9)  # eight times the same direction
+    coding = SparseCoding(16, alpha=0.1, dictionary=start, batch_size=50, max_iter=30).fit(rows)
+    assert (coding.transform(rows) != 0).any(axis=0).all()
+
+
+def test_parts_of_a_stream_improve_the_dictionary():
+    rows, _ = known_codes(1_000)
+    coding = SparseCoding(16, alpha=0.1)
+    for part in np.split(rows[:900], 9):
+        coding.partial_fit(part)
+    assert coding.n_iter_ == 9
+    fitted = SparseCoding(16, alpha=0.1).fit(rows[:900])
+    start = SparseCoding(16, alpha=0.1, max_iter=0).fit(rows[:900])
+    energies = [one.energies(rows[900:]).mean() for one in (fitted, coding, start)]
+    assert energies[0] < energies[1] < energies[2]
+
+
+def test_a_penalty_that_is_too_strong_is_a_collapse():
+    with pytest.warns(CollapseWarning, match=r"alpha=1000.* lower alpha"):
+        coding = SparseCoding(4, alpha=1e3).fit(X)
+    assert not coding.transform(X).any()
+    np.testing.assert_allclose(coding.energies(X), 0.5 * (X**2).sum(axis=1))
+
+
+# Unusual data
+
+
+@pytest.mark.parametrize("size", [1e-100, 1e100])
+def test_codes_have_the_scale_of_the_data(size):
+    plain = SparseCoding(8, alpha=0.3, max_iter=3).fit(X)
+    scaled = SparseCoding(8, alpha=0.3 * size, max_iter=3).fit(X * size)
+    np.testing.assert_allclose(scaled.dictionary_, plain.dictionary_, atol=1e-6)
+    np.testing.assert_allclose(scaled.transform(X * size) / size, plain.transform(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dtype_is_kept(dtype):
+    rows = X.astype(dtype)
+    coding = SparseCoding(8, alpha=0.3).fit(rows)
+    codes, gap = coding.transform(rows, return_gap=True)
+    found = (codes, gap, coding.energies(rows), coding.inverse_transform(codes), coding.dictionary_)
+    assert {part.dtype for part in found} == {np.dtype(dtype)}
+    assert (gap <= 2e-4 * 0.5 * (rows**2).sum(axis=1)).all()
+
+
+def test_few_samples_zero_rows_and_constant_columns():
+    rows = np.c_[X[:3], np.ones(3), np.zeros(3)]
+    rows = np.vstack([rows, np.zeros((1, 7))])
+    coding = SparseCoding(10, alpha=0.1).fit(rows)
+    codes, gap = coding.transform(rows, return_gap=True)
+    assert codes.shape == (4, 10) and not codes[3].any() and gap[3] == 0
+    assert np.isfinite(coding.dictionary_).all()
+    np.testing.assert_allclose(
+        coding.reconstruction_error(rows),
+        0.5 * ((rows - coding.inverse_transform(codes)) ** 2).sum(axis=1),
+    )
+    np.testing.assert_array_equal(coding.score_samples(rows), -coding.energies(rows))
+    assert coding.score(rows) == pytest.approx(-coding.energies(rows).mean())
+
+
+def test_the_same_seed_gives_the_same_dictionary_and_pickles_give_the_same_codes():
+    one, other = (SparseCoding(8, alpha=0.3, batch_size=16).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(one.dictionary_, other.dictionary_)
+    again = pickle.loads(pickle.dumps(one))
+    np.testing.assert_array_equal(again.transform(X), one.transform(X))
+    assert not hasattr(clone(one), "dictionary_")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_components": 0}, "n_components=0 of SparseCoding"),
+        ({"alpha": 0.0}, "alpha=0.0 of SparseCoding must be a positive finite number"),
+        ({"inference": "fistta"}, "Did you mean 'fista'"),
+        ({"dictionary": "date"}, "Did you mean 'data'"),
+        ({"dictionary": np.ones((2, 3))}, r"dictionary of shape \(2, 3\) must hold n_components=4"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"max_iter": -1}, "max_iter=-1"),
+        ({"inference": Descent(max_iter=-1)}, "max_iter=-1 of Descent"),
+    ],
+)
+def test_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        SparseCoding(**({"n_components": 4} | settings)).fit(X)
+
+
+def test_codes_of_another_width_are_refused():
+    with pytest.raises(ValueError, match=r"codes have shape \(60, 5\), expected \(n_samples, 8\)"):
+        fixed().inverse_transform(X)
