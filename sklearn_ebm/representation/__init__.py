@@ -1,5 +1,6 @@
 """Representations: energies of x with a latent code, as scikit-learn's transformers."""
 
 from sklearn_ebm.representation.sparse_coding import SparseCoding
+from sklearn_ebm.representation.vector_quantizer import VectorQuantizer
 
-__all__ = ["SparseCoding"]
+__all__ = ["SparseCoding", "VectorQuantizer"]

@@ -1,0 +1,113 @@
+"""Vector quantisation: K-means, groups of features, levels of residuals."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from sklearn.cluster import KMeans
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_ebm.representation import VectorQuantizer
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(200, 6)) + 3 * RNG.randint(0, 4, size=(200, 1))
+
+
+# As of KMeans itself: the start of the vectors is drawn from the samples.
+RANDOM_START = {"check_sample_weight_equivalence_on_dense_data": "the start is random"}
+
+
+@parametrize_with_checks(
+    [VectorQuantizer(4), VectorQuantizer(3, n_levels=2)],
+    expected_failed_checks=lambda estimator: RANDOM_START,
+)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_one_group_is_kmeans():
+    quantizer = VectorQuantizer(8, random_state=0).fit(X)
+    inertia = KMeans(8, n_init=1, random_state=0).fit(X).inertia_
+    assert 2 * quantizer.energies(X).sum() < 1.05 * inertia
+    distances = ((X[:, None] - quantizer.codebooks_[0][0]) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(quantizer.transform(X)[:, 0], distances.argmin(axis=1))
+    np.testing.assert_allclose(quantizer.energies(X), 0.5 * distances.min(axis=1))
+    expected = -logsumexp(-2.0 * 0.5 * distances, axis=1) / 2.0
+    np.testing.assert_allclose(quantizer.set_params(beta=2.0).free_energy(X), expected)
+
+
+@pytest.mark.parametrize("settings", [{"n_groups": 3}, {"n_levels": 3}])
+def test_groups_and_levels_lower_the_energy(settings):
+    """Three codes of 2 bits each, against one of 2 bits."""
+    rows = RNG.uniform(size=(200, 6))
+    whole = VectorQuantizer(4).fit(rows).energies(rows).mean()
+    several = VectorQuantizer(4, **settings).fit(rows)
+    assert several.energies(rows).mean() < 0.75 * whole
+    codes = several.transform(rows)
+    assert codes.shape == (200, 3) and codes.max() == 3
+    away = rows - several.inverse_transform(codes)
+    np.testing.assert_allclose(several.energies(rows), 0.5 * (away**2).sum(axis=1))
+    np.testing.assert_allclose(several.reconstruction_error(rows), several.energies(rows))
+    assert (several.free_energy(rows) <= several.energies(rows) + 1e-12).all()
+
+
+def test_energies_of_groups_add_up():
+    quantizer = VectorQuantizer(4, n_groups=2).fit(X)
+    halves = [VectorQuantizer(4).fit(X[:, part]) for part in quantizer.groups_]
+    for half, books in zip(halves, quantizer.codebooks_, strict=True):
+        half.codebooks_ = [books]
+    expected = sum(
+        half.free_energy(X[:, part]) for half, part in zip(halves, quantizer.groups_, strict=True)
+    )
+    np.testing.assert_allclose(quantizer.free_energy(X), expected)
+
+
+def test_few_distinct_samples_are_codes_themselves():
+    rows = np.repeat([[0.0, 1.0], [5.0, 5.0]], 3, axis=0)
+    quantizer = VectorQuantizer(4).fit(rows)
+    np.testing.assert_array_equal(quantizer.energies(rows), 0)
+    np.testing.assert_array_equal(quantizer.inverse_transform(quantizer.transform(rows)), rows)
+
+
+def test_weights_are_repetitions_and_zero_is_absence():
+    weight = np.r_[np.ones(100), np.zeros(100)]
+    one = VectorQuantizer(4).fit(X, sample_weight=weight)
+    other = VectorQuantizer(4).fit(X[:100])
+    np.testing.assert_allclose(one.codebooks_[0][0], other.codebooks_[0][0])
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e8])
+@pytest.mark.parametrize("size", [1e-100, 1.0, 1e100])
+def test_scales_and_offsets(size, shift):
+    plain = VectorQuantizer(4).fit(X)
+    rows = (X + shift) * size
+    moved = VectorQuantizer(4).fit(rows)
+    found = moved.energies(rows).mean() / size**2
+    assert found == pytest.approx(plain.energies(X).mean(), rel=1e-6)
+
+
+def test_float32_stays_in_the_vectors():
+    quantizer = VectorQuantizer(4).fit(X.astype(np.float32))
+    assert quantizer.codebooks_[0][0].dtype == np.float32
+    assert quantizer.energies(X.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_codes": 0}, "n_codes=0 of VectorQuantizer"),
+        ({"n_groups": 7}, "n_groups=7 of VectorQuantizer must be at most n_features=6"),
+        ({"n_levels": 0}, "n_levels=0"),
+        ({"start": "kmeans++"}, r"Did you mean 'k-means\+\+'"),
+        ({"beta": 0.0}, "beta=0.0"),
+    ],
+)
+def test_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        VectorQuantizer(**({"n_codes": 4} | settings)).fit(X)
+
+
+@pytest.mark.parametrize("codes", [[[0.5]], [[4]], [[-1]], [[0, 1]]])
+def test_codes_that_are_none_are_refused(codes):
+    quantizer = VectorQuantizer(4).fit(X)
+    with pytest.raises(ValueError, match=r"codes (must be whole numbers|have shape)"):
+        quantizer.inverse_transform(codes)
