@@ -252,7 +252,7 @@ class SparseCoding(Representation):
             The fitted estimator.
         """
         self._validate()
-        first = not hasattr(self, "dictionary_")
+        first = "dictionary_" not in vars(self)
         X = self._rows(X, reset=first)
         weight = row_weights(sample_weight, len(X))
         rng = check_random_state(self.random_state)

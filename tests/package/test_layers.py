@@ -21,7 +21,7 @@ LAYERS = (
     ("energies",),
     ("solvers",),
     ("learning",),
-    ("checks", "estimators"),
+    ("checks", "estimators", "representation"),
     ("__init__",),
     ("inspection",),
     ("compare",),
