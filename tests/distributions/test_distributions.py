@@ -14,15 +14,29 @@ from scipy.special import logsumexp
 from sklearn_ebm._utils import tiles as blocks
 from sklearn_ebm.distributions import GaussianMixture, VectorGaussianMixture
 from sklearn_ebm.distributions._numerics import mean_shift as ascent
+from sklearn_ebm.distributions._numerics.cholesky import (
+    log_determinants,
+    precisions,
+    squared_distances,
+)
 from sklearn_ebm.distributions._numerics.gaussian_crps import half_spread_of_pairs
 from sklearn_ebm.distributions._numerics.gaussian_sums import GaussianSums
 from sklearn_ebm.distributions._numerics.integrals import density_in_cells
+from sklearn_ebm.distributions._numerics.knots import adaptive_knots
 from sklearn_ebm.distributions._numerics.level_sets import LevelSets
-from sklearn_ebm.distributions._numerics.profile import profile_of
+from sklearn_ebm.distributions._numerics.profile import (
+    _Cells,
+    _extrema,
+    _refined,
+    _turn,
+    by_need,
+    pad_rows,
+    profile_of,
+)
 from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature, half_spread, moments_of
 from sklearn_ebm.distributions._numerics.quantiles import _cell_of_probability
 from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_slopes
-from sklearn_ebm.distributions._numerics.upper_envelope import upper_envelope
+from sklearn_ebm.distributions._numerics.upper_envelope import _first_to_overtake, upper_envelope
 from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.gaussian_mixture import FINEST_CELL, choose_components
 from sklearn_ebm.distributions.scalar import ScalarDistribution
@@ -535,6 +549,25 @@ def test_a_spike_is_not_left_for_rounding():
     np.testing.assert_allclose((weights * density.pdf(points)).sum(), 1, atol=1e-9)
 
 
+def test_a_parabola_that_is_already_higher_overtakes_at_once():
+    """The highest one, if it is higher than the winner by more than rounding."""
+
+    def overtaken(x, heights, means, scales):
+        parts = (np.array([part], dtype=float) for part in (heights, means, scales))
+        where, overtaker = _first_to_overtake(np.array([x]), np.array([0]), *parts)
+        return (where[0], overtaker[0]) if np.isfinite(where[0]) else None
+
+    def of_one_shape(*heights):
+        return overtaken(0.0, heights, np.zeros(len(heights)), np.ones(len(heights)))
+
+    assert of_one_shape(0, 1, 3, 2) == (0, 2)
+    assert of_one_shape(0, 1.5e-11) == (0, 1) and of_one_shape(0, 0.9e-11) is None
+    assert of_one_shape(1, 1 + 2.5e-11) == (0, 1) and of_one_shape(1, 1 + 1.5e-11) is None
+    # One unit in the last place of y = 1 moves this spike's parabola by 2.2e-4, eight by 1.8e-3.
+    for higher, expected in ((1e-3, None), (1e-2, (1, 1))):
+        assert overtaken(1.0, [0, 0.5e12 + higher], [1, 0], [1, 1e-6]) == expected
+
+
 def test_bumps_of_nearly_equal_scales_do_not_cross_at_the_end_of_numbers():
     density = GaussianEnvelope([[0.0, 1e-300]], [[0.0, 1e-300]], [[1.0, np.nextafter(1.0, 2.0)]])
     np.testing.assert_allclose(density.log_partition(), np.log(np.sqrt(2 * np.pi)))
@@ -750,6 +783,7 @@ def test_wrong_factors_raise():
     for wrong, message in (
         (np.swapaxes(factors, 2, 3), "above the diagonal"),
         (-factors, "not positive"),
+        (factors * (1 - np.eye(2)), "not positive"),
         (factors[:, :, :1], "factors.shape"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -1367,3 +1401,352 @@ def test_a_climb_far_from_the_origin_ends(monkeypatch):
     of_near = len(steps)
     np.testing.assert_allclose(far.mode() - 1e8, modes, atol=1e-6)
     assert len(steps) - of_near <= 2 * of_near
+
+
+@pytest.mark.parametrize("q", [1, 2, 3])
+def test_cholesky_factors_stand_for_their_matrices(q):
+    rng = np.random.default_rng(q)
+    factors, means = random_factors(rng, 4, 3, q), rng.normal(size=(4, 3, q))
+    matrices = factors @ np.swapaxes(factors, 2, 3)
+    np.testing.assert_allclose(2 * log_determinants(factors), np.linalg.slogdet(matrices)[1])
+    np.testing.assert_allclose(precisions(factors), np.linalg.inv(matrices), rtol=1e-9)
+    y = rng.normal(size=(4, 5, q))
+    away = y - means.transpose(1, 0, 2)[:, :, None]
+    expected = np.einsum("krci,rkij,krcj->krc", away, np.linalg.inv(matrices), away)
+    np.testing.assert_allclose(squared_distances(y, means, factors), expected, rtol=1e-9)
+    # Far answers are infinitely far away, without a warning.
+    assert (squared_distances(y + 1e200, means, factors) == np.inf).all()
+
+
+# Ascents of several outputs.
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-8, 1e8])
+@pytest.mark.parametrize("half", [0.95, 1.1, 2.0])
+def test_a_step_of_two_gaussians_by_hand(half, unit):
+    """N(−a, 1) and N(a, 1): the slope is a tanh(a y) − y, and −d² log p = 1 − a²/cosh²(a y)."""
+    y = np.linspace(0.01, 3, 4000)
+    density = VectorGaussianMixture(
+        [[0.5, 0.5]], unit * np.array([[[-half], [half]]]), np.full((1, 2, 1, 1), unit)
+    )
+    step, metric = ascent._step(density, unit * y[None, :, None], precisions(density.factors))
+    slope, bending = half * np.tanh(half * y) - y, 1 - (half / np.cosh(half * y)) ** 2
+    newton = slope / np.where(bending > 1e-6, bending, np.nan)
+    # In place of the step of expectation-maximisation, `slope`, if both are short.
+    replaced = (slope**2 < 1e-2) & (newton**2 < 0.25)
+    assert 200 < replaced.sum() < 3800
+    expected = unit * np.where(replaced, newton, slope)
+    np.testing.assert_allclose(step[0, :, 0], expected, rtol=1e-6, atol=1e-15 * unit)
+    np.testing.assert_allclose(metric, np.full((1, 4000, 1, 1), unit**-2.0))
+
+
+def test_steps_of_two_outputs_follow_from_derivatives():
+    """Those of log p by finite differences, and responsibilities from SciPy's densities."""
+    density = vector_mixture(n=3)
+    rng = np.random.default_rng(1)
+    tops = density.modes(0.0).answers[:, :1]
+    y = np.concatenate(
+        [3 * rng.normal(size=(3, 6, 2)), tops + 0.02 * rng.normal(size=(3, 6, 2))], 1
+    )
+    step, metric = ascent._step(density, y, precisions(density.factors))
+    h = 1e-4
+    aside = h * np.array([[1, 0], [0, 1]])
+    log_prob = density.log_prob
+    slope = np.stack([log_prob(y + a) - log_prob(y - a) for a in aside], axis=-1) / (2 * h)
+    bending = -np.array(
+        [
+            [
+                log_prob(y + a + b)
+                - log_prob(y + a - b)
+                - log_prob(y - a + b)
+                + log_prob(y - a - b)
+                for a in aside
+            ]
+            for b in aside
+        ]
+    ).transpose(2, 3, 0, 1) / (4 * h**2)
+    normals = [
+        [stats.multivariate_normal(m, f @ f.T) for m, f in zip(*row, strict=True)]
+        for row in zip(density.means, density.factors, strict=True)
+    ]
+    for row in range(3):
+        heights = np.stack([normal.pdf(y[row]) for normal in normals[row]], axis=1)
+        shares = density.weights[row] * heights
+        shares /= shares.sum(axis=1, keepdims=True)
+        expected = np.einsum("sk,kij->sij", shares, [np.linalg.inv(o.cov) for o in normals[row]])
+        np.testing.assert_allclose(metric[row], expected, rtol=1e-9, atol=1e-12)
+        # Far from a maximum, and near it.
+        for some, matrix in ((slice(6), expected), (slice(6, 12), bending[row])):
+            by_hand = np.linalg.solve(matrix, slope[row, ..., None])[some, :, 0]
+            np.testing.assert_allclose(step[row, some], by_hand, rtol=1e-4, atol=1e-6)
+
+
+def test_ends_of_ascents_are_merged_by_hand():
+    """Of the first row 3.05 and 0.08 are 3 and 0; the second row has one end, the third three."""
+    points = np.array([[3.0, 0.0, 3.05, 0.08, 10.0], [2.0] * 5, [0.0, 1.0, 7.0, 7.0, 7.98]])
+    # In units of the first output; the second one is nearly free.
+    metrics = np.broadcast_to(np.diag([1.0, 1e-8]), (3, 5, 2, 2)).copy()
+    metrics[2] *= 0.01  # 1 is the smallest distance of two maxima
+    heights = np.array([[1.0, 2.0, 0.5, 0.0, 1.5], [0.0] * 5, [5.0, 4.0, 3.0, 3.0, 2.0]])
+    weights = np.array([[1, 3, 3, 4, 5], [4, 4, 4, 2, 2], [4, 2, 4, 3, 3]]) / 16
+    points = np.stack([points, 100 * np.arange(15.0).reshape(3, 5)], axis=2)
+    nan = [np.nan, np.nan]
+    first, second, third = points
+    for least, answers, probabilities in (
+        (
+            0.0,
+            [first[[1, 4, 0]], [second[0], nan, nan], third[[2, 0, 1]]],
+            [[7, 5, 4], [16, 0, 0], [10, 4, 2]],
+        ),
+        # What has just enough stays.
+        (
+            0.25,
+            [first[[1, 4, 0]], [second[0], nan, nan], [third[2], third[0], nan]],
+            [[7, 5, 4], [16, 0, 0], [10, 6, 0]],
+        ),
+        # 3 is nearer to 0 than to 10, and 0 to 7, which alone is left.
+        (
+            0.3,
+            [first[[1, 4]], [second[0], nan], [third[2], nan]],
+            [[11, 5], [16, 0], [16, 0]],
+        ),
+        # The likeliest stays in any case.
+        (1.0, [first[[1]], second[[0]], third[[2]]], [[16], [16], [16]]),
+    ):
+        found = ascent.merge(points, metrics, heights, weights, least)
+        np.testing.assert_array_equal(found.answers, np.array(answers))
+        np.testing.assert_array_equal(found.probabilities, np.array(probabilities) / 16)
+
+
+def test_the_nearest_mode_is_that_of_the_metric_of_the_lighter_one():
+    points = np.array([[[0.0, 0.0], [3.0, 0.0], [0.0, 2.0]]])
+    metrics = np.array([[np.eye(2), np.eye(2), [[1.0, 0.9], [0.9, 1.0]]]])
+    # From (0, 2): 4 to the origin, and 9 + 4 − 2·0.9·6 = 2.2 to (3, 0).
+    found = ascent.merge(points, metrics, np.zeros((1, 3)), np.array([[0.5, 0.375, 0.125]]), 0.2)
+    np.testing.assert_array_equal(found.answers, points[:, :2])
+    np.testing.assert_array_equal(found.probabilities, [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("q", [1, 2, 3])
+def test_ascents_end_at_maxima_and_rows_end_when_they_are_there(q, monkeypatch):
+    rng = np.random.default_rng(q)
+    weights, means = rng.dirichlet(np.ones(3), size=8), 2 * rng.normal(size=(8, 3, q))
+    means[::2] = means[::2, :1]
+    factors = random_factors(rng, 8, 3, q)
+    factors[::2] = factors[::2, :1]  # one component: it is there after one step
+    density = VectorGaussianMixture(weights, means, factors)
+    asked, step = [], ascent._step
+    monkeypatch.setattr(ascent, "_step", lambda d, *rest: asked.append(len(d)) or step(d, *rest))
+    starts = means + 0.3
+    before = starts.copy()
+    points, metrics = ascent.mean_shift(density, starts)
+    np.testing.assert_array_equal(starts, before)
+    assert asked[:3] == [8, 8, 4] and asked == sorted(asked, reverse=True) and len(asked) < 60
+    np.testing.assert_allclose(points[::2], means[::2], rtol=1e-12)
+    inverse = precisions(factors)
+    share = density._responsibilities(points)
+    np.testing.assert_allclose(
+        metrics, np.einsum("nsk,nkij->nsij", share, inverse), rtol=1e-7, atol=1e-9
+    )
+    height = density.log_prob(points)
+    for aside in np.concatenate([np.eye(q), -np.eye(q)]):
+        left, right = (density.log_prob(points + step * aside) for step in (-1e-4, 1e-4))
+        assert (right < height).all()
+        np.testing.assert_allclose((right - left) / 2e-4, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("start", "metric", "steps"),
+    [
+        (0.0, 1.0, [1.0, 1.1e-9, 0.9e-9]),
+        (0.0, 1e4, [1.0, 1.1e-11, 0.9e-11]),
+        # 4 units in the last place of a number near 1e8 are 8.9e-8.
+        (1e8, 1.0, [1.0, 9e-8, 8.8e-8]),
+    ],
+)
+def test_an_ascent_ends_at_a_short_step_or_at_rounding(start, metric, steps, monkeypatch):
+    """Short in standard deviations; the step is made, and the second output never moves."""
+    script = iter(steps)
+
+    def scripted(density, points, precision):
+        metrics = np.broadcast_to(metric * np.eye(2), (*points.shape, 2))
+        return np.array([[[next(script), 0.0]]]), metrics
+
+    monkeypatch.setattr(ascent, "_step", scripted)
+    density = VectorGaussianMixture([[1.0]], np.zeros((1, 1, 2)), np.eye(2)[None, None])
+    points, _ = ascent.mean_shift(density, np.array([[[start, start]]]))
+    assert next(script, None) is None
+    np.testing.assert_array_equal(points, [[[((start + 1.0) + steps[1]) + steps[2], start]]])
+
+
+# Knots.
+
+
+def knots_one_by_one(means, scales, finest):
+    """Knots of one row, by the words of the documentation."""
+    x, last = min(means - 8 * scales), max(means + 8 * scales)
+    knots = [x]
+    while x < last:
+        steps = [
+            max(finest * s, abs(x - m) / 3, m - 8 * s - x)
+            for m, s in zip(means, scales, strict=True)
+            if x <= m + 8 * s
+        ]
+        x = min(x + max(min(steps), 4 * np.spacing(abs(x))), last)
+        knots.append(x)
+    return np.array(knots)
+
+
+@pytest.mark.parametrize("finest", [0.3, 1.0])
+def test_knots_are_placed_as_the_documentation_says(finest):
+    _, means, scales = random_parts(n=12, K=5, spread=20.0)
+    scales[:, 0] *= 1e-3
+    # Rows of one narrow component end early; the others go on.
+    means[::2], scales[::2] = means[::2, :1], scales[::2, :1]
+    # One narrower than the spacing of floats is skipped, one on the first knot of another is not.
+    means[1, :2], scales[1, :2] = 1e6, 1e-13
+    means[3, 1], scales[3, 1] = means[3, 2] - 8 * scales[3, 2], 0.01
+    found = adaptive_knots(means, scales, finest)
+    lengths = []
+    for row in range(12):
+        expected = knots_one_by_one(means[row], scales[row], finest)
+        lengths.append(len(expected))
+        np.testing.assert_allclose(found[row, : len(expected)], expected, rtol=1e-13)
+        assert (found[row, len(expected) :] == found[row, len(expected) - 1]).all()
+    assert found.shape[1] == max(lengths) and len(set(lengths)) > 3
+
+
+def test_a_component_still_counts_at_its_own_end():
+    # N(0, 1) reaches to 8, where N(808, 100²) begins; the step from 8 on is one of the first.
+    found = adaptive_knots(np.array([[0.0, 808.0]]), np.array([[1.0, 100.0]]), finest=8.0)
+    np.testing.assert_array_equal(found, [[-8, 0, 8, 16, 816, 1608]])
+
+
+# Profiles: what happens between knots.
+
+
+def test_rows_are_padded():
+    rows, values = np.array([0, 2, 2, 2, 3]), np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    nan = np.nan
+    expected = [[1, nan, nan], [nan, nan, nan], [2, 3, 4], [5, nan, nan], [nan, nan, nan]]
+    np.testing.assert_array_equal(pad_rows(rows, values, 5), expected)
+    np.testing.assert_array_equal(pad_rows(rows[:1], values[:1], 2, fill=7.0), [[1], [7]])
+    assert pad_rows(rows[:0], values[:0], 3).shape == (3, 0)
+
+
+@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize("n", [0, 1, 32, 33, 100])
+def test_methods_are_asked_only_of_points_that_differ(n, two):
+    """Rows of similar lengths together; the answers are those of asking at once."""
+    rng = np.random.default_rng(n)
+    points = np.sort(rng.normal(size=(n, 12)), axis=1)
+    for row, length in enumerate(rng.integers(1, 13, n)):
+        points[row, length:] = points[row, length - 1]
+    asked = []
+
+    def method(rows, y):
+        asked.append(y.size)
+        values = y**2 + rows[:, None]
+        return (values, -y) if two else values
+
+    numbers = np.arange(float(n))
+    found = by_need(numbers, method, points)
+    squares = points**2 + numbers[:, None]
+    np.testing.assert_array_equal(found, (squares, -points) if two else squares)
+    lengths = np.sort((points[:, 1:] > points[:, :-1]).sum(axis=1) + 1)
+    together = [lengths[k : k + 32] for k in range(0, n, 32)]
+    assert asked == ([len(part) * part[-1] for part in together] or [0])
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("bend", [-3.0, -1.0, 0.0, 2.0])
+def test_the_extremum_of_a_cubic_is_found_at_once(at, bend):
+    """Of (x − at) (bend x + 1), whose other zero is outside, and of minus that."""
+
+    def slope(x):
+        return (x - at) * (bend * x + 1) if bend > -1 else (x - at) * (bend * (x - 1) + 1)
+
+    one, half, zero = slope(1.0), slope(0.5), slope(0.0)
+    rise = (zero + 4 * half + one) / 6  # Simpson's rule is exact
+    for sign in (1, -1):
+        found = _turn(*(np.array([sign * x]) for x in (rise, zero, one)))
+        np.testing.assert_allclose(found, at, rtol=1e-12)
+
+
+def test_the_maximum_of_a_parabola_is_where_the_search_begins():
+    asked = []
+
+    class Parabola:
+        """log p = −(y − 2)²."""
+
+        def _of_pairs(self, name, y, rows):
+            asked.append(y.tolist())
+            return -((y - 2) ** 2), -2 * (y - 2)
+
+    # From 1 to 5 it falls from −1 to −9.
+    at_zero, ends = np.zeros(1, dtype=np.intp), ([1.0], [5.0], [-8.0], [2.0], [-6.0])
+    cells = _Cells(at_zero, at_zero, *map(np.array, ends))
+    np.testing.assert_allclose(_extrema(Parabola(), cells), [2], rtol=1e-15)
+    np.testing.assert_allclose(asked, [[2]], rtol=1e-15)
+
+
+@SCALAR
+def test_a_profile_is_monotone_between_its_nodes(make):
+    density = make(n=20, K=5, spread=6.0)
+    nodes, height, slope, peaks, valleys = profile_of(density)
+    assert (np.diff(nodes, axis=1) >= 0).all()
+    np.testing.assert_allclose(height, density.log_prob(nodes), rtol=1e-12, atol=1e-12)
+    y = fine_grid(density, 20_001)
+    rising = np.diff(density.log_prob(y), axis=1) > 0
+    for row in range(20):
+        at, tops, dales = (a[row][np.isfinite(a[row])] for a in (nodes, peaks, valleys))
+        assert np.isin(density._knots()[row], at).all() and np.isin(tops, at).all()
+        extrema = np.empty(len(tops) + len(dales))
+        extrema[::2], extrema[1::2] = tops, dales
+        assert len(tops) == len(dales) + 1 and (np.diff(extrema) > 0).all()
+        turns = np.flatnonzero(rising[row, 1:] != rising[row, :-1]) + 1
+        np.testing.assert_allclose(extrema, y[row, turns], atol=1.1 * (y[row, 1] - y[row, 0]))
+        flat = np.isin(nodes[row], extrema)
+        if make is mixture:
+            assert (slope[row, flat] == 0).all()
+            exact = density[row]._log_prob_and_slope(nodes[[row]])[1][0]
+            np.testing.assert_allclose(slope[row], exact, rtol=1e-9, atol=1e-9)
+    assert np.isfinite(peaks).any(axis=0).all()
+
+
+def halved_one_by_one(density, knots):
+    """Knots of a single row with those added to them, by the words of the documentation."""
+    for halving in range(6):
+        height, slope = (a[0] for a in density._log_prob_and_slope(knots[None]))
+        added = []
+        for k in range(len(knots) - 1):
+            width, rise = knots[k + 1] - knots[k], height[k + 1] - height[k]
+            rising = slope[k] >= 0, slope[k + 1] >= 0
+            if rising[0] != rising[1]:
+                # An extremum, and two more that cannot be seen, unless it is the knot itself.
+                doubtful = halving == 0 and slope[k] * slope[k + 1] < 0
+            else:
+                mean = abs(slope[k] + slope[k + 1]) / 2
+                doubtful = 2 * mean * width > 2.5 * (rise if rising[0] else -rise)
+            if doubtful:
+                added.append((knots[k] + knots[k + 1]) / 2)
+        if not added:
+            break
+        knots = np.sort(np.concatenate([knots, added]))
+    return knots
+
+
+@pytest.mark.parametrize("make", [mixture, envelope, lambda **_: GaussianMixture(*many(n=6, K=60))])
+def test_cells_are_halved_as_the_documentation_says(make):
+    density = make(n=20, K=8, spread=4.0)
+    found, height, slope = _refined(density)
+    np.testing.assert_allclose(height, density.log_prob(found), rtol=1e-12, atol=1e-12)
+    n_added = []
+    for row in range(len(density)):
+        one, knots = density[row], np.unique(density._knots()[row])
+        expected = halved_one_by_one(one, knots)
+        n_added.append(len(expected) - len(knots))
+        np.testing.assert_allclose(np.unique(found[row]), expected, rtol=1e-13)
+        exact = one._log_prob_and_slope(found[[row]])[1][0]
+        np.testing.assert_allclose(slope[row], exact, rtol=1e-9, atol=1e-9)
+    assert (np.diff(found, axis=1) >= 0).all() and min(n_added) > 0

@@ -9,6 +9,8 @@ from sklearn_ebm.distributions._numerics.quadrature import cell_quadrature
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.distributions.transformed import TRIMMED, TransformedDistribution
 
+log = np.log
+
 TRANSFORMS = {
     "log": SignedLog(0.0, 0.5, 0.0, -20.0, 3e3),
     "drawn_in": SignedLog(1.0, 0.5, 3.0, -4.0, 50.0),
@@ -43,6 +45,32 @@ def test_the_transform_is_undone_exactly(transform):
     np.testing.assert_allclose(transform.inverse(transform(y)), y, rtol=1e-12, atol=1e-12)
     assert (np.diff(transform(np.sort(y))) > 0).all()
     assert transform(np.array(-np.inf)) == -np.inf and transform.inverse(np.inf) == np.inf
+
+
+def test_transforms_by_hand():
+    # z = (y − 1)/0.5: the core to 3, the ends at −10 and 98; e − 1 beyond the core is 1.
+    transform, e = SignedLog(1.0, 0.5, 3.0, -4.0, 50.0), np.e
+    z = np.array([-12, -10, -2 - e, -3, -1, 0, 2, 3, 2 + e, 98, 100])
+    t = np.array(
+        [
+            -3 - log(8) - 2 / 8, -3 - log(8), -4, -3, -1, 0, 2, 3, 4, 3 + log(96),
+            3 + log(96) + 2 / 96,
+        ]
+    )  # fmt: skip
+    stretch = np.array([8, 8, e, 1, 1, 1, 1, 1, e, 96, 96])
+    np.testing.assert_allclose(transform(1 + 0.5 * z), t, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(transform.inverse(t), 1 + 0.5 * z, rtol=1e-13)
+    np.testing.assert_allclose(
+        transform.log_slope(1 + 0.5 * z), -log(stretch) - log(0.5), rtol=1e-13
+    )
+    # log 8 = 2.1 in 3 steps, log 96 = 4.6 in 5.
+    sides = -3 - log(8) * np.arange(3, -1, -1) / 3, 3 + log(96) * np.arange(6) / 5
+    # A point that is computed in two ways may be there twice, apart by rounding.
+    grid = np.unique(transform.grid().round(12))
+    np.testing.assert_allclose(grid, np.concatenate(sides), atol=1e-12)
+    # z = y − 2 ends at −1, inside the core: the derivative jumps nowhere on this side.
+    grid = np.unique(SignedLog(2.0, 1.0, 2.0, 1.0, 200.0).grid().round(12))
+    np.testing.assert_allclose(grid, [-1, *(2 + log(197) * np.arange(7) / 6)], atol=1e-12)
 
 
 def test_slopes_are_derivatives(transform):

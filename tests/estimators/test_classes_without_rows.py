@@ -249,3 +249,17 @@ def test_among_some_answers(loss):
         part.traits.fixes_level,
         part.traits.online,
     )
+    assert among._total_push_only is part._total_push_only
+    assert among.margin == getattr(part, "margin", 0.0)
+    for array in among(energies.astype(np.float32), correct):
+        assert array.dtype == np.float32
+
+
+def test_margins_of_pairs_among_some_answers_are_theirs():
+    margin = np.arange(16.0).reshape(4, 4)
+    seen = np.array([True, False, True, True])
+    among = Among.of(Hinge(margin=margin), seen)
+    assert among.margin.tolist() == [[0, 2, 3], [8, 10, 11], [12, 14, 15]]
+    # The last answer is right: 14 + 1 − 3 for the third, and 12 + 1 − 2 for the first.
+    value, slope = among(np.array([[2.0, -50.0, 3.0, 1.0]]), np.eye(4, dtype=bool)[[3]])
+    assert value.tolist() == [12] and slope.tolist() == [[0, 0, -1, 1]]

@@ -267,6 +267,17 @@ def test_losses_that_are_not_convex_do_not_say_so(name):
         check_convex(Claims(loss), energies, correct)
 
 
+def test_what_losses_say_of_themselves():
+    def those(trait):
+        return {name for name, loss in LOSSES.items() if getattr(loss().traits, trait)}
+
+    assert those("convex") == set(LOSSES) - {"mce", "mee", "lvq2"}
+    assert those("contrasts") == set(LOSSES) - {"energy"}
+    assert those("needs_partition_function") == {"nll", "mee"}
+    assert those("needs_nonnegative") == {"lvq2", "energy"}
+    assert those("online") == {"perceptron"}
+
+
 class Claims(Loss):
     """Another loss, said to be convex."""
 

@@ -215,6 +215,8 @@ def test_regions_are_unions_of_their_intervals():
     region = np.array([[[0.0, 1.0], [3.0, 4.0]], [[0.0, 9.0], [np.nan, np.nan]]])
     assert metrics.interval_contains([3.5, 10.0], region).tolist() == [True, False]
     assert metrics.interval_coverage([2.0, 1.0], region) == 0.5
+    for end in (0.0, 1.0, 3.0, 4.0):
+        assert metrics.interval_contains([end, 9.0], region).tolist() == [True, True]
     one = GAUSSIANS.region(0.6)
     by_rank = GAUSSIANS.density_rank(Y) <= 0.6
     assert metrics.interval_contains(Y, one).tolist() == by_rank.tolist()
@@ -269,6 +271,8 @@ def test_outputs_are_averaged_as_in_scikit_learn(name):
     assert metric(multioutput=[3, 1]) == pytest.approx((3 * each[0] + each[1]) / 4)
     with pytest.raises(ValueError, match="multioutput='mean' must be 'uniform_average'"):
         metric(multioutput="mean")
+    with pytest.raises(ValueError, match=r"^multioutput has negative entries"):
+        metric(multioutput=[-1, 2])
 
 
 # -- probabilities --------------------------------------------------------------------------------
@@ -314,6 +318,13 @@ def test_calibration_error_depends_on_the_bins():
     assert found == pytest.approx((0.5 + 0.6) / 2)
 
 
+def test_a_probability_rounded_to_more_than_1_is_in_the_last_bin():
+    # Confidences 1.0001 (wrong) and 0.6 (right): together |1 − 1.6001|, apart 1.0001 + 0.4.
+    p = [[1.0001, 0.0], [0.4, 0.6]]
+    found = metrics.expected_calibration_error([1, 1], p, n_bins=1, labels=[0, 1])
+    assert found == pytest.approx(0.6001 / 2)
+
+
 def test_probabilities_in_float32_are_probabilities():
     p = PROBABILITIES.astype(np.float32)
     expected = metrics.brier_score(CLASSES, PROBABILITIES)
@@ -329,9 +340,10 @@ def test_probabilities_in_float32_are_probabilities():
         (lambda: metrics.negative_log_likelihood(PAIRS, GAUSSIANS), "density of one number"),
         (lambda: metrics.negative_log_likelihood(Y[1:], GAUSSIANS), r"expected \(6,\)"),
         (lambda: metrics.negative_log_likelihood(Y, PAIR), r"expected \(6, 2\)"),
-        (lambda: metrics.negative_log_likelihood([np.nan] * N, GAUSSIANS), "y_true contains NaN"),
+        (lambda: metrics.negative_log_likelihood([np.nan] * N, GAUSSIANS), "Input y_true contains"),
         (lambda: metrics.negative_log_likelihood(PAIRS, stats.norm()), "logpdf of y_pred has the"),
-        (lambda: metrics.crps(Y, DRAWS[1:]), r"shape \(5,\), but y_true asks for \(6,\)"),
+        (lambda: metrics.crps(Y, DRAWS[1:]), "^y_pred without its draws has"),
+        (lambda: metrics.crps(Y, DRAWS[:-1]), r"shape \(5,\), but y_true asks for \(6,\)"),
         (lambda: metrics.crps(Y, DRAWS[:, :0]), r"expected \(6, m\): m ≥ 1 draws"),
         (lambda: metrics.crps(PAIRS, DRAWS), r"expected \(6, m, 2\)"),
         (lambda: metrics.crps(Y, np.full((N, 2), np.inf)), "draws must be finite"),
@@ -347,7 +359,8 @@ def test_probabilities_in_float32_are_probabilities():
         (lambda: metrics.interval_coverage(Y, QUANTILES[:, :2], level=0.9), "level=0.9 is for a"),
         (lambda: metrics.interval_coverage(PAIRS, PAIR.region(0.5), level=0.9), "level=0.9 is for"),
         (lambda: metrics.interval_coverage(Y, QUANTILES), r"expected \(n_samples, 2\)"),
-        (lambda: metrics.interval_coverage(Y, QUANTILES[1:, :2]), r"asks for \(6, 2\)"),
+        (lambda: metrics.interval_coverage(Y, QUANTILES[1:, :2]), r"^y_pred has .* for \(6, 2\)"),
+        (lambda: metrics.interval_coverage(Y, [["a", "b"]] * N), "^y_pred must be an array of"),
         (lambda: metrics.interval_coverage(Y, GAUSSIANS.region(0.5)[1:]), r"asks for \(6,\)"),
         (lambda: metrics.interval_coverage(Y, QUANTILES[:, [2, 0]]), "sort the ends"),
         (lambda: metrics.interval_coverage(Y, QUANTILES[:, None, [2, 0]]), "sort the ends"),
@@ -356,7 +369,8 @@ def test_probabilities_in_float32_are_probabilities():
         (lambda: metrics.interval_width(QUANTILES[:, [2, 0]]), "sort the ends"),
         (lambda: metrics.brier_score([0, 1], [[0.5, 0.5]]), "inconsistent numbers of samples"),
         (lambda: metrics.brier_score([0, 0], [[0.5, 0.5]] * 2), "pass labels=model.classes_"),
-        (lambda: metrics.brier_score(CLASSES, PROBABILITIES, labels=[0, 1]), "labels has 2"),
+        (lambda: metrics.brier_score(CLASSES, PROBABILITIES, labels=[0, 1]), "but labels has 2"),
+        (lambda: metrics.brier_score([0, 1, 2], [[0.5, 0.5]] * 3), "but y_true has 3 classes"),
         (lambda: metrics.brier_score([0, 3], [[0.5, 0.5]] * 2, labels=[0, 1]), "in labels: 3;"),
         (lambda: metrics.brier_score([0, 1], [[0.5, 0.5]] * 2, labels=[1, 1]), "a label twice"),
         (lambda: metrics.brier_score([0, 1], [[0.5, 0.6]] * 2), "sum to 1 in each row"),
@@ -382,5 +396,14 @@ def test_refusals(call, message):
     ],
 )
 def test_what_has_no_density_is_refused(metric, method):
-    with pytest.raises(TypeError, match=f"y_pred must have a method {method}"):
+    with pytest.raises(TypeError, match=f"^y_pred must have a method {method}"):
         metric(Y, Y)
+
+
+def test_what_is_no_number_is_named():
+    class Wordy:
+        def logpdf(self, y):
+            return ["likely"] * len(y)
+
+    with pytest.raises(ValueError, match=r"^y_pred must be an array of numbers"):
+        metrics.negative_log_likelihood(Y, Wordy())

@@ -113,6 +113,23 @@ def test_an_estimator_with_log_prob_alone_has_a_likelihood_and_no_more():
         metrics.crps_scorer(OnlyLogProb(), X, Y)
 
 
+def test_quantiles_and_intervals_of_the_estimator_come_before_those_of_its_distribution():
+    class Shifted(Gaussian):
+        """Says something else of quantiles and intervals, as a calibrated estimator does."""
+
+        def predict_quantiles(self, X, probabilities):
+            return self.predict_distribution(X).quantiles(probabilities) + 1
+
+        def predict_interval(self, X, level):
+            return self.predict_distribution(X).interval(level) + 1
+
+    # What is said of Y + 1 is that of Y.
+    for name in ("pinball", "coverage"):
+        found = SCORERS[name](Shifted(), X, Y + 1, sample_weight=WEIGHT)
+        assert found == pytest.approx(expected(name, X, Y, WEIGHT), rel=1e-12)
+        assert found != pytest.approx(SCORERS[name](Gaussian(), X, Y + 1, sample_weight=WEIGHT))
+
+
 @pytest.mark.parametrize("name", SCORERS)
 def test_other_estimators_are_refused(name):
     model = make_pipeline(StandardScaler(), LinearRegression()).fit(X, Y)
@@ -125,8 +142,14 @@ def test_log_probabilities_of_another_shape_are_refused():
         def log_prob(self, X, y):
             return np.zeros((len(X), 2))
 
-    with pytest.raises(ValueError, match=r"log_prob has the shape \(60, 2\)"):
+    class Wordy(BaseEstimator):
+        def log_prob(self, X, y):
+            return ["likely"] * len(X)
+
+    with pytest.raises(ValueError, match=r"^log_prob has the shape \(60, 2\)"):
         metrics.log_likelihood_scorer(Wide(), X, Y)
+    with pytest.raises(ValueError, match=r"^log_prob must be an array of numbers"):
+        metrics.log_likelihood_scorer(Wordy(), X, Y)
 
 
 def test_settings_are_checked_when_they_are_used():
@@ -151,6 +174,8 @@ def test_scorers_are_shown_as_they_are_typed():
         "coverage_scorer(level=0.5)",
     ]
     assert repr(metrics.coverage_scorer()) == "coverage_scorer(level=0.9)"
+    default = "pinball_scorer(probabilities=(0.05, 0.25, 0.5, 0.75, 0.95))"
+    assert repr(metrics.pinball_scorer()) == default
 
 
 @pytest.mark.parametrize("name", SCORERS)
