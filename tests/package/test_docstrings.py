@@ -1,5 +1,8 @@
 """Docstrings of what users type: a first line in words, and every parameter described."""
 
+import ast
+import builtins
+import doctest
 import importlib
 import inspect
 import re
@@ -84,3 +87,28 @@ def test_every_parameter_is_described(name):
         given = []
     missing = set(given) - set().union(*map(described, docs))
     assert not missing, sorted(missing)
+
+
+def undefined(docstring):
+    """Names that the examples of a docstring use and neither import nor define."""
+    source = "".join(example.source for example in doctest.DocTestParser().get_examples(docstring))
+    used, known = set(), set(dir(builtins))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else known).add(node.id)
+        elif isinstance(node, ast.alias):
+            known.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.arg):
+            known.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            known.add(node.name)
+    return used - known
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_examples_can_be_copied(name):
+    assert not undefined(PUBLIC[name][1][0])
+
+
+def test_a_name_that_is_not_defined_is_found():
+    assert undefined(">>> import numpy as np\n>>> np.sum([a for a in b])") == {"b"}
