@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -32,7 +33,12 @@ PROGRESS = 1e-3
 # Mini-batches that a stream remembers, about.
 MEMORY = 50
 
-INFERENCES = {"fista": True, "ista": False}
+INFERENCES = ("cd", "fista", "ista")
+
+# Coordinate descent is asked for no smaller duality gap than this, by the size of floats in bytes:
+# rounding may keep it above. A descent continues from there.
+SMALLEST_GAP = {4: 1e-6, 8: 1e-12}
+SWEEPS = 10_000
 
 
 class _Codes(LatentProblem):
@@ -120,9 +126,10 @@ class SparseCoding(Representation):
         Whether codes have no negative entries.
     positive_dictionary : bool, default=False
         Whether atoms have no negative entries.
-    inference : {"fista", "ista"} or Descent, default="fista"
-        Computes the codes; a `sklearn_ebm.inference.Descent` has its own `tol` and `max_iter`.
-        Names stand for descents with `tol` of this estimator.
+    inference : {"cd", "fista", "ista"} or Descent, default="cd"
+        Computes the codes: scikit-learn's coordinate descent, or proximal gradient descent with or
+        without momentum. A `sklearn_ebm.inference.Descent` has its own `tol` and `max_iter`. With
+        ``"cd"``, learning takes steps of ``"fista"``.
     dictionary : {"data", "svd"} or array-like of shape (n_components, n_features), default="data"
         Start of the dictionary: samples, singular vectors of X, or given atoms. They are scaled to
         norm 1.
@@ -140,7 +147,7 @@ class SparseCoding(Representation):
     ----------
     dictionary_ : ndarray of shape (n_components, n_features)
         The atoms.
-    energy_curve_ : ndarray of shape (n_iter_,)
+    energy_curve_ : ndarray of shape (n_passes,)
         Mean energy of the samples in each pass.
     n_iter_ : int
         Number of passes.
@@ -176,7 +183,7 @@ class SparseCoding(Representation):
         alpha: float = 1.0,
         positive_code: bool = False,
         positive_dictionary: bool = False,
-        inference: Any = "fista",
+        inference: Any = "cd",
         dictionary: Any = "data",
         max_iter: int = 20,
         batch_size: int = 1024,
@@ -289,8 +296,8 @@ class SparseCoding(Representation):
         if not isinstance(self.inference, str):
             return self.inference
         if self.inference not in INFERENCES:
-            raise ValueError(unknown_name("inference", self.inference, tuple(INFERENCES)))
-        momentum = INFERENCES[self.inference]
+            raise ValueError(unknown_name("inference", self.inference, INFERENCES))
+        momentum = self.inference != "ista"
         return Descent(1_000 if momentum else 10_000, self.tol, momentum)
 
     def _first(
@@ -373,13 +380,17 @@ class SparseCoding(Representation):
         gram = atoms @ atoms.T
         lipschitz = float(np.linalg.eigvalsh(gram.astype(np.float64))[-1]) * (1 + 1e-6) or 1.0
         start = np.zeros((len(X), len(atoms)), dtype=X.dtype) if start is None else start
+        by_coordinates = descent is not None and self.inference == "cd"
         descent = descent or Descent(STEPS, self.tol, momentum=self._descent().momentum)
 
         def coded(rows: slice) -> Descended:
             problem = _Codes(
                 X[rows], atoms, gram, lipschitz, float(self.alpha), bool(self.positive_code)
             )
-            return descent.minimize(problem, start[rows])
+            first = start[rows]
+            if by_coordinates:
+                first = self._by_coordinates(X[rows], atoms, gram, problem.scale)
+            return descent.minimize(problem, first)
 
         pieces = [slice(a, a + ROWS_TOGETHER) for a in range(0, max(len(X), 1), ROWS_TOGETHER)]
         with Workers() as workers:
@@ -389,6 +400,20 @@ class SparseCoding(Representation):
             for name in ("values", "energies", "gaps")
         )
         return Descended(values, energies, gaps, max(part.n_iter for part in done))
+
+    def _by_coordinates(self, X: Array, atoms: Array, gram: Array, scale: Array) -> Array:
+        """Codes by coordinate descent; zero for samples that are zero."""
+        codes = np.zeros((len(X), len(atoms)), dtype=X.dtype)
+        some = np.flatnonzero(scale > 0)
+        if len(some):
+            # The objective of Lasso is divided by the number of features, its gap by ‖x‖².
+            lasso = Lasso(
+                float(self.alpha) / X.shape[1], fit_intercept=False, precompute=gram,
+                max_iter=SWEEPS, tol=max(0.4 * self.tol, SMALLEST_GAP[X.dtype.itemsize]),
+                positive=bool(self.positive_code),
+            )  # fmt: skip
+            codes[some] = lasso.fit(np.asfortranarray(atoms.T), X[some].T).coef_
+        return codes
 
     def _inferred(self, X: Any) -> Descended:
         check_is_fitted(self)

@@ -51,7 +51,11 @@ RANDOM_BATCHES = {
 
 
 @parametrize_with_checks(
-    [SparseCoding(3, alpha=0.1), SparseCoding(2, alpha=0.1, positive_code=True, inference="ista")],
+    [
+        SparseCoding(3, alpha=0.1),
+        SparseCoding(2, alpha=0.1, positive_code=True, inference="ista"),
+        SparseCoding(3, alpha=0.1, inference="fista"),
+    ],
     expected_failed_checks=lambda estimator: RANDOM_BATCHES,
 )
 def test_checks_of_scikit_learn(estimator, check):
@@ -70,7 +74,7 @@ def test_a_linear_probe_in_a_pipeline():
 # Codes
 
 
-@pytest.mark.parametrize("inference", ["fista", "ista", Descent(tol=1e-4)])
+@pytest.mark.parametrize("inference", ["cd", "fista", "ista", Descent(tol=1e-4)])
 @pytest.mark.parametrize("positive", [False, True])
 def test_gaps_bound_the_distance_from_the_best_codes(inference, positive):
     coding = fixed(positive_code=positive, inference=inference)
