@@ -1750,3 +1750,37 @@ def test_cells_are_halved_as_the_documentation_says(make):
         exact = one._log_prob_and_slope(found[[row]])[1][0]
         np.testing.assert_allclose(slope[row], exact, rtol=1e-9, atol=1e-9)
     assert (np.diff(found, axis=1) >= 0).all() and min(n_added) > 0
+
+
+# Parabolas that meet in a point, or touch
+
+
+def meeting_parabolas(kind, rng, n=200, K=6):
+    """Heights, means and scales of parabolas of which three or more meet in a point."""
+    if kind == "dyadic":  # many of them touch, too, or are equal
+        means, scales = rng.integers(-8, 9, (n, K)) / 4, 2.0 ** rng.integers(-2, 2, (n, K))
+        return rng.integers(-8, 9, (n, K)) / 8, means, scales
+    means = rng.normal(size=(n, K))
+    scales = np.ones((n, K)) if kind == "lines" else np.exp(0.5 * rng.normal(size=(n, K)))
+    return 0.5 * np.square((rng.normal(size=(n, 1)) - means) / scales), means, scales
+
+
+@pytest.mark.parametrize("kind", ["lines", "parabolas", "dyadic"])
+def test_the_envelope_of_parabolas_that_meet_in_a_point(kind):
+    heights, means, scales = meeting_parabolas(kind, np.random.default_rng(0))
+    edges, winners = upper_envelope(heights, means, scales)
+    ends = (means - 20 * scales).min(axis=1), (means + 20 * scales).max(axis=1)
+    for row, y in enumerate(np.linspace(*ends, 2_001, axis=1)):
+        values = heights[row] - 0.5 * np.square((y[:, None] - means[row]) / scales[row])
+        piece = np.searchsorted(edges[row], y, side="right") - 1
+        mine = values[np.arange(len(y)), winners[row, piece]]
+        np.testing.assert_allclose(mine, values.max(axis=1), rtol=1e-6, atol=1e-6)
+
+
+def test_a_component_that_touches_the_envelope_changes_nothing():
+    """Where −1 and 1 meet, at 0, the middle one is as high as they are."""
+    three = GaussianEnvelope([[0.0, -0.5, 0.0]], [[-1.0, 0.0, 1.0]], np.ones((1, 3)))
+    two = GaussianEnvelope([[0.0, 0.0]], [[-1.0, 1.0]], np.ones((1, 2)))
+    np.testing.assert_allclose(three.log_partition(), two.log_partition())
+    np.testing.assert_allclose(three.mean(), 0, atol=1e-12)
+    np.testing.assert_allclose(three.cdf(0.0), 0.5)

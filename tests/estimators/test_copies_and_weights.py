@@ -21,7 +21,7 @@ from sklearn_ebm.energies._bank.folds import together
 from sklearn_ebm.energies._bank.locations import repetitions
 from sklearn_ebm.estimators.regressor import CALIBRATIONS
 from sklearn_ebm.learning.densities.ensemble import member_rows
-from sklearn_ebm.learning.densities.rows import distinct
+from sklearn_ebm.learning.densities.rows import distinct, relative
 
 # The file as a whole takes more than ten seconds.
 pytestmark = pytest.mark.slow
@@ -141,7 +141,7 @@ def test_answers_that_come_again_at_levels_are_no_copies(times):
     assert len(rows.y) == len(here)
     np.testing.assert_array_equal(rows.weight, times)
     # The same levels with answers that nobody else gives: then they are copies.
-    apart = Rows(here, y + 0.01 * here, np.ones(len(y))).distinct()
+    apart = distinct(Rows(here, y + 0.01 * here, np.ones(len(y))))
     assert len(apart.y) == 60 and apart.weight.sum() == len(y)
 
 
@@ -149,7 +149,7 @@ def test_weights_that_cannot_be_told_apart_are_equal():
     """Sums of weights in another order are not quite equal, and mean the same."""
     tenths = np.append(np.full(10, 0.1), 1.0)
     rows = np.append(np.zeros(10, dtype=int), 1)
-    weight = Rows(X[rows], Y[rows, None], tenths).relative(distinct()).weight
+    weight = relative(distinct(Rows(X[rows], Y[rows, None], tenths))).weight
     np.testing.assert_allclose(weight, 1, rtol=1e-12)
 
 
@@ -221,7 +221,7 @@ def test_a_regressor_without_weights_sees_rows_as_often_as_they_count():
     rows = np.append(EVERY, EVERY[:15])
     copied, weighted = fit(energy, X[rows], Y[rows]), fit(energy, X, Y, 1.0 + (EVERY < 15))
     np.testing.assert_array_equal(says(copied), says(weighted))
-    (part,) = copied.energy_.location.parts_
+    (part,) = copied.energy_._location.parts_
     seen = {len(models[0]._fit_X) for models in part.models}
     assert max(seen) > N  # nine tenths of 55 rows, but for a fold
     with pytest.raises(ValueError, match="KNeighborsRegressor takes no sample_weight"):

@@ -45,7 +45,7 @@ THRESHOLDS = {
     "judges": (
         {
             ENERGY + "_bank.folds.MAX_VALIDATION_ROWS": T,
-            ENERGY + "_bank.folds.JUDGES_OF_MANY": T // 3,
+            ENERGY + "_bank.folds.VALIDATION_OF_MANY": T // 3,
         },
         MEMORY,
     ),

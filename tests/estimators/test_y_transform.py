@@ -161,7 +161,7 @@ def test_unknown_transforms_are_refused(asked):
 
 
 def test_a_transform_that_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="one answer"):
+    with pytest.raises(ValueError, match="one output"):
         fit("memory", X, y_transform="log")
     with pytest.raises(ValueError, match="other than 0"):
         fit("memory", np.zeros(250), y_transform="log")

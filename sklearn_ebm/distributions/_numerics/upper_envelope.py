@@ -8,6 +8,10 @@ from sklearn_ebm._utils.parameters import Array, Index
 
 #: Distance from the outermost means, in scales, at which the search begins and ends.
 FAR = 40.0
+#: Crossings whose distance is a smaller part of their size, or of a scale, are one point.
+SAME_POINT = 1e-12
+#: A discriminant below this part of its terms counts as 0.
+TOUCHING = 1e-15
 
 
 def upper_envelope(heights: Array, means: Array, scales: Array) -> tuple[Array, Index]:
@@ -84,7 +88,10 @@ def _first_to_overtake(
     with np.errstate(all="ignore"):
         ratio, shift, higher = scale / scales, (mean - means) / scales, heights - height
         open_up = (1 - ratio) * (1 + ratio)
-        root = np.sqrt(shift**2 - 2 * higher * open_up)
+        square, twice = shift**2, 2 * higher * open_up
+        root = np.sqrt(square - twice)
+        # Parabolas that only touch do not cross.
+        root[square - twice <= TOUCHING * (square + np.abs(twice))] = np.nan
         product = ratio * shift
         # A sum of numbers of the same sign, from which both roots follow without cancellation.
         pivot = product + np.copysign(root, product)
@@ -105,5 +112,20 @@ def _first_to_overtake(
     at_once = np.where(values == values.max(axis=1)[:, None], x[:, None], np.inf)
     candidates = np.where(above, at_once, candidates)
     candidates[rows, winner] = np.inf
-    overtaker = candidates.argmin(axis=1)
+    overtaker = _highest_after(candidates, means, scales)
     return candidates[rows, overtaker], overtaker
+
+
+def _highest_after(crossings: Array, means: Array, scales: Array) -> Index:
+    """Index of the first crossing, (n_samples,); of several, that of the highest parabola after it.
+
+    Parabolas that cross in one point, but for rounding, have the same value there. The steepest of
+    them is the highest after it, and of equally steep ones the widest.
+    """
+    first = crossings.min(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        tied = crossings <= first + SAME_POINT * (np.abs(first) + scales)
+        slope = np.where(tied, (means - first) / scales / scales, -np.inf)
+        steepest = slope.max(axis=1, keepdims=True)
+        equal = slope >= steepest - SAME_POINT * (np.abs(steepest) + 1 / scales)
+    return np.where(tied & equal, scales, -1.0).argmax(axis=1)
