@@ -270,7 +270,7 @@ class SparseCoding(Representation):
             atoms = self.dictionary_.astype(np.float64)
         total = self._weight_seen + float(weight.sum())
         energy = 0.0
-        for rows in self._batches(np.arange(len(X))):
+        for rows in self._batches(np.flatnonzero(weight > 0)):
             share = max(float(weight[rows].sum()) / total, 1 / MEMORY)
             found = self._coded(X[rows], atoms, None)
             atoms, self._statistics = self._improved(

@@ -41,7 +41,8 @@ class VectorQuantizer(Representation):
     Parameters
     ----------
     n_codes : int, default=256
-        Number of vectors of each group and level; at most the number of samples.
+        Number of vectors of each group and level. If there are no more different samples than this,
+        the vectors are these samples, some of them twice or more often.
     n_groups : int, default=1
         Number of groups of neighbouring features; at most the number of features.
     n_levels : int, default=1

@@ -189,6 +189,15 @@ def test_parts_of_a_stream_improve_the_dictionary():
     assert energies[0] < energies[1] < energies[2]
 
 
+def test_a_stream_leaves_out_samples_of_weight_zero():
+    weight = np.repeat([1.0, 0.0, 1.0], 20)
+    coding = SparseCoding(8, alpha=0.3, dictionary=ATOMS, batch_size=20)
+    all_rows = clone(coding).partial_fit(X, sample_weight=weight)
+    without = clone(coding).partial_fit(X[weight > 0])
+    np.testing.assert_allclose(all_rows.dictionary_, without.dictionary_, rtol=1e-12)
+    np.testing.assert_allclose(all_rows.energy_curve_, without.energy_curve_, rtol=1e-12)
+
+
 def test_a_penalty_that_is_too_strong_is_a_collapse():
     with pytest.warns(CollapseWarning, match=r"alpha=1000.* lower alpha"):
         coding = SparseCoding(4, alpha=1e3).fit(X)
