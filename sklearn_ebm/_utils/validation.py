@@ -159,7 +159,7 @@ def row_weights(
         raise ValueError("Sample weights must be 1D array or scalar.")
     if len(weight) != n_rows:
         raise ValueError(
-            f"sample_weight.shape == {weight.shape}, expected ({n_rows},): one weight for each row."
+            f"{name}.shape == {weight.shape}, expected ({n_rows},): one weight for each row."
         )
     if not np.isfinite(weight).all():
         raise ValueError(f"{name} contains NaN or infinity; weights must be finite.")

@@ -99,10 +99,7 @@ def averaged(scores: npt.ArrayLike, sample_weight: Any, multioutput: Any = None)
     if sample_weight is None:
         means = table.mean(axis=0)
     else:
-        weight = row_weights(sample_weight, len(table))
-        counted = weight > 0
-        # Relative weights, because a sum of the largest floats would overflow.
-        means = np.average(table[counted], axis=0, weights=weight[counted] / weight.max())
+        means = _weighted_mean(table, row_weights(sample_weight, len(table)))
     if multioutput is None:
         return float(means)
     return over_outputs(np.atleast_1d(means), multioutput)
@@ -119,4 +116,11 @@ def over_outputs(means: Floats, multioutput: Any) -> Any:
             f"multioutput={multioutput!r} must be 'uniform_average', 'raw_values' or one weight "
             "for each output."
         )
-    return float(np.average(means, weights=row_weights(multioutput, len(means), "multioutput")))
+    return float(_weighted_mean(means, row_weights(multioutput, len(means), "multioutput")))
+
+
+def _weighted_mean(table: Floats, weight: Floats) -> Any:
+    """Return the mean of the rows of weight above 0."""
+    counted = weight > 0
+    # Relative weights, because a sum of the largest floats would overflow.
+    return np.average(table[counted], axis=0, weights=weight[counted] / weight.max())

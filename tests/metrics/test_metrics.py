@@ -273,6 +273,9 @@ def test_outputs_are_averaged_as_in_scikit_learn(name):
         metric(multioutput="mean")
     with pytest.raises(ValueError, match=r"^multioutput has negative entries"):
         metric(multioutput=[-1, 2])
+    with pytest.raises(ValueError, match=r"^multioutput\.shape == \(3,\), expected \(2,\)"):
+        metric(multioutput=[1, 2, 3])
+    assert metric(multioutput=[1e308, 1e308]) == pytest.approx(each.mean())
 
 
 # -- probabilities --------------------------------------------------------------------------------
