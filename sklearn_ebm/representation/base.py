@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._utils.html_repr import HoldsDocumented
 from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import row_weights
 
 
 class Representation(
@@ -35,7 +37,6 @@ class Representation(
     def _n_features_out(self) -> int:
         """Number of columns that `transform` returns."""
 
-    @abstractmethod
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn the energy.
 
@@ -53,8 +54,11 @@ class Representation(
         self
             The fitted estimator.
         """
+        self._validate()
+        X = self._rows(X, reset=True)
+        self._learn(X, row_weights(sample_weight, len(X)))
+        return self
 
-    @abstractmethod
     def transform(self, X: Any) -> Any:
         """Compute the code of lowest energy.
 
@@ -68,6 +72,8 @@ class Representation(
         ndarray of shape (n_samples, n_components)
             The codes.
         """
+        check_is_fitted(self)
+        return self._codes(self._rows(X, reset=False))
 
     @abstractmethod
     def energies(self, X: Any) -> Array:
@@ -84,7 +90,6 @@ class Representation(
             Low if the representation fits x.
         """
 
-    @abstractmethod
     def inverse_transform(self, X: Any) -> Array:
         """Compute the samples that codes stand for.
 
@@ -97,7 +102,19 @@ class Representation(
         -------
         ndarray of shape (n_samples, n_features)
             The reconstructions.
+
+        Raises
+        ------
+        ValueError
+            If the codes have another number of columns.
         """
+        check_is_fitted(self)
+        codes = np.asarray(X)
+        if codes.ndim != 2 or codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"codes have shape {codes.shape}, expected (n_samples, {self._n_features_out})."
+            )
+        return self._decoded(codes)
 
     def score_samples(self, X: Any) -> Array:
         """Compute minus the energy: high for samples that the representation fits.
@@ -143,12 +160,24 @@ class Representation(
         """
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
-        away = rows - self.inverse_transform(np.asarray(self._codes(rows)))
+        away = rows - self._decoded(self._codes(rows))
         return 0.5 * np.einsum("nd,nd->n", away, away)
+
+    @abstractmethod
+    def _validate(self) -> None:
+        """Raise ValueError if a parameter is invalid."""
+
+    @abstractmethod
+    def _learn(self, X: Array, weight: npt.NDArray[np.float64]) -> None:
+        """Learn from validated samples and their weights."""
 
     @abstractmethod
     def _codes(self, rows: Array) -> Array:
         """Codes of validated samples."""
+
+    @abstractmethod
+    def _decoded(self, codes: Array) -> Array:
+        """Reconstructions from codes of the right shape."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -203,26 +203,7 @@ class SparseCoding(Representation):
 
     # Learning -------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the dictionary.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
-        y : None
-            Not used.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights; a weight of 2 equals repeating the sample.
-
-        Returns
-        -------
-        self
-            The fitted estimator.
-        """
-        self._validate()
-        X = self._rows(X, reset=True)
-        weight = row_weights(sample_weight, len(X))
+    def _learn(self, X: Array, weight: npt.NDArray[np.float64]) -> None:
         rng = check_random_state(self.random_state)
         atoms = self._first(X, weight, rng)
         codes = None
@@ -239,7 +220,6 @@ class SparseCoding(Representation):
         self.energy_curve_, self.n_iter_ = np.array(curve), len(curve)
         self._statistics, self._weight_seen = statistics, float(weight.sum())
         self._warn_of_collapse(X, statistics)
-        return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Improve the dictionary with one pass over some samples, which are then forgotten.
@@ -367,7 +347,7 @@ class SparseCoding(Representation):
                 f"All codes are zero, so nothing was learned: alpha={self.alpha!r} is at least the "
                 f"largest correlation of a sample with an atom, {largest:.3g}; lower alpha.",
                 CollapseWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     # Inference ------------------------------------------------------------------------------------
@@ -417,11 +397,13 @@ class SparseCoding(Representation):
 
     def _inferred(self, X: Any) -> Descended:
         check_is_fitted(self)
-        rows = self._rows(X, reset=False)
+        return self._inferred_rows(self._rows(X, reset=False))
+
+    def _inferred_rows(self, rows: Array) -> Descended:
         return self._coded(rows, self.dictionary_, None, self._descent())
 
     def _codes(self, rows: Array) -> Array:
-        return self._coded(rows, self.dictionary_, None, self._descent()).values
+        return self._inferred_rows(rows).values
 
     def transform(self, X: Any, return_gap: bool = False) -> Any:
         """Compute the code of lowest energy, and its certificate on request.
@@ -458,25 +440,7 @@ class SparseCoding(Representation):
         """
         return self._inferred(X).energies
 
-    def inverse_transform(self, X: Any) -> Array:
-        """Compute Σ_j z_j D_j for codes z.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            The codes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            The reconstructions.
-        """
-        check_is_fitted(self)
-        codes = np.asarray(X)
-        if codes.ndim != 2 or codes.shape[1] != len(self.dictionary_):
-            raise ValueError(
-                f"codes have shape {codes.shape}, expected (n_samples, {len(self.dictionary_)})."
-            )
+    def _decoded(self, codes: Array) -> Array:
         result: Array = codes @ self.dictionary_
         return result
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
-from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
+from sklearn_ebm._utils.validation import positive_integer, positive_number
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 from sklearn_ebm.representation.base import Representation
 
@@ -110,31 +111,12 @@ class VectorQuantizer(Representation):
         self.beta = beta
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the vectors of all groups and levels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
-        y : None
-            Not used.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights; a weight of 2 equals repeating the sample.
-
-        Returns
-        -------
-        self
-            The fitted estimator.
-        """
-        self._validate()
-        X = self._rows(X, reset=True)
+    def _learn(self, X: Array, weight: npt.NDArray[np.float64]) -> None:
         if self.n_groups > X.shape[1]:
             raise ValueError(
                 f"n_groups={self.n_groups} of VectorQuantizer must be at most "
                 f"n_features={X.shape[1]}."
             )
-        weight = row_weights(sample_weight, len(X))
         used = weight > 0
         X, weight = X[used], weight[used]
         rng = check_random_state(self.random_state)
@@ -147,7 +129,6 @@ class VectorQuantizer(Representation):
                 residual = residual - vectors[label]
                 levels.append(vectors)
             self.codebooks_.append(levels)
-        return self
 
     def _learned(self, X: Array, weight: Array, rng: np.random.RandomState) -> tuple[Array, Array]:
         """K-means of one group and level: the vectors, and the number of that of each sample."""
@@ -196,8 +177,7 @@ class VectorQuantizer(Representation):
             Numbers from 0 to n_codes − 1, group by group and level by level. A linear model needs
             them one-hot encoded (`sklearn.preprocessing.OneHotEncoder`).
         """
-        check_is_fitted(self)
-        return self._codes(self._rows(X, reset=False))
+        return super().transform(X)
 
     def energies(self, X: Any) -> Array:
         """Compute the energy ½‖x − reconstruction‖².
@@ -242,24 +222,7 @@ class VectorQuantizer(Representation):
             total += elimination(_nearest(residual[:, group], levels[-1])[1]).energies
         return total
 
-    def inverse_transform(self, X: Any) -> Array:
-        """Compute the vectors that codes stand for.
-
-        Parameters
-        ----------
-        X : array-like of int of shape (n_samples, n_groups * n_levels)
-            Codes, as `transform` returns them.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            Sums over the levels.
-        """
-        check_is_fitted(self)
-        codes = np.asarray(X)
-        width = self._n_features_out
-        if codes.ndim != 2 or codes.shape[1] != width:
-            raise ValueError(f"codes have shape {codes.shape}, expected (n_samples, {width}).")
+    def _decoded(self, codes: Array) -> Array:
         whole = codes.astype(np.intp)
         if (whole != codes).any() or (whole < 0).any() or (whole >= self.n_codes).any():
             raise ValueError(f"codes must be whole numbers from 0 to {self.n_codes - 1}.")
