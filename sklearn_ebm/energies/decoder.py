@@ -23,7 +23,7 @@ from sklearn_ebm.energies._gaussian.latent_spaces import (
 from sklearn_ebm.energies._gaussian.units import Units, units_of
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.energies._network.layers import Backward, activated, dense
-from sklearn_ebm.energies._network.trunk import Noise, Trunk, trunk_of
+from sklearn_ebm.energies._network.trunk import Noise, Trunk, returned, trunk_of
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 
@@ -364,13 +364,7 @@ class Decoder(LatentEnergy):
             for step in reversed(steps):
                 back = step(back, out)
 
-        def pullback(slope: Array) -> Params:
-            out: Params = {}
-            pullback_into(slope, out)
-            return {
-                name: cast_like(xp, out[name], X, value.dtype) for name, value in params.items()
-            }
-
+        pullback = returned(pullback_into, params, X)
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:

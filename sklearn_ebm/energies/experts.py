@@ -15,7 +15,7 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import level, positive_integer
 from sklearn_ebm.energies._gaussian.expert_heads import Gaussians, Heads
 from sklearn_ebm.energies._gaussian.units import Units, units_of
-from sklearn_ebm.energies._network.trunk import Noise, Trunk, trunk_of
+from sklearn_ebm.energies._network.trunk import Noise, Trunk, returned, trunk_of
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.latent import LatentEnergy, Schedule
 
@@ -312,13 +312,7 @@ class Experts(LatentEnergy):
             for step in reversed(steps):
                 back = step(back, out)
 
-        def pullback(slope: Array) -> Params:
-            out: Params = {}
-            pullback_into(slope, out)
-            return {
-                name: cast_like(xp, out[name], X, value.dtype) for name, value in params.items()
-            }
-
+        pullback = returned(pullback_into, params, X)
         return Linearization(energies, pullback, pullback_into=pullback_into)
 
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:

@@ -6,6 +6,7 @@ product is a batched product.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -99,6 +100,35 @@ def trunk_of(kind: Any, hidden_layer_sizes: Any, activation: Any) -> Trunk:
             "each hidden layer, and at least one; trunk='linear' is without hidden layers."
         )
     return Trunk(() if kind == "linear" else tuple(int(size) for size in sizes), activation)
+
+
+def returned(
+    pullback_into: Callable[[Array, Params], None], params: Params, rows: Array
+) -> Callable[[Array], Params]:
+    """Pullback that returns what `pullback_into` writes, in the dtypes of the parameters.
+
+    Parameters
+    ----------
+    pullback_into : callable
+        See `Linearization`; it writes arrays in the dtype of the rows.
+    params : dict of str to array
+        Parameters by name.
+    rows : array
+        Array of the library of the results.
+
+    Returns
+    -------
+    callable
+        The pullback of a `Linearization`.
+    """
+    xp = namespace_of(rows)
+
+    def pullback(slope: Array) -> Params:
+        out: Params = {}
+        pullback_into(slope, out)
+        return {name: cast_like(xp, out[name], rows, value.dtype) for name, value in params.items()}
+
+    return pullback
 
 
 class Noise(NamedTuple):
