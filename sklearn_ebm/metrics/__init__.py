@@ -1,4 +1,4 @@
-"""Scores of predicted distributions, quantiles, intervals and class probabilities.
+"""Scores of predicted distributions, quantiles, intervals, class probabilities, and energies.
 
 As in scikit-learn, the first argument is the true target. The second is the prediction of an
 estimator, or a conditional distribution of `sklearn_ebm.distributions`. Scorers are for
@@ -6,6 +6,7 @@ estimator, or a conditional distribution of `sklearn_ebm.distributions`. Scorers
 a search.
 """
 
+from sklearn_ebm.metrics.collapse import collapse_ratio
 from sklearn_ebm.metrics.densities import (
     crps,
     negative_log_likelihood,
@@ -29,6 +30,7 @@ crps_scorer = _CRPSScorer()
 
 __all__ = [
     "brier_score",
+    "collapse_ratio",
     "coverage_scorer",
     "crps",
     "crps_scorer",

@@ -1,6 +1,33 @@
 """Representations: energies of x with a latent code, as scikit-learn's transformers."""
 
+from sklearn_ebm._utils.registry import Registry
+from sklearn_ebm.representation.autoencoder import Autoencoder
+from sklearn_ebm.representation.base import Representation
+from sklearn_ebm.representation.sparse_autoencoder import SparseAutoencoder
 from sklearn_ebm.representation.sparse_coding import SparseCoding
+from sklearn_ebm.representation.variational_autoencoder import VariationalAutoencoder
 from sklearn_ebm.representation.vector_quantizer import VectorQuantizer
+from sklearn_ebm.representation.vq_autoencoder import VQAutoencoder
 
-__all__ = ["SparseCoding", "VectorQuantizer"]
+#: Every representation by its name.
+REPRESENTATIONS: Registry[Representation] = Registry(
+    "representation",
+    Representation,  # type: ignore[type-abstract]
+    {
+        "sparse_coding": SparseCoding,
+        "sparse_autoencoder": SparseAutoencoder,
+        "variational_autoencoder": VariationalAutoencoder,
+        "autoencoder": Autoencoder,
+        "vector_quantizer": VectorQuantizer,
+        "vq_autoencoder": VQAutoencoder,
+    },
+)
+
+__all__ = [
+    "Autoencoder",
+    "SparseAutoencoder",
+    "SparseCoding",
+    "VQAutoencoder",
+    "VariationalAutoencoder",
+    "VectorQuantizer",
+]

@@ -13,10 +13,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ebm._utils.html_repr import HoldsDocumented
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import row_weights
+from sklearn_ebm.estimators._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from sklearn_ebm.estimators._parts import unchanged_if_it_fails
+from sklearn_ebm.learning.learn import Start
 
 
 class Representation(
-    HoldsDocumented, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
+    HoldsDocumented,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    ABC,
 ):
     """An energy E(x, z) of samples x and latent codes z, learned without a target.
 
@@ -38,7 +46,7 @@ class Representation(
         """Number of columns that `transform` returns."""
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the energy.
+        """Learn the energy. If the input is invalid, the estimator is left unchanged.
 
         Parameters
         ----------
@@ -54,10 +62,22 @@ class Representation(
         self
             The fitted estimator.
         """
+        with unchanged_if_it_fails(self):
+            return self._watched_fit(X, y, sample_weight)
+
+    # Inside of what restores the state, so that callbacks end their work first.
+    @with_callbacks
+    def _watched_fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._validate()
-        X = self._rows(X, reset=True)
-        self._learn(X, row_weights(sample_weight, len(X)))
+        rows = self._rows(X, reset=True)
+        task = FitCallbacks(self, X, y, sample_weight, self._fitted_state)
+        self._learn(rows, row_weights(sample_weight, len(rows)), task)
+        task.end()
         return self
+
+    def _fitted_state(self, learned: Start) -> dict[str, Any]:
+        """Attributes that the estimator needs if learning ends with these parameters."""
+        return {}
 
     def transform(self, X: Any) -> Any:
         """Compute the code of lowest energy.
@@ -168,8 +188,8 @@ class Representation(
         """Raise ValueError if a parameter is invalid."""
 
     @abstractmethod
-    def _learn(self, X: Array, weight: npt.NDArray[np.float64]) -> None:
-        """Learn from validated samples and their weights."""
+    def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
+        """Learn from validated samples and their weights, and notify the callbacks."""
 
     @abstractmethod
     def _codes(self, rows: Array) -> Array:

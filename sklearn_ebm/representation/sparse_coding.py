@@ -15,6 +15,7 @@ from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights, switch
+from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference.descent import Descended, Descent, LatentProblem
 from sklearn_ebm.representation._dictionary import first_dictionary, improved_dictionary, unit_rows
@@ -203,7 +204,7 @@ class SparseCoding(Representation):
 
     # Learning -------------------------------------------------------------------------------------
 
-    def _learn(self, X: Array, weight: npt.NDArray[np.float64]) -> None:
+    def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
         rng = check_random_state(self.random_state)
         atoms = self._first(X, weight, rng)
         codes = None
@@ -347,7 +348,7 @@ class SparseCoding(Representation):
                 f"All codes are zero, so nothing was learned: alpha={self.alpha!r} is at least the "
                 f"largest correlation of a sample with an atom, {largest:.3g}; lower alpha.",
                 CollapseWarning,
-                stacklevel=4,
+                stacklevel=5 + FRAMES,
             )
 
     # Inference ------------------------------------------------------------------------------------

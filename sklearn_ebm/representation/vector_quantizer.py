@@ -10,10 +10,12 @@ from sklearn.cluster import KMeans
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import positive_integer, positive_number
+from sklearn_ebm.estimators._callbacks import FitCallbacks
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
+from sklearn_ebm.representation._codebooks import nearest, whole_codes
 from sklearn_ebm.representation.base import Representation
 
 STARTS = ("k-means++", "random")
@@ -111,7 +113,7 @@ class VectorQuantizer(Representation):
         self.beta = beta
         self.random_state = random_state
 
-    def _learn(self, X: Array, weight: npt.NDArray[np.float64]) -> None:
+    def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
         if self.n_groups > X.shape[1]:
             raise ValueError(
                 f"n_groups={self.n_groups} of VectorQuantizer must be at most "
@@ -128,14 +130,15 @@ class VectorQuantizer(Representation):
                 vectors, label = self._learned(residual, weight, rng)
                 residual = residual - vectors[label]
                 levels.append(vectors)
+                task.step("codebook")
             self.codebooks_.append(levels)
 
-    def _learned(self, X: Array, weight: Array, rng: np.random.RandomState) -> tuple[Array, Array]:
+    def _learned(self, X: Array, weight: Array, rng: np.random.RandomState) -> tuple[Array, Index]:
         """K-means of one group and level: the vectors, and the number of that of each sample."""
         distinct = np.unique(X, axis=0)
         if len(distinct) <= self.n_codes:  # every sample is a code; K-means would warn
             vectors = np.resize(distinct, (self.n_codes, X.shape[1])).astype(X.dtype)
-            return vectors, _nearest(X, vectors)[0]
+            return vectors, nearest(X, vectors)[0]
         model = KMeans(
             self.n_codes, init=self.start, n_init=1, max_iter=self.max_iter, tol=self.tol,
             random_state=rng.randint(np.iinfo(np.int32).max),
@@ -155,7 +158,7 @@ class VectorQuantizer(Representation):
         codes, residual = [], rows.copy()
         for group, levels in zip(self.groups_, self.codebooks_, strict=True):
             for vectors in levels:
-                label, _ = _nearest(residual[:, group], vectors)
+                label, _ = nearest(residual[:, group], vectors)
                 residual[:, group] -= vectors[label]
                 codes.append(label)
         return _Quantized(np.stack(codes, axis=1), residual)
@@ -218,14 +221,12 @@ class VectorQuantizer(Representation):
         total = np.zeros(len(rows), dtype=rows.dtype)
         for group, levels in zip(self.groups_, self.codebooks_, strict=True):
             for vectors in levels[:-1]:
-                residual[:, group] -= vectors[_nearest(residual[:, group], vectors)[0]]
-            total += elimination(_nearest(residual[:, group], levels[-1])[1]).energies
+                residual[:, group] -= vectors[nearest(residual[:, group], vectors)[0]]
+            total += elimination(nearest(residual[:, group], levels[-1])[1]).energies
         return total
 
     def _decoded(self, codes: Array) -> Array:
-        whole = codes.astype(np.intp)
-        if (whole != codes).any() or (whole < 0).any() or (whole >= self.n_codes).any():
-            raise ValueError(f"codes must be whole numbers from 0 to {self.n_codes - 1}.")
+        whole = whole_codes(codes, self.n_codes)
         result = np.zeros((len(codes), self.n_features_in_), dtype=self.codebooks_[0][0].dtype)
         columns = iter(whole.T)
         for group, levels in zip(self.groups_, self.codebooks_, strict=True):
@@ -241,12 +242,3 @@ class VectorQuantizer(Representation):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # codes are whole numbers
         return tags
-
-
-def _nearest(X: Array, vectors: Array) -> tuple[Array, Array]:
-    """Number of the nearest vector of each sample, and all energies ½‖x − c‖², (n, n_codes)."""
-    origin = vectors.mean(axis=0)  # small differences remain differences of small squares
-    X, vectors = X - origin, vectors - origin
-    squares = np.einsum("nd,nd->n", X, X)[:, None] + np.einsum("kd,kd->k", vectors, vectors)
-    energies = np.maximum(0.5 * squares - X @ vectors.T, 0)
-    return energies.argmin(axis=1), energies

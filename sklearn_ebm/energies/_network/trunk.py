@@ -1,7 +1,7 @@
-"""Networks of several ensemble members, computed at the same time, and training noise.
+"""Networks of dense layers, and training noise.
 
-The first axis of parameters is the member; rows have the shape (M, n, d) or (1, n, d), and every
-product is a batched product.
+For several ensemble members, computed at the same time, the first axis of parameters is the member;
+rows have the shape (M, n, d) or (1, n, d), and every product is a batched product.
 """
 
 from __future__ import annotations
@@ -31,23 +31,32 @@ class Trunk(NamedTuple):
         Number of units of each hidden layer.
     activation : str
         Name of the activation function.
+    prefix : str
+        Beginning of the names of its parameters.
     """
 
     sizes: tuple[int, ...]
     activation: str
+    prefix: str = ""
 
-    def shapes(self, n_members: int, n_inputs: int, n_outputs: int) -> Shapes:
-        """Shapes of the parameters; weights, which decay, come first."""
+    @property
+    def _layers(self) -> list[str]:
+        hidden = (f"{self.prefix}hidden_{number}" for number in range(len(self.sizes)))
+        return [*hidden, f"{self.prefix}output"]
+
+    def shapes(self, n_members: int | None, n_inputs: int, n_outputs: int) -> Shapes:
+        """Shapes of the parameters; weights, which decay, come first. None is no member axis."""
+        members = () if n_members is None else (n_members,)
         widths = (n_inputs, *self.sizes, n_outputs)
-        names = [*(f"hidden_{number}" for number in range(len(self.sizes))), "output"]
-        pairs = list(zip(names, widths, widths[1:], strict=False))
-        weights = {f"{name}_weight": (n_members, below, above) for name, below, above in pairs}
-        return weights | {f"{name}_bias": (n_members, above) for name, _, above in pairs}
+        pairs = list(zip(self._layers, widths, widths[1:], strict=False))
+        weights = {f"{name}_weight": (*members, below, above) for name, below, above in pairs}
+        return weights | {f"{name}_bias": (*members, above) for name, _, above in pairs}
 
-    def start(self, shapes: Shapes, rng: np.random.RandomState) -> Params:
+    def start(self, shapes: Shapes, rng: np.random.RandomState, output: float = 0.3) -> Params:
         """Random weights that preserve the variance from layer to layer; biases of zero.
 
-        Weights of the output layer are small, so that initial outputs depend little on x.
+        Weights of the output layer are multiplied by `output`. If it is small, initial outputs
+        depend little on x.
         """
         gain = ACTIVATIONS[self.activation].gain
         params: Params = {}
@@ -55,24 +64,30 @@ class Trunk(NamedTuple):
             if not name.endswith("_weight"):
                 params[name] = np.zeros(shape)
                 continue
-            fan_in, fan_out = shape[1:]
-            if name == "output_weight":
-                bound = 0.3 * np.sqrt(3 / fan_in)
+            fan_in, fan_out = shape[-2:]
+            if name.endswith("output_weight"):
+                bound = output * np.sqrt(3 / fan_in)
             else:
                 bound = np.sqrt(6 / fan_in if gain > 1 else 6 / (fan_in + fan_out))
             params[name] = rng.uniform(-bound, bound, size=shape)
         return params
 
-    def forward(self, params: Params, rows: Array) -> tuple[Array, list[Backward]]:
-        """Outputs (M, n, p), and the backward functions of all layers."""
+    def forward(
+        self, params: Params, rows: Array, *, first: bool = True
+    ) -> tuple[Array, list[Backward]]:
+        """Outputs (..., n, p), and the backward functions of all layers.
+
+        The last of these returns slopes in the rows unless the rows are the `first` values.
+        """
         activation = ACTIVATIONS[self.activation]()
         h, steps = rows, list[Backward]()
-        for number in range(len(self.sizes)):
-            z, back = dense(params, f"hidden_{number}", h, first=not steps)
+        *hidden, output = self._layers
+        for name in hidden:
+            z, back = dense(params, name, h, first=first and not steps)
             steps.append(back)
             h, back = activated(activation, z)
             steps.append(back)
-        result, back = dense(params, "output", h, first=not steps)
+        result, back = dense(params, output, h, first=first and not steps)
         return result, [*steps, back]
 
 
@@ -88,18 +103,35 @@ def trunk_of(kind: Any, hidden_layer_sizes: Any, activation: Any) -> Trunk:
         raise ValueError(unknown_name("trunk", kind, TRUNKS))
     if activation not in ACTIVATIONS.names:
         raise ValueError(unknown_name("activation", activation, ACTIVATIONS.names))
+    sizes = layer_sizes(hidden_layer_sizes)
+    return Trunk(() if kind == "linear" else sizes, activation)
+
+
+def layer_sizes(hidden_layer_sizes: Any, *, empty: bool = False) -> tuple[int, ...]:
+    """Return the number of units of each hidden layer; `empty` permits none.
+
+    Raises
+    ------
+    ValueError
+        If they are not positive whole numbers.
+    """
     one = isinstance(hidden_layer_sizes, Integral)
     try:
         sizes = (hidden_layer_sizes,) if one else tuple(hidden_layer_sizes)
     except TypeError:
-        sizes = ()
+        sizes = (None,)
     whole = [isinstance(size, Integral) and not isinstance(size, bool) for size in sizes]
-    if not sizes or not all(whole) or min(sizes) < 1:
+    if not all(whole) or min(sizes, default=int(empty)) < 1:
+        no_layers = (
+            "; () is without hidden layers"
+            if empty
+            else ", and at least one; trunk='linear' is without hidden layers"
+        )
         raise ValueError(
             f"hidden_layer_sizes={hidden_layer_sizes!r} must hold one positive whole number for "
-            "each hidden layer, and at least one; trunk='linear' is without hidden layers."
+            f"each hidden layer{no_layers}."
         )
-    return Trunk(() if kind == "linear" else tuple(int(size) for size in sizes), activation)
+    return tuple(int(size) for size in sizes)
 
 
 def returned(

@@ -26,10 +26,11 @@ from sklearn_ebm.learning.densities.rows import relative
 from sklearn_ebm.learning.densities.widths import HeldOutMixture
 from sklearn_ebm.learning.learn import Start, continued
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
+from sklearn_ebm.learning.search import search
 from sklearn_ebm.losses import LOSSES, Loss
 from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.solvers.adam import Adam
-from sklearn_ebm.solvers.base import Problem, Result, Solver
+from sklearn_ebm.solvers.base import Problem, Solver
 
 # A step of length η multiplies weights by 1 − η · DECAY/C, with a DECAY that decreases with the
 # square of the number of rows above FEW_ROWS. The values were chosen on training rows of seven data
@@ -172,7 +173,8 @@ def learn_density(
         if start is not None:
             watch.begin(w)
         passes = schedule.passes if max_iter is None else max_iter
-        result = _search(solver, training, w, tol, passes, rng, watch)
+        problem = Problem(cast(Any, training), w, tol=tol, max_iter=passes, rng=rng)
+        result = search(solver, problem, watch)
     if not np.isfinite(result.w).all():
         raise ValueError(
             f"Learning with loss {LOSSES.name_of(parts.loss)!r} ended in energies that are not "
@@ -244,31 +246,3 @@ def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
     return Adam(
         learning_rate=schedule.learning_rate, batch_size=schedule.batch_size, weight_decay=decay
     )
-
-
-def _search(
-    solver: Solver,
-    objective: Any,
-    w: Array,
-    tol: float,
-    passes: int,
-    rng: np.random.RandomState,
-    watch: TrainingMonitor,
-) -> Result:
-    """Run the solver; return its result, the best one for held-out rows, or an interrupted one."""
-    try:
-        result = solver.minimize(
-            Problem(objective, w, tol=tol, max_iter=passes, rng=rng, monitor=watch)
-        )
-    except KeyboardInterrupt:
-        kept = watch.interrupted()
-        if kept is None:
-            raise
-        result = kept
-    if watch.message is not None:
-        result.message = watch.message
-    if watch.patience is not None and watch.best is not None:
-        result.w = watch.best
-        # Early stopping counts as convergence.
-        result.converged = result.converged or watch.stopped
-    return result

@@ -1,0 +1,132 @@
+"""Energies of samples that an encoder and a decoder define."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from scipy.linalg import eigh
+
+from sklearn_ebm._utils.array_api import numpy_namespace
+from sklearn_ebm._utils.array_ops import cast_like
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
+from sklearn_ebm.energies._network.layers import Backward
+from sklearn_ebm.energies._network.trunk import Trunk
+from sklearn_ebm.energies.base import Energy, Linearization, Traits
+
+
+class SampleEnergy(Energy):
+    """Base class of energies F(x) with an encoder and a decoder, of standardised samples.
+
+    There is a single answer, so the energies of `linearize` have the shape (n_samples, 1).
+
+    Attributes
+    ----------
+    encoder, decoder : Trunk
+        The networks.
+    n_components : int
+        Number of entries of a code.
+    """
+
+    traits = Traits(nonnegative=True, stochastic=True)
+
+    def __init__(self, n_components: int, sizes: tuple[int, ...], activation: str) -> None:
+        self.n_components = n_components
+        self.sizes = sizes
+        self.activation = activation
+
+    @property
+    def encoder(self) -> Trunk:
+        """Network from samples to codes."""
+        return Trunk(self.sizes, self.activation, "encoder_")
+
+    @property
+    def decoder(self) -> Trunk:
+        """Network from codes to samples, with the hidden layers of the encoder in reverse order."""
+        return Trunk(self.sizes[::-1], self.activation, "decoder_")
+
+    @property
+    def _n_encoded(self) -> int:
+        """Number of outputs of the encoder."""
+        return self.n_components
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        return {
+            **self.encoder.shapes(None, n_features, self._n_encoded),
+            **self.decoder.shapes(None, self.n_components, n_features),
+        }
+
+    def start(self, rows: Rows, n_answers: int, rng: np.random.RandomState) -> Params:
+        """Random weights; linear networks start at the principal components of the samples."""
+        params = self.encoder.start(self.shapes(rows.X.shape[1], n_answers), rng, output=1.0)
+        if not self.sizes:
+            axes = principal_axes(rows.X, rows.weight, self.n_components)
+            n_found = len(axes)
+            params["encoder_output_weight"][:, :n_found] = axes.T
+            params["decoder_output_weight"][:n_found] = axes
+            params["decoder_output_weight"][n_found:] = 0
+        return params
+
+    def _width(self, n_answers: int) -> int:
+        return 4 * sum(self.sizes) + self._n_encoded + self.n_components
+
+    def linearize(self, params: Params, X: Any) -> Linearization:
+        rows = np.asarray(X)
+        local = {name: cast_like(numpy_namespace, part, rows) for name, part in params.items()}
+        energies, back = self._linearized(local, rows)
+
+        def pullback_into(slope: Array, out: Params) -> None:
+            back(slope[:, 0], out)
+
+        def pullback(slope: Array) -> Params:
+            out: Params = {}
+            pullback_into(slope, out)
+            return {name: out[name] for name in params}
+
+        return Linearization(energies[:, None], pullback, pullback_into=pullback_into)
+
+    @abstractmethod
+    def _linearized(self, params: Params, rows: Array) -> tuple[Array, Backward]:
+        """Energies (n,), and a function from their slopes to the gradient."""
+
+    def settle(self, params: Params, rows: Array) -> None:
+        """Store what inference needs besides the parameters, from training samples, at the end."""
+
+    def energies(self, params: Params, rows: Array) -> Array:
+        """Compute the energies of inference, (n,)."""
+        return self._linearized(params, rows)[0]
+
+    def codes(self, params: Params, rows: Array) -> Any:
+        """Compute the codes (n, n_components)."""
+        return self.encoder.forward(params, rows)[0]
+
+    def decoded(self, params: Params, codes: Any) -> Array:
+        """Compute the samples that codes stand for, (n, n_features)."""
+        return self.decoder.forward(params, codes)[0]
+
+
+def principal_axes(X: Array, weight: Array, n_components: int) -> Array:
+    """Directions of the largest second moments, of norm 1, (at most n_components, n_features)."""
+    share = (weight / weight.sum()).astype(X.dtype)
+    n_found = min(n_components, X.shape[1])
+    moments = (X.T @ (share[:, None] * X)).astype(np.float64)
+    last = X.shape[1] - 1
+    axes: Array = eigh(moments, subset_by_index=[last + 1 - n_found, last])[1].T[::-1]
+    largest = np.abs(axes).argmax(axis=1)
+    axes *= np.sign(axes[np.arange(n_found), largest])[:, None]
+    return axes
+
+
+def back_through(steps: list[Backward], slope: Array, out: Params) -> Array:
+    """Apply the backward functions of a network to slopes in its output."""
+    for step in reversed(steps):
+        slope = step(slope, out)
+    return slope
+
+
+def half_squares(away: Array) -> Array:
+    """½‖·‖² of each row."""
+    result: Array = 0.5 * np.einsum("nd,nd->n", away, away)
+    return result

@@ -1,0 +1,288 @@
+"""What every representation does: scikit-learn's contract, unusual data, streams, callbacks."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_ebm.energies import Featured, Linear
+from sklearn_ebm.representation import (
+    REPRESENTATIONS,
+    Autoencoder,
+    SparseAutoencoder,
+    SparseCoding,
+    VariationalAutoencoder,
+    VectorQuantizer,
+    VQAutoencoder,
+)
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(60, 2)) @ RNG.normal(size=(2, 5)) + 0.1 * RNG.normal(size=(60, 5))
+
+SMALL = {
+    "autoencoder": [
+        Autoencoder(2, (8,), max_iter=20),
+        Autoencoder(2, ()),
+        Autoencoder(2, (6, 4), activation="silu", max_iter=3, early_stopping=True),
+    ],
+    "sparse_autoencoder": [
+        *(SparseAutoencoder(6, penalty, n_active=2, max_iter=20) for penalty in ("topk", "l1")),
+        *(SparseAutoencoder(6, penalty, max_iter=3) for penalty in ("kl", "batch_topk")),
+        SparseAutoencoder(6, "jumprelu", tied=True, max_iter=3),
+        SparseAutoencoder(6, "l1", hidden_layer_sizes=(4,), activation="tanh", max_iter=3),
+    ],
+    "sparse_coding": [SparseCoding(6, alpha=0.1, max_iter=5)],
+    "variational_autoencoder": [
+        VariationalAutoencoder(2, (8,), max_iter=20),
+        VariationalAutoencoder(2, ()),
+        VariationalAutoencoder(2, (4,), beta_kl=2.0, noise=0.5, activation="gelu", max_iter=3),
+    ],
+    "vector_quantizer": [VectorQuantizer(4), VectorQuantizer(3, n_groups=2, n_levels=2)],
+    "vq_autoencoder": [
+        VQAutoencoder(4, 1, 2, (8,), max_iter=20),
+        VQAutoencoder(3, 2, 4, (4,), commitment=0.0, max_iter=3),
+    ],
+}
+FIRST = {name: models[0] for name, models in SMALL.items()}
+ALL = [model for models in SMALL.values() for model in models]
+LEARNED_BY_GRADIENTS = [model for model in ALL if hasattr(model, "hidden_layer_sizes")]
+
+# A weight is a repetition only in expectation if mini-batches, starts or held-out samples are drawn
+# from the samples, and only up to the tolerance of the search for probabilistic PCA.
+BY_CHANCE = {
+    "SparseCoding": "mini-batches are random",
+    "VectorQuantizer": "the start is random",
+    "SparseAutoencoder": "the start is random",
+    "VariationalAutoencoder": "draws are random, and the search has a tolerance",
+}
+
+
+def expected_failures(estimator):
+    reason = BY_CHANCE.get(type(estimator).__name__)
+    if getattr(estimator, "early_stopping", False):
+        reason = "held-out samples are random"
+    check = "check_sample_weight_equivalence_on_dense_data"
+    return {} if reason is None else {check: reason}
+
+
+def ids(model):
+    return repr(model).replace("\n", "")
+
+
+def test_every_representation_is_tested():
+    assert set(SMALL) == set(REPRESENTATIONS)
+    for name, models in SMALL.items():
+        assert {type(model) for model in models} == {REPRESENTATIONS[name]}
+
+
+# Some checks set n_components to 1, or have no more features than codes have components.
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning")
+@parametrize_with_checks(
+    [model for model in ALL if not (isinstance(model, VQAutoencoder) and model.n_groups > 1)],
+    expected_failed_checks=expected_failures,
+)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("model", ALL, ids=ids)
+def test_energies_are_low_for_samples_like_the_data(model):
+    model = clone(model).fit(X)
+    assert model.energies(X).shape == (60,) and (model.energies(X) >= 0).all()
+    assert model.energies(X).mean() < 0.7 * model.energies(3 * X[::-1, ::-1]).mean()
+    assert model.score(X) == pytest.approx(model.score_samples(X).mean())
+    codes = model.transform(X)
+    assert codes.shape == (60, len(model.get_feature_names_out()))
+    away = X - model.inverse_transform(codes)
+    np.testing.assert_allclose(model.reconstruction_error(X), 0.5 * (away**2).sum(axis=1))
+
+
+@pytest.mark.parametrize("model", ALL, ids=ids)
+def test_a_sample_alone_has_the_same_code_and_energy(model):
+    rows = np.tile(X, (30, 1))
+    model = clone(model).fit(X)
+    for function in (model.transform, model.energies, model.score_samples):
+        np.testing.assert_allclose(function(rows)[:60], function(X), atol=1e-9)
+        np.testing.assert_allclose(function(X[:1]), function(X)[:1], atol=1e-9)
+
+
+@pytest.mark.parametrize("model", ALL, ids=ids)
+def test_the_same_seed_and_a_pickle_give_the_same(model):
+    one, other = clone(model).fit(X), clone(model).fit(X)
+    again = pickle.loads(pickle.dumps(one))
+    for found in (other, again):
+        np.testing.assert_array_equal(found.transform(X), one.transform(X))
+        np.testing.assert_array_equal(found.energies(X), one.energies(X))
+
+
+@pytest.mark.parametrize("size", [1e-100, 1e100])
+@pytest.mark.parametrize("model", LEARNED_BY_GRADIENTS, ids=ids)
+def test_the_unit_of_the_samples_does_not_matter(model, size):
+    scaled = clone(model)
+    if isinstance(getattr(model, "noise", "learned"), float):
+        scaled.set_params(noise=model.noise * size)
+    plain, scaled = clone(model).fit(X), scaled.fit(X * size)
+    np.testing.assert_allclose(scaled.transform(X * size), plain.transform(X), atol=1e-3)
+    unit = 1.0 if isinstance(model, VariationalAutoencoder) else size**2
+    np.testing.assert_allclose(scaled.energies(X * size) / unit, plain.energies(X), rtol=1e-3)
+
+
+@pytest.mark.parametrize("model", ALL, ids=ids)
+def test_float32_is_kept(model):
+    rows = X.astype(np.float32)
+    model = clone(model).fit(rows)
+    found = [model.energies(rows), model.score_samples(rows), model.reconstruction_error(rows)]
+    if "float32" in model.__sklearn_tags__().transformer_tags.preserves_dtype:
+        codes = model.transform(rows)
+        found += [codes, model.inverse_transform(codes)]
+    assert {part.dtype for part in found} == {np.dtype(np.float32)}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning")
+@pytest.mark.parametrize("name", SMALL)
+def test_random_shapes_and_settings_give_finite_energies(name):
+    rng = np.random.RandomState(1)
+    for number in range(17):
+        n, d = rng.randint(2, 40), rng.randint(1, 9)
+        rows = rng.normal(size=(n, d)) * 10.0 ** rng.randint(-3, 4) + rng.normal()
+        rows[:, : rng.randint(0, d)] = 1.0  # constant columns
+        rows = rows.astype([np.float32, np.float64][number % 2])
+        model = clone(SMALL[name][number % len(SMALL[name])])
+        limits = {"n_groups": 1, "max_iter": 2, "early_stopping": False}
+        known = model.get_params()
+        model.set_params(**{key: value for key, value in limits.items() if key in known})
+        model.fit(rows)
+        for found in (model.energies(rows), model.score_samples(rows), model.transform(rows)):
+            assert np.isfinite(found).all(), model
+
+
+@pytest.mark.parametrize("model", FIRST.values(), ids=ids)
+def test_rows_of_zeros_and_constant_columns(model):
+    rows = np.vstack([np.c_[X[:8], np.ones(8), np.zeros(8)], np.zeros((1, 7))])
+    model = clone(model).fit(rows)
+    assert np.isfinite(model.energies(rows)).all() and np.isfinite(model.transform(rows)).all()
+
+
+@pytest.mark.parametrize("model", ALL, ids=ids)
+def test_a_file_in_memory_is_read(model, tmp_path):
+    file = tmp_path / "rows.npy"
+    np.save(file, X)
+    mapped = np.load(file, mmap_mode="r")
+    one, other = clone(model).fit(mapped), clone(model).fit(X)
+    np.testing.assert_array_equal(one.energies(mapped), other.energies(X))
+
+
+@pytest.mark.parametrize("model", FIRST.values(), ids=ids)
+def test_samples_of_weight_zero_are_absent(model):
+    weight = np.r_[np.ones(40), np.zeros(20)]
+    one, other = clone(model).fit(X, sample_weight=weight), clone(model).fit(X[:40])
+    np.testing.assert_allclose(one.energies(X), other.energies(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", FIRST.values(), ids=ids)
+def test_invalid_input_leaves_the_estimator_unchanged(model):
+    model = clone(model).fit(X)
+    before = model.energies(X)
+    for bad in (np.full((3, 5), np.nan), np.zeros((0, 5)), np.zeros(5)):
+        with pytest.raises(ValueError):
+            model.fit(bad)
+    np.testing.assert_array_equal(model.energies(X), before)
+    with pytest.raises(ValueError, match="codes have shape"):
+        model.inverse_transform(np.zeros((2, 99)))
+
+
+@pytest.mark.parametrize("name", sorted(set(SMALL) - {"vector_quantizer", "vq_autoencoder"}))
+def test_the_features_of_an_energy_of_classes(name):
+    from sklearn_ebm import EBMClassifier
+
+    y = (X[:, 0] > 0).astype(int)
+    model = clone(FIRST[name]).fit(X)
+    energy = Featured(model, Linear())
+    assert EBMClassifier(energy=energy).fit(X, y).score(X, y) > 0.6
+
+
+# Learned by gradients
+
+
+@pytest.mark.parametrize("model", LEARNED_BY_GRADIENTS, ids=ids)
+def test_parts_of_a_stream_lower_the_energy(model):
+    model = clone(model).set_params(early_stopping=False)
+    rows = np.tile(X, (20, 1))[RNG.permutation(1_200)]
+    start = clone(model).set_params(max_iter=0).fit(rows[:60])
+    stream = clone(model)
+    for part in np.array_split(rows, 20):
+        stream.partial_fit(part)
+    assert stream.n_iter_ == 20
+    if model.hidden_layer_sizes != () or isinstance(model, SparseAutoencoder):
+        assert stream.score(X) > start.score(X)
+    with pytest.raises(ValueError, match="expecting 5 features"):
+        stream.partial_fit(X[:, :3])
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "sparse_autoencoder", "vq_autoencoder"])
+def test_early_stopping_returns_the_best_iteration(name):
+    rows = np.random.RandomState(0).normal(size=(40, 8))  # nothing to be learned
+    model = clone(SMALL[name][0]).set_params(
+        early_stopping=True, max_iter=300, n_iter_no_change=3, validation_fraction=0.3,
+        hidden_layer_sizes=(64,),
+    )  # fmt: skip
+    model.fit(rows)
+    curve = model.validation_energy_curve_
+    assert len(curve) == model.n_iter_ < 300
+    assert curve.argmin() == len(curve) - 4
+
+
+@pytest.mark.parametrize("model", FIRST.values(), ids=ids)
+def test_callbacks_are_called_and_may_stop_learning(model):
+    pytest.importorskip("sklearn.callback")
+
+    class Stopping:
+        """Counts tasks, and stops at the second one."""
+
+        def __init__(self):
+            self.ended = 0
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context, **data):
+            pass
+
+        def on_fit_task_end(self, estimator, context, **data):
+            self.ended += 1
+            return self.ended == 2
+
+    stopping = Stopping()
+    model = clone(model).set_callbacks(stopping).fit(X)
+    assert stopping.ended >= 2
+    if hasattr(model, "hidden_layer_sizes"):
+        assert model.n_iter_ == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hidden_layer_sizes": (0,)}, r"hidden_layer_sizes=\(0,\) must hold one positive whole"),
+        ({"hidden_layer_sizes": "ten"}, r"; \(\) is without hidden layers"),
+        ({"activation": "rellu"}, "Did you mean 'relu'"),
+        ({"solver": "addam"}, "Did you mean 'adam'"),
+        ({"max_iter": -1}, "max_iter=-1"),
+        ({"validation_fraction": 1.0}, "validation_fraction=1.0"),
+        ({"n_iter_no_change": 0}, "n_iter_no_change=0"),
+        ({"early_stopping": "yes"}, "early_stopping='yes'"),
+        ({"n_components": 0}, "n_components=0"),
+        ({"verbose": -1}, "verbose=-1"),
+        ({"random_state": "seed"}, "random_state='seed'"),
+    ],
+)
+@pytest.mark.parametrize(
+    "name", [name for name in SMALL if hasattr(FIRST[name], "hidden_layer_sizes")]
+)
+def test_settings_of_networks_are_refused(name, settings, message):
+    with pytest.raises(ValueError, match=message):
+        REPRESENTATIONS[name]().set_params(**settings).fit(X)
