@@ -28,8 +28,8 @@ def collapse_ratio(
 
     x' are samples that have the means and variances of the features of X, but not their
     dependence. If the ratio is about 1, the energies have collapsed: they are equally low
-    everywhere. (If the features are independent, the ratio is about 1 in any case.) ε is half the total variance of X times 10⁻³, so that the ratio is 1 if all energies
-    are nearly zero.
+    everywhere. (If the features are independent, the ratio is about 1 in any case.) ε is half the
+    total variance of X times 10⁻³, so that the ratio is 1 if all energies are nearly zero.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies._network.layers import Backward
 from sklearn_ebm.energies._network.trunk import Trunk
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
+from sklearn_ebm.inference.local_descent import local_descent
 
 
 class SampleEnergy(Energy):
@@ -97,6 +98,30 @@ class SampleEnergy(Energy):
     def energies(self, params: Params, rows: Array) -> Array:
         """Compute the energies of inference, (n,)."""
         return self._linearized(params, rows)[0]
+
+    def with_code(self, params: Params, rows: Array, codes: Array) -> tuple[Array, Array]:
+        """Compute E(x, z) for any codes, (n,), and the gradient in them of its smooth part."""
+        away, steps = self.decoder.forward(params, codes, first=False)
+        away -= rows
+        return half_squares(away), back_through(steps, away, {})
+
+    def nearest_code(self, codes: Array, steps: Array, encoded: Array) -> Array:
+        """Proximal operator of the part of E(x, z) that is not smooth; `encoded` is Enc(x)."""
+        return codes
+
+    def best_energies(
+        self, params: Params, rows: Array, max_iter: int
+    ) -> tuple[Array, Array, Array]:
+        """Compute E(x, Enc(x)), the lowest E(x, z) that is found, and a lower bound of all."""
+        codes = self.codes(params, rows)
+        encoded, _ = self.with_code(params, rows, codes)
+        _, found = local_descent(
+            lambda z: self.with_code(params, rows, z),
+            lambda z, steps: self.nearest_code(z, steps, codes),
+            codes,
+            max_iter,
+        )
+        return encoded, found, np.zeros_like(found)
 
     def codes(self, params: Params, rows: Array) -> Any:
         """Compute the codes (n, n_components)."""

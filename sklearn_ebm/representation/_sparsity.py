@@ -75,6 +75,16 @@ class Sparsity(ABC):
         """Store what the codes of single samples need, from outputs for the training samples."""
         return None
 
+    def energy(self, codes: Array) -> Array:
+        """Energy of any codes, (n,)."""
+        return np.zeros(len(codes), dtype=codes.dtype)
+
+    def nearest(self, codes: Array, steps: Array, encoded: Array) -> Array:
+        """Proximal operator of that energy; as many entries are active as in `encoded`, at most."""
+        count = np.count_nonzero(encoded, axis=1)
+        order = np.argsort(np.argsort(-codes, axis=1), axis=1)
+        return np.where(order < count[:, None], np.maximum(codes, 0), 0)
+
     @abstractmethod
     def __call__(self, params: Params, outputs: Array, *, alone: bool) -> SparseCode:
         """Compute codes; `alone` if the code of a sample must not depend on other samples."""
@@ -82,6 +92,13 @@ class Sparsity(ABC):
 
 class L1(Sparsity):
     """Nonnegative codes with the energy λ Σ z."""
+
+    def energy(self, codes: Array) -> Array:
+        result: Array = codes.dtype.type(self.strength) * codes.sum(axis=1)
+        return result
+
+    def nearest(self, codes: Array, steps: Array, encoded: Array) -> Array:
+        return np.maximum(codes - codes.dtype.type(self.strength) * steps, 0)
 
     def __call__(self, params: Params, outputs: Array, *, alone: bool) -> SparseCode:
         z = np.maximum(outputs, 0)
@@ -98,6 +115,9 @@ class KL(Sparsity):
     """Codes in (0, 1), with the energy λ Σ_j KL(ρ ‖ mean of z_j), the same for all samples."""
 
     mean: Array | None = None
+
+    def nearest(self, codes: Array, steps: Array, encoded: Array) -> Array:
+        return np.clip(codes, 0, 1)
 
     def _target(self, n_components: int) -> float:
         return min(self.n_active / n_components, 1 - LEAST_MEAN)
@@ -162,6 +182,10 @@ class JumpReLU(Sparsity):
 
     def shapes(self, n_components: int) -> Shapes:
         return {"log_threshold": (n_components,)}
+
+    def energy(self, codes: Array) -> Array:
+        active = np.count_nonzero(codes, axis=1)
+        return (self.strength * active).astype(codes.dtype)
 
     def start(self, n_components: int) -> Params:
         return {"log_threshold": np.full(n_components, np.log(FIRST_THRESHOLD))}

@@ -39,8 +39,8 @@ from sklearn_ebm.representation.base import Representation
 from sklearn_ebm.solvers import SOLVERS
 from sklearn_ebm.solvers.base import Solver
 
-# Learning has collapsed if the energies of samples with permuted columns are at most COLLAPSED times
-# those of the samples, and below LOW times those of the means; energies below SAME times this
+# Learning has collapsed if the energies of samples with permuted columns are at most COLLAPSED
+# times those of the samples, and below LOW times those of the means; energies below SAME times this
 # number count as zero. SAMPLE samples decide.
 SAMPLE, COLLAPSED, LOW, SAME = 2_048, 1.1, 0.01, 0.1
 
@@ -270,6 +270,57 @@ class NetworkRepresentation(Representation):
         params = self._in_dtype(rows.dtype)
         unit = rows.dtype.type(self._energy_unit)
         return unit * self._by_blocks(lambda some: self.energy_.energies(params, some), rows)
+
+    def free_energy(self, X: Any) -> Array:
+        """Compute the free energy, which is the energy: the code is a function of x.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self.energies(X)
+
+    def amortization_gap(
+        self, X: Any, return_bound: bool = False, max_iter: int = 200
+    ) -> Array | tuple[Array, Array]:
+        """Compute by how much the energy of the code of the encoder exceeds the lowest one found.
+
+        E(x, Enc(x)) − min_z E(x, z), with the minimum found by descent from Enc(x). The true gap is
+        at least as large, as there may be lower minima.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+        return_bound : bool, default=False
+            Whether to return an upper bound of the true gap as well.
+        max_iter : int, default=200
+            Number of steps of the descent.
+
+        Returns
+        -------
+        gap : ndarray of shape (n_samples,)
+            The gap, a lower bound of the true one.
+        bound : ndarray of shape (n_samples,)
+            An upper bound, if ``return_bound=True``: the energy E(x, Enc(x)) itself if nothing
+            better than E ≥ 0 is known.
+        """
+        check_is_fitted(self)
+        limit = positive_integer("max_iter", max_iter)
+        rows = self._rows(X, reset=False)
+        params = self._in_dtype(rows.dtype)
+
+        def gaps(some: Array) -> Array:
+            encoded, found, least = self.energy_.best_energies(params, some, limit)
+            return np.column_stack([encoded - found, encoded - least])
+
+        gap, bound = rows.dtype.type(self._energy_unit) * self._by_blocks(gaps, rows).T
+        return (gap, bound) if return_bound else gap
 
     def _decoded(self, codes: Array) -> Array:
         if codes.dtype not in (np.float32, np.float64):

@@ -153,6 +153,16 @@ class _SparseEnergy(SampleEnergy):
         code = self._sparse_code(params, rows)
         return half_squares(rows - self.decoded(params, code.values)) + code.energies
 
+    def with_code(self, params: Params, rows: Array, codes: Array) -> tuple[Array, Array]:
+        """Compute E(x, z), and the gradient of the reconstruction energy."""
+        atoms, _ = self.atoms(params)
+        away = codes @ atoms + params["decoder_bias"] - rows
+        return half_squares(away) + self.sparsity.energy(codes), away @ atoms.T
+
+    def nearest_code(self, codes: Array, steps: Array, encoded: Array) -> Array:
+        """Proximal operator of the energy of the code, or of its limit."""
+        return self.sparsity.nearest(codes, steps, encoded)
+
     def codes(self, params: Params, rows: Array) -> Array:
         result: Array = self._sparse_code(params, rows).values
         return result

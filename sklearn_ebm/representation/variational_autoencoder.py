@@ -211,6 +211,12 @@ class _FreeEnergy(SampleEnergy):
         misfit, divergence = self.parts(params, rows)
         return misfit + rows.dtype.type(self.beta_kl) * divergence
 
+    def with_code(self, params: Params, rows: Array, codes: Array) -> tuple[Array, Array]:
+        """Compute −log p(x | z) p(z) without constants, and its gradient."""
+        decoded, steps = self.decoder.forward(params, codes, first=False)
+        misfit, derivative = self.misfit(params, rows, decoded)
+        return misfit + half_squares(codes), back_through(steps, derivative, {}) + codes
+
     def codes(self, params: Params, rows: Array) -> Array:
         return self.posterior(params, rows).mean
 
@@ -428,6 +434,20 @@ class VariationalAutoencoder(NetworkRepresentation):
         """Constant of −log p: of the noise, and of the unit of X."""
         constant = np.sum(self.energy_.constant(self.params_, n_features))
         return float(constant) + n_features * float(np.log(self.scale_))
+
+    def free_energy(self, X: Any) -> Array:
+        """Compute −ELBO, an upper bound of the free energy −log p(x); see `elbo`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return -self.elbo(X)
 
     def score_samples(self, X: Any) -> Array:
         """Compute the evidence lower bound; see `elbo`.

@@ -71,6 +71,29 @@ class _CodedEnergy(SampleEnergy):
         """Move the codes to the means of the outputs that they stand for."""
         self.codebooks.settle(self._encoded(params, rows))
 
+    def best_energies(
+        self, params: Params, rows: Array, max_iter: int
+    ) -> tuple[Array, Array, Array]:
+        """Energies of all codes of one group; of several groups, of one after the other."""
+        codes = self.codes(params, rows)
+        encoded = self._of_codes(params, rows, codes)
+        found, n_groups = encoded.copy(), codes.shape[1]
+        for column in list(range(n_groups)) * (1 if n_groups == 1 else max_iter):
+            before = found.copy()
+            for number in range(self.codebooks.n_codes):
+                other = codes.copy()
+                other[:, column] = number
+                energies = self._of_codes(params, rows, other)
+                lower = energies < found
+                codes[lower], found[lower] = other[lower], energies[lower]
+            if column == n_groups - 1 and not (found < before).any():
+                break
+        return encoded, found, found if n_groups == 1 else np.zeros_like(found)
+
+    def _of_codes(self, params: Params, rows: Array, codes: Any) -> Array:
+        """E(x, c) = ½‖x − Dec(c)‖² of given codes, (n,)."""
+        return half_squares(self.decoded(params, codes) - rows)
+
     def codes(self, params: Params, rows: Array) -> Any:
         return self.codebooks.coded(self._encoded(params, rows))
 

@@ -377,3 +377,72 @@ def test_a_limited_code_does_not_collapse(model):
 def test_settings_are_refused(model, settings, message):
     with pytest.raises(ValueError, match=message):
         model(**settings).fit(X)
+
+
+# Amortisation gaps
+
+
+def test_the_gap_of_a_linear_decoder_is_that_of_least_squares():
+    """The best code is the projection onto the range of the decoder."""
+    model = Autoencoder(2, (8,), max_iter=3).fit(X)
+    decoder = Autoencoder(2, ()).fit(X)
+    gap = decoder.amortization_gap(X)
+    np.testing.assert_allclose(gap, 0, atol=1e-6)
+    decoder.params_["encoder_output_weight"] *= 0.5  # codes half as long
+    gap, bound = decoder.amortization_gap(X, return_bound=True)
+    projected = PCA(2).fit(X)
+    away = 0.5 * ((X - projected.inverse_transform(projected.transform(X))) ** 2).sum(axis=1)
+    np.testing.assert_allclose(gap, decoder.energies(X) - away, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(bound, decoder.energies(X))
+    assert (model.amortization_gap(X) > 0).all()  # an encoder that has learned little
+
+
+def test_the_gap_of_an_l1_code_is_that_of_sparse_coding():
+    from sklearn.decomposition import sparse_encode
+
+    model = SparseAutoencoder(8, "l1", strength=0.3, max_iter=50).fit(X)
+    rows = model._standardized(X) - model.params_["decoder_bias"]
+    atoms = model.dictionary_ / model.scale_
+    codes = sparse_encode(
+        rows, atoms, algorithm="lasso_cd", alpha=0.3, positive=True, max_iter=10_000
+    )
+    best = 0.5 * ((rows - codes @ atoms) ** 2).sum(axis=1) + 0.3 * codes.sum(axis=1)
+    expected = model.energies(X) - model.scale_**2 * best
+    gap, bound = model.amortization_gap(X, return_bound=True, max_iter=3_000)
+    np.testing.assert_allclose(gap, expected, rtol=1e-4, atol=1e-6)
+    assert (bound >= expected - 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SparseAutoencoder(12, n_active=2, max_iter=5),
+        SparseAutoencoder(12, "batch_topk", n_active=2, max_iter=5),
+        SparseAutoencoder(12, "kl", n_active=2, max_iter=5),
+        SparseAutoencoder(12, "jumprelu", max_iter=5),
+        VariationalAutoencoder(2, (8,), max_iter=5),
+        VQAutoencoder(6, 2, 4, (8,), max_iter=5),
+    ],
+    ids=repr,
+)
+def test_gaps_are_between_zero_and_their_bound(model):
+    gap, bound = model.fit(X).amortization_gap(X, return_bound=True)
+    assert (gap >= 0).all() and (gap > 0).any() and (gap <= bound).all()
+
+
+def test_the_gap_of_one_group_of_codes_is_exact():
+    model = VQAutoencoder(6, max_iter=5).fit(X)
+    all_codes = model.inverse_transform(np.arange(6)[:, None])
+    energies = 0.5 * ((X[:, None] - all_codes) ** 2).sum(axis=2)
+    expected = model.reconstruction_error(X) - energies.min(axis=1)
+    gap, bound = model.amortization_gap(X, return_bound=True)
+    np.testing.assert_allclose(gap, expected, atol=1e-9)
+    np.testing.assert_allclose(bound, expected, atol=1e-9)
+
+
+def test_free_energies():
+    """Codes of an encoder are functions of x, so there is one term; −ELBO bounds an integral."""
+    model = Autoencoder(2, (8,), max_iter=5).fit(X)
+    np.testing.assert_array_equal(model.free_energy(X), model.energies(X))
+    model = VariationalAutoencoder(2, (), max_iter=5).fit(X)
+    assert (model.free_energy(X) > -exact(model, X)).all()
