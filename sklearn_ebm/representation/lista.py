@@ -1,0 +1,586 @@
+"""LISTA: an unrolled encoder that learns to compute the codes of sparse coding."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.rows import Rows
+from sklearn_ebm._utils.threads import BlasThreads, Workers
+from sklearn_ebm._utils.validation import positive_integer, positive_number, switch
+from sklearn_ebm.energies.base import Energy, Linearization, Traits
+from sklearn_ebm.exceptions import CollapseWarning
+from sklearn_ebm.inference.descent import Descended, Descent
+from sklearn_ebm.losses.energy import EnergyLoss
+from sklearn_ebm.representation._dictionary import unit_rows
+from sklearn_ebm.representation.base import Representation
+from sklearn_ebm.representation.sparse_coding import ROWS_TOGETHER, SparseCoding, _Codes
+from sklearn_ebm.solvers.adam import Adam
+from sklearn_ebm.solvers.base import Problem, Result
+from sklearn_ebm.solvers.objective import Objective
+
+# Adam changes every parameter by about the same amount in a step. Entries of matrices are stored
+# multiplied by the number of atoms over MATRIX_UNIT, because a row of K entries moves together.
+MATRIX_UNIT = 2.8
+
+# The encoder starts with the best of these caps of the eigenvalues, as fractions of the largest,
+# on at most ROWS_OF_START samples.
+CAPS = 2.0 ** -np.arange(0, 8, 0.5)
+ROWS_OF_START = 2_000
+
+# Default of max_iter: this number of passes, or more if they make fewer steps than FEWEST_STEPS.
+FEWEST_PASSES, FEWEST_STEPS = 30, 1_000
+
+
+class _Layers(NamedTuple):
+    """Numbers with which the encoder computes codes, in the dtype of the samples.
+
+    Attributes
+    ----------
+    mixing : ndarray of shape (1 or n_layers - 1, n_components, n_components)
+        S: what a layer makes of the code of the layer before.
+    filters : ndarray of shape (n_components, n_components)
+        W: what the layers make of ⟨D_j, x⟩.
+    threshold, momentum, gain : ndarray of shape (n_layers,)
+        t, β and γ.
+    """
+
+    mixing: Array
+    filters: Array
+    threshold: Array
+    momentum: Array
+    gain: Array
+
+    def of(self, layer: int) -> Array:
+        """S of a layer after the first."""
+        return self.mixing[min(layer, len(self.mixing)) - 1]
+
+
+class _Kept(NamedTuple):
+    """What the pullback needs of a layer: its input, the change of the code before, its code."""
+
+    entering: Array
+    change: Array
+    code: Array
+
+
+class _EncoderEnergy(Energy):
+    """The energy E(x, Enc(x)) of sparse coding as a function of the parameters of the encoder.
+
+    Rows hold ⟨D_j, x⟩ for all atoms, and ½‖x‖² in the last column. The only answer is the code.
+    """
+
+    # Products of a batch are large enough for the threads of BLAS.
+    traits = Traits(stochastic=True, threads=False)
+
+    def __init__(
+        self, gram: Array, alpha: float, n_layers: int, tied: bool, positive: bool
+    ) -> None:
+        self.gram = gram
+        self.alpha = alpha
+        self.n_layers = n_layers
+        self.tied = tied
+        self.positive = positive
+
+    @property
+    def _unit(self) -> float:
+        return MATRIX_UNIT / len(self.gram)
+
+    def _width(self, n_answers: int) -> int:
+        """Number of values kept for each sample."""
+        return 3 * self.n_layers * len(self.gram) + n_answers
+
+    def shapes(self, n_features: int, n_answers: int) -> Shapes:
+        """Shapes of the parameters; `mixing` has no entries for a single layer."""
+        n_atoms, n_later = len(self.gram), self.n_layers - 1
+        return {
+            "mixing": (min(n_later, 1) if self.tied else n_later, n_atoms, n_atoms),
+            "filters": (n_atoms, n_atoms),
+            "threshold": (self.n_layers,),
+            "momentum": (self.n_layers,),
+            "gain": (self.n_layers,),
+        }
+
+    def start(self, rows: Rows, n_answers: int, rng: np.random.RandomState) -> Params:
+        """Preconditioned FISTA, with the cap of the eigenvalues that is best for the samples."""
+        some = rows
+        if len(rows.y) > ROWS_OF_START:
+            some = rows.take(rng.permutation(len(rows.y))[:ROWS_OF_START])
+        best, least = None, np.inf
+        values, vectors = np.linalg.eigh(self.gram.astype(np.float64))
+        for cap in CAPS * values[-1]:
+            params = self._preconditioned(values, vectors, cap)
+            with np.errstate(over="ignore", invalid="ignore"):
+                energies = self.linearize(params, some.X).energies[:, 0]
+                mean = float(some.weight @ energies.astype(np.float64))
+            if mean < least:
+                best, least = params, mean
+        assert best is not None
+        return best
+
+    def _preconditioned(self, values: Array, vectors: Array, cap: float) -> Params:
+        """Parameters of FISTA with steps of (D Dᵀ)⁻¹ whose eigenvalues are at most 1/cap."""
+        n_atoms = len(self.gram)
+        inverse = 1 / np.maximum(values, cap)
+        filters = (vectors * inverse) @ vectors.T
+        mixing = (vectors * (1 - values * inverse)) @ vectors.T
+        n_mixing = self.shapes(n_atoms, 1)["mixing"][0]
+        momentum = np.zeros(self.n_layers)
+        t = 1.0
+        for layer in range(1, self.n_layers):
+            after = (1 + math.sqrt(1 + 4 * t**2)) / 2
+            momentum[layer], t = (t - 1) / after, after
+        return {
+            "mixing": np.repeat(mixing[None] / self._unit, n_mixing, axis=0),
+            "filters": filters / self._unit,
+            "threshold": np.full(self.n_layers, math.log(self.alpha / cap)),
+            "momentum": momentum,
+            "gain": np.zeros(self.n_layers),
+        }
+
+    def layers(self, params: Params, dtype: Any) -> _Layers:
+        """Numbers that the parameters stand for."""
+        return _Layers(
+            (self._unit * params["mixing"]).astype(dtype, copy=False),
+            (self._unit * params["filters"]).astype(dtype, copy=False),
+            np.exp(params["threshold"]).astype(dtype, copy=False),
+            params["momentum"].astype(dtype, copy=False),
+            np.exp(params["gain"]).astype(dtype, copy=False),
+        )
+
+    def encoded(self, layers: _Layers, driven: Array, kept: list[_Kept] | None = None) -> Array:
+        """Codes of samples, from W ⟨D_j, x⟩; what the pullback needs is appended to `kept`."""
+        code = before = np.zeros_like(driven)
+        for number, threshold in enumerate(layers.threshold):
+            value = layers.gain[number] * driven
+            change = entering = code
+            if number:
+                change = code - before
+                entering = layers.momentum[number] * change
+                entering += code
+                value += entering @ layers.of(number)
+            before, code = code, _shrunk(value, threshold, self.positive)
+            if kept is not None:
+                kept.append(_Kept(entering, change, code))
+        return code
+
+    def linearize(self, params: Params, X: Any) -> Linearization:
+        """Energies of shape (n_samples, 1), and their derivatives in the parameters."""
+        correlation, constant = X[:, :-1], X[:, -1]
+        gram = self.gram.astype(X.dtype, copy=False)
+        layers, kept = self.layers(params, X.dtype), list[_Kept]()
+        driven = correlation @ layers.filters
+        code = self.encoded(layers, driven, kept)
+        gradient = code @ gram
+        gradient -= correlation
+        energies = constant + 0.5 * np.einsum("nk,nk->n", code, gradient - correlation)
+        energies += X.dtype.type(self.alpha) * np.abs(code).sum(axis=1)
+
+        def pullback_into(slope: Array, out: Params) -> None:
+            back = X.dtype.type(self.alpha) * np.sign(code)
+            back += gradient
+            back *= slope
+            self._pull(layers, kept, correlation, driven, back, out)
+
+        def pullback(slope: Array) -> Params:
+            out = {name: np.empty_like(value, dtype=X.dtype) for name, value in params.items()}
+            pullback_into(slope, out)
+            return out
+
+        return Linearization(energies[:, None], pullback, pullback_into=pullback_into)
+
+    def _pull(
+        self,
+        layers: _Layers,
+        kept: list[_Kept],
+        correlation: Array,
+        driven: Array,
+        back: Array,
+        out: Params,
+    ) -> None:
+        """Write the derivatives in the parameters, from those in the last code."""
+        to_driven = np.zeros_like(driven)
+        earlier: Array | None = None  # of the code before the next one, from its momentum
+        arrived: list[Array] = [back] * len(kept)
+        for number in range(len(kept) - 1, -1, -1):
+            _, change, code = kept[number]
+            gain, momentum = layers.gain[number], layers.momentum[number]
+            # The slope passes through entries above the threshold, and moves it against their sign.
+            out["threshold"][number] = -layers.threshold[number] * np.vdot(back, np.sign(code))
+            back *= code != 0
+            arrived[number] = back
+            out["gain"][number] = gain * np.vdot(back, driven)
+            to_driven += gain * back
+            if number == 0:
+                out["momentum"][0] = 0
+                break
+            to_entering = back @ layers.of(number).T
+            out["momentum"][number] = np.vdot(to_entering, change)
+            back = (1 + momentum) * to_entering
+            if earlier is not None:
+                back -= earlier
+            earlier = momentum * to_entering
+        np.matmul(correlation.T, to_driven, out=out["filters"])
+        out["filters"] *= self._unit
+        if self.tied and len(kept) > 1:
+            entered = np.concatenate([layer.entering for layer in kept[1:]])
+            np.matmul(entered.T, np.concatenate(arrived[1:]), out=out["mixing"][0])
+        else:
+            for number, layer in enumerate(kept[1:]):
+                np.matmul(layer.entering.T, arrived[number + 1], out=out["mixing"][number])
+        out["mixing"] *= self._unit
+
+
+def _shrunk(value: Array, threshold: float, positive: bool) -> Array:
+    """Soft threshold of an array, which is overwritten."""
+    if positive:
+        value -= threshold
+        return np.maximum(value, 0, out=value)
+    value -= np.clip(value, -threshold, threshold)
+    return value
+
+
+class LISTA(Representation):
+    r"""Encoder that computes codes of sparse coding with a few learned layers.
+
+    .. code-block:: none
+
+        E(x, z) = ½‖x − Σ_j z_j D_j‖² + α‖z‖₁,    ‖D_j‖ = 1
+
+        z ← shrink(S u + γ W D x, t),    u = z + β (z − z_before)
+
+    `SparseCoding` solves an optimisation problem for every sample. Here a network of `n_layers`
+    layers computes the code: shrink(v, t) moves every entry of v towards 0 by t. The matrices S and
+    W, and the numbers β, γ, t of each layer are learned such that the energies E(x, Enc(x)) of the
+    samples are low. No codes are needed for that.
+
+    With S = I − D Dᵀ/L, W = I/L and t = α/L a layer is an iteration of FISTA. The encoder starts
+    closer to the minimum: the largest eigenvalues of D Dᵀ, which make the steps of FISTA short, are
+    divided out, W = Σ v vᵀ/max(λ, c) for eigenvalues λ with vectors v and S = I − D Dᵀ W. The
+    cap c is the one with the lowest energies of the samples.
+
+    Every code has a duality gap, an upper bound on its energy minus the lowest energy, so that
+    samples that the encoder does not suit are found.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of atoms.
+    alpha : float, default=1.0
+        Weight α of the penalty, in units of X. Codes of x are zero if α ≥ max_j abs(⟨D_j, x⟩).
+    n_layers : int, default=8
+        Number of layers, at least 1.
+    tied : bool, default=True
+        Whether all layers have the same matrix S; otherwise each has one of its own. The matrix W
+        is common to all layers in both cases.
+    refine_steps : int, default=0
+        Number of steps of `sklearn_ebm.inference.Descent` with momentum after the last layer.
+    dictionary : array-like of shape (n_components, n_features) or None, default=None
+        The atoms, for example ``dictionary_`` of a fitted `SparseCoding`; they are scaled to
+        norm 1. None learns them with `SparseCoding` from the same samples.
+    positive_code : bool, default=False
+        Whether codes have no negative entries.
+    max_iter : int or None, default=None
+        Number of passes over the samples in which the layers are learned. 0 keeps their start. None
+        means 30 passes, or as many as 1000 steps need if these are more.
+    batch_size : int, default=256
+        Number of samples in a mini-batch.
+    learning_rate : float, default=0.005
+        Initial learning rate of `sklearn_ebm.solvers.Adam`: the change of β, log γ and log t in one
+        step, about. That of entries of S and W is 2.8/n_components of it. The rate decreases to 0.
+    tol : float, default=1e-4
+        Largest duality gap, relative to ½‖x‖², of the best codes: those with which `SparseCoding`
+        learns the dictionary, and those of `amortization_gap`.
+    random_state : int, RandomState instance or None, default=0
+        Determines the dictionary and the order of the samples.
+
+    Attributes
+    ----------
+    dictionary_ : ndarray of shape (n_components, n_features)
+        The atoms.
+    coding_ : SparseCoding
+        Sparse coding with the same dictionary, which computes the best codes.
+    energy_curve_ : ndarray of shape (n_passes + 1,)
+        Mean energy E(x, Enc(x)) of the samples in each pass; the first entry is that of the first
+        mini-batch at the start.
+    n_iter_ : int
+        Number of passes over the samples.
+    n_features_in_ : int
+        Number of features.
+
+    See Also
+    --------
+    SparseCoding : Codes with any accuracy, by iterations.
+
+    References
+    ----------
+    Gregor, LeCun, "Learning fast approximations of sparse coding", ICML (2010) 399-406.
+
+    Ablin, Moreau, Massias, Gramfort, "Learning step sizes for unfolded sparse coding", NeurIPS
+    (2019). :arxiv:`1905.11071`
+
+    Beck, Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse problems",
+    SIAM Journal on Imaging Sciences 2 (2009) 183-202. :doi:`10.1137/080716542`
+
+    Examples
+    --------
+    With one atom (1, 0) and α = 1 the first layer is exact: the code of x = (3, 4) is 3 − 1 = 2,
+    with the energy ½ (1² + 4²) + 2 = 10.5:
+
+    >>> from sklearn_ebm.representation import LISTA
+    >>> encoder = LISTA(1, alpha=1.0, dictionary=[[1.0, 0.0]], max_iter=0).fit([[3.0, 4.0]])
+    >>> encoder.transform([[3.0, 4.0]]).round(6), encoder.energies([[3.0, 4.0]]).round(6)
+    (array([[2.]]), array([10.5]))
+    """
+
+    def __init__(
+        self,
+        n_components: int = 100,
+        alpha: float = 1.0,
+        n_layers: int = 8,
+        tied: bool = True,
+        refine_steps: int = 0,
+        dictionary: Any = None,
+        positive_code: bool = False,
+        max_iter: int | None = None,
+        batch_size: int = 256,
+        learning_rate: float = 0.005,
+        tol: float = 1e-4,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.alpha = alpha
+        self.n_layers = n_layers
+        self.tied = tied
+        self.refine_steps = refine_steps
+        self.dictionary = dictionary
+        self.positive_code = positive_code
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.tol = tol
+        self.random_state = random_state
+
+    # Learning -------------------------------------------------------------------------------------
+
+    def _validate(self) -> None:
+        positive_integer("n_components", self.n_components, of="LISTA")
+        positive_number("alpha", self.alpha, of="LISTA")
+        positive_integer("n_layers", self.n_layers, of="LISTA")
+        switch("tied", self.tied, of="LISTA")
+        positive_integer("refine_steps", self.refine_steps, of="LISTA", least=0)
+        if isinstance(self.dictionary, str):
+            raise ValueError(
+                f"dictionary={self.dictionary!r} of LISTA must be None, which learns the atoms, or "
+                "an array of atoms."
+            )
+        switch("positive_code", self.positive_code, of="LISTA")
+        if self.max_iter is not None:
+            positive_integer("max_iter", self.max_iter, of="LISTA", least=0)
+        positive_integer("batch_size", self.batch_size, of="LISTA")
+        positive_number("learning_rate", self.learning_rate, of="LISTA")
+        positive_number("tol", self.tol, of="LISTA")
+
+    def _learn(self, X: Array, weight: npt.NDArray[np.float64]) -> None:
+        self.coding_ = self._coding(X, weight)
+        rng = check_random_state(self.random_state)
+        # Atoms that learning left shorter than 1 have no special meaning for an encoder.
+        atoms = unit_rows(self.coding_.dictionary_, rng)
+        self.dictionary_ = self.coding_.dictionary_ = atoms.astype(X.dtype)
+        used = weight > 0
+        X, weight = X[used], weight[used]
+        self._scale = _root_mean_norm(X, weight)
+        correlation, halves = self._correlated(X)
+        self._warn_of_collapse(correlation)
+        gram = (self.dictionary_ @ self.dictionary_.T).astype(np.float64)
+        self._lipschitz = float(np.linalg.eigvalsh(gram)[-1]) * (1 + 1e-6)
+        energy = _EncoderEnergy(
+            gram.astype(X.dtype), self.alpha / self._scale, int(self.n_layers), bool(self.tied),
+            bool(self.positive_code),
+        )  # fmt: skip
+        weight = weight / weight.max()
+        rows = Rows(
+            np.c_[correlation, halves], np.zeros(len(X), dtype=np.intp), weight / weight.mean()
+        )
+        params, result = self._search(energy, rows, rng)
+        self._energy = energy
+        self._params = {name: value.astype(X.dtype) for name, value in params.items()}
+        self.energy_curve_ = np.array(result.curve) / len(X) * self._scale**2
+        self.n_iter_ = result.n_iter
+
+    def _coding(self, X: Array, weight: npt.NDArray[np.float64]) -> SparseCoding:
+        """Sparse coding whose dictionary is learned or given."""
+        coding = SparseCoding(
+            self.n_components, alpha=self.alpha, positive_code=self.positive_code, tol=self.tol,
+            random_state=self.random_state,
+        )  # fmt: skip
+        if self.dictionary is not None:
+            coding.set_params(dictionary=self.dictionary, max_iter=0)
+        return coding.fit(X, sample_weight=weight)
+
+    def _correlated(self, X: Array) -> tuple[Array, Array]:
+        """⟨D_j, x⟩ and ½‖x‖² of samples that are divided by the scale."""
+        scaled = X / self._scale
+        return scaled @ self.dictionary_.T, 0.5 * np.einsum("nd,nd->n", scaled, scaled)
+
+    def _warn_of_collapse(self, correlation: Array) -> None:
+        largest = float(np.abs(correlation).max(initial=0.0)) * self._scale
+        if self.dictionary is not None and largest <= self.alpha:
+            warnings.warn(
+                f"All codes are zero, so nothing is learned: alpha={self.alpha!r} is at least the "
+                f"largest correlation of a sample with an atom, {largest:.3g}; lower alpha.",
+                CollapseWarning,
+                stacklevel=4,
+            )
+
+    def _search(
+        self, energy: _EncoderEnergy, rows: Rows, rng: np.random.RandomState
+    ) -> tuple[Params, Result]:
+        """Learned parameters of the encoder; its start if learning has raised the energies."""
+        n_batches = -(-len(rows.y) // self.batch_size)
+        passes = self.max_iter
+        if passes is None:
+            passes = max(FEWEST_PASSES, -(-FEWEST_STEPS // n_batches))
+        adam = Adam(learning_rate=self.learning_rate, batch_size=self.batch_size)
+        with BlasThreads() as workers:
+            objective = Objective(
+                energy, EnergyLoss(), *rows, n_answers=1, penalty=0.0, workers=workers.map
+            )
+            start = objective.layout.pack(energy.start(rows, 1, rng))
+            result = adam.minimize(Problem(objective, start, tol=0.0, max_iter=passes, rng=rng))
+            if not result.value <= objective.value(start) * (1 + objective.noise):
+                warnings.warn(
+                    "Learning has raised the energies, so the encoder keeps its start; lower "
+                    f"learning_rate={self.learning_rate!r} of LISTA.",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
+                result.w = start
+        return objective.layout.unpack(result.w), result
+
+    # Inference ------------------------------------------------------------------------------------
+
+    def _inferred_rows(self, rows: Array, *, certified: bool) -> Descended:
+        """Codes of samples; energies and gaps are those before a refinement unless certified."""
+        layers = self._energy.layers(self._params, rows.dtype)
+        gram = self._energy.gram.astype(rows.dtype, copy=False)
+        atoms = self.dictionary_.astype(rows.dtype, copy=False)
+        descent = Descent(self.refine_steps, tol=0.0)
+        scale = rows.dtype.type(self._scale)
+
+        def coded(piece: slice) -> Descended:
+            problem = _Codes(
+                rows[piece] / scale, atoms, gram, self._lipschitz, self._energy.alpha,
+                self._energy.positive,
+            )  # fmt: skip
+            codes = self._energy.encoded(layers, problem.correlation @ layers.filters)
+            if self.refine_steps:
+                return descent.minimize(problem, codes)
+            energies = gaps = problem.scale
+            if certified:
+                every = np.arange(len(codes))
+                energies, gaps = problem.certificate(codes, problem.gradient(codes, every), every)
+            return Descended(codes, energies, gaps, 0)
+
+        pieces = [slice(a, a + ROWS_TOGETHER) for a in range(0, max(len(rows), 1), ROWS_TOGETHER)]
+        with Workers() as workers:
+            done = list(workers.map(coded, pieces))
+        values, energies, gaps = (
+            np.concatenate([getattr(part, name) for part in done])
+            for name in ("values", "energies", "gaps")
+        )
+        return Descended(values * scale, energies * scale**2, gaps * scale**2, 0)
+
+    def _inferred(self, X: Any) -> Descended:
+        check_is_fitted(self)
+        return self._inferred_rows(self._rows(X, reset=False), certified=True)
+
+    def _codes(self, rows: Array) -> Array:
+        return self._inferred_rows(rows, certified=False).values
+
+    def transform(self, X: Any, return_gap: bool = False) -> Any:
+        """Compute the code of the encoder, and its certificate on request.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+        return_gap : bool, default=False
+            Whether to return the duality gaps as well, which cost about one layer.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            Mostly zeros.
+        gap : ndarray of shape (n_samples,)
+            Upper bound of the energy of the code minus the lowest energy, if ``return_gap=True``.
+        """
+        if not return_gap:
+            return super().transform(X)
+        found = self._inferred(X)
+        return found.values, found.gaps
+
+    def energies(self, X: Any) -> Array:
+        """Compute the energy E(x, Enc(x)) of the code of the encoder.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            At most the duality gap of the code above F(x) = min_z E(x, z).
+        """
+        return self._inferred(X).energies
+
+    def amortization_gap(self, X: Any) -> Array:
+        """Compute what the encoder loses: E(x, Enc(x)) − min_z E(x, z).
+
+        The minimum is computed by `coding_`, to a duality gap of at most `tol` times ½‖x‖². The
+        result is therefore at most this much too small, and never too large.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Not negative; at most the duality gap of the code.
+        """
+        return np.maximum(self.energies(X) - self.coding_.energies(X), 0)
+
+    def _decoded(self, codes: Array) -> Array:
+        result: Array = codes @ self.dictionary_
+        return result
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.dictionary_)
+
+
+def _root_mean_norm(X: Array, weight: npt.NDArray[np.float64]) -> float:
+    """√ of the weighted mean of ‖x‖², without overflow; 1 if all samples are zero.
+
+    Examples
+    --------
+    >>> _root_mean_norm(np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([1.0, 0.0]))
+    5.0
+    """
+    largest = float(np.abs(X).max(initial=0.0))
+    if not largest > 0:
+        return 1.0
+    unit = (X / largest).astype(np.float64)
+    squares = np.einsum("nd,nd->n", unit, unit)
+    return largest * math.sqrt(float(weight @ squares) / float(weight.sum()))
