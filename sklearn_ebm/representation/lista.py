@@ -39,6 +39,10 @@ ROWS_OF_START = 2_000
 # Default of max_iter: this number of passes, or more if they make fewer steps than FEWEST_STEPS.
 FEWEST_PASSES, FEWEST_STEPS = 30, 1_000
 
+# If learning has raised the energies by more than this fraction of those of codes that are zero,
+# its steps were too long. From a start that is nearly exact, few steps raise them a little.
+RISE = 1e-2
+
 
 class _Layers(NamedTuple):
     """Numbers with which the encoder computes codes, in the dtype of the samples.
@@ -267,6 +271,8 @@ class LISTA(Representation):
     divided out, W = Σ v vᵀ/max(λ, c) for eigenvalues λ with vectors v and S = I − D Dᵀ W. The
     cap c is the one with the lowest energies of the samples.
 
+    The encoder keeps this start if learning does not lower the energies.
+
     Every code has a duality gap, an upper bound on its energy minus the lowest energy, so that
     samples that the encoder does not suit are found.
 
@@ -456,14 +462,16 @@ class LISTA(Representation):
             )
             start = objective.layout.pack(energy.start(rows, 1, rng))
             result = adam.minimize(Problem(objective, start, tol=0.0, max_iter=passes, rng=rng))
-            if not result.value <= objective.value(start) * (1 + objective.noise):
+            risen = result.value - objective.value(start)
+            if not risen < 0:
+                result.w = start
+            if risen > RISE * float(rows.weight @ rows.X[:, -1]):
                 warnings.warn(
                     "Learning has raised the energies, so the encoder keeps its start; lower "
                     f"learning_rate={self.learning_rate!r} of LISTA.",
                     ConvergenceWarning,
                     stacklevel=5,
                 )
-                result.w = start
         return objective.layout.unpack(result.w), result
 
     # Inference ------------------------------------------------------------------------------------
