@@ -14,8 +14,8 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import Descent
 from sklearn_ebm.representation import LISTA, SparseCoding
-from sklearn_ebm.representation import lista as module
-from sklearn_ebm.representation.lista import _EncoderEnergy
+from sklearn_ebm.representation import _encoder as module
+from sklearn_ebm.representation._encoder import EncoderEnergy
 
 RNG = np.random.RandomState(0)
 ATOMS = RNG.normal(size=(8, 5))
@@ -103,7 +103,7 @@ def test_the_start_is_no_worse_than_fista():
 def test_gradients_are_differences(tied, positive, n_layers):
     atoms = fixed().dictionary_
     rows = np.c_[X @ atoms.T, 0.5 * (X**2).sum(axis=1)]
-    unit = _EncoderEnergy(atoms @ atoms.T, 0.3, n_layers, tied, positive)
+    unit = EncoderEnergy(atoms @ atoms.T, 0.3, n_layers, tied, positive)
     start = unit.start(Rows(rows, np.zeros(60, dtype=int), np.ones(60)), 1, RNG)
     layout = ParameterLayout(unit.shapes(9, 1))
     w = layout.pack(start) + 0.05 * np.random.RandomState(1).normal(size=layout.size)
