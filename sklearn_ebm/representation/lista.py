@@ -55,8 +55,10 @@ class LISTA(Representation):
 
     The encoder keeps this start if learning does not lower the energies.
 
-    Every code has a duality gap, an upper bound on its energy minus the lowest energy, so that
-    samples that the encoder does not suit are found.
+    Learning lowers the mean energy, so samples of high energy count most, and the encoder suits
+    samples like those that it was learned from: also their size matters. Every code has a duality
+    gap, an upper bound on its energy minus the lowest energy, which shows where the encoder fails;
+    `amortization_gap` computes the difference itself.
 
     Parameters
     ----------
@@ -107,6 +109,12 @@ class LISTA(Representation):
     See Also
     --------
     SparseCoding : Codes with any accuracy, by iterations.
+
+    Notes
+    -----
+    A sample costs n_layers products with a matrix of shape (n_components, n_components), and one
+    with the dictionary. Samples and codes are divided by √(mean ‖x‖²) inside, so the result does
+    not depend on the unit of X if `alpha` is in the same unit.
 
     References
     ----------
@@ -257,7 +265,7 @@ class LISTA(Representation):
     # Inference ------------------------------------------------------------------------------------
 
     def _inferred_rows(self, rows: Array, *, certified: bool) -> Descended:
-        """Codes of samples; energies and gaps are those before a refinement unless certified."""
+        """Codes of samples, and their energies and gaps, if certified, in units of the scale²."""
         layers = self._energy.layers(self._params, rows.dtype)
         gram = self._energy.gram.astype(rows.dtype, copy=False)
         atoms = self.dictionary_.astype(rows.dtype, copy=False)
@@ -285,11 +293,13 @@ class LISTA(Representation):
             np.concatenate([getattr(part, name) for part in done])
             for name in ("values", "energies", "gaps")
         )
-        return Descended(values * scale, energies * scale**2, gaps * scale**2, 0)
+        return Descended(values * scale, energies, gaps, 0)
 
     def _inferred(self, X: Any) -> Descended:
         check_is_fitted(self)
-        return self._inferred_rows(self._rows(X, reset=False), certified=True)
+        rows = self._rows(X, reset=False)
+        found, unit = self._inferred_rows(rows, certified=True), rows.dtype.type(self._scale)
+        return found._replace(energies=found.energies * unit * unit, gaps=found.gaps * unit * unit)
 
     def _codes(self, rows: Array) -> Array:
         return self._inferred_rows(rows, certified=False).values
