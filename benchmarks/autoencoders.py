@@ -46,7 +46,7 @@ def compare_narrow(train, test, n_components, rounds):
 
     def network(_):
         return MLPRegressor(
-            hidden_layer_sizes=(*sizes, n_components, *sizes), max_iter=100, early_stopping=False, random_state=0
+            hidden_layer_sizes=(*sizes, n_components, *sizes), max_iter=100, random_state=0
         ).fit(train, train)  # fmt: skip
 
     contenders = {

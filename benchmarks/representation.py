@@ -5,7 +5,8 @@
 
 Codes: seconds to a relative objective, for the same dictionary, on samples that it was not learned
 from. Dictionaries: seconds, and the mean energy of held-out samples, whose codes are computed by
-the same exact solver for both. Contenders take turns; figures are medians, in CPU seconds.
+the same exact solver for both. Encoders: energies of held-out samples above the minimum, for equal
+numbers of layers and iterations. Contenders take turns; figures are medians, in CPU seconds.
 """
 
 import argparse
@@ -17,11 +18,13 @@ from classification_sets import problem
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.linear_model import Lasso
 
-from sklearn_ebm.representation import SparseCoding
+from sklearn_ebm.inference import Descent
+from sklearn_ebm.representation import LISTA, SparseCoding
 
 # Penalty, as a share of the median over samples of the one that makes all codes zero.
 PENALTY = 0.1
 LASSO_TOLERANCES = (1e-2, 1e-3)
+LAYERS = (2, 4, 8, 16)
 #: Inference, dtype, and the largest duality gap relative to half the squared norm.
 OURS = (
     ("cd", np.float64, 2e-2), ("cd", np.float64, 2e-3), ("cd", np.float32, 2e-2),
@@ -120,6 +123,30 @@ def compare_dictionaries(train, test, n_atoms, alpha, rounds):
         print(f"{name:36s} {taken:8.2f} {taken / times[0]:7.2f} {held_out:20.4f}")
 
 
+def compare_encoders(train, test, n_atoms, alpha, rounds):
+    """Print energies of codes with few layers or iterations, above the minimum, and seconds."""
+    coding = SparseCoding(n_atoms, alpha=alpha, random_state=0).fit(train)
+    dictionary = coding.dictionary_
+    least = energy(test, best_codes(test, dictionary, alpha), dictionary, alpha)
+    fixed = {"alpha": alpha, "dictionary": dictionary}
+    print(f"\nEncoders for {n_atoms} atoms, learned from {len(train)} samples")
+    print(f"{'':36s} {'fit, s':>8s} {'codes, s':>9s} {'above the minimum':>20s}")
+    for n_layers in LAYERS:
+        contenders, learning = {}, {}
+        for name, momentum in (("ISTA", False), ("FISTA", True)):
+            descent = Descent(n_layers, tol=0.0, momentum=momentum)
+            contenders[name] = SparseCoding(n_atoms, max_iter=0, inference=descent, **fixed)
+        contenders["LISTA, start"] = LISTA(n_atoms, n_layers=n_layers, max_iter=0, **fixed)
+        contenders["LISTA"] = LISTA(n_atoms, n_layers=n_layers, **fixed)
+        contenders["LISTA, untied"] = LISTA(n_atoms, n_layers=n_layers, tied=False, **fixed)
+        for name, contender in contenders.items():
+            (learning[name],), _ = seconds(lambda model: model.fit(train), 1, contender)
+        times, found = seconds(lambda model: model.transform(test), rounds, *contenders.values())
+        for name, taken, codes in zip(contenders, times, found, strict=True):
+            above = 100 * (energy(test, codes, dictionary, alpha) / least - 1)
+            print(f"{f'{name}, {n_layers}':36s} {learning[name]:8.1f} {taken:9.3f} {above:18.2f} %")
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="folder with classification/mnist_t10k.npz")
@@ -138,6 +165,7 @@ def main(arguments=None):
         warnings.simplefilter("ignore")
         compare_codes(train, test, n_atoms, alpha, options.rounds)
         compare_dictionaries(train, test, n_atoms, alpha, max(options.rounds // 3, 1))
+        compare_encoders(train, test, n_atoms, alpha, options.rounds)
 
 
 if __name__ == "__main__":

@@ -107,10 +107,9 @@ class _FreeEnergy(SampleEnergy):
         if not self.closed_form:
             return params
         found = principal_axes(rows.X, rows.weight, self.n_components)
-        noise = found.rest if self.noise is None else self.noise**2
-        noise = max(noise, NARROWEST)
         if self._learns_noise:
-            params["log_noise"][:] = np.log(noise)
+            params["log_noise"][:] = np.log(max(found.rest - NARROWEST, 1e-3 * NARROWEST))
+        noise = self.variance(params)[0]
         length = np.sqrt(np.maximum(found.moments - noise, 0))
         total = length**2 + noise
         weight[:], params["decoder_output_weight"][:] = 0, 0

@@ -135,7 +135,9 @@ class VectorQuantizer(Representation):
                 vectors, label = self._learned(residual, weight, rng)
                 residual = residual - vectors[label]
                 self.codebooks_[-1].append(vectors)
-                self._weights[-1].append(np.bincount(label, weight, len(vectors)))
+                self._weights[-1].append(
+                    np.bincount(label, weight, len(vectors)).astype(np.float64)
+                )
                 task.step("codebook")
 
     def _learned(self, X: Array, weight: Array, rng: np.random.RandomState) -> tuple[Array, Index]:

@@ -36,8 +36,10 @@ def test_contenders_agree(benchmark):
         )
 
 
-def test_a_small_run_prints_every_contender(benchmark, capsys):
+def test_a_small_run_prints_every_contender(benchmark, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "LAYERS", (1, 2))
     benchmark.main(["--rows", "150", "--atoms", "8", "--rounds", "1"])
     printed = capsys.readouterr().out
     assert printed.count("gap ") == len(benchmark.OURS)
     assert printed.count("MiniBatchDictionaryLearning") == 2 and "nan" not in printed
+    assert printed.count("LISTA, untied") == 2
