@@ -18,6 +18,7 @@ from sklearn_ebm.compare.targets import TASKS
 from sklearn_ebm.compare.tasks import check_names
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
+from sklearn_ebm.representation import REPRESENTATIONS
 
 _PROGRAM = "python -m sklearn_ebm"
 _EPILOG = f"""\
@@ -40,6 +41,8 @@ examples:
       two losses of the linear energy only
   {_PROGRAM} compare adult.csv --target income --energies kernel,mlp --losses nll,hinge
       four combinations, and the baselines
+  {_PROGRAM} compare adult.csv --target income --representations
+      the same as the second, and the linear energy on codes that are learned without the target
   {_PROGRAM} compare concrete.csv --target compressive_strength_mpa
       a numeric target: conditional densities, by likelihood, CRPS, coverage and error
   {_PROGRAM} compare big.parquet --target label --max-rows 20000 --out results/big
@@ -143,10 +146,16 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if arguments.data is None and task == "auto":
         task = "classification"
     try:
-        check_names(task, arguments.energies, arguments.losses, arguments.baselines)
+        check_names(
+            task,
+            arguments.energies,
+            arguments.losses,
+            arguments.baselines,
+            arguments.representations,
+        )
     except DataError as error:
         compare.error(str(error))
-    if arguments.losses == [] and arguments.baselines == []:
+    if arguments.losses == arguments.baselines == [] and not arguments.representations:
         compare.error("--losses none and --baselines none leave nothing to compare")
     return arguments
 
@@ -208,6 +217,17 @@ def _add_models(add: Callable[..., object]) -> None:
         help=f"classifiers to compare with, or none; default: {', '.join(BASELINES)}. For a "
         f"regression, of {', '.join(regressors.BASELINES)}; default: those that are installed "
         "and not too slow for the number of rows",
+    )
+    add(
+        "--representations",
+        metavar="NAME[,NAME...]",
+        nargs="?",
+        const=True,
+        default=False,
+        type=_names,
+        help="representations whose codes are features of the linear energy, besides the columns, "
+        f"with nll or those of --losses that suit it, of {', '.join(REPRESENTATIONS)}; without "
+        "names: all, and then not before DATA; default: none",
     )
 
 
@@ -285,6 +305,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         energies=arguments.energies,
         losses=arguments.losses,
         baselines=arguments.baselines,
+        representations=arguments.representations,
         cv=arguments.cv,
         n_jobs=arguments.n_jobs,
         random_state=arguments.random_state,

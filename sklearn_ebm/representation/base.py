@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._utils.html_repr import HoldsDocumented
@@ -162,6 +163,22 @@ class Representation(
         rows = self._rows(X, reset=False)
         away = rows - self._decoded(self._codes(rows))
         return 0.5 * np.einsum("nd,nd->n", away, away)
+
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        """Return an unfitted representation of about this size that suits the scale of X.
+
+        Subclasses with other parameters of size or scale override this.
+        """
+        return cls(n_components=n_components, random_state=random_state)
+
+    @staticmethod
+    def _encoder() -> Any:
+        """Return a transformer of codes to features of a linear model.
+
+        Subclasses whose codes are not numbers in the units of standardised samples override this.
+        """
+        return FunctionTransformer()
 
     @abstractmethod
     def _validate(self) -> None:
