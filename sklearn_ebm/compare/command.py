@@ -13,56 +13,13 @@ from sklearn_ebm.compare import Comparison, regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import BASELINES
 from sklearn_ebm.compare.files import read_frame
+from sklearn_ebm.compare.help_texts import DESCRIPTION, EPILOG, PROGRAM
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
 from sklearn_ebm.compare.targets import TASKS
 from sklearn_ebm.compare.tasks import check_names
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.representation import REPRESENTATIONS
-
-_PROGRAM = "python -m sklearn_ebm"
-_EPILOG = f"""\
-output:
-  The ranked table goes to standard output; progress, one line per finished model (a live table
-  on a terminal that has `rich`), goes to standard error.
-
-exit status:
-  0    the comparison ran to its end
-  1    the data, or a file to write to, cannot be used; one sentence says why
-  2    the command line is wrong
-  130  stopped with Ctrl-C; the models finished by then are printed, and saved with --out
-
-examples:
-  {_PROGRAM}
-      every loss, every energy and every baseline on scikit-learn's breast cancer data
-  {_PROGRAM} compare adult.csv --target income
-      the same on your own table
-  {_PROGRAM} compare adult.csv --target income --losses nll,hinge --baselines none
-      two losses of the linear energy only
-  {_PROGRAM} compare adult.csv --target income --energies kernel,mlp --losses nll,hinge
-      four combinations, and the baselines
-  {_PROGRAM} compare adult.csv --target income --representations
-      the same as the second, and the linear energy on codes that are learned without the target
-  {_PROGRAM} compare concrete.csv --target compressive_strength_mpa
-      a numeric target: conditional densities, by likelihood, CRPS, coverage and error
-  {_PROGRAM} compare big.parquet --target label --max-rows 20000 --out results/big
-      on a sample, saved as results/big.csv and results/big.json
-  {_PROGRAM} compare adult.csv --target income --report report.html
-      the table and charts as one page, to look at or to send
-
-Reading a table needs pandas, and pyarrow for Parquet: pip install "sklearn_ebm[compare]"
-"""
-_DESCRIPTION = """\
-Compare the energies and losses of EBMClassifier with scikit-learn's LogisticRegression, LinearSVC
-(calibrated), SGDClassifier, MLPClassifier and HistGradientBoostingClassifier, on the same folds of
-a table: accuracy, log-loss, Brier score, calibration error, time to fit and to predict. The table
-is ranked by log-loss.
-
-A numeric target is a regression: energies and losses of LatentEBMRegressor beside Ridge,
-QuantileRegressor, GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost (where it is
-installed), each with a distribution of the answer: negative log-likelihood (NLL), CRPS, coverage of
-intervals, error of the mean, time to fit. The table is ranked by NLL.
-"""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -95,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # "±" in an ASCII locale
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = _parse(argv)
-    arguments.command = shlex.join([*_PROGRAM.split(), *argv])
+    arguments.command = shlex.join([*PROGRAM.split(), *argv])
     try:
         return _compare(arguments)
     except DataError as error:
@@ -115,9 +72,9 @@ def _complain(message: str) -> int:
 def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """Return the parser of the program, and the parser of its command."""
     parser = argparse.ArgumentParser(
-        prog=_PROGRAM,
-        description=_DESCRIPTION + "\nWithout a command, `compare` runs.",
-        epilog=f"`{_PROGRAM} compare --help` lists the options.",
+        prog=PROGRAM,
+        description=DESCRIPTION + "\nWithout a command, `compare` runs.",
+        epilog=f"`{PROGRAM} compare --help` lists the options.",
         formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"sklearn_ebm {__version__}")
@@ -125,8 +82,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     compare = commands.add_parser(
         "compare",
         help="compare models on a table, or on an example data set",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        description=DESCRIPTION,
+        epilog=EPILOG,
         formatter_class=_Formatter,
     )
     _add_options(compare)

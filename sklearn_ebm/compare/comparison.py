@@ -80,7 +80,7 @@ def compare(
         ``sklearn_ebm.compare.adapters.DistributionAdapter``.
     representations : bool or iterable of str or Representation, default=False
         Representations whose codes are features of the linear energy, besides the columns of the
-        table: sparse_coding, vector_quantizer, or objects; True means all by name. Sizes and
+        table: names such as sparse_coding, or objects; True means all names. The sizes and
         penalties of those given by name are determined by the training rows. Each is used with
         `nll`, or with those of the given `losses` that suit the linear energy.
     cv : int
@@ -154,8 +154,9 @@ class Comparison:
 
     Parameters
     ----------
-    X, y, task, energies, losses, baselines, representations, cv, n_jobs, random_state, \
-max_rows, drop
+    X, y, task, energies, losses, baselines, representations
+        As in `compare`.
+    cv, n_jobs, random_state, max_rows, drop
         As in `compare`.
     source : str, default="data in memory"
         Origin of the data, for the title of tables.

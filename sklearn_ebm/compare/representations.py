@@ -14,17 +14,15 @@ from sklearn_ebm.representation import REPRESENTATIONS
 
 # Largest size of a representation, as a whole and for each feature.
 MOST_COMPONENTS, COMPONENTS_PER_FEATURE = 128, 8
-# Number of samples from which a representation is learned at most. More of them make no better
-# features, but take longer.
+# Largest number of samples from which a representation is learned. On the letter data, the second
+# 5,000 lower the energy of held-out samples by 1 % or less.
 MOST_SAMPLES = 10_000
 
 Representations = bool | str | Iterable[Any] | None
 
 
 def usual_size(n_samples: int, n_features: int) -> int:
-    """Return the size of a representation for a table: 2 √n_samples, at most 128.
-
-    For each feature it is at most 8.
+    """Return the size of a representation: 2 √n_samples, at most 128 and 8 for each feature.
 
     Examples
     --------
@@ -37,9 +35,9 @@ def usual_size(n_samples: int, n_features: int) -> int:
 class CodeFeatures(HoldsDocumented, TransformerMixin, BaseEstimator):
     """Samples and their codes, side by side, as features of a linear energy.
 
-    Codes that are whole numbers are one-hot encoded. All that depends on data, such
-    as the size of the representation and the weight of its penalty, is determined in `fit`. A
-    representation is learned from 10,000 of the samples if there are more.
+    Codes that are whole numbers are one-hot encoded. All that depends on data, such as the size of
+    the representation and the weight of its penalty, is determined in `fit`. The representation is
+    learned from 10,000 of the samples if there are more.
 
     Parameters
     ----------
