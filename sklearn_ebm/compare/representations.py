@@ -35,7 +35,8 @@ def usual_size(n_samples: int, n_features: int) -> int:
 class CodeFeatures(HoldsDocumented, TransformerMixin, BaseEstimator):
     """Samples and their codes, side by side, as features of a linear energy.
 
-    Codes that are whole numbers are one-hot encoded. All that depends on data, such as the size of
+    Codes that are whole numbers are one-hot encoded, others are replaced by their inverse
+    hyperbolic sine, which limits very large ones. All that depends on data, such as the size of
     the representation and the weight of its penalty, is determined in `fit`. The representation is
     learned from 10,000 of the samples if there are more.
 

@@ -176,9 +176,11 @@ class Representation(
     def _encoder() -> Any:
         """Return a transformer of codes to features of a linear model.
 
-        Subclasses whose codes are not numbers in the units of standardised samples override this.
+        The inverse hyperbolic sine leaves small codes as they are, and keeps the few very large
+        ones of samples with outliers from dominating. Subclasses whose codes are not numbers on a
+        scale override this.
         """
-        return FunctionTransformer()
+        return FunctionTransformer(np.arcsinh)
 
     @abstractmethod
     def _validate(self) -> None:

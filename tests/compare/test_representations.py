@@ -76,6 +76,14 @@ def test_degenerate_samples_have_features(name, rows):
     assert found.shape[0] == len(rows) and np.isfinite(found).all()
 
 
+def test_outliers_do_not_dominate():
+    features = CodeFeatures("sparse_coding", beside=False).fit(X)
+    codes = features.representation_.transform(1e6 * X)
+    found = features.transform(1e6 * X)
+    np.testing.assert_allclose(np.sinh(found), codes, rtol=1e-6)
+    assert np.abs(found).max() < 20 and np.abs(codes).max() > 1e6
+
+
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 def test_a_size_and_a_seed_are_used(name):
     few = CodeFeatures(name, n_components=3, beside=False, random_state=1).fit(X)
