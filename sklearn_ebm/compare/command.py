@@ -95,10 +95,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["compare", *argv]
     arguments = parser.parse_args(argv)
-    if arguments.data is not None and arguments.target is None:
-        compare.error("DATA needs --target COLUMN, the name of the column to predict")
-    if arguments.data is None and (arguments.target is not None or arguments.drop):
-        compare.error("--target and --drop need DATA, the table that has the column")
     task = arguments.task
     if arguments.data is None and task == "auto":
         task = "classification"
@@ -112,6 +108,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         )
     except DataError as error:
         compare.error(str(error))
+    if arguments.data is not None and arguments.target is None:
+        compare.error("DATA needs --target COLUMN, the name of the column to predict")
+    if arguments.data is None and (arguments.target is not None or arguments.drop):
+        compare.error("--target and --drop need DATA, the table that has the column")
     if arguments.losses == arguments.baselines == [] and not arguments.representations:
         compare.error("--losses none and --baselines none leave nothing to compare")
     return arguments

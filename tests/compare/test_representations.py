@@ -280,6 +280,7 @@ def test_the_command_writes_every_row(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--representations", "pca"], 'There is no representation "pca". Known are '),
+        (["--representations", "x.csv", "-t", "y"], 'There is no representation "x.csv". Known'),
         (
             ["--losses=none", "--baselines=none", "--representations=none"],
             "leave nothing to compare",
