@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -182,6 +182,11 @@ class LISTA(GradientRepresentation):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.verbose = verbose
+
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        coding = SparseCoding._sized(X, n_components, random_state)
+        return cls(n_components, alpha=coding.alpha, random_state=random_state)
 
     # Learning -------------------------------------------------------------------------------------
 

@@ -46,6 +46,11 @@ class NetworkRepresentation(GradientRepresentation):
     hidden_layer_sizes: Any
     activation: str
 
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        narrow = max(min(n_components, X.shape[1] // 2), 1)  # wide codes would collapse
+        return cls(n_components=narrow, random_state=random_state)  # type: ignore[call-arg]
+
     @abstractmethod
     def _energy(self) -> SampleEnergy:
         """Return the energy of standardised samples for the parameters of the estimator."""

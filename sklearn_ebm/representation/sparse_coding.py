@@ -41,6 +41,9 @@ INFERENCES = ("cd", "fista", "ista")
 SMALLEST_GAP = {4: 1e-6, 8: 1e-12}
 SWEEPS = 10_000
 
+# Penalty of `_sized`, relative to the one at which the code of a typical sample is zero.
+SHARE = 0.1
+
 
 class _Codes(LatentProblem):
     """E(x, z) = ½‖x − Dᵀz‖² + α‖z‖₁ for some samples, in terms of D Dᵀ and x Dᵀ."""
@@ -201,6 +204,13 @@ class SparseCoding(Representation):
         self.batch_size = batch_size
         self.tol = tol
         self.random_state = random_state
+
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        start = cls(n_components, max_iter=0, random_state=random_state).fit(X)
+        largest = np.abs(X @ start.dictionary_.T).max(axis=1)
+        typical = float(np.median(largest[largest > 0])) if largest.any() else 1.0
+        return cls(n_components, alpha=SHARE * typical, random_state=random_state)
 
     # Learning -------------------------------------------------------------------------------------
 

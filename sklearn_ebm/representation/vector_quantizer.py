@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -113,6 +114,14 @@ class VectorQuantizer(Representation):
         self.tol = tol
         self.beta = beta
         self.random_state = random_state
+
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        return cls(n_components, random_state=random_state)
+
+    @staticmethod
+    def _encoder() -> Any:
+        return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
 
     def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
         if self.n_groups > X.shape[1]:
