@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -49,7 +49,7 @@ class NetworkRepresentation(GradientRepresentation):
     @classmethod
     def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
         narrow = max(min(n_components, X.shape[1] // 2), 1)  # wide codes would collapse
-        return cls(n_components=narrow, random_state=random_state)  # type: ignore[call-arg]
+        return cls(n_components=narrow, random_state=random_state)
 
     @abstractmethod
     def _energy(self) -> SampleEnergy:
