@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, issparse, vstack
 from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -27,13 +28,13 @@ ROWS_TOGETHER = 256
 
 # Iterations on the codes of a mini-batch: from zero, and from where the previous pass ended, which
 # is kept if it takes no more than this many numbers for all samples.
-STEPS, MORE_STEPS, KEPT_STATES = 20, 10, 2**27
+STEPS, MORE_STEPS, KEPT_STATES = 15, 10, 2**27
 
 # Learning ends when a pass lowers the mean energy by less than this fraction.
 PROGRESS = 1e-3
 
-# What is learned remembers about so many mini-batches, or so many samples for each atom, if they are
-# more; in the beginning, a batch of the share s of the samples seen so far has the share s ** 0.75.
+# The statistics of codes remember about so many mini-batches, or so many samples for each atom if
+# they are more. In the beginning, a batch with the share s of the samples so far has s ** 0.75.
 MEMORY, MEMORY_OF_ATOM, FORGETTING = 20, 100, 0.75
 
 INFERENCES = ("admm", "cd", "fista", "ista")
@@ -108,6 +109,19 @@ class _Statistics(NamedTuple):
         )
 
 
+def _pieces(n_samples: int) -> list[slice]:
+    """Samples that one thread takes together, whatever the number of threads."""
+    starts = range(0, max(n_samples, 1), ROWS_TOGETHER)
+    return [slice(start, min(start + ROWS_TOGETHER, n_samples)) for start in starts]
+
+
+def _joined(parts: list[Descended]) -> Descended:
+    """One result for the samples of all parts."""
+    values, energies, gaps, n_iter = zip(*parts, strict=True)
+    codes = vstack(values, format="csr") if issparse(values[0]) else np.concatenate(values)
+    return Descended(codes, np.concatenate(energies), np.concatenate(gaps), max(n_iter))
+
+
 class SparseCoding(Representation):
     r"""Sparse coding with a learned dictionary, and a certificate for every code.
 
@@ -134,20 +148,23 @@ class SparseCoding(Representation):
         Whether codes have no negative entries.
     positive_dictionary : bool, default=False
         Whether atoms have no negative entries.
-    inference : {"cd", "fista", "ista"} or Descent, default="cd"
-        Computes the codes: scikit-learn's coordinate descent, or proximal gradient descent with or
-        without momentum. A `sklearn_ebm.inference.Descent` has its own `tol` and `max_iter`. With
-        ``"cd"``, learning takes steps of ``"fista"``.
+    inference : {"admm", "cd", "fista", "ista"} or Descent, default="admm"
+        Computes the codes: operator splitting, scikit-learn's coordinate descent, or proximal
+        gradient descent with or without momentum. A `sklearn_ebm.inference.Descent` has its own
+        `tol` and `max_iter`. With ``"cd"``, learning takes steps of ``"admm"``. Coordinate descent
+        suits dictionaries of thousands of atoms, as its cost grows more slowly with their number.
     dictionary : {"data", "svd"} or array-like of shape (n_components, n_features), default="data"
         Start of the dictionary: samples, singular vectors of X, or given atoms. They are scaled to
         norm 1.
-    max_iter : int, default=20
+    max_iter : int, default=100
         Maximum number of passes over the samples. 0 keeps the start of the dictionary. Learning
         ends earlier if a pass lowers the mean energy by less than 0.1 %.
     batch_size : int, default=512
         Number of samples in a mini-batch.
     tol : float, default=1e-4
         Largest duality gap of codes, relative to ½‖x‖².
+    sparse_output : bool, default=False
+        Whether `transform` returns the codes as a `scipy.sparse.csr_array`.
     random_state : int, RandomState instance or None, default=0
         Determines the start of the dictionary and the order of the samples.
 
@@ -193,9 +210,10 @@ class SparseCoding(Representation):
         positive_dictionary: bool = False,
         inference: Any = "admm",
         dictionary: Any = "data",
-        max_iter: int = 20,
+        max_iter: int = 100,
         batch_size: int = 512,
         tol: float = 1e-4,
+        sparse_output: bool = False,
         random_state: Any = 0,
     ) -> None:
         self.n_components = n_components
@@ -207,6 +225,7 @@ class SparseCoding(Representation):
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.tol = tol
+        self.sparse_output = sparse_output
         self.random_state = random_state
 
     # Learning -------------------------------------------------------------------------------------
@@ -259,7 +278,7 @@ class SparseCoding(Representation):
             atoms = self.dictionary_.astype(np.float64)
         energy = 0.0
         for rows in self._batches(np.flatnonzero(weight > 0)):
-            found, _ = self._coded(X[rows], atoms, None, STEPS)
+            found, _ = self._steps(X[rows], atoms, None, STEPS)
             atoms, self._statistics = self._improved(
                 X[rows], weight[rows], found.values, atoms, self._statistics, np.inf
             )
@@ -277,6 +296,7 @@ class SparseCoding(Representation):
         positive_integer("max_iter", self.max_iter, of="SparseCoding", least=0)
         positive_integer("batch_size", self.batch_size, of="SparseCoding")
         positive_number("tol", self.tol, of="SparseCoding")
+        switch("sparse_output", self.sparse_output, of="SparseCoding")
         self._descent()._validate()
 
     def _descent(self) -> Descent:
@@ -312,7 +332,7 @@ class SparseCoding(Representation):
         for rows in self._batches(rng.permutation(np.flatnonzero(weight > 0))):
             part = X[rows]
             steps = STEPS if first or states is None else MORE_STEPS
-            found, state = self._coded(part, atoms, None if states is None else states[rows], steps)
+            found, state = self._steps(part, atoms, None if states is None else states[rows], steps)
             if states is not None:
                 states[rows] = state
             energy += float(weight[rows] @ found.energies.astype(np.float64))
@@ -371,24 +391,26 @@ class SparseCoding(Representation):
 
     # Inference ------------------------------------------------------------------------------------
 
-    def _coded(
-        self, X: Array, atoms: Array, state: Array | None = None, steps: int | None = None
+    def _steps(
+        self, X: Array, atoms: Array, state: Array | None, steps: int
     ) -> tuple[Descended, Array]:
-        """Codes of some samples, and the state from which their inference would continue.
-
-        For learning, a number of steps from the given state.
-        """
-        pieces = [slice(a, a + ROWS_TOGETHER) for a in range(0, max(len(X), 1), ROWS_TOGETHER)]
+        """Codes after some steps from a state, by default that of zero, and the state then."""
         state = np.zeros((len(X), len(atoms)), dtype=X.dtype) if state is None else state
         with Workers() as workers:  # the small products and the inverse do not gain from threads
             infer = self._inference_of(atoms.astype(X.dtype, copy=False), steps)
-            done = list(workers.map(lambda rows: infer(X[rows], state[rows]), pieces))
-        values, energies, gaps = (
-            np.concatenate([getattr(found, name) for found, _ in done])
-            for name in ("values", "energies", "gaps")
-        )
-        found = Descended(values, energies, gaps, max(found.n_iter for found, _ in done))
-        return found, np.concatenate([state for _, state in done])
+            parts = list(workers.map(lambda rows: infer(X[rows], state[rows]), _pieces(len(X))))
+        return _joined([found for found, _ in parts]), np.concatenate([after for _, after in parts])
+
+    def _inferred_rows(self, X: Array, *, sparse: bool = False) -> Descended:
+        with Workers() as workers:
+            infer = self._inference_of(self.dictionary_.astype(X.dtype, copy=False), None)
+
+            def inferred(rows: slice) -> Descended:
+                start = np.zeros((rows.stop - rows.start, len(self.dictionary_)), dtype=X.dtype)
+                found, _ = infer(X[rows], start)
+                return found._replace(values=csr_array(found.values)) if sparse else found
+
+            return _joined(list(workers.map(inferred, _pieces(len(X)))))
 
     def _inference_of(
         self, atoms: Array, steps: int | None
@@ -433,12 +455,9 @@ class SparseCoding(Representation):
             codes[some] = lasso.fit(np.asfortranarray(atoms.T), X[some].T).coef_
         return codes
 
-    def _inferred(self, X: Any) -> Descended:
+    def _inferred(self, X: Any, *, sparse: bool = False) -> Descended:
         check_is_fitted(self)
-        return self._inferred_rows(self._rows(X, reset=False))
-
-    def _inferred_rows(self, rows: Array) -> Descended:
-        return self._coded(rows, self.dictionary_)[0]
+        return self._inferred_rows(self._rows(X, reset=False), sparse=sparse)
 
     def _codes(self, rows: Array) -> Array:
         return self._inferred_rows(rows).values
@@ -455,12 +474,12 @@ class SparseCoding(Representation):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_components)
-            Mostly zeros.
+        codes : ndarray or csr_array of shape (n_samples, n_components)
+            Mostly zeros; sparse if `sparse_output` is.
         gap : ndarray of shape (n_samples,)
             Upper bound of the energy of the code minus the lowest energy, if ``return_gap=True``.
         """
-        found = self._inferred(X)
+        found = self._inferred(X, sparse=bool(self.sparse_output))
         return (found.values, found.gaps) if return_gap else found.values
 
     def energies(self, X: Any) -> Array:
@@ -477,6 +496,9 @@ class SparseCoding(Representation):
             Energies of the codes of `transform`, at most their duality gap above the minimum.
         """
         return self._inferred(X).energies
+
+    def _code_matrix(self, X: Any) -> Any:
+        return csr_array(X) if issparse(X) else super()._code_matrix(X)
 
     def _decoded(self, codes: Array) -> Array:
         result: Array = codes @ self.dictionary_

@@ -4,16 +4,20 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.decomposition import sparse_encode
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import Descent
-from sklearn_ebm.representation import SparseCoding
+from sklearn_ebm.representation import SparseCoding, sparse_coding
+from sklearn_ebm.representation._dictionary import ATOMS_TOGETHER, improved_dictionary
 
+NAMES = ("admm", "fista", "ista")
 RNG = np.random.RandomState(0)
 ATOMS = RNG.normal(size=(8, 5))
 X = RNG.normal(size=(60, 5))
@@ -55,6 +59,7 @@ RANDOM_BATCHES = {
         SparseCoding(3, alpha=0.1),
         SparseCoding(2, alpha=0.1, positive_code=True, inference="ista"),
         SparseCoding(3, alpha=0.1, inference="fista"),
+        SparseCoding(3, alpha=0.1, sparse_output=True),
     ],
     expected_failed_checks=lambda estimator: RANDOM_BATCHES,
 )
@@ -74,7 +79,7 @@ def test_a_linear_probe_in_a_pipeline():
 # Codes
 
 
-@pytest.mark.parametrize("inference", ["cd", "fista", "ista", Descent(tol=1e-4)])
+@pytest.mark.parametrize("inference", ["admm", "cd", "fista", "ista", Descent(tol=1e-4)])
 @pytest.mark.parametrize("positive", [False, True])
 def test_gaps_bound_the_distance_from_the_best_codes(inference, positive):
     coding = fixed(positive_code=positive, inference=inference)
@@ -98,6 +103,85 @@ def test_codes_fulfil_the_optimality_conditions():
     assert 0.1 < active.mean() < 0.9
     np.testing.assert_allclose(correlation[active], 0.3 * np.sign(codes[active]), atol=1e-6)
     assert np.abs(correlation).max() <= 0.3 + 1e-6
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_codes_do_not_depend_on_the_number_of_threads(dtype):
+    rows = np.tile(X, (20, 1)).astype(dtype)  # five blocks
+    found = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            coding = SparseCoding(8, alpha=0.3, max_iter=3).fit(rows)
+            found.append((coding.dictionary_, *coding.transform(rows, return_gap=True)))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_correlated_atoms_do_not_slow_splitting_down():
+    """A direction that all atoms share makes the steps of proximal gradient descent short."""
+    settings = {"dictionary": ATOMS + 3 * np.ones(5), "tol": 1e-8}
+    steps = {name: fixed(inference=name, **settings)._inferred(X).n_iter for name in NAMES}
+    assert steps["admm"] < 0.5 * steps["fista"] and steps["admm"] < 0.1 * steps["ista"]
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_splitting_reaches_the_smallest_gaps(positive):
+    codes, gap = fixed(positive_code=positive, tol=1e-13).transform(X, return_gap=True)
+    assert (gap <= 1e-13 * 0.5 * (X**2).sum(axis=1)).all()
+    best = sparse_encode(
+        X, fixed().dictionary_, algorithm="lasso_cd", alpha=0.3, positive=positive, max_iter=10_000
+    )
+    np.testing.assert_allclose(codes @ fixed().dictionary_, best @ fixed().dictionary_, atol=1e-5)
+
+
+def test_splitting_continues_from_its_state():
+    coding = fixed()
+    whole, _ = coding._steps(X, coding.dictionary_, None, 12)
+    _, state = coding._steps(X, coding.dictionary_, None, 5)
+    before = state.copy()
+    rest, _ = coding._steps(X, coding.dictionary_, state, 7)
+    np.testing.assert_allclose(rest.values, whole.values, atol=1e-13)
+    np.testing.assert_array_equal(state, before)
+    assert not np.allclose(whole.values, coding._steps(X, coding.dictionary_, None, 7)[0].values)
+
+
+def test_finished_samples_keep_their_codes_and_states():
+    """Samples of both kinds: codes of zero, which are finished first, and others."""
+    rows = np.vstack([1e-3 * X[:30], X[30:]])[RNG.permutation(60)]
+    coding = fixed(tol=1e-10)
+    codes, gap = coding.transform(rows, return_gap=True)
+    small = np.abs(rows @ coding.dictionary_.T).max(axis=1) <= 0.3
+    assert 0 < small.sum() < 60 and not codes[small].any() and codes[~small].any(axis=1).all()
+    for number in range(60):
+        one, its_gap = coding.transform(rows[[number]], return_gap=True)
+        np.testing.assert_allclose(one[0], codes[number], atol=1e-12)
+        np.testing.assert_allclose(its_gap, gap[number], atol=1e-12)
+
+
+def test_sparse_codes_are_the_dense_ones():
+    rows = np.tile(X, (10, 1))  # three blocks
+    dense, gap = fixed().transform(rows, return_gap=True)
+    coding = fixed(sparse_output=True)
+    codes, same_gap = coding.transform(rows, return_gap=True)
+    assert isinstance(codes, csr_array) and codes.nnz == np.count_nonzero(dense) < dense.size
+    np.testing.assert_array_equal(codes.toarray(), dense)
+    np.testing.assert_array_equal(same_gap, gap)
+    for given in (codes, codes.tocsc(), csr_matrix(dense)):
+        np.testing.assert_allclose(coding.inverse_transform(given), dense @ coding.dictionary_)
+    assert type(coding.inverse_transform(codes)) is np.ndarray
+    np.testing.assert_allclose(coding.reconstruction_error(X), fixed().reconstruction_error(X))
+    with pytest.raises(ValueError, match=r"codes have shape \(600, 5\), expected"):
+        coding.inverse_transform(codes[:, :5])
+
+
+def test_sparse_codes_keep_the_dtype_and_are_no_data_frame():
+    coding = fixed(sparse_output=True)
+    assert coding.transform(X.astype(np.float32)).dtype == np.float32
+    y = X[:, 0] > 0
+    probe = make_pipeline(SparseCoding(8, alpha=0.1, sparse_output=True), EBMClassifier())
+    assert probe.fit(X, y).score(X, y) > 0.9
+    with pytest.raises(ValueError, match="sparse matrix"):
+        coding.set_output(transform="pandas").transform(X)
 
 
 def test_codes_do_not_depend_on_other_samples():
@@ -128,6 +212,53 @@ def test_a_descent_that_is_cut_short_says_so_in_its_gap():
 
 
 # Dictionaries
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_sweep_in_blocks_is_one_atom_after_the_other(positive):
+    n_atoms = 2 * ATOMS_TOGETHER + 5
+    rng = np.random.RandomState(1)
+    start, codes = rng.normal(size=(n_atoms, 7)), rng.normal(size=(200, n_atoms))
+    codes[:, [3, 40]] = 0  # atoms that are not used stay
+    products, targets = codes.T @ codes, codes.T @ rng.normal(size=(200, 7))
+    atoms = start.copy()
+    for j in range(n_atoms):
+        if products[j, j] > 0:
+            atom = atoms[j] + (targets[j] - products[j] @ atoms) / products[j, j]
+            atom = np.maximum(atom, 0) if positive else atom
+            atoms[j] = atom / max(np.linalg.norm(atom), 1)
+    found = improved_dictionary(start, products, targets, positive=positive)
+    np.testing.assert_allclose(found, atoms, atol=1e-12)
+    np.testing.assert_array_equal(found[[3, 40]], start[[3, 40]])
+
+
+def test_one_pass_forgets_the_codes_of_poor_atoms():
+    rows, atoms = known_codes(20_000, n_atoms=24)
+    coding = SparseCoding(24, alpha=0.1, batch_size=100, max_iter=1).fit(rows)
+    assert np.abs(atoms @ coding.dictionary_.T).max(axis=1).mean() > 0.97
+
+
+def test_a_stream_of_single_samples_changes_a_learned_dictionary_little():
+    rows, atoms = known_codes(4_000)
+    coding = SparseCoding(16, alpha=0.1).fit(rows[:3_900])
+    before = np.abs(atoms @ coding.dictionary_.T).max(axis=1).mean()
+    for row in rows[3_900:]:
+        coding.partial_fit(row[None])
+    assert np.abs(atoms @ coding.dictionary_.T).max(axis=1).mean() > before - 0.01
+
+
+def test_batches_are_of_nearly_equal_size():
+    sizes = [len(rows) for rows in SparseCoding(batch_size=100)._batches(np.arange(203))]
+    assert sizes == [68, 68, 67]
+
+
+def test_learning_without_kept_states(monkeypatch):
+    rows, _ = known_codes(600)
+    kept = SparseCoding(16, alpha=0.1, max_iter=10).fit(rows)
+    monkeypatch.setattr(sparse_coding, "KEPT_STATES", 0)
+    forgotten = SparseCoding(16, alpha=0.1, max_iter=10).fit(rows)
+    energies = [one.energies(rows).mean() for one in (kept, forgotten)]
+    assert energies[0] != energies[1] and energies[1] == pytest.approx(energies[0], rel=0.1)
 
 
 @pytest.mark.parametrize("start", ["data", "svd"])
@@ -258,6 +389,7 @@ def test_the_same_seed_gives_the_same_dictionary_and_pickles_give_the_same_codes
         ({"dictionary": "date"}, "Did you mean 'data'"),
         ({"dictionary": np.ones((2, 3))}, r"dictionary of shape \(2, 3\) must hold n_components=4"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"sparse_output": "csr"}, "sparse_output='csr'"),
         ({"max_iter": -1}, "max_iter=-1"),
         ({"inference": Descent(max_iter=-1)}, "max_iter=-1 of Descent"),
     ],
