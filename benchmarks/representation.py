@@ -29,7 +29,7 @@ PENALTY = 0.1
 LASSO_TOLERANCES = (1e-2, 1e-3)
 #: Inference, dtype, and the largest duality gap relative to half the squared norm.
 OURS = (
-    ("admm", np.float64, 5e-3), ("admm", np.float64, 5e-4), ("admm", np.float32, 5e-3),
+    ("admm", np.float64, 3e-3), ("admm", np.float64, 5e-4), ("admm", np.float32, 3e-3),
     ("admm", np.float32, 5e-4), ("cd", np.float64, 2e-3), ("fista", np.float32, 1e-3),
 )  # fmt: skip
 #: Numbers of passes after which dictionaries are compared.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,10 +13,15 @@ from sklearn_ebm.inference.descent import Descended, LatentProblem
 # Iterations between two certificates, each of which costs about two iterations.
 BETWEEN_CERTIFICATES = 10
 
-# The weight ρ of the proximity term, in units of the largest curvature of one component, and the
-# over-relaxation, which must be below 2. Chosen for dictionaries of digits, patches and Gaussian
-# vectors: the number of iterations is within a factor of 1.5 of the best ρ for each.
+# The first weight ρ of the proximity term, in units of the largest curvature of one component, and
+# the over-relaxation, which must be below 2. Chosen for dictionaries of digits, patches and
+# Gaussian vectors.
 RHO, RELAXATION = 1.4, 1.8
+
+# If a sample takes many iterations, then at its certificates within this range of iterations ρ is
+# doubled or halved if primal and dual residual differ by more than this factor. It stays within
+# 2 ** ±MOST_LEVELS of the first, and at last it is fixed, so that the iteration converges.
+BALANCED, UNBALANCED, MOST_LEVELS = (100, 300), 5.0, 4
 
 
 class QuadraticProblem(LatentProblem):
@@ -34,27 +40,45 @@ class QuadraticProblem(LatentProblem):
         """Compute argmin_u g(u) + ‖u − z‖²/(2 step) in new memory."""
 
 
+class _Matrices(NamedTuple):
+    """Of the reflected step for one ρ: v ← share v + (2z − v) reflected + b linear."""
+
+    rho: float
+    share: float
+    reflected: Array
+    linear: Array
+
+
 class Operator:
-    """What all samples share: ρ, and the matrices of the reflected step.
+    """What all samples share: the matrices of the reflected step, for each ρ that is used.
 
     Parameters
     ----------
     hessian : ndarray of shape (n_components, n_components)
         H, positive semidefinite.
     dtype : dtype
-        Floating-point type of the iterations; the inverse is computed in float64.
+        Floating-point type of the iterations; inverses are computed in float64.
     """
 
     def __init__(self, hessian: Array, dtype: np.dtype[np.floating]) -> None:
-        hessian = hessian.astype(np.float64, copy=False)
-        size = len(hessian)
+        self.hessian, self.dtype = hessian.astype(np.float64, copy=False), dtype
         self.rho = RHO * (float(np.diagonal(hessian).max(initial=0.0)) or 1.0)
-        inverse = np.linalg.inv(hessian + self.rho * np.eye(size))
-        # The state moves by its share, the reflected point w by `reflected`, and b by `linear`.
-        self.share = 1 - RELAXATION / 2
-        reflected = RELAXATION * (self.rho * inverse - 0.5 * np.eye(size))
-        self.reflected = reflected.astype(dtype)
-        self.linear = (RELAXATION * inverse).astype(dtype)
+        self.known: dict[int, _Matrices] = {}
+
+    def at(self, level: int) -> _Matrices:
+        """Return the matrices for ρ = 2^level times the first ρ.
+
+        Threads may compute the same matrices twice.
+        """
+        if level not in self.known:
+            rho, unit = self.rho * 2.0**level, np.eye(len(self.hessian))
+            inverse = np.linalg.inv(self.hessian + rho * unit)
+            self.known[level] = _Matrices(
+                rho, 1 - RELAXATION / 2,
+                (RELAXATION * (rho * inverse - 0.5 * unit)).astype(self.dtype),
+                (RELAXATION * inverse).astype(self.dtype),
+            )  # fmt: skip
+        return self.known[level]
 
 
 def split(
@@ -63,7 +87,7 @@ def split(
     start: Array,
     *,
     max_iter: int,
-    tol: float,
+    tol: float | None,
 ) -> tuple[Descended, Array]:
     """Minimise the energies of all samples by Douglas-Rachford splitting, which is ADMM.
 
@@ -71,9 +95,9 @@ def split(
 
         z ← prox(v),    v ← v + relaxation · ((H + ρ)⁻¹ (b + ρ (2z − v)) − z)
 
-    An iteration costs one product, as one of proximal gradient descent does, but correlated
-    components do not slow it down. A sample is finished when its duality gap is at most `tol`
-    times its energy at z = 0, and is then left out of the iterations.
+    An iteration costs one product, as one of proximal gradient descent does, and the largest
+    eigenvalue of H does not limit the step. A sample is finished when its duality gap is at most
+    `tol` times its energy at z = 0, and is then left out of the iterations.
 
     Parameters
     ----------
@@ -82,46 +106,79 @@ def split(
     operator : Operator
         Of the same H.
     start : ndarray of shape (n_samples, n_components)
-        States v; not changed.
+        States v for the first ρ; not changed.
     max_iter : int
-        Maximum number of iterations.
-    tol : float
-        Largest duality gap, relative to the energy at z = 0. 0 makes all iterations.
+        Maximum number of iterations, at least 1.
+    tol : float or None
+        Largest duality gap, relative to the energy at z = 0. None makes all iterations, with the
+        first ρ.
 
     Returns
     -------
     found : Descended
         Values, energies and duality gaps; a gap above `tol` means that `max_iter` was reached.
     state : ndarray of shape (n_samples, n_components)
-        The states, from which to continue.
+        The states for the first ρ, from which to continue.
     """
-    n, step = len(start), 1 / operator.rho
+    n = len(start)
     rows: Index = np.arange(n)
-    state, v = start.copy(), start.copy()
-    z = problem.proximal(v, step)
-    found = z.copy()
-    constant = problem.linear @ operator.linear
+    state, found = start.copy(), np.empty_like(start)
+    constant = problem.linear @ operator.at(0).linear
     energies, gaps = np.zeros(n, dtype=start.dtype), np.full(n, np.inf, dtype=start.dtype)
+    levels = np.zeros(n, dtype=np.intp)
     iteration = 0
+    while len(rows) and iteration < max_iter:
+        n_steps = min(max_iter if tol is None else BETWEEN_CERTIFICATES, max_iter - iteration)
+        for level in np.unique(levels[rows]):
+            group = rows[levels[rows] == level]
+            z, v, ratio = _steps(
+                problem, operator.at(level), state[group], constant[group], n_steps
+            )
+            energies[group], gaps[group] = problem.certificate(z, problem.gradient(z, group), group)
+            found[group], state[group] = z, v
+            if tol is None or not BALANCED[0] <= iteration < BALANCED[1]:
+                continue
+            move = (ratio > UNBALANCED).astype(np.intp) - (ratio < 1 / UNBALANCED)
+            move[gaps[group] <= tol * problem.scale[group]] = 0
+            move = np.clip(level + move, -MOST_LEVELS, MOST_LEVELS) - level
+            for other in (-1, 1):
+                changed = group[move == other]
+                if len(changed):
+                    # v = z + u, and ρ u is what stays.
+                    state[changed] = (
+                        found[changed] + (state[changed] - found[changed]) * 2.0**-other
+                    )
+                    constant[changed] = problem.linear[changed] @ operator.at(level + other).linear
+                    levels[changed] = level + other
+        iteration += n_steps
+        if tol is None:
+            break
+        rows = rows[gaps[rows] > tol * problem.scale[rows]]
+    for level in np.unique(levels[levels != 0]):
+        group = np.flatnonzero(levels == level)
+        state[group] = found[group] + (state[group] - found[group]) * 2.0**level
+    return Descended(found, energies, gaps, iteration), state
+
+
+def _steps(
+    problem: QuadraticProblem, matrices: _Matrices, v: Array, constant: Array, n_steps: int
+) -> tuple[Array, Array, Array]:
+    """Values and states after some steps, and the ratio of primal to dual residuals."""
+    step = 1 / matrices.rho
     moved = np.empty_like(v)
-    for iteration in range(1, max_iter + 1):
+    z = problem.proximal(v, step)
+    for number in range(n_steps):
+        before = (z.copy(), v.copy()) if number == n_steps - 1 else None
         z *= 2
         z -= v
-        np.matmul(z, operator.reflected, out=moved)
+        np.matmul(z, matrices.reflected, out=moved)
         moved += constant
-        v *= operator.share
+        v *= matrices.share
         v += moved
         z = problem.proximal(v, step)
-        last = iteration == max_iter
-        if not last and (tol == 0 or iteration % BETWEEN_CERTIFICATES):
-            continue
-        energies[rows], gaps[rows] = problem.certificate(z, problem.gradient(z, rows), rows)
-        open_ = gaps[rows] > tol * problem.scale[rows]
-        if last or not open_.any():
-            break
-        if not open_.all():
-            found[rows], state[rows] = z, v
-            rows, z, v, constant = rows[open_], z[open_], v[open_], constant[open_]
-            moved = moved[: len(rows)]
-    found[rows], state[rows] = z, v
-    return Descended(found, energies, gaps, iteration), state
+    assert before is not None
+    # ‖x − z‖/‖z‖ over ‖change of z‖/‖u‖; the change of v is the relaxation times x − z.
+    sizes = [np.abs(part).max(axis=1) for part in (v - before[1], v - z, z - before[0], z)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = sizes[0] / sizes[3] * (sizes[1] / sizes[2]) / RELAXATION
+    return z, v, np.where(np.isnan(ratio), 1.0, ratio)

@@ -420,7 +420,7 @@ class SparseCoding(Representation):
         alpha, positive = float(self.alpha), bool(self.positive_code)
         if self.inference == "admm" or (self.inference == "cd" and steps is not None):
             operator = Operator(gram, atoms.dtype)
-            max_iter, tol = (ITERATIONS, float(self.tol)) if steps is None else (steps, 0.0)
+            max_iter, tol = (ITERATIONS, float(self.tol)) if steps is None else (steps, None)
 
             def splitting(X: Array, state: Array) -> tuple[Descended, Array]:
                 problem = _Codes(X, atoms, gram, alpha, positive)
