@@ -129,15 +129,16 @@ def split(
     iteration = 0
     while len(rows) and iteration < max_iter:
         n_steps = min(max_iter if tol is None else BETWEEN_CERTIFICATES, max_iter - iteration)
-        for level in np.unique(levels[rows]):
-            group = rows[levels[rows] == level]
-            z, v, ratio = _steps(
+        groups = [(each, rows[levels[rows] == each]) for each in np.unique(levels[rows])]
+        for level, group in groups:
+            z, v, change = _steps(
                 problem, operator.at(level), state[group], constant[group], n_steps
             )
             energies[group], gaps[group] = problem.certificate(z, problem.gradient(z, group), group)
             found[group], state[group] = z, v
             if tol is None or not BALANCED[0] <= iteration < BALANCED[1]:
                 continue
+            ratio = _balance(z, v, *change)
             move = (ratio > UNBALANCED).astype(np.intp) - (ratio < 1 / UNBALANCED)
             move[gaps[group] <= tol * problem.scale[group]] = 0
             move = np.clip(level + move, -MOST_LEVELS, MOST_LEVELS) - level
@@ -162,23 +163,31 @@ def split(
 
 def _steps(
     problem: QuadraticProblem, matrices: _Matrices, v: Array, constant: Array, n_steps: int
-) -> tuple[Array, Array, Array]:
-    """Values and states after some steps, and the ratio of primal to dual residuals."""
+) -> tuple[Array, Array, tuple[Array, Array]]:
+    """Values and states after some steps, and the change of both in the last step."""
     step = 1 / matrices.rho
     moved = np.empty_like(v)
     z = problem.proximal(v, step)
-    for number in range(n_steps):
-        before = (z.copy(), v.copy()) if number == n_steps - 1 else None
-        z *= 2
-        z -= v
-        np.matmul(z, matrices.reflected, out=moved)
+    for _ in range(n_steps):
+        before = z
+        reflected = 2 * z
+        reflected -= v
+        np.matmul(reflected, matrices.reflected, out=moved)
         moved += constant
-        v *= matrices.share
-        v += moved
+        moved += np.multiply(v, matrices.share, out=reflected)
+        v, moved = moved, v
         z = problem.proximal(v, step)
-    assert before is not None
-    # ‖x − z‖/‖z‖ over ‖change of z‖/‖u‖; the change of v is the relaxation times x − z.
-    sizes = [np.abs(part).max(axis=1) for part in (v - before[1], v - z, z - before[0], z)]
+    return z, v, (before, moved)
+
+
+def _balance(z: Array, v: Array, z_before: Array, v_before: Array) -> Array:
+    """Ratio of primal to dual residual of each sample, relative to the sizes of z and u = v − z.
+
+    The change of v is the relaxation times the primal residual x − z.
+    """
+    primal, size, dual, multiplier = (
+        np.abs(part).max(axis=1) for part in (v - v_before, z, z - z_before, v - z)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = sizes[0] / sizes[3] * (sizes[1] / sizes[2]) / RELAXATION
-    return z, v, np.where(np.isnan(ratio), 1.0, ratio)
+        ratio = primal / size * (multiplier / dual) / RELAXATION
+    return np.where(np.isnan(ratio), 1.0, ratio)
