@@ -152,7 +152,7 @@ class SparseCoding(Representation):
         Computes the codes: operator splitting, scikit-learn's coordinate descent, or proximal
         gradient descent with or without momentum. A `sklearn_ebm.inference.Descent` has its own
         `tol` and `max_iter`. With ``"cd"``, learning takes steps of ``"admm"``. Coordinate descent
-        suits dictionaries of thousands of atoms, as its cost grows more slowly with their number.
+        is faster for dictionaries of about a thousand atoms or more.
     dictionary : {"data", "svd"} or array-like of shape (n_components, n_features), default="data"
         Start of the dictionary: samples, singular vectors of X, or given atoms. They are scaled to
         norm 1.
