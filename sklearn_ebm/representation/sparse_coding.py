@@ -135,7 +135,7 @@ class SparseCoding(Representation):
     minus the lowest energy.
 
     The dictionary is learned from mini-batches: codes of the batch, then one sweep over the atoms,
-    each at its optimum for all codes of the latest pass. Atoms that no sample uses are replaced by
+    each at its optimum for the codes of recent batches. Atoms that no sample uses are replaced by
     the residuals of samples of high energy.
 
     Parameters
