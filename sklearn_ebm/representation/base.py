@@ -130,7 +130,7 @@ class Representation(
             If the codes have another number of columns.
         """
         check_is_fitted(self)
-        codes = np.asarray(X)
+        codes = self._code_matrix(X)
         if codes.ndim != 2 or codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"codes have shape {codes.shape}, expected (n_samples, {self._n_features_out})."
@@ -213,6 +213,10 @@ class Representation(
     @abstractmethod
     def _codes(self, rows: Array) -> Array:
         """Codes of validated samples."""
+
+    def _code_matrix(self, X: Any) -> Any:
+        """Codes of a caller as a matrix."""
+        return np.asarray(X)
 
     @abstractmethod
     def _decoded(self, codes: Array) -> Array:
