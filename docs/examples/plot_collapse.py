@@ -137,7 +137,7 @@ plt.show()
 
 # %%
 # The two collapsed surfaces are low everywhere. The other four are low along the curves, and each
-# of them also where its cure does not reach. The variational auto-encoder is low beside the curves,
-# the narrow auto-encoder along the continuation of its curve, and the quantiser around each code. The
-# contrastive energy is the most precise one, but it has seen negatives in every part of the plane.
-# In many dimensions there are too many parts.
+# of them also where its cure does not reach. The variational auto-encoder is low beside the
+# curves, the narrow auto-encoder along the continuation of its curve, and the quantiser around each
+# code. The contrastive energy is the most precise one, but it has seen negatives in every part of
+# the plane. In many dimensions there are too many parts.
