@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -401,7 +402,10 @@ class SparseCoding(Representation):
         return self._inferred_rows(self._rows(X, reset=False))
 
     def _inferred_rows(self, rows: Array) -> Descended:
-        return self._coded(rows, self.dictionary_, None, self._descent())
+        with warnings.catch_warnings():
+            # A descent continues where coordinate descent ends, and the gaps say how far it came.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return self._coded(rows, self.dictionary_, None, self._descent())
 
     def _codes(self, rows: Array) -> Array:
         return self._inferred_rows(rows).values
