@@ -13,53 +13,13 @@ from sklearn_ebm.compare import Comparison, regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import BASELINES
 from sklearn_ebm.compare.files import read_frame
+from sklearn_ebm.compare.help_texts import DESCRIPTION, EPILOG, PROGRAM
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
 from sklearn_ebm.compare.targets import TASKS
 from sklearn_ebm.compare.tasks import check_names
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
-
-_PROGRAM = "python -m sklearn_ebm"
-_EPILOG = f"""\
-output:
-  The ranked table goes to standard output; progress, one line per finished model (a live table
-  on a terminal that has `rich`), goes to standard error.
-
-exit status:
-  0    the comparison ran to its end
-  1    the data, or a file to write to, cannot be used; one sentence says why
-  2    the command line is wrong
-  130  stopped with Ctrl-C; the models finished by then are printed, and saved with --out
-
-examples:
-  {_PROGRAM}
-      every loss, every energy and every baseline on scikit-learn's breast cancer data
-  {_PROGRAM} compare adult.csv --target income
-      the same on your own table
-  {_PROGRAM} compare adult.csv --target income --losses nll,hinge --baselines none
-      two losses of the linear energy only
-  {_PROGRAM} compare adult.csv --target income --energies kernel,mlp --losses nll,hinge
-      four combinations, and the baselines
-  {_PROGRAM} compare concrete.csv --target compressive_strength_mpa
-      a numeric target: conditional densities, by likelihood, CRPS, coverage and error
-  {_PROGRAM} compare big.parquet --target label --max-rows 20000 --out results/big
-      on a sample, saved as results/big.csv and results/big.json
-  {_PROGRAM} compare adult.csv --target income --report report.html
-      the table and charts as one page, to look at or to send
-
-Reading a table needs pandas, and pyarrow for Parquet: pip install "sklearn_ebm[compare]"
-"""
-_DESCRIPTION = """\
-Compare the energies and losses of EBMClassifier with scikit-learn's LogisticRegression, LinearSVC
-(calibrated), SGDClassifier, MLPClassifier and HistGradientBoostingClassifier, on the same folds of
-a table: accuracy, log-loss, Brier score, calibration error, time to fit and to predict. The table
-is ranked by log-loss.
-
-A numeric target is a regression: energies and losses of LatentEBMRegressor beside Ridge,
-QuantileRegressor, GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost (where it is
-installed), each with a distribution of the answer: negative log-likelihood (NLL), CRPS, coverage of
-intervals, error of the mean, time to fit. The table is ranked by NLL.
-"""
+from sklearn_ebm.representation import REPRESENTATIONS
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -92,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # "±" in an ASCII locale
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = _parse(argv)
-    arguments.command = shlex.join([*_PROGRAM.split(), *argv])
+    arguments.command = shlex.join([*PROGRAM.split(), *argv])
     try:
         return _compare(arguments)
     except DataError as error:
@@ -112,9 +72,9 @@ def _complain(message: str) -> int:
 def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """Return the parser of the program, and the parser of its command."""
     parser = argparse.ArgumentParser(
-        prog=_PROGRAM,
-        description=_DESCRIPTION + "\nWithout a command, `compare` runs.",
-        epilog=f"`{_PROGRAM} compare --help` lists the options.",
+        prog=PROGRAM,
+        description=DESCRIPTION + "\nWithout a command, `compare` runs.",
+        epilog=f"`{PROGRAM} compare --help` lists the options.",
         formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"sklearn_ebm {__version__}")
@@ -122,8 +82,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     compare = commands.add_parser(
         "compare",
         help="compare models on a table, or on an example data set",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        description=DESCRIPTION,
+        epilog=EPILOG,
         formatter_class=_Formatter,
     )
     _add_options(compare)
@@ -135,18 +95,24 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["compare", *argv]
     arguments = parser.parse_args(argv)
-    if arguments.data is not None and arguments.target is None:
-        compare.error("DATA needs --target COLUMN, the name of the column to predict")
-    if arguments.data is None and (arguments.target is not None or arguments.drop):
-        compare.error("--target and --drop need DATA, the table that has the column")
     task = arguments.task
     if arguments.data is None and task == "auto":
         task = "classification"
     try:
-        check_names(task, arguments.energies, arguments.losses, arguments.baselines)
+        check_names(
+            task,
+            arguments.energies,
+            arguments.losses,
+            arguments.baselines,
+            arguments.representations,
+        )
     except DataError as error:
         compare.error(str(error))
-    if arguments.losses == [] and arguments.baselines == []:
+    if arguments.data is not None and arguments.target is None:
+        compare.error("DATA needs --target COLUMN, the name of the column to predict")
+    if arguments.data is None and (arguments.target is not None or arguments.drop):
+        compare.error("--target and --drop need DATA, the table that has the column")
+    if arguments.losses == arguments.baselines == [] and not arguments.representations:
         compare.error("--losses none and --baselines none leave nothing to compare")
     return arguments
 
@@ -208,6 +174,17 @@ def _add_models(add: Callable[..., object]) -> None:
         help=f"classifiers to compare with, or none; default: {', '.join(BASELINES)}. For a "
         f"regression, of {', '.join(regressors.BASELINES)}; default: those that are installed "
         "and not too slow for the number of rows",
+    )
+    add(
+        "--representations",
+        metavar="NAME[,NAME...]",
+        nargs="?",
+        const=True,
+        default=False,
+        type=_names,
+        help="representations whose codes are features of the linear energy, besides the columns, "
+        f"with nll or those of --losses that suit it, of {', '.join(REPRESENTATIONS)}; without "
+        "names: all, and then not before DATA; default: none",
     )
 
 
@@ -285,6 +262,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         energies=arguments.energies,
         losses=arguments.losses,
         baselines=arguments.baselines,
+        representations=arguments.representations,
         cv=arguments.cv,
         n_jobs=arguments.n_jobs,
         random_state=arguments.random_state,

@@ -20,6 +20,7 @@ from sklearn_ebm.compare.contenders import Contender
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
 from sklearn_ebm.compare.report import content, page, plan
+from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task
 
@@ -32,6 +33,7 @@ def compare(
     energies: Iterable[Any] | None = None,
     losses: Iterable[Any] | None = None,
     baselines: Iterable[str] | Mapping[str, Any] | None = None,
+    representations: Representations = False,
     cv: int = 5,
     n_jobs: int | None = None,
     random_state: Any = 0,
@@ -76,6 +78,11 @@ def compare(
         are installed and not too slow for the number of rows; or your own regressors, which need
         `predict` and are combined with a Gaussian, or are a `LatentEBMRegressor` or a
         ``sklearn_ebm.compare.adapters.DistributionAdapter``.
+    representations : bool or iterable of str or Representation, default=False
+        Representations whose codes are features of the linear energy, besides the columns of the
+        table: names such as sparse_coding, or objects; True means all names. The sizes and
+        penalties of those given by name are determined by the training rows. Each is used with
+        `nll`, or with those of the given `losses` that suit the linear energy.
     cv : int
         Number of shuffled folds, stratified for classes; the same for all estimators.
     n_jobs : int, optional
@@ -124,6 +131,7 @@ def compare(
         energies=energies,
         losses=losses,
         baselines=baselines,
+        representations=representations,
         cv=cv,
         n_jobs=n_jobs,
         random_state=random_state,
@@ -146,7 +154,9 @@ class Comparison:
 
     Parameters
     ----------
-    X, y, task, energies, losses, baselines, cv, n_jobs, random_state, max_rows, drop
+    X, y, task, energies, losses, baselines, representations
+        As in `compare`.
+    cv, n_jobs, random_state, max_rows, drop
         As in `compare`.
     source : str, default="data in memory"
         Origin of the data, for the title of tables.
@@ -185,6 +195,7 @@ class Comparison:
         energies: Iterable[Any] | None = None,
         losses: Iterable[Any] | None = None,
         baselines: Iterable[str] | Mapping[str, Any] | None = None,
+        representations: Representations = False,
         cv: int = 5,
         n_jobs: int | None = None,
         random_state: Any = 0,
@@ -206,7 +217,7 @@ class Comparison:
             raise DataError("X came without y; give the labels, or the name of the target column.")
         data = make_table(X, y, task=task, drop=drop, source=source)
         self.task: Task = CLASSIFICATION if data.classes else REGRESSION
-        pairs = self.task.known_pairs(energies, losses)
+        pairs = self.task.pairs(energies, losses, representations)
         if baselines is not None:
             baselines = self.task.known_baselines(baselines)
             if not pairs and not baselines:

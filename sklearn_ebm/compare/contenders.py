@@ -7,14 +7,17 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from sklearn_ebm.compare.columns import DataError, closest
-from sklearn_ebm.compare.folds import Fold, prepare, prepare_for_trees
+from sklearn_ebm.compare.folds import Fold, prepare, prepare_dense, prepare_for_trees
+from sklearn_ebm.compare.representations import CodeFeatures, Representations, chosen
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.losses import LOSSES
+from sklearn_ebm.representation import REPRESENTATIONS
 
 
 class RunContext(NamedTuple):
@@ -89,10 +92,11 @@ BEST_LOSS = "nll"
 
 
 class Pair(NamedTuple):
-    """An energy and a compatible loss, by name or as objects."""
+    """An energy and a compatible loss, by name or as objects, and a representation or None."""
 
     energy: Any
     loss: Any
+    representation: Any = None
 
     @property
     def model(self) -> str:
@@ -170,6 +174,51 @@ def suitable_pairs(
     ]
 
 
+def representation_pairs(
+    representations: Representations, losses: Iterable[Any] | None, suitable: Sequence[str]
+) -> list[Pair]:
+    """Return the linear energy on each representation, with losses that suit it.
+
+    Parameters
+    ----------
+    representations : bool, str, iterable of str or Representation, or None
+        True means all of them.
+    losses : iterable of str or Loss, or None
+        None, or none that suits a linear energy, means the likelihood.
+    suitable : sequence of str
+        Names of the losses that suit a linear energy.
+
+    Raises
+    ------
+    DataError
+        If the name of a representation is unknown, or an object is none.
+
+    Examples
+    --------
+    >>> [pair.loss for pair in representation_pairs("sparse_coding", ["lvq2", "hinge"], ["hinge"])]
+    ['hinge']
+    """
+    names = chosen(representations)
+    for name in names:
+        if isinstance(name, str):
+            _check_known(name, REPRESENTATIONS, "representation")
+        try:
+            REPRESENTATIONS.resolve(name)
+        except TypeError as error:
+            raise DataError(str(error)) from error
+    suiting = [loss for loss in losses or () if not isinstance(loss, str) or loss in suitable]
+    return [Pair("linear", loss, name) for name in names for loss in suiting or [BEST_LOSS]]
+
+
+def with_representation(contender: Contender, pair: Pair, seed: int) -> Contender:
+    """Return the contender after the representation of its pair, unchanged if there is none."""
+    if pair.representation is None:
+        return contender
+    features = CodeFeatures(pair.representation, random_state=seed)
+    model = f"EBM x + {display_name(pair.representation)} -> linear {display_name(pair.loss)}"
+    return Contender(model, make_pipeline(features, contender.estimator), prepare_dense)
+
+
 def known_baselines(
     baselines: Iterable[str] | Mapping[str, Any] | None, known: Iterable[str] = BASELINES
 ) -> Any:
@@ -201,7 +250,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     Parameters
     ----------
     pairs : sequence of Pair
-        Result of `known_pairs`.
+        Results of `known_pairs` and `representation_pairs`.
     baselines : sequence of str, or mapping of name to estimator
         Result of `known_baselines`.
     setting : RunContext
@@ -224,7 +273,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
             early_stopping=many and stochastic,  # as for MLPClassifier
             random_state=setting.seed,
         )
-        entrants.append(Contender(pair.model, estimator))
+        entrants.append(with_representation(Contender(pair.model, estimator), pair, setting.seed))
     if isinstance(baselines, Mapping):
         return entrants + [Contender(name, own) for name, own in baselines.items()]
     return entrants + [BASELINES[name](setting) for name in baselines]

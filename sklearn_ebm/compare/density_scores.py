@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from sklearn_ebm.compare.folds import Fold
 from sklearn_ebm.compare.quantile_distribution import NoDensityError
@@ -32,7 +33,7 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
 
     Parameters
     ----------
-    estimator : LatentEBMRegressor or DistributionAdapter
+    estimator : LatentEBMRegressor or DistributionAdapter, or a pipeline that ends with one
     fold : Fold
 
     Returns
@@ -63,6 +64,8 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
 
 def predicted_distribution(estimator: Any, X: Any) -> ConditionalDistribution:
     """Return the predicted distribution of each row."""
+    if isinstance(estimator, Pipeline):
+        return predicted_distribution(estimator[-1], estimator[:-1].transform(X))
     if isinstance(estimator, LatentEBMRegressor):
         return estimator.predict_distribution(X)
     return estimator.distribution(X)

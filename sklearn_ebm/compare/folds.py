@@ -11,7 +11,7 @@ import threadpoolctl
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import log_loss
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
@@ -178,6 +178,11 @@ def prepare_for_trees(table: Table, train: np.ndarray, test: np.ndarray) -> Fold
         table.labels[train],
         table.labels[test],
     )
+
+
+def final_step(estimator: Any) -> Any:
+    """Return the last step of a pipeline; other estimators unchanged."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 def measure(estimator: Any, fold: Fold) -> Outcome:

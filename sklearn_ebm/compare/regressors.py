@@ -15,8 +15,15 @@ from sklearn_ebm.compare.adapters import (
     NaturalGradientBoosting,
     Quantiles,
 )
-from sklearn_ebm.compare.contenders import Contender, Pair, RunContext, display_name, suitable_pairs
-from sklearn_ebm.compare.folds import prepare_dense, prepare_for_trees
+from sklearn_ebm.compare.contenders import (
+    Contender,
+    Pair,
+    RunContext,
+    display_name,
+    suitable_pairs,
+    with_representation,
+)
+from sklearn_ebm.compare.folds import final_step, prepare_dense, prepare_for_trees
 from sklearn_ebm.energies import Decoder, Experts
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
@@ -152,10 +159,11 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     Parameters
     ----------
     pairs : sequence of Pair
-        Result of `known_pairs`.
+        Results of `known_pairs` and `representation_pairs`.
     baselines : sequence of str, or mapping of name to estimator
-        Names, or estimators: a `DistributionAdapter` or a `LatentEBMRegressor`. Other regressors
-        predict a Gaussian with the standard deviation of their cross-validated residuals.
+        Names, or estimators: a `DistributionAdapter` or a `LatentEBMRegressor`, also as the last
+        step of a pipeline. Other regressors predict a Gaussian with the standard deviation of their
+        cross-validated residuals.
     setting : RunContext
 
     Returns
@@ -163,7 +171,8 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
     contenders : list of Contender
     """
     entrants = []
-    for energy, loss in pairs:
+    for pair in pairs:
+        energy, loss = pair.energy, pair.loss
         estimator = LatentEBMRegressor(
             loss=loss,
             beta=1.0 if loss == "nll" else "auto",  # because the likelihood is learned at β = 1
@@ -171,11 +180,12 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
             **_settings(energy),
         )
         model = f"EBM {display_name(energy)} {display_name(loss)}"
-        entrants.append(Contender(model, estimator, prepare_dense))
+        contender = Contender(model, estimator, prepare_dense)
+        entrants.append(with_representation(contender, pair, setting.seed))
     if not isinstance(baselines, Mapping):
         return entrants + [BASELINES[name](setting) for name in baselines]
     for name, own in baselines.items():
-        says_laws = isinstance(own, (DistributionAdapter, LatentEBMRegressor))
+        says_laws = isinstance(final_step(own), (DistributionAdapter, LatentEBMRegressor))
         estimator = own if says_laws else GaussianResiduals(own)
         entrants.append(Contender(name, estimator, prepare_dense))
     return entrants

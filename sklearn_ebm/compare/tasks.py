@@ -1,7 +1,7 @@
 """Classification and regression tasks of a comparison: estimators, folds and scores."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,11 +10,19 @@ from sklearn.model_selection import KFold, StratifiedKFold
 import sklearn_ebm.compare.contenders as classifiers
 import sklearn_ebm.compare.regressors as regressors
 from sklearn_ebm.compare.columns import DataError
-from sklearn_ebm.compare.contenders import Contender, Pair, RunContext, known_baselines
+from sklearn_ebm.compare.contenders import (
+    Contender,
+    Pair,
+    RunContext,
+    known_baselines,
+    representation_pairs,
+)
 from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
 from sklearn_ebm.compare.folds import MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
+from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table
+from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.metrics.probabilities import N_BINS
 
 Baselines = Iterable[str] | Mapping[str, Any] | None
@@ -49,6 +57,8 @@ class Task(ABC):
         Name of the model with the preprocessing for trees.
     known_pairs : callable
         Function that returns valid energies and losses to compare.
+    suitable_losses : callable
+        Function of an energy that returns the names of the losses that suit it.
     baselines : mapping of str to callable
         Functions that create the baselines, by name.
     """
@@ -60,7 +70,22 @@ class Task(ABC):
     spread: str
     trees: str
     known_pairs: Callable[[Iterable[Any] | None, Iterable[Any] | None], list[Pair]]
+    suitable_losses: Callable[[Any], Sequence[str]]
     baselines: Mapping[str, Callable[[RunContext], Contender]]
+
+    def pairs(
+        self,
+        energies: Iterable[Any] | None,
+        losses: Iterable[Any] | None,
+        representations: Representations = None,
+    ) -> list[Pair]:
+        """Return the pairs to compare; raise DataError for an unknown name."""
+        losses = None if losses is None else list(losses)
+        suitable = self.suitable_losses("linear")
+        return [
+            *self.known_pairs(energies, losses),
+            *representation_pairs(representations, losses, suitable),
+        ]
 
     def known_baselines(self, baselines: Baselines) -> Any:
         """Return the baselines to compare; raise DataError for an unknown name."""
@@ -106,6 +131,7 @@ class Classification(Task):
     score = staticmethod(class_scores)
     trees = "HistGradientBoostingClassifier"
     known_pairs = staticmethod(classifiers.known_pairs)
+    suitable_losses = staticmethod(suitable_losses)
     baselines = classifiers.BASELINES
     spread = "sd: sample standard deviation over the folds"
     meanings: ClassVar[dict[str, str]] = {
@@ -166,6 +192,7 @@ class Regression(Task):
     score = staticmethod(scores_of_distribution)
     trees = "HistGradientBoostingRegressor"
     known_pairs = staticmethod(regressors.known_pairs)
+    suitable_losses = staticmethod(regressors.suitable_losses)
     baselines = regressors.BASELINES
     spread = "se: sample standard deviation over the folds, over the root of their number"
     meanings: ClassVar[dict[str, str]] = {
@@ -219,7 +246,11 @@ CLASSIFICATION, REGRESSION = Classification(), Regression()
 
 
 def check_names(
-    task: str, energies: list[str] | None, losses: list[str] | None, baselines: list[str] | None
+    task: str,
+    energies: list[str] | None,
+    losses: list[str] | None,
+    baselines: list[str] | None,
+    representations: Representations = None,
 ) -> None:
     """Raise DataError for names that are unknown for the task; with "auto", for both tasks.
 
@@ -229,7 +260,7 @@ def check_names(
     for known in (CLASSIFICATION, REGRESSION):
         if task in ("auto", known.name):
             try:
-                known.known_pairs(energies, losses)
+                known.pairs(energies, losses, representations)
                 known.known_baselines(baselines)
                 return
             except DataError as error:

@@ -38,12 +38,16 @@ class LearnedSamples(NamedTuple):
         Mean energy of the samples in each iteration.
     held_out_curve : list of float
         Mean energy of the held-out samples after each iteration.
+    risen : float
+        Mean energy of the samples at the end, minus that at the start; positive if steps were too
+        long.
     """
 
     params: Params
     result: Result
     curve: Array
     held_out_curve: list[float]
+    risen: float
 
 
 def learn_samples(
@@ -59,6 +63,7 @@ def learn_samples(
     held_out: tuple[Array, Weights] | None = None,
     tol: float = 1e-4,
     memory: object = None,
+    keeps_start: bool = False,
 ) -> LearnedSamples:
     """Minimise the weighted mean of the energies of samples over the parameters.
 
@@ -86,6 +91,8 @@ def learn_samples(
         Tolerance of the solver.
     memory : object
         Memory of the solver after an earlier part of a stream.
+    keeps_start : bool
+        Whether to return `params` if learning has not lowered the energies.
 
     Returns
     -------
@@ -94,6 +101,7 @@ def learn_samples(
     """
     watch = watch or TrainingMonitor()
     with Workers() as workers:
+        weight = weight / weight.max()
         objective = _objective(energy, X, weight / weight.mean(), workers)
         watch.energy, watch.params_of = energy, objective.layout.unpack
         if held_out is not None:
@@ -101,11 +109,15 @@ def learn_samples(
         limit = solver.iterations_for(objective) if max_iter is None else max_iter
         w = objective.layout.pack(params)
         problem = Problem(objective, w, tol=tol, max_iter=limit, rng=rng, memory=memory)
+        at_start = objective.value(w)
         result = search(solver, problem, watch)
+        risen = (objective.value(result.w) - at_start) / len(X)
+        if keeps_start and not risen < 0:
+            result.w = w
     refuse_overflow(result, objective.loss, X.dtype)
     return LearnedSamples(
         in_dtype(objective.layout.unpack(result.w), X.dtype), result,
-        np.asarray(result.curve) / len(X), watch.curve,
+        np.asarray(result.curve) / len(X), watch.curve, risen,
     )  # fmt: skip
 
 

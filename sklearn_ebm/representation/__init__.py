@@ -3,6 +3,7 @@
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.representation.autoencoder import Autoencoder
 from sklearn_ebm.representation.base import Representation
+from sklearn_ebm.representation.lista import LISTA
 from sklearn_ebm.representation.sparse_autoencoder import SparseAutoencoder
 from sklearn_ebm.representation.sparse_coding import SparseCoding
 from sklearn_ebm.representation.variational_autoencoder import VariationalAutoencoder
@@ -15,6 +16,7 @@ REPRESENTATIONS: Registry[Representation] = Registry(
     Representation,  # type: ignore[type-abstract]
     {
         "sparse_coding": SparseCoding,
+        "lista": LISTA,
         "sparse_autoencoder": SparseAutoencoder,
         "variational_autoencoder": VariationalAutoencoder,
         "autoencoder": Autoencoder,
@@ -24,6 +26,7 @@ REPRESENTATIONS: Registry[Representation] = Registry(
 )
 
 __all__ = [
+    "LISTA",
     "Autoencoder",
     "SparseAutoencoder",
     "SparseCoding",

@@ -12,6 +12,9 @@ from sklearn_ebm._utils.registry import unknown_name
 
 STARTS = ("data", "svd")
 
+# Atoms whose gradients are one product.
+ATOMS_TOGETHER = 32
+
 
 def unit_rows(atoms: Array, rng: np.random.RandomState) -> Array:
     """Scale atoms to norm 1; atoms of norm 0 become random directions.
@@ -91,12 +94,21 @@ def improved_dictionary(
     ... )
     array([[0., 1.]])
     """
-    atoms = dictionary.copy()
-    for number, curvature in enumerate(np.diagonal(products)):
-        if not curvature > 0:
-            continue
-        atom = atoms[number] + (targets[number] - products[number] @ atoms) / curvature
-        if positive:
-            atom = np.maximum(atom, 0.0)
-        atoms[number] = atom / max(float(np.linalg.norm(atom)), 1.0)
+    atoms, curvatures = dictionary.copy(), np.diagonal(products)
+    for first in range(0, len(atoms), ATOMS_TOGETHER):
+        block = slice(first, first + ATOMS_TOGETHER)
+        # Gradients of all atoms of a block at once, then corrected by what changed in the block.
+        gradients = targets[block] - products[block] @ atoms
+        changes = np.zeros_like(gradients)
+        for place, gradient in enumerate(gradients):
+            number = first + place
+            if not curvatures[number] > 0:
+                continue
+            gradient = gradient - products[number, first:number] @ changes[:place]
+            atom = atoms[number] + gradient / curvatures[number]
+            if positive:
+                np.maximum(atom, 0.0, out=atom)
+            atom /= max(float(np.linalg.norm(atom)), 1.0)
+            changes[place] = atom - atoms[number]
+            atoms[number] = atom
     return atoms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
@@ -63,7 +63,7 @@ class SampleEnergy(Energy):
         """Random weights; linear networks start at the principal components of the samples."""
         params = self.encoder.start(self.shapes(rows.X.shape[1], n_answers), rng, output=1.0)
         if not self.sizes:
-            axes = principal_axes(rows.X, rows.weight, self.n_components)
+            axes = principal_axes(rows.X, rows.weight, self.n_components).axes
             n_found = len(axes)
             params["encoder_output_weight"][:, :n_found] = axes.T
             params["decoder_output_weight"][:n_found] = axes
@@ -132,16 +132,37 @@ class SampleEnergy(Energy):
         return self.decoder.forward(params, codes)[0]
 
 
-def principal_axes(X: Array, weight: Array, n_components: int) -> Array:
-    """Directions of the largest second moments, of norm 1, (at most n_components, n_features)."""
+class PrincipalAxes(NamedTuple):
+    """Directions of the largest second moments.
+
+    Attributes
+    ----------
+    axes : ndarray of shape (k, n_features)
+        The directions, of norm 1; k is at most n_features.
+    moments : ndarray of shape (k,)
+        Mean squares along them.
+    rest : float
+        Mean of the mean squares along all other directions; zero if there are none.
+    """
+
+    axes: Array
+    moments: Array
+    rest: float
+
+
+def principal_axes(X: Array, weight: Array, n_components: int) -> PrincipalAxes:
+    """Compute the directions of the largest second moments of weighted samples."""
     share = (weight / weight.sum()).astype(X.dtype)
-    n_found = min(n_components, X.shape[1])
-    moments = (X.T @ (share[:, None] * X)).astype(np.float64)
-    last = X.shape[1] - 1
-    axes: Array = eigh(moments, subset_by_index=[last + 1 - n_found, last])[1].T[::-1]
+    n_features = X.shape[1]
+    n_found = min(n_components, n_features)
+    square = (X.T @ (share[:, None] * X)).astype(np.float64)
+    chosen = [n_features - n_found, n_features - 1]
+    moments, vectors = eigh(square, subset_by_index=chosen)
+    moments, axes = np.maximum(moments[::-1], 0), vectors.T[::-1]
     largest = np.abs(axes).argmax(axis=1)
     axes *= np.sign(axes[np.arange(n_found), largest])[:, None]
-    return axes
+    rest = max(float(np.trace(square) - moments.sum()), 0.0) / max(n_features - n_found, 1)
+    return PrincipalAxes(axes, moments, rest)
 
 
 def back_through(steps: list[Backward], slope: Array, out: Params) -> Array:

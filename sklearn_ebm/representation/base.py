@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._utils.html_repr import HoldsDocumented
@@ -129,7 +130,7 @@ class Representation(
             If the codes have another number of columns.
         """
         check_is_fitted(self)
-        codes = np.asarray(X)
+        codes = self._code_matrix(X)
         if codes.ndim != 2 or codes.shape[1] != self._n_features_out:
             raise ValueError(
                 f"codes have shape {codes.shape}, expected (n_samples, {self._n_features_out})."
@@ -183,6 +184,24 @@ class Representation(
         away = rows - self._decoded(self._codes(rows))
         return 0.5 * np.einsum("nd,nd->n", away, away)
 
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        """Return an unfitted representation of about this size that suits the scale of X.
+
+        Subclasses with other parameters of size or scale override this.
+        """
+        return cls(n_components=n_components, random_state=random_state)
+
+    @staticmethod
+    def _encoder() -> Any:
+        """Return a transformer of codes to features of a linear model.
+
+        The inverse hyperbolic sine leaves small codes as they are, and keeps the few very large
+        ones of samples with outliers from dominating. Subclasses whose codes are not numbers on a
+        scale override this.
+        """
+        return FunctionTransformer(np.arcsinh)
+
     @abstractmethod
     def _validate(self) -> None:
         """Raise ValueError if a parameter is invalid."""
@@ -194,6 +213,10 @@ class Representation(
     @abstractmethod
     def _codes(self, rows: Array) -> Array:
         """Codes of validated samples."""
+
+    def _code_matrix(self, X: Any) -> Any:
+        """Codes of a caller as a matrix."""
+        return np.asarray(X)
 
     @abstractmethod
     def _decoded(self, codes: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit
@@ -304,6 +304,10 @@ class SparseAutoencoder(NetworkRepresentation):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.verbose = verbose
+
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        return cls(n_components, random_state=random_state)
 
     def _validate(self) -> None:
         positive_integer("n_components", self.n_components, of="SparseAutoencoder")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, issparse, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
@@ -18,46 +20,56 @@ from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights, switch
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.inference.descent import Descended, Descent, LatentProblem
+from sklearn_ebm.inference.descent import Descended, Descent
+from sklearn_ebm.inference.splitting import Operator, QuadraticProblem, split
 from sklearn_ebm.representation._dictionary import first_dictionary, improved_dictionary, unit_rows
 from sklearn_ebm.representation.base import Representation
 
 # Samples whose codes are computed together, by one thread.
-ROWS_TOGETHER = 512
+ROWS_TOGETHER = 256
 
-# Iterations on the codes of a mini-batch. The codes of the previous pass are the start, if all of
-# them take no more than this many numbers.
-STEPS, KEPT_CODES = 30, 2**27
+# Iterations on the codes of a mini-batch: from zero, and from where the previous pass ended, which
+# is kept if it takes no more than this many numbers for all samples.
+STEPS, MORE_STEPS, KEPT_STATES = 15, 10, 2**27
 
 # Learning ends when a pass lowers the mean energy by less than this fraction.
 PROGRESS = 1e-3
 
-# Mini-batches that a stream remembers, about.
-MEMORY = 50
+# The statistics of codes remember about so many mini-batches, or so many samples for each atom if
+# they are more. In the beginning, a batch with the share s of the samples so far has s ** 0.75.
+MEMORY, MEMORY_OF_ATOM, FORGETTING = 20, 100, 0.75
 
-INFERENCES = ("cd", "fista", "ista")
+INFERENCES = ("admm", "cd", "fista", "ista")
+
+# Iterations of codes that do not reach their gap; `ista` makes ten times as many.
+ITERATIONS = 1_000
 
 # Coordinate descent is asked for no smaller duality gap than this, by the size of floats in bytes:
 # rounding may keep it above. A descent continues from there.
 SMALLEST_GAP = {4: 1e-6, 8: 1e-12}
 SWEEPS = 10_000
 
+# Penalty of `_sized`, relative to the one at which the code of a typical sample is zero.
+SHARE = 0.1
 
-class _Codes(LatentProblem):
+
+class _Codes(QuadraticProblem):
     """E(x, z) = ½‖x − Dᵀz‖² + α‖z‖₁ for some samples, in terms of D Dᵀ and x Dᵀ."""
 
     def __init__(
-        self, X: Array, dictionary: Array, gram: Array, lipschitz: float, alpha: float,
-        positive: bool,
+        self, X: Array, dictionary: Array, gram: Array, alpha: float, positive: bool,
+        lipschitz: float = np.nan,
     ) -> None:  # fmt: skip
         self.gram, self.lipschitz = gram, lipschitz
         self.alpha, self.positive = alpha, positive
-        self.correlation = X @ dictionary.T
+        self.linear = X @ dictionary.T
         self.scale = 0.5 * np.einsum("nd,nd->n", X, X)
 
     def gradient(self, z: Array, rows: Index) -> Array:
         """Dᵀ-products of z minus those of x."""
-        return z @ self.gram - self.correlation[rows]
+        gradient: Array = z @ self.gram
+        gradient -= self.linear if len(rows) == len(self.linear) else self.linear[rows]
+        return gradient
 
     def proximal(self, z: Array, step: float) -> Array:
         """Soft threshold at α/L."""
@@ -72,7 +84,7 @@ class _Codes(LatentProblem):
         With the residual r = x − Dᵀz, every s with s max_j |(D r)_j| ≤ α gives the lower bound
         ½‖x‖² − ½‖x − s r‖² of the minimum.
         """
-        correlation = self.correlation[rows]
+        correlation = self.linear[rows]
         explained = np.einsum("nk,nk->n", z, correlation)
         squares = np.maximum(
             2 * self.scale[rows] - explained + np.einsum("nk,nk->n", z, gradient), 0
@@ -102,6 +114,19 @@ class _Statistics(NamedTuple):
         )
 
 
+def _pieces(n_samples: int) -> list[slice]:
+    """Samples that one thread takes together, whatever the number of threads."""
+    starts = range(0, max(n_samples, 1), ROWS_TOGETHER)
+    return [slice(start, min(start + ROWS_TOGETHER, n_samples)) for start in starts]
+
+
+def _joined(parts: list[Descended]) -> Descended:
+    """One result for the samples of all parts."""
+    values, energies, gaps, n_iter = zip(*parts, strict=True)
+    codes = vstack(values, format="csr") if issparse(values[0]) else np.concatenate(values)
+    return Descended(codes, np.concatenate(energies), np.concatenate(gaps), max(n_iter))
+
+
 class SparseCoding(Representation):
     r"""Sparse coding with a learned dictionary, and a certificate for every code.
 
@@ -115,7 +140,7 @@ class SparseCoding(Representation):
     minus the lowest energy.
 
     The dictionary is learned from mini-batches: codes of the batch, then one sweep over the atoms,
-    each at its optimum for all codes of the latest pass. Atoms that no sample uses are replaced by
+    each at its optimum for the codes of recent batches. Atoms that no sample uses are replaced by
     the residuals of samples of high energy.
 
     Parameters
@@ -128,20 +153,23 @@ class SparseCoding(Representation):
         Whether codes have no negative entries.
     positive_dictionary : bool, default=False
         Whether atoms have no negative entries.
-    inference : {"cd", "fista", "ista"} or Descent, default="cd"
-        Computes the codes: scikit-learn's coordinate descent, or proximal gradient descent with or
-        without momentum. A `sklearn_ebm.inference.Descent` has its own `tol` and `max_iter`. With
-        ``"cd"``, learning takes steps of ``"fista"``.
+    inference : {"admm", "cd", "fista", "ista"} or Descent, default="admm"
+        Computes the codes: operator splitting, scikit-learn's coordinate descent, or proximal
+        gradient descent with or without momentum. A `sklearn_ebm.inference.Descent` has its own
+        `tol` and `max_iter`. With ``"cd"``, learning takes steps of ``"admm"``. Coordinate descent
+        is faster for dictionaries of about a thousand atoms or more.
     dictionary : {"data", "svd"} or array-like of shape (n_components, n_features), default="data"
         Start of the dictionary: samples, singular vectors of X, or given atoms. They are scaled to
         norm 1.
-    max_iter : int, default=20
+    max_iter : int, default=100
         Maximum number of passes over the samples. 0 keeps the start of the dictionary. Learning
         ends earlier if a pass lowers the mean energy by less than 0.1 %.
-    batch_size : int, default=1024
+    batch_size : int, default=512
         Number of samples in a mini-batch.
     tol : float, default=1e-4
         Largest duality gap of codes, relative to ½‖x‖².
+    sparse_output : bool, default=False
+        Whether `transform` returns the codes as a `scipy.sparse.csr_array`.
     random_state : int, RandomState instance or None, default=0
         Determines the start of the dictionary and the order of the samples.
 
@@ -185,11 +213,12 @@ class SparseCoding(Representation):
         alpha: float = 1.0,
         positive_code: bool = False,
         positive_dictionary: bool = False,
-        inference: Any = "cd",
+        inference: Any = "admm",
         dictionary: Any = "data",
-        max_iter: int = 20,
-        batch_size: int = 1024,
+        max_iter: int = 100,
+        batch_size: int = 512,
         tol: float = 1e-4,
+        sparse_output: bool = False,
         random_state: Any = 0,
     ) -> None:
         self.n_components = n_components
@@ -201,26 +230,39 @@ class SparseCoding(Representation):
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.tol = tol
+        self.sparse_output = sparse_output
         self.random_state = random_state
+
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        start = cls(n_components, max_iter=0, random_state=random_state).fit(X)
+        largest = np.abs(X @ start.dictionary_.T).max(axis=1)
+        typical = float(np.median(largest[largest > 0])) if largest.any() else 1.0
+        return cls(n_components, alpha=SHARE * typical, random_state=random_state)
 
     # Learning -------------------------------------------------------------------------------------
 
     def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
         rng = check_random_state(self.random_state)
         atoms = self._first(X, weight, rng)
-        codes = None
-        if len(X) * self.n_components <= KEPT_CODES:
-            codes = np.zeros((len(X), self.n_components), dtype=X.dtype)
+        states = None
+        if len(X) * self.n_components <= KEPT_STATES:
+            states = np.zeros((len(X), self.n_components), dtype=X.dtype)
+        self._weight_seen = 0.0
         curve: list[float] = []
         statistics: _Statistics | None = None
-        for _ in range(self.max_iter):
-            atoms, statistics, energy = self._pass(X, weight, atoms, codes, statistics, rng)
-            curve.append(energy)
-            if len(curve) > 1 and curve[-2] - curve[-1] <= PROGRESS * abs(curve[-2]):
-                break
+        with self._progress_line() as line:
+            for number in range(1, self.max_iter + 1):
+                atoms, statistics, energy = self._pass(X, weight, atoms, states, statistics, rng)
+                curve.append(energy)
+                if line is not None:
+                    line.note(f"pass {number}, mean energy {energy:.5g}")
+                small = len(curve) > 1 and curve[-2] - curve[-1] <= PROGRESS * abs(curve[-2])
+                if task.step("pass") or small:
+                    break
         self.dictionary_ = atoms.astype(X.dtype)
         self.energy_curve_, self.n_iter_ = np.array(curve), len(curve)
-        self._statistics, self._weight_seen = statistics, float(weight.sum())
+        self._statistics = statistics
         self._warn_of_collapse(X, statistics)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -250,16 +292,14 @@ class SparseCoding(Representation):
             self.energy_curve_, self.n_iter_ = np.empty(0), 0
         else:
             atoms = self.dictionary_.astype(np.float64)
-        total = self._weight_seen + float(weight.sum())
         energy = 0.0
         for rows in self._batches(np.flatnonzero(weight > 0)):
-            share = max(float(weight[rows].sum()) / total, 1 / MEMORY)
-            found = self._coded(X[rows], atoms, None)
+            found, _ = self._steps(X[rows], atoms, None, STEPS)
             atoms, self._statistics = self._improved(
-                X[rows], weight[rows], found.values, atoms, self._statistics, share
+                X[rows], weight[rows], found.values, atoms, self._statistics, np.inf
             )
             energy += float(weight[rows] @ found.energies.astype(np.float64))
-        self.dictionary_, self._weight_seen = atoms.astype(X.dtype), total
+        self.dictionary_ = atoms.astype(X.dtype)
         self.energy_curve_ = np.append(self.energy_curve_, energy / float(weight.sum()))
         self.n_iter_ += 1
         return self
@@ -272,6 +312,7 @@ class SparseCoding(Representation):
         positive_integer("max_iter", self.max_iter, of="SparseCoding", least=0)
         positive_integer("batch_size", self.batch_size, of="SparseCoding")
         positive_number("tol", self.tol, of="SparseCoding")
+        switch("sparse_output", self.sparse_output, of="SparseCoding")
         self._descent()._validate()
 
     def _descent(self) -> Descent:
@@ -280,7 +321,7 @@ class SparseCoding(Representation):
         if self.inference not in INFERENCES:
             raise ValueError(unknown_name("inference", self.inference, INFERENCES))
         momentum = self.inference != "ista"
-        return Descent(1_000 if momentum else 10_000, self.tol, momentum)
+        return Descent(ITERATIONS if momentum else 10 * ITERATIONS, self.tol, momentum)
 
     def _first(
         self, X: Array, weight: npt.NDArray[np.float64], rng: np.random.RandomState
@@ -289,31 +330,31 @@ class SparseCoding(Representation):
         return unit_rows(np.maximum(atoms, 0), rng) if self.positive_dictionary else atoms
 
     def _batches(self, order: Index) -> list[Index]:
-        starts = range(0, len(order), self.batch_size)
-        return [order[start : start + self.batch_size] for start in starts]
+        """Parts of nearly equal size, as a small one would disturb the statistics."""
+        return np.array_split(order, max(-(-len(order) // self.batch_size), 1))
 
     def _pass(
         self,
         X: Array,
         weight: npt.NDArray[np.float64],
         atoms: Array,
-        codes: Array | None,
+        states: Array | None,
         statistics: _Statistics | None,
         rng: np.random.RandomState,
     ) -> tuple[Array, _Statistics | None, float]:
         """One pass over the samples: atoms, statistics of the codes, and the mean energy."""
-        total, energy = float(weight.sum()), 0.0
+        total, energy, first = float(weight.sum()), 0.0, statistics is None
         used = np.zeros(self.n_components, dtype=bool)
         for rows in self._batches(rng.permutation(np.flatnonzero(weight > 0))):
             part = X[rows]
-            found = self._coded(part, atoms, None if codes is None else codes[rows])
-            if codes is not None:
-                codes[rows] = found.values
+            steps = STEPS if first or states is None else MORE_STEPS
+            found, state = self._steps(part, atoms, None if states is None else states[rows], steps)
+            if states is not None:
+                states[rows] = state
             energy += float(weight[rows] @ found.energies.astype(np.float64))
             used |= found.values.any(axis=0)
-            share = min(float(weight[rows].sum()) / total, 1.0)
             atoms, statistics = self._improved(
-                part, weight[rows], found.values, atoms, statistics, share
+                part, weight[rows], found.values, atoms, statistics, total
             )
         # The atoms that no sample uses take over what the last samples leave unexplained.
         unused = np.flatnonzero(~used)[: len(part)]
@@ -334,10 +375,22 @@ class SparseCoding(Representation):
         codes: Array,
         atoms: Array,
         statistics: _Statistics | None,
-        share: float,
+        total: float,
     ) -> tuple[Array, _Statistics]:
-        weighted = (codes * (weight / weight.sum())[:, None]).astype(np.float64)
-        new = _Statistics(weighted.T @ codes, weighted.T @ X)
+        """Atoms and statistics after a batch, of samples with some total weight."""
+        mass = float(weight.sum())
+        weighted = codes * (weight / mass).astype(codes.dtype)[:, None]
+        new = _Statistics(
+            (weighted.T @ codes).astype(np.float64), (weighted.T @ X).astype(np.float64)
+        )
+        # Codes of the first batches are those of poor atoms: they are forgotten sooner than in a
+        # mean, and later ones after a pass or a number of samples, whichever is shorter.
+        memory = max(MEMORY * self.batch_size, MEMORY_OF_ATOM * self.n_components)
+        share = max(
+            (1 + self._weight_seen / mass) ** -FORGETTING, min(len(codes) / memory, 1.0),
+            min(mass / total, 1.0),
+        )  # fmt: skip
+        self._weight_seen += mass
         statistics = new if statistics is None else statistics.mixed(new, share)
         atoms = improved_dictionary(atoms, *statistics, positive=bool(self.positive_dictionary))
         return atoms, statistics
@@ -354,34 +407,57 @@ class SparseCoding(Representation):
 
     # Inference ------------------------------------------------------------------------------------
 
-    def _coded(
-        self, X: Array, atoms: Array, start: Array | None, descent: Descent | None = None
-    ) -> Descended:
-        """Codes of some samples; for learning, a fixed number of steps from the given start."""
-        atoms = atoms.astype(X.dtype, copy=False)
+    def _steps(
+        self, X: Array, atoms: Array, state: Array | None, steps: int
+    ) -> tuple[Descended, Array]:
+        """Codes after some steps from a state, by default that of zero, and the state then."""
+        state = np.zeros((len(X), len(atoms)), dtype=X.dtype) if state is None else state
+        with Workers() as workers:  # the small products and the inverse do not gain from threads
+            infer = self._inference_of(atoms.astype(X.dtype, copy=False), steps)
+            parts = list(workers.map(lambda rows: infer(X[rows], state[rows]), _pieces(len(X))))
+        return _joined([found for found, _ in parts]), np.concatenate([after for _, after in parts])
+
+    def _inferred_rows(self, X: Array, *, sparse: bool = False) -> Descended:
+        with Workers() as workers, warnings.catch_warnings():
+            # A descent continues where coordinate descent ends, and the gaps say how far it came.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            infer = self._inference_of(self.dictionary_.astype(X.dtype, copy=False), None)
+
+            def inferred(rows: slice) -> Descended:
+                start = np.zeros((rows.stop - rows.start, len(self.dictionary_)), dtype=X.dtype)
+                found, _ = infer(X[rows], start)
+                return found._replace(values=csr_array(found.values)) if sparse else found
+
+            return _joined(list(workers.map(inferred, _pieces(len(X)))))
+
+    def _inference_of(
+        self, atoms: Array, steps: int | None
+    ) -> Callable[[Array, Array], tuple[Descended, Array]]:
+        """Return the function of samples and states that computes their codes and states."""
         gram = atoms @ atoms.T
+        alpha, positive = float(self.alpha), bool(self.positive_code)
+        if self.inference == "admm" or (self.inference == "cd" and steps is not None):
+            operator = Operator(gram, atoms.dtype)
+            max_iter, tol = (ITERATIONS, float(self.tol)) if steps is None else (steps, None)
+
+            def splitting(X: Array, state: Array) -> tuple[Descended, Array]:
+                problem = _Codes(X, atoms, gram, alpha, positive)
+                return split(problem, operator, state, max_iter=max_iter, tol=tol)
+
+            return splitting
         lipschitz = float(np.linalg.eigvalsh(gram.astype(np.float64))[-1]) * (1 + 1e-6) or 1.0
-        start = np.zeros((len(X), len(atoms)), dtype=X.dtype) if start is None else start
-        by_coordinates = descent is not None and self.inference == "cd"
-        descent = descent or Descent(STEPS, self.tol, momentum=self._descent().momentum)
+        descent = self._descent()
+        if steps is not None:
+            descent = Descent(steps, self.tol, descent.momentum)
 
-        def coded(rows: slice) -> Descended:
-            problem = _Codes(
-                X[rows], atoms, gram, lipschitz, float(self.alpha), bool(self.positive_code)
-            )
-            first = start[rows]
-            if by_coordinates:
-                first = self._by_coordinates(X[rows], atoms, gram, problem.scale)
-            return descent.minimize(problem, first)
+        def descending(X: Array, start: Array) -> tuple[Descended, Array]:
+            problem = _Codes(X, atoms, gram, alpha, positive, lipschitz)
+            if self.inference == "cd":
+                start = self._by_coordinates(X, atoms, gram, problem.scale)
+            found = descent.minimize(problem, start)
+            return found, found.values
 
-        pieces = [slice(a, a + ROWS_TOGETHER) for a in range(0, max(len(X), 1), ROWS_TOGETHER)]
-        with Workers() as workers:
-            done = list(workers.map(coded, pieces))
-        values, energies, gaps = (
-            np.concatenate([getattr(part, name) for part in done])
-            for name in ("values", "energies", "gaps")
-        )
-        return Descended(values, energies, gaps, max(part.n_iter for part in done))
+        return descending
 
     def _by_coordinates(self, X: Array, atoms: Array, gram: Array, scale: Array) -> Array:
         """Codes by coordinate descent; zero for samples that are zero."""
@@ -397,15 +473,9 @@ class SparseCoding(Representation):
             codes[some] = lasso.fit(np.asfortranarray(atoms.T), X[some].T).coef_
         return codes
 
-    def _inferred(self, X: Any) -> Descended:
+    def _inferred(self, X: Any, *, sparse: bool = False) -> Descended:
         check_is_fitted(self)
-        return self._inferred_rows(self._rows(X, reset=False))
-
-    def _inferred_rows(self, rows: Array) -> Descended:
-        with warnings.catch_warnings():
-            # A descent continues where coordinate descent ends, and the gaps say how far it came.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return self._coded(rows, self.dictionary_, None, self._descent())
+        return self._inferred_rows(self._rows(X, reset=False), sparse=sparse)
 
     def _codes(self, rows: Array) -> Array:
         return self._inferred_rows(rows).values
@@ -422,12 +492,12 @@ class SparseCoding(Representation):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_components)
-            Mostly zeros.
+        codes : ndarray or csr_array of shape (n_samples, n_components)
+            Mostly zeros; sparse if `sparse_output` is.
         gap : ndarray of shape (n_samples,)
             Upper bound of the energy of the code minus the lowest energy, if ``return_gap=True``.
         """
-        found = self._inferred(X)
+        found = self._inferred(X, sparse=bool(self.sparse_output))
         return (found.values, found.gaps) if return_gap else found.values
 
     def energies(self, X: Any) -> Array:
@@ -444,6 +514,9 @@ class SparseCoding(Representation):
             Energies of the codes of `transform`, at most their duality gap above the minimum.
         """
         return self._inferred(X).energies
+
+    def _code_matrix(self, X: Any) -> Any:
+        return csr_array(X) if issparse(X) else super()._code_matrix(X)
 
     def _decoded(self, codes: Array) -> Array:
         result: Array = codes @ self.dictionary_

@@ -18,7 +18,12 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import level, positive_integer, positive_number
 from sklearn_ebm.energies._network.layers import Backward
 from sklearn_ebm.energies.base import Traits
-from sklearn_ebm.representation._sample_energy import SampleEnergy, back_through, half_squares
+from sklearn_ebm.representation._sample_energy import (
+    SampleEnergy,
+    back_through,
+    half_squares,
+    principal_axes,
+)
 from sklearn_ebm.representation.networks import NetworkRepresentation
 
 LIKELIHOODS = ("gaussian", "bernoulli")
@@ -88,11 +93,30 @@ class _FreeEnergy(SampleEnergy):
         return {**super().shapes(n_features, n_answers), **noise}
 
     def start(self, rows: Rows, n_answers: int, rng: np.random.RandomState) -> Params:
-        """Random weights, variances of 1, and noise as large as the samples."""
+        """Random weights, variances of 1, and noise as large as the samples.
+
+        Linear networks start at probabilistic PCA, whose code is
+        N(w/(w² + σ²) ⟨v, x⟩, σ²/(w² + σ²)) along an axis v with the moment w² + σ² (Tipping and
+        Bishop).
+        """
         params = super().start(rows, n_answers, rng)
-        params["encoder_output_weight"][:, self.n_components :] = 0
+        weight, bias = params["encoder_output_weight"], params["encoder_output_bias"]
+        weight[:, self.n_components :] = 0
         if self._learns_noise:
             params["log_noise"] = np.zeros(1)
+        if not self.closed_form:
+            return params
+        found = principal_axes(rows.X, rows.weight, self.n_components)
+        if self._learns_noise:
+            params["log_noise"][:] = np.log(max(found.rest - NARROWEST, 1e-3 * NARROWEST))
+        noise = self.variance(params)[0]
+        length = np.sqrt(np.maximum(found.moments - noise, 0))
+        total = length**2 + noise
+        weight[:], params["decoder_output_weight"][:] = 0, 0
+        n_found = len(length)
+        weight[:, :n_found] = (length / total) * found.axes.T
+        bias[self.n_components : self.n_components + n_found] = np.log(noise / total)
+        params["decoder_output_weight"][:n_found] = length[:, None] * found.axes
         return params
 
     def _for_step(self, rng: np.random.RandomState) -> _FreeEnergy:
@@ -263,7 +287,7 @@ class VariationalAutoencoder(NetworkRepresentation):
     hidden_layer_sizes : int or sequence of int, default=(128,)
         Number of units of each hidden layer of the encoder; those of the decoder are in reverse
         order. ``()`` is without hidden layers; with a Gaussian likelihood this is probabilistic
-        PCA.
+        PCA, whose closed form is then the start.
     activation : {"relu", "tanh", "silu", "gelu"}, default="relu"
         Activation function of the hidden layers.
     beta_kl : float, default=1.0
@@ -308,6 +332,9 @@ class VariationalAutoencoder(NetworkRepresentation):
 
     References
     ----------
+    Tipping, Bishop, "Probabilistic principal component analysis", Journal of the Royal Statistical
+    Society B 61 (1999) 611-622. :doi:`10.1111/1467-9868.00196`
+
     Kingma, Welling, "Auto-Encoding Variational Bayes" (2013). :arxiv:`1312.6114`
 
     Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders" (2015). :arxiv:`1509.00519`

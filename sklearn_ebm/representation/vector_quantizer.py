@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
-from sklearn_ebm._utils.validation import positive_integer, positive_number
+from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.estimators._callbacks import FitCallbacks
+from sklearn_ebm.estimators._parts import unchanged_if_it_fails
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 from sklearn_ebm.representation._codebooks import nearest, whole_codes
 from sklearn_ebm.representation.base import Representation
@@ -64,7 +66,7 @@ class VectorQuantizer(Representation):
     Attributes
     ----------
     codebooks_ : list of list of ndarray of shape (n_codes, n_features of the group)
-        The vectors c_k, by group and level.
+        The vectors c_k, by group and level; fewer if there are fewer distinct samples.
     groups_ : list of ndarray of int
         Indices of the features of each group.
     n_iter_ : int
@@ -113,6 +115,14 @@ class VectorQuantizer(Representation):
         self.beta = beta
         self.random_state = random_state
 
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        return cls(n_components, random_state=random_state)
+
+    @staticmethod
+    def _encoder() -> Any:
+        return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+
     def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
         if self.n_groups > X.shape[1]:
             raise ValueError(
@@ -123,28 +133,86 @@ class VectorQuantizer(Representation):
         X, weight = X[used], weight[used]
         rng = check_random_state(self.random_state)
         self.groups_ = np.array_split(np.arange(X.shape[1]), self.n_groups)
-        self.codebooks_, self.n_iter_ = [], 0
+        self.codebooks_: list[list[Array]] = []
+        self._weights: list[list[Array]] = []
+        self.n_iter_ = 0
         for group in self.groups_:
-            residual, levels = X[:, group], []
+            residual = X[:, group]
+            self.codebooks_.append([])
+            self._weights.append([])
             for _ in range(self.n_levels):
                 vectors, label = self._learned(residual, weight, rng)
                 residual = residual - vectors[label]
-                levels.append(vectors)
+                self.codebooks_[-1].append(vectors)
+                self._weights[-1].append(
+                    np.bincount(label, weight, len(vectors)).astype(np.float64)
+                )
                 task.step("codebook")
-            self.codebooks_.append(levels)
 
     def _learned(self, X: Array, weight: Array, rng: np.random.RandomState) -> tuple[Array, Index]:
         """K-means of one group and level: the vectors, and the number of that of each sample."""
-        distinct = np.unique(X, axis=0)
-        if len(distinct) <= self.n_codes:  # every sample is a code; K-means would warn
-            vectors = np.resize(distinct, (self.n_codes, X.shape[1])).astype(X.dtype)
-            return vectors, nearest(X, vectors)[0]
+        if not _has_more(X, self.n_codes):  # every sample is a code; K-means would warn
+            distinct = np.unique(X, axis=0)
+            return distinct, nearest(X, distinct)[0]
         model = KMeans(
             self.n_codes, init=self.start, n_init=1, max_iter=self.max_iter, tol=self.tol,
             random_state=rng.randint(np.iinfo(np.int32).max),
         ).fit(X, sample_weight=weight)  # fmt: skip
         self.n_iter_ = max(self.n_iter_, int(model.n_iter_))
         return model.cluster_centers_.astype(X.dtype), model.labels_
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Move each vector to the mean of all samples that it stood for, with those of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples, which are then forgotten. Those of the first call are learned as by `fit`.
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        if "codebooks_" not in vars(self):
+            return self.fit(X, y, sample_weight)
+        with unchanged_if_it_fails(self):
+            self._validate()
+            rows = self._rows(X, reset=False)
+            weight = row_weights(sample_weight, len(rows))
+            rows, weight = rows[weight > 0], weight[weight > 0]
+            rng = check_random_state(self.random_state)
+            books, weights = self.codebooks_, self._weights
+            self.codebooks_, self._weights = [], []
+            for group, levels, of_levels in zip(self.groups_, books, weights, strict=True):
+                residual = rows[:, group].astype(levels[0].dtype)
+                self.codebooks_.append([])
+                self._weights.append([])
+                for vectors, before in zip(levels, of_levels, strict=True):
+                    vectors, before = self._completed(vectors, before, residual, rng)
+                    label, _ = nearest(residual, vectors)
+                    vectors, total = _moved(vectors, before, residual, label, weight)
+                    residual = residual - vectors[label]
+                    self.codebooks_[-1].append(vectors)
+                    self._weights[-1].append(total)
+        return self
+
+    def _completed(
+        self, vectors: Array, before: Array, X: Array, rng: np.random.RandomState
+    ) -> tuple[Array, Array]:
+        """Vectors and their weights, with samples as further vectors if there were too few."""
+        missing = self.n_codes - len(vectors)
+        if not missing:
+            return vectors, before
+        _, first = np.unique(np.concatenate([vectors, X]), axis=0, return_index=True)
+        new = X[np.sort(first[first >= len(vectors)]) - len(vectors)]
+        if len(new) > missing:
+            new = kmeans_plusplus(new, missing, random_state=rng)[0]
+        return np.concatenate([vectors, new]), np.concatenate([before, np.zeros(len(new))])
 
     def _validate(self) -> None:
         for name in ("n_codes", "n_groups", "n_levels", "max_iter"):
@@ -242,3 +310,25 @@ class VectorQuantizer(Representation):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # codes are whole numbers
         return tags
+
+
+def _has_more(X: Array, count: int) -> bool:
+    """Whether there are more than `count` distinct samples."""
+    found: set[bytes] = set()
+    for row in X + 0.0:  # −0 becomes 0
+        found.add(row.tobytes())
+        if len(found) > count:
+            return True
+    return False
+
+
+def _moved(
+    vectors: Array, before: Array, X: Array, label: Index, weight: Array
+) -> tuple[Array, Array]:
+    """Vectors as means of the samples before and of these, and the weights of all samples."""
+    added = np.bincount(label, weight, len(vectors))
+    total = before + added
+    sums = np.stack([np.bincount(label, weight * column, len(vectors)) for column in X.T], axis=1)
+    share = np.where(added > 0, added / np.where(total > 0, total, 1), 0)[:, None]
+    means = sums / np.where(added > 0, added, 1)[:, None]
+    return (vectors + share * (means - vectors)).astype(vectors.dtype), total

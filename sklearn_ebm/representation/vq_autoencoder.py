@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from sklearn.preprocessing import OneHotEncoder
 
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.rows import Rows
@@ -213,6 +214,14 @@ class VQAutoencoder(NetworkRepresentation):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.verbose = verbose
+
+    @classmethod
+    def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
+        return cls(n_components, random_state=random_state)
+
+    @staticmethod
+    def _encoder() -> Any:
+        return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
 
     def _validate(self) -> None:
         for name in ("n_codes", "n_groups", "n_components"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sklearn_ebm import energies, losses, solvers
+from sklearn_ebm import energies, losses, representation, solvers
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES, ENERGIES, Energy
 from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.base import Traits as EnergyTraits
@@ -43,7 +43,7 @@ def test_what_authors_of_losses_write_is_public():
 
 @pytest.mark.parametrize(
     ("module", "name"), [(losses, "LOSSES"), (solvers, "SOLVERS"), (energies, "ENERGIES"),
-                         (energies, "CONDITIONAL_ENERGIES")],
+                         (energies, "CONDITIONAL_ENERGIES"), (representation, "REPRESENTATIONS")],
 )  # fmt: skip
 def test_a_registry_is_no_public_name_but_prints_its_names(module, name):
     registry = getattr(module, name)

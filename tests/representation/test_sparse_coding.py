@@ -4,15 +4,18 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.decomposition import sparse_encode
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.inference import Descent
-from sklearn_ebm.representation import SparseCoding
+from sklearn_ebm.inference import Descent, splitting
+from sklearn_ebm.representation import SparseCoding, sparse_coding
+from sklearn_ebm.representation._dictionary import ATOMS_TOGETHER, improved_dictionary
 
 RNG = np.random.RandomState(0)
 ATOMS = RNG.normal(size=(8, 5))
@@ -55,6 +58,7 @@ RANDOM_BATCHES = {
         SparseCoding(3, alpha=0.1),
         SparseCoding(2, alpha=0.1, positive_code=True, inference="ista"),
         SparseCoding(3, alpha=0.1, inference="fista"),
+        SparseCoding(3, alpha=0.1, sparse_output=True),
     ],
     expected_failed_checks=lambda estimator: RANDOM_BATCHES,
 )
@@ -74,7 +78,7 @@ def test_a_linear_probe_in_a_pipeline():
 # Codes
 
 
-@pytest.mark.parametrize("inference", ["cd", "fista", "ista", Descent(tol=1e-4)])
+@pytest.mark.parametrize("inference", ["admm", "cd", "fista", "ista", Descent(tol=1e-4)])
 @pytest.mark.parametrize("positive", [False, True])
 def test_gaps_bound_the_distance_from_the_best_codes(inference, positive):
     coding = fixed(positive_code=positive, inference=inference)
@@ -100,12 +104,123 @@ def test_codes_fulfil_the_optimality_conditions():
     assert np.abs(correlation).max() <= 0.3 + 1e-6
 
 
-def test_codes_do_not_depend_on_other_samples():
-    rows = np.tile(X, (20, 1))  # three blocks
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_codes_do_not_depend_on_the_number_of_threads(dtype):
+    rows = np.tile(X, (20, 1)).astype(dtype)  # five blocks
+    found = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            coding = SparseCoding(8, alpha=0.3, max_iter=3).fit(rows)
+            found.append((coding.dictionary_, *coding.transform(rows, return_gap=True)))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_splitting_needs_fewer_iterations_if_atoms_share_a_direction():
+    """Proximal gradient descent then has a short step."""
+    rng = np.random.RandomState(0)
+    atoms = rng.rand(64, 32)
+    rows = (rng.rand(100, 64) < 0.08) * rng.uniform(0.5, 1.5, (100, 64)) @ atoms
+    steps = []
+    for name in ("admm", "fista"):
+        coding = SparseCoding(64, alpha=0.2, dictionary=atoms, max_iter=0, inference=name).fit(rows)
+        steps.append(coding._inferred(rows).n_iter)
+    assert steps[0] < 0.5 * steps[1]
+
+
+def test_residuals_are_balanced_if_a_sample_takes_long(monkeypatch):
+    settings = {"dictionary": ATOMS + 3, "tol": 1e-8}  # nearly parallel atoms
+    steps = [fixed(**settings)._inferred(X).n_iter]
+    _, gap = fixed(**settings).transform(X, return_gap=True)
+    assert (gap <= 1e-8 * 0.5 * (X**2).sum(axis=1)).all()
+    monkeypatch.setattr(splitting, "UNBALANCED", np.inf)
+    steps.append(fixed(**settings)._inferred(X).n_iter)
+    assert 100 < steps[0] < 0.7 * steps[1]
+
+
+def test_states_are_those_of_the_first_weight_after_balancing():
+    """Continuing from the state of a finished inference leaves the codes where they are."""
+    coding = fixed(dictionary=ATOMS + 3, tol=1e-12)
+    atoms = coding.dictionary_
+    found, state = coding._inference_of(atoms, None)(X, np.zeros((60, 8)))
+    assert found.n_iter > 110
+    changes = [
+        np.abs(coding._inference_of(atoms, 1)(X, start)[0].values - found.values).max()
+        for start in (state, found.values)
+    ]
+    assert changes[0] < 1e-3 < changes[1]
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_splitting_reaches_the_smallest_gaps(positive):
+    codes, gap = fixed(positive_code=positive, tol=1e-13).transform(X, return_gap=True)
+    assert (gap <= 1e-13 * 0.5 * (X**2).sum(axis=1)).all()
+    best = sparse_encode(
+        X, fixed().dictionary_, algorithm="lasso_cd", alpha=0.3, positive=positive, max_iter=10_000
+    )
+    np.testing.assert_allclose(codes @ fixed().dictionary_, best @ fixed().dictionary_, atol=1e-5)
+
+
+def test_splitting_continues_from_its_state():
     coding = fixed()
-    whole = coding.transform(rows)
-    np.testing.assert_allclose(whole[:60], coding.transform(X), atol=1e-12)
-    np.testing.assert_allclose(coding.transform(X[:1]), whole[:1], atol=1e-12)
+    whole, _ = coding._steps(X, coding.dictionary_, None, 12)
+    _, state = coding._steps(X, coding.dictionary_, None, 5)
+    before = state.copy()
+    rest, _ = coding._steps(X, coding.dictionary_, state, 7)
+    np.testing.assert_allclose(rest.values, whole.values, atol=1e-13)
+    np.testing.assert_array_equal(state, before)
+    assert not np.allclose(whole.values, coding._steps(X, coding.dictionary_, None, 7)[0].values)
+
+
+def test_finished_samples_keep_their_codes_and_states():
+    """Samples of both kinds: codes of zero, which are finished first, and others."""
+    rows = np.vstack([1e-3 * X[:30], X[30:]])[RNG.permutation(60)]
+    coding = fixed(tol=1e-10)
+    codes, gap = coding.transform(rows, return_gap=True)
+    small = np.abs(rows @ coding.dictionary_.T).max(axis=1) <= 0.3
+    assert 0 < small.sum() < 60 and not codes[small].any() and codes[~small].any(axis=1).all()
+    for number in range(60):
+        one, its_gap = coding.transform(rows[[number]], return_gap=True)
+        np.testing.assert_allclose(one[0], codes[number], atol=1e-12)
+        np.testing.assert_allclose(its_gap, gap[number], atol=1e-12)
+
+
+def test_sparse_codes_are_the_dense_ones():
+    rows = np.tile(X, (10, 1))  # three blocks
+    dense, gap = fixed().transform(rows, return_gap=True)
+    coding = fixed(sparse_output=True)
+    codes, same_gap = coding.transform(rows, return_gap=True)
+    assert isinstance(codes, csr_array) and codes.nnz == np.count_nonzero(dense) < dense.size
+    np.testing.assert_array_equal(codes.toarray(), dense)
+    np.testing.assert_array_equal(same_gap, gap)
+    for given in (codes, codes.tocsc(), csr_matrix(dense)):
+        np.testing.assert_allclose(coding.inverse_transform(given), dense @ coding.dictionary_)
+    assert type(coding.inverse_transform(codes)) is np.ndarray
+    np.testing.assert_allclose(coding.reconstruction_error(X), fixed().reconstruction_error(X))
+    with pytest.raises(ValueError, match=r"codes have shape \(600, 5\), expected"):
+        coding.inverse_transform(codes[:, :5])
+
+
+def test_sparse_codes_keep_the_dtype_and_are_no_data_frame():
+    coding = fixed(sparse_output=True)
+    assert coding.transform(X.astype(np.float32)).dtype == np.float32
+    y = X[:, 0] > 0
+    probe = make_pipeline(SparseCoding(8, alpha=0.1, sparse_output=True), EBMClassifier())
+    assert probe.fit(X, y).score(X, y) > 0.9
+    with pytest.raises(ValueError, match="sparse matrix"):
+        coding.set_output(transform="pandas").transform(X)
+
+
+def test_codes_do_not_depend_on_other_samples():
+    """Nor does the balance of residuals, of which each sample has its own."""
+    rows = np.tile(X, (20, 1))  # five blocks
+    nearly_parallel = (fixed(dictionary=ATOMS + shift, tol=1e-8) for shift in (1, 3))
+    for coding in (fixed(), *nearly_parallel):
+        whole = coding.transform(rows)
+        np.testing.assert_allclose(whole[:60], coding.transform(X), atol=1e-9)
+        for number in range(60):
+            one = coding.transform(X[[number]])
+            np.testing.assert_allclose(one, whole[[number]], atol=1e-9)
 
 
 def test_momentum_needs_fewer_iterations():
@@ -128,6 +243,59 @@ def test_a_descent_that_is_cut_short_says_so_in_its_gap():
 
 
 # Dictionaries
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_sweep_in_blocks_is_one_atom_after_the_other(positive):
+    n_atoms = 2 * ATOMS_TOGETHER + 5
+    rng = np.random.RandomState(1)
+    start, codes = rng.normal(size=(n_atoms, 7)), rng.normal(size=(200, n_atoms))
+    codes[:, [3, 40]] = 0  # atoms that are not used stay
+    products, targets = codes.T @ codes, codes.T @ rng.normal(size=(200, 7))
+    atoms = start.copy()
+    for j in range(n_atoms):
+        if products[j, j] > 0:
+            atom = atoms[j] + (targets[j] - products[j] @ atoms) / products[j, j]
+            atom = np.maximum(atom, 0) if positive else atom
+            atoms[j] = atom / max(np.linalg.norm(atom), 1)
+    found = improved_dictionary(start, products, targets, positive=positive)
+    np.testing.assert_allclose(found, atoms, atol=1e-12)
+    np.testing.assert_array_equal(found[[3, 40]], start[[3, 40]])
+
+
+def test_one_pass_forgets_the_codes_of_poor_atoms(monkeypatch):
+    rows, _ = known_codes(6_000)
+    settings = {"n_components": 16, "alpha": 0.1, "batch_size": 100, "max_iter": 1}
+    energies = [SparseCoding(**settings).fit(rows).energies(rows).mean()]
+    monkeypatch.setattr(sparse_coding, "FORGETTING", 1.0)  # statistics are plain means
+    energies.append(SparseCoding(**settings).fit(rows).energies(rows).mean())
+    assert energies[0] < 0.99 * energies[1]
+
+
+def test_a_stream_of_single_samples_changes_a_learned_dictionary_little():
+    rows, _ = known_codes(4_000)
+    coding = SparseCoding(16, alpha=0.1).fit(rows[:3_900])
+    before = coding.dictionary_
+    for row in rows[3_900:]:
+        coding.partial_fit(row[None])
+    assert 0 < np.linalg.norm(coding.dictionary_ - before, axis=1).max() < 0.1
+
+
+def test_batches_are_of_nearly_equal_size():
+    sizes = [len(rows) for rows in SparseCoding(batch_size=100)._batches(np.arange(203))]
+    assert sizes == [68, 68, 67]
+
+
+def test_codes_continue_from_the_pass_before(monkeypatch):
+    """With few steps in each pass, codes are good only if their states are kept."""
+    rows, _ = known_codes(600)
+    monkeypatch.setattr(sparse_coding, "STEPS", 2)
+    monkeypatch.setattr(sparse_coding, "MORE_STEPS", 2)
+    kept = SparseCoding(16, alpha=0.1, max_iter=10).fit(rows)
+    monkeypatch.setattr(sparse_coding, "KEPT_STATES", 0)
+    without = SparseCoding(16, alpha=0.1, max_iter=10).fit(rows)
+    assert kept.energy_curve_[-1] < 0.95 * without.energy_curve_[-1]
+    assert (np.diff(without.energy_curve_) < 0).all()  # it learns all the same
 
 
 @pytest.mark.parametrize("start", ["data", "svd"])
@@ -258,6 +426,7 @@ def test_the_same_seed_gives_the_same_dictionary_and_pickles_give_the_same_codes
         ({"dictionary": "date"}, "Did you mean 'data'"),
         ({"dictionary": np.ones((2, 3))}, r"dictionary of shape \(2, 3\) must hold n_components=4"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"sparse_output": "csr"}, "sparse_output='csr'"),
         ({"max_iter": -1}, "max_iter=-1"),
         ({"inference": Descent(max_iter=-1)}, "max_iter=-1 of Descent"),
     ],
@@ -276,6 +445,6 @@ def test_codes_of_another_width_are_refused():
 def test_coordinate_descent_does_not_warn_of_the_precision_of_float32():
     """A descent continues where it ends, and the gaps say how far the codes are from the best."""
     rows = (1_000 * np.random.RandomState(1).normal(size=(60, 4)) + 1).astype(np.float32)
-    model = SparseCoding(6, alpha=0.1, max_iter=2).fit(rows)
+    model = SparseCoding(6, alpha=0.1, inference="cd", max_iter=2).fit(rows)
     _, gap = model.transform(rows, return_gap=True)
     assert (gap <= 1e-2 * 0.5 * (rows**2).sum(axis=1)).all()

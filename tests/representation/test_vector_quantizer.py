@@ -111,3 +111,40 @@ def test_codes_that_are_none_are_refused(codes):
     quantizer = VectorQuantizer(4).fit(X)
     with pytest.raises(ValueError, match=r"codes (must be whole numbers|have shape)"):
         quantizer.inverse_transform(codes)
+
+
+# Streams
+
+
+def test_a_stream_has_the_means_of_all_samples():
+    """With the vectors far apart, every sample keeps its vector, whose mean is then that of all."""
+    rng = np.random.RandomState(0)
+    rows = 100 * rng.randint(0, 4, size=(400, 1)) + rng.normal(size=(400, 1))
+    weight = rng.randint(0, 3, size=400)
+    stream = VectorQuantizer(4)
+    for part in np.split(np.arange(400), 4):
+        stream.partial_fit(rows[part], sample_weight=weight[part])
+    whole = VectorQuantizer(4).fit(rows, sample_weight=weight)
+    found, expected = (np.sort(one.codebooks_[0][0], axis=0) for one in (stream, whole))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("settings", [{"n_groups": 2}, {"n_levels": 2}])
+def test_parts_of_a_stream_lower_the_energy(settings):
+    rows = np.random.RandomState(0).normal(size=(2_000, 6))
+    stream = VectorQuantizer(16, **settings)
+    energies = []
+    for part in np.split(rows[:1_800], 18):
+        energies.append(stream.partial_fit(part).energies(rows[1_800:]).mean())
+    assert energies[-1] < 0.95 * energies[0]
+    whole = VectorQuantizer(16, **settings).fit(rows[:1_800]).energies(rows[1_800:]).mean()
+    assert energies[-1] < 1.1 * whole
+
+
+def test_a_stream_finds_the_vectors_that_a_small_first_part_lacks():
+    stream = VectorQuantizer(3).partial_fit([[0.0], [0.0]])
+    assert stream.codebooks_[0][0].shape == (1, 1)
+    stream.partial_fit([[5.0], [9.0], [5.0]])
+    np.testing.assert_array_equal(stream.energies([[0.0], [5.0], [9.0]]), 0)
+    expected = -np.log(1 + np.exp(-12.5) + np.exp(-40.5))
+    np.testing.assert_allclose(stream.free_energy([[0.0]]), [expected], rtol=1e-6)

@@ -7,11 +7,19 @@ from sklearn_ebm.energies import ENERGIES, Energy, Linear
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.losses import LOSSES, NLL, Hinge, Loss
+from sklearn_ebm.representation import REPRESENTATIONS
+from sklearn_ebm.representation.base import Representation
 from sklearn_ebm.solvers import SOLVERS
 from sklearn_ebm.solvers.base import Solver
 
-REGISTRIES = {"loss": LOSSES, "energy": ENERGIES, "inference": INFERENCES, "solver": SOLVERS}
-BASES = {"loss": Loss, "energy": Energy, "inference": Elimination, "solver": Solver}
+REGISTRIES = {
+    "loss": LOSSES, "energy": ENERGIES, "inference": INFERENCES, "solver": SOLVERS,
+    "representation": REPRESENTATIONS,
+}  # fmt: skip
+BASES = {
+    "loss": Loss, "energy": Energy, "inference": Elimination, "solver": Solver,
+    "representation": Representation,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)

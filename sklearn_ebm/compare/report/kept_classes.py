@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm.compare.folds import Fold
+from sklearn_ebm.compare.folds import Fold, final_step
 from sklearn_ebm.estimators._class_predictions import ClassPredictions
 
 # e^(−745) is the smallest positive float64.
@@ -37,13 +37,14 @@ class KeepClasses:
             classifier has energies; "beta" and "margin", or None; "curve", a list of (iteration,
             objective).
         """
-        energies = isinstance(estimator, ClassPredictions)
+        model = final_step(estimator)
+        energies = isinstance(model, ClassPredictions)
         return {
             "distances": distances(estimator, fold.X_test[self.rows]),
             "energies": energies,
-            "beta": float(estimator.beta_) if energies else None,
-            "margin": _margin(estimator) if energies else None,
-            "curve": curve(vars(estimator).get("loss_curve_", ())),
+            "beta": float(model.beta_) if energies else None,
+            "margin": _margin(model) if energies else None,
+            "curve": curve(vars(model).get("loss_curve_", ())),
         }
 
 
@@ -51,7 +52,7 @@ def distances(estimator: Any, X: Any) -> np.ndarray:
     """Return max log p − log p of each class, of shape (n_samples, n_classes), at most 745."""
     if X.shape[0] == 0:
         return np.empty((0, len(estimator.classes_)))
-    if isinstance(estimator, ClassPredictions):
+    if isinstance(final_step(estimator), ClassPredictions):
         log_p = np.asarray(estimator.predict_log_proba(X), dtype=np.float64)
     else:
         with np.errstate(divide="ignore"):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_ebm.compare.density_scores import predicted_distribution
-from sklearn_ebm.compare.folds import Fold
+from sklearn_ebm.compare.folds import Fold, final_step
 from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.report.kept_classes import curve
 from sklearn_ebm.distributions.base import ConditionalDistribution
@@ -56,11 +56,11 @@ class KeepDensities:
             )
             held = np.stack([interval_contains(y, distribution, level=level) for level in LEVELS])
             kept = {"pit": probability_integral_transform(y, distribution), "held": held}
-        kept["energies"] = isinstance(estimator, LatentEBMRegressor)
+        kept["energies"] = isinstance(final_step(estimator), LatentEBMRegressor)
         kept["shown"] = []
         if len(self.shown):
             kept["shown"] = drawn(predicted_distribution(estimator, fold.X_test[self.shown]))
-        kept["curve"] = curve(vars(estimator).get("loss_curve_", ()))
+        kept["curve"] = curve(vars(final_step(estimator)).get("loss_curve_", ()))
         return kept
 
 

@@ -1,0 +1,203 @@
+"""Base class of representations that are learned by gradients."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ebm._utils.parameters import Array, Params
+from sklearn_ebm._utils.validation import (
+    optional_whole_number,
+    positive_integer,
+    row_weights,
+    share,
+    switch,
+    verbosity,
+)
+from sklearn_ebm.energies import Energy
+from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
+from sklearn_ebm.estimators._parts import generator_and_seed, unchanged_if_it_fails
+from sklearn_ebm.estimators._progress import ProgressLine
+from sklearn_ebm.learning.monitor import TrainingMonitor
+from sklearn_ebm.learning.parametrization import own_copy
+from sklearn_ebm.learning.samples import LearnedSamples, Weights, learn_samples
+from sklearn_ebm.representation.base import Representation
+from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers.base import Solver
+
+
+class GradientRepresentation(Representation):
+    """Base class of representations whose parameters a solver learns.
+
+    The loss is ``"energy"``, which lowers the energies of the samples. Without early stopping all
+    samples are used.
+    """
+
+    solver: Any
+    max_iter: int | None
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    random_state: Any
+    verbose: int
+
+    # Whether learning that does not lower the energies is undone.
+    _keeps_start = False
+
+    @property
+    @abstractmethod
+    def _energy_unit(self) -> float:
+        """Energy of samples divided by that of the rows of the energy."""
+
+    def _validate(self) -> None:
+        name = type(self).__name__
+        optional_whole_number("max_iter", self.max_iter)
+        switch("early_stopping", self.early_stopping, of=name)
+        share("validation_fraction", self.validation_fraction, of=name)
+        positive_integer("n_iter_no_change", self.n_iter_no_change, of=name)
+        verbosity("verbose", self.verbose)
+        if not (isinstance(self.solver, str) and self.solver == "auto"):
+            SOLVERS.resolve(self.solver)
+
+    def _automatic_solver(self, energy: Energy) -> Solver:
+        """Return the solver for ``solver="auto"``."""
+        return SOLVERS["adam" if energy.traits.stochastic else "lbfgs"]()
+
+    def _solver(self, energy: Energy) -> Solver:
+        automatic = isinstance(self.solver, str) and self.solver == "auto"
+        return self._automatic_solver(energy) if automatic else SOLVERS.resolve(self.solver)
+
+    def _default_iterations(self, n_samples: int, solver: Solver) -> int | None:
+        """Return the default of ``max_iter``; None is that of the solver."""
+        return None
+
+    def _split(self, n: int, rng: np.random.RandomState) -> tuple[Any, Any]:
+        """Rows for learning, and held-out rows for early stopping."""
+        if not self.early_stopping:
+            return slice(None), None
+        n_out = int(np.ceil(self.validation_fraction * n))
+        if n_out >= n:
+            raise ValueError(
+                f"early_stopping=True needs 2 samples or more, but there is n_samples={n}."
+            )
+        order = rng.permutation(n)
+        return np.sort(order[n_out:]), np.sort(order[:n_out])
+
+    @contextmanager
+    def _watch(self, task: FitCallbacks) -> Iterator[TrainingMonitor]:
+        patience = self.n_iter_no_change if self.early_stopping else None
+        with ExitStack() as stack:
+            callbacks: tuple[Any, ...] = task.callbacks
+            if self.verbose:
+                callbacks += (stack.enter_context(ProgressLine(type(self).__name__)),)
+            yield TrainingMonitor(callbacks, patience, outlives_interrupts=True)
+
+    @abstractmethod
+    def _prepared(
+        self, X: Array, weight: Weights, rng: np.random.RandomState
+    ) -> tuple[Any, Params]:
+        """Store units, and return the energy and its first parameters."""
+
+    @abstractmethod
+    def _rows_of(self, X: Array) -> Array:
+        """Rows of the energy for samples, once the units are stored."""
+
+    def _settle(self, rows: Array) -> None:
+        """Store what inference needs besides the parameters, from rows of training samples."""
+        return None
+
+    def _learn(self, X: Array, weight: Weights, task: FitCallbacks) -> None:
+        X, weight = _of_positive_weight(X, weight)
+        rng, seed = generator_and_seed(self.random_state)
+        train, out = self._split(len(X), rng)
+        energy, params = self._prepared(X[train], weight[train], rng)
+        rows = self._rows_of(X[train])
+        solver, max_iter = self._solver(energy), self.max_iter
+        if max_iter is None:
+            max_iter = self._default_iterations(len(rows), solver)
+        with self._watch(task) as watch:
+            learned = learn_samples(
+                energy, rows, weight[train], solver, params=params, max_iter=max_iter,
+                rng=np.random.RandomState(seed), watch=watch,
+                held_out=None if out is None else (self._rows_of(X[out]), weight[out]),
+                keeps_start=self._keeps_start,
+            )  # fmt: skip
+        self._seed, self._parts_seen = seed, 0
+        self._store(energy, learned, rows)
+        self._warn_of_stopping(learned)
+
+    def _store(self, energy: Any, learned: LearnedSamples, rows: Array) -> None:
+        self.energy_, self.params_ = energy, learned.params
+        self.energy_curve_ = learned.curve * self._energy_unit
+        self.n_iter_ = max(learned.result.n_iter, int(self.max_iter != 0))
+        self.__dict__.pop("validation_energy_curve_", None)
+        if learned.held_out_curve:
+            self.validation_energy_curve_ = np.array(learned.held_out_curve) * self._energy_unit
+        self._memory = learned.result.memory
+        self._settle(rows)
+
+    def _warn_of_stopping(self, learned: LearnedSamples) -> None:
+        if not learned.result.converged and self.max_iter != 0:
+            warnings.warn(
+                f"Learning stopped after {learned.result.n_iter} iterations: "
+                f"{learned.result.message}. Raise max_iter, or scale the features "
+                "(StandardScaler).",
+                ConvergenceWarning,
+                stacklevel=5 + FRAMES,
+            )
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Continue learning with one pass over some samples, which are then forgotten.
+
+        What is computed before learning, such as the unit of the features, is that of the first
+        part.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+        """
+        with unchanged_if_it_fails(self):
+            self._validate()
+            first = "params_" not in vars(self)
+            rows = self._rows(X, reset=first)
+            rows, weight = _of_positive_weight(rows, row_weights(sample_weight, len(rows)))
+            if first:
+                rng, self._seed = generator_and_seed(self.random_state)
+                energy, params = self._prepared(rows, weight, rng)
+                self._memory, self._parts_seen = None, 0
+            else:
+                energy, params = own_copy(self.energy_), self.params_
+            solver = self._solver(energy)
+            solver = (solver if solver.stochastic else SOLVERS["adam"]()).for_partial_fit()
+            self._parts_seen += 1
+            rows = self._rows_of(rows)
+            learned = learn_samples(
+                energy, rows, weight, solver, params=params, max_iter=1, memory=self._memory,
+                rng=np.random.RandomState((self._seed + self._parts_seen) % 2**31),
+                keeps_start=self._keeps_start,
+            )  # fmt: skip
+            self._store(energy, learned, rows)
+            self.n_iter_ = self._parts_seen
+        return self
+
+
+def _of_positive_weight(X: Array, weight: Weights) -> tuple[Array, Weights]:
+    """Samples and weights without those of weight zero; copied only if there are any."""
+    used = weight > 0
+    return (X, weight) if used.all() else (X[used], weight[used])

@@ -1,0 +1,300 @@
+"""Representations in front of linear energies: names, features, rows of the table, the command."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ebm import EBMClassifier, LatentEBMRegressor
+from sklearn_ebm.compare import Comparison, compare, regressors, representations
+from sklearn_ebm.compare.columns import DataError
+from sklearn_ebm.compare.command import main
+from sklearn_ebm.compare.folds import prepare_dense
+from sklearn_ebm.compare.representations import CodeFeatures, usual_size
+from sklearn_ebm.compare.tables import make_table
+from sklearn_ebm.energies import Experts
+from sklearn_ebm.representation import REPRESENTATIONS, SparseCoding, VectorQuantizer
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(120, 4))
+ALONE = {"losses": ["nll"], "baselines": [], "cv": 2}
+ON_IRIS = {name: f"EBM x + {name} -> linear nll" for name in REPRESENTATIONS}
+
+
+@pytest.fixture(scope="module")
+def iris():
+    """A comparison on iris that has run, with every representation, for a report."""
+    found = Comparison(*load_iris(return_X_y=True), **ALONE, representations=True, for_report=True)
+    for _ in found.run():
+        pass
+    return found
+
+
+@pytest.fixture
+def linear(monkeypatch):
+    """The linear energy of regressors with so few experts that learning takes no time."""
+    energy = Experts(n_latents=2, trunk="linear", n_members=1)
+    monkeypatch.setitem(regressors.ENERGIES, "linear", {"energy": energy})
+    return energy
+
+
+# --------------------------------------------------------------------------------------- features
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+def test_features_are_the_samples_and_encoded_codes(name):
+    features = CodeFeatures(name).fit(X)
+    found = features.transform(X)
+    codes = features.representation_.transform(X)
+    assert type(features.representation_) is REPRESENTATIONS[name]
+    np.testing.assert_array_equal(found[:, :4], X)
+    np.testing.assert_array_equal(found[:, 4:], features.encoder_.transform(codes))
+    assert found.shape[1] > 4 and np.isfinite(found).all() and found[:, 4:].std() > 0
+    alone = CodeFeatures(name, beside=False).fit_transform(X)
+    np.testing.assert_allclose(alone, found[:, 4:])
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_what_codes_stand_for_has_the_unit_of_the_samples(name, scale):
+    plain = CodeFeatures(name).fit(X).representation_
+    scaled = CodeFeatures(name).fit(scale * X).representation_
+    expected = plain.inverse_transform(plain.transform(X))
+    found = scaled.inverse_transform(scaled.transform(scale * X)) / scale
+    np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning")
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+@pytest.mark.parametrize("rows", [np.zeros((6, 2)), np.eye(3), np.ones((5, 1)), X[:3]])
+def test_degenerate_samples_have_features(name, rows):
+    with np.errstate(all="raise"):
+        found = CodeFeatures(name).fit_transform(rows)
+    assert found.shape[0] == len(rows) and np.isfinite(found).all()
+
+
+def test_outliers_do_not_dominate():
+    features = CodeFeatures("sparse_coding", beside=False).fit(X)
+    codes = features.representation_.transform(1e6 * X)
+    found = features.transform(1e6 * X)
+    np.testing.assert_allclose(np.sinh(found), codes, rtol=1e-6)
+    assert np.abs(found).max() < 20 and np.abs(codes).max() > 1e6
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+def test_a_size_and_a_seed_are_used(name):
+    few = CodeFeatures(name, n_components=3, beside=False, random_state=1).fit(X)
+    assert few.transform(X).shape[1] <= 3
+    assert few.representation_.random_state == 1
+
+
+def test_no_scale_means_no_penalty_of_zero():
+    assert SparseCoding._sized(np.zeros((5, 2)), 2, 0).alpha > 0
+
+
+def test_the_penalty_is_a_tenth_of_that_of_a_typical_sample():
+    # Every atom is 1 or -1; samples that are zero do not count.
+    rows = np.array([[3.0], [-3.0], [5.0], [0.0], [0.0], [0.0], [0.0]])
+    assert SparseCoding._sized(rows, 2, 0).alpha == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_features", "expected"),
+    [(200, 50, 28), (50_000, 50, 128), (50_000, 3, 24), (1, 1, 2)],
+)
+def test_sizes_by_hand(n_samples, n_features, expected):
+    assert usual_size(n_samples, n_features) == expected
+
+
+def test_of_many_samples_some_are_learned(monkeypatch):
+    seen = []
+
+    class Recorder(VectorQuantizer):
+        def _learn(self, X, weight):
+            seen.append(X)
+            super()._learn(X, weight)
+
+    monkeypatch.setattr(representations, "MOST_SAMPLES", 50)
+    features = CodeFeatures(Recorder(3)).fit(X)
+    (learned,) = seen
+    assert len(np.unique(learned, axis=0)) == 50
+    assert {tuple(row) for row in learned} <= {tuple(row) for row in X}
+    assert len(features.transform(X)) == len(X)
+
+
+def test_an_object_keeps_its_settings_and_is_not_fitted():
+    own = VectorQuantizer(5, random_state=7)
+    features = CodeFeatures(own, n_components=9).fit(X)
+    assert features.representation_.get_params() == own.get_params()
+    assert features.representation_ is not own and not hasattr(own, "codebooks_")
+
+
+# ------------------------------------------------------------------------------------ comparisons
+
+
+def test_by_default_there_are_none():
+    comparison = Comparison(X, [0, 1] * 60, **ALONE)
+    assert [contender.model for contender in comparison.contenders] == ["EBM nll"]
+
+
+def test_every_registered_representation_has_a_row(iris):
+    assert [row.model for row in iris.table.rows] == ["EBM nll", *ON_IRIS.values()]
+    for row in iris.table.rows:
+        assert row.error == "" and len(row.folds) == 2
+        assert row.mean("accuracy") > 0.85 and row.mean("fit_seconds") > 0
+        assert row.model == "EBM nll" or "CodeFeatures" in row.settings
+
+
+def test_a_representation_that_is_registered_later_appears(monkeypatch):
+    class Later(VectorQuantizer):
+        pass
+
+    monkeypatch.setitem(REPRESENTATIONS._parts, "later", Later)
+    table = compare(X, X[:, 0] > 0, **ALONE, representations=["later"])
+    (row,) = (row for row in table.rows if "later" in row.model)
+    assert row.model == "EBM x + later -> linear nll" and not row.error
+
+
+def test_a_row_is_what_the_pipeline_of_its_settings_scores():
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    comparison = Comparison(
+        X, y, losses=["hinge"], baselines=[], cv=2, representations="vector_quantizer",
+        random_state=3,
+    )  # fmt: skip
+    row = list(comparison.run())[1]
+    expected = []
+    for train, test in comparison.task.splits(comparison.data, 2, 3):
+        fold = prepare_dense(make_table(X, y), train, test)
+        model = make_pipeline(
+            CodeFeatures("vector_quantizer", random_state=3),
+            EBMClassifier(loss="hinge", beta="auto", tol=1e-3, random_state=3),
+        ).fit(fold.X_train, fold.y_train)
+        expected.append(model.score(fold.X_test, fold.y_test))
+    assert row.model == "EBM x + vector_quantizer -> linear hinge"
+    assert [fold["accuracy"] for fold in row.folds] == expected
+
+
+def test_representations_learn_from_training_rows_only(monkeypatch):
+    fitted = []
+    fit_transform = CodeFeatures.fit_transform
+
+    def recorded(self, X, y=None):
+        fitted.append(X)
+        return fit_transform(self, X, y)
+
+    monkeypatch.setattr(CodeFeatures, "fit_transform", recorded)
+    compare(X, [0, 1] * 60, **ALONE, representations="vector_quantizer")
+    assert [len(rows) for rows in fitted] == [60, 60]
+    # Columns are standardised on the same rows.
+    assert all(np.allclose(rows.mean(axis=0), 0) for rows in fitted)
+
+
+@pytest.mark.parametrize(
+    ("losses", "used"),
+    [(None, ["nll"]), ([], ["nll"]), (["hinge", "nll"], ["hinge", "nll"]), (["lvq2"], ["nll"])],
+)
+def test_losses_are_those_that_suit(losses, used):
+    comparison = Comparison(
+        X, [0, 1] * 60, energies=["prototypes"], losses=iter(losses) if losses else losses,
+        baselines=[], representations=[VectorQuantizer(3)],
+    )  # fmt: skip
+    models = [contender.model for contender in comparison.contenders if "->" in contender.model]
+    assert models == [f"EBM x + VectorQuantizer(n_codes=3) -> linear {loss}" for loss in used]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["sparse_codign"], 'no representation "sparse_codign". Did you mean "sparse_coding"?'),
+        ("pca", f'no representation "pca". Known are {", ".join(REPRESENTATIONS)}.'),
+    ],
+)
+def test_unknown_names_get_one_sentence(task, names, message):
+    with pytest.raises(DataError) as caught:
+        Comparison(task=task, representations=names)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_class_is_refused():
+    with pytest.raises(DataError, match="VectorQuantizer is a class; pass an object of it"):
+        Comparison(representations=[VectorQuantizer])
+
+
+def test_a_numeric_target_has_linear_experts(linear):
+    y = X[:, 0] + 0.1 * RNG.normal(size=len(X))
+    comparison = Comparison(
+        X, y, energies=["linear"], baselines=[], cv=2, representations=True, for_report=True
+    )
+    rows = list(comparison.run())
+    assert [row.model for row in rows] == ["EBM linear nll", *ON_IRIS.values()]
+    for row, contender in zip(rows, comparison.contenders, strict=True):
+        assert not row.error and row.mean("rmse") < np.std(y)
+        assert contender is comparison.contenders[0] or isinstance(
+            contender.estimator[-1], LatentEBMRegressor
+        )
+    assert all(kept["energies"] for folds in comparison._kept for kept in folds)
+
+
+def test_a_pipeline_of_ones_own_keeps_its_distribution(linear):
+    own = make_pipeline(StandardScaler(), LatentEBMRegressor(linear, random_state=0))
+    comparison = Comparison(X, X[:, 0], losses=[], baselines={"mine": own}, cv=2)
+    assert comparison.contenders[-1].estimator is own
+    (row,) = comparison.run()
+    assert not row.error and "nll" in row.folds[0]
+
+
+# ----------------------------------------------------------------------------- report and command
+
+
+def test_the_report_treats_them_as_energies(iris, tmp_path):
+    iris.report(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for kept, row in zip(iris._kept, iris.table.rows, strict=True):
+        assert row.model.replace(">", "&gt;") in page
+        for fold in kept:
+            assert fold["energies"] and fold["beta"] == 1.0 and len(fold["curve"]) > 1
+            assert fold["distances"].min() == 0
+
+
+def test_the_command_writes_every_row(tmp_path, capsys):
+    path = tmp_path / "table.csv"
+    rows = [f"{a:.3f},{b:.3f},{'yes' if a > 0 else 'no'}" for a, b in X[:, :2]]
+    path.write_text("a,b,y\n" + "\n".join(rows) + "\n")
+    short = ["-t", "y", "--losses", "none", "--baselines", "none", "--cv", "2", "--n-jobs", "1"]
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["compare", str(path), *short, *out, "--representations"]) == 0
+    printed = capsys.readouterr()
+    saved = json.loads((tmp_path / "out.json").read_text())
+    assert {row["model"] for row in saved["rows"]} == set(ON_IRIS.values())
+    for place, model in enumerate(ON_IRIS.values(), 1):
+        assert model in printed.out and f"[{place}/{len(ON_IRIS)}] {model}" in printed.err
+    assert main(["compare", str(path), *short, "-q", "--representations=vector_quantizer"]) == 0
+    assert "sparse_coding" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--representations", "pca"], 'There is no representation "pca". Known are '),
+        (["--representations", "x.csv", "-t", "y"], 'There is no representation "x.csv". Known'),
+        (
+            ["--losses=none", "--baselines=none", "--representations=none"],
+            "leave nothing to compare",
+        ),
+    ],
+)
+def test_a_wrong_command_line(arguments, message, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["compare", *arguments])
+    assert caught.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_help_names_all(capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"of {', '.join(REPRESENTATIONS)}; without names: all" in text
