@@ -277,8 +277,7 @@ class VariationalAutoencoder(NetworkRepresentation):
     p(z) is the standard normal distribution, p(x | z) has the output of the decoder as its mean,
     and q(z | x) = N(μ(x), diag σ²(x)) is the output of the encoder. The right side, minus the
     evidence lower bound, is learned. The noise of the code limits the volume of low energy: codes
-    that are close to each other must have similar reconstructions. `energies` leaves out the
-    constant of −log p(x | z), so that energies are not negative; `free_energy` is −ELBO.
+    that are close to each other must have similar reconstructions.
 
     Parameters
     ----------
