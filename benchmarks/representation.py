@@ -8,7 +8,8 @@ from. Dictionaries: seconds and the mean energy of held-out samples, whose codes
 the same exact solver for all, after more and more passes; then the seconds at which ours has the
 energy of each of theirs. Recovery: how near the learned atoms are to those that generated the
 samples, and how well codes are found for combinations of atoms that were never seen together.
-Encoders: energies of held-out samples above the minimum, for equal numbers of layers and iterations.
+Encoders: energies of held-out samples above the minimum, for equal numbers of layers and
+iterations.
 Contenders take turns; figures are medians, in CPU seconds (threads: seconds of the clock).
 """
 

@@ -29,7 +29,8 @@ def collapse_ratio(
     x' are samples that have the means and variances of the features of X, but not their
     dependence. If the ratio is about 1, the energies have collapsed: they are equally low
     everywhere. (If the features are independent, the ratio is about 1 in any case.) ε is half the
-    total variance of X times 10⁻³, so that the ratio is 1 if all energies are nearly zero.
+    total variance of X times 10⁻³, in the unit of the energies, so that the ratio is 1 if all
+    energies are nearly zero.
 
     Parameters
     ----------
@@ -71,18 +72,19 @@ def collapse_ratio(
     >>> round(collapse_ratio(Autoencoder(2, hidden_layer_sizes=(), max_iter=0).fit(X), X), 4)
     1.0
     """
-    X = check_array(X, dtype=[np.float64, np.float32])
-    mine, theirs = (
-        np.asarray(model.energies(rows), dtype=np.float64)
-        for rows in (X, unlike(X, against, random_state))
-    )
+    samples = check_array(X, dtype=[np.float64, np.float32])
+    other: Any = unlike(samples, against, random_state)
+    if hasattr(X, "iloc"):  # estimators that know the names of features expect them
+        other = type(X)(other, columns=X.columns)
+    mine, theirs = (np.asarray(model.energies(rows), dtype=np.float64) for rows in (X, other))
     if min(mine.min(), theirs.min()) < 0:
         raise ValueError(
             f"collapse_ratio is for energies that are not negative, but {type(model).__name__} has "
             f"the energy {min(mine.min(), theirs.min()):.3g}."
         )
     unit = max(float(mine.max()), float(theirs.max())) or 1.0  # squares may be very large
-    small = SMALL * 0.5 * float(X.var(axis=0, dtype=np.float64).sum()) / unit or SMALL
+    variance = 0.5 * float(samples.var(axis=0, dtype=np.float64).sum())
+    small = SMALL * variance * getattr(model, "_energy_of_variance", 1.0) / unit or SMALL
     return float(((theirs / unit).mean() + small) / ((mine / unit).mean() + small))
 
 

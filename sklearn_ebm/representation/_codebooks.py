@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
 
@@ -24,11 +26,15 @@ def nearest(X: Array, vectors: Array) -> tuple[Index, Array]:
     return energies.argmin(axis=1), energies
 
 
-def whole_codes(codes: Array, n_codes: int) -> Index:
-    """Return numbers of codes as integers; raise ValueError for other values."""
-    whole = codes.astype(np.intp)
+def whole_codes(codes: Array, n_codes: Any) -> Index:
+    """Return numbers of codes as integers; raise ValueError for other values.
+
+    `n_codes` is one number, or one for each column.
+    """
+    with np.errstate(invalid="ignore"):
+        whole = codes.astype(np.intp)
     if (whole != codes).any() or (whole < 0).any() or (whole >= n_codes).any():
-        raise ValueError(f"codes must be whole numbers from 0 to {n_codes - 1}.")
+        raise ValueError(f"codes must be whole numbers from 0 to {np.max(n_codes) - 1}.")
     return whole
 
 
@@ -41,8 +47,8 @@ class Codebooks:
         Number of vectors of each group.
     groups : list of ndarray of int
         Components of each group.
-    seed : int
-        Seed of the samples that replace unused codes.
+    rng : RandomState
+        Source of the samples that replace unused codes.
 
     Attributes
     ----------
@@ -52,20 +58,22 @@ class Codebooks:
         Running mean of the fraction of the samples that have each code.
     """
 
-    def __init__(self, n_codes: int, groups: list[Index], seed: int) -> None:
+    def __init__(self, n_codes: int, groups: list[Index], rng: np.random.RandomState) -> None:
         self.n_codes = n_codes
         self.groups = groups
-        self.rng = np.random.RandomState(seed)
+        self.rng = rng
         self.vectors: list[Array] = []
         self.share: list[Array] = []
 
-    def begin(self, outputs: Array) -> None:
+    def begin(self, outputs: Array, weight: Array) -> None:
         """Place the codes on outputs that are far from each other."""
         for group in self.groups:
-            some = np.unique(outputs[:STARTING, group].astype(np.float64), axis=0)
+            some, first = np.unique(outputs[:, group].astype(np.float64), axis=0, return_index=True)
             vectors = np.resize(some, (self.n_codes, len(group)))
             if len(some) > self.n_codes:
-                vectors = kmeans_plusplus(some, self.n_codes, random_state=self.rng)[0]
+                vectors = kmeans_plusplus(
+                    some, self.n_codes, sample_weight=weight[first], random_state=self.rng
+                )[0]
             self.vectors.append(vectors)
             self.share.append(np.full(self.n_codes, 1 / self.n_codes))
 
@@ -84,31 +92,32 @@ class Codebooks:
             result[:, group] = own[column]
         return result
 
-    def follow(self, outputs: Array, codes: Index) -> None:
+    def follow(self, outputs: Array, codes: Index, weight: Array) -> None:
         """Move the codes towards the means of their samples; unused codes to samples."""
+        chance = weight / weight.sum()
         for place, (group, column) in enumerate(zip(self.groups, codes.T, strict=True)):
-            share, means = self._means(outputs[:, group], column)
+            share, means = self._means(outputs[:, group], column, chance)
             vectors, before = self.vectors[place], self.share[place]
             total = (1 - FOLLOWING) * before + FOLLOWING * share
             pull = (FOLLOWING * share / np.maximum(total, 1e-12))[:, None]
             vectors += pull * (means - vectors)
-            unused = np.flatnonzero(total < DEAD / self.n_codes)[: len(outputs)]
-            vectors[unused] = outputs[self.rng.choice(len(outputs), len(unused), False)][:, group]
+            unused = np.flatnonzero(total < DEAD / self.n_codes)[: np.count_nonzero(chance)]
+            drawn = self.rng.choice(len(outputs), len(unused), replace=False, p=chance)
+            vectors[unused] = outputs[drawn][:, group]
             total[unused] = 1 / self.n_codes
             self.share[place] = total
 
-    def settle(self, outputs: Array) -> None:
+    def settle(self, outputs: Array, weight: Array) -> None:
         """Move the codes to the means of their samples, by a few steps of K-means."""
         for _ in range(SETTLING_STEPS):
             codes = self.coded(outputs)
             for place, (group, column) in enumerate(zip(self.groups, codes.T, strict=True)):
-                share, means = self._means(outputs[:, group], column)
+                share, means = self._means(outputs[:, group], column, weight / weight.sum())
                 self.vectors[place][share > 0] = means[share > 0]
 
-    def _means(self, outputs: Array, column: Index) -> tuple[Array, Array]:
-        """Fraction of the samples of each code, and their means."""
-        count = np.bincount(column, minlength=self.n_codes).astype(np.float64)
-        sums = [np.bincount(column, values, minlength=self.n_codes) for values in outputs.T]
-        means: Array = np.stack(sums, axis=1) / np.maximum(count, 1)[:, None]
-        share: Array = count / len(column)
+    def _means(self, outputs: Array, column: Index, weight: Array) -> tuple[Array, Array]:
+        """Total weight of the samples of each code, and their means."""
+        share = np.bincount(column, weight, self.n_codes).astype(np.float64)
+        sums = [np.bincount(column, weight * values, self.n_codes) for values in outputs.T]
+        means: Array = np.stack(sums, axis=1) / np.where(share > 0, share, 1)[:, None]
         return share, means

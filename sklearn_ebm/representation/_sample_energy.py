@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, svd
 
 from sklearn_ebm._utils.array_api import numpy_namespace
 from sklearn_ebm._utils.array_ops import cast_like
@@ -63,12 +63,15 @@ class SampleEnergy(Energy):
         """Random weights; linear networks start at the principal components of the samples."""
         params = self.encoder.start(self.shapes(rows.X.shape[1], n_answers), rng, output=1.0)
         if not self.sizes:
-            axes = principal_axes(rows.X, rows.weight, self.n_components).axes
-            n_found = len(axes)
-            params["encoder_output_weight"][:, :n_found] = axes.T
-            params["decoder_output_weight"][:n_found] = axes
-            params["decoder_output_weight"][n_found:] = 0
+            self._start_at(params, principal_axes(rows.X, rows.weight, self.n_components))
         return params
+
+    def _start_at(self, params: Params, found: PrincipalAxes) -> None:
+        """Write the parameters of linear networks that project on principal axes."""
+        n_found = len(found.axes)
+        params["encoder_output_weight"][:, :n_found] = found.axes.T
+        params["decoder_output_weight"][:n_found] = found.axes
+        params["decoder_output_weight"][n_found:] = 0
 
     def _width(self, n_answers: int) -> int:
         return 4 * sum(self.sizes) + self._n_encoded + self.n_components
@@ -92,8 +95,11 @@ class SampleEnergy(Energy):
     def _linearized(self, params: Params, rows: Array) -> tuple[Array, Backward]:
         """Energies (n,), and a function from their slopes to the gradient."""
 
-    def settle(self, params: Params, rows: Array) -> None:
-        """Store what inference needs besides the parameters, from training samples, at the end."""
+    def settle(self, params: Params, rows: Array, weight: Array, share: float) -> None:
+        """Store what inference needs besides the parameters, from training samples.
+
+        In a stream, they replace a `share` of what is known; it is 1 at the end of a fit.
+        """
 
     def energies(self, params: Params, rows: Array) -> Array:
         """Compute the energies of inference, (n,)."""
@@ -152,17 +158,22 @@ class PrincipalAxes(NamedTuple):
 
 def principal_axes(X: Array, weight: Array, n_components: int) -> PrincipalAxes:
     """Compute the directions of the largest second moments of weighted samples."""
-    share = (weight / weight.sum()).astype(X.dtype)
-    n_features = X.shape[1]
+    n_samples, n_features = X.shape
     n_found = min(n_components, n_features)
-    square = (X.T @ (share[:, None] * X)).astype(np.float64)
-    chosen = [n_features - n_found, n_features - 1]
-    moments, vectors = eigh(square, subset_by_index=chosen)
-    moments, axes = np.maximum(moments[::-1], 0), vectors.T[::-1]
+    rows = X * np.sqrt(weight / weight.sum()).astype(X.dtype)[:, None]
+    square = float(np.vdot(rows, rows))
+    if n_samples < n_features:  # the other directions have no moments
+        vectors = svd(rows.astype(np.float64), full_matrices=False)[2][:n_found].T
+    else:
+        moments = (rows.T @ rows).astype(np.float64)
+        chosen = [n_features - n_found, n_features - 1]
+        vectors = eigh(moments, subset_by_index=chosen)[1][:, ::-1]
+    axes: Array = vectors.T
     largest = np.abs(axes).argmax(axis=1)
-    axes *= np.sign(axes[np.arange(n_found), largest])[:, None]
-    rest = max(float(np.trace(square) - moments.sum()), 0.0) / max(n_features - n_found, 1)
-    return PrincipalAxes(axes, moments, rest)
+    axes = axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+    along = np.square(rows @ axes.T.astype(X.dtype)).sum(axis=0).astype(np.float64)
+    n_other = max(n_features - n_found, 1)
+    return PrincipalAxes(axes, along, max(square - float(along.sum()), 0.0) / n_other)
 
 
 def back_through(steps: list[Backward], slope: Array, out: Params) -> Array:

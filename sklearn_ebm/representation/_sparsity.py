@@ -71,8 +71,11 @@ class Sparsity(ABC):
         """Initial bias of the outputs of the encoder."""
         return 0.0
 
-    def settle(self, outputs: Array) -> None:
-        """Store what the codes of single samples need, from outputs for the training samples."""
+    def settle(self, outputs: Array, weight: Array, share: float) -> None:
+        """Store what the codes of single samples need, from outputs for training samples.
+
+        They replace a `share` of what is known from earlier samples.
+        """
         return None
 
     def energy(self, codes: Array) -> Array:
@@ -81,9 +84,13 @@ class Sparsity(ABC):
 
     def nearest(self, codes: Array, steps: Array, encoded: Array) -> Array:
         """Proximal operator of that energy; as many entries are active as in `encoded`, at most."""
-        count = np.count_nonzero(encoded, axis=1)
+        count = self._most_active(encoded)
         order = np.argsort(np.argsort(-codes, axis=1), axis=1)
         return np.where(order < count[:, None], np.maximum(codes, 0), 0)
+
+    def _most_active(self, encoded: Array) -> npt.NDArray[np.intp]:
+        """Number of entries of the code of each sample that may be active."""
+        return np.count_nonzero(encoded, axis=1)
 
     @abstractmethod
     def __call__(self, params: Params, outputs: Array, *, alone: bool) -> SparseCode:
@@ -125,8 +132,9 @@ class KL(Sparsity):
     def first_output(self, n_components: int) -> float:
         return float(logit(self._target(n_components)))
 
-    def settle(self, outputs: Array) -> None:
-        self.mean = expit(outputs).mean(axis=0)
+    def settle(self, outputs: Array, weight: Array, share: float) -> None:
+        mean = (weight / weight.sum()) @ expit(outputs)
+        self.mean = mean if self.mean is None else self.mean + share * (mean - self.mean)
 
     def __call__(self, params: Params, outputs: Array, *, alone: bool) -> SparseCode:
         z = expit(outputs)
@@ -135,10 +143,12 @@ class KL(Sparsity):
         mean = np.clip(mean, LEAST_MEAN, 1 - LEAST_MEAN)
         rho = self._target(z.shape[1])
         level = xlogy(rho, rho / mean) + xlogy(1 - rho, (1 - rho) / (1 - mean))
-        tangent = z.dtype.type(self.strength) * ((1 - rho) / (1 - mean) - rho / mean)
         energies = np.full(len(z), self.strength * level.sum(), dtype=z.dtype)
 
         def back(slope: Array, of_energy: Array, out: Params) -> Array:
+            # Slopes are proportional to the weights of the samples.
+            mean = np.clip(of_energy @ z / of_energy.sum(), LEAST_MEAN, 1 - LEAST_MEAN)
+            tangent = z.dtype.type(self.strength) * ((1 - rho) / (1 - mean) - rho / mean)
             slope = slope + of_energy[:, None] * tangent
             slope *= z * (1 - z)
             return slope
@@ -148,6 +158,9 @@ class KL(Sparsity):
 
 class TopK(Sparsity):
     """The `n_active` largest outputs of each sample, if they are positive."""
+
+    def _most_active(self, encoded: Array) -> npt.NDArray[np.intp]:
+        return np.full(len(encoded), self.n_active)
 
     def __call__(self, params: Params, outputs: Array, *, alone: bool) -> SparseCode:
         return _masked(outputs, _largest(outputs, self.n_active))
@@ -161,10 +174,16 @@ class BatchTopK(Sparsity):
 
     threshold: float | None = None
 
-    def settle(self, outputs: Array) -> None:
-        self.threshold = self._threshold(outputs)
+    def settle(self, outputs: Array, weight: Array, share: float) -> None:
+        order = np.argsort(-outputs, axis=None)
+        total = np.cumsum(np.repeat(weight, outputs.shape[1])[order])
+        place = np.searchsorted(total, self.n_active * weight.sum() * (1 - 1e-12))
+        found = float(outputs.flat[order[min(place, outputs.size - 1)]])
+        before = self.threshold
+        self.threshold = found if before is None else before + share * (found - before)
 
     def _threshold(self, outputs: Array) -> float:
+        """Threshold of a batch, with equal weights."""
         count = min(self.n_active * len(outputs), outputs.size)
         return float(np.partition(outputs, outputs.size - count, axis=None)[outputs.size - count])
 

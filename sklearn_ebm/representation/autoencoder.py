@@ -138,5 +138,5 @@ class Autoencoder(NetworkRepresentation):
         positive_integer("n_components", self.n_components, of="Autoencoder")
         super()._validate()
 
-    def _energy(self) -> SampleEnergy:
+    def _energy(self, seed: int) -> SampleEnergy:
         return _ReconstructionEnergy(int(self.n_components), self._sizes(), self.activation)

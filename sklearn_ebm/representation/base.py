@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ebm._utils.html_repr import HoldsDocumented
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm._utils.validation import row_weights
+from sklearn_ebm._utils.validation import row_weights, verbosity
 from sklearn_ebm.estimators._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from sklearn_ebm.estimators._parts import unchanged_if_it_fails
+from sklearn_ebm.estimators._progress import ProgressLine
 from sklearn_ebm.learning.learn import Start
 
 
@@ -34,6 +37,13 @@ class Representation(
     `transform` returns the code of lowest energy, `inverse_transform` the sample that it stands
     for.
     """
+
+    verbose: int
+
+    @property
+    def _energy_of_variance(self) -> float:
+        """Energy of half the square of an error of 1."""
+        return 1.0
 
     def _rows(self, X: Any, *, reset: bool) -> Array:
         rows: Array = validate_data(
@@ -181,7 +191,7 @@ class Representation(
         """
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
-        away = rows - self._decoded(self._codes(rows))
+        away = rows - self._decoded(self._codes(rows)).astype(rows.dtype, copy=False)
         return 0.5 * np.einsum("nd,nd->n", away, away)
 
     @classmethod
@@ -202,9 +212,18 @@ class Representation(
         """
         return FunctionTransformer(np.arcsinh)
 
-    @abstractmethod
     def _validate(self) -> None:
         """Raise ValueError if a parameter is invalid."""
+        verbosity("verbose", self.verbose)
+
+    @contextmanager
+    def _progress_line(self) -> Iterator[ProgressLine | None]:
+        """A line that shows the progress, if it is wanted."""
+        if not self.verbose:
+            yield None
+            return
+        with ProgressLine(type(self).__name__) as line:
+            yield line
 
     @abstractmethod
     def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:

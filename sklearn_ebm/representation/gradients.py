@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ebm._utils.arrays import same
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.validation import (
     optional_whole_number,
@@ -18,18 +20,25 @@ from sklearn_ebm._utils.validation import (
     row_weights,
     share,
     switch,
-    verbosity,
 )
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.estimators._parts import generator_and_seed, unchanged_if_it_fails
-from sklearn_ebm.estimators._progress import ProgressLine
-from sklearn_ebm.learning.monitor import TrainingMonitor
+from sklearn_ebm.learning.monitor import Iteration, IterationCallback, TrainingMonitor
 from sklearn_ebm.learning.parametrization import own_copy
 from sklearn_ebm.learning.samples import LearnedSamples, Weights, learn_samples
 from sklearn_ebm.representation.base import Representation
 from sklearn_ebm.solvers import SOLVERS
 from sklearn_ebm.solvers.base import Solver
+
+# Parameters that determine how an energy is learned, but do not define it.
+COURSE = {
+    "solver", "max_iter", "early_stopping", "validation_fraction", "n_iter_no_change",
+    "random_state", "verbose", "refine_steps", "tol",
+}  # fmt: skip
+
+# Parts of a stream that determine the state of an energy, about.
+MEMORY = 50
 
 
 class GradientRepresentation(Representation):
@@ -45,7 +54,6 @@ class GradientRepresentation(Representation):
     validation_fraction: float
     n_iter_no_change: int
     random_state: Any
-    verbose: int
 
     # Whether learning that does not lower the energies is undone.
     _keeps_start = False
@@ -61,7 +69,7 @@ class GradientRepresentation(Representation):
         switch("early_stopping", self.early_stopping, of=name)
         share("validation_fraction", self.validation_fraction, of=name)
         positive_integer("n_iter_no_change", self.n_iter_no_change, of=name)
-        verbosity("verbose", self.verbose)
+        super()._validate()
         if not (isinstance(self.solver, str) and self.solver == "auto"):
             SOLVERS.resolve(self.solver)
 
@@ -70,8 +78,16 @@ class GradientRepresentation(Representation):
         return SOLVERS["adam" if energy.traits.stochastic else "lbfgs"]()
 
     def _solver(self, energy: Energy) -> Solver:
-        automatic = isinstance(self.solver, str) and self.solver == "auto"
-        return self._automatic_solver(energy) if automatic else SOLVERS.resolve(self.solver)
+        if isinstance(self.solver, str) and self.solver == "auto":
+            return self._automatic_solver(energy)
+        solver = SOLVERS.resolve(self.solver)
+        reason = energy.traits.batches_because
+        if reason is not None and not solver.stochastic:
+            raise ValueError(
+                f"solver {SOLVERS.name_of(solver)!r} cannot be used by {type(self).__name__}, "
+                f"because {reason}; use solver='adam'."
+            )
+        return solver
 
     def _default_iterations(self, n_samples: int, solver: Solver) -> int | None:
         """Return the default of ``max_iter``; None is that of the solver."""
@@ -90,13 +106,18 @@ class GradientRepresentation(Representation):
         return np.sort(order[n_out:]), np.sort(order[:n_out])
 
     @contextmanager
-    def _watch(self, task: FitCallbacks) -> Iterator[TrainingMonitor]:
+    def _watch(self, task: FitCallbacks, best: _BestState | None) -> Iterator[TrainingMonitor]:
         patience = self.n_iter_no_change if self.early_stopping else None
-        with ExitStack() as stack:
-            callbacks: tuple[Any, ...] = task.callbacks
-            if self.verbose:
-                callbacks += (stack.enter_context(ProgressLine(type(self).__name__)),)
-            yield TrainingMonitor(callbacks, patience, outlives_interrupts=True)
+        with self._progress_line() as line:
+            callbacks: tuple[IterationCallback, ...] = task.callbacks
+            if line is not None:
+                callbacks += (line,)
+            if best is None:
+                yield TrainingMonitor(callbacks, patience, outlives_interrupts=True)
+                return
+            watch = TrainingMonitor((*callbacks, best), patience, outlives_interrupts=True)
+            best.watch = watch
+            yield watch
 
     @abstractmethod
     def _prepared(
@@ -108,8 +129,11 @@ class GradientRepresentation(Representation):
     def _rows_of(self, X: Array) -> Array:
         """Rows of the energy for samples, once the units are stored."""
 
-    def _settle(self, rows: Array) -> None:
-        """Store what inference needs besides the parameters, from rows of training samples."""
+    def _settle(self, rows: Array, weight: Weights, share: float) -> None:
+        """Store what inference needs besides the parameters, from rows of training samples.
+
+        In a stream, they replace a `share` of what is known; it is 1 at the end of a fit.
+        """
         return None
 
     def _learn(self, X: Array, weight: Weights, task: FitCallbacks) -> None:
@@ -121,18 +145,23 @@ class GradientRepresentation(Representation):
         solver, max_iter = self._solver(energy), self.max_iter
         if max_iter is None:
             max_iter = self._default_iterations(len(rows), solver)
-        with self._watch(task) as watch:
+        best = _BestState() if self.early_stopping and energy.traits.stateful else None
+        with self._watch(task, best) as watch:
             learned = learn_samples(
                 energy, rows, weight[train], solver, params=params, max_iter=max_iter,
                 rng=np.random.RandomState(seed), watch=watch,
                 held_out=None if out is None else (self._rows_of(X[out]), weight[out]),
                 keeps_start=self._keeps_start,
             )  # fmt: skip
-        self._seed, self._parts_seen = seed, 0
-        self._store(energy, learned, rows)
+        if best is not None and best.energy is not None:
+            energy = best.energy
+        self._seed, self._parts_seen, self._weight_seen = seed, 0, float(weight.sum())
+        self._asked = self._defining()
+        self._store(energy, learned)
+        self._settle(rows, weight[train], 1.0)
         self._warn_of_stopping(learned)
 
-    def _store(self, energy: Any, learned: LearnedSamples, rows: Array) -> None:
+    def _store(self, energy: Any, learned: LearnedSamples) -> None:
         self.energy_, self.params_ = energy, learned.params
         self.energy_curve_ = learned.curve * self._energy_unit
         self.n_iter_ = max(learned.result.n_iter, int(self.max_iter != 0))
@@ -140,7 +169,6 @@ class GradientRepresentation(Representation):
         if learned.held_out_curve:
             self.validation_energy_curve_ = np.array(learned.held_out_curve) * self._energy_unit
         self._memory = learned.result.memory
-        self._settle(rows)
 
     def _warn_of_stopping(self, learned: LearnedSamples) -> None:
         if not learned.result.converged and self.max_iter != 0:
@@ -180,9 +208,12 @@ class GradientRepresentation(Representation):
             if first:
                 rng, self._seed = generator_and_seed(self.random_state)
                 energy, params = self._prepared(rows, weight, rng)
-                self._memory, self._parts_seen = None, 0
+                self._memory, self._parts_seen, self._weight_seen = None, 0, 0.0
+                self._asked = self._defining()
             else:
+                self._refuse_other_settings()
                 energy, params = own_copy(self.energy_), self.params_
+                rows = rows.astype(next(iter(params.values())).dtype, copy=False)
             solver = self._solver(energy)
             solver = (solver if solver.stochastic else SOLVERS["adam"]()).for_partial_fit()
             self._parts_seen += 1
@@ -192,12 +223,49 @@ class GradientRepresentation(Representation):
                 rng=np.random.RandomState((self._seed + self._parts_seen) % 2**31),
                 keeps_start=self._keeps_start,
             )  # fmt: skip
-            self._store(energy, learned, rows)
+            self._store(energy, learned)
+            self._weight_seen += float(weight.sum())
+            self._settle(rows, weight, self._share(weight))
             self.n_iter_ = self._parts_seen
         return self
+
+    def _share(self, weight: Weights) -> float:
+        """Share of a part of a stream in what is known: of all samples, or of the latest parts."""
+        of_all = float(weight.sum()) / self._weight_seen
+        return max(of_all, 1 / MEMORY) if self._parts_seen > 1 else min(of_all, 0.999)
+
+    def _defining(self) -> dict[str, Any]:
+        """Parameters that define the energy, and not how it is learned."""
+        params = self.get_params(deep=False)
+        return {name: value for name, value in params.items() if name not in COURSE}
+
+    def _refuse_other_settings(self) -> None:
+        if not same(self._asked, self._defining()):
+            raise ValueError(
+                f"partial_fit of {type(self).__name__} continues with the settings of the first "
+                "part, but some that define the energy have changed; set them back, or start with "
+                "a new estimator."
+            )
+
+
+class _BestState:
+    """Callback that keeps a copy of the energy of the best iteration, if it has a state."""
+
+    watch: TrainingMonitor
+
+    def __init__(self) -> None:
+        self.energy: Any = None
+        self._seen: Any = None
+
+    def __call__(self, iteration: Iteration) -> bool:
+        """Copy the energy if the monitor has found better parameters."""
+        if self.watch.best is not self._seen:
+            self._seen, self.energy = self.watch.best, deepcopy(iteration.energy)
+        return False
 
 
 def _of_positive_weight(X: Array, weight: Weights) -> tuple[Array, Weights]:
     """Samples and weights without those of weight zero; copied only if there are any."""
     used = weight > 0
+    weight = weight / weight.max()  # sums of large weights would overflow
     return (X, weight) if used.all() else (X[used], weight[used])

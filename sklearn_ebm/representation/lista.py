@@ -287,10 +287,10 @@ class LISTA(GradientRepresentation):
 
         def coded(piece: slice) -> Descended:
             problem = _Codes(
-                rows[piece] / scale, atoms, gram, self._lipschitz, self.energy_.alpha,
-                self.energy_.positive,
+                rows[piece] / scale, atoms, gram, self.energy_.alpha, self.energy_.positive,
+                self._lipschitz,
             )  # fmt: skip
-            codes = self.energy_.encoded(layers, problem.correlation @ layers.filters)
+            codes = self.energy_.encoded(layers, problem.linear @ layers.filters)
             if self.refine_steps:
                 return descent.minimize(problem, codes)
             energies = gaps = problem.scale

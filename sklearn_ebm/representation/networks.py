@@ -27,10 +27,10 @@ from sklearn_ebm.metrics.collapse import unlike
 from sklearn_ebm.representation._sample_energy import SampleEnergy
 from sklearn_ebm.representation.gradients import GradientRepresentation
 
-# Learning has collapsed if the energies of samples with permuted columns are at most COLLAPSED
-# times those of the samples, and below LOW times those of the means; energies below SAME times this
-# number count as zero. SAMPLE samples decide.
-SAMPLE, COLLAPSED, LOW, SAME = 2_048, 1.1, 0.01, 0.1
+# Learning has collapsed if samples with permuted columns have errors below LOW times the variance,
+# and energies at most COLLAPSED times those of the samples; energies below LOW² times those of the
+# means count as zero. SAMPLE samples decide.
+SAMPLE, COLLAPSED, LOW = 2_048, 1.1, 0.01
 
 # Samples from which thresholds, means and codes are computed at the end of learning.
 SETTLING = 10_000
@@ -52,7 +52,7 @@ class NetworkRepresentation(GradientRepresentation):
         return cls(n_components=narrow, random_state=random_state)
 
     @abstractmethod
-    def _energy(self) -> SampleEnergy:
+    def _energy(self, seed: int) -> SampleEnergy:
         """Return the energy of standardised samples for the parameters of the estimator."""
 
     @property
@@ -75,7 +75,7 @@ class NetworkRepresentation(GradientRepresentation):
         self, X: Array, weight: Weights, rng: np.random.RandomState
     ) -> tuple[SampleEnergy, Params]:
         self._set_units(X, weight)
-        energy = self._energy()
+        energy = self._energy(rng.randint(np.iinfo(np.int32).max))
         rows = Rows(self._rows_of(X), np.zeros(len(X), dtype=np.intp), weight)
         return energy, energy.start(rows, 1, rng)
 
@@ -89,6 +89,12 @@ class NetworkRepresentation(GradientRepresentation):
         largest = float(deviation.max(initial=0.0)) or 1.0
         squares = float(np.square(deviation / largest).sum())
         self.scale_ = largest * float(np.sqrt(squares / X.shape[1])) or 1.0
+        limits = np.finfo(X.dtype)
+        if not 1e4 * limits.tiny**0.5 < self.scale_ < 1e-4 * limits.max**0.5:
+            raise ValueError(
+                f"The standard deviation of X is about {self.scale_:.1e}, so that energies do not "
+                f"fit into {X.dtype}; scale X (StandardScaler)."
+            )
 
     def _rows_of(self, X: Array) -> Array:
         result = np.empty(X.shape, dtype=X.dtype)
@@ -96,17 +102,20 @@ class NetworkRepresentation(GradientRepresentation):
             result[rows] = (X[rows] - self.mean_) / self.scale_
         return result
 
-    def _settle(self, rows: Array) -> None:
-        self.energy_.settle(self.params_, rows[:: max(len(rows) // SETTLING, 1)])
+    def _settle(self, rows: Array, weight: Weights, share: float) -> None:
+        step = max(len(rows) // SETTLING, 1)
+        self.energy_.settle(self.params_, rows[::step], weight[::step], share)
 
     def _warn_of_collapse(self, X: Array) -> None:
         some = X[:: max(len(X) // SAMPLE, 1)]
-        if self.max_iter == 0 or not np.ptp(some, axis=0).any():
+        varies = np.ptp(some, axis=0) > 0
+        if self.max_iter == 0 or not varies.any():
             return
-        mine, theirs = (float(self.energies(rows).mean()) for rows in (some, unlike(some)))
-        # On average, standardised features have the variance 1.
-        low = LOW * 0.5 * X.shape[1] * self._energy_unit
-        if theirs < min(COLLAPSED * mine + SAME * low, low):
+        other = unlike(some)
+        mine, theirs = (float(self._energies(rows).mean()) for rows in (some, other))
+        away = (other - self._decoded(self._codes(other)))[:, varies] / some.std(axis=0)[varies]
+        reconstructed = float(np.square(away).mean()) < LOW
+        if reconstructed and theirs < COLLAPSED * mine + LOW**2 * X.shape[1] * self._energy_unit:
             warnings.warn(
                 "The energies have collapsed: they are low for any sample, so nothing was learned. "
                 "Use a code with fewer components, or a penalty on it.",
@@ -116,10 +125,10 @@ class NetworkRepresentation(GradientRepresentation):
 
     # Inference ------------------------------------------------------------------------------------
 
-    def _by_blocks(self, function: Callable[[Array], Array], rows: Array) -> Array:
-        """Apply a function to standardised samples, block by block."""
+    def _by_blocks(self, function: Callable[[Array], Array], rows: Array, width: int = 0) -> Array:
+        """Apply a function to rows of the energy, block by block; `width` is what it keeps."""
         check_is_fitted(self)
-        width = self.energy_._width(1)
+        width += self.energy_._width(1)
 
         def of_block(part: slice) -> Array:
             return function(self._rows_of(rows[part]))
@@ -149,7 +158,9 @@ class NetworkRepresentation(GradientRepresentation):
             Low if the representation fits x.
         """
         check_is_fitted(self)
-        rows = self._rows(X, reset=False)
+        return self._energies(self._rows(X, reset=False))
+
+    def _energies(self, rows: Array) -> Array:
         params = self._in_dtype(rows.dtype)
         unit = rows.dtype.type(self._energy_unit)
         return unit * self._by_blocks(lambda some: self.energy_.energies(params, some), rows)
@@ -174,7 +185,8 @@ class NetworkRepresentation(GradientRepresentation):
         """Compute by how much the energy of the code of the encoder exceeds the lowest one found.
 
         E(x, Enc(x)) − min_z E(x, z), with the minimum found by descent from Enc(x). The true gap is
-        at least as large, as there may be lower minima.
+        at least as large, as there may be lower minima. Of a variational auto-encoder, Enc(x) is
+        the mean of the code, and E(x, z) = −log p(x, z) without constants.
 
         Parameters
         ----------
@@ -200,18 +212,21 @@ class NetworkRepresentation(GradientRepresentation):
 
         def gaps(some: Array) -> Array:
             encoded, found, least = self.energy_.best_energies(params, some, limit)
-            return np.column_stack([encoded - found, encoded - least])
+            known = np.isfinite(encoded)  # samples far away may have infinite energies
+            gaps = [encoded - np.where(known, other, 0) for other in (found, least)]
+            return np.column_stack(gaps)
 
         gap, bound = rows.dtype.type(self._energy_unit) * self._by_blocks(gaps, rows).T
         return (gap, bound) if return_bound else gap
 
     def _decoded(self, codes: Array) -> Array:
-        if codes.dtype not in (np.float32, np.float64):
-            codes = codes.astype(np.float64)
-        found = self.energy_.decoded(self._in_dtype(codes.dtype), codes)
-        found *= codes.dtype.type(self.scale_)
-        found += self.mean_.astype(codes.dtype)
-        return found
+        return self._in_units(self.energy_.decoded(self._in_dtype(codes.dtype), codes))
+
+    def _in_units(self, rows: Array) -> Array:
+        """Samples in the unit of X, from standardised ones, which are overwritten."""
+        rows *= rows.dtype.type(self.scale_)
+        rows += self.mean_.astype(rows.dtype)
+        return rows
 
     @property
     def _n_features_out(self) -> int:

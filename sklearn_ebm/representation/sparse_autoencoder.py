@@ -17,12 +17,16 @@ from sklearn_ebm.energies._network.layers import Backward
 from sklearn_ebm.energies.base import Traits
 from sklearn_ebm.representation._dictionary import first_dictionary
 from sklearn_ebm.representation._sample_energy import SampleEnergy, back_through, half_squares
-from sklearn_ebm.representation._sparsity import SPARSITIES, Sparsity
+from sklearn_ebm.representation._sparsity import SPARSITIES, SparseCode, Sparsity
 from sklearn_ebm.representation.networks import NetworkRepresentation
 
 # Units that no sample of this many passes has used are revived, with this weight of the energy that
 # their codes would have for the residuals.
 PASSES_IDLE, REVIVAL = 1, 1 / 32
+FEWEST_IDLE = 1_000
+
+# Samples from which the length of the first codes is computed.
+STARTING = 2_000
 
 
 class _SparseEnergy(SampleEnergy):
@@ -65,8 +69,21 @@ class _SparseEnergy(SampleEnergy):
         if not self.sizes and not self.tied:
             params["encoder_output_weight"] = atoms.T.copy()
         params |= {"dictionary": atoms, "decoder_bias": np.zeros(n_features)}
-        self._n_rows = len(rows.X)
-        return {**params, **self.sparsity.start(self.n_components)}
+        self._n_rows = max(len(rows.X), FEWEST_IDLE)
+        params |= self.sparsity.start(self.n_components)
+        if not self.sizes and not self.tied:
+            some = rows.X[:: max(len(rows.X) // STARTING, 1)]
+            params["encoder_output_weight"] *= self._length(params, some)
+        return params
+
+    def _length(self, params: Params, rows: Array) -> float:
+        """Factor of the first codes, at most 1, for which the reconstructions are nearest to rows.
+
+        Atoms that overlap would otherwise add up to far too much.
+        """
+        found = self._sparse_code(params, rows, alone=False).values @ self.atoms(params)[0]
+        square = float(np.vdot(found, found))
+        return min(max(float(np.vdot(found, rows)) / square, 1e-3), 1.0) if square > 0 else 1.0
 
     def _for_step(self, rng: np.random.RandomState) -> _SparseEnergy:
         other = copy(self)
@@ -141,13 +158,14 @@ class _SparseEnergy(SampleEnergy):
         of_atoms[idle] += soft.T @ remaining
         of_outputs[:, idle] += (remaining @ atoms[idle].T) * expit(chosen)
 
-    def settle(self, params: Params, rows: Array) -> None:
+    def settle(self, params: Params, rows: Array, weight: Array, share: float) -> None:
         """Store what the codes of single samples need."""
-        self.sparsity.settle(self._outputs(params, rows, self.atoms(params)[0])[0])
-
-    def _sparse_code(self, params: Params, rows: Array) -> Any:
         outputs = self._outputs(params, rows, self.atoms(params)[0])[0]
-        return self.sparsity(params, outputs, alone=True)
+        self.sparsity.settle(outputs, weight, share)
+
+    def _sparse_code(self, params: Params, rows: Array, *, alone: bool = True) -> SparseCode:
+        outputs = self._outputs(params, rows, self.atoms(params)[0])[0]
+        return self.sparsity(params, outputs, alone=alone)
 
     def energies(self, params: Params, rows: Array) -> Array:
         code = self._sparse_code(params, rows)
@@ -164,8 +182,7 @@ class _SparseEnergy(SampleEnergy):
         return self.sparsity.nearest(codes, steps, encoded)
 
     def codes(self, params: Params, rows: Array) -> Array:
-        result: Array = self._sparse_code(params, rows).values
-        return result
+        return self._sparse_code(params, rows).values
 
     def decoded(self, params: Params, codes: Array) -> Array:
         result: Array = codes @ self.atoms(params)[0] + params["decoder_bias"]
@@ -322,7 +339,7 @@ class SparseAutoencoder(NetworkRepresentation):
                 "the atoms as weights."
             )
 
-    def _energy(self) -> _SparseEnergy:
+    def _energy(self, seed: int) -> _SparseEnergy:
         sparsity = SPARSITIES[self.penalty](float(self.strength), int(self.n_active))
         return _SparseEnergy(
             int(self.n_components), self._sizes(), self.activation, sparsity, bool(self.tied)

@@ -172,6 +172,8 @@ class SparseCoding(Representation):
         Whether `transform` returns the codes as a `scipy.sparse.csr_array`.
     random_state : int, RandomState instance or None, default=0
         Determines the start of the dictionary and the order of the samples.
+    verbose : int, default=0
+        Whether to show the progress.
 
     Attributes
     ----------
@@ -220,6 +222,7 @@ class SparseCoding(Representation):
         tol: float = 1e-4,
         sparse_output: bool = False,
         random_state: Any = 0,
+        verbose: int = 0,
     ) -> None:
         self.n_components = n_components
         self.alpha = alpha
@@ -232,6 +235,7 @@ class SparseCoding(Representation):
         self.tol = tol
         self.sparse_output = sparse_output
         self.random_state = random_state
+        self.verbose = verbose
 
     @classmethod
     def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
@@ -305,6 +309,7 @@ class SparseCoding(Representation):
         return self
 
     def _validate(self) -> None:
+        super()._validate()
         positive_integer("n_components", self.n_components, of="SparseCoding")
         positive_number("alpha", self.alpha, of="SparseCoding")
         switch("positive_code", self.positive_code, of="SparseCoding")

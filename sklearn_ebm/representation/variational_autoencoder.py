@@ -7,7 +7,8 @@ from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logsumexp, ndtri
+from scipy.stats.qmc import Halton
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,17 +20,17 @@ from sklearn_ebm._utils.validation import level, positive_integer, positive_numb
 from sklearn_ebm.energies._network.layers import Backward
 from sklearn_ebm.energies.base import Traits
 from sklearn_ebm.representation._sample_energy import (
+    PrincipalAxes,
     SampleEnergy,
     back_through,
     half_squares,
-    principal_axes,
 )
 from sklearn_ebm.representation.networks import NetworkRepresentation
 
 LIKELIHOODS = ("gaussian", "bernoulli")
 
 # Draws of the code from which energies are computed if the decoder is not linear.
-DRAWS = 32
+DRAWS = 64
 
 # Log-variances of codes are clipped, so that variances do not overflow.
 WIDEST = 30.0
@@ -78,7 +79,8 @@ class _FreeEnergy(SampleEnergy):
     @property
     def traits(self) -> Traits:  # type: ignore[override]
         """Random draws require mini-batches."""
-        return Traits(stochastic=not self.closed_form)
+        reason = None if self.closed_form else "its codes are drawn anew in each step"
+        return Traits(stochastic=not self.closed_form, batches_because=reason)
 
     @property
     def _learns_noise(self) -> bool:
@@ -100,24 +102,23 @@ class _FreeEnergy(SampleEnergy):
         Bishop).
         """
         params = super().start(rows, n_answers, rng)
-        weight, bias = params["encoder_output_weight"], params["encoder_output_bias"]
-        weight[:, self.n_components :] = 0
-        if self._learns_noise:
-            params["log_noise"] = np.zeros(1)
+        params["encoder_output_weight"][:, self.n_components :] = 0
+        params.setdefault("log_noise", np.zeros(1))
+        return {name: params[name] for name in self.shapes(rows.X.shape[1], n_answers)}
+
+    def _start_at(self, params: Params, found: PrincipalAxes) -> None:
         if not self.closed_form:
-            return params
-        found = principal_axes(rows.X, rows.weight, self.n_components)
-        if self._learns_noise:
-            params["log_noise"][:] = np.log(max(found.rest - NARROWEST, 1e-3 * NARROWEST))
-        noise = self.variance(params)[0]
+            return super()._start_at(params, found)
+        params["log_noise"] = np.log([max(found.rest - NARROWEST, 1e-3 * NARROWEST)])
+        noise = float(self.variance(params)[0])
         length = np.sqrt(np.maximum(found.moments - noise, 0))
-        total = length**2 + noise
+        total, n_found = length**2 + noise, len(length)
+        weight, bias = params["encoder_output_weight"], params["encoder_output_bias"]
         weight[:], params["decoder_output_weight"][:] = 0, 0
-        n_found = len(length)
         weight[:, :n_found] = (length / total) * found.axes.T
         bias[self.n_components : self.n_components + n_found] = np.log(noise / total)
         params["decoder_output_weight"][:n_found] = length[:, None] * found.axes
-        return params
+        return None
 
     def _for_step(self, rng: np.random.RandomState) -> _FreeEnergy:
         other = copy(self)
@@ -262,9 +263,9 @@ class _FreeEnergy(SampleEnergy):
 
 
 def _normal_numbers(count: int, n_components: int, dtype: Any) -> Array:
-    """Normal numbers in pairs of opposite sign, always the same."""
-    half = np.random.RandomState(0).normal(size=(-(-count // 2), n_components))
-    return np.concatenate([half, -half])[:count].astype(dtype)
+    """Normal numbers that fill the space evenly (quasi-random), always the same."""
+    points = Halton(n_components, rng=np.random.default_rng(0)).random(count)
+    return ndtri(points.clip(1e-12, 1 - 1e-12)).astype(dtype)
 
 
 class VariationalAutoencoder(NetworkRepresentation):
@@ -278,6 +279,9 @@ class VariationalAutoencoder(NetworkRepresentation):
     and q(z | x) = N(μ(x), diag σ²(x)) is the output of the encoder. The right side, minus the
     evidence lower bound, is learned. The noise of the code limits the volume of low energy: codes
     that are close to each other must have similar reconstructions.
+
+    `energies` are E_q[−log p(x | z)] + `beta_kl` · KL without the constant of the noise, so that
+    they are not negative; `score_samples` is the ELBO, a lower bound of the log-likelihood.
 
     Parameters
     ----------
@@ -315,7 +319,8 @@ class VariationalAutoencoder(NetworkRepresentation):
     noise_ : float
         Standard deviation of p(x | z), in the unit of X; only for a Gaussian likelihood.
     energy_curve_ : ndarray of shape (n_iterations + 1,)
-        Mean of −ELBO in each iteration, in nats, for standardised samples.
+        Mean of −ELBO, with the weight `beta_kl`, in each iteration, in nats, for standardised
+        samples.
     validation_energy_curve_ : ndarray of shape (n_iterations,)
         That of the held-out samples after each iteration; only with ``early_stopping=True``.
     params_ : dict of str to ndarray
@@ -397,7 +402,7 @@ class VariationalAutoencoder(NetworkRepresentation):
                 raise ValueError(f"{error} Or it is 'learned'.") from None
         super()._validate()
 
-    def _energy(self) -> _FreeEnergy:
+    def _energy(self, seed: int) -> _FreeEnergy:
         noise = None if isinstance(self.noise, str) else float(self.noise) / self.scale_
         return _FreeEnergy(
             int(self.n_components), self._sizes(), self.activation, float(self.beta_kl), noise,
@@ -425,6 +430,11 @@ class VariationalAutoencoder(NetworkRepresentation):
         return rows
 
     @property
+    def _energy_of_variance(self) -> float:
+        """Energy of half the square of an error of 1."""
+        return 1.0 if self.energy_.likelihood == "bernoulli" else 1 / self.noise_**2
+
+    @property
     def noise_(self) -> float:
         """Standard deviation of the noise, in the unit of X."""
         if self.energy_.likelihood != "gaussian":
@@ -434,8 +444,8 @@ class VariationalAutoencoder(NetworkRepresentation):
     def elbo(self, X: Any) -> Array:
         """Compute the evidence lower bound, a lower bound of the log-likelihood.
 
-        The mean over the code is exact if the decoder is linear, and otherwise over 32 draws, the
-        same for all samples.
+        The mean over the code is exact if the decoder is linear, and otherwise over 64 quasi-random
+        draws, the same for all samples.
 
         Parameters
         ----------
@@ -509,7 +519,8 @@ class VariationalAutoencoder(NetworkRepresentation):
         log_likelihood : ndarray of shape (n_samples,)
             Estimates, in nats.
         standard_error : ndarray of shape (n_samples,)
-            Their standard errors, from the variance of the weights.
+            Their standard errors, from the variance of the weights. They are too small if few
+            draws have nearly all the weight, that is for errors that are not far below 1.
         """
         check_is_fitted(self)
         count = positive_integer("n_importance", n_importance, least=2)
@@ -520,10 +531,12 @@ class VariationalAutoencoder(NetworkRepresentation):
         def estimates(some: Array) -> Array:
             weights = self.energy_.log_weights(params, some, noise)
             mean = logsumexp(weights, axis=0) - np.log(count)
-            spread = np.exp(weights - mean).std(axis=0, ddof=1)
-            return np.column_stack([mean, spread / np.sqrt(count)])
+            known = np.isfinite(mean)  # the density of samples far away is zero
+            ratio = np.exp(np.where(known, weights, 0) - np.where(known, mean, 0))
+            error = np.where(known, ratio.std(axis=0, ddof=1) / np.sqrt(count), np.inf)
+            return np.column_stack([mean, error])
 
-        values, errors = self._by_blocks(estimates, rows).T
+        values, errors = self._by_blocks(estimates, rows, width=count).T
         return values - rows.shape[1] * np.log(self.scale_), errors
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Array:

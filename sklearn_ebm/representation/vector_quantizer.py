@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_random_state
@@ -16,7 +15,9 @@ from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.estimators._callbacks import FitCallbacks
 from sklearn_ebm.estimators._parts import unchanged_if_it_fails
+from sklearn_ebm.estimators._progress import ProgressLine
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
+from sklearn_ebm.learning.samples import Weights
 from sklearn_ebm.representation._codebooks import nearest, whole_codes
 from sklearn_ebm.representation.base import Representation
 
@@ -62,6 +63,8 @@ class VectorQuantizer(Representation):
         Inverse temperature of `free_energy`, in units of 1/energy.
     random_state : int, RandomState instance or None, default=0
         Determines the start.
+    verbose : int, default=0
+        Whether to show the progress.
 
     Attributes
     ----------
@@ -105,6 +108,7 @@ class VectorQuantizer(Representation):
         tol: float = 1e-4,
         beta: float = 1.0,
         random_state: Any = 0,
+        verbose: int = 0,
     ) -> None:
         self.n_codes = n_codes
         self.n_groups = n_groups
@@ -114,6 +118,7 @@ class VectorQuantizer(Representation):
         self.tol = tol
         self.beta = beta
         self.random_state = random_state
+        self.verbose = verbose
 
     @classmethod
     def _sized(cls, X: Array, n_components: int, random_state: Any) -> Self:
@@ -123,7 +128,7 @@ class VectorQuantizer(Representation):
     def _encoder() -> Any:
         return OneHotEncoder(handle_unknown="ignore", sparse_output=False)
 
-    def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
+    def _learn(self, X: Array, weight: Weights, task: FitCallbacks) -> None:
         if self.n_groups > X.shape[1]:
             raise ValueError(
                 f"n_groups={self.n_groups} of VectorQuantizer must be at most "
@@ -136,13 +141,22 @@ class VectorQuantizer(Representation):
         self.codebooks_: list[list[Array]] = []
         self._weights: list[list[Array]] = []
         self.n_iter_ = 0
-        for group in self.groups_:
+        with self._progress_line() as line:
+            self._learn_groups(X, weight, rng, task, line)
+
+    def _learn_groups(
+        self, X: Array, weight: Weights, rng: np.random.RandomState, task: FitCallbacks,
+        line: ProgressLine | None,
+    ) -> None:  # fmt: skip
+        for number, group in enumerate(self.groups_, start=1):
             residual = X[:, group]
             self.codebooks_.append([])
             self._weights.append([])
-            for _ in range(self.n_levels):
+            for level in range(1, self.n_levels + 1):
                 vectors, label = self._learned(residual, weight, rng)
                 residual = residual - vectors[label]
+                if line is not None:
+                    line.note(f"group {number}, level {level}")
                 self.codebooks_[-1].append(vectors)
                 self._weights[-1].append(
                     np.bincount(label, weight, len(vectors)).astype(np.float64)
@@ -206,7 +220,7 @@ class VectorQuantizer(Representation):
     ) -> tuple[Array, Array]:
         """Vectors and their weights, with samples as further vectors if there were too few."""
         missing = self.n_codes - len(vectors)
-        if not missing:
+        if missing <= 0:
             return vectors, before
         _, first = np.unique(np.concatenate([vectors, X]), axis=0, return_index=True)
         new = X[np.sort(first[first >= len(vectors)]) - len(vectors)]
@@ -215,6 +229,7 @@ class VectorQuantizer(Representation):
         return np.concatenate([vectors, new]), np.concatenate([before, np.zeros(len(new))])
 
     def _validate(self) -> None:
+        super()._validate()
         for name in ("n_codes", "n_groups", "n_levels", "max_iter"):
             positive_integer(name, getattr(self, name), of="VectorQuantizer")
         positive_number("tol", self.tol, of="VectorQuantizer")
@@ -294,7 +309,8 @@ class VectorQuantizer(Representation):
         return total
 
     def _decoded(self, codes: Array) -> Array:
-        whole = whole_codes(codes, self.n_codes)
+        sizes = [len(vectors) for levels in self.codebooks_ for vectors in levels]
+        whole = whole_codes(codes, np.array(sizes))
         result = np.zeros((len(codes), self.n_features_in_), dtype=self.codebooks_[0][0].dtype)
         columns = iter(whole.T)
         for group, levels in zip(self.groups_, self.codebooks_, strict=True):
@@ -304,7 +320,7 @@ class VectorQuantizer(Representation):
 
     @property
     def _n_features_out(self) -> int:
-        return len(self.groups_) * self.n_levels
+        return len(self.groups_) * len(self.codebooks_[0])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -13,7 +13,7 @@ from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import level, positive_integer
 from sklearn_ebm.energies._network.layers import Backward
 from sklearn_ebm.energies.base import Traits
-from sklearn_ebm.representation._codebooks import Codebooks, whole_codes
+from sklearn_ebm.representation._codebooks import STARTING, Codebooks, whole_codes
 from sklearn_ebm.representation._sample_energy import SampleEnergy, back_through, half_squares
 from sklearn_ebm.representation.networks import NetworkRepresentation
 
@@ -21,8 +21,10 @@ from sklearn_ebm.representation.networks import NetworkRepresentation
 class _CodedEnergy(SampleEnergy):
     """½‖x − Dec(c)‖² + (κ/2) ‖Enc(x) − c‖², with the nearest code c of Enc(x)."""
 
-    # The codes follow the encoder over the steps.
-    traits = Traits(nonnegative=True, stochastic=True, threads=False, stateful=True)
+    traits = Traits(
+        nonnegative=True, stochastic=True, threads=False, stateful=True,
+        batches_because="its codes follow the encoder from step to step",
+    )  # fmt: skip
 
     _step = False
 
@@ -37,14 +39,17 @@ class _CodedEnergy(SampleEnergy):
     def start(self, rows: Rows, n_answers: int, rng: np.random.RandomState) -> Params:
         """Random weights, and codes at outputs of the encoder."""
         params = super().start(rows, n_answers, rng)
-        order = rng.permutation(len(rows.X))
-        self.codebooks.begin(self._encoded(params, rows.X[order]))
+        some = rng.permutation(len(rows.X))[:STARTING]
+        self.codebooks.begin(self._encoded(params, rows.X[some]), rows.weight[some])
         return params
 
     def _for_step(self, rng: np.random.RandomState) -> _CodedEnergy:
         other = copy(self)
         other._step = True
         return other
+
+    def _width(self, n_answers: int) -> int:
+        return super()._width(n_answers) + self.codebooks.n_codes
 
     def _encoded(self, params: Params, rows: Array) -> Array:
         result: Array = self.encoder.forward(params, rows)[0]
@@ -53,8 +58,6 @@ class _CodedEnergy(SampleEnergy):
     def _linearized(self, params: Params, rows: Array) -> tuple[Array, Backward]:
         outputs, into_outputs = self.encoder.forward(params, rows)
         codes = self.codebooks.coded(outputs)
-        if self._step:
-            self.codebooks.follow(outputs, codes)
         vectors = self.codebooks.decoded(codes, rows.dtype)
         away, into_sample = self.decoder.forward(params, vectors, first=False)
         away -= rows
@@ -62,15 +65,18 @@ class _CodedEnergy(SampleEnergy):
         strength = rows.dtype.type(self.commitment)
 
         def back(slope: Array, out: Params) -> Array:
+            if self._step:
+                self.codebooks.follow(outputs, codes, slope.astype(np.float64))
             # The derivative in the code is passed to the encoder (straight-through estimate).
             further = back_through(into_sample, away * slope[:, None], out)
             return back_through(into_outputs, further + strength * slope[:, None] * distance, out)
 
         return half_squares(away) + strength * half_squares(distance), back
 
-    def settle(self, params: Params, rows: Array) -> None:
-        """Move the codes to the means of the outputs that they stand for."""
-        self.codebooks.settle(self._encoded(params, rows))
+    def settle(self, params: Params, rows: Array, weight: Array, share: float) -> None:
+        """Move the codes to the means of the outputs that they stand for, except in a stream."""
+        if share == 1:
+            self.codebooks.settle(self._encoded(params, rows), weight)
 
     def best_energies(
         self, params: Params, rows: Array, max_iter: int
@@ -234,11 +240,11 @@ class VQAutoencoder(NetworkRepresentation):
         level("commitment", self.commitment, 0.25, of="VQAutoencoder")
         super()._validate()
 
-    def _energy(self) -> _CodedEnergy:
+    def _energy(self, seed: int) -> _CodedEnergy:
         groups = np.array_split(np.arange(self.n_components), self.n_groups)
         return _CodedEnergy(
             int(self.n_components), self._sizes(), self.activation, float(self.commitment),
-            Codebooks(int(self.n_codes), list(groups), seed=0),
+            Codebooks(int(self.n_codes), list(groups), np.random.RandomState(seed)),
         )  # fmt: skip
 
     @property
@@ -264,8 +270,7 @@ class VQAutoencoder(NetworkRepresentation):
 
     def _decoded(self, codes: Array) -> Array:
         whole = whole_codes(codes, self.energy_.codebooks.n_codes)
-        found = self.energy_.decoded(self.params_, whole)
-        return found * found.dtype.type(self.scale_) + self.mean_.astype(found.dtype)
+        return self._in_units(self.energy_.decoded(self.params_, whole))
 
     @property
     def _n_features_out(self) -> int:

@@ -250,7 +250,7 @@ def test_importance_sampling_estimates_the_likelihood():
 
 
 def test_the_bound_of_a_network_is_below_its_likelihood():
-    model = VariationalAutoencoder(4, (32,), max_iter=60).fit(TRAIN)
+    model = VariationalAutoencoder(4, (32,), max_iter=300).fit(TRAIN)
     estimate, error = model.log_likelihood(NEW[:100])
     assert (model.elbo(NEW[:100]) < estimate + 4 * error).mean() > 0.97
     assert estimate.mean() > PCA(4).fit(TRAIN).score(NEW[:100])

@@ -61,6 +61,7 @@ BY_CHANCE = {
     "SparseCoding": "mini-batches are random",
     "VectorQuantizer": "the start is random",
     "SparseAutoencoder": "the start is random",
+    "VQAutoencoder": "the start is random",
     "VariationalAutoencoder": "draws are random",
 }
 
