@@ -39,12 +39,13 @@ X, X_test = moons(0), moons(1)
 # Two energies that collapse
 # --------------------------
 #
-# A linear auto-encoder with two components reconstructs every point of the plane, and ``fit`` warns.
-# With hidden layers the energy is a little lower at the data than elsewhere, but it is low nearly
-# everywhere. Such a partial collapse may come without a warning.
+# A linear auto-encoder with two components reconstructs every point of the plane, and ``fit``
+# warns. With hidden layers the energy is a little lower at the data than elsewhere, but it is low
+# nearly everywhere. Such a partial collapse may come without a warning.
 
+networks = {"hidden_layer_sizes": (64, 64), "activation": "silu", "random_state": 2}
 linear = Autoencoder(2, hidden_layer_sizes=())
-wide = Autoencoder(2, hidden_layer_sizes=(64, 64), activation="silu", max_iter=300)
+wide = Autoencoder(2, **networks, max_iter=300)
 for model in (linear, wide):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -91,9 +92,9 @@ contrastive = AgainstNoise().fit(X)
 # limited by construction: their reconstructions lie on one curve, or are 24 points.
 
 variational = VariationalAutoencoder(
-    2, hidden_layer_sizes=(128, 128, 128), activation="silu", noise=0.1, max_iter=200
+    2, **networks | {"hidden_layer_sizes": (128, 128, 128)}, noise=0.1, max_iter=200
 ).fit(X)
-narrow = Autoencoder(1, hidden_layer_sizes=(64, 64), activation="silu", max_iter=400).fit(X)
+narrow = Autoencoder(1, **networks, max_iter=400).fit(X)
 points = VectorQuantizer(24).fit(X)
 
 # %%
@@ -137,8 +138,9 @@ figure.colorbar(
 plt.show()
 
 # %%
-# The first two surfaces are low nearly everywhere. The other four are low along the curves, and each
-# of them also where its cure does not reach. The variational auto-encoder is low beside the
+# The first two surfaces are low nearly everywhere. The other four are low along the curves, and
+# each of them also where its cure does not reach. The variational auto-encoder is low beside the
 # curves, the narrow auto-encoder along the continuation of its curve, and the quantiser around each
 # code. The contrastive energy is the most precise one, but it has seen negatives in every part of
-# the plane. In many dimensions there are too many parts.
+# the plane. In many dimensions there are too many parts. The networks have many minima: from
+# another start, the curve of the narrow auto-encoder may be torn.
