@@ -153,12 +153,13 @@ class GradientRepresentation(Representation):
                 held_out=None if out is None else (self._rows_of(X[out]), weight[out]),
                 keeps_start=self._keeps_start,
             )  # fmt: skip
+        share = 1.0
         if best is not None and best.energy is not None:
-            energy = best.energy
+            energy, share = best.energy, 0.0  # its state belongs to the best parameters
         self._seed, self._parts_seen, self._weight_seen = seed, 0, float(weight.sum())
         self._asked = self._defining()
         self._store(energy, learned)
-        self._settle(rows, weight[train], 1.0)
+        self._settle(rows, weight[train], share)
         self._warn_of_stopping(learned)
 
     def _store(self, energy: Any, learned: LearnedSamples) -> None:

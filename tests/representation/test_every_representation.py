@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ebm.energies import Featured, Linear
+from sklearn_ebm.estimators._parts import generator_and_seed
 from sklearn_ebm.representation import (
     LISTA,
     REPRESENTATIONS,
@@ -31,6 +32,7 @@ SMALL = {
     "lista": [
         LISTA(6, alpha=0.1, n_layers=3, max_iter=5),
         LISTA(6, alpha=0.1, n_layers=2, tied=False, max_iter=3, early_stopping=True),
+        LISTA(6, alpha=0.1, n_layers=2, refine_steps=2, positive_code=True, max_iter=3),
     ],
     "sparse_autoencoder": [
         *(SparseAutoencoder(6, penalty, n_active=2, max_iter=20) for penalty in ("topk", "l1")),
@@ -38,7 +40,12 @@ SMALL = {
         SparseAutoencoder(6, "jumprelu", tied=True, max_iter=3),
         SparseAutoencoder(6, "l1", hidden_layer_sizes=(4,), activation="tanh", max_iter=3),
     ],
-    "sparse_coding": [SparseCoding(6, alpha=0.1, max_iter=5)],
+    "sparse_coding": [
+        SparseCoding(6, alpha=0.1, max_iter=5),
+        SparseCoding(6, alpha=0.1, positive_code=True, inference="ista", max_iter=5),
+        SparseCoding(6, alpha=0.1, inference="fista", max_iter=5),
+        SparseCoding(6, alpha=0.1, inference="cd", max_iter=5),
+    ],
     "variational_autoencoder": [
         VariationalAutoencoder(2, (8,), max_iter=20),
         VariationalAutoencoder(2, ()),
@@ -296,3 +303,149 @@ def test_callbacks_are_called_and_may_stop_learning(model):
 def test_settings_of_networks_are_refused(name, settings, message):
     with pytest.raises(ValueError, match=message):
         REPRESENTATIONS[name]().set_params(**settings).fit(X)
+
+
+# States beside the parameters: codes, thresholds, means
+
+
+STATEFUL = [
+    VQAutoencoder(8, 1, 2, (16,), max_iter=150),
+    VectorQuantizer(8),
+    SparseAutoencoder(12, "batch_topk", n_active=2, max_iter=60),
+    SparseAutoencoder(12, "kl", n_active=2, max_iter=60),
+]
+
+
+@pytest.mark.parametrize("model", STATEFUL[:2], ids=ids)
+def test_codes_follow_heavy_samples(model):
+    rows = np.random.RandomState(0).normal(size=(300, 5))
+    weight = np.ones(300)
+    weight[:5] = 1e4
+    model = clone(model).fit(rows, sample_weight=weight)
+    errors = model.reconstruction_error(rows)
+    assert errors[:5].mean() < 0.1 * errors[5:].mean()
+
+
+@pytest.mark.parametrize("model", STATEFUL[2:], ids=ids)
+def test_thresholds_and_means_are_weighted(model):
+    weight = np.where(X[:, 0] > 0, 20.0, 1.0)
+    model = clone(model).fit(X, sample_weight=weight)
+    codes = model.transform(X)
+    if model.penalty == "batch_topk":
+        active = (weight / weight.sum()) @ (codes > 0).sum(axis=1)
+        assert active == pytest.approx(2, abs=0.25)
+    else:
+        mean = (weight / weight.sum()) @ codes
+        np.testing.assert_allclose(model.energy_.sparsity.mean, mean, rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", STATEFUL, ids=ids)
+def test_a_small_part_of_a_stream_changes_little(model):
+    model = clone(model).fit(X)
+    before = model.energies(X).mean()
+    model.partial_fit(X[:1])
+    assert model.energies(X).mean() < 1.3 * before + 1e-3
+
+
+def test_early_stopping_returns_the_codes_of_the_best_iteration():
+    rows = np.random.RandomState(0).normal(size=(120, 6))
+    model = VQAutoencoder(
+        8, 1, 3, (32,), early_stopping=True, n_iter_no_change=60, max_iter=400,
+        validation_fraction=0.4,
+    )  # fmt: skip
+    model.fit(rows)
+    assert model.validation_energy_curve_.argmin() < len(model.validation_energy_curve_) - 30
+    _, out = model._split(120, generator_and_seed(0)[0])
+    held_out = rows[out]
+    best = model.validation_energy_curve_.min()
+    assert model.energies(held_out).mean() == pytest.approx(best, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "setting"),
+    [
+        (SparseAutoencoder(6), {"n_active": 3}),
+        (VariationalAutoencoder(2, (4,)), {"beta_kl": 3.0}),
+        (VQAutoencoder(4), {"commitment": 1.0}),
+        (LISTA(4, alpha=0.1), {"alpha": 0.2}),
+    ],
+    ids=["sparse", "variational", "vq", "lista"],
+)
+def test_a_stream_with_other_settings_is_refused(model, setting):
+    model = clone(model).set_params(max_iter=2).fit(X)
+    model.set_params(max_iter=5, random_state=3).partial_fit(X)
+    with pytest.raises(ValueError, match="continues with the settings of the first part"):
+        model.set_params(**setting).partial_fit(X)
+
+
+@pytest.mark.parametrize("model", [VQAutoencoder(4), VariationalAutoencoder(2, (4,))], ids=ids)
+def test_solvers_that_need_all_samples_are_refused(model):
+    with pytest.raises(ValueError, match=r"solver 'lbfgs' cannot be used by .* because its codes"):
+        clone(model).set_params(solver="lbfgs").fit(X)
+
+
+# Tables
+
+
+@pytest.mark.parametrize("model", FIRST.values(), ids=ids)
+def test_a_data_frame_has_no_warnings(model):
+    from sklearn_ebm.metrics import collapse_ratio
+
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    model = clone(model).fit(frame)
+    assert collapse_ratio(model, frame) > 0.5
+    np.testing.assert_allclose(model.energies(frame), clone(model).fit(X).energies(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Autoencoder(1, ()), SparseAutoencoder(4, n_active=1, max_iter=20), VQAutoencoder(16)],
+    ids=ids,
+)
+def test_a_column_that_dominates_is_no_collapse(model):
+    """Warnings are errors in these tests."""
+    clone(model).fit(np.c_[X, 1_000 * np.random.RandomState(0).normal(size=60)])
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+@pytest.mark.parametrize("model", [VariationalAutoencoder(2, ()), Autoencoder(2, ())], ids=ids)
+def test_collapse_is_measured_in_any_unit(model, size):
+    from sklearn_ebm.metrics import collapse_ratio
+
+    plain, scaled = clone(model).fit(X), clone(model).fit(size * X)
+    expected = collapse_ratio(plain, X)
+    assert collapse_ratio(scaled, size * X) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("model", [FIRST[name] for name in NETWORKS], ids=ids)
+@pytest.mark.parametrize("size", [1e-160, 1e160])
+def test_units_whose_squares_overflow_are_refused(model, size):
+    with pytest.raises(ValueError, match=r"energies do not fit into float64; scale X"):
+        clone(model).fit(X * size)
+
+
+def test_wide_tables_need_no_square_of_their_width():
+    rows = np.random.RandomState(0).normal(size=(20, 3_000))
+    model = Autoencoder(4, ()).fit(rows)
+    away = rows - rows.mean(axis=0)
+    singular = np.linalg.svd(away, compute_uv=False)
+    assert model.energies(rows).sum() == pytest.approx(0.5 * (singular[4:] ** 2).sum())
+    assert np.isfinite(VariationalAutoencoder(4, ()).fit(rows).score(rows))
+
+
+def test_samples_far_away_have_infinite_energies_but_no_nan():
+    model = VariationalAutoencoder(2, (4,), max_iter=2).fit(X)
+    far = np.full((1, 5), 1e160)
+    with np.errstate(all="ignore"):
+        value, error = model.log_likelihood(far)
+        gap = Autoencoder(2, (4,), max_iter=2).fit(X).amortization_gap(far)
+    assert value[0] == -np.inf and error[0] == np.inf and not np.isnan(gap).any()
+
+
+def test_codes_of_few_vectors_are_checked():
+    quantizer = VectorQuantizer(256).fit(X[:3])
+    with pytest.raises(ValueError, match="codes must be whole numbers from 0 to 2"):
+        quantizer.inverse_transform([[5]])
+    quantizer.set_params(n_codes=2).partial_fit(X[:5])
+    assert quantizer.codebooks_[0][0].shape == (3, 5)

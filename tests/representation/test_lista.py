@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ebm._utils.parameters import ParameterLayout
 from sklearn_ebm._utils.rows import Rows
@@ -51,26 +50,6 @@ def sparse_sums(n_samples=1_200, n_atoms=24, n_features=16, seed=0):
 def excess(found, best):
     """How far mean energies lie above the best ones, as a fraction."""
     return found.mean() / best.mean() - 1
-
-
-# scikit-learn
-
-
-# Mini-batches are drawn from the samples, so a weight is a repetition only in expectation.
-RANDOM_BATCHES = {
-    "check_sample_weight_equivalence_on_dense_data": "mini-batches are random",
-}
-
-
-@parametrize_with_checks(
-    [
-        LISTA(3, alpha=0.1, n_layers=2, max_iter=2),
-        LISTA(2, alpha=0.1, n_layers=3, tied=False, refine_steps=2, positive_code=True, max_iter=2),
-    ],
-    expected_failed_checks=lambda estimator: RANDOM_BATCHES,
-)
-def test_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 # The start

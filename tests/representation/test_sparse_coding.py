@@ -8,7 +8,6 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.decomposition import sparse_encode
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import EBMClassifier
@@ -45,25 +44,6 @@ def known_codes(n_samples, n_atoms=16, n_features=12, n_active=2, seed=0):
 
 
 # scikit-learn
-
-
-# Mini-batches are drawn from the samples, so a weight is a repetition only in expectation.
-RANDOM_BATCHES = {
-    "check_sample_weight_equivalence_on_dense_data": "mini-batches are random",
-}
-
-
-@parametrize_with_checks(
-    [
-        SparseCoding(3, alpha=0.1),
-        SparseCoding(2, alpha=0.1, positive_code=True, inference="ista"),
-        SparseCoding(3, alpha=0.1, inference="fista"),
-        SparseCoding(3, alpha=0.1, sparse_output=True),
-    ],
-    expected_failed_checks=lambda estimator: RANDOM_BATCHES,
-)
-def test_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 def test_a_linear_probe_in_a_pipeline():

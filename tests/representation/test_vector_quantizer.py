@@ -4,24 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from sklearn.cluster import KMeans
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ebm.representation import VectorQuantizer
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(200, 6)) + 3 * RNG.randint(0, 4, size=(200, 1))
-
-
-# As of KMeans itself: the start of the vectors is drawn from the samples.
-RANDOM_START = {"check_sample_weight_equivalence_on_dense_data": "the start is random"}
-
-
-@parametrize_with_checks(
-    [VectorQuantizer(4), VectorQuantizer(3, n_levels=2)],
-    expected_failed_checks=lambda estimator: RANDOM_START,
-)
-def test_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 def test_one_group_is_kmeans():
