@@ -245,9 +245,9 @@ class SparseAutoencoder(NetworkRepresentation):
     ----------
     dictionary_ : ndarray of shape (n_components, n_features)
         The atoms D_j, in the unit of X.
-    energy_curve_ : ndarray of shape (n_iter_ + 1,)
+    energy_curve_ : ndarray of shape (n_iterations + 1,)
         Mean energy of the samples in each iteration.
-    validation_energy_curve_ : ndarray of shape (n_iter_,)
+    validation_energy_curve_ : ndarray of shape (n_iterations,)
         Mean energy of the held-out samples after each iteration; only with ``early_stopping=True``.
     params_ : dict of str to ndarray
         Parameters, by name.

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, issparse, vstack
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -422,7 +423,9 @@ class SparseCoding(Representation):
         return _joined([found for found, _ in parts]), np.concatenate([after for _, after in parts])
 
     def _inferred_rows(self, X: Array, *, sparse: bool = False) -> Descended:
-        with Workers() as workers:
+        with Workers() as workers, warnings.catch_warnings():
+            # A descent continues where coordinate descent ends, and the gaps say how far it came.
+            warnings.simplefilter("ignore", ConvergenceWarning)
             infer = self._inference_of(self.dictionary_.astype(X.dtype, copy=False), None)
 
             def inferred(rows: slice) -> Descended:

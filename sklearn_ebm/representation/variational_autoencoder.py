@@ -318,10 +318,10 @@ class VariationalAutoencoder(NetworkRepresentation):
     ----------
     noise_ : float
         Standard deviation of p(x | z), in the unit of X; only for a Gaussian likelihood.
-    energy_curve_ : ndarray of shape (n_iter_ + 1,)
+    energy_curve_ : ndarray of shape (n_iterations + 1,)
         Mean of −ELBO, with the weight `beta_kl`, in each iteration, in nats, for standardised
         samples.
-    validation_energy_curve_ : ndarray of shape (n_iter_,)
+    validation_energy_curve_ : ndarray of shape (n_iterations,)
         That of the held-out samples after each iteration; only with ``early_stopping=True``.
     params_ : dict of str to ndarray
         Parameters of the networks, by name.

@@ -419,3 +419,12 @@ def test_settings_are_refused(settings, message):
 def test_codes_of_another_width_are_refused():
     with pytest.raises(ValueError, match=r"codes have shape \(60, 5\), expected \(n_samples, 8\)"):
         fixed().inverse_transform(X)
+
+
+@pytest.mark.filterwarnings("error")
+def test_coordinate_descent_does_not_warn_of_the_precision_of_float32():
+    """A descent continues where it ends, and the gaps say how far the codes are from the best."""
+    rows = (1_000 * np.random.RandomState(1).normal(size=(60, 4)) + 1).astype(np.float32)
+    model = SparseCoding(6, alpha=0.1, inference="cd", max_iter=2).fit(rows)
+    _, gap = model.transform(rows, return_gap=True)
+    assert (gap <= 1e-2 * 0.5 * (rows**2).sum(axis=1)).all()
