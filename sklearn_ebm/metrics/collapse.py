@@ -74,8 +74,9 @@ def collapse_ratio(
     """
     samples = check_array(X, dtype=[np.float64, np.float32])
     other: Any = unlike(samples, against, random_state)
-    if hasattr(X, "iloc"):  # estimators that know the names of features expect them
-        other = type(X)(other, columns=X.columns)
+    names = getattr(X, "columns", None)
+    if names is not None:  # estimators that know the names of features expect them
+        other = type(X)(dict(zip(names, other.T, strict=True)))
     mine, theirs = (np.asarray(model.energies(rows), dtype=np.float64) for rows in (X, other))
     if min(mine.min(), theirs.min()) < 0:
         raise ValueError(

@@ -37,6 +37,10 @@ COURSE = {
     "random_state", "verbose", "refine_steps", "tol",
 }  # fmt: skip
 
+# Steps were too long if learning has raised the mean energy by more than this number; that of codes
+# that are zero is about ½ or more.
+RISE = 5e-3
+
 # Parts of a stream that determine the state of an energy, about.
 MEMORY = 50
 
@@ -172,6 +176,9 @@ class GradientRepresentation(Representation):
         self._memory = learned.result.memory
 
     def _warn_of_stopping(self, learned: LearnedSamples) -> None:
+        stochastic = self._solver(self.energy_).stochastic
+        if stochastic and learned.risen <= RISE:
+            return  # its schedule has ended
         if not learned.result.converged and self.max_iter != 0:
             warnings.warn(
                 f"Learning stopped after {learned.result.n_iter} iterations: "

@@ -20,17 +20,13 @@ from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference.descent import Descended, Descent
 from sklearn_ebm.learning.samples import LearnedSamples, Weights
 from sklearn_ebm.representation._encoder import EncoderEnergy
-from sklearn_ebm.representation.gradients import GradientRepresentation
+from sklearn_ebm.representation.gradients import RISE, GradientRepresentation
 from sklearn_ebm.representation.sparse_coding import ROWS_TOGETHER, SparseCoding, _Codes
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.base import Solver
 
 # Default of max_iter: this number of passes, or more if they make fewer steps than FEWEST_STEPS.
 FEWEST_PASSES, FEWEST_STEPS = 30, 1_000
-
-# If learning has raised the energies by more than this fraction of those of codes that are zero,
-# its steps were too long. From a start that is nearly exact, few steps raise them a little.
-RISE = 1e-2
 
 # Settings of the default solver.
 LEARNING_RATE, BATCH = 0.005, 256
@@ -265,14 +261,14 @@ class LISTA(GradientRepresentation):
             )
 
     def _warn_of_stopping(self, learned: LearnedSamples) -> None:
-        if learned.risen > 0.5 * RISE:  # ½‖x‖² of scaled samples is ½ on average
+        if learned.risen > RISE:
             warnings.warn(
                 "Learning has raised the energies, so the encoder keeps its start; lower the "
                 "learning_rate: solver=Adam(learning_rate=...).",
                 ConvergenceWarning,
                 stacklevel=5 + FRAMES,
             )
-        elif learned.risen <= 0:
+        else:
             super()._warn_of_stopping(learned)
 
     # Inference ------------------------------------------------------------------------------------

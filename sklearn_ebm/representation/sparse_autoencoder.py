@@ -50,7 +50,7 @@ class _SparseEnergy(SampleEnergy):
     def shapes(self, n_features: int, n_answers: int) -> Shapes:
         encoder = dict(self.encoder.shapes(None, n_features, self.n_components))
         if self.tied:
-            del encoder["encoder_output_weight"]
+            encoder = {"encoder_gain": (1,), "encoder_output_bias": (self.n_components,)}
         return {
             **encoder,
             "dictionary": (self.n_components, n_features),
@@ -64,6 +64,8 @@ class _SparseEnergy(SampleEnergy):
         shapes = self.shapes(n_features, n_answers)
         encoder = {name: shape for name, shape in shapes.items() if name.startswith("encoder_")}
         params = self.encoder.start(encoder, rng, output=1.0)
+        if self.tied:
+            params["encoder_gain"] = np.ones(1)
         params["encoder_output_bias"] += self.sparsity.first_output(self.n_components)
         atoms = first_dictionary("data", rows.X, rows.weight, self.n_components, rng)
         if not self.sizes and not self.tied:
@@ -71,9 +73,10 @@ class _SparseEnergy(SampleEnergy):
         params |= {"dictionary": atoms, "decoder_bias": np.zeros(n_features)}
         self._n_rows = max(len(rows.X), FEWEST_IDLE)
         params |= self.sparsity.start(self.n_components)
-        if not self.sizes and not self.tied:
+        if not self.sizes:
             some = rows.X[:: max(len(rows.X) // STARTING, 1)]
-            params["encoder_output_weight"] *= self._length(params, some)
+            name = "encoder_gain" if self.tied else "encoder_output_weight"
+            params[name] *= self._length(params, some)
         return params
 
     def _length(self, params: Params, rows: Array) -> float:
@@ -123,16 +126,17 @@ class _SparseEnergy(SampleEnergy):
     def _outputs(self, params: Params, rows: Array, atoms: Array) -> tuple[Array, Any]:
         """Outputs of the encoder, and their backward function, which may add to that of atoms."""
         trunk = self.encoder
+        local = params
         if self.tied:
-            local = params | {"encoder_output_weight": atoms.T}
-            outputs, steps = trunk.forward(local, rows)
-        else:
-            outputs, steps = trunk.forward(params, rows)
+            local = params | {"encoder_output_weight": params["encoder_gain"] * atoms.T}
+        outputs, steps = trunk.forward(local, rows)
 
         def back(slope: Array, of_atoms: Array, out: Params) -> Array:
             result = back_through(steps, slope, out)
             if self.tied:
-                of_atoms += out.pop("encoder_output_weight").T
+                of_weight = out.pop("encoder_output_weight").T
+                assign(out, "encoder_gain", np.atleast_1d(np.vdot(of_weight, atoms)))
+                of_atoms += params["encoder_gain"] * of_weight
             return result
 
         return outputs, back
@@ -225,7 +229,7 @@ class SparseAutoencoder(NetworkRepresentation):
     activation : {"relu", "tanh", "silu", "gelu"}, default="relu"
         Activation function of the hidden layers.
     tied : bool, default=False
-        Whether the last layer of a linear encoder has the atoms as weights.
+        Whether a linear encoder has the atoms, times one learned number, as weights.
     solver : str or Solver, default="auto"
         ``"auto"`` is ``"adam"``.
     max_iter : int or None, default=None
