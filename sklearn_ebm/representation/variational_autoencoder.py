@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, logsumexp, ndtri
-from scipy.stats.qmc import Halton
+from scipy.stats.qmc import Sobol
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -264,7 +264,8 @@ class _FreeEnergy(SampleEnergy):
 
 def _normal_numbers(count: int, n_components: int, dtype: Any) -> Array:
     """Normal numbers that fill the space evenly (quasi-random), always the same."""
-    points = Halton(n_components, rng=np.random.default_rng(0)).random(count)
+    shift = np.random.RandomState(0).uniform(size=n_components)
+    points = (Sobol(n_components, scramble=False).random(count) + shift) % 1
     return ndtri(points.clip(1e-12, 1 - 1e-12)).astype(dtype)
 
 
