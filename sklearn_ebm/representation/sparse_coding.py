@@ -123,7 +123,7 @@ def _pieces(n_samples: int) -> list[slice]:
 def _joined(parts: list[Descended]) -> Descended:
     """One result for the samples of all parts."""
     values, energies, gaps, n_iter = zip(*parts, strict=True)
-    codes = vstack(values, format="csr") if issparse(values[0]) else np.concatenate(values)
+    codes = csr_array(vstack(values)) if issparse(values[0]) else np.concatenate(values)
     return Descended(codes, np.concatenate(energies), np.concatenate(gaps), max(n_iter))
 
 

@@ -75,13 +75,13 @@ def test_gaps_bound_the_distance_from_the_best_codes(inference, positive):
 
 def test_codes_fulfil_the_optimality_conditions():
     """⟨D_j, residual⟩ is α sign(z_j) for active atoms, and at most α for all others."""
-    coding = fixed(tol=1e-14, inference=Descent(100_000, 1e-14))
+    coding = fixed(inference=Descent(10_000, 0.0))
     codes = coding.transform(X)
     correlation = (X - codes @ coding.dictionary_) @ coding.dictionary_.T
     active = np.abs(codes) > 1e-9
     assert 0.1 < active.mean() < 0.9
-    np.testing.assert_allclose(correlation[active], 0.3 * np.sign(codes[active]), atol=1e-6)
-    assert np.abs(correlation).max() <= 0.3 + 1e-6
+    np.testing.assert_allclose(correlation[active], 0.3 * np.sign(codes[active]), atol=1e-8)
+    assert np.abs(correlation).max() <= 0.3 + 1e-8
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -138,7 +138,10 @@ def test_splitting_reaches_the_smallest_gaps(positive):
     best = sparse_encode(
         X, fixed().dictionary_, algorithm="lasso_cd", alpha=0.3, positive=positive, max_iter=10_000
     )
-    np.testing.assert_allclose(codes @ fixed().dictionary_, best @ fixed().dictionary_, atol=1e-5)
+    dictionary = fixed().dictionary_
+    assert (energy(X, codes, dictionary, 0.3) <= energy(X, best, dictionary, 0.3) + 1e-12).all()
+    # The tolerance is that of the reference, which older versions compute less exactly.
+    np.testing.assert_allclose(codes @ dictionary, best @ dictionary, atol=2e-3)
 
 
 def test_splitting_continues_from_its_state():
