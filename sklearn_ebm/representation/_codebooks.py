@@ -31,8 +31,7 @@ def whole_codes(codes: Array, n_codes: Any) -> Index:
 
     `n_codes` is one number, or one for each column.
     """
-    with np.errstate(invalid="ignore"):
-        whole = codes.astype(np.intp)
+    whole = codes.astype(np.intp)
     if (whole != codes).any() or (whole < 0).any() or (whole >= n_codes).any():
         raise ValueError(f"codes must be whole numbers from 0 to {np.max(n_codes) - 1}.")
     return whole

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sklearn_ebm._utils.html_repr import HoldsDocumented
 from sklearn_ebm._utils.parameters import Array
@@ -234,8 +234,9 @@ class Representation(
         """Codes of validated samples."""
 
     def _code_matrix(self, X: Any) -> Any:
-        """Codes of a caller as a matrix."""
-        return np.asarray(X)
+        """Codes of a caller as a matrix of finite numbers."""
+        kinds = [np.float64, np.float32]
+        return check_array(X, dtype=kinds, ensure_2d=False, allow_nd=True, input_name="codes")
 
     @abstractmethod
     def _decoded(self, codes: Array) -> Array:

@@ -12,13 +12,14 @@ from scipy.sparse import csr_array, issparse, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights, switch
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
+from sklearn_ebm.estimators._parts import unchanged_if_it_fails
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference.descent import Descended, Descent
 from sklearn_ebm.inference.splitting import Operator, QuadraticProblem, split
@@ -286,26 +287,27 @@ class SparseCoding(Representation):
         self
             The fitted estimator.
         """
-        self._validate()
-        first = "dictionary_" not in vars(self)
-        X = self._rows(X, reset=first)
-        weight = row_weights(sample_weight, len(X))
-        rng = check_random_state(self.random_state)
-        if first:
-            atoms, self._statistics, self._weight_seen = self._first(X, weight, rng), None, 0.0
-            self.energy_curve_, self.n_iter_ = np.empty(0), 0
-        else:
-            atoms = self.dictionary_.astype(np.float64)
-        energy = 0.0
-        for rows in self._batches(np.flatnonzero(weight > 0)):
-            found, _ = self._steps(X[rows], atoms, None, STEPS)
-            atoms, self._statistics = self._improved(
-                X[rows], weight[rows], found.values, atoms, self._statistics, np.inf
-            )
-            energy += float(weight[rows] @ found.energies.astype(np.float64))
-        self.dictionary_ = atoms.astype(X.dtype)
-        self.energy_curve_ = np.append(self.energy_curve_, energy / float(weight.sum()))
-        self.n_iter_ += 1
+        with unchanged_if_it_fails(self):
+            self._validate()
+            first = "dictionary_" not in vars(self)
+            X = self._rows(X, reset=first)
+            weight = row_weights(sample_weight, len(X))
+            rng = check_random_state(self.random_state)
+            if first:
+                atoms, self._statistics, self._weight_seen = self._first(X, weight, rng), None, 0.0
+                self.energy_curve_, self.n_iter_ = np.empty(0), 0
+            else:
+                atoms = self.dictionary_.astype(np.float64)
+            energy = 0.0
+            for rows in self._batches(np.flatnonzero(weight > 0)):
+                found, _ = self._steps(X[rows], atoms, None, STEPS)
+                atoms, self._statistics = self._improved(
+                    X[rows], weight[rows], found.values, atoms, self._statistics, np.inf
+                )
+                energy += float(weight[rows] @ found.energies.astype(np.float64))
+            self.dictionary_ = atoms.astype(X.dtype)
+            self.energy_curve_ = np.append(self.energy_curve_, energy / float(weight.sum()))
+            self.n_iter_ += 1
         return self
 
     def _validate(self) -> None:
@@ -521,7 +523,9 @@ class SparseCoding(Representation):
         return self._inferred(X).energies
 
     def _code_matrix(self, X: Any) -> Any:
-        return csr_array(X) if issparse(X) else super()._code_matrix(X)
+        if not issparse(X):
+            return super()._code_matrix(X)
+        return csr_array(check_array(X, accept_sparse="csr", input_name="codes"))
 
     def _decoded(self, codes: Array) -> Array:
         result: Array = codes @ self.dictionary_
