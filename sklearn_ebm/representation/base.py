@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -39,6 +40,9 @@ class Representation(
     """
 
     verbose: int
+
+    # Whether codes have many zeros, so that they may be sparse matrices.
+    _sparse_codes = False
 
     @property
     def _energy_of_variance(self) -> float:
@@ -104,7 +108,7 @@ class Representation(
             The codes.
         """
         check_is_fitted(self)
-        return self._codes(self._rows(X, reset=False))
+        return self._output(self._codes(self._rows(X, reset=False)))
 
     @abstractmethod
     def energies(self, X: Any) -> Array:
@@ -234,9 +238,15 @@ class Representation(
         """Codes of validated samples."""
 
     def _code_matrix(self, X: Any) -> Any:
-        """Codes of a caller as a matrix of finite numbers."""
+        """Codes of a caller as a matrix of finite numbers, sparse if it is and may be."""
+        if self._sparse_codes and issparse(X):
+            return csr_array(check_array(X, accept_sparse="csr", input_name="codes"))
         kinds = [np.float64, np.float32]
         return check_array(X, dtype=kinds, ensure_2d=False, allow_nd=True, input_name="codes")
+
+    def _output(self, codes: Any) -> Any:
+        """Codes as `transform` returns them: a sparse matrix, if that is wanted."""
+        return csr_array(codes) if getattr(self, "sparse_output", False) else codes
 
     @abstractmethod
     def _decoded(self, codes: Array) -> Array:

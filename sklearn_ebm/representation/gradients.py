@@ -34,7 +34,7 @@ from sklearn_ebm.solvers.base import Solver
 # Parameters that determine how an energy is learned, but do not define it.
 COURSE = {
     "solver", "max_iter", "early_stopping", "validation_fraction", "n_iter_no_change",
-    "random_state", "verbose", "refine_steps", "tol",
+    "random_state", "verbose", "refine_steps", "tol", "sparse_output",
 }  # fmt: skip
 
 # Steps were too long if learning has raised the mean energy by more than this number; that of codes

@@ -76,6 +76,8 @@ class LISTA(GradientRepresentation):
         norm 1. None learns them with `SparseCoding` from the same samples.
     positive_code : bool, default=False
         Whether codes have no negative entries.
+    sparse_output : bool, default=False
+        Whether `transform` returns the codes as a `scipy.sparse.csr_array`.
     tol : float, default=1e-4
         Largest duality gap, relative to ½‖x‖², of the best codes: those with which `SparseCoding`
         learns the dictionary, and those of `amortization_gap`.
@@ -154,6 +156,7 @@ class LISTA(GradientRepresentation):
         refine_steps: int = 0,
         dictionary: Any = None,
         positive_code: bool = False,
+        sparse_output: bool = False,
         tol: float = 1e-4,
         solver: Any = "auto",
         max_iter: int | None = None,
@@ -170,6 +173,7 @@ class LISTA(GradientRepresentation):
         self.refine_steps = refine_steps
         self.dictionary = dictionary
         self.positive_code = positive_code
+        self.sparse_output = sparse_output
         self.tol = tol
         self.solver = solver
         self.max_iter = max_iter
@@ -198,11 +202,14 @@ class LISTA(GradientRepresentation):
                 "an array of atoms."
             )
         switch("positive_code", self.positive_code, of="LISTA")
+        switch("sparse_output", self.sparse_output, of="LISTA")
         positive_number("tol", self.tol, of="LISTA")
         super()._validate()
 
     # From a start that is nearly exact, few steps may raise the energies.
     _keeps_start = True
+
+    _sparse_codes = True
 
     @property
     def _energy_unit(self) -> float:
@@ -333,7 +340,7 @@ class LISTA(GradientRepresentation):
         if not return_gap:
             return super().transform(X)
         found = self._inferred(X)
-        return found.values, found.gaps
+        return self._output(found.values), found.gaps
 
     def energies(self, X: Any) -> Array:
         """Compute the energy E(x, Enc(x)) of the code of the encoder.
@@ -350,7 +357,7 @@ class LISTA(GradientRepresentation):
         """
         return self._inferred(X).energies
 
-    def amortization_gap(self, X: Any) -> Array:
+    def amortization_gap(self, X: Any, return_bound: bool = False) -> Array | tuple[Array, Array]:
         """Compute what the encoder loses: E(x, Enc(x)) − min_z E(x, z).
 
         The minimum is computed by `coding_`, to a duality gap of at most `tol` times ½‖x‖². The
@@ -360,13 +367,20 @@ class LISTA(GradientRepresentation):
         ----------
         X : array-like of shape (n_samples, n_features)
             The samples.
+        return_bound : bool, default=False
+            Whether to return an upper bound of the true gap as well.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        gap : ndarray of shape (n_samples,)
             Not negative; at most the duality gap of the code.
+        bound : ndarray of shape (n_samples,)
+            An upper bound of the true gap, if ``return_bound=True``.
         """
-        return np.maximum(self.energies(X) - self.coding_.energies(X), 0)
+        best = self.coding_._inferred(X)
+        above = self.energies(X) - best.energies
+        gap = np.maximum(above, 0)
+        return (gap, np.maximum(above + best.gaps, gap)) if return_bound else gap
 
     def _decoded(self, codes: Array) -> Array:
         result: Array = codes @ self.dictionary_

@@ -189,7 +189,7 @@ class _SparseEnergy(SampleEnergy):
         return self._sparse_code(params, rows).values
 
     def decoded(self, params: Params, codes: Array) -> Array:
-        result: Array = codes @ self.atoms(params)[0] + params["decoder_bias"]
+        result: Array = np.asarray(codes @ self.atoms(params)[0]) + params["decoder_bias"]
         return result
 
 
@@ -230,6 +230,8 @@ class SparseAutoencoder(NetworkRepresentation):
         Activation function of the hidden layers.
     tied : bool, default=False
         Whether a linear encoder has the atoms, times one learned number, as weights.
+    sparse_output : bool, default=False
+        Whether `transform` returns the codes as a `scipy.sparse.csr_array`.
     solver : str or Solver, default="auto"
         ``"auto"`` is ``"adam"``.
     max_iter : int or None, default=None
@@ -303,6 +305,7 @@ class SparseAutoencoder(NetworkRepresentation):
         hidden_layer_sizes: Any = (),
         activation: str = "relu",
         tied: bool = False,
+        sparse_output: bool = False,
         solver: Any = "auto",
         max_iter: int | None = None,
         early_stopping: bool = False,
@@ -318,6 +321,7 @@ class SparseAutoencoder(NetworkRepresentation):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.tied = tied
+        self.sparse_output = sparse_output
         self.solver = solver
         self.max_iter = max_iter
         self.early_stopping = early_stopping
@@ -333,6 +337,7 @@ class SparseAutoencoder(NetworkRepresentation):
     def _validate(self) -> None:
         positive_integer("n_components", self.n_components, of="SparseAutoencoder")
         positive_integer("n_active", self.n_active, of="SparseAutoencoder")
+        switch("sparse_output", self.sparse_output, of="SparseAutoencoder")
         positive_number("strength", self.strength, of="SparseAutoencoder")
         if self.penalty not in SPARSITIES:
             raise ValueError(unknown_name("penalty", self.penalty, SPARSITIES.names))
@@ -342,6 +347,8 @@ class SparseAutoencoder(NetworkRepresentation):
                 "tied=True of SparseAutoencoder is for hidden_layer_sizes=(): the encoder then has "
                 "the atoms as weights."
             )
+
+    _sparse_codes = True
 
     def _energy(self, seed: int) -> _SparseEnergy:
         sparsity = SPARSITIES[self.penalty](float(self.strength), int(self.n_active))

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, issparse, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
@@ -24,6 +24,7 @@ from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference.descent import Descended, Descent
 from sklearn_ebm.inference.splitting import Operator, QuadraticProblem, split
 from sklearn_ebm.representation._dictionary import first_dictionary, improved_dictionary, unit_rows
+from sklearn_ebm.representation._mean_field import normal_entries, positive_entries
 from sklearn_ebm.representation.base import Representation
 
 # Samples whose codes are computed together, by one thread.
@@ -171,6 +172,8 @@ class SparseCoding(Representation):
         Largest duality gap of codes, relative to ½‖x‖².
     sparse_output : bool, default=False
         Whether `transform` returns the codes as a `scipy.sparse.csr_array`.
+    beta : float, default=1.0
+        Inverse temperature of `free_energy`, in units of 1/energy.
     random_state : int, RandomState instance or None, default=0
         Determines the start of the dictionary and the order of the samples.
     verbose : int, default=0
@@ -222,6 +225,7 @@ class SparseCoding(Representation):
         batch_size: int = 512,
         tol: float = 1e-4,
         sparse_output: bool = False,
+        beta: float = 1.0,
         random_state: Any = 0,
         verbose: int = 0,
     ) -> None:
@@ -235,6 +239,7 @@ class SparseCoding(Representation):
         self.batch_size = batch_size
         self.tol = tol
         self.sparse_output = sparse_output
+        self.beta = beta
         self.random_state = random_state
         self.verbose = verbose
 
@@ -244,6 +249,8 @@ class SparseCoding(Representation):
         largest = np.abs(X @ start.dictionary_.T).max(axis=1)
         typical = float(np.median(largest[largest > 0])) if largest.any() else 1.0
         return cls(n_components, alpha=SHARE * typical, random_state=random_state)
+
+    _sparse_codes = True
 
     # Learning -------------------------------------------------------------------------------------
 
@@ -319,6 +326,7 @@ class SparseCoding(Representation):
         positive_integer("max_iter", self.max_iter, of="SparseCoding", least=0)
         positive_integer("batch_size", self.batch_size, of="SparseCoding")
         positive_number("tol", self.tol, of="SparseCoding")
+        positive_number("beta", self.beta, of="SparseCoding")
         switch("sparse_output", self.sparse_output, of="SparseCoding")
         self._descent()._validate()
 
@@ -522,10 +530,43 @@ class SparseCoding(Representation):
         """
         return self._inferred(X).energies
 
-    def _code_matrix(self, X: Any) -> Any:
-        if not issparse(X):
-            return super()._code_matrix(X)
-        return csr_array(check_array(X, accept_sparse="csr", input_name="codes"))
+    def free_energy(self, X: Any) -> Array:
+        """Compute an upper bound of −(1/β) log ∫ exp(−β E(x, z)) dz.
+
+        The bound is E_q[E(x, z)] − H(q)/β with independent entries of z. They are normal around the
+        code, with the standard deviations that minimise the bound; entries that must be positive
+        have a truncated normal distribution, that given the other entries of the code. If the atoms
+        are orthogonal, the latter is exact.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            For β → ∞ the energy.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X, reset=False).astype(np.float64)
+        atoms = self.dictionary_.astype(np.float64)
+        alpha, beta = float(self.alpha), float(self.beta)
+
+        def of_block(part: slice) -> Array:
+            some = rows[part]
+            codes = self._inferred_rows(some).values
+            curvature = np.einsum("kd,kd->k", atoms, atoms)
+            if self.positive_code:
+                gradient = (codes @ atoms - some) @ atoms.T
+                q = positive_entries(codes, gradient, curvature, alpha, beta)
+            else:
+                q = normal_entries(codes, curvature, alpha, beta)
+            away = some - q.mean @ atoms
+            misfit = 0.5 * np.einsum("nd,nd->n", away, away) + 0.5 * q.variance @ curvature
+            return misfit + (alpha * q.size - q.entropy / beta).sum(axis=1)
+
+        return np.concatenate([of_block(part) for part in _pieces(len(rows))])
 
     def _decoded(self, codes: Array) -> Array:
         result: Array = codes @ self.dictionary_

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -304,6 +305,24 @@ def test_callbacks_are_called_and_may_stop_learning(model):
 def test_settings_of_networks_are_refused(name, settings, message):
     with pytest.raises(ValueError, match=message):
         REPRESENTATIONS[name]().set_params(**settings).fit(X)
+
+
+# Sparse matrices
+
+
+@pytest.mark.parametrize("name", ["sparse_coding", "lista", "sparse_autoencoder"])
+def test_sparse_codes_are_those_of_the_array(name):
+    model = clone(FIRST[name]).fit(X)
+    codes = model.transform(X)
+    sparse = model.set_params(sparse_output=True).transform(X)
+    assert isinstance(sparse, csr_array) and sparse.nnz < codes.size
+    np.testing.assert_array_equal(sparse.toarray(), codes)
+    found = model.inverse_transform(sparse)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_allclose(found, model.inverse_transform(codes))
+    model.reconstruction_error(X)
+    with pytest.raises(ValueError, match="sparse"):
+        model.set_output(transform="pandas").transform(X)
 
 
 # States beside the parameters: codes, thresholds, means

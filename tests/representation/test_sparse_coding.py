@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, csr_matrix
+from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.decomposition import sparse_encode
 from sklearn.pipeline import make_pipeline
@@ -15,6 +16,7 @@ from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import Descent, splitting
 from sklearn_ebm.representation import SparseCoding, sparse_coding
 from sklearn_ebm.representation._dictionary import ATOMS_TOGETHER, improved_dictionary
+from sklearn_ebm.representation._mean_field import positive_entries
 
 RNG = np.random.RandomState(0)
 ATOMS = RNG.normal(size=(8, 5))
@@ -431,3 +433,52 @@ def test_coordinate_descent_does_not_warn_of_the_precision_of_float32():
     model = SparseCoding(6, alpha=0.1, inference="cd", max_iter=2).fit(rows)
     _, gap = model.transform(rows, return_gap=True)
     assert (gap <= 1e-2 * 0.5 * (rows**2).sum(axis=1)).all()
+
+
+# Free energies
+
+
+def integrated(x, dictionary, alpha, beta, low):
+    """−(1/β) log of the integral over a grid of one or two entries."""
+    step = 0.004 if len(dictionary) == 1 else 0.02
+    grid = np.arange(low, 8, step) + step / 2
+    codes = np.stack(np.meshgrid(*[grid] * len(dictionary), indexing="ij"), axis=-1)
+    codes = codes.reshape(-1, len(dictionary))
+    energies = energy(x[None], codes, dictionary, alpha)
+    return -(logsumexp(-beta * energies) + len(dictionary) * np.log(step)) / beta
+
+
+@pytest.mark.parametrize("beta", [0.7, 5.0])
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize(
+    "atoms", [[[1.0, 0.0]], [[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]]]
+)
+def test_free_energies_are_bounded(atoms, positive, beta):
+    atoms = np.array(atoms)
+    coding = SparseCoding(
+        len(atoms), alpha=0.5, dictionary=atoms, max_iter=0, positive_code=positive, tol=1e-12,
+        beta=beta,
+    ).fit(atoms)  # fmt: skip
+    rows = np.array([[2.0, 1.0], [0.2, -0.1], [-1.0, 0.3]])
+    low = 0 if positive else -8
+    expected = np.array([integrated(x, atoms, 0.5, beta, low) for x in rows])
+    found = coding.free_energy(rows)
+    assert (found >= expected - 5e-4).all()  # the error of the grid
+    np.testing.assert_allclose(found, expected, atol=0.25 / beta)
+    if positive and (atoms @ atoms.T == np.eye(len(atoms))).all():
+        np.testing.assert_allclose(found, expected, atol=5e-4)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_the_free_energy_of_a_low_temperature_is_the_energy(positive):
+    coding = fixed(positive_code=positive, beta=1e8, tol=1e-10)
+    np.testing.assert_allclose(coding.free_energy(X), coding.energies(X), atol=1e-4)
+
+
+def test_entries_far_from_zero_are_exponential():
+    """The two formulas agree where one takes over from the other."""
+    gradient = np.array([[499.0, 501.0]])
+    found = positive_entries(np.zeros((1, 2)), gradient, np.ones(2), 0.0, 1.0)
+    for part, expected in ((found.mean, 1 / gradient), (found.variance, 1 / gradient**2)):
+        np.testing.assert_allclose(part, expected, rtol=1e-4)
+    np.testing.assert_allclose(found.entropy, 1 - np.log(gradient), atol=1e-5)
