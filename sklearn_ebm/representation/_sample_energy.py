@@ -13,7 +13,7 @@ from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies._network.layers import Backward
-from sklearn_ebm.energies._network.trunk import Trunk
+from sklearn_ebm.energies._network.trunk import Trunk, returned
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
 from sklearn_ebm.inference.local_descent import local_descent
 
@@ -84,11 +84,7 @@ class SampleEnergy(Energy):
         def pullback_into(slope: Array, out: Params) -> None:
             back(slope[:, 0], out)
 
-        def pullback(slope: Array) -> Params:
-            out: Params = {}
-            pullback_into(slope, out)
-            return {name: out[name] for name in params}
-
+        pullback = returned(pullback_into, params, rows)
         return Linearization(energies[:, None], pullback, pullback_into=pullback_into)
 
     @abstractmethod

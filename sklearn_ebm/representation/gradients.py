@@ -24,7 +24,13 @@ from sklearn_ebm._utils.validation import (
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.estimators._parts import generator_and_seed, unchanged_if_it_fails
-from sklearn_ebm.learning.monitor import Iteration, IterationCallback, TrainingMonitor
+from sklearn_ebm.learning.learn import Start
+from sklearn_ebm.learning.monitor import (
+    INTERRUPTED,
+    Iteration,
+    IterationCallback,
+    TrainingMonitor,
+)
 from sklearn_ebm.learning.parametrization import own_copy
 from sklearn_ebm.learning.samples import LearnedSamples, Weights, learn_samples
 from sklearn_ebm.representation.base import Representation
@@ -166,6 +172,11 @@ class GradientRepresentation(Representation):
         self._settle(rows, weight[train], share)
         self._warn_of_stopping(learned)
 
+    def _fitted_state(self, learned: Start) -> dict[str, Any]:
+        known = self.get_params(deep=False)
+        fitted = {name: value for name, value in vars(self).items() if name not in known}
+        return {**fitted, "energy_": learned.energy, "params_": learned.params}
+
     def _store(self, energy: Any, learned: LearnedSamples) -> None:
         self.energy_, self.params_ = energy, learned.params
         self.energy_curve_ = learned.curve * self._energy_unit
@@ -176,14 +187,15 @@ class GradientRepresentation(Representation):
         self._memory = learned.result.memory
 
     def _warn_of_stopping(self, learned: LearnedSamples) -> None:
-        stochastic = self._solver(self.energy_).stochastic
-        if stochastic and learned.risen <= RISE:
+        result, way_out = learned.result, "Raise max_iter, or scale the features (StandardScaler)."
+        interrupted = result.message.startswith(INTERRUPTED)
+        if interrupted:
+            way_out = "The estimator holds what was learned so far, and partial_fit goes on."
+        elif self._solver(self.energy_).stochastic and learned.risen <= RISE:
             return  # its schedule has ended
-        if not learned.result.converged and self.max_iter != 0:
+        if interrupted or (not result.converged and self.max_iter != 0):
             warnings.warn(
-                f"Learning stopped after {learned.result.n_iter} iterations: "
-                f"{learned.result.message}. Raise max_iter, or scale the features "
-                "(StandardScaler).",
+                f"Learning stopped after {result.n_iter} iterations: {result.message}. {way_out}",
                 ConvergenceWarning,
                 stacklevel=5 + FRAMES,
             )

@@ -15,9 +15,7 @@ from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
-from sklearn_ebm._utils.validation import (
-    positive_integer,
-)
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.energies._network.trunk import layer_sizes
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ebm.energies import Featured, Linear
 from sklearn_ebm.estimators._parts import generator_and_seed
+from sklearn_ebm.learning.monitor import TrainingMonitor
 from sklearn_ebm.representation import (
     LISTA,
     REPRESENTATIONS,
@@ -283,6 +285,63 @@ def test_callbacks_are_called_and_may_stop_learning(model):
     assert stopping.ended >= 2
     if hasattr(model, "early_stopping"):
         assert model.n_iter_ == 2
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "lista"])
+def test_callbacks_see_an_estimator_of_each_iteration(name):
+    pytest.importorskip("sklearn.callback")
+    means = []
+
+    class Recorder:
+        """Notes the mean energy after each task."""
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            if context.task_name == "iteration":
+                means.append(fitted_estimator.energies(X).mean())
+
+    model = clone(FIRST[name]).set_params(max_iter=6).set_callbacks(Recorder()).fit(X)
+    assert len(means) == model.n_iter_ == 6 and len(set(means)) > 3
+    assert means[-1] == pytest.approx(model.energies(X).mean(), rel=0.2)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "lista"])
+def test_an_interrupt_keeps_what_was_learned(name):
+    pytest.importorskip("sklearn.callback")
+
+    class Interrupting:
+        """Raises as Ctrl-C does, in the third iteration."""
+
+        def __init__(self):
+            self.ended = 0
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            self.ended += 1
+            if self.ended == 3:
+                raise KeyboardInterrupt
+
+    TrainingMonitor._last_interrupt = -np.inf
+    model = clone(FIRST[name]).set_callbacks(Interrupting())
+    with pytest.warns(ConvergenceWarning, match="interrupted.*partial_fit goes on"):
+        model.fit(X)
+    assert np.isfinite(model.energies(X)).all() and model.n_iter_ == 3
 
 
 @pytest.mark.parametrize(
