@@ -53,6 +53,9 @@ def compare_narrow(train, test, n_components, rounds):
         "PCA": lambda _: PCA(n_components, random_state=0).fit(train),
         "Autoencoder, linear": lambda _: Autoencoder(n_components, ()).fit(train),
         "Autoencoder": lambda _: Autoencoder(n_components, sizes).fit(train),
+        "Autoencoder, 10 passes": lambda _: Autoencoder(n_components, sizes, max_iter=10).fit(
+            train
+        ),
         "MLPRegressor(X, X), 100 passes": network,
     }
     times, models = seconds(lambda fit: fit(None), rounds, *contenders.values())
