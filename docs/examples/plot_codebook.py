@@ -4,8 +4,8 @@ Codebooks: images as a few whole numbers
 
 :class:`~sklearn_ebm.representation.VectorQuantizer` and
 :class:`~sklearn_ebm.representation.VQAutoencoder` represent a sample by the numbers of codes. Only
-the reconstructions of these codes have the energy 0, so the number of codes limits the volume of
-low energy.
+samples near the reconstructions of these codes have a low energy, so the number of codes limits the
+volume of low energy.
 """
 
 # %%

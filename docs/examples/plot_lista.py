@@ -64,7 +64,7 @@ axis.legend()
 #
 # The thresholds of the layers suit samples of one size. For images with twice the ink, the codes
 # are much further from the best ones, whereas noise of the usual size has good codes. The
-# amortisation gap is the exact distance from the minimum, and needs the best codes; the duality gap
+# amortisation gap is the distance from the minimum, and needs the best codes; the duality gap
 # is an upper bound that needs the code of the encoder only.
 
 encoder = LISTA(100, n_layers=8, **fixed).fit(train)

@@ -13,7 +13,8 @@ image.
 #
 # Pixels from 0 to 1 are taken as probabilities of ink: a Bernoulli likelihood. The evidence lower
 # bound (ELBO) is the quantity that learning raises. The log-likelihood, estimated by importance
-# sampling, is at least as high; the difference is the price of a normal q(z | x).
+# sampling, is at least as high; the difference is the price of a normal q(z | x) and of the
+# encoder.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -41,12 +41,33 @@ class QuadraticProblem(LatentProblem):
 
 
 class _Matrices(NamedTuple):
-    """Of the reflected step for one ρ: v ← share v + (2z − v) reflected + b linear."""
+    """Of the reflected step for one ρ: v ← share v + (2z − v) reflected + b linear.
+
+    With more components than columns of the factor D, `reflected` is D and `inner` the other factor
+    of the part that is no multiple of the unit matrix.
+    """
 
     rho: float
     share: float
     reflected: Array
     linear: Array
+    inner: Array | None = None
+
+    def applied(self, values: Array, out: Array) -> Array:
+        """Product with the matrix of the reflected step, in `out`."""
+        if self.inner is None:
+            return np.matmul(values, self.reflected, out=out)
+        np.matmul(values @ self.reflected, self.inner, out=out)
+        out += (RELAXATION / 2) * values
+        return out
+
+    def constant(self, linear: Array) -> Array:
+        """Product of the linear part with its matrix."""
+        if self.inner is None:
+            return linear @ self.linear
+        result: Array = (RELAXATION / self.rho) * linear
+        result += (linear @ self.reflected) @ self.linear
+        return result
 
 
 class Operator:
@@ -54,15 +75,17 @@ class Operator:
 
     Parameters
     ----------
-    hessian : ndarray of shape (n_components, n_components)
-        H, positive semidefinite.
-    dtype : dtype
-        Floating-point type of the iterations; inverses are computed in float64.
+    factor : ndarray of shape (n_components, n_columns)
+        D with H = D Dᵀ. Its dtype is that of the iterations; inverses are computed in float64.
     """
 
-    def __init__(self, hessian: Array, dtype: np.dtype[np.floating]) -> None:
-        self.hessian, self.dtype = hessian.astype(np.float64, copy=False), dtype
-        self.rho = RHO * (float(np.diagonal(hessian).max(initial=0.0)) or 1.0)
+    def __init__(self, factor: Array) -> None:
+        self.factor, self.dtype = factor.astype(np.float64, copy=False), factor.dtype
+        squares = np.einsum("kd,kd->k", self.factor, self.factor)
+        self.rho = RHO * (float(squares.max(initial=0.0)) or 1.0)
+        self.wide = is_wide(factor)
+        other = self.factor.T if self.wide else self.factor
+        self.product = other @ other.T
         self.known: dict[int, _Matrices] = {}
 
     def at(self, level: int) -> _Matrices:
@@ -71,14 +94,21 @@ class Operator:
         Threads may compute the same matrices twice.
         """
         if level not in self.known:
-            rho, unit = self.rho * 2.0**level, np.eye(len(self.hessian))
-            inverse = np.linalg.inv(self.hessian + rho * unit)
-            self.known[level] = _Matrices(
-                rho, 1 - RELAXATION / 2,
-                (RELAXATION * (rho * inverse - 0.5 * unit)).astype(self.dtype),
-                (RELAXATION * inverse).astype(self.dtype),
-            )  # fmt: skip
+            rho, unit = self.rho * 2.0**level, np.eye(len(self.product))
+            inverse = np.linalg.inv(self.product + rho * unit)
+            if self.wide:  # (H + ρ)⁻¹ = (1 − D (Dᵀ D + ρ)⁻¹ Dᵀ)/ρ
+                inner = -RELAXATION * (inverse @ self.factor.T)
+                parts: list[Array] = [self.factor, inner / rho, inner]
+            else:
+                parts = [RELAXATION * (rho * inverse - 0.5 * unit), RELAXATION * inverse]
+            matrices = [part.astype(self.dtype) for part in parts]
+            self.known[level] = _Matrices(rho, 1 - RELAXATION / 2, *matrices)
         return self.known[level]
+
+
+def is_wide(factor: Array) -> bool:
+    """Whether products with D and Dᵀ are faster than those with D Dᵀ."""
+    return 2 * factor.shape[1] < len(factor)
 
 
 def split(
@@ -123,7 +153,7 @@ def split(
     n = len(start)
     rows: Index = np.arange(n)
     state, found = start.copy(), np.empty_like(start)
-    constant = problem.linear @ operator.at(0).linear
+    constant = operator.at(0).constant(problem.linear)
     energies, gaps = np.zeros(n, dtype=start.dtype), np.full(n, np.inf, dtype=start.dtype)
     levels = np.zeros(n, dtype=np.intp)
     iteration = 0
@@ -149,7 +179,7 @@ def split(
                     state[changed] = (
                         found[changed] + (state[changed] - found[changed]) * 2.0**-other
                     )
-                    constant[changed] = problem.linear[changed] @ operator.at(level + other).linear
+                    constant[changed] = operator.at(level + other).constant(problem.linear[changed])
                     levels[changed] = level + other
         iteration += n_steps
         if tol is None:
@@ -172,7 +202,7 @@ def _steps(
         before = z
         reflected = 2 * z
         reflected -= v
-        np.matmul(reflected, matrices.reflected, out=moved)
+        matrices.applied(reflected, out=moved)
         moved += constant
         moved += np.multiply(v, matrices.share, out=reflected)
         v, moved = moved, v

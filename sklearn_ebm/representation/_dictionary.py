@@ -12,6 +12,10 @@ from sklearn_ebm._utils.registry import unknown_name
 
 STARTS = ("data", "svd")
 
+# Atoms whose cosine is above this number count as equal; residuals below this fraction of the
+# largest entry as zero.
+SAME_DIRECTION, SMALLEST_RESIDUAL = 1 - 1e-8, 1e-6
+
 # Atoms whose gradients are one product.
 ATOMS_TOGETHER = 32
 
@@ -63,8 +67,10 @@ def first_dictionary(
         vectors = np.linalg.svd(root * X[rows], full_matrices=False)[2][:n_components]
         n_found = len(vectors)
         atoms[:n_found] = vectors
-    n_drawn = min(n_components - n_found, len(rows))
-    drawn = rng.choice(rows, n_drawn, replace=False, p=weight[rows] / weight[rows].sum())
+    chance = weight[rows] / weight.max()
+    chance /= chance.sum()
+    n_drawn = min(n_components - n_found, int(np.count_nonzero(chance)))
+    drawn = rng.choice(rows, n_drawn, replace=False, p=chance)
     atoms[n_found : n_found + n_drawn] = X[drawn]
     return unit_rows(atoms, rng)
 
@@ -112,3 +118,33 @@ def improved_dictionary(
             changes[place] = atom - atoms[number]
             atoms[number] = atom
     return atoms
+
+
+def repeated(atoms: Array, *, positive: bool) -> npt.NDArray[np.bool_]:
+    """Whether an atom has the direction of one before; of codes with signs, or the opposite one."""
+    size = np.linalg.norm(atoms, axis=1, keepdims=True)
+    unit = atoms / np.where(size > 0, size, 1)
+    cosines = unit @ unit.T
+    same = (cosines if positive else np.abs(cosines)) > SAME_DIRECTION
+    return np.asarray(np.triu(same, 1).any(axis=0))
+
+
+def unexplained(
+    residual: Array, count: int, rng: np.random.RandomState, *, positive: bool
+) -> Array:
+    """Directions of the largest residuals, each without those before, then random ones."""
+    atoms: Array = np.zeros((count, residual.shape[1]))
+    largest = float(np.abs(residual).max(initial=0.0))
+    residual = residual / (largest or 1.0)
+    for atom in atoms:
+        squares = np.einsum("nd,nd->n", residual, residual)
+        worst = residual[squares.argmax()]
+        if positive:
+            worst = np.maximum(worst, 0)
+        size = float(np.linalg.norm(worst))
+        if not size > SMALLEST_RESIDUAL:
+            break
+        atom[:] = worst / size
+        residual = residual - (residual @ atom)[:, None] * atom
+    atoms = unit_rows(atoms, rng)
+    return unit_rows(np.maximum(atoms, 0), rng) if positive else atoms

@@ -77,8 +77,10 @@ def normal_entries(codes: Array, curvature: Array, alpha: float, beta: float) ->
     pull = alpha * np.sqrt(2 / np.pi)
     root = np.sqrt(pull**2 + 4 * curvature / beta)
     low = 2 / (beta * (pull + root)) * np.ones_like(codes)  # where the exponential is 1
-    high = np.broadcast_to(1 / np.sqrt(beta * np.maximum(curvature, 1e-300)), codes.shape)
-    high = np.minimum(high, 1 / (beta * 1e-300))
+    flat = curvature == 0  # the upper end is then that of a penalty alone, around zero
+    high = 1 / np.sqrt(beta * np.where(flat, 1, curvature))
+    high = np.where(flat, 2 / (beta * (pull + root)), high)
+    high = np.broadcast_to(high, codes.shape)
     for _ in range(STEPS):  # bisection of the logarithm, as the derivative increases with s
         s = np.sqrt(low * high)
         slope = s * curvature + pull * np.exp(-0.5 * (codes / s) ** 2) - 1 / (beta * s)

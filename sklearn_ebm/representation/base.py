@@ -70,7 +70,8 @@ class Representation(
         y : None
             Not used.
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights; a weight of 2 equals repeating the sample.
+            Sample weights; a weight of 2 equals repeating the sample in the objective. Fits with
+            random mini-batches or starts draw other ones for repeated samples.
 
         Returns
         -------
@@ -95,7 +96,7 @@ class Representation(
         return {}
 
     def transform(self, X: Any) -> Any:
-        """Compute the code of lowest energy.
+        """Compute the codes: those of lowest energy, or those of the encoder.
 
         Parameters
         ----------
@@ -104,7 +105,7 @@ class Representation(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components)
+        ndarray or csr_array of shape (n_samples, n_components)
             The codes.
         """
         check_is_fitted(self)
@@ -130,8 +131,8 @@ class Representation(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` returns them.
+        X : array-like or sparse matrix of shape (n_samples, n_components)
+            Codes, as `transform` returns them; sparse ones of estimators with `sparse_output`.
 
         Returns
         -------

@@ -20,8 +20,9 @@ from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference.descent import Descended, Descent
 from sklearn_ebm.learning.samples import LearnedSamples, Weights
 from sklearn_ebm.representation._encoder import EncoderEnergy
+from sklearn_ebm.representation._sparse_codes import SparseCodes
 from sklearn_ebm.representation.gradients import RISE, GradientRepresentation
-from sklearn_ebm.representation.sparse_coding import ROWS_TOGETHER, SparseCoding, _Codes
+from sklearn_ebm.representation.sparse_coding import ROWS_TOGETHER, SparseCoding
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.base import Solver
 
@@ -258,7 +259,8 @@ class LISTA(GradientRepresentation):
         return coding.fit(X, sample_weight=weight)
 
     def _warn_of_collapse(self, correlation: Array) -> None:
-        largest = float(np.abs(correlation).max(initial=0.0)) * self._scale
+        sizes = correlation if self.positive_code else np.abs(correlation)
+        largest = float(sizes.max(initial=0.0)) * self._scale
         if self.dictionary is not None and largest <= self.alpha:
             warnings.warn(
                 f"All codes are zero, so nothing is learned: alpha={self.alpha!r} is at least the "
@@ -289,7 +291,7 @@ class LISTA(GradientRepresentation):
         scale = rows.dtype.type(self._scale)
 
         def coded(piece: slice) -> Descended:
-            problem = _Codes(
+            problem = SparseCodes(
                 rows[piece] / scale, atoms, gram, self.energy_.alpha, self.energy_.positive,
                 self._lipschitz,
             )  # fmt: skip
@@ -332,7 +334,7 @@ class LISTA(GradientRepresentation):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_components)
+        codes : ndarray or csr_array of shape (n_samples, n_components)
             Mostly zeros.
         gap : ndarray of shape (n_samples,)
             Upper bound of the energy of the code minus the lowest energy, if ``return_gap=True``.
@@ -361,7 +363,7 @@ class LISTA(GradientRepresentation):
         """Compute what the encoder loses: E(x, Enc(x)) − min_z E(x, z).
 
         The minimum is computed by `coding_`, to a duality gap of at most `tol` times ½‖x‖². The
-        result is therefore at most this much too small, and never too large.
+        result is therefore at most this much too small, and never too large, up to rounding.
 
         Parameters
         ----------
@@ -377,9 +379,9 @@ class LISTA(GradientRepresentation):
         bound : ndarray of shape (n_samples,)
             An upper bound of the true gap, if ``return_bound=True``.
         """
-        best = self.coding_._inferred(X)
-        above = self.energies(X) - best.energies
-        gap = np.maximum(above, 0)
+        best, found = self.coding_._inferred(X), self._inferred(X)
+        above = found.energies - best.energies
+        gap = np.clip(above, 0, found.gaps)
         return (gap, np.maximum(above + best.gaps, gap)) if return_bound else gap
 
     def _decoded(self, codes: Array) -> Array:

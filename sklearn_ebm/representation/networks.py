@@ -201,7 +201,8 @@ class NetworkRepresentation(GradientRepresentation):
             The gap, a lower bound of the true one.
         bound : ndarray of shape (n_samples,)
             An upper bound, if ``return_bound=True``: the energy E(x, Enc(x)) itself if nothing
-            better than E ≥ 0 is known.
+            better than E ≥ 0 is known. E contains neither the commitment of `VQAutoencoder` nor
+            the divergence of ``"kl"``.
         """
         check_is_fitted(self)
         limit = positive_integer("max_iter", max_iter)

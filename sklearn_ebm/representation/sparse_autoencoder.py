@@ -30,7 +30,7 @@ STARTING = 2_000
 
 
 class _SparseEnergy(SampleEnergy):
-    """½‖x − Σ_j z_j D_j/‖D_j‖ − b‖² + λ · sparsity(z), z = the sparse code of the encoder."""
+    """½‖x − Σ_j z_j D_j/‖D_j‖ − b‖² + λ · R(z), z = the sparse code of the encoder."""
 
     # Idle units are counted over the steps.
     traits = Traits(nonnegative=True, stochastic=True, threads=False, stateful=True)
@@ -198,7 +198,7 @@ class SparseAutoencoder(NetworkRepresentation):
 
     .. code-block:: none
 
-        F(x) = ½‖x − Σ_j z_j D_j − b‖² + s² λ · sparsity(z),    z = Enc(x),  ‖D_j‖ = 1
+        F(x) = ½‖x − Σ_j z_j D_j − b‖² + s² λ · R(z),    z = Enc(x),  ‖D_j‖ = s
 
     The code may have more components than x has features, since only few of them are active. Each
     component j adds an atom D_j to the reconstruction, as in sparse coding, but the code is
@@ -210,16 +210,17 @@ class SparseAutoencoder(NetworkRepresentation):
     n_components : int, default=100
         Number of components of the code.
     penalty : {"topk", "batch_topk", "l1", "kl", "jumprelu"}, default="topk"
-        What makes the code z sparse, in terms of the outputs a of the encoder:
+        What makes the code z sparse, in terms of the outputs a of the encoder; R is zero unless it
+        is mentioned:
 
         - ``"topk"``: z has the `n_active` largest positive outputs, and zeros.
         - ``"batch_topk"``: z has the outputs above a threshold. It is set so that `n_active`
           entries are active on average over the training samples.
-        - ``"l1"``: z = max(a, 0), with the energy λ Σ_j z_j.
-        - ``"kl"``: z = σ(a), with the energy λ Σ_j KL(ρ ‖ mean of z_j), where
+        - ``"l1"``: z = max(a, 0), R = Σ_j z_j.
+        - ``"kl"``: z = σ(a), R = Σ_j KL(ρ ‖ mean of z_j), the same for all samples, where
           ρ = ``n_active / n_components``.
-        - ``"jumprelu"``: z has the outputs above a learned threshold of each component, with the
-          energy λ times their number.
+        - ``"jumprelu"``: z has the outputs above a learned threshold of each component, and R is
+          their number.
     strength : float, default=0.1
         Weight λ of the energy of the code; not used by ``"topk"`` and ``"batch_topk"``.
     n_active : int, default=8

@@ -22,9 +22,16 @@ from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.estimators._parts import unchanged_if_it_fails
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference.descent import Descended, Descent
-from sklearn_ebm.inference.splitting import Operator, QuadraticProblem, split
-from sklearn_ebm.representation._dictionary import first_dictionary, improved_dictionary, unit_rows
+from sklearn_ebm.inference.splitting import Operator, is_wide, split
+from sklearn_ebm.representation._dictionary import (
+    first_dictionary,
+    improved_dictionary,
+    repeated,
+    unexplained,
+    unit_rows,
+)
 from sklearn_ebm.representation._mean_field import normal_entries, positive_entries
+from sklearn_ebm.representation._sparse_codes import SparseCodes
 from sklearn_ebm.representation.base import Representation
 
 # Samples whose codes are computed together, by one thread.
@@ -34,8 +41,9 @@ ROWS_TOGETHER = 256
 # is kept if it takes no more than this many numbers for all samples.
 STEPS, MORE_STEPS, KEPT_STATES = 15, 10, 2**27
 
-# Learning ends when a pass lowers the mean energy by less than this fraction.
-PROGRESS = 1e-3
+# Learning ends when STALE passes in a row have not lowered the mean energy by the fraction
+# PROGRESS.
+PROGRESS, STALE = 1e-3, 2
 
 # The statistics of codes remember about so many mini-batches, or so many samples for each atom if
 # they are more. In the beginning, a batch with the share s of the samples so far has s ** 0.75.
@@ -53,53 +61,6 @@ SWEEPS = 10_000
 
 # Penalty of `_sized`, relative to the one at which the code of a typical sample is zero.
 SHARE = 0.1
-
-
-class _Codes(QuadraticProblem):
-    """E(x, z) = ½‖x − Dᵀz‖² + α‖z‖₁ for some samples, in terms of D Dᵀ and x Dᵀ."""
-
-    def __init__(
-        self, X: Array, dictionary: Array, gram: Array, alpha: float, positive: bool,
-        lipschitz: float = np.nan,
-    ) -> None:  # fmt: skip
-        self.gram, self.lipschitz = gram, lipschitz
-        self.alpha, self.positive = alpha, positive
-        self.linear = X @ dictionary.T
-        self.scale = 0.5 * np.einsum("nd,nd->n", X, X)
-
-    def gradient(self, z: Array, rows: Index) -> Array:
-        """Dᵀ-products of z minus those of x."""
-        gradient: Array = z @ self.gram
-        gradient -= self.linear if len(rows) == len(self.linear) else self.linear[rows]
-        return gradient
-
-    def proximal(self, z: Array, step: float) -> Array:
-        """Soft threshold at α/L."""
-        threshold = z.dtype.type(self.alpha * step)
-        if self.positive:
-            return np.maximum(z - threshold, 0)
-        return z - np.clip(z, -threshold, threshold)
-
-    def certificate(self, z: Array, gradient: Array, rows: Index) -> tuple[Array, Array]:
-        """Energies, and their distance from the best dual point in the direction of the residual.
-
-        With the residual r = x − Dᵀz, every s with s max_j |(D r)_j| ≤ α gives the lower bound
-        ½‖x‖² − ½‖x − s r‖² of the minimum.
-        """
-        correlation = self.linear[rows]
-        explained = np.einsum("nk,nk->n", z, correlation)
-        squares = np.maximum(
-            2 * self.scale[rows] - explained + np.einsum("nk,nk->n", z, gradient), 0
-        )
-        energies = 0.5 * squares + self.alpha * np.abs(z).sum(axis=1)
-        aligned = 2 * self.scale[rows] - explained  # ⟨x, r⟩
-        largest = (-gradient if self.positive else np.abs(gradient)).max(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            best = np.where(squares > 0, aligned / squares, 0.0)
-            limit = np.where(largest > 0, self.alpha / largest, np.inf)
-        s = np.clip(best, 0.0, limit)
-        dual = s * aligned - 0.5 * s**2 * squares
-        return energies, np.maximum(energies - dual, 0)
 
 
 class _Statistics(NamedTuple):
@@ -165,7 +126,7 @@ class SparseCoding(Representation):
         norm 1.
     max_iter : int, default=100
         Maximum number of passes over the samples. 0 keeps the start of the dictionary. Learning
-        ends earlier if a pass lowers the mean energy by less than 0.1 %.
+        ends earlier if two passes in a row do not lower the mean energy by 0.1 %.
     batch_size : int, default=512
         Number of samples in a mini-batch.
     tol : float, default=1e-4
@@ -256,6 +217,7 @@ class SparseCoding(Representation):
 
     def _learn(self, X: Array, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
         rng = check_random_state(self.random_state)
+        weight = weight / weight.max()  # sums of large weights would overflow
         atoms = self._first(X, weight, rng)
         states = None
         if len(X) * self.n_components <= KEPT_STATES:
@@ -263,14 +225,16 @@ class SparseCoding(Representation):
         self._weight_seen = 0.0
         curve: list[float] = []
         statistics: _Statistics | None = None
+        lowest, stale = np.inf, 0
         with self._progress_line() as line:
             for number in range(1, self.max_iter + 1):
                 atoms, statistics, energy = self._pass(X, weight, atoms, states, statistics, rng)
                 curve.append(energy)
                 if line is not None:
                     line.note(f"pass {number}, mean energy {energy:.5g}")
-                small = len(curve) > 1 and curve[-2] - curve[-1] <= PROGRESS * abs(curve[-2])
-                if task.step("pass") or small:
+                stale = 0 if energy < (1 - PROGRESS) * lowest else stale + 1
+                lowest = min(lowest, energy)
+                if task.step("pass") or stale >= STALE:
                     break
         self.dictionary_ = atoms.astype(X.dtype)
         self.energy_curve_, self.n_iter_ = np.array(curve), len(curve)
@@ -297,8 +261,14 @@ class SparseCoding(Representation):
         with unchanged_if_it_fails(self):
             self._validate()
             first = "dictionary_" not in vars(self)
+            if not first and self.n_components != len(self.dictionary_):
+                raise ValueError(
+                    f"partial_fit continues with {len(self.dictionary_)} atoms, but n_components "
+                    f"is {self.n_components} now; set it back, or start with a new estimator."
+                )
             X = self._rows(X, reset=first)
             weight = row_weights(sample_weight, len(X))
+            weight = weight / weight.max()
             rng = check_random_state(self.random_state)
             if first:
                 atoms, self._statistics, self._weight_seen = self._first(X, weight, rng), None, 0.0
@@ -331,8 +301,13 @@ class SparseCoding(Representation):
         self._descent()._validate()
 
     def _descent(self) -> Descent:
-        if not isinstance(self.inference, str):
+        if isinstance(self.inference, Descent):
             return self.inference
+        if not isinstance(self.inference, str):
+            raise ValueError(
+                f"inference={self.inference!r} of SparseCoding must be one of the names "
+                f"{', '.join(INFERENCES)}, or a Descent object."
+            )
         if self.inference not in INFERENCES:
             raise ValueError(unknown_name("inference", self.inference, INFERENCES))
         momentum = self.inference != "ista"
@@ -371,14 +346,12 @@ class SparseCoding(Representation):
             atoms, statistics = self._improved(
                 part, weight[rows], found.values, atoms, statistics, total
             )
-        # The atoms that no sample uses take over what the last samples leave unexplained.
-        unused = np.flatnonzero(~used)[: len(part)]
+        unused = np.flatnonzero(~used | repeated(atoms, positive=bool(self.positive_code)))
         if len(unused) and statistics is not None:
-            residual = part - found.values @ atoms.astype(part.dtype)
-            worst = np.argsort(-np.einsum("nd,nd->n", residual, residual))[: len(unused)]
-            atoms[unused] = unit_rows(residual[worst], rng)
-            if self.positive_dictionary:
-                atoms[unused] = unit_rows(np.maximum(atoms[unused], 0), rng)
+            residual = (part - found.values @ atoms.astype(part.dtype)).astype(np.float64)
+            atoms[unused] = unexplained(
+                residual, len(unused), rng, positive=bool(self.positive_dictionary)
+            )
             statistics.products[unused], statistics.products[:, unused] = 0, 0
             statistics.targets[unused] = 0
         return atoms, statistics, energy / total
@@ -449,25 +422,27 @@ class SparseCoding(Representation):
         self, atoms: Array, steps: int | None
     ) -> Callable[[Array, Array], tuple[Descended, Array]]:
         """Return the function of samples and states that computes their codes and states."""
-        gram = atoms @ atoms.T
         alpha, positive = float(self.alpha), bool(self.positive_code)
         if self.inference == "admm" or (self.inference == "cd" and steps is not None):
-            operator = Operator(gram, atoms.dtype)
+            operator, gram = Operator(atoms), None if is_wide(atoms) else atoms @ atoms.T
             max_iter, tol = (ITERATIONS, float(self.tol)) if steps is None else (steps, None)
 
             def splitting(X: Array, state: Array) -> tuple[Descended, Array]:
-                problem = _Codes(X, atoms, gram, alpha, positive)
+                problem = SparseCodes(X, atoms, gram, alpha, positive)
                 return split(problem, operator, state, max_iter=max_iter, tol=tol)
 
             return splitting
-        lipschitz = float(np.linalg.eigvalsh(gram.astype(np.float64))[-1]) * (1 + 1e-6) or 1.0
+        own = atoms.T if is_wide(atoms) else atoms
+        lipschitz = float(np.linalg.eigvalsh((own @ own.T).astype(np.float64))[-1])
+        lipschitz = lipschitz * (1 + 1e-6) or 1.0
+        gram = None if is_wide(atoms) and self.inference != "cd" else atoms @ atoms.T
         descent = self._descent()
         if steps is not None:
             descent = Descent(steps, self.tol, descent.momentum)
 
         def descending(X: Array, start: Array) -> tuple[Descended, Array]:
-            problem = _Codes(X, atoms, gram, alpha, positive, lipschitz)
-            if self.inference == "cd":
+            problem = SparseCodes(X, atoms, gram, alpha, positive, lipschitz)
+            if gram is not None and self.inference == "cd":
                 start = self._by_coordinates(X, atoms, gram, problem.scale)
             found = descent.minimize(problem, start)
             return found, found.values
@@ -549,24 +524,26 @@ class SparseCoding(Representation):
             For β → ∞ the energy.
         """
         check_is_fitted(self)
-        rows = self._rows(X, reset=False).astype(np.float64)
+        rows = self._rows(X, reset=False)
+        codes = self._inferred_rows(rows).values
         atoms = self.dictionary_.astype(np.float64)
+        curvature = np.einsum("kd,kd->k", atoms, atoms)
         alpha, beta = float(self.alpha), float(self.beta)
 
         def of_block(part: slice) -> Array:
-            some = rows[part]
-            codes = self._inferred_rows(some).values
-            curvature = np.einsum("kd,kd->k", atoms, atoms)
+            some, z = rows[part].astype(np.float64), codes[part].astype(np.float64)
             if self.positive_code:
-                gradient = (codes @ atoms - some) @ atoms.T
-                q = positive_entries(codes, gradient, curvature, alpha, beta)
+                gradient = (z @ atoms - some) @ atoms.T
+                q = positive_entries(z, gradient, curvature, alpha, beta)
             else:
-                q = normal_entries(codes, curvature, alpha, beta)
+                q = normal_entries(z, curvature, alpha, beta)
             away = some - q.mean @ atoms
             misfit = 0.5 * np.einsum("nd,nd->n", away, away) + 0.5 * q.variance @ curvature
             return misfit + (alpha * q.size - q.entropy / beta).sum(axis=1)
 
-        return np.concatenate([of_block(part) for part in _pieces(len(rows))])
+        with Workers() as workers:
+            found = np.concatenate(list(workers.map(of_block, _pieces(len(rows)))))
+        return found.astype(rows.dtype, copy=False)
 
     def _decoded(self, codes: Array) -> Array:
         result: Array = codes @ self.dictionary_

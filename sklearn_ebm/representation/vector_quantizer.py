@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,8 +11,10 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.estimators._callbacks import FitCallbacks
 from sklearn_ebm.estimators._parts import unchanged_if_it_fails
@@ -48,7 +51,7 @@ class VectorQuantizer(Representation):
     ----------
     n_codes : int, default=256
         Number of vectors of each group and level. If there are no more different samples than this,
-        the vectors are these samples, some of them twice or more often.
+        the vectors are these samples, each once.
     n_groups : int, default=1
         Number of groups of neighbouring features; at most the number of features.
     n_levels : int, default=1
@@ -198,6 +201,13 @@ class VectorQuantizer(Representation):
             self._validate()
             rows = self._rows(X, reset=False)
             weight = row_weights(sample_weight, len(rows))
+            if (self.n_groups, self.n_levels) != (len(self.groups_), len(self.codebooks_[0])):
+                raise ValueError(
+                    f"partial_fit continues with {len(self.groups_)} groups and "
+                    f"{len(self.codebooks_[0])} levels, but n_groups={self.n_groups} and "
+                    f"n_levels={self.n_levels} are set now; set them back, or start with a new "
+                    "estimator."
+                )
             rows, weight = rows[weight > 0], weight[weight > 0]
             rng = check_random_state(self.random_state)
             books, weights = self.codebooks_, self._weights
@@ -237,7 +247,19 @@ class VectorQuantizer(Representation):
         if self.start not in STARTS:
             raise ValueError(unknown_name("start", self.start, STARTS))
 
+    def _by_blocks(self, function: Callable[[Array], Any], rows: Array) -> list[Any]:
+        """Results for blocks of samples, whose energies of all codes are moderately many."""
+        check_is_fitted(self)
+        most = max(len(vectors) for levels in self.codebooks_ for vectors in levels)
+        parts = list(row_slices(max(len(rows), 1), most, rows.shape[1], rows.itemsize))
+        with Workers() as workers:
+            return list(workers.map(lambda part: function(rows[part]), parts))
+
     def _quantized(self, rows: Array) -> _Quantized:
+        parts = self._by_blocks(self._quantized_block, rows)
+        return _Quantized(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    def _quantized_block(self, rows: Array) -> _Quantized:
         codes, residual = [], rows.copy()
         for group, levels in zip(self.groups_, self.codebooks_, strict=True):
             for vectors in levels:
@@ -299,14 +321,17 @@ class VectorQuantizer(Representation):
         ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        rows = self._rows(X, reset=False)
-        residual, elimination = rows.copy(), SoftMinimum(self.beta)
-        total = np.zeros(len(rows), dtype=rows.dtype)
-        for group, levels in zip(self.groups_, self.codebooks_, strict=True):
-            for vectors in levels[:-1]:
-                residual[:, group] -= vectors[nearest(residual[:, group], vectors)[0]]
-            total += elimination(nearest(residual[:, group], levels[-1])[1]).energies
-        return total
+        elimination = SoftMinimum(self.beta)
+
+        def of_block(rows: Array) -> Array:
+            residual, total = rows.copy(), np.zeros(len(rows), dtype=rows.dtype)
+            for group, levels in zip(self.groups_, self.codebooks_, strict=True):
+                for vectors in levels[:-1]:
+                    residual[:, group] -= vectors[nearest(residual[:, group], vectors)[0]]
+                total += elimination(nearest(residual[:, group], levels[-1])[1]).energies
+            return total
+
+        return np.concatenate(self._by_blocks(of_block, self._rows(X, reset=False)))
 
     def _decoded(self, codes: Array) -> Array:
         sizes = [len(vectors) for levels in self.codebooks_ for vectors in levels]

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference import Descent, splitting
-from sklearn_ebm.representation import SparseCoding, sparse_coding
+from sklearn_ebm.representation import SparseCoding, _dictionary, sparse_coding
 from sklearn_ebm.representation._dictionary import ATOMS_TOGETHER, improved_dictionary
 from sklearn_ebm.representation._mean_field import positive_entries
 
@@ -482,3 +482,59 @@ def test_entries_far_from_zero_are_exponential():
     for part, expected in ((found.mean, 1 / gradient), (found.variance, 1 / gradient**2)):
         np.testing.assert_allclose(part, expected, rtol=1e-4)
     np.testing.assert_allclose(found.entropy, 1 - np.log(gradient), atol=1e-5)
+
+
+# Repeated samples and atoms, and more atoms than features
+
+
+def test_atoms_that_are_equal_are_replaced_by_different_ones():
+    eye = np.eye(12)
+    rows = np.repeat([eye[0], 5 * eye[3], 4.9 * eye[4], 4.8 * eye[5]], [100, 60, 60, 60], axis=0)
+    start = np.r_[eye[:1], eye[6:12], -eye[6:7]]  # one of them is of use, two are opposite
+    coding = SparseCoding(8, alpha=0.3, dictionary=start).fit(rows)
+    given = SparseCoding(4, alpha=0.3, dictionary=eye[[0, 3, 4, 5]], max_iter=0).fit(rows)
+    assert coding.energies(rows).mean() == pytest.approx(given.energies(rows).mean(), rel=1e-3)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_repeated_atoms(positive):
+    atoms = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, -1.0], [0.0, 0.0]])
+    found = _dictionary.repeated(atoms, positive=positive)
+    np.testing.assert_array_equal(found, [False, False, True, not positive, False])
+
+
+@pytest.mark.parametrize("inference", ["admm", "fista", "cd"])
+def test_many_atoms_of_few_features(inference):
+    """Products with D and Dᵀ replace those with D Dᵀ."""
+    rng = np.random.RandomState(0)
+    atoms, rows = rng.normal(size=(40, 4)), rng.normal(size=(30, 4))
+    coding = SparseCoding(
+        40, alpha=0.3, dictionary=atoms, max_iter=0, inference=inference, tol=1e-8
+    ).fit(rows)  # fmt: skip
+    codes, gap = coding.transform(rows, return_gap=True)
+    assert (gap <= 1e-8 * 0.5 * (rows**2).sum(axis=1) * (1 + 1e-6)).all()
+    best = sparse_encode(rows, coding.dictionary_, algorithm="lasso_cd", alpha=0.3, max_iter=10_000)
+    above = [energy(rows, each, coding.dictionary_, 0.3) for each in (codes, best)]
+    assert (above[0] <= above[1] + gap + 1e-9).all()
+
+
+def test_free_energies_have_the_scale_of_the_data():
+    size = 1e12
+    settings = {"n_components": 5, "max_iter": 1}
+    plain = SparseCoding(alpha=0.4, beta=1.0, **settings).fit(X)
+    scaled = SparseCoding(alpha=0.4 * size, beta=1 / size**2, **settings).fit(X * size)
+    shift = 5 * np.log(size)  # of the volume of the codes
+    found = scaled.free_energy(X * size) / size**2
+    np.testing.assert_allclose(found, plain.free_energy(X) - shift, rtol=1e-6)
+    assert plain.free_energy(X.astype(np.float32)).dtype == np.float32
+
+
+def test_large_weights_and_other_sizes_of_a_stream():
+    weight = np.where(np.arange(60) < 20, 1e300, 1e-300)
+    coding = SparseCoding(70, alpha=0.3, max_iter=2).fit(X, sample_weight=weight)
+    assert np.isfinite(coding.dictionary_).all()
+    with pytest.raises(ValueError, match="partial_fit continues with 70 atoms, but n_components"):
+        coding.set_params(n_components=5).partial_fit(X)
+    for wrong in (3, None, Descent):
+        with pytest.raises(ValueError, match=r"must be one of the names admm, .* or a Descent"):
+            SparseCoding(4, inference=wrong).fit(X)

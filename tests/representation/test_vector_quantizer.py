@@ -135,3 +135,9 @@ def test_a_stream_finds_the_vectors_that_a_small_first_part_lacks():
     np.testing.assert_array_equal(stream.energies([[0.0], [5.0], [9.0]]), 0)
     expected = -np.log(1 + np.exp(-12.5) + np.exp(-40.5))
     np.testing.assert_allclose(stream.free_energy([[0.0]]), [expected], rtol=1e-6)
+
+
+def test_a_stream_with_other_groups_is_refused():
+    quantizer = VectorQuantizer(4).fit(X)
+    with pytest.raises(ValueError, match="partial_fit continues with 1 groups and 1 levels"):
+        quantizer.set_params(n_groups=2).partial_fit(X)
