@@ -13,9 +13,10 @@ from sklearn_ebm._utils.array_ops import cast_like, floating, negative
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows
-from sklearn_ebm._utils.validation import MOST, share, switch
+from sklearn_ebm._utils.validation import share, switch
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.energies._network.layers import Backward, activated, dense, dropped, normalization
+from sklearn_ebm.energies._network.trunk import layer_sizes
 from sklearn_ebm.energies.base import Energy, Linearization, Traits
 
 
@@ -164,16 +165,7 @@ class MLP(Energy):
         Energy
             The initialised energy.
         """
-        try:
-            sizes = self._sizes
-        except TypeError:
-            sizes = ()
-        whole = [isinstance(size, Integral) and not isinstance(size, bool) for size in sizes]
-        if not sizes or not all(whole) or not 1 <= min(sizes) <= max(sizes) <= MOST:
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold one positive whole "
-                "number for each hidden layer, and at least one."
-            )
+        layer_sizes(self.hidden_layer_sizes, ", and at least one")
         if self.activation not in ACTIVATIONS.names:
             raise ValueError(unknown_name("activation", self.activation, ACTIVATIONS.names))
         share("dropout", self.dropout, zero=True)

@@ -40,7 +40,7 @@ class LearnedSamples(NamedTuple):
         Mean energy of the held-out samples after each iteration.
     risen : float
         Mean energy of the samples at the end, minus that at the start; positive if steps were too
-        long.
+        long, and 0 if they were not compared.
     """
 
     params: Params
@@ -64,6 +64,7 @@ def learn_samples(
     tol: float = 1e-4,
     memory: object = None,
     keeps_start: bool = False,
+    compares: bool = True,
 ) -> LearnedSamples:
     """Minimise the weighted mean of the energies of samples over the parameters.
 
@@ -92,7 +93,9 @@ def learn_samples(
     memory : object
         Memory of the solver after an earlier part of a stream.
     keeps_start : bool
-        Whether to return `params` if learning has not lowered the energies.
+        Whether to return `params` if learning has not lowered the energies; needs `compares`.
+    compares : bool
+        Whether to compute `LearnedSamples.risen`, at the cost of two passes without gradients.
 
     Returns
     -------
@@ -109,9 +112,9 @@ def learn_samples(
         limit = solver.iterations_for(objective) if max_iter is None else max_iter
         w = objective.layout.pack(params)
         problem = Problem(objective, w, tol=tol, max_iter=limit, rng=rng, memory=memory)
-        at_start = objective.value(w)
+        at_start = objective.value(w) if compares else 0.0
         result = search(solver, problem, watch)
-        risen = (objective.value(result.w) - at_start) / len(X)
+        risen = (objective.value(result.w) - at_start) / len(X) if compares else 0.0
         if keeps_start and not risen < 0:
             result.w = w
     refuse_overflow(result, objective.loss, X.dtype)

@@ -26,6 +26,14 @@ def nearest(X: Array, vectors: Array) -> tuple[Index, Array]:
     return energies.argmin(axis=1), energies
 
 
+def means_of_codes(X: Array, label: Index, weight: Array, n_codes: int) -> tuple[Array, Array]:
+    """Total weight of the samples of each code, and their means; zero if there are none."""
+    total = np.bincount(label, weight, n_codes).astype(np.float64)
+    sums = np.stack([np.bincount(label, weight * column, n_codes) for column in X.T], axis=1)
+    means: Array = sums / np.where(total > 0, total, 1)[:, None]
+    return total, means
+
+
 def whole_codes(codes: Array, n_codes: Any) -> Index:
     """Return numbers of codes as integers; raise ValueError for other values.
 
@@ -95,7 +103,7 @@ class Codebooks:
         """Move the codes towards the means of their samples; unused codes to samples."""
         chance = weight / weight.sum()
         for place, (group, column) in enumerate(zip(self.groups, codes.T, strict=True)):
-            share, means = self._means(outputs[:, group], column, chance)
+            share, means = means_of_codes(outputs[:, group], column, chance, self.n_codes)
             vectors, before = self.vectors[place], self.share[place]
             total = (1 - FOLLOWING) * before + FOLLOWING * share
             pull = (FOLLOWING * share / np.maximum(total, 1e-12))[:, None]
@@ -108,15 +116,9 @@ class Codebooks:
 
     def settle(self, outputs: Array, weight: Array) -> None:
         """Move the codes to the means of their samples, by a few steps of K-means."""
+        chance = weight / weight.sum()
         for _ in range(SETTLING_STEPS):
             codes = self.coded(outputs)
             for place, (group, column) in enumerate(zip(self.groups, codes.T, strict=True)):
-                share, means = self._means(outputs[:, group], column, weight / weight.sum())
+                share, means = means_of_codes(outputs[:, group], column, chance, self.n_codes)
                 self.vectors[place][share > 0] = means[share > 0]
-
-    def _means(self, outputs: Array, column: Index, weight: Array) -> tuple[Array, Array]:
-        """Total weight of the samples of each code, and their means."""
-        share = np.bincount(column, weight, self.n_codes).astype(np.float64)
-        sums = [np.bincount(column, weight * values, self.n_codes) for values in outputs.T]
-        means: Array = np.stack(sums, axis=1) / np.where(share > 0, share, 1)[:, None]
-        return share, means

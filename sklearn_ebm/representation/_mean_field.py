@@ -17,7 +17,7 @@ from scipy.special import erf, erfcx
 
 from sklearn_ebm._utils.parameters import Array
 
-# Newton steps for the logarithm of a standard deviation, from a start that is nearly exact.
+# Bisections of the logarithm of a standard deviation.
 STEPS = 30
 
 # From this edge on, in standard deviations, a truncated normal distribution is exponential, up to a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,9 @@ class SampleEnergy(Energy):
     """
 
     traits = Traits(nonnegative=True, stochastic=True)
+
+    # Whether this is the energy of one step on a mini-batch, which may change its state.
+    _step = False
 
     def __init__(self, n_components: int, sizes: tuple[int, ...], activation: str) -> None:
         self.n_components = n_components
@@ -72,6 +76,11 @@ class SampleEnergy(Energy):
         params["encoder_output_weight"][:, :n_found] = found.axes.T
         params["decoder_output_weight"][:n_found] = found.axes
         params["decoder_output_weight"][n_found:] = 0
+
+    def _for_step(self, rng: np.random.RandomState) -> Any:
+        other = copy(self)
+        other._step = True
+        return other
 
     def _width(self, n_answers: int) -> int:
         return 4 * sum(self.sizes) + self._n_encoded + self.n_components

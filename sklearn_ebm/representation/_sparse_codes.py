@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array, issparse, vstack
 
 from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm.inference.descent import Descended
 from sklearn_ebm.inference.splitting import QuadraticProblem
+
+# Samples whose codes are computed together, by one thread.
+ROWS_TOGETHER = 256
 
 
 class SparseCodes(QuadraticProblem):
@@ -57,3 +62,10 @@ class SparseCodes(QuadraticProblem):
         s = np.clip(best, 0.0, limit)
         dual = s * aligned - 0.5 * s**2 * squares
         return energies, np.maximum(energies - dual, 0)
+
+
+def joined(parts: list[Descended]) -> Descended:
+    """One result for the samples of all parts."""
+    values, energies, gaps, n_iter = zip(*parts, strict=True)
+    codes = csr_array(vstack(values)) if issparse(values[0]) else np.concatenate(values)
+    return Descended(codes, np.concatenate(energies), np.concatenate(gaps), max(n_iter))

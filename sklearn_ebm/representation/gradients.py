@@ -120,20 +120,17 @@ class GradientRepresentation(Representation):
         patience = self.n_iter_no_change if self.early_stopping else None
         with self._progress_line() as line:
             callbacks: tuple[IterationCallback, ...] = task.callbacks
-            if line is not None:
-                callbacks += (line,)
-            if best is None:
-                yield TrainingMonitor(callbacks, patience, outlives_interrupts=True)
-                return
-            watch = TrainingMonitor((*callbacks, best), patience, outlives_interrupts=True)
-            best.watch = watch
+            callbacks += tuple(each for each in (line, best) if each is not None)
+            watch = TrainingMonitor(callbacks, patience, outlives_interrupts=True)
+            if best is not None:
+                best.watch = watch
             yield watch
 
     @abstractmethod
     def _prepared(
         self, X: Array, weight: Weights, rng: np.random.RandomState
-    ) -> tuple[Any, Params]:
-        """Store units, and return the energy and its first parameters."""
+    ) -> tuple[Any, Params, Array]:
+        """Store units, and return the energy, its first parameters, and its rows."""
 
     @abstractmethod
     def _rows_of(self, X: Array) -> Array:
@@ -150,8 +147,7 @@ class GradientRepresentation(Representation):
         X, weight = _of_positive_weight(X, weight)
         rng, seed = generator_and_seed(self.random_state)
         train, out = self._split(len(X), rng)
-        energy, params = self._prepared(X[train], weight[train], rng)
-        rows = self._rows_of(X[train])
+        energy, params, rows = self._prepared(X[train], weight[train], rng)
         solver, max_iter = self._solver(energy), self.max_iter
         if max_iter is None:
             max_iter = self._default_iterations(len(rows), solver)
@@ -223,25 +219,25 @@ class GradientRepresentation(Representation):
         with unchanged_if_it_fails(self):
             self._validate()
             first = "params_" not in vars(self)
-            rows = self._rows(X, reset=first)
-            rows, weight = _of_positive_weight(rows, row_weights(sample_weight, len(rows)))
+            X = self._rows(X, reset=first)
+            X, weight = _of_positive_weight(X, row_weights(sample_weight, len(X)))
             if first:
                 rng, self._seed = generator_and_seed(self.random_state)
-                energy, params = self._prepared(rows, weight, rng)
+                energy, params, rows = self._prepared(X, weight, rng)
                 self._memory, self._parts_seen, self._weight_seen = None, 0, 0.0
                 self._asked = self._defining()
             else:
                 self._refuse_other_settings()
                 energy, params = own_copy(self.energy_), self.params_
-                rows = rows.astype(next(iter(params.values())).dtype, copy=False)
+                kind = next(iter(params.values())).dtype
+                rows = self._rows_of(X.astype(kind, copy=False))
             solver = self._solver(energy)
             solver = (solver if solver.stochastic else SOLVERS["adam"]()).for_partial_fit()
             self._parts_seen += 1
-            rows = self._rows_of(rows)
             learned = learn_samples(
                 energy, rows, weight, solver, params=params, max_iter=1, memory=self._memory,
                 rng=np.random.RandomState((self._seed + self._parts_seen) % 2**31),
-                keeps_start=self._keeps_start,
+                keeps_start=self._keeps_start, compares=self._keeps_start,
             )  # fmt: skip
             self._store(energy, learned)
             self._weight_seen += float(weight.sum())

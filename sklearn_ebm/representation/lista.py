@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import Workers
+from sklearn_ebm._utils.tiles import row_blocks
 from sklearn_ebm._utils.validation import positive_integer, positive_number, switch
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.estimators._callbacks import FRAMES
@@ -20,9 +21,9 @@ from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.inference.descent import Descended, Descent
 from sklearn_ebm.learning.samples import LearnedSamples, Weights
 from sklearn_ebm.representation._encoder import EncoderEnergy
-from sklearn_ebm.representation._sparse_codes import SparseCodes
+from sklearn_ebm.representation._sparse_codes import ROWS_TOGETHER, SparseCodes, joined
 from sklearn_ebm.representation.gradients import RISE, GradientRepresentation
-from sklearn_ebm.representation.sparse_coding import ROWS_TOGETHER, SparseCoding
+from sklearn_ebm.representation.sparse_coding import SparseCoding
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.base import Solver
 
@@ -227,7 +228,7 @@ class LISTA(GradientRepresentation):
 
     def _prepared(
         self, X: Array, weight: Weights, rng: np.random.RandomState
-    ) -> tuple[EncoderEnergy, Params]:
+    ) -> tuple[EncoderEnergy, Params, Array]:
         self.coding_ = self._coding(X, weight)
         self.dictionary_ = self.coding_.dictionary_
         self._scale = _root_mean_norm(X, weight)
@@ -240,7 +241,7 @@ class LISTA(GradientRepresentation):
             bool(self.positive_code),
         )  # fmt: skip
         some = Rows(rows, np.zeros(len(X), dtype=np.intp), weight / weight.max())
-        return energy, energy.start(some, 1, rng)
+        return energy, energy.start(some, 1, rng), rows
 
     def _rows_of(self, X: Array) -> Array:
         """⟨D_j, x⟩ and ½‖x‖² of samples that are divided by the scale."""
@@ -304,14 +305,9 @@ class LISTA(GradientRepresentation):
                 energies, gaps = problem.certificate(codes, problem.gradient(codes, every), every)
             return Descended(codes, energies, gaps, 0)
 
-        pieces = [slice(a, a + ROWS_TOGETHER) for a in range(0, max(len(rows), 1), ROWS_TOGETHER)]
         with Workers() as workers:
-            done = list(workers.map(coded, pieces))
-        values, energies, gaps = (
-            np.concatenate([getattr(part, name) for part in done])
-            for name in ("values", "energies", "gaps")
-        )
-        return Descended(values * scale, energies, gaps, 0)
+            found = joined(list(workers.map(coded, row_blocks(len(rows), 1, ROWS_TOGETHER))))
+        return found._replace(values=found.values * scale)
 
     def _inferred(self, X: Any) -> Descended:
         check_is_fitted(self)

@@ -65,17 +65,19 @@ class NetworkRepresentation(GradientRepresentation):
         super()._validate()
 
     def _sizes(self) -> tuple[int, ...]:
-        return layer_sizes(self.hidden_layer_sizes, empty=True)
+        otherwise = "; () is without hidden layers"
+        return layer_sizes(self.hidden_layer_sizes, otherwise, empty=True)
 
     # Learning -------------------------------------------------------------------------------------
 
     def _prepared(
         self, X: Array, weight: Weights, rng: np.random.RandomState
-    ) -> tuple[SampleEnergy, Params]:
+    ) -> tuple[SampleEnergy, Params, Array]:
         self._set_units(X, weight)
         energy = self._energy(rng.randint(np.iinfo(np.int32).max))
-        rows = Rows(self._rows_of(X), np.zeros(len(X), dtype=np.intp), weight)
-        return energy, energy.start(rows, 1, rng)
+        rows = self._rows_of(X)
+        some = Rows(rows, np.zeros(len(X), dtype=np.intp), weight)
+        return energy, energy.start(some, 1, rng), rows
 
     def _learn(self, X: Array, weight: Weights, task: FitCallbacks) -> None:
         super()._learn(X, weight, task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +34,6 @@ class _SparseEnergy(SampleEnergy):
     # Idle units are counted over the steps.
     traits = Traits(nonnegative=True, stochastic=True, threads=False, stateful=True)
 
-    _step = False
     _n_rows = 0
 
     def __init__(
@@ -87,11 +85,6 @@ class _SparseEnergy(SampleEnergy):
         found = self._sparse_code(params, rows, alone=False).values @ self.atoms(params)[0]
         square = float(np.vdot(found, found))
         return min(max(float(np.vdot(found, rows)) / square, 1e-3), 1.0) if square > 0 else 1.0
-
-    def _for_step(self, rng: np.random.RandomState) -> _SparseEnergy:
-        other = copy(self)
-        other._step = True
-        return other
 
     def atoms(self, params: Params) -> tuple[Array, Array]:
         """Atoms of norm 1, and the norms (K, 1)."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, issparse, vstack
+from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.utils import check_random_state
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.threads import Workers
+from sklearn_ebm._utils.tiles import row_blocks
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights, switch
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.estimators._parts import unchanged_if_it_fails
@@ -31,11 +32,8 @@ from sklearn_ebm.representation._dictionary import (
     unit_rows,
 )
 from sklearn_ebm.representation._mean_field import normal_entries, positive_entries
-from sklearn_ebm.representation._sparse_codes import SparseCodes
+from sklearn_ebm.representation._sparse_codes import ROWS_TOGETHER, SparseCodes, joined
 from sklearn_ebm.representation.base import Representation
-
-# Samples whose codes are computed together, by one thread.
-ROWS_TOGETHER = 256
 
 # Iterations on the codes of a mini-batch: from zero, and from where the previous pass ended, which
 # is kept if it takes no more than this many numbers for all samples.
@@ -75,19 +73,6 @@ class _Statistics(NamedTuple):
             self.products + share * (other.products - self.products),
             self.targets + share * (other.targets - self.targets),
         )
-
-
-def _pieces(n_samples: int) -> list[slice]:
-    """Samples that one thread takes together, whatever the number of threads."""
-    starts = range(0, max(n_samples, 1), ROWS_TOGETHER)
-    return [slice(start, min(start + ROWS_TOGETHER, n_samples)) for start in starts]
-
-
-def _joined(parts: list[Descended]) -> Descended:
-    """One result for the samples of all parts."""
-    values, energies, gaps, n_iter = zip(*parts, strict=True)
-    codes = csr_array(vstack(values)) if issparse(values[0]) else np.concatenate(values)
-    return Descended(codes, np.concatenate(energies), np.concatenate(gaps), max(n_iter))
 
 
 class SparseCoding(Representation):
@@ -402,8 +387,12 @@ class SparseCoding(Representation):
         state = np.zeros((len(X), len(atoms)), dtype=X.dtype) if state is None else state
         with Workers() as workers:  # the small products and the inverse do not gain from threads
             infer = self._inference_of(atoms.astype(X.dtype, copy=False), steps)
-            parts = list(workers.map(lambda rows: infer(X[rows], state[rows]), _pieces(len(X))))
-        return _joined([found for found, _ in parts]), np.concatenate([after for _, after in parts])
+            parts = list(
+                workers.map(
+                    lambda rows: infer(X[rows], state[rows]), row_blocks(len(X), 1, ROWS_TOGETHER)
+                )
+            )
+        return joined([found for found, _ in parts]), np.concatenate([after for _, after in parts])
 
     def _inferred_rows(self, X: Array, *, sparse: bool = False) -> Descended:
         with Workers() as workers, warnings.catch_warnings():
@@ -416,7 +405,7 @@ class SparseCoding(Representation):
                 found, _ = infer(X[rows], start)
                 return found._replace(values=csr_array(found.values)) if sparse else found
 
-            return _joined(list(workers.map(inferred, _pieces(len(X)))))
+            return joined(list(workers.map(inferred, row_blocks(len(X), 1, ROWS_TOGETHER))))
 
     def _inference_of(
         self, atoms: Array, steps: int | None
@@ -542,7 +531,9 @@ class SparseCoding(Representation):
             return misfit + (alpha * q.size - q.entropy / beta).sum(axis=1)
 
         with Workers() as workers:
-            found = np.concatenate(list(workers.map(of_block, _pieces(len(rows)))))
+            found = np.concatenate(
+                list(workers.map(of_block, row_blocks(len(rows), 1, ROWS_TOGETHER)))
+            )
         return found.astype(rows.dtype, copy=False)
 
     def _decoded(self, codes: Array) -> Array:

@@ -49,6 +49,12 @@ class _Posterior(NamedTuple):
     log_variance: Array
     back: Callable[[Array, Array, Params], Array]
 
+    def spread(self) -> tuple[Array, Array]:
+        """Variances, and the KL divergence from the standard normal distribution, (n,)."""
+        variance = np.exp(self.log_variance)
+        terms = self.mean**2 + variance - self.log_variance - 1
+        return variance, 0.5 * terms.sum(axis=1)
+
 
 class _Reconstruction(NamedTuple):
     """Reconstruction energy without its constant, (n,), and its derivatives."""
@@ -60,7 +66,8 @@ class _Reconstruction(NamedTuple):
 class _FreeEnergy(SampleEnergy):
     """−ELBO of standardised samples."""
 
-    _step = 0
+    # Seed of the draws of a step.
+    _seed = 0
 
     def __init__(
         self, n_components: int, sizes: tuple[int, ...], activation: str, beta_kl: float,
@@ -122,7 +129,7 @@ class _FreeEnergy(SampleEnergy):
 
     def _for_step(self, rng: np.random.RandomState) -> _FreeEnergy:
         other = copy(self)
-        other._step = int(rng.randint(1, np.iinfo(np.int32).max))
+        other._seed = int(rng.randint(1, np.iinfo(np.int32).max))
         return other
 
     def posterior(self, params: Params, rows: Array) -> _Posterior:
@@ -145,11 +152,9 @@ class _FreeEnergy(SampleEnergy):
         return np.array([1.0 if self.noise is None else self.noise**2], dtype=kind)
 
     def _linearized(self, params: Params, rows: Array) -> tuple[Array, Backward]:
-        draw = np.random.Generator(np.random.SFC64(self._step))
+        draw = np.random.Generator(np.random.SFC64(self._seed))
         posterior = self.posterior(params, rows)
-        mean, log_variance = posterior.mean, posterior.log_variance
-        variance = np.exp(log_variance)
-        divergence = 0.5 * (mean**2 + variance - log_variance - 1).sum(axis=1)
+        mean, (variance, divergence) = posterior.mean, posterior.spread()
         if self.closed_form:
             found = self._expected(params, rows, mean, variance)
         else:
@@ -222,9 +227,8 @@ class _FreeEnergy(SampleEnergy):
 
     def parts(self, params: Params, rows: Array) -> tuple[Array, Array]:
         """Reconstruction energy without its constant, and KL divergence; with the same draws."""
-        mean, log_variance, _ = self.posterior(params, rows)
-        variance = np.exp(log_variance)
-        divergence = 0.5 * (mean**2 + variance - log_variance - 1).sum(axis=1)
+        posterior = self.posterior(params, rows)
+        mean, (variance, divergence) = posterior.mean, posterior.spread()
         if self.closed_form:
             return self._expected(params, rows, mean, variance).energies, divergence
         deviation, total = np.sqrt(variance), np.zeros(len(rows), dtype=rows.dtype)

@@ -21,7 +21,7 @@ from sklearn_ebm.estimators._parts import unchanged_if_it_fails
 from sklearn_ebm.estimators._progress import ProgressLine
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 from sklearn_ebm.learning.samples import Weights
-from sklearn_ebm.representation._codebooks import nearest, whole_codes
+from sklearn_ebm.representation._codebooks import means_of_codes, nearest, whole_codes
 from sklearn_ebm.representation.base import Representation
 
 STARTS = ("k-means++", "random")
@@ -367,9 +367,7 @@ def _moved(
     vectors: Array, before: Array, X: Array, label: Index, weight: Array
 ) -> tuple[Array, Array]:
     """Vectors as means of the samples before and of these, and the weights of all samples."""
-    added = np.bincount(label, weight, len(vectors))
+    added, means = means_of_codes(X, label, weight, len(vectors))
     total = before + added
-    sums = np.stack([np.bincount(label, weight * column, len(vectors)) for column in X.T], axis=1)
     share = np.where(added > 0, added / np.where(total > 0, total, 1), 0)[:, None]
-    means = sums / np.where(added > 0, added, 1)[:, None]
     return (vectors + share * (means - vectors)).astype(vectors.dtype), total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -26,8 +25,6 @@ class _CodedEnergy(SampleEnergy):
         batches_because="its codes follow the encoder from step to step",
     )  # fmt: skip
 
-    _step = False
-
     def __init__(
         self, n_components: int, sizes: tuple[int, ...], activation: str, commitment: float,
         codebooks: Codebooks,
@@ -42,11 +39,6 @@ class _CodedEnergy(SampleEnergy):
         some = rng.permutation(len(rows.X))[:STARTING]
         self.codebooks.begin(self._encoded(params, rows.X[some]), rows.weight[some])
         return params
-
-    def _for_step(self, rng: np.random.RandomState) -> _CodedEnergy:
-        other = copy(self)
-        other._step = True
-        return other
 
     def _width(self, n_answers: int) -> int:
         return super()._width(n_answers) + self.codebooks.n_codes

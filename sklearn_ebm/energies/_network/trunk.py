@@ -16,6 +16,7 @@ from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.array_ops import cast_like
 from sklearn_ebm._utils.parameters import Array, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
+from sklearn_ebm._utils.validation import MOST
 from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.energies._network.layers import Backward, activated, dense
 
@@ -103,12 +104,15 @@ def trunk_of(kind: Any, hidden_layer_sizes: Any, activation: Any) -> Trunk:
         raise ValueError(unknown_name("trunk", kind, TRUNKS))
     if activation not in ACTIVATIONS.names:
         raise ValueError(unknown_name("activation", activation, ACTIVATIONS.names))
-    sizes = layer_sizes(hidden_layer_sizes)
+    otherwise = ", and at least one; trunk='linear' is without hidden layers"
+    sizes = layer_sizes(hidden_layer_sizes, otherwise)
     return Trunk(() if kind == "linear" else sizes, activation)
 
 
-def layer_sizes(hidden_layer_sizes: Any, *, empty: bool = False) -> tuple[int, ...]:
+def layer_sizes(hidden_layer_sizes: Any, otherwise: str, *, empty: bool = False) -> tuple[int, ...]:
     """Return the number of units of each hidden layer; `empty` permits none.
+
+    The message of an error ends with `otherwise`.
 
     Raises
     ------
@@ -121,15 +125,11 @@ def layer_sizes(hidden_layer_sizes: Any, *, empty: bool = False) -> tuple[int, .
     except TypeError:
         sizes = (None,)
     whole = [isinstance(size, Integral) and not isinstance(size, bool) for size in sizes]
-    if not all(whole) or min(sizes, default=int(empty)) < 1:
-        no_layers = (
-            "; () is without hidden layers"
-            if empty
-            else ", and at least one; trunk='linear' is without hidden layers"
-        )
+    fitting = all(whole) and min(sizes, default=int(empty)) >= 1 and max(sizes, default=1) <= MOST
+    if not fitting:
         raise ValueError(
             f"hidden_layer_sizes={hidden_layer_sizes!r} must hold one positive whole number for "
-            f"each hidden layer{no_layers}."
+            f"each hidden layer{otherwise}."
         )
     return tuple(int(size) for size in sizes)
 
