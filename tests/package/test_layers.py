@@ -16,6 +16,7 @@ LONGEST, LONG, MOST_LONG = 60, 30, 0.01
 # Each layer imports from those above it in this list, and within itself without a cycle.
 LAYERS = (
     ("_utils", "exceptions"),
+    ("samplers",),
     ("datasets", "inference", "distributions"),
     ("losses", "metrics"),
     ("energies",),

@@ -1,0 +1,146 @@
+"""Base classes of samplers, and of the energy surfaces that they sample from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sklearn_ebm._utils.html_repr import Documented
+from sklearn_ebm._utils.parameters import Array
+
+
+class Surface(ABC):
+    """Energies F(x, y) of n samples as functions of y alone, at β = 1.
+
+    Answers have the shape (n_samples, m, n_outputs): m answers, or m chains, for each sample.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number n of samples.
+    n_outputs : int
+        Number of outputs.
+    """
+
+    n_rows: int
+    n_outputs: int
+
+    @abstractmethod
+    def energies(self, y: Array) -> Array:
+        """Compute energies (n_samples, m); +inf where an answer is impossible."""
+
+    @abstractmethod
+    def energies_and_slopes(self, y: Array) -> tuple[Array, Array]:
+        """Compute energies (n_samples, m), and their derivatives in y (n_samples, m, n_outputs)."""
+
+    @abstractmethod
+    def __getitem__(self, rows: Any) -> Self:
+        """Select samples by a slice, or by an array of indices or of bool."""
+
+
+class Proposal(Protocol):
+    """A normalised density over the answers of each sample; see `ConditionalDistribution`."""
+
+    @property
+    def n_rows(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> Self: ...
+
+    def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
+        """Draws (n, n_samples, q), with the same random numbers in every row if `shared`."""
+
+    def _log_prob(self, y: Array) -> Array:
+        """Log-density (n, m) of answers (n, m, q)."""
+
+
+class State(NamedTuple):
+    """Answers of all chains, with what a sampler knows about them.
+
+    Attributes
+    ----------
+    answers : ndarray of shape (n_samples, n_chains, n_outputs)
+        The current answers.
+    energies : ndarray of shape (n_samples, n_chains)
+        Their energies.
+    slopes : ndarray of shape (n_samples, n_chains, n_outputs), or None
+        Derivatives of the energies in the answers; None if the sampler needs none.
+    """
+
+    answers: Array
+    energies: Array
+    slopes: Array | None = None
+
+
+class Step(NamedTuple):
+    """Result of a step of all chains.
+
+    Attributes
+    ----------
+    state : State
+        The state after the step.
+    acceptance : ndarray of shape (n_samples, n_chains)
+        Probability with which the proposed answers were accepted.
+    diverged : ndarray of bool of shape (n_samples, n_chains)
+        Whether the energy error of a trajectory was so large that its discretisation has failed.
+    """
+
+    state: State
+    acceptance: Array
+    diverged: Array
+
+
+class Sampler(Documented, BaseEstimator, ABC):
+    """Base class of Markov chains that leave the Gibbs distribution exp(−F(x, y))/Z(x) invariant.
+
+    A sampler holds settings only. The state of the chains is an argument and a result, so one
+    sampler may serve many surfaces and threads.
+
+    Attributes
+    ----------
+    needs_slopes : bool
+        Whether the sampler uses derivatives in y.
+    examples : tuple of dict
+        Parameter settings that the checks use; in at least one, no parameter has its default.
+    """
+
+    needs_slopes: ClassVar[bool] = True
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
+    def start(self, surface: Surface, answers: Array) -> State:
+        """Return the state of chains at given answers (n_samples, n_chains, n_outputs)."""
+        if self.needs_slopes:
+            return State(answers, *surface.energies_and_slopes(answers))
+        return State(answers, surface.energies(answers))
+
+    @abstractmethod
+    def step(self, surface: Surface, state: State, rng: np.random.Generator) -> Step:
+        """Make one step of all chains.
+
+        Parameters
+        ----------
+        surface : Surface
+            Energies as functions of y.
+        state : State
+            The current state. It is not changed.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        Step
+            The next state, acceptance probabilities and divergences.
+        """
+
+    def warmed_up(
+        self, surface: Surface, state: State, n_steps: int, rng: np.random.Generator
+    ) -> tuple[Sampler, State]:
+        """Make steps that also adapt the step size; return the adapted sampler and the state.
+
+        By default there is nothing to adapt.
+        """
+        for _ in range(n_steps):
+            state = self.step(surface, state, rng).state
+        return self, state
