@@ -19,7 +19,7 @@ from sklearn_ebm.energies._bank.locations import Location
 from sklearn_ebm.energies._bank.prior import HeldOutDensities
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics
 from sklearn_ebm.energies.base import Traits
-from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.quadratic import QuadraticEnergy
 
 # Number of rows whose elements are in memory at the same time, before they are reduced.
 ROWS_AT_A_TIME = 1_024
@@ -28,7 +28,7 @@ ROWS_AT_A_TIME = 1_024
 BACKGROUNDS = "backgrounds"
 
 
-class BankEnergy(ConditionalEnergy):
+class BankEnergy(QuadraticEnergy):
     r"""Base class of energies that are mixtures of a bank of normalised densities.
 
     .. code-block:: none

@@ -1,9 +1,8 @@
-"""Base class of energies of continuous targets with a latent variable."""
+"""Base class of energies of continuous targets."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -11,16 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.parameters import Array, Params, refuse_lone_traits
 from sklearn_ebm.distributions.base import ConditionalDistribution
-from sklearn_ebm.energies._gaussian.quadratics import Quadratics, gibbs_law
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.base import Traits
 
 
 class ConditionalEnergy(Documented, BaseEstimator, ABC):
-    """Base class of energies G(x, y, z) of a continuous target y with a latent variable z.
+    """Base class of energies of a continuous target y, with or without a latent variable z.
 
-    For each z the energy is a quadratic function of y. The class has the methods for inference;
-    energies are learned by gradients (``LatentEnergy``) or by density stacking (``BankEnergy``).
+    The class has the methods for inference. Energies G(x, y, z) that are quadratic in y for each z
+    are of the class ``QuadraticEnergy``, and energies F(x, y) of any form are of the class
+    ``FreeFormEnergy``.
 
     Attributes
     ----------
@@ -55,11 +54,6 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
             )
         return value
 
-    @property
-    @abstractmethod
-    def _smallest_scale(self) -> Array:
-        """The smallest scale of each output, in standard deviations, (q,)."""
-
     def _standardize_rows(self, X: Any) -> Array:
         """Return samples with standardised features; unchanged before `initialized`."""
         return X if self._units is None else self._units.rows(X)
@@ -73,21 +67,10 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         """Return the number of values kept for each sample, which limits the size of blocks."""
 
     @abstractmethod
-    def _quadratics(self, params: Params, X: Any) -> Quadratics:
-        """Energies of samples (n, d) as quadratic functions of standardised y."""
+    def _latent_energies(self, params: Params, X: Any, answers: Array) -> Array:
+        """Energies (n, m, z) of samples (n, d) and standardised answers (n, m, q)."""
 
-    def _latent_groups(
-        self, params: Params, X: Any
-    ) -> Iterator[tuple[tuple[str, int], Quadratics]]:
-        """Yield label and energies of each group of latent values with its own responsibility.
-
-        The label is a name and a number; see `Responsibilities`. By default each group is a single
-        latent value.
-        """
-        quadratics = self._quadratics(params, X)
-        for z in range(quadratics.levels.shape[1]):
-            yield ("z", z), Quadratics(*(part[:, [z]] for part in quadratics))
-
+    @abstractmethod
     def distribution(
         self, params: Params, X: Any, beta: float, *, minimum: bool = False
     ) -> ConditionalDistribution:
@@ -109,5 +92,3 @@ class ConditionalEnergy(Documented, BaseEstimator, ABC):
         ConditionalDistribution
             One distribution for each sample.
         """
-        assert self._units is not None
-        return gibbs_law(self._quadratics(params, X), beta, self._units, minimum=minimum)

@@ -25,7 +25,8 @@ from sklearn_ebm.energies._network.activations import ACTIVATIONS
 from sklearn_ebm.energies._network.layers import Backward, activated, dense
 from sklearn_ebm.energies._network.trunk import Noise, Trunk, returned, trunk_of
 from sklearn_ebm.energies.base import Linearization
-from sklearn_ebm.energies.latent import LatentEnergy, Schedule
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.learned import Schedule
 
 # Smallest learned noise, its initial value, and noise on the features during learning, in standard
 # deviations.

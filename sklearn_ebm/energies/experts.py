@@ -17,7 +17,8 @@ from sklearn_ebm.energies._gaussian.expert_heads import Gaussians, Heads
 from sklearn_ebm.energies._gaussian.units import Units, units_of
 from sklearn_ebm.energies._network.trunk import Noise, Trunk, returned, trunk_of
 from sklearn_ebm.energies.base import Linearization
-from sklearn_ebm.energies.latent import LatentEnergy, Schedule
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.learned import Schedule
 
 COVARIANCES = ("diagonal", "full")
 

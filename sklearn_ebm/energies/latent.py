@@ -1,11 +1,11 @@
-"""Base class of energies of continuous targets that are learned by gradients."""
+"""Base class of energies with a latent variable that are learned by gradients."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,55 +13,18 @@ from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths
-from sklearn_ebm.energies.base import GradientEnergy, Linearization, Traits
-from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.learned import LearnedEnergy
+from sklearn_ebm.energies.quadratic import QuadraticEnergy
 
 
-class Schedule(NamedTuple):
-    """Default settings of the solver for a number of samples.
-
-    Attributes
-    ----------
-    learning_rate : float
-        Initial learning rate of `Adam`.
-    batch_size : int
-        Number of samples of a mini-batch.
-    passes : int
-        Number of passes over the samples.
-    """
-
-    learning_rate: float
-    batch_size: int
-    passes: int
-
-
-class LatentEnergy(ConditionalEnergy, GradientEnergy):
+class LatentEnergy(QuadraticEnergy, LearnedEnergy):
     """Base class of energies G_W(x, y, z) whose parameters W are learned by gradients.
 
-    The answer y is a vector of n_outputs numbers and z is a latent variable. Features and answers
-    are standardised to mean 0 and standard deviation 1. An ensemble of *members* is learned at the
-    same time, each with its own parameters and its own order of the samples, so all arrays have the
-    member as their first axis. Inference treats the member as another latent variable.
-
-    Attributes
-    ----------
-    n_members : int
-        Number of ensemble members.
+    z is a latent variable, and inference treats the ensemble member as another one; see
+    ``LearnedEnergy``.
     """
 
-    # All members are computed in one batched product, which threads would only make smaller.
-    traits = Traits(stochastic=True, threads=False)
-    n_members: Any
     _widths: Widths | None = None
-
-    # Set in the copies that `_for_step` returns.
-    _seed: int | None = None
-
-    def _for_step(self, rng: np.random.RandomState) -> LatentEnergy:
-        """Return a copy that adds noise, which depends only on a seed and the batch size."""
-        other = copy(self)
-        other._seed = int(rng.randint(np.iinfo(np.int32).max))
-        return other
 
     def _initial_state(self) -> dict[str, Any]:
         """Return all attributes but the widths, which are fitted last."""
@@ -72,29 +35,6 @@ class LatentEnergy(ConditionalEnergy, GradientEnergy):
         other = copy(self)
         other._widths = widths
         return other
-
-    def _chance(self) -> np.random.Generator:
-        """Return the generator of random numbers of one training step, in its initial state."""
-        return np.random.Generator(np.random.SFC64(self._seed))
-
-    @abstractmethod
-    def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies of all members, and their derivatives in the parameters.
-
-        Parameters
-        ----------
-        params : dict of str to array
-            Parameters by name, see `shapes`; the first axis is the member.
-        X : array of shape (n_members or 1, n_samples, n_features)
-            Samples of each member, or of all members, with standardised features.
-        answers : array of shape (n_members or 1, n_samples, m, n_outputs)
-            The m standardised answers of each sample.
-
-        Returns
-        -------
-        Linearization
-            Energies of shape (n_members, n_samples, m, n_latents), with the pullback.
-        """
 
     @abstractmethod
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:
@@ -164,18 +104,3 @@ class LatentEnergy(ConditionalEnergy, GradientEnergy):
             if self._widths is not None:
                 one = one.widened(self._widths, self._smallest_scale)
             yield (f"member {place // n_latents}", place % n_latents), one
-
-    @abstractmethod
-    def schedule(self, n_rows: int) -> Schedule:
-        """Default settings of the solver.
-
-        Parameters
-        ----------
-        n_rows : int
-            Number of samples.
-
-        Returns
-        -------
-        Schedule
-            Learning rate, batch size and number of passes.
-        """

@@ -172,7 +172,7 @@ class DensityPredictions:
         for part in row_slices(len(rows), width * max(answers.shape[1], 1)):
             units = self._in_units(answers[part])
             with np.errstate(over="ignore"):
-                latent = self.energy_._quadratics(self.params_, rows[part]).energies(units)
+                latent = self.energy_._latent_energies(self.params_, rows[part], units)
             yield np.minimum(latent, np.finfo(latent.dtype).max)
 
     def latent_responsibilities(self, X: Any, y: Any = None) -> Responsibilities:

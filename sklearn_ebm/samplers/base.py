@@ -45,7 +45,8 @@ class Proposal(Protocol):
     """A normalised density over the answers of each sample; see `ConditionalDistribution`."""
 
     @property
-    def n_rows(self) -> int: ...
+    def n_rows(self) -> int:
+        """Number of samples."""
 
     def __getitem__(self, rows: Any) -> Self: ...
 

@@ -12,7 +12,8 @@ from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import BlasThreads, Workers
 from sklearn_ebm.energies.conditional import ConditionalEnergy
-from sklearn_ebm.energies.latent import LatentEnergy, Schedule
+from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.learned import Schedule
 from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.learning.densities.ensemble import (
     GROUP,
