@@ -226,12 +226,16 @@ class Linearization(NamedTuple):
         The pullback with a second argument, a dict of arrays in the dtype of the energies, to which
         it writes the result. It avoids a copy in steps on mini-batches. None if it is not
         implemented.
+    answer_slopes : callable or None
+        Function without arguments that returns the derivatives of the energies in continuous
+        answers, of shape (n_samples, m, n_outputs). None if there are none.
     """
 
     energies: Array
     pullback: Callable[[Array], Params]
     pushforward: Callable[[Params], Array] | None = None
     pullback_into: Callable[[Array, Params], None] | None = None
+    answer_slopes: Callable[[], Array] | None = None
 
 
 class GradientEnergy(Documented, BaseEstimator, ABC):

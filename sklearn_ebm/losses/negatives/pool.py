@@ -10,10 +10,10 @@ from sklearn_ebm._utils.array_api import at_least, in_place, namespace_of, small
 from sklearn_ebm._utils.array_ops import cast_like, floating
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer, positive_number
-from sklearn_ebm.losses.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.base import RandomNegatives
 
 
-class Pool(Negatives):
+class Pool(RandomNegatives):
     """Draw negatives uniformly from a box, at a distance of at least ε from the correct answer.
 
     A draw ȳ with ‖ȳ − y‖ < ε is moved away from y, along ȳ − y, to the distance ε. A loss with

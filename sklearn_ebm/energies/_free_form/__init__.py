@@ -1,0 +1,1 @@
+"""What energies of any form need beside their values: a proposal, and surfaces of samples."""
