@@ -8,6 +8,8 @@ from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.decoder import Decoder
 from sklearn_ebm.energies.experts import Experts
 from sklearn_ebm.energies.featured import Featured
+from sklearn_ebm.energies.free_form import FreeFormEnergy
+from sklearn_ebm.energies.joint import Joint
 from sklearn_ebm.energies.kernel import Kernel
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.energies.linear import Linear
@@ -39,6 +41,15 @@ LATENT_ENERGIES: Registry[LatentEnergy] = Registry(
     },
 )
 
+#: Every energy of any form, whose partition function is estimated, by its name.
+FREE_FORM_ENERGIES: Registry[FreeFormEnergy] = Registry(
+    "energy",
+    FreeFormEnergy,  # type: ignore[type-abstract]
+    {
+        "joint": Joint,
+    },
+)
+
 #: Every energy of continuous targets that is learned by density stacking, by its name.
 BANK_ENERGIES: Registry[BankEnergy] = Registry(
     "energy",
@@ -54,7 +65,7 @@ BANK_ENERGIES: Registry[BankEnergy] = Registry(
 CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
     "energy",
     ConditionalEnergy,  # type: ignore[type-abstract]
-    {**LATENT_ENERGIES, **BANK_ENERGIES},
+    {**LATENT_ENERGIES, **FREE_FORM_ENERGIES, **BANK_ENERGIES},
 )
 
 __all__ = [
@@ -64,6 +75,8 @@ __all__ = [
     "Energy",
     "Experts",
     "Featured",
+    "FreeFormEnergy",
+    "Joint",
     "Kernel",
     "Linear",
     "Linearization",

@@ -25,7 +25,7 @@ COMPONENTS = 16
 
 # Learning rate, limits of the batch size and of the passes, and about the number of samples in all
 # passes: 5,000 steps with 64 samples.
-LEARNING_RATE, BATCHES, ROWS_PER_BATCH = 5e-3, (64, 256), 256
+LEARNING_RATE, BATCHES, ROWS_PER_BATCH, DECAY = 1e-2, (64, 256), 256, 1e-3
 PASSES, ROWS_SEEN = (30, 400), 320_000
 
 # The density is looked for within this number of standard deviations s of the base first.
@@ -189,9 +189,7 @@ class FreeFormEnergy(LearnedEnergy):
         return Linearization(
             line.energies[None, :, :, None],
             lambda slope: line.pullback(slope[0, :, :, 0]),
-            pullback_into=None
-            if into is None
-            else lambda slope, out: into(slope[0, :, :, 0], out),
+            pullback_into=None if into is None else lambda slope, out: into(slope[0, :, :, 0], out),
         )
 
     def _latent_energies(self, params: Params, X: Any, answers: Array) -> Array:
@@ -293,6 +291,5 @@ class FreeFormEnergy(LearnedEnergy):
             Learning rate, batch size and number of passes.
         """
         batch = int(np.clip(n_rows // ROWS_PER_BATCH, *BATCHES))
-        return Schedule(
-            LEARNING_RATE, batch, int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES))
-        )
+        passes = int(np.clip(ROWS_SEEN // max(n_rows, 1), *PASSES))
+        return Schedule(LEARNING_RATE, batch, passes, DECAY)

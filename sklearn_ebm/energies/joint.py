@@ -64,8 +64,10 @@ class Joint(FreeFormEnergy):
     >>> from sklearn_ebm.energies import Joint
     >>> energy = Joint(hidden_layer_sizes=1, activation="relu")
     >>> params = {
-    ...     "x_weight": np.array([[1.0]]), "y_weight": np.array([[1.0]]),
-    ...     "output_weight": np.array([[2.0]]), "hidden_0_bias": np.zeros(1),
+    ...     "x_weight": np.array([[1.0]]),
+    ...     "y_weight": np.array([[1.0]]),
+    ...     "output_weight": np.array([[2.0]]),
+    ...     "hidden_0_bias": np.zeros(1),
     ...     "output_bias": np.zeros(1),
     ... }
     >>> X, answers = np.array([[[1.0]]]), np.array([[[[2.0]]]])

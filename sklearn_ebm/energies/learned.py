@@ -24,11 +24,14 @@ class Schedule(NamedTuple):
         Number of samples of a mini-batch.
     passes : int
         Number of passes over the samples.
+    weight_decay : float, default=0.1
+        Weight decay at C = 1: a step of length η multiplies weights by 1 − η δ.
     """
 
     learning_rate: float
     batch_size: int
     passes: int
+    weight_decay: float = 0.1
 
 
 class LearnedEnergy(ConditionalEnergy, GradientEnergy):

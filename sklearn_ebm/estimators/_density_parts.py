@@ -7,13 +7,21 @@ from typing import Any
 import numpy as np
 
 from sklearn_ebm._utils.registry import unknown_name
-from sklearn_ebm.energies import BANK_ENERGIES, CONDITIONAL_ENERGIES
+from sklearn_ebm.energies import (
+    BANK_ENERGIES,
+    CONDITIONAL_ENERGIES,
+    FREE_FORM_ENERGIES,
+    FreeFormEnergy,
+)
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._parts import margin_of_loss, refuse_beta
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.learning.densities.gradient_fit import Parts
-from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.losses.negatives import NEGATIVES
+from sklearn_ebm.losses import LOSSES, NLL, Loss
+from sklearn_ebm.losses.negatives import MCMC, NEGATIVES, Persistent
+from sklearn_ebm.losses.negatives.base import ModelNegatives, Negatives, RandomNegatives
+from sklearn_ebm.losses.sampled import SAMPLED_LOSSES
+from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.solvers import SOLVERS
 from sklearn_ebm.solvers.base import Solver
 
@@ -24,11 +32,11 @@ def resolve_density_parts(
 ) -> Parts:  # fmt: skip
     """Return the parts as objects; raise ValueError if they cannot be combined."""
     refuse_beta(beta)
-    chosen_loss = _loss(loss, margin)
+    chosen_loss = _loss(loss, margin, energy)
     if not isinstance(inference, str) or inference not in INFERENCES:
         raise ValueError(unknown_name("inference", inference, INFERENCES.names))
     blended = None
-    if isinstance(energy, str) and energy == "auto":
+    if isinstance(energy, str) and energy == "auto" and isinstance(chosen_loss, Loss):
         # A blend is learned by maximum likelihood; other losses are learned by gradients.
         blends = chosen_loss.traits.needs_partition_function and INFERENCES.accepts(
             inference, "beta"
@@ -42,11 +50,14 @@ def resolve_density_parts(
     learns_at = float(beta) if samples and not isinstance(beta, str) else 1.0
     takes = INFERENCES.accepts(inference, "beta")
     latent = INFERENCES.resolve(inference, **({"beta": learns_at} if takes else {}))
-    pool = NEGATIVES.resolve(negatives)
-    pool.validate()
-    _refuse(chosen_energy, chosen_loss)
     its_own = _solver(solver, chosen_energy)
-    wrong_answers = pool if samples else None
+    if isinstance(chosen_loss, SampledLoss):
+        chosen_loss.validate()
+        wrong_answers: Negatives | None = _model_negatives(chosen_energy, chosen_loss, negatives)
+    else:
+        pool = _random_negatives(negatives)
+        _refuse(chosen_energy, chosen_loss)
+        wrong_answers = pool if samples else None
     return Parts(chosen_energy, chosen_loss, latent, wrong_answers, its_own, blended)
 
 
@@ -59,7 +70,7 @@ def _energy(energy: Any, n_latents: Any) -> ConditionalEnergy:
             f"n_latents={n_latents!r} and the object energy={energy!r} both set the latent "
             "values; leave n_latents=None and set it in the object (energy__n_latents)."
         )
-    if energy in BANK_ENERGIES:
+    if energy in BANK_ENERGIES or energy in FREE_FORM_ENERGIES:
         raise ValueError(
             f"energy {energy!r} has no n_latents; leave n_latents=None, or use 'experts' or "
             "'decoder'."
@@ -86,7 +97,27 @@ def _solver(solver: Any, energy: ConditionalEnergy) -> Solver | None:
     return None if named else chosen
 
 
-def _loss(loss: Any, margin: Any) -> Loss:
+def _loss(loss: Any, margin: Any, energy: Any) -> Loss | SampledLoss:
+    """Return the loss; for an energy of any form, the likelihood is estimated from draws."""
+    free_form = isinstance(energy, FreeFormEnergy) or (
+        isinstance(energy, str) and energy in FREE_FORM_ENERGIES
+    )
+    named = isinstance(loss, str)
+    sampled = isinstance(loss, SampledLoss) or (named and loss in SAMPLED_LOSSES)
+    if free_form and isinstance(loss, NLL):
+        raise ValueError(
+            f"loss={loss!r} needs a partition function in closed form, and that of an energy of "
+            "any form is estimated from draws; use loss='nll', or SampledNLL()."
+        )
+    if sampled and (free_form or loss != "nll"):
+        if not free_form:
+            raise ValueError(
+                f"loss={loss!r} is for energies of any form, such as 'joint', and "
+                f"energy={energy!r} is normalised; use loss='nll'."
+            )
+        if margin is not None:
+            raise ValueError(f"loss {loss!r} has no margin, so margin={margin!r} must be None.")
+        return SAMPLED_LOSSES.resolve(loss)
     chosen = LOSSES.resolve(loss, **margin_of_loss(loss, margin))
     if np.ndim(getattr(chosen, "margin", 0.0)) > 0:
         raise ValueError(
@@ -94,6 +125,46 @@ def _loss(loss: Any, margin: Any) -> Loss:
             "are numbers here; pass one number."
         )
     chosen._validate(2)
+    return chosen
+
+
+def _random_negatives(negatives: Any) -> RandomNegatives:
+    """Return negatives that are drawn without the energy, as contrastive losses need them."""
+    automatic = isinstance(negatives, str) and negatives == "auto"
+    chosen = NEGATIVES.resolve("pool" if automatic else negatives)
+    if not isinstance(chosen, RandomNegatives):
+        raise ValueError(
+            f"negatives={negatives!r} estimate a partition function; for this loss and energy use "
+            "'pool' or 'auto'."
+        )
+    chosen.validate()
+    return chosen
+
+
+def _model_negatives(energy: Any, loss: SampledLoss, negatives: Any) -> ModelNegatives:
+    """Return negatives for estimates of the partition function."""
+    automatic = isinstance(negatives, str) and negatives == "auto"
+    own = loss.own_negatives()
+    if own is not None:
+        if not automatic:
+            raise ValueError(
+                f"loss {SAMPLED_LOSSES.name_of(loss)!r} draws its own answers; leave "
+                "negatives='auto'."
+            )
+        return own
+    chosen = NEGATIVES.resolve("importance" if automatic else negatives)
+    name = SAMPLED_LOSSES.name_of(loss)
+    if not isinstance(chosen, ModelNegatives):
+        raise ValueError(
+            f"negatives={negatives!r} cannot estimate the partition function that loss {name!r} "
+            "needs; use 'importance', 'quadrature', 'mcmc' or 'persistent'."
+        )
+    if loss.needs_log_density and isinstance(chosen, MCMC | Persistent):
+        raise ValueError(
+            f"loss {name!r} needs the density of its draws, which a Markov chain does not have; "
+            "use negatives='importance'."
+        )
+    chosen.validate()
     return chosen
 
 

@@ -53,8 +53,9 @@ from sklearn_ebm.learning.densities.transforms import (
 from sklearn_ebm.learning.densities.widths import likeliest_beta
 from sklearn_ebm.learning.learn import Start
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
-from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses.negatives.base import Negatives
+from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.solvers.base import Solver
 
 CALIBRATIONS = (None, "conformal")
@@ -254,7 +255,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     def __init__(
         self,
         energy: str | ConditionalEnergy = "auto",
-        loss: str | Loss = "nll",
+        loss: str | Loss | SampledLoss = "nll",
         *,
         n_latents: int | None = None,
         inference: str = "marginal",
@@ -262,7 +263,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         y_transform: str | None = "auto",
         prediction: str = "mode",
         margin: float | None = None,
-        negatives: str | Negatives = "pool",
+        negatives: str | Negatives = "auto",
         C: float = 1.0,
         calibration: str | None = None,
         solver: str | Solver = "auto",
@@ -513,7 +514,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         with ExitStack() as stack:
             callbacks, line = task.callbacks, None
             if self.verbose:
-                name = f"{type(parts.energy).__name__.lower()}, {LOSSES.name_of(parts.loss)}"
+                name = f"{type(parts.energy).__name__.lower()}, {parts.loss_name}"
                 line = stack.enter_context(ProgressLine(name))
                 callbacks = (*callbacks, line)
             watch = TrainingMonitor(callbacks, patience, outlives_interrupts=True)
@@ -539,7 +540,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         ):  # margins are in units of the answers themselves
             if self.y_transform == "log":
                 raise ValueError(
-                    f"y_transform='log' is for loss='nll', not for {LOSSES.name_of(parts.loss)!r}: "
+                    f"y_transform='log' is for loss='nll', not for {parts.loss_name!r}: "
                     "use y_transform=None, and transform y yourself (TransformedTargetRegressor)."
                 )
             return None

@@ -11,6 +11,7 @@ is added, so that the proposal is nowhere much lower than the density of an ener
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ LEAST_VARIANCE = 1e-5
 WIDE = 0.1
 
 
-class MixtureProposal(NamedTuple):
+@dataclass(frozen=True)
+class MixtureProposal:
     """Mixtures of Gaussians of y, one for each sample, whose factors are common to all samples.
 
     It has the methods of a ``samplers.base.Proposal``.
@@ -60,13 +62,14 @@ class MixtureProposal(NamedTuple):
         """Number of samples."""
         return len(self.log_weights)
 
-    def __getitem__(self, rows: Any) -> MixtureProposal:  # type: ignore[override]
+    def __getitem__(self, rows: Any) -> MixtureProposal:
         """Select samples."""
         return MixtureProposal(self.log_weights[rows], self.means[rows], self.factors)
 
     def astype(self, dtype: Any) -> MixtureProposal:
         """Return a copy in this dtype."""
-        return MixtureProposal(*(part.astype(dtype) for part in self))
+        parts = (self.log_weights, self.means, self.factors)
+        return MixtureProposal(*(part.astype(dtype) for part in parts))
 
     def scaled(self, origin: Array, unit: Array) -> MixtureProposal:
         """Return the proposal of ``origin + unit * y``."""
@@ -219,7 +222,10 @@ def fitted_mixture(
     of_x, across, of_y = covariance[:, :p, :p], covariance[:, p:, :p], covariance[:, p:, p:]
     x_factors = np.linalg.cholesky(of_x)
     slopes = np.stack(
-        [cho_solve((factor, True), part.T).T for factor, part in zip(x_factors, across, strict=True)]
+        [
+            cho_solve((factor, True), part.T).T
+            for factor, part in zip(x_factors, across, strict=True)
+        ]
     )
     rest = of_y - slopes @ across.transpose(0, 2, 1)
     rest = 0.5 * (rest + rest.transpose(0, 2, 1)) + LEAST_VARIANCE * np.eye(rows.y.shape[1])

@@ -12,8 +12,9 @@ from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.threads import BlasThreads, Workers
 from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.free_form import FreeFormEnergy
 from sklearn_ebm.energies.latent import LatentEnergy
-from sklearn_ebm.energies.learned import Schedule
+from sklearn_ebm.energies.learned import LearnedEnergy, Schedule
 from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.learning.densities.ensemble import (
     GROUP,
@@ -22,6 +23,7 @@ from sklearn_ebm.learning.densities.ensemble import (
     unseen_rows,
     widened,
 )
+from sklearn_ebm.learning.densities.free_form import FreeFormObjective, held_out_pairs
 from sklearn_ebm.learning.densities.objective import DensityObjective
 from sklearn_ebm.learning.densities.rows import relative
 from sklearn_ebm.learning.densities.widths import HeldOutMixture
@@ -29,17 +31,25 @@ from sklearn_ebm.learning.learn import Start, continued
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.learning.search import search
 from sklearn_ebm.losses import LOSSES, Loss
-from sklearn_ebm.losses.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.base import ModelNegatives, Negatives, RandomNegatives
+from sklearn_ebm.losses.sampled import SAMPLED_LOSSES
+from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.solvers.adam import Adam
 from sklearn_ebm.solvers.base import Problem, Solver
 
-# A step of length η multiplies weights by 1 − η · DECAY/C, with a DECAY that decreases with the
-# square of the number of rows above FEW_ROWS. The values were chosen on training rows of seven data
-# sets.
-DECAY, FEW_ROWS, LARGEST_DECAY = 0.1, 8_000, 1e100
+# The weight decay of the schedule decreases with the square of the number of rows above FEW_ROWS.
+# Both were chosen on training rows of seven data sets.
+FEW_ROWS, LARGEST_DECAY = 8_000, 1e100
 
 # Smallest number of multiplications in a step for which BLAS uses several threads.
 LARGE_BATCH = 1.5e7
+
+
+def loss_name(loss: Loss | SampledLoss) -> str:
+    """Return the name of a loss of either kind."""
+    if isinstance(loss, SampledLoss):
+        return SAMPLED_LOSSES.name_of(loss)
+    return LOSSES.name_of(loss)
 
 
 class Parts(NamedTuple):
@@ -49,7 +59,7 @@ class Parts(NamedTuple):
     """
 
     energy: ConditionalEnergy
-    loss: Loss
+    loss: Loss | SampledLoss
     latent: Elimination
     negatives: Negatives | None
     solver: Solver | None
@@ -57,8 +67,13 @@ class Parts(NamedTuple):
 
     @property
     def likelihood(self) -> bool:
-        """Whether a likelihood is maximised, which needs no negatives."""
-        return self.negatives is None
+        """Whether a likelihood is maximised, or a bound or an estimate of it."""
+        return self.negatives is None or self.loss.traits.needs_partition_function
+
+    @property
+    def loss_name(self) -> str:
+        """Name of the loss."""
+        return loss_name(self.loss)
 
     @property
     def minimum(self) -> bool:
@@ -178,7 +193,7 @@ def learn_density(
         result = search(solver, problem, watch)
     if not np.isfinite(result.w).all():
         raise ValueError(
-            f"Learning with loss {LOSSES.name_of(parts.loss)!r} ended in energies that are not "
+            f"Learning with loss {parts.loss_name!r} ended in energies that are not "
             "finite; scale features and answers, or lower the learning_rate of the solver."
         )
     kind = np.float32 if rows.X.dtype == np.float32 else np.float64
@@ -186,14 +201,15 @@ def learn_density(
     params = {name: part.astype(kind) for name, part in found.items()}
     # Validation rows that are only monitored must not change the result.
     uses_held_out = held_out is not None or watch.patience is not None
-    if uses_held_out and parts.likelihood and not parts.minimum:
+    quadratic = isinstance(energy, LatentEnergy)
+    if uses_held_out and parts.likelihood and not parts.minimum and quadratic:
         energy = widened(energy, params, held)
     return LearnedDensity(
         energy=energy,
         params=params,
         n_iter=result.n_iter,
         curve=np.asarray(result.curve) / kept.shape[1],
-        unseen=lambda: unseen_rows(energy, params, held, min(GROUP, energy.n_members)),
+        unseen=lambda: _unseen(energy, params, held),
         held=held,
         held_out_curve=watch.curve,
         converged=result.converged,
@@ -205,13 +221,22 @@ def _prepared(
     energy: ConditionalEnergy, rows: Rows, start: Start | None, rng: np.random.RandomState
 ) -> tuple[Any, Start | None]:
     """Return the initialised energy, and the start if its parameters are valid for it."""
-    assert isinstance(energy, LatentEnergy)
+    assert isinstance(energy, LearnedEnergy)
     n_outputs = rows.y.shape[1]
     if start is not None:
         start = continued(start, energy, rows, n_outputs)
     if start is not None:
-        return cast(Any, start.energy)._widened(None), start
+        known: Any = start.energy
+        return known._widened(None) if isinstance(known, LatentEnergy) else known, start
     return energy.initialized(rows, n_outputs, rng), None
+
+
+def _unseen(energy: Any, params: Params, held: HeldOutRows) -> list[Any]:
+    """Held-out rows, with what their likelihood at any β needs."""
+    if not isinstance(energy, FreeFormEnergy):
+        return unseen_rows(energy, params, held, min(GROUP, energy.n_members))
+    rows, places = held.of_members()
+    return [held_out_pairs(energy, params, rows.take(places[0]))]
 
 
 def _threads(energy: Any, schedule: Schedule, rows: Rows) -> BlasThreads | Workers:
@@ -224,6 +249,14 @@ def _objective(
     parts: Parts, energy: Any, rows: Rows, places: Index, workers: BlasThreads | Workers
 ) -> DensityObjective:
     """The objective for the rows of each member."""
+    if isinstance(energy, FreeFormEnergy) and isinstance(parts.loss, SampledLoss):
+        assert isinstance(parts.negatives, ModelNegatives)
+        return FreeFormObjective(
+            energy, parts.loss, energy._standardize_rows(rows.X),
+            energy._standardize_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
+        )  # fmt: skip
+    assert isinstance(parts.loss, Loss)
+    assert parts.negatives is None or isinstance(parts.negatives, RandomNegatives)
     return DensityObjective(
         energy, parts.loss, parts.latent, energy._standardize_rows(rows.X),
         energy._standardize_answers(rows.y), rows.weight, places, parts.negatives, workers.map,
@@ -243,7 +276,7 @@ def _held(rows: Rows, left_out: Index | None, validation: Rows | None) -> HeldOu
 
 def _solver(schedule: Schedule, C: float, n_rows: int) -> Adam:
     """Adam with the schedule of the energy, and weight decay proportional to 1/C."""
-    decay = min(DECAY / C, LARGEST_DECAY) * min((FEW_ROWS / n_rows) ** 2, 1.0)
+    decay = min(schedule.weight_decay / C, LARGEST_DECAY) * min((FEW_ROWS / n_rows) ** 2, 1.0)
     return Adam(
         learning_rate=schedule.learning_rate, batch_size=schedule.batch_size, weight_decay=decay
     )

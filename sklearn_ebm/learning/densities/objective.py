@@ -21,10 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, Index, ParameterLayout, Params
-from sklearn_ebm.energies.latent import LatentEnergy
+from sklearn_ebm.energies.learned import LearnedEnergy
 from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.base import RandomNegatives
 from sklearn_ebm.solvers.objective import Gradient
 
 # Rows whose losses are computed at a time.
@@ -39,7 +39,7 @@ class DensityObjective:
 
     Parameters
     ----------
-    energy : LatentEnergy
+    energy : LearnedEnergy
         An initialized energy.
     loss : Loss
     latent : Elimination
@@ -61,14 +61,14 @@ class DensityObjective:
 
     def __init__(
         self,
-        energy: LatentEnergy,
+        energy: LearnedEnergy,
         loss: Loss,
         latent: Elimination,
         X: Array,
         answers: Array,
         weight: npt.NDArray[np.float64],
         rows: Index,
-        negatives: Negatives | None,
+        negatives: RandomNegatives | None,
         workers: Callable[..., Any] = map,
     ) -> None:
         self.energy = energy
@@ -136,7 +136,7 @@ class DensityObjective:
         return float(flat @ value.astype(np.float64)), weights
 
     def on_batch(
-        self, params: Params, rows: Any, factor: float, energy: LatentEnergy, gradient: Gradient
+        self, params: Params, rows: Any, factor: float, energy: LearnedEnergy, gradient: Gradient
     ) -> float:
         """Compute factor · the mean over members of Σ wᵢ ℓᵢ, and write its gradient."""
         places = self.rows[:, rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -51,11 +51,20 @@ class RandomNegatives(Negatives):
         """
 
 
+class StratifiedProposal(Proposal, Protocol):
+    """A proposal with draws whose components are stratified."""
+
+    def draw(self, n_draws: int, rng: np.random.Generator) -> Array:
+        """Draws of shape (n_samples, n_draws, n_outputs)."""
+
+
 class Batch(NamedTuple):
     """Samples for which negatives are drawn.
 
     Attributes
     ----------
+    X : ndarray of shape (n_samples, n_features)
+        Standardised samples.
     right : ndarray of shape (n_samples, n_outputs)
         Correct answers, standardised.
     proposal : Proposal
@@ -68,8 +77,9 @@ class Batch(NamedTuple):
         Source of random numbers.
     """
 
+    X: Array
     right: Array
-    proposal: Proposal
+    proposal: StratifiedProposal
     surface: Surface
     rows: Index
     rng: np.random.Generator

@@ -1,0 +1,178 @@
+"""Negatives drawn from the energy itself by Markov chains."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Self
+
+import numpy as np
+
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.validation import positive_integer, positive_number
+from sklearn_ebm.losses.negatives.base import Batch, Drawn, ModelNegatives
+from sklearn_ebm.samplers import MALA, IndependenceMetropolis
+
+# The step size of each sample changes by the factor exp(RATE (acceptance − TARGET)) in each draw.
+TARGET, RATE = 0.6, 0.1
+
+# Limits of the step size, in standard deviations of the answers.
+SMALLEST, LARGEST = 1e-4, 2.0
+
+
+class _Chains(ModelNegatives):
+    """Base class of negatives from Markov chains, with step sizes of each sample."""
+
+    n_chains: int
+    n_steps: int
+    step_size: float
+    jump_every: int | None
+
+    # Set in the copies that `begun` returns.
+    _answers: Array
+    _step_sizes: Array
+    restarts: bool
+
+    def begun(self, answers: Array, n_outputs: int) -> Self:
+        """Return a copy with chains that start at the correct answers.
+
+        Parameters
+        ----------
+        answers : ndarray of shape (n_samples, n_outputs)
+            Standardised correct answers of all training samples.
+        n_outputs : int
+            Number of outputs.
+
+        Returns
+        -------
+        ModelNegatives
+            An object whose chains belong to one fit.
+        """
+        other = copy(self)
+        other._answers = np.repeat(answers[:, None], self.n_chains, axis=1)
+        other._step_sizes = np.full(len(answers), float(self.step_size))
+        return other
+
+    def draw(self, batch: Batch) -> Drawn:
+        """Move the chains of some samples, and return their answers.
+
+        Parameters
+        ----------
+        batch : Batch
+            The samples.
+
+        Returns
+        -------
+        Drawn
+            The correct answers and the ends of the chains, without a log-density.
+        """
+        right, rows = batch.right, batch.rows
+        at_right = np.broadcast_to(right[:, None], (len(right), self.n_chains, right.shape[1]))
+        answers = at_right if self.restarts else self._answers[rows].astype(right.dtype)
+        sizes = self._step_sizes[rows]
+        local = MALA(step_size=sizes, scales=None)
+        jump = IndependenceMetropolis(batch.proposal, local, every=1)
+        state = local.start(batch.surface, np.ascontiguousarray(answers))
+        for number in range(1, self.n_steps + 1):
+            if self.jump_every is not None and number % self.jump_every == 0:
+                state = jump.step(batch.surface, state, batch.rng).state
+                continue
+            state, acceptance, _ = local.step(batch.surface, state, batch.rng)
+            rate = RATE * (acceptance.mean(axis=1, dtype=np.float64) - TARGET)
+            sizes = np.clip(sizes * np.exp(rate), SMALLEST, LARGEST)
+        found = np.isfinite(state.energies)[..., None]
+        ends = np.where(found, state.answers, at_right)
+        self._answers[rows], self._step_sizes[rows] = ends, sizes
+        return Drawn(np.concatenate([right[:, None], ends], axis=1), None)
+
+    def restart(self, batch: Batch) -> None:
+        """Return the chains of some samples to the correct answers, after a divergence."""
+        self._answers[batch.rows] = batch.right[:, None]
+        self._step_sizes[batch.rows] = self.step_size
+
+    def validate(self) -> None:
+        """Raise ValueError if a parameter is invalid."""
+        name = type(self).__name__
+        positive_integer("n_chains", self.n_chains, of=name)
+        positive_integer("n_steps", self.n_steps, of=name)
+        positive_number("step_size", self.step_size, of=name)
+        if self.jump_every is not None:
+            positive_integer("jump_every", self.jump_every, of=name)
+
+
+class MCMC(_Chains):
+    """Draw negatives by short Markov chains from the correct answers: contrastive divergence.
+
+    The chains are Metropolis-adjusted Langevin steps. Without jumps they remain in the branch in
+    which they start, so the weights of branches that are separated by a region without samples are
+    not learned. With `jump_every`, some steps propose an answer from the proposal of `Importance`.
+
+    Parameters
+    ----------
+    n_steps : int, default=10
+        Number of steps from the correct answer.
+    n_chains : int, default=1
+        Number of chains for each sample.
+    step_size : float, default=0.1
+        Initial step size, in standard deviations of the answers. It is adapted for each sample.
+    jump_every : int or None, default=None
+        Every how many steps there is a jump; None means no jumps.
+
+    References
+    ----------
+    Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural Computation
+    14 (2002) 1771-1800. :doi:`10.1162/089976602760128018`
+    """
+
+    restarts = True
+    examples = ({}, {"n_steps": 3, "n_chains": 2, "step_size": 0.2, "jump_every": 2})
+
+    def __init__(
+        self,
+        n_steps: int = 10,
+        n_chains: int = 1,
+        step_size: float = 0.1,
+        jump_every: int | None = None,
+    ) -> None:
+        self.n_steps = n_steps
+        self.n_chains = n_chains
+        self.step_size = step_size
+        self.jump_every = jump_every
+
+
+class Persistent(_Chains):
+    """Draw negatives by persistent Markov chains, which go on from step to step of learning.
+
+    Each sample has its own chains. Metropolis-adjusted Langevin steps alternate with jumps to
+    answers from the proposal of `Importance`, so that chains move between branches.
+
+    Parameters
+    ----------
+    n_steps : int, default=6
+        Number of steps of the chains of a sample in each step of learning.
+    n_chains : int, default=4
+        Number of chains for each sample.
+    step_size : float, default=0.1
+        Initial step size, in standard deviations of the answers. It is adapted for each sample.
+    jump_every : int or None, default=2
+        Every how many steps there is a jump; None means no jumps.
+
+    References
+    ----------
+    Tieleman, "Training Restricted Boltzmann Machines using Approximations to the Likelihood
+    Gradient", ICML (2008). :doi:`10.1145/1390156.1390290`
+    """
+
+    restarts = False
+    examples = ({}, {"n_steps": 3, "n_chains": 2, "step_size": 0.2, "jump_every": None})
+
+    def __init__(
+        self,
+        n_steps: int = 6,
+        n_chains: int = 4,
+        step_size: float = 0.1,
+        jump_every: int | None = 2,
+    ) -> None:
+        self.n_steps = n_steps
+        self.n_chains = n_chains
+        self.step_size = step_size
+        self.jump_every = jump_every
