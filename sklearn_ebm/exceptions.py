@@ -1,6 +1,6 @@
 """Warnings of this package."""
 
-__all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning"]
+__all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning", "SamplingWarning"]
 
 
 class CalibrationWarning(UserWarning):
@@ -62,4 +62,40 @@ class FewAnswersWarning(UserWarning):
     ...     _ = LatentEBMRegressor("experts", max_iter=1, random_state=0).fit(X, y)
     >>> caught[0].category.__name__
     'FewAnswersWarning'
+    """
+
+
+class SamplingWarning(UserWarning):
+    """Warning that an estimate from weighted draws or a Markov chain is not reliable.
+
+    The usual reason is that few draws have nearly all of the weight, because the proposal differs
+    too much from the distribution, or that the chains have not mixed. The standard errors are then
+    too small. Use more draws, or a proposal that is closer to the distribution.
+
+    Examples
+    --------
+    The energy of a Gaussian with the mean 20, far from a proposal with the mean 0:
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_ebm.distributions import VectorGaussianMixture
+    >>> from sklearn_ebm.distributions.sampled import SampledDensity
+    >>> from sklearn_ebm.samplers.base import Surface
+    >>> class Far(Surface):
+    ...     n_rows, n_outputs = 1, 1
+    ...
+    ...     def energies(self, y):
+    ...         return (y[:, :, 0] - 20) ** 2 / 2
+    ...
+    ...     def energies_and_slopes(self, y):
+    ...         return self.energies(y), y - 20
+    ...
+    ...     def __getitem__(self, rows):
+    ...         return self
+    >>> proposal = VectorGaussianMixture([[1.0]], np.zeros((1, 1, 1)), np.ones((1, 1, 1, 1)))
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = SampledDensity(Far(), proposal)
+    >>> caught[0].category.__name__
+    'SamplingWarning'
     """

@@ -40,6 +40,7 @@ from sklearn_ebm.distributions._numerics.upper_envelope import _first_to_overtak
 from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.gaussian_mixture import FINEST_CELL, choose_components
 from sklearn_ebm.distributions.interpolated import interpolated
+from sklearn_ebm.distributions.sampled import SampledDensity
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
 from sklearn_ebm.samplers.base import Surface
@@ -114,9 +115,23 @@ def vector_envelope(**settings):
     return VectorGaussianEnvelope(np.log(weights), means, factors)
 
 
+def sampled_of(weights, means, factors, **settings):
+    """From a proposal with wider components and other weights."""
+    exact = VectorGaussianMixture(weights, means, factors)
+    uniform = np.full(np.shape(weights), 1 / np.shape(weights)[1])
+    proposal = VectorGaussianMixture((weights + uniform) / 2, means, 1.2 * factors)
+    return SampledDensity(MixtureSurface(exact), proposal, **settings)
+
+
+def vector_surface(n_samples=1000, **settings):
+    return sampled_of(*vector_parts(**settings), n_samples=n_samples)
+
+
 SCALAR = pytest.mark.parametrize("make", [mixture, envelope, curve])
-VECTOR = pytest.mark.parametrize("make", [vector_mixture, vector_envelope])
-ANY = pytest.mark.parametrize("make", [mixture, envelope, curve, vector_mixture, vector_envelope])
+VECTOR = pytest.mark.parametrize("make", [vector_mixture, vector_envelope, vector_surface])
+ANY = pytest.mark.parametrize(
+    "make", [mixture, envelope, curve, vector_mixture, vector_envelope, vector_surface]
+)
 
 
 class Plain(ScalarDistribution):
@@ -706,7 +721,8 @@ def test_rows_are_independent_of_each_other_and_of_blocks(make, monkeypatch):
     for name in ANSWER_METHODS:
         np.testing.assert_allclose(getattr(part, name)(y[rows]), whole[name][rows], rtol=1e-9)
     monkeypatch.setattr(blocks.row_blocks, "__defaults__", (1,))  # one row at a time
-    monkeypatch.setattr(blocks.tiles, "__defaults__", (1,))
+    few = 1024 if make is vector_surface else 1
+    monkeypatch.setattr(blocks.tiles, "__defaults__", (few,))
     for name in METHODS:
         np.testing.assert_allclose(getattr(density, name)(), whole[name], rtol=1e-9, atol=1e-12)
     for name in ANSWER_METHODS:
@@ -850,6 +866,9 @@ def test_density_of_two_outputs_integrates_to_one(make):
         close = 1e-6
         if make is vector_envelope:
             close = 4 * density.log_partition().standard_error[row]
+            assert 0 < close < 0.1
+        if make is vector_surface:
+            close = 4 * density.log_prob_error()[row]
             assert 0 < close < 0.1
         assert abs(p.sum() * area - 1) < close
         mean = (p[..., None] * y).sum(axis=1)[0] / p.sum()
