@@ -41,6 +41,10 @@ class Surface(ABC):
     def __getitem__(self, rows: Any) -> Self:
         """Select samples by a slice, or by an array of indices or of bool."""
 
+    def log_partition(self) -> Array | None:
+        """Compute log Z(x) (n_samples,) if there is a closed form; None if there is none."""
+        return None
+
 
 class DiscreteSurface(Surface):
     """Energies of answers that consist of q sites with finitely many values each.
