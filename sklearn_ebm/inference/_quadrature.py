@@ -61,13 +61,11 @@ def integrate(surface: Surface, proposal: StudentMixture) -> Integral:
     grid, n_nodes = _grid(surface, proposal)
     most = MOST_NODES[surface.n_outputs]
     value = _sums(surface, grid, n_nodes)
-    agreed = np.zeros(surface.n_rows, dtype=int)
     error = np.full(surface.n_rows, np.inf)
-    while n_nodes < most and (agreed < 2).any():
+    while n_nodes < most and (error > AGREEMENT).any():
         n_nodes = 2 * n_nodes - 1
         finer = _sums(surface, grid, n_nodes)
         error = np.abs(finer - value)
-        agreed = np.where(error <= AGREEMENT, agreed + 1, 0)
         value = finer
     return Integral(value, error)
 

@@ -19,7 +19,7 @@ from sklearn_ebm.inference._quadrature import AGREEMENT, integrate
 from sklearn_ebm.inference.annealing import anneal, anneal_discrete
 from sklearn_ebm.samplers import Gibbs
 from sklearn_ebm.samplers._proposals import fitted_proposal, log_weights, moments
-from sklearn_ebm.samplers._weights import summarize
+from sklearn_ebm.samplers._weights import disagree, summarize
 from sklearn_ebm.samplers.base import DiscreteSurface, Proposal, Surface
 from sklearn_ebm.samplers.student_mixture import StudentMixture
 from sklearn_ebm.samplers.surfaces import EnergyFunction, as_surface
@@ -31,12 +31,6 @@ FEWEST = 50.0
 
 #: Largest shape of the tail of the weights: above it, a mean needs very many draws.
 MOST_SHAPE = 0.7
-
-#: Two proposals disagree beyond this many standard errors and this much in log Z.
-ERRORS, TOLERANCE = 4.0, 0.02
-
-#: Fewest effective draws with which a lower log Z of the wider proposal counts.
-FEWEST_WIDER = 20.0
 
 #: Most discrete answers that are listed.
 MOST_ANSWERS = 2**20
@@ -329,9 +323,4 @@ def _summary(logs: Array) -> LogPartition:
 
 def _checked(own: LogPartition, wider: LogPartition) -> LogPartition:
     """An estimate that is not reliable where the wider proposal disagrees."""
-    with np.errstate(invalid="ignore"):
-        difference = wider.value - own.value
-    limit = ERRORS * np.hypot(own.standard_error, wider.standard_error) + TOLERANCE
-    missed = difference > limit
-    other = (difference < -limit) & (wider.ess >= FEWEST_WIDER)
-    return own._replace(reliable=own.reliable & ~(missed | other) & ~np.isnan(difference))
+    return own._replace(reliable=own.reliable & ~disagree(own, wider))

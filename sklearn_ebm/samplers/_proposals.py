@@ -193,3 +193,15 @@ def _fitted_to(mixture: StudentMixture, y: Array, weights: Array) -> StudentMixt
 
 def _where(count: Array, q: int, means: Array, old: Array) -> Array:
     return np.where((count.T > 3 * q)[..., None], means, old)
+
+
+def joined(parts: list[StudentMixture]) -> StudentMixture:
+    """Join mixtures of blocks of samples; missing components have the weight 0."""
+    most = max(part.weights.shape[1] for part in parts)
+    weights, means, factors = [], [], []
+    for part in parts:
+        more = most - part.weights.shape[1]
+        weights.append(np.pad(part.weights, ((0, 0), (0, more))))
+        means.append(np.pad(part.means, ((0, 0), (0, more), (0, 0)), mode="edge"))
+        factors.append(np.pad(part.factors, ((0, 0), (0, more), (0, 0), (0, 0)), mode="edge"))
+    return StudentMixture(*(np.concatenate(arrays) for arrays in (weights, means, factors)))

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array
+
+#: Two proposals disagree beyond this many standard errors and this much in log Z.
+ERRORS, TOLERANCE = 4.0, 0.02
+
+#: Fewest effective draws with which a lower log Z of the wider proposal counts.
+FEWEST_WIDER = 20.0
+
+
+class Estimate(Protocol):
+    """Estimates of log Z (n_samples,), with standard errors and effective numbers of draws."""
+
+    @property
+    def value(self) -> Array:
+        """Estimates of log Z."""
+
+    @property
+    def standard_error(self) -> Array:
+        """Standard errors."""
+
+    @property
+    def ess(self) -> Array:
+        """Effective numbers of draws."""
 
 
 class WeightSummary(NamedTuple):
@@ -135,3 +158,23 @@ def pareto_fit(excess: Array) -> tuple[Array, Array]:
     # A prior with the weight of ten excesses draws the shape towards 1/2.
     shape = (size * shape + 10 * 0.5) / (size + 10)
     return np.where(np.isfinite(shape), shape, np.inf), np.where(np.isfinite(scale), scale, 0.0)
+
+
+def disagree(own: Estimate, wider: Estimate) -> npt.NDArray[np.bool_]:
+    """Whether two estimates of log Z disagree, so that the first one has missed a mode.
+
+    A higher estimate from the wider proposal always counts, a lower one only if enough of its draws
+    are effective. An estimate that is not a number disagrees.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> own = summarize(np.zeros((1, 100)))
+    >>> disagree(own, own), disagree(own, summarize(np.ones((1, 100))))
+    (array([False]), array([ True]))
+    """
+    with np.errstate(invalid="ignore"):
+        difference = wider.value - own.value
+    limit = ERRORS * np.hypot(own.standard_error, wider.standard_error) + TOLERANCE
+    lower = (difference < -limit) & (wider.ess >= FEWEST_WIDER)
+    return (difference > limit) | lower | np.isnan(difference)
