@@ -66,36 +66,26 @@ class FewAnswersWarning(UserWarning):
 
 
 class SamplingWarning(UserWarning):
-    """Warning that an estimate from weighted draws or a Markov chain is not reliable.
+    """Warning that draws of Markov chains may not represent the Gibbs distribution.
 
-    The usual reason is that few draws have nearly all of the weight, because the proposal differs
-    too much from the distribution, or that the chains have not mixed. The standard errors are then
-    too small. Use more draws, or a proposal that is closer to the distribution.
+    The message states the reason: steps that diverged, chains that disagree, few effective draws,
+    or a mode that was probably missed.
 
     Examples
     --------
-    The energy of a Gaussian with the mean 20, far from a proposal with the mean 0:
+    Four draws of each chain are too few:
 
     >>> import warnings
-    >>> import numpy as np
-    >>> from sklearn_ebm.distributions import VectorGaussianMixture
-    >>> from sklearn_ebm.distributions.sampled import SampledDensity
-    >>> from sklearn_ebm.samplers.base import Surface
-    >>> class Far(Surface):
-    ...     n_rows, n_outputs = 1, 1
-    ...
-    ...     def energies(self, y):
-    ...         return (y[:, :, 0] - 20) ** 2 / 2
-    ...
-    ...     def energies_and_slopes(self, y):
-    ...         return self.energies(y), y - 20
-    ...
-    ...     def __getitem__(self, rows):
-    ...         return self
-    >>> proposal = VectorGaussianMixture([[1.0]], np.zeros((1, 1, 1)), np.ones((1, 1, 1, 1)))
+    >>> from sklearn_ebm.samplers import sample
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
-    ...     _ = SampledDensity(Far(), proposal)
+    ...     _ = sample(
+    ...         lambda X, y: (y[:, 0] ** 2, 2 * y),
+    ...         [[0.0]],
+    ...         n_outputs=1,
+    ...         n_samples=4,
+    ...         random_state=0,
+    ...     )
     >>> caught[0].category.__name__
     'SamplingWarning'
     """
