@@ -28,10 +28,13 @@ from sklearn_ebm.distributions.vector import (
     probabilities_of,
 )
 from sklearn_ebm.exceptions import SamplingWarning
+from sklearn_ebm.samplers._weights import summarize
 from sklearn_ebm.samplers.base import Proposal, Surface
 
 #: Effective number of draws below which standard errors are too small.
 LEAST_DRAWS = 50.0
+#: Largest shape of the tail of the weights; above it, a mean needs very many draws.
+MOST_SHAPE = 0.7
 #: Fraction of samples with fewer effective draws that is accepted without a warning.
 FEW_ROWS = 0.05
 #: Number of descents to minima of the energy for each sample, and of those to the lowest.
@@ -54,9 +57,10 @@ class PartitionEstimate(NamedTuple):
     standard_error : ndarray of shape (n_samples,)
         Its standard error.
     ess : ndarray of shape (n_samples,)
-        Effective number of draws, (Σ w)²/Σ w².
+        Effective number of draws, (Σ w)²/Σ w², with smoothed weights.
     reliable : ndarray of bool of shape (n_samples,)
-        Whether the effective number is at least 50; below, the standard error is too small.
+        Whether the standard error describes the error: there are at least 50 effective draws, and
+        the tail of the weights is not heavy.
     """
 
     value: Array
@@ -115,6 +119,9 @@ class SampledDensity(VectorDistribution):
     Robert, Casella, *Monte Carlo Statistical Methods* (2004), chapter 3.
     :doi:`10.1007/978-1-4757-4145-2`
 
+    Vehtari, Simpson, Gelman, Yao, Gabry, "Pareto smoothed importance sampling", Journal of Machine
+    Learning Research 25 (2024) 1-58. :arxiv:`1507.02646`
+
     Examples
     --------
     If the proposal equals p, all weights are Z = e³ and the error is 0:
@@ -143,7 +150,7 @@ class SampledDensity(VectorDistribution):
     """
 
     _fields: ClassVar[tuple[str, ...]] = (
-        "surface", "proposal", "_log_weights", "_log_partition", "_error", "_ess"
+        "surface", "proposal", "_log_weights", "_log_partition", "_error", "_ess", "_shape"
     )  # fmt: skip
 
     def __init__(
@@ -164,7 +171,8 @@ class SampledDensity(VectorDistribution):
         self.random_state = _seed(random_state)
         shape = (surface.n_rows, self.n_samples)
         self._log_weights: Array = np.empty(shape)
-        self._log_partition, self._error, self._ess = np.empty((3, shape[0]))
+        empty: Array = np.empty(shape[0])
+        self._log_partition = self._error = self._ess = self._shape = empty
         for rows in row_blocks(shape[0], self._width):
             self._log_weights[rows] = self[rows]._weigh()
         self._check_weights()
@@ -193,14 +201,8 @@ class SampledDensity(VectorDistribution):
             )
 
     def _integrate(self) -> None:
-        """Log Z, its standard error, and the effective number of draws."""
-        n_samples = self.n_samples
-        highest = self._log_weights.max(axis=1, initial=-np.inf)
-        weights = np.exp(self._log_weights - highest[:, None])
-        mean = weights.mean(axis=1)
-        self._log_partition = highest + np.log(mean)
-        self._error = weights.std(axis=1) / mean / np.sqrt(n_samples)
-        self._ess = n_samples * mean**2 / np.square(weights).mean(axis=1)
+        """Estimate log Z, and warn of many samples with few effective draws."""
+        self._log_partition, self._error, self._ess, self._shape = summarize(self._log_weights)
         n_unreliable = int((self._ess < LEAST_DRAWS).sum())
         if n_unreliable > FEW_ROWS * self.n_rows:
             warnings.warn(
@@ -224,7 +226,7 @@ class SampledDensity(VectorDistribution):
     @property
     def log_partition(self) -> PartitionEstimate:
         """Estimate of log Z, with its standard error and the effective number of draws."""
-        reliable = self._ess >= LEAST_DRAWS
+        reliable = (self._ess >= LEAST_DRAWS) & (self._shape < MOST_SHAPE)
         return PartitionEstimate(
             self._log_partition.copy(), self._error.copy(), self._ess.copy(), reliable
         )
