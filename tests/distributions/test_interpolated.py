@@ -118,6 +118,32 @@ def test_energies_without_a_closed_form():
     np.testing.assert_allclose(np.diff(np.sort(modes[np.isfinite(modes)])), np.pi / 2, atol=0.1)
 
 
+def test_a_narrow_distribution_in_wide_limits():
+    """Cubics are exact, and the integrals over them must be as well."""
+    density = from_limits(gaussian, [0.0, 1.3, 2.9], -200.0, 200.0)
+    np.testing.assert_allclose(density.log_partition, np.log(2 * np.pi) / 2, atol=1e-9)
+    np.testing.assert_allclose(density.var(), 1, rtol=1e-9)
+    np.testing.assert_allclose(density.ppf(0.975) - density.mean(), stats.norm.ppf(0.975))
+
+
+def test_a_minimum_that_is_deep_between_two_points():
+    """The energies at both points are 30 nats higher than another minimum."""
+
+    def two(y, a):
+        heights = [
+            -((y / 0.4) ** 2) / 2 - np.log(0.4),
+            -(((y - 5.1) / 0.012) ** 2) / 2 - np.log(0.012),
+        ]
+        total = np.logaddexp(*heights)
+        slopes = [y / 0.4**2, (y - 5.1) / 0.012**2]
+        return -total, sum(np.exp(h - total) * s for h, s in zip(heights, slopes, strict=True))
+
+    density = from_limits(two, [0.0], -8.0, 8.0)
+    assert two(np.array([5.0]), 0)[0] > 28 and two(np.array([5.25]), 0)[0] > 28
+    np.testing.assert_allclose(density.cdf(3.0), 0.5, atol=1e-6)
+    np.testing.assert_allclose(density.log_partition, np.log(2 * np.sqrt(2 * np.pi)), atol=1e-6)
+
+
 def test_few_energies_are_asked_for():
     COUNTED.clear()
     from_limits(waves, np.linspace(-3, 3, 64), -7.0, 7.0)
@@ -136,6 +162,9 @@ def test_limits_are_widened_until_everything_is_inside():
     ends = density.nodes[:, 0], density.nodes[:, -1]
     assert (stats.norm.cdf(ends[0] - centres) < 1e-12).all()
     assert (stats.norm.sf(ends[1] - centres) < 1e-12).all()
+    for limit in (5.0, 6.0, 6.3, 6.9):
+        near = from_limits(gaussian, np.zeros(1), -limit, limit)
+        assert stats.norm.cdf(near.nodes[0, 0]) < 1e-12
     # Wide limits are kept.
     wide = from_limits(gaussian, centres, -50.0, 50.0)
     assert wide.nodes.min() == -50 and wide.nodes.max() == 50

@@ -97,6 +97,8 @@ def test_all_quantities_are_those_of_the_mixture(q):
         atol=4 * 0.5 / np.sqrt(ess.min()),
     )  # fmt: skip
     np.testing.assert_allclose(density.marginal_cdf(y), exact.marginal_cdf(y), atol=0.06)
+    limits = np.broadcast_to([-np.inf, np.inf], (3, q, 2))
+    np.testing.assert_array_equal(density.quantiles([0, 1]), limits)
     np.testing.assert_allclose(density.entropy(4000), exact.entropy(4000), atol=0.03 * (2 + q))
 
 
@@ -157,12 +159,13 @@ def test_draws_follow_the_distribution_and_separate():
 
 @pytest.mark.parametrize("kind", ["jumps", "local"])
 def test_moves_leave_the_distribution_as_it_is(kind, monkeypatch):
-    monkeypatch.setattr(refresh, "STEP_SIZES", (0.3, 1.0))
+    monkeypatch.setattr(refresh, "STEP_SIZES", (0.7, 1.4))
+    monkeypatch.setattr(refresh, "N_LOCAL", 8)
     exact = mixtures(n=1, q=2, K=1)
     surface, proposal = Energies(exact, np.zeros(1)), wider(exact, 1.5)
     rng, m = np.random.RandomState(0), 20_000
     first = answers = exact.sample(m, random_state=rng)
-    for _ in range(8):
+    for _ in range(3):
         moves = random_moves(lambda: proposal._draw(m, rng, shared=False), (1, m, 2), rng)
         if kind == "jumps":
 
@@ -186,8 +189,8 @@ def test_seeded_draws_are_the_same_in_every_row():
     density = SampledDensity(Energies(one, np.zeros(3)), wider(one), 500)
     same = density.seeded_sample(50, 0)
     np.testing.assert_array_equal(same[0], same[1])
-    own = density.sample(50, 0)
-    assert (own[0] != own[1]).any(axis=1).mean() > 0.9
+    own = density.sample(1000, 0)
+    assert abs(np.corrcoef(own[0, :, 0], own[1, :, 0])[0, 1]) < 0.12
 
 
 def test_a_sample_alone_has_the_same_distribution():
