@@ -280,3 +280,13 @@ class VectorDistribution(ConditionalDistribution):
             return ranks
 
         return self._in_blocks(block, n_samples * self.n_outputs, answers).reshape(shape)
+
+
+def probabilities_of(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return one probability or several, as an array of shape () or (m,); or raise ValueError."""
+    wanted = np.asarray(value, dtype=np.float64)
+    if wanted.ndim > 1 or not ((wanted >= 0) & (wanted <= 1)).all():
+        raise ValueError(
+            "probabilities must be one number or of shape (m,), and lie between 0 and 1."
+        )
+    return wanted

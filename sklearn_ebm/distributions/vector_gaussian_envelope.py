@@ -21,7 +21,12 @@ from sklearn_ebm.distributions.base import (
     share,
 )
 from sklearn_ebm.distributions.gaussian_mixture import LOG_SQRT_2PI
-from sklearn_ebm.distributions.vector import N_SAMPLES, Estimate, VectorDistribution
+from sklearn_ebm.distributions.vector import (
+    N_SAMPLES,
+    Estimate,
+    VectorDistribution,
+    probabilities_of,
+)
 from sklearn_ebm.distributions.vector_gaussian_mixture import VectorGaussianMixture
 
 
@@ -200,13 +205,9 @@ class VectorGaussianEnvelope(VectorDistribution):
             Quantiles. If `probabilities` is a number, the last axis is omitted, as in
             `numpy.quantile`.
         """
-        wanted = np.asarray(probabilities, dtype=np.float64)
+        wanted = probabilities_of(probabilities)
         if wanted.ndim == 0:
             return self.quantiles(wanted[None])[..., 0]
-        if wanted.ndim != 1 or not ((wanted >= 0) & (wanted <= 1)).all():
-            raise ValueError(
-                "probabilities must be one number or of shape (m,), and lie between 0 and 1."
-            )
         result = self._of_samples(
             lambda samples: np.moveaxis(np.quantile(samples, wanted, axis=1), 0, 2)
         )

@@ -39,8 +39,11 @@ from sklearn_ebm.distributions._numerics.roots import find_roots, find_roots_by_
 from sklearn_ebm.distributions._numerics.upper_envelope import _first_to_overtake, upper_envelope
 from sklearn_ebm.distributions.gaussian_envelope import GaussianEnvelope
 from sklearn_ebm.distributions.gaussian_mixture import FINEST_CELL, choose_components
+from sklearn_ebm.distributions.interpolated import interpolated
+from sklearn_ebm.distributions.sampled import SampledDensity
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
+from sklearn_ebm.samplers.base import Surface
 
 LEVELS = [0.02, 0.5, 0.9, 0.999]
 
@@ -58,6 +61,37 @@ def mixture(**settings):
 def envelope(**settings):
     weights, means, scales = random_parts(**settings)
     return GaussianEnvelope(np.log(weights), means, scales)
+
+
+class MixtureSurface(Surface):
+    """The energies c − log p of mixtures, with their slopes."""
+
+    def __init__(self, density, constant=3.0):
+        self.density, self.constant = density, constant
+        self.n_rows, self.n_outputs = len(density), density.n_outputs
+
+    def energies(self, y):
+        return self.constant - self.density._log_prob(y)
+
+    def energies_and_slopes(self, y):
+        away = y[:, :, None] - self.density.means[:, None]
+        pulls = np.einsum("nkij,nmkj->nmki", precisions(self.density.factors), away)
+        shares = self.density._responsibilities(y)
+        return self.energies(y), np.einsum("nmk,nmki->nmi", shares, pulls)
+
+    def __getitem__(self, rows):
+        return MixtureSurface(self.density[rows], self.constant)
+
+
+def curve_of(weights, means, scales):
+    weights, means, scales = (np.asarray(part, dtype=float) for part in (weights, means, scales))
+    density = VectorGaussianMixture(weights, means[..., None], scales[..., None, None])
+    low, high = (means - 8 * scales).min(axis=1), (means + 8 * scales).max(axis=1)
+    return interpolated(MixtureSurface(density), low, high)
+
+
+def curve(**settings):
+    return curve_of(*random_parts(**settings))
 
 
 def random_factors(rng, n, K, q):
@@ -81,9 +115,23 @@ def vector_envelope(**settings):
     return VectorGaussianEnvelope(np.log(weights), means, factors)
 
 
-SCALAR = pytest.mark.parametrize("make", [mixture, envelope])
-VECTOR = pytest.mark.parametrize("make", [vector_mixture, vector_envelope])
-ANY = pytest.mark.parametrize("make", [mixture, envelope, vector_mixture, vector_envelope])
+def sampled_of(weights, means, factors, **settings):
+    """From a proposal with wider components and other weights."""
+    exact = VectorGaussianMixture(weights, means, factors)
+    uniform = np.full(np.shape(weights), 1 / np.shape(weights)[1])
+    proposal = VectorGaussianMixture((weights + uniform) / 2, means, 1.2 * factors)
+    return SampledDensity(MixtureSurface(exact), proposal, **settings)
+
+
+def vector_surface(n_samples=1000, **settings):
+    return sampled_of(*vector_parts(**settings), n_samples=n_samples)
+
+
+SCALAR = pytest.mark.parametrize("make", [mixture, envelope, curve])
+VECTOR = pytest.mark.parametrize("make", [vector_mixture, vector_envelope, vector_surface])
+ANY = pytest.mark.parametrize(
+    "make", [mixture, envelope, curve, vector_mixture, vector_envelope, vector_surface]
+)
 
 
 class Plain(ScalarDistribution):
@@ -300,7 +348,7 @@ def test_closed_forms_agree_with_what_every_density_has():
     assert stats.kstest(plain.cdf(plain.sample(200, 0)).ravel(), "uniform").pvalue > 0.01
 
 
-@pytest.mark.parametrize("make", [GaussianMixture, GaussianEnvelope, lambda *p: None])
+@pytest.mark.parametrize("make", [GaussianMixture, GaussianEnvelope, curve_of, lambda *p: None])
 def test_one_component_is_a_normal_distribution(make):
     n = 5
     rng = np.random.default_rng(0)
@@ -360,6 +408,8 @@ def test_modes_of_separated_components(make):
     density = GaussianMixture(weights, means, np.ones((2, 3)))
     if make is envelope:
         density = GaussianEnvelope(np.log(weights), means, np.ones((2, 3)))
+    elif make is curve:
+        density = curve_of(weights, means, np.ones((2, 3)))
     modes = density.modes()
     np.testing.assert_allclose(modes.answers, [[0, 20, -20], [-20, 20, 0]], atol=1e-8)
     np.testing.assert_allclose(modes.probabilities, -np.sort(-weights, axis=1), atol=1e-9)
@@ -590,8 +640,8 @@ def test_dominated_bumps_change_nothing():
 @pytest.mark.parametrize("unit", [1e-100, 1e100])
 def test_every_answer_scales_with_the_unit(make, unit):
     weights, means, scales = random_parts(n=8)
-    first = weights if make is mixture else np.log(weights)
-    kind = GaussianMixture if make is mixture else GaussianEnvelope
+    first = np.log(weights) if make is envelope else weights
+    kind = {mixture: GaussianMixture, envelope: GaussianEnvelope, curve: curve_of}[make]
     one, other = kind(first, means, scales), kind(first, unit * means, unit * scales)
     y = one.sample(2, random_state=0)
     for name in ("mean", "std", "mode", "median"):
@@ -671,7 +721,8 @@ def test_rows_are_independent_of_each_other_and_of_blocks(make, monkeypatch):
     for name in ANSWER_METHODS:
         np.testing.assert_allclose(getattr(part, name)(y[rows]), whole[name][rows], rtol=1e-9)
     monkeypatch.setattr(blocks.row_blocks, "__defaults__", (1,))  # one row at a time
-    monkeypatch.setattr(blocks.tiles, "__defaults__", (1,))
+    few = 1024 if make is vector_surface else 1
+    monkeypatch.setattr(blocks.tiles, "__defaults__", (few,))
     for name in METHODS:
         np.testing.assert_allclose(getattr(density, name)(), whole[name], rtol=1e-9, atol=1e-12)
     for name in ANSWER_METHODS:
@@ -815,6 +866,9 @@ def test_density_of_two_outputs_integrates_to_one(make):
         close = 1e-6
         if make is vector_envelope:
             close = 4 * density.log_partition().standard_error[row]
+            assert 0 < close < 0.1
+        if make is vector_surface:
+            close = 4 * density.log_prob_error()[row]
             assert 0 < close < 0.1
         assert abs(p.sum() * area - 1) < close
         mean = (p[..., None] * y).sum(axis=1)[0] / p.sum()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, Index
+from sklearn_ebm.distributions._numerics.cubics import Cubics, cubics_of
 from sklearn_ebm.distributions._numerics.profile import Profile, pad_rows, profile_of
 from sklearn_ebm.distributions._numerics.protocol import ResolvedDensity
 from sklearn_ebm.distributions._numerics.quadrature import unit_rule
@@ -71,7 +72,7 @@ class LevelSets:
     def near_masses(self) -> Array:
         """Approximate probabilities of the cells, (n, g − 1), which sum to 1."""
         nodes, heights, slopes, *_ = self.profile
-        cubic = _cubic(nodes, heights, slopes)
+        cubic = cubics_of(nodes, heights, slopes)
         masses = _integral(cubic, np.ones(cubic[0].shape), np.diff(nodes, axis=1))
         return masses / masses.sum(axis=1, keepdims=True)
 
@@ -90,11 +91,11 @@ class LevelSets:
         nodes = self.profile.nodes
         return nodes[crossed.row, crossed.cell], nodes[crossed.row, crossed.cell + 1]
 
-    def _cubics(self, crossed: Crossed) -> tuple[Array, Array, Array, Array]:
+    def _cubics(self, crossed: Crossed) -> Cubics:
         """Coefficients of the cubic for log p in each cell."""
         both = crossed.row[:, None], crossed.cell[:, None] + np.arange(2)
         parts = (array[both] for array in self.profile[:3])
-        return tuple(c[:, 0] for c in _cubic(*parts))  # type: ignore[return-value]
+        return Cubics(*(c[:, 0] for c in cubics_of(*parts)))
 
     def _near_parts(self, crossed: Crossed, level: Array) -> tuple[Array, Array]:
         """Position of each crossing in its cell, from 0 to 1, and slope there, by the cubic."""
@@ -223,23 +224,12 @@ class LevelSets:
         return np.stack(sides, axis=2)
 
 
-def _cubic(nodes: Array, heights: Array, slopes: Array) -> tuple[Array, Array, Array, Array]:
-    """Coefficients of cubics on cells of length 1, with these heights and slopes at the nodes."""
-    width = np.diff(nodes, axis=1)
-    with np.errstate(all="ignore"):
-        first, last = slopes[:, :-1] * width, slopes[:, 1:] * width
-        rise = np.diff(heights, axis=1)
-        return heights[:, :-1], first, 3 * rise - 2 * first - last, first + last - 2 * rise
-
-
-def _integral(cubic: tuple[Array, Array, Array, Array], part: Array, width: Array) -> Array:
+def _integral(cubic: Cubics, part: Array, width: Array) -> Array:
     """∫ exp(cubic) over the first part of cells, by quadrature; 0 instead of NaN or infinity."""
     points, weights = unit_rule(N_POINTS)
-    first, linear, square, cube = cubic
     total = np.zeros(part.shape)
     with np.errstate(all="ignore"):
         for point, weight in zip(points, weights, strict=True):
-            t = part * point
-            total += weight * np.exp(first + t * (linear + t * (square + t * cube)))
+            total += weight * np.exp(cubic(part * point))
         total *= part * width
     return np.nan_to_num(total, nan=0.0, posinf=0.0)
