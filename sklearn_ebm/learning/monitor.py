@@ -87,6 +87,9 @@ class TrainingMonitor:
         Vector with the lowest held-out loss.
     message : str or None
         Why learning was stopped; None if it was not.
+    slack : float
+        Held-out losses above the lowest one by less than this count as equal, and later parameters
+        are then preferred. It is 0 by default, and set when learning begins.
     """
 
     _last_interrupt: ClassVar[float] = -np.inf
@@ -102,6 +105,7 @@ class TrainingMonitor:
         self.patience = patience
         self.outlives_interrupts = outlives_interrupts
         self.held_out: HeldOut | None = None
+        self.slack = 0.0
         self.energy: Energy
         self.params_of: Callable[[Array], Params]
         self.number = 0
@@ -152,8 +156,10 @@ class TrainingMonitor:
 
     def _compare(self, loss: float, w: Array) -> None:
         fell = not np.isfinite(self._lowest) or loss < self._lowest - SAME * abs(self._lowest)
-        if self.best is None or (fell and np.isfinite(loss)):
-            self._lowest, self._stale, self.best = loss, 0, w
+        equal = self.slack > 0 and loss < self._lowest + self.slack
+        if self.best is None or ((fell or equal) and np.isfinite(loss)):
+            self._lowest = loss if fell else self._lowest
+            self._stale, self.best = 0, w
         else:
             self._stale += 1
 

@@ -45,6 +45,10 @@ LONGEST = 10.0
 # Chains have diverged if their energies differ from those of correct answers by this on average.
 DIVERGED = 1e3
 
+# Standard deviation of the difference of the losses of a sample after two passes, about. The steps
+# are long until the end of the schedule, so the lowest of many held-out losses is low by chance.
+NOISE = 0.3
+
 # Random numbers of the held-out samples are the same after each pass, so that losses compare.
 SEED = 0
 
@@ -138,6 +142,11 @@ class FreeFormObjective(DensityObjective):
         n_rows = self.rows.shape[1]
         parts = [slice(first, min(first + BLOCK, n_rows)) for first in range(0, n_rows, BLOCK)]
         return float(sum(self.workers(of_block, parts)))
+
+
+def slack_of(n_samples: int) -> float:
+    """Standard error of the difference of two held-out losses, in nats."""
+    return NOISE / float(np.sqrt(n_samples))
 
 
 class HeldOutPairs(NamedTuple):

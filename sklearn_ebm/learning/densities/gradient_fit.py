@@ -23,7 +23,7 @@ from sklearn_ebm.learning.densities.ensemble import (
     unseen_rows,
     widened,
 )
-from sklearn_ebm.learning.densities.free_form import FreeFormObjective, held_out_pairs
+from sklearn_ebm.learning.densities.free_form import FreeFormObjective, held_out_pairs, slack_of
 from sklearn_ebm.learning.densities.objective import DensityObjective
 from sklearn_ebm.learning.densities.rows import relative
 from sklearn_ebm.learning.densities.widths import HeldOutMixture
@@ -183,6 +183,8 @@ def learn_density(
             watch.held_out = training.on_rows(held_out)
         elif validation is not None:
             watch.held_out = _objective(parts, energy, *held.of_members(), workers).rounded()
+        if isinstance(energy, FreeFormEnergy) and watch.held_out is not None:
+            watch.slack = slack_of(len(watch.held_out.weight))
         params = start.params if start else energy.start(rows, rows.y.shape[1], rng)
         watch.energy, watch.params_of = energy, training.layout.unpack
         w = training.layout.pack(params)
