@@ -58,7 +58,7 @@ def integrate(surface: Surface, proposal: StudentMixture) -> Integral:
     Trefethen, Weideman, "The exponentially convergent trapezoidal rule", SIAM Review 56 (2014)
     385-458. :doi:`10.1137/130932132`
     """
-    grid, n_nodes = _grid(surface, proposal)
+    grid, n_nodes, open_ = _grid(surface, proposal)
     most = MOST_NODES[surface.n_outputs]
     value = _sums(surface, grid, n_nodes)
     error = np.full(surface.n_rows, np.inf)
@@ -67,11 +67,11 @@ def integrate(surface: Surface, proposal: StudentMixture) -> Integral:
         finer = _sums(surface, grid, n_nodes)
         error = np.abs(finer - value)
         value = finer
-    return Integral(value, error)
+    return Integral(value, np.where(open_.any(axis=1), np.inf, error))
 
 
-def _grid(surface: Surface, proposal: StudentMixture) -> tuple[_Grid, int]:
-    """Grid of each sample, and the first number of nodes of each output."""
+def _grid(surface: Surface, proposal: StudentMixture) -> tuple[_Grid, int, Array]:
+    """Grid of each sample, the first number of nodes, and whether an output has no end."""
     center, covariance = moments(proposal)
     scale = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     grid = _Grid(center, scale, np.full(scale.shape, 3.0))
@@ -89,7 +89,7 @@ def _grid(surface: Surface, proposal: StudentMixture) -> tuple[_Grid, int]:
     step = np.where(used[..., None], step, np.inf).min(axis=1)
     needed = int((2 * grid.reach / np.minimum(step, 0.5)).max()) + 1
     most = MOST_NODES[surface.n_outputs]
-    return grid, int(np.clip(needed, 33, most // 4))
+    return grid, int(np.clip(needed, 33, most // 4)), open_
 
 
 def _nodes(grid: _Grid, output: int, u: Array) -> tuple[Array, Array]:
