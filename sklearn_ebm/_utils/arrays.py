@@ -18,6 +18,9 @@ BLOCK_ENTRIES = 262_144
 BLOCK_FEATURES = {4: 4_194_304, 8: 400_000}
 FEWEST_ROWS, MOST_ROWS = 256, 16_384
 
+# Largest number of energies of a block with fewer rows than that, for very many answers.
+MOST_ENTRIES = 4_194_304
+
 # Rows with fewer entries than half of this number are processed several at a time.
 WIDE = 256
 
@@ -51,7 +54,8 @@ def row_slices(
     [2000, 2000, 2000]
     """
     most = min(BLOCK_ENTRIES // max(n_answers, 1), BLOCK_FEATURES[itemsize] // max(n_features, 1))
-    most = int(np.clip(most, FEWEST_ROWS, MOST_ROWS))
+    fewest = min(FEWEST_ROWS, max(MOST_ENTRIES // max(n_answers, 1), 1))
+    most = int(np.clip(most, fewest, MOST_ROWS))
     n_blocks = max(-(-n_rows // most), 1)
     if n_blocks == 1 and n_rows * n_answers * (n_features + PASSES) >= SPLIT_WORK:
         n_blocks = 2

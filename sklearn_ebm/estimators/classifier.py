@@ -25,6 +25,7 @@ from sklearn_ebm.estimators._callbacks import (
     with_callbacks,
 )
 from sklearn_ebm.estimators._class_predictions import ClassPredictions
+from sklearn_ebm.estimators._negatives import refuse_stream, resolve_negatives
 from sklearn_ebm.estimators._parts import (
     PartsMixin,
     by_class,
@@ -48,7 +49,7 @@ from sklearn_ebm.estimators._rows import (
     stream_rows,
 )
 from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.learning.collapse import collapsed
+from sklearn_ebm.learning.collapse import collapsed, some_rows
 from sklearn_ebm.learning.learn import Learned, Start, continued, learn, seen_answers
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.learning.stream import Stream, learn_part
@@ -59,6 +60,7 @@ from sklearn_ebm.learning.temperature_scaling import (
     warn_of_no_votes,
 )
 from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.losses.negatives.class_base import ClassNegatives
 from sklearn_ebm.solvers.base import Solver
 
 logger = logging.getLogger("sklearn_ebm")
@@ -264,6 +266,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         random_state: Any = 0,
         n_jobs: int | None = None,
         verbose: int = 0,
+        negatives: str | ClassNegatives | None = None,
+        n_negatives: int | None = None,
     ) -> None:
         self.energy = energy
         self.loss = loss
@@ -282,6 +286,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.negatives = negatives
+        self.n_negatives = n_negatives
 
     def fit(
         self,
@@ -352,10 +358,11 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     ) -> tuple[Learned, Rows]:
         """Learn and store; with ``beta``, the β of the probabilities was chosen elsewhere."""
         settings = checked_settings(self, "C", "tol", "max_iter")
-        energy, loss, solver = resolve_parts(
+        energy, loss, solver = parts = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
+        negatives = resolve_negatives(self.negatives, self.n_negatives, parts)
         known_features = getattr(self, "n_features_in_", None)
         X, y, classes, answer = encode(self, X, y)
         loss._validate(len(classes))
@@ -374,7 +381,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
 
         def run(rows: Rows, **more: Any) -> Learned:
             return learn(
-                energy, loss, solver, rows, n_answers=len(classes),
+                energy, loss, solver, rows, n_answers=len(classes), negatives=negatives,
                 rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
@@ -507,10 +514,12 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
         settings = checked_settings(self, "C", "tol")
-        energy, loss, solver = resolve_parts(
+        energy, loss, solver = parts = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
+        negatives = resolve_negatives(self.negatives, self.n_negatives, parts)
+        refuse_stream(negatives)
         first = "params_" not in vars(self)
         refuse_what_needs_all_rows(self)
         known = stream_classes(classes, None if first else self.classes_)
@@ -525,7 +534,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             seen |= True if self._seen is None else self._seen
         stream = learn_part(
             energy, loss, None if isinstance(self.solver, str) else solver, rows,
-            n_answers=len(known), stream=before, among=seen,
+            n_answers=len(known), stream=before, among=seen, negatives=negatives,
             rng=np.random.RandomState((seed + parts) % 2**31), **settings,
         )  # fmt: skip
         initial_seed = seed if before is None else self._initial_seed
@@ -620,6 +629,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             of_all = self._energies(rows.X[some])
             return of_all if self._seen is None else of_all[:, seen]
 
+        if self.negatives is not None:  # not all rows, with all of their very many energies
+            rows = rows.take(some_rows(len(rows.y), len(seen)))
         n_seen = int(seen.sum())
         if n_seen > 1 and collapsed(energies, of_seen[rows.y], rows.weight, n_seen):
             warnings.warn(

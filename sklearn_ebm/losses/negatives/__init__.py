@@ -1,8 +1,12 @@
-"""Negatives: wrong answers that are drawn, for targets whose answers cannot be listed."""
+"""Negatives: wrong answers that are drawn, if answers cannot be listed, or are very many."""
 
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.losses.negatives.base import Negatives
+from sklearn_ebm.losses.negatives.class_base import ClassNegatives
+from sklearn_ebm.losses.negatives.hardest import HardestSampled
+from sklearn_ebm.losses.negatives.in_batch import InBatch
 from sklearn_ebm.losses.negatives.pool import Pool
+from sklearn_ebm.losses.negatives.sampled import Sampled
 
 #: Every method of drawing wrong answers by its name.
 NEGATIVES: Registry[Negatives] = Registry(
@@ -13,6 +17,20 @@ NEGATIVES: Registry[Negatives] = Registry(
     },
 )
 
+#: Every method of drawing wrong classes by its name.
+CLASS_NEGATIVES: Registry[ClassNegatives] = Registry(
+    "negatives",
+    ClassNegatives,  # type: ignore[type-abstract]
+    {
+        "sampled": Sampled,
+        "hardest": HardestSampled,
+        "in_batch": InBatch,
+    },
+)
+
 __all__ = [
+    "HardestSampled",
+    "InBatch",
     "Pool",
+    "Sampled",
 ]
