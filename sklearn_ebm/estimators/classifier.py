@@ -156,6 +156,24 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     verbose : int, default=0
         With 1 or more, the progress is shown in a line on standard error (with rich if it is
         installed), and a summary is logged (logger ``"sklearn_ebm"``, level INFO).
+    negatives : {"sampled", "hardest", "in_batch"}, ClassNegatives or None, default=None
+        For thousands of classes: the wrong classes with which a step of learning compares. None
+        compares with all classes. Otherwise the samples of a mini-batch are compared with each
+        other's classes and with drawn ones, so that the time of a step does not depend on the
+        number of classes; predictions still use all classes. ``"sampled"`` draws classes by the
+        root of their frequency, ``"hardest"`` keeps the hardest of many drawn classes, and
+        ``"in_batch"`` draws none. Objects of `sklearn_ebm.losses.negatives` have more parameters.
+
+        Losses with a partition function (``"nll"``, ``"mee"``) and with ``contrast="all"`` are
+        corrected for the probability of being drawn; the others are against the hardest class of
+        those at hand. The energy must be ``"linear"``, ``"kernel"``, ``"mlp"`` or
+        ``"prototypes"``. The solver is `sklearn_ebm.solvers.Adam`, for which features should be on
+        similar scales (``StandardScaler``). The penalty on the parameters of a class is applied
+        whenever they change, for all steps since the last time. `loss_curve_` and
+        `validation_loss_curve_` are estimates, with 500 drawn classes.
+    n_negatives : int, default=None
+        Number of classes that are drawn for each mini-batch, if `negatives` is a name. None means
+        100. With as many negatives as classes, learning is exact.
 
     Attributes
     ----------
@@ -528,14 +546,14 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         rows = stream_rows(self, X, y, sample_weight, self.class_weight, known, first=first)
         if first:
             refuse_missing_answers(energy, rows, known)
-        seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
+        seed, n_parts = generator_and_seed(self.random_state)[1], 0 if first else self._parts_seen
         seen = seen_answers(rows.y, len(known))
         if not first:
             seen |= True if self._seen is None else self._seen
         stream = learn_part(
             energy, loss, None if isinstance(self.solver, str) else solver, rows,
             n_answers=len(known), stream=before, among=seen, negatives=negatives,
-            rng=np.random.RandomState((seed + parts) % 2**31), **settings,
+            rng=np.random.RandomState((seed + n_parts) % 2**31), **settings,
         )  # fmt: skip
         initial_seed = seed if before is None else self._initial_seed
         state = self._state(loss, stream, known, seen, float(self.beta), repr(energy), initial_seed)

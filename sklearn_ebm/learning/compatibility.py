@@ -74,8 +74,8 @@ def refuse_negatives(energy: Energy, loss: Loss, solver: Solver | None) -> None:
         )
     if loss.traits.online:
         raise ValueError(
-            f"loss {loss_name!r} cannot be learned with negatives, because it is trained row by row "
-            "against all classes; use loss='hinge' or 'nll', or negatives=None."
+            f"loss {loss_name!r} cannot be learned with negatives, because it is trained row by "
+            "row against all classes; use loss='hinge' or 'nll', or negatives=None."
         )
     if solver is not None and not isinstance(solver, SOLVERS["adam"]):
         raise ValueError(

@@ -153,7 +153,9 @@ class Parametrization:
 
 def frequency_of(rows: Rows, n_answers: int) -> npt.NDArray[np.float64]:
     """Sum of the weights of the rows of each class, (k,)."""
-    return np.bincount(rows.y, rows.weight, minlength=n_answers)
+    frequency: npt.NDArray[np.float64] = np.zeros(n_answers)
+    frequency += np.bincount(rows.y, rows.weight, minlength=n_answers)
+    return frequency
 
 
 def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:

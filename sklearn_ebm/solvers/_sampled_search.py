@@ -104,9 +104,8 @@ class SampledAdamState(AdamState):
 
     def _evaluate(self, batch: range, order: Any) -> float:
         """Return the mean loss of a batch, and store its gradient."""
-        rows = (
-            np.arange(batch.start, batch.stop) if order is None else order[batch.start : batch.stop]
-        )
+        rows = np.arange(batch.start, batch.stop)
+        rows = rows if order is None else order[rows]
         energy = self.objective.energy._for_step(self.rng)
         value, self.gradient = self.objective.on_drawn(
             self.params, rows, energy, self.draws, self.draw_rng
@@ -221,10 +220,5 @@ def _kept_of_mean(begin: Any, end: Any) -> npt.NDArray[np.float64]:
     """
     shift = np.arange(RECENCY + 1)
     begin, end = np.asarray(begin)[..., None], np.asarray(end)[..., None]
-    ratio = np.divide(
-        begin + shift,
-        end + shift,
-        out=np.ones(np.broadcast(begin, end, shift).shape),
-        where=end + shift > 0,
-    )
-    return ratio.prod(axis=-1)
+    # If no step was made, begin and end are 0, and the mean is w itself.
+    return np.prod((begin + shift) / np.maximum(end + shift, 1), axis=-1)

@@ -12,6 +12,7 @@ A step takes a time that depends on m, not on k.
 from __future__ import annotations
 
 from copy import copy
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,8 +140,8 @@ class SampledObjective(Objective):
 
     Examples
     --------
-    Three classes with parameters 0: the mean loss is log 3, also if only one class is drawn, because
-    it counts as many times as it stands for others:
+    Three classes with parameters 0: the mean loss is log 3. This value of the objective is exact,
+    because there are few classes:
 
     >>> from sklearn_ebm.energies import Linear
     >>> from sklearn_ebm.losses import NLL
@@ -263,7 +264,7 @@ class SampledObjective(Objective):
         order, total = rng.permutation(len(self.y)), 0.0
         bounds = np.linspace(0, len(order), -(-len(order) // VALUE_ROWS) + 1).astype(int)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            for first, stop in zip(bounds[:-1], bounds[1:], strict=True):
+            for first, stop in pairwise(bounds):
                 rows = np.sort(order[first:stop])
                 answers, _ = draws.answers(self.y[rows], rng)
                 local = self.layout.of_classes(params, answers.classes)
