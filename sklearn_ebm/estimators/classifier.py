@@ -25,6 +25,7 @@ from sklearn_ebm.estimators._callbacks import (
     with_callbacks,
 )
 from sklearn_ebm.estimators._class_predictions import ClassPredictions
+from sklearn_ebm.estimators._collapse import warn_of_collapse
 from sklearn_ebm.estimators._negatives import refuse_stream, resolve_negatives
 from sklearn_ebm.estimators._parts import (
     PartsMixin,
@@ -48,8 +49,6 @@ from sklearn_ebm.estimators._rows import (
     stream_classes,
     stream_rows,
 )
-from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.learning.collapse import collapsed, some_rows
 from sklearn_ebm.learning.learn import Learned, Start, continued, learn, seen_answers
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.learning.stream import Stream, learn_part
@@ -57,6 +56,7 @@ from sklearn_ebm.learning.temperature_scaling import (
     beta_of_learning,
     choose_beta,
     fit_beta,
+    some_votes,
     warn_of_no_votes,
 )
 from sklearn_ebm.losses import LOSSES, Loss
@@ -361,7 +361,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             self._log(learned)
         if not learned.converged:
             self._warn_of_stopping(learned)
-        self._warn_of_collapse(rows, stacklevel=4 + FRAMES)
+        warn_of_collapse(self, rows, stacklevel=5 + FRAMES)
         return self
 
     def _fit(
@@ -466,8 +466,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         if learned.seen.sum() == 1:
             return before  # there is nothing to be in doubt about
         if held_out is not None:
-            votes = np.isin(held_out.y, rows.y)
-            if not votes.any():
+            votes = some_votes(np.flatnonzero(np.isin(held_out.y, rows.y)), len(learned.seen))
+            if not len(votes):
                 return None
             X = held_out.X[votes]
             return fit_beta(
@@ -636,24 +636,3 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             ConvergenceWarning,
             stacklevel=4 + FRAMES,
         )
-
-    def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:
-        if self.max_iter == 0:
-            return  # equal energies are where learning starts
-        seen = seen_answers(rows.y, len(self.classes_))
-        of_seen = np.cumsum(seen) - 1
-
-        def energies(some: slice) -> Array:
-            of_all = self._energies(rows.X[some])
-            return of_all if self._seen is None else of_all[:, seen]
-
-        if self.negatives is not None:  # not all rows, with all of their very many energies
-            rows = rows.take(some_rows(len(rows.y), len(seen)))
-        n_seen = int(seen.sum())
-        if n_seen > 1 and collapsed(energies, of_seen[rows.y], rows.weight, n_seen):
-            warnings.warn(
-                "The energies of right and wrong answers are equal: they have collapsed, and "
-                "nothing was learned. Raise C or the margin, or scale the features.",
-                CollapseWarning,
-                stacklevel=stacklevel,
-            )

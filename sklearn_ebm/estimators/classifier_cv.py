@@ -40,6 +40,7 @@ from sklearn_ebm.estimators._parts import (
     takes_margin,
     unchanged_if_it_fails,
 )
+from sklearn_ebm.estimators._collapse import warn_of_collapse
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.learning.learn import Learned
 from sklearn_ebm.solvers.base import Solver
@@ -420,7 +421,7 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
             random_state=self.random_state, **self.best_params_,
         )  # fmt: skip
         learned, rows = model._fit(X, y, sample_weight, beta=self.beta_)
-        model._warn_of_collapse(rows, stacklevel=5)
+        warn_of_collapse(model, rows, stacklevel=6)
         self.best_estimator_ = model
         self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
         return learned.converged

@@ -198,12 +198,12 @@ def test_one_registered_part_in_each_file(folder):
     from sklearn_ebm.energies import ENERGIES, LATENT_ENERGIES
     from sklearn_ebm.inference import INFERENCES
     from sklearn_ebm.losses import LOSSES
-    from sklearn_ebm.losses.negatives import NEGATIVES
+    from sklearn_ebm.losses.negatives import CLASS_NEGATIVES, NEGATIVES
     from sklearn_ebm.solvers import SOLVERS
 
     registries = {
         "losses": LOSSES, "energies": {**ENERGIES, **LATENT_ENERGIES}, "inference": INFERENCES,
-        "losses.negatives": NEGATIVES, "solvers": SOLVERS,
+        "losses.negatives": {**NEGATIVES, **CLASS_NEGATIVES}, "solvers": SOLVERS,
     }  # fmt: skip
     modules = [part.__module__ for part in registries[folder].values()]
     assert len(set(modules)) == len(modules)
