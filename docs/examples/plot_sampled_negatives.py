@@ -3,8 +3,8 @@ Very many classes: wrong classes that are drawn
 ===============================================
 
 A step of learning usually computes the energies of all classes. With ``negatives="sampled"`` it
-computes those of the classes of its mini-batch, and of classes that are drawn at random, so the time
-of a step does not depend on the number of classes.
+computes those of the classes of its mini-batch, and of classes that are drawn at random, so the
+time of a step does not depend on the number of classes.
 """
 
 # %%
@@ -36,7 +36,8 @@ X, y = X[:-2000], y[:-2000]
 # %%
 # The mean negative log-likelihood of test samples, with exact probabilities over all classes. The
 # correction for the probability of being drawn makes it nearly independent of the number of
-# negatives.
+# negatives. ``"hardest"`` has noisier gradients if it keeps few classes, because those that are not
+# among the hardest then have large weights.
 
 numbers = [1, 10, 100, 400]
 solver = Adam(learning_rate=0.03)

@@ -18,6 +18,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.estimators._class_predictions import ClassPredictions
+from sklearn_ebm.estimators._collapse import warn_of_collapse
 from sklearn_ebm.estimators._grid import (
     Data,
     Fits,
@@ -40,7 +41,6 @@ from sklearn_ebm.estimators._parts import (
     takes_margin,
     unchanged_if_it_fails,
 )
-from sklearn_ebm.estimators._collapse import warn_of_collapse
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.learning.learn import Learned
 from sklearn_ebm.solvers.base import Solver
