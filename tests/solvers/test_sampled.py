@@ -169,13 +169,26 @@ def test_the_number_of_energies_does_not_depend_on_the_number_of_classes():
 def test_the_penalty_is_made_up_for_when_a_class_occurs_again():
     """With a penalty of ¼ for each step, four steps have the gradient w."""
     drawn, _, params = problem(negatives=Sampled(1), k=60)
-    settings = Settings(0.1, 60, "constant", 0.5, 0.5, 1e-8, None)
+    settings = Settings(0.1, 10, "constant", 0.5, 0.5, 1e-8, None)
+    last, lags = np.zeros(60), []
+
+    class Watched(SampledAdamState):
+        def _descend(self, w, first, second, g, decay, lag, steps, rate):
+            lags.append((self.gradient.classes, np.ravel(lag), self.moments.time))
+
     begin = Problem(drawn, drawn.layout.pack(params), 1e-4, 1, np.random.RandomState(0))
-    state = SampledAdamState(settings, begin)
+    state = Watched(settings, begin)
+    for _ in range(2):
+        state.make_pass()
+    assert len(lags) == 2 * 24  # for coefficients and intercepts
+    for classes, lag, time in lags[::2]:
+        np.testing.assert_array_equal(lag, time - last[classes])
+        last[classes] = time
     w = np.array([[1.0, -2.0, 3.0]])
     first, second = np.zeros_like(w), np.zeros_like(w)
     gradient = np.zeros_like(w)
-    state._descend(w, first, second, gradient, 0.25, np.array([[4.0]]), np.array([[1]]), 0.1)
+    four, one = np.array([[4.0]]), np.array([[1]])
+    SampledAdamState._descend(state, w, first, second, gradient, 0.25, four, one, 0.1)
     np.testing.assert_allclose(first, [[1.0, -2.0, 3.0]])
     np.testing.assert_allclose(w, [[0.9, -1.9, 2.9]], atol=1e-6)
 
