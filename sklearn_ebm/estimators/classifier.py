@@ -361,7 +361,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             self._log(learned)
         if not learned.converged:
             self._warn_of_stopping(learned)
-        warn_of_collapse(self, rows, stacklevel=5 + FRAMES)
+        warn_of_collapse(self, rows, stacklevel=4 + FRAMES)
         return self
 
     def _fit(

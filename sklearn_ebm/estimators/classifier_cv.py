@@ -421,7 +421,7 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
             random_state=self.random_state, **self.best_params_,
         )  # fmt: skip
         learned, rows = model._fit(X, y, sample_weight, beta=self.beta_)
-        warn_of_collapse(model, rows, stacklevel=6)
+        warn_of_collapse(model, rows, stacklevel=5)
         self.best_estimator_ = model
         self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
         return learned.converged
