@@ -18,6 +18,9 @@ BLOCK_ENTRIES = 262_144
 BLOCK_FEATURES = {4: 4_194_304, 8: 400_000}
 FEWEST_ROWS, MOST_ROWS = 256, 16_384
 
+# Largest number of energies of a block of predictions, which has fewer rows for very many answers.
+MOST_ENTRIES = 4_194_304
+
 # Rows with fewer entries than half of this number are processed several at a time.
 WIDE = 256
 
@@ -112,6 +115,22 @@ def blocks_of(X: Any, n_answers: int = 1) -> Iterator[slice]:
     n_rows, n_columns = X.shape
     width = X.nnz // max(n_rows, 1) if sparse.issparse(X) else n_columns
     return row_slices(n_rows, n_answers, max(width, 1), 4 if X.dtype == np.float32 else 8)
+
+
+def blocks_of_predictions(X: Any, n_answers: int) -> Iterator[slice]:
+    """Slices as of `blocks_of`, divided if they have more than MOST_ENTRIES energies.
+
+    Examples
+    --------
+    Blocks of 128 rows with 50,000 energies each are divided:
+
+    >>> [rows.stop - rows.start for rows in blocks_of_predictions(np.empty((256, 2)), 50_000)]
+    [83, 45, 83, 45]
+    """
+    most = max(MOST_ENTRIES // max(n_answers, 1), 1)
+    for rows in blocks_of(X, n_answers):
+        for start in range(rows.start, rows.stop, most):
+            yield slice(start, min(start + most, rows.stop))
 
 
 def sparse_rows(X: Any, rows: slice) -> Any:

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.html_repr import Documented
-from sklearn_ebm._utils.parameters import Array, Params, Shapes, refuse_lone_traits
+from sklearn_ebm._utils.parameters import Array, Index, Params, Shapes, refuse_lone_traits
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.losses.curvature import Curvature
 
@@ -55,6 +55,10 @@ class Traits(NamedTuple):
         Whether each of two classes has a template, although their difference determines the
         prediction. The penalty is then doubled, so that ``C`` has the same meaning as in
         scikit-learn's binary estimators.
+    class_axes : mapping of str to int, or None
+        The axis of the classes in each parameter that has one, if the energy of a class depends on
+        its own entries only, besides parameters without such an axis. `linearize` then accepts the
+        entries of some classes, and learning can draw wrong classes. None if this is impossible.
     """
 
     linear: bool = False
@@ -70,6 +74,7 @@ class Traits(NamedTuple):
     needs_all_classes: bool = False
     coefficients: bool = False
     redundant_binary_templates: bool = False
+    class_axes: Mapping[str, int] | None = None
 
 
 class Templates:
@@ -429,6 +434,14 @@ class Energy(GradientEnergy):
             If the shape of an attribute has changed.
         """
         return params
+
+    def _of_classes(self, classes: Index) -> Energy:
+        """Return the energy of some classes, whose parameters are their entries.
+
+        Energies with the trait `class_axes` override it if `initialized` has stored values of each
+        class.
+        """
+        return self
 
     def _split_features(self) -> tuple[Callable[[Any], Any], Energy] | None:
         """Return φ and F' with F(x, y) = F'(φ(x), y), where φ is fixed and F' has the parameters.

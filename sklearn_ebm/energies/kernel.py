@@ -85,7 +85,9 @@ class Kernel(Energy):
     [0, 1, 0]
     """
 
-    traits = Traits(linear=True, redundant_binary_templates=True)
+    traits = Traits(
+        linear=True, redundant_binary_templates=True, class_axes={"coef": 0, "intercept": 0}
+    )
     penalized = ("coef",)
     examples = (
         {},

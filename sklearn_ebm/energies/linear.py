@@ -69,7 +69,12 @@ class Linear(Energy):
     [0, 1]
     """
 
-    traits = Traits(linear=True, coefficients=True, redundant_binary_templates=True)
+    traits = Traits(
+        linear=True,
+        coefficients=True,
+        redundant_binary_templates=True,
+        class_axes={"coef": 0, "intercept": 0},
+    )
     penalized = ("coef",)
     examples = ({}, {"fit_intercept": False})
 

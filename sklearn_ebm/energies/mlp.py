@@ -132,7 +132,8 @@ class MLP(Energy):
     def traits(self) -> Traits:  # type: ignore[override]
         """Properties that learning uses; dropout requires mini-batches."""
         reason = "its dropout draws units anew in each step" if self.dropout else None
-        return Traits(stochastic=True, batches_because=reason)
+        axes = {"output_weight": 1, "output_bias": 0}
+        return Traits(stochastic=True, batches_because=reason, class_axes=axes)
 
     def _width(self, n_answers: int) -> int:
         """Number of hidden units, before and after activation, plus the energies."""

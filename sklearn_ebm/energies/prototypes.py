@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.base import clone
 from sklearn_ebm._utils.array_api import namespace_of
 from sklearn_ebm._utils.array_ops import cast_like, clip_below_zero, floating
 from sklearn_ebm._utils.arrays import blocks_of
-from sklearn_ebm._utils.parameters import Array, Params, Shapes
+from sklearn_ebm._utils.parameters import Array, Index, Params, Shapes
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import positive_integer, positive_number, switch
@@ -93,7 +94,6 @@ class Prototypes(Energy):
     [0, 1, 0]
     """
 
-    traits = Traits(nonnegative=True, needs_all_classes=True)
     examples = (
         {},
         {
@@ -134,6 +134,20 @@ class Prototypes(Energy):
             self._origin,
         )
         other._n_answers = self._n_answers
+        return other
+
+    @property
+    def traits(self) -> Traits:  # type: ignore[override]
+        """Properties that learning uses; each class has its own prototypes unless shared."""
+        axes = None if self.shared else {"shift": 0}
+        return Traits(nonnegative=True, needs_all_classes=True, class_axes=axes)
+
+    def _of_classes(self, classes: Index) -> Prototypes:
+        """Return the energy of some classes, with their initial prototypes."""
+        other = copy(self)
+        other._n_answers = len(classes)
+        if self._anchors is not None:
+            other._anchors = self._anchors[classes]
         return other
 
     def _width(self, n_answers: int) -> int:

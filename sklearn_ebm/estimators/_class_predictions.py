@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ebm._utils.arrays import blocks_of, none_but, take_rows
+from sklearn_ebm._utils.arrays import blocks_of_predictions, none_but, take_rows
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import checked_rows
@@ -279,7 +279,7 @@ class ClassPredictions:
         If the energy is linear in x, infinite energies are valid: they may determine the class.
         """
         params = self._params
-        for rows in blocks_of(X, self._width):
+        for rows in blocks_of_predictions(X, self._width):
             with np.errstate(over="ignore", invalid="ignore"):
                 energies = self.energy_.linearize(params, take_rows(X, rows)).energies
             found = result[rows].reshape(len(energies), -1)
@@ -323,7 +323,7 @@ class ClassPredictions:
             return finite
 
         passing = max(self.energy_._width(self._width), self._width)
-        blocks = list(blocks_of(X, passing))
+        blocks = list(blocks_of_predictions(X, passing))
         size = X.nnz if sparse.issparse(X) else X.size
         if size * passing < WORTH_THREADS or not self.energy_.traits.threads:
             return result, all([fill(rows) for rows in blocks])

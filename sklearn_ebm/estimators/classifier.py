@@ -25,6 +25,8 @@ from sklearn_ebm.estimators._callbacks import (
     with_callbacks,
 )
 from sklearn_ebm.estimators._class_predictions import ClassPredictions
+from sklearn_ebm.estimators._collapse import warn_of_collapse
+from sklearn_ebm.estimators._negatives import refuse_stream, resolve_negatives
 from sklearn_ebm.estimators._parts import (
     PartsMixin,
     by_class,
@@ -47,8 +49,6 @@ from sklearn_ebm.estimators._rows import (
     stream_classes,
     stream_rows,
 )
-from sklearn_ebm.exceptions import CollapseWarning
-from sklearn_ebm.learning.collapse import collapsed
 from sklearn_ebm.learning.learn import Learned, Start, continued, learn, seen_answers
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.learning.stream import Stream, learn_part
@@ -56,9 +56,11 @@ from sklearn_ebm.learning.temperature_scaling import (
     beta_of_learning,
     choose_beta,
     fit_beta,
+    some_votes,
     warn_of_no_votes,
 )
 from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.losses.negatives.class_base import ClassNegatives
 from sklearn_ebm.solvers.base import Solver
 
 logger = logging.getLogger("sklearn_ebm")
@@ -154,6 +156,24 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     verbose : int, default=0
         With 1 or more, the progress is shown in a line on standard error (with rich if it is
         installed), and a summary is logged (logger ``"sklearn_ebm"``, level INFO).
+    negatives : {"sampled", "hardest", "in_batch"}, ClassNegatives or None, default=None
+        For thousands of classes: the wrong classes with which a step of learning compares. None
+        compares with all classes. Otherwise the samples of a mini-batch are compared with each
+        other's classes and with drawn ones, so that the time of a step does not depend on the
+        number of classes; predictions still use all classes. ``"sampled"`` draws classes by the
+        root of their frequency, ``"hardest"`` keeps the hardest of many drawn classes, and
+        ``"in_batch"`` draws none. Objects of `sklearn_ebm.losses.negatives` have more parameters.
+
+        Losses with a partition function (``"nll"``, ``"mee"``) and with ``contrast="all"`` are
+        corrected for the probability of being drawn; the others are against the hardest class of
+        those at hand. The energy must be ``"linear"``, ``"kernel"``, ``"mlp"`` or
+        ``"prototypes"``. The solver is `sklearn_ebm.solvers.Adam`, for which features should be on
+        similar scales (``StandardScaler``). The penalty on the parameters of a class is applied
+        whenever they change, for all steps since the last time. `loss_curve_` and
+        `validation_loss_curve_` are estimates, with 500 drawn classes.
+    n_negatives : int, default=None
+        Number of classes that are drawn for each mini-batch, if `negatives` is a name. None means
+        100. With as many negatives as classes, learning is exact.
 
     Attributes
     ----------
@@ -264,6 +284,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         random_state: Any = 0,
         n_jobs: int | None = None,
         verbose: int = 0,
+        negatives: str | ClassNegatives | None = None,
+        n_negatives: int | None = None,
     ) -> None:
         self.energy = energy
         self.loss = loss
@@ -282,6 +304,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.negatives = negatives
+        self.n_negatives = n_negatives
 
     def fit(
         self,
@@ -337,7 +361,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             self._log(learned)
         if not learned.converged:
             self._warn_of_stopping(learned)
-        self._warn_of_collapse(rows, stacklevel=4 + FRAMES)
+        warn_of_collapse(self, rows, stacklevel=4 + FRAMES)
         return self
 
     def _fit(
@@ -352,10 +376,11 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
     ) -> tuple[Learned, Rows]:
         """Learn and store; with ``beta``, the β of the probabilities was chosen elsewhere."""
         settings = checked_settings(self, "C", "tol", "max_iter")
-        energy, loss, solver = resolve_parts(
+        energy, loss, solver = parts = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
+        negatives = resolve_negatives(self.negatives, self.n_negatives, parts)
         known_features = getattr(self, "n_features_in_", None)
         X, y, classes, answer = encode(self, X, y)
         loss._validate(len(classes))
@@ -374,7 +399,7 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
 
         def run(rows: Rows, **more: Any) -> Learned:
             return learn(
-                energy, loss, solver, rows, n_answers=len(classes),
+                energy, loss, solver, rows, n_answers=len(classes), negatives=negatives,
                 rng=np.random.RandomState(seed), **(settings | more),
             )  # fmt: skip
 
@@ -441,8 +466,8 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         if learned.seen.sum() == 1:
             return before  # there is nothing to be in doubt about
         if held_out is not None:
-            votes = np.isin(held_out.y, rows.y)
-            if not votes.any():
+            votes = some_votes(np.flatnonzero(np.isin(held_out.y, rows.y)), len(learned.seen))
+            if not len(votes):
                 return None
             X = held_out.X[votes]
             return fit_beta(
@@ -507,10 +532,12 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
         settings = checked_settings(self, "C", "tol")
-        energy, loss, solver = resolve_parts(
+        energy, loss, solver = parts = resolve_parts(
             self.energy, self.loss, self.solver,
             margin=self.margin, beta=self.beta, fit_intercept=self.fit_intercept,
         )  # fmt: skip
+        negatives = resolve_negatives(self.negatives, self.n_negatives, parts)
+        refuse_stream(negatives)
         first = "params_" not in vars(self)
         refuse_what_needs_all_rows(self)
         known = stream_classes(classes, None if first else self.classes_)
@@ -519,14 +546,14 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
         rows = stream_rows(self, X, y, sample_weight, self.class_weight, known, first=first)
         if first:
             refuse_missing_answers(energy, rows, known)
-        seed, parts = generator_and_seed(self.random_state)[1], 0 if before is None else before[-1]
+        seed, n_parts = generator_and_seed(self.random_state)[1], 0 if first else self._parts_seen
         seen = seen_answers(rows.y, len(known))
         if not first:
             seen |= True if self._seen is None else self._seen
         stream = learn_part(
             energy, loss, None if isinstance(self.solver, str) else solver, rows,
-            n_answers=len(known), stream=before, among=seen,
-            rng=np.random.RandomState((seed + parts) % 2**31), **settings,
+            n_answers=len(known), stream=before, among=seen, negatives=negatives,
+            rng=np.random.RandomState((seed + n_parts) % 2**31), **settings,
         )  # fmt: skip
         initial_seed = seed if before is None else self._initial_seed
         state = self._state(loss, stream, known, seen, float(self.beta), repr(energy), initial_seed)
@@ -609,22 +636,3 @@ class EBMClassifier(CallbackSupportMixin, ClassPredictions, ClassifierMixin, Par
             ConvergenceWarning,
             stacklevel=4 + FRAMES,
         )
-
-    def _warn_of_collapse(self, rows: Rows, stacklevel: int) -> None:
-        if self.max_iter == 0:
-            return  # equal energies are where learning starts
-        seen = seen_answers(rows.y, len(self.classes_))
-        of_seen = np.cumsum(seen) - 1
-
-        def energies(some: slice) -> Array:
-            of_all = self._energies(rows.X[some])
-            return of_all if self._seen is None else of_all[:, seen]
-
-        n_seen = int(seen.sum())
-        if n_seen > 1 and collapsed(energies, of_seen[rows.y], rows.weight, n_seen):
-            warnings.warn(
-                "The energies of right and wrong answers are equal: they have collapsed, and "
-                "nothing was learned. Raise C or the margin, or scale the features.",
-                CollapseWarning,
-                stacklevel=stacklevel,
-            )

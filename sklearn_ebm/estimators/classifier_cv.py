@@ -18,6 +18,7 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer, positive_number, row_weights
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.estimators._class_predictions import ClassPredictions
+from sklearn_ebm.estimators._collapse import warn_of_collapse
 from sklearn_ebm.estimators._grid import (
     Data,
     Fits,
@@ -420,7 +421,7 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
             random_state=self.random_state, **self.best_params_,
         )  # fmt: skip
         learned, rows = model._fit(X, y, sample_weight, beta=self.beta_)
-        model._warn_of_collapse(rows, stacklevel=5)
+        warn_of_collapse(model, rows, stacklevel=5)
         self.best_estimator_ = model
         self.energy_, self.params_, self.gap_ = model.energy_, model.params_, model.gap_
         return learned.converged

@@ -8,8 +8,12 @@ import numpy as np
 
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.losses import LOSSES, Loss
+from sklearn_ebm.losses.negatives.class_base import ClassNegatives
 from sklearn_ebm.solvers import SOLVERS
 from sklearn_ebm.solvers.base import Result, Solver
+
+# Learning rates of Adam with negatives, for energies that are linear in the parameters, and others.
+LINEAR_RATE, RATE = 0.03, 0.003
 
 
 def refuse_unsuitable(energy: Energy, loss: Loss, solver: Solver | None) -> None:
@@ -59,6 +63,27 @@ def _refuse_solver(energy: Energy, loss: Loss, solver: Solver) -> None:
         )
 
 
+def refuse_negatives(energy: Energy, loss: Loss, solver: Solver | None) -> None:
+    """Raise ValueError if energy, loss or solver cannot learn from drawn classes."""
+    energy_name, loss_name = ENERGIES.name_of(energy), LOSSES.name_of(loss)
+    if energy.traits.class_axes is None:
+        raise ValueError(
+            f"energy {energy_name!r} cannot be learned with negatives, because its classes have no "
+            "parameters of their own (trait class_axes); use energy='linear', 'kernel', 'mlp' or "
+            "'prototypes' (not shared), or negatives=None."
+        )
+    if loss.traits.online:
+        raise ValueError(
+            f"loss {loss_name!r} cannot be learned with negatives, because it is trained row by "
+            "row against all classes; use loss='hinge' or 'nll', or negatives=None."
+        )
+    if solver is not None and not isinstance(solver, SOLVERS["adam"]):
+        raise ValueError(
+            f"solver {SOLVERS.name_of(solver)!r} cannot learn with negatives, which are drawn anew "
+            "for each mini-batch; use solver='auto' or 'adam', or negatives=None."
+        )
+
+
 def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
     """Return the names of the registered losses that are compatible with an energy.
 
@@ -81,8 +106,11 @@ def suitable_losses(energy: str | Energy) -> tuple[str, ...]:
     )
 
 
-def default_solver(energy: Energy, loss: Loss) -> Solver:
-    """Return the solver that ``solver="auto"`` selects for an energy and a loss."""
+def default_solver(energy: Energy, loss: Loss, negatives: ClassNegatives | None = None) -> Solver:
+    """Return the solver that ``solver="auto"`` selects for an energy, a loss and negatives."""
+    if negatives is not None:
+        rate = LINEAR_RATE if energy.traits.linear else RATE
+        return SOLVERS["adam"](learning_rate=rate)
     if loss.traits.online:
         return SOLVERS["averaged"]()
     return SOLVERS["adam" if energy.traits.stochastic else "preconditioned"]()

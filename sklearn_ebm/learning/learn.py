@@ -19,6 +19,7 @@ from sklearn_ebm.learning.parametrization import Parametrization, in_dtype, own_
 from sklearn_ebm.learning.starts import Liblinear, separating_start
 from sklearn_ebm.learning.temperature_path import TemperaturePath
 from sklearn_ebm.losses import Loss
+from sklearn_ebm.losses.negatives.class_base import ClassNegatives
 from sklearn_ebm.solvers.base import Result, Solver
 
 
@@ -139,6 +140,7 @@ def learn(
     rng: np.random.RandomState,
     watch: TrainingMonitor | None = None,
     held_out: Rows | None = None,
+    negatives: ClassNegatives | None = None,
 ) -> Learned:
     """Minimise Σᵢ wᵢ ℓᵢ + ‖W‖²/(2C) over the parameters of an energy.
 
@@ -181,6 +183,9 @@ def learn(
         Called after every iteration; it may end learning.
     held_out : Rows or None
         Rows whose mean loss is recorded after every iteration.
+    negatives : ClassNegatives or None
+        How wrong classes are drawn in each step; None if all are compared with. The objective and
+        the loss of `held_out` are then estimates, see `SampledObjective.value`.
 
     Returns
     -------
@@ -193,12 +198,13 @@ def learn(
         If parameters overflow.
     """
     seen = seen_answers(rows.y, n_answers)
-    automatic, solver = solver is None, solver or default_solver(energy, loss)
+    automatic, solver = solver is None, solver or default_solver(energy, loss, negatives)
     with Workers() as workers:
         energy = own_copy(start.energy) if start else energy.initialized(rows, n_answers, rng)
         moved = Parametrization(
             energy, loss, rows, seen=seen, C=C,
             wants_standardized=solver.wants_standardized, workers=workers.map,
+            negatives=negatives,
         )  # fmt: skip
         params = start.params if start else moved.first_params(rng)
         if seen.sum() == 1:

@@ -26,7 +26,9 @@ from sklearn_ebm.energies import Energy
 from sklearn_ebm.energies._linear.antisymmetric import Antisymmetric
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._among import Among
+from sklearn_ebm.losses.negatives.class_base import ClassNegatives
 from sklearn_ebm.solvers.objective import Objective
+from sklearn_ebm.solvers.sampled_objective import SampledObjective
 
 # Smallest and largest number of entries of X for which a float32 copy is made: with fewer it is not
 # faster, with more it takes too much memory.
@@ -55,6 +57,8 @@ class Parametrization:
         Whether the solver uses standardised parameters if the energy has them.
     workers : callable
         A function like `map`; see `Workers`.
+    negatives : ClassNegatives or None
+        How wrong classes are drawn; None if all are compared with.
 
     Attributes
     ----------
@@ -76,6 +80,7 @@ class Parametrization:
         C: float,
         wants_standardized: bool,
         workers: Callable[..., Any] = map,
+        negatives: ClassNegatives | None = None,
     ) -> None:
         self.loss, self.among, self.n_answers = loss, Among.of(loss, seen), len(seen)
         self.workers = workers
@@ -83,6 +88,7 @@ class Parametrization:
         self.represent, self.inner = energy._split_features() or (None, energy)
         self.rows = rows._replace(X=standardize_rows(rows.X, self.represent, workers))
         self.wants_standardized = wants_standardized
+        self.negatives = negatives
         self.unit = float(rows.weight.mean())
         self._C = C
         self.penalty = penalty_of(energy, loss, self.n_answers, C) / self.unit
@@ -136,7 +142,20 @@ class Parametrization:
         return self.rows.weight if self.unit == 1 else self.rows.weight / self.unit
 
     def _sum_over(self, rows: Rows, penalty: float) -> Objective:
+        if self.negatives is not None:
+            frequency = frequency_of(self.rows, self.n_answers)
+            return SampledObjective(
+                self.inner, self.loss, *rows, self.n_answers, penalty, self.workers,
+                negatives=self.negatives, frequency=frequency,
+            )  # fmt: skip
         return Objective(self.inner, self.among, *rows, self.n_answers, penalty, self.workers)
+
+
+def frequency_of(rows: Rows, n_answers: int) -> npt.NDArray[np.float64]:
+    """Sum of the weights of the rows of each class, (k,)."""
+    frequency: npt.NDArray[np.float64] = np.zeros(n_answers)
+    frequency += np.bincount(rows.y, rows.weight, minlength=n_answers)
+    return frequency
 
 
 def penalty_of(energy: Energy, loss: Loss, n_answers: int, C: float) -> float:

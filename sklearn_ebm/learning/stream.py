@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,21 @@ from sklearn_ebm._utils.parameters import Params
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.learning.compatibility import refuse_overflow
-from sklearn_ebm.learning.parametrization import in_dtype, own_copy, penalty_of, standardize_rows
+from sklearn_ebm.learning.parametrization import (
+    frequency_of,
+    in_dtype,
+    own_copy,
+    penalty_of,
+    standardize_rows,
+)
 from sklearn_ebm.losses import Loss
 from sklearn_ebm.losses._among import Among
+from sklearn_ebm.losses.negatives.class_base import ClassNegatives
 from sklearn_ebm.solvers import SOLVERS
+from sklearn_ebm.solvers._sampled_search import ClassMoments
 from sklearn_ebm.solvers.base import Problem, Solver
 from sklearn_ebm.solvers.objective import Objective
+from sklearn_ebm.solvers.sampled_objective import SampledObjective
 
 # Initial learning rates of a stream with the default solver: for energies that are linear in the
 # parameters, and for all others.
@@ -63,6 +72,7 @@ def learn_part(
     rng: np.random.RandomState,
     stream: Stream | None,
     among: npt.NDArray[np.bool_],
+    negatives: ClassNegatives | None = None,
 ) -> Stream:
     """Make one pass over a part of a stream, from the parameters after earlier parts or a fit.
 
@@ -88,9 +98,15 @@ def learn_part(
         online = loss.traits.online
         solver = SOLVERS["averaged"]() if online else _steps_of_streams(inner, len(rows.y))
     features = standardize_rows(rows.X, represent)
-    objective = Objective(
-        inner, Among.of(loss, among), features, rows.y, rows.weight / unit, n_answers, penalty
-    )
+    part = Rows(features, rows.y, rows.weight / unit)
+    objective: Objective
+    if negatives is None:
+        objective = Objective(inner, Among.of(loss, among), *part, n_answers, penalty)
+    else:
+        frequency = _frequency(part, n_answers, memory, among)
+        objective = SampledObjective(
+            inner, loss, *part, n_answers, penalty, negatives=negatives, frequency=frequency
+        )
     w = objective.layout.pack(params)
     if memory is None and not parts:  # a new stream, or one that continues a fit
         memory = solver.remembered(w, round(seen / unit))
@@ -100,6 +116,16 @@ def learn_part(
     refuse_overflow(result, loss, rows.X.dtype)
     params = in_dtype(objective.layout.unpack(result.w), rows.X.dtype)
     return Stream(energy, params, result.memory, unit, total, parts + 1)
+
+
+def _frequency(
+    part: Rows, n_answers: int, memory: Any, among: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Sum of the weights of the rows of each class so far, (k,); 1 if it is not known."""
+    frequency = frequency_of(part, n_answers)
+    if isinstance(memory, ClassMoments):
+        frequency += memory.frequency
+    return np.where(among, np.where(frequency > 0, frequency, 1.0), 0.0)
 
 
 def _steps_of_streams(energy: Energy, n_rows: int) -> Solver:

@@ -32,6 +32,9 @@ from sklearn_ebm.losses import NLL, Loss
 # With this number of held-out rows β is well determined, and no further fold is learned.
 ENOUGH_ROWS = 10_000
 
+# With more classes than MANY_ANSWERS, the energies of the rows are at most so many.
+MANY_ANSWERS, MOST_ENERGIES = 1_000, 2**24
+
 # Range of β times the standard deviation of the energies of a row, and step of log β, of the grid
 # search; it includes points around the β of learning.
 SMALLEST, LARGEST, STEP = 1e-4, 1e4, 1.5
@@ -206,6 +209,21 @@ def fit_beta(
     return most_probable_beta(cost, (SMALLEST / spread, LARGEST / spread), before, 1e-6)
 
 
+def some_votes(rows: npt.NDArray[np.intp], n_answers: int) -> npt.NDArray[np.intp]:
+    """Return the rows, or for very many classes some of them, evenly spaced, to limit the memory.
+
+    Examples
+    --------
+    Energies of 50,000 classes are computed for 335 rows at most:
+
+    >>> len(some_votes(np.arange(1000), 50_000)), len(some_votes(np.arange(1000), 500))
+    (334, 1000)
+    """
+    if n_answers <= MANY_ANSWERS:
+        return rows
+    return rows[:: max(-(-len(rows) * n_answers // MOST_ENERGIES), 1)]
+
+
 def warn_of_no_votes(before: float, stacklevel: int) -> None:
     """Warn that no row could be used for the choice of β."""
     warnings.warn(
@@ -260,7 +278,7 @@ def choose_beta(
     """
     fold = fold_of_each_row(y, n_folds, rng, group)
     held_out = [_voters(np.flatnonzero(fold == f), y, fold != f) for f in range(n_folds)]
-    held_out = [rows for rows in held_out if len(rows)]
+    held_out = [some_votes(rows, int(y.max()) + 1) for rows in held_out if len(rows)]
     if not held_out:
         return None
     rows_so_far = np.cumsum([0] + [len(rows) for rows in held_out[:-1]])

@@ -97,14 +97,9 @@ class AdamState:
         self.n_rows = len(objective.y)
         self.batch_size = min(settings.batch_size, self.n_rows)
         self.n_batches = -(-self.n_rows // self.batch_size)
-        n_parts = self.batch_size * len(self.w) / PART_WORK
-        n_parts = int(np.clip(n_parts, 1, min(MOST_PARTS, self.batch_size)))
-        n_parts = n_parts if objective.energy.traits.threads else 1
-        self.gradients = [Gradient(objective.layout, self.w.dtype) for _ in range(n_parts)]
         self.averages = settings.schedule == "root"
-        continues = isinstance(memory, Moments) and memory.first.shape == self.w.shape
+        continues = self._continues(memory)
         self.moments = self._resumed(memory) if continues else self._no_moments()
-        self.scratch = np.empty_like(self.w)
         self.factor = 1.0
         self.steps = self.passes = self.retries = 0
         self.curve: list[float] = []
@@ -112,10 +107,23 @@ class AdamState:
         self.value: float | None = None  # the objective at the end, once it is computed
         # A continued search may start on other rows, so its end is not compared with its start.
         self.at_start = np.inf if continues else objective.value(self.w)
+        self._prepare()
+        self.before = self._snapshot()
+
+    def _prepare(self) -> None:
+        """Divide the work of a step into parts, and reserve memory for each."""
+        n_parts = self.batch_size * len(self.w) / PART_WORK
+        n_parts = int(np.clip(n_parts, 1, min(MOST_PARTS, self.batch_size)))
+        n_parts = n_parts if self.objective.energy.traits.threads else 1
+        self.gradients = [Gradient(self.objective.layout, self.w.dtype) for _ in range(n_parts)]
+        self.scratch = np.empty_like(self.w)
         most = min(PIECE // self.w.itemsize, -(-len(self.w) // n_parts))
         pieces = _pieces(self._decay(), most)
         self.pieces = [pieces[number::n_parts] for number in range(n_parts)]
-        self.before = self._snapshot()
+
+    def _continues(self, memory: Any) -> bool:
+        """Whether the memory is that of a search over the same parameters."""
+        return type(memory) is Moments and memory.first.shape == self.w.shape
 
     def _no_moments(self) -> Moments:
         """Return the moments before the first step."""
@@ -180,17 +188,23 @@ class AdamState:
             gradient.vector[:] = 0
         return float(sum(self.objective.workers(of_part, range(n_parts))))
 
+    def _rate(self) -> float:
+        """Learning rate of the next step."""
+        settings = self.settings
+        rate = settings.learning_rate * self.factor
+        if settings.schedule == "cosine":
+            rate *= cosine(self.steps / (self.max_iter * self.n_batches))
+        elif settings.schedule == "root":
+            rate /= math.sqrt(1 + self.moments.time / ROOT_STEPS)
+        return rate
+
     def _step(self) -> None:
         """Make a step; the gradient is overwritten.
 
         The bias corrections of both moments are included in `length` and `epsilon`.
         """
         settings, moments = self.settings, self.moments
-        rate = settings.learning_rate * self.factor
-        if settings.schedule == "cosine":
-            rate *= cosine(self.steps / (self.max_iter * self.n_batches))
-        elif settings.schedule == "root":
-            rate /= math.sqrt(1 + moments.time / ROOT_STEPS)
+        rate = self._rate()
         moments.n_steps += 1
         self.steps += 1
         sum_1 = (1 - settings.beta_1**moments.n_steps) / (1 - settings.beta_1)

@@ -11,8 +11,10 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.validation import as_number, positive_integer, positive_number
 from sklearn_ebm.solvers._adam_search import AdamState, Moments, Settings
+from sklearn_ebm.solvers._sampled_search import SampledAdamState
 from sklearn_ebm.solvers.base import STOPPED_BY_MONITOR, Iterate, Problem, Result, Solver
 from sklearn_ebm.solvers.objective import Objective
+from sklearn_ebm.solvers.sampled_objective import SampledObjective
 
 SCHEDULES = ("cosine", "plateau", "constant", "root")
 
@@ -188,7 +190,8 @@ class Adam(Solver):
             self.learning_rate, self.batch_size, self.schedule, self.beta_1, self.beta_2,
             self.epsilon, self.weight_decay,
         )  # fmt: skip
-        search = AdamState(settings, problem)
+        draws = isinstance(problem.objective, SampledObjective)
+        search = (SampledAdamState if draws else AdamState)(settings, problem)
         plateaus = PLATEAUS[self.schedule]
         zero, best, stale, left = np.zeros_like(search.w), np.inf, 0, plateaus
         message, ended_by_monitor = "max_iter was reached", False

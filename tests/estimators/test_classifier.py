@@ -799,7 +799,7 @@ def test_signature_is_the_one_of_the_design():
     assert list(parameters) == [
         "energy", "loss", "margin", "beta", "C", "fit_intercept", "class_weight", "solver",
         "max_iter", "tol", "early_stopping", "validation_fraction", "n_iter_no_change",
-        "warm_start", "random_state", "n_jobs", "verbose",
+        "warm_start", "random_state", "n_jobs", "verbose", "negatives", "n_negatives",
     ]  # fmt: skip
     by_position = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert by_position == ["energy", "loss"]

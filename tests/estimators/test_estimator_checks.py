@@ -70,6 +70,7 @@ ESTIMATORS = [
     *(EBMClassifier(loss=name) for name in ("hinge", "square_square", "mce", "perceptron")),
     EBMClassifier(loss=losses.Simple(contrast="all")),
     EBMClassifier(solver="newton"),
+    EBMClassifier(negatives="sampled", max_iter=300),
     *(EBMClassifier(energy=energy, loss="hinge") for energy in ("kernel", "prototypes")),
     # Every loss is learned in the same way by an energy that is not linear.
     EBMClassifier(energy=MLP(hidden_layer_sizes=(20,)), loss="hinge", max_iter=60),

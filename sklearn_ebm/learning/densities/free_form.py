@@ -26,8 +26,8 @@ from sklearn_ebm.energies._free_form.surface import PairSurface
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.free_form import FreeFormEnergy
 from sklearn_ebm.learning.densities.objective import DensityObjective
+from sklearn_ebm.losses.negatives._chains import Chains
 from sklearn_ebm.losses.negatives.base import Batch, ModelNegatives
-from sklearn_ebm.losses.negatives.chains import _Chains
 from sklearn_ebm.losses.negatives.importance import Importance
 from sklearn_ebm.losses.sampled import SampledNLL
 from sklearn_ebm.losses.sampled.base import SampledLoss
@@ -111,7 +111,7 @@ class FreeFormObjective(DensityObjective):
             drawn = self.source.draw(batch)
             line = energy._full(params, batch.X, drawn.answers)
             value, slope = self.sampled_loss(line.energies, drawn)
-            if isinstance(self.source, _Chains) and not abs(value).mean() < DIVERGED:
+            if isinstance(self.source, Chains) and not abs(value).mean() < DIVERGED:
                 self.source.restart(batch)
                 return np.inf
             weight = self.row_weight[places] * factor
