@@ -226,7 +226,7 @@ class FreeFormEnergy(LearnedEnergy):
         )  # fmt: skip
 
     def proposal(self, X: Any) -> MixtureProposal:
-        """A normalised density of y given x, in the units of y, for samplers.
+        """Proposal of y given x, a normalised density in the units of y, for samplers.
 
         Parameters
         ----------

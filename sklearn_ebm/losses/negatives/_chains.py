@@ -85,7 +85,13 @@ class Chains(ModelNegatives):
         return Drawn(np.concatenate([right[:, None], ends], axis=1), None)
 
     def restart(self, batch: Batch) -> None:
-        """Return the chains of some samples to the correct answers, after a divergence."""
+        """Return the chains of some samples to the correct answers, after a divergence.
+
+        Parameters
+        ----------
+        batch : Batch
+            The samples.
+        """
         self._answers[batch.rows] = batch.right[:, None]
         self._step_sizes[batch.rows] = self.step_size
 

@@ -19,8 +19,8 @@ class SampledNLL(SampledLoss):
         F(y) − (1/m) Σ_k F(y_k)                       y_k drawn from p ∝ exp(−F) by a Markov chain
 
     The gradient of the negative log-likelihood is ∂F(y) − E_{y'~p}[∂F(y')]. The first form
-    estimates the mean by self-normalised importance sampling. The value of the second form is not the
-    likelihood, but its gradient is an unbiased estimate if the chains have converged. The name
+    estimates the mean by self-normalised importance sampling. The value of the second form is not
+    the likelihood, but its gradient is an unbiased estimate if the chains have converged. The name
     ``"nll"`` gives this loss for energies of any form.
 
     Parameters
