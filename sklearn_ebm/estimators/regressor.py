@@ -8,21 +8,17 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows
-from sklearn_ebm._utils.validation import (
-    row_weights,
-)
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
 from sklearn_ebm.energies._bank.folds import FitProgress
 from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.estimators._answers import answer_rows, refuse_sparse, unbounded
 from sklearn_ebm.estimators._callbacks import (
     FRAMES,
     CallbackProgress,
@@ -59,17 +55,6 @@ from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.solvers.base import Solver
 
 CALIBRATIONS = (None, "conformal")
-
-# Answers with fewer values than this, and than a fifth of the rows, are few.
-FEW_VALUES, FEW_SHARE = 30, 0.2
-
-# A value is an atom where it holds such a part of the rows, and so many of them: at a floor of e⁻⁷
-# standard deviations a tenth gains half a nat of the mean likelihood, more than good fits differ
-# by.
-ATOM_SHARE, ATOM_ROWS = 0.1, 5
-
-# Squares of answers in units of some of them must be floats.
-LARGEST_ANSWER = 1e153
 
 
 class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixin, PartsMixin):
@@ -367,12 +352,12 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         )  # fmt: skip
         known_features = getattr(self, "n_features_in_", None)
         given_y = y
-        _refuse_sparse("y", y)
+        refuse_sparse("y", y)
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
         flat = y.ndim == 1
-        rows = distinct(self._exchangeable(_answers(X, y, sample_weight)))
+        rows = distinct(self._exchangeable(answer_rows(X, y, sample_weight)))
         seed = generator_and_seed(self.random_state)[1]
         held_out = self._given_rows(validation, rows)
         rows, calibrating = self._split_calibration_rows(rows, seed)
@@ -434,7 +419,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val belong together: pass both, or neither of them.")
-        _refuse_sparse("y_val", y)
+        refuse_sparse("y_val", y)
         try:
             X, y = validate_data(
                 self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True,
@@ -442,7 +427,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             )  # fmt: skip
         except ValueError as error:
             raise ValueError(f"X_val and y_val cannot be used: {error}") from error
-        rows = distinct(_answers(X, y, sample_weight, "sample_weight_val"))
+        rows = distinct(answer_rows(X, y, sample_weight, "sample_weight_val"))
         if rows.y.shape[1] != training.y.shape[1]:
             raise ValueError(
                 f"y_val has {rows.y.shape[1]} answers for each row, but y has "
@@ -558,7 +543,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 
     def _warn(self, learned: LearnedDensity, rows: Rows, parts: Parts) -> None:
-        told = _unbounded(rows) if parts.likelihood else None
+        told = unbounded(rows) if parts.likelihood else None
         if told is not None:
             warnings.warn(
                 f"{told}, so the likelihood of a density is unbounded; it was kept finite by a "
@@ -576,38 +561,3 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
                 ConvergenceWarning,
                 stacklevel=4 + FRAMES,
             )
-
-
-def _refuse_sparse(name: str, y: Any) -> None:
-    if sparse.issparse(y):
-        raise TypeError(f"{name} is sparse, but answers are dense numbers; use {name}.toarray().")
-
-
-def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight") -> Rows:
-    """Samples of positive weight, with answers as (n, q) in float64."""
-    weight = row_weights(sample_weight, len(y), name)
-    y = y.reshape(len(y), -1).astype(np.float64)
-    used = weight > 0
-    rows = Rows(X, y, weight)
-    rows = rows if used.all() else rows.take(np.flatnonzero(used))
-    largest = np.abs(rows.y).max()
-    if largest > LARGEST_ANSWER:
-        raise ValueError(
-            f"y holds numbers of size {largest:.3g}, and the squares of numbers above "
-            f"{LARGEST_ANSWER:g} overflow; divide the answers by a number of their size."
-        )
-    return rows
-
-
-def _unbounded(rows: Rows) -> str | None:
-    """Describe repeated values of y that make the likelihood unbounded; None if there are none."""
-    n_rows = len(rows.y)
-    for column in rows.y.T:
-        values, place, count = np.unique(column, return_inverse=True, return_counts=True)
-        if len(values) < min(FEW_VALUES, max(FEW_SHARE * n_rows, 2)):
-            return f"y takes {len(values)} different values in {n_rows} rows"
-        share = np.bincount(place, rows.weight / rows.weight.sum())
-        if (atoms := (share >= ATOM_SHARE) & (count >= ATOM_ROWS)).any():
-            atom = int(np.argmax(np.where(atoms, share, 0)))
-            return f"y is {values[atom]:g} in {share[atom]:.0%} of the rows"
-    return None
