@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.energies import ENERGIES, MLP, Kernel, Prototypes
+from sklearn_ebm.energies import ENERGIES, MLP, RBM, Kernel, Prototypes
 from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.losses import LOSSES
 
@@ -15,8 +15,9 @@ OBJECTS = {
     "kernel": Kernel(n_components=30),
     "mlp": MLP((30,)),
     "prototypes": Prototypes(n_prototypes=2),
+    "rbm": RBM(30),
 }
-PASSES = {"mlp": 300, "prototypes": 60}
+PASSES = {"mlp": 300, "prototypes": 60, "rbm": 300}
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
