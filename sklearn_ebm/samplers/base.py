@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from sklearn_ebm._utils.html_repr import Documented
-from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.parameters import Array, Index
 
 
 class Surface(ABC):
@@ -41,11 +42,68 @@ class Surface(ABC):
         """Select samples by a slice, or by an array of indices or of bool."""
 
 
+class DiscreteSurface(Surface):
+    """Energies of answers that consist of q sites with finitely many values each.
+
+    An answer holds the index 0, …, n_values[j] − 1 of the value of each site j, in a floating
+    dtype.
+
+    Attributes
+    ----------
+    n_values : tuple of int of length n_outputs
+        Number of values of each site.
+    """
+
+    n_values: tuple[int, ...]
+
+    @property
+    def blocks(self) -> tuple[Index, ...]:
+        """Sites that are resampled together: independent given all the others.
+
+        By default, each site is a block of its own.
+        """
+        return tuple(np.array([site]) for site in range(self.n_outputs))
+
+    def conditional_energies(self, y: Array, block: Index) -> Array:
+        """Compute the energies of answers in which one site of a block takes each of its values.
+
+        The other sites have their values in y. A constant may be added to the energies of each
+        site. By default, the energy of each answer is computed.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, m, n_outputs)
+            Answers. They are not changed.
+        block : ndarray of int of shape (n_sites,)
+            Sites.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, m, n_sites, most)
+            Energies of each value, where most is the largest number of values of these sites;
+            +inf for values that a site does not have.
+        """
+        most = max(self.n_values[site] for site in block)
+        result = np.full((*y.shape[:2], len(block), most), np.inf, dtype=y.dtype)
+        tried = y.copy()
+        for place, site in enumerate(block):
+            for value in range(self.n_values[site]):
+                tried[..., site] = value
+                result[..., place, value] = self.energies(tried)
+            tried[..., site] = y[..., site]
+        return result
+
+    def energies_and_slopes(self, y: Array) -> tuple[Array, Array]:
+        """Raise TypeError: the energies of discrete answers have no derivatives."""
+        raise TypeError("Discrete answers have no slopes; use the sampler 'gibbs'.")
+
+
 class Proposal(Protocol):
     """A normalised density over the answers of each sample; see `ConditionalDistribution`."""
 
     @property
-    def n_rows(self) -> int: ...
+    def n_rows(self) -> int:
+        """Number of samples."""
 
     def __getitem__(self, rows: Any) -> Self: ...
 
@@ -89,7 +147,7 @@ class Step(NamedTuple):
 
     state: State
     acceptance: Array
-    diverged: Array
+    diverged: npt.NDArray[np.bool_]
 
 
 class Sampler(Documented, BaseEstimator, ABC):
@@ -106,8 +164,21 @@ class Sampler(Documented, BaseEstimator, ABC):
         Parameter settings that the checks use; in at least one, no parameter has its default.
     """
 
-    needs_slopes: ClassVar[bool] = True
+    needs_slopes: bool = True
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
+    @property
+    def n_replicas(self) -> int:
+        """Number of chains that are simulated for each chain of the Gibbs distribution.
+
+        The first ``m // n_replicas`` chains of a state with m chains have the Gibbs distribution
+        at β = 1.
+        """
+        return 1
+
+    def at_target(self, values: Array) -> Array:
+        """Select the chains of the Gibbs distribution from an array (n_samples, m, ...)."""
+        return values[:, : values.shape[1] // self.n_replicas]
 
     def start(self, surface: Surface, answers: Array) -> State:
         """Return the state of chains at given answers (n_samples, n_chains, n_outputs)."""

@@ -14,7 +14,7 @@ MODULES = (
     "sklearn_ebm.distributions", "sklearn_ebm.energies", "sklearn_ebm.exceptions",
     "sklearn_ebm.inference", "sklearn_ebm.inspection", "sklearn_ebm.losses",
     "sklearn_ebm.losses.negatives", "sklearn_ebm.metrics", "sklearn_ebm.representation",
-    "sklearn_ebm.solvers",
+    "sklearn_ebm.samplers", "sklearn_ebm.solvers",
 )  # fmt: skip
 WORD = re.compile(r"[A-Z][A-Za-z'-]+[ ,.:]")
 

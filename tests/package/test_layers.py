@@ -192,18 +192,19 @@ def test_nothing_is_probed_or_printed_or_swallowed(module):
 
 
 @pytest.mark.parametrize(
-    "folder", ["losses", "energies", "inference", "losses.negatives", "solvers"]
+    "folder", ["losses", "energies", "inference", "losses.negatives", "samplers", "solvers"]
 )
 def test_one_registered_part_in_each_file(folder):
     from sklearn_ebm.energies import ENERGIES, LATENT_ENERGIES
     from sklearn_ebm.inference import INFERENCES
     from sklearn_ebm.losses import LOSSES
     from sklearn_ebm.losses.negatives import NEGATIVES
+    from sklearn_ebm.samplers import SAMPLERS
     from sklearn_ebm.solvers import SOLVERS
 
     registries = {
         "losses": LOSSES, "energies": {**ENERGIES, **LATENT_ENERGIES}, "inference": INFERENCES,
-        "losses.negatives": NEGATIVES, "solvers": SOLVERS,
+        "losses.negatives": NEGATIVES, "samplers": SAMPLERS, "solvers": SOLVERS,
     }  # fmt: skip
     modules = [part.__module__ for part in registries[folder].values()]
     assert len(set(modules)) == len(modules)

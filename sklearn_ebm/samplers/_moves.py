@@ -1,0 +1,125 @@
+"""Moves that samplers share: trajectories, and the test of Metropolis and Hastings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.samplers.base import State, Step, Surface
+
+#: A trajectory whose energy error exceeds this number has diverged.
+DIVERGENCE = 1000.0
+
+
+class Trajectory(NamedTuple):
+    """End of a trajectory.
+
+    Attributes
+    ----------
+    state : State
+        The answers at the end; the energy is +inf where a trajectory left the finite energies.
+    kinetic : ndarray of shape (n_samples, m)
+        Kinetic energies at the end minus those at the start.
+    """
+
+    state: State
+    kinetic: Array
+
+
+def leapfrog(surface: Surface, state: State, momentum: Array, steps: Array, n: int) -> Trajectory:
+    """Follow Hamiltonian dynamics by n leapfrog steps, with one gradient each.
+
+    The two half kicks between two steps are one kick. With the displacement u = h·momentum, a step
+    is y ← y + u, u ← u − h² ∂F/∂y.
+
+    Parameters
+    ----------
+    surface : Surface
+        Energies as functions of y.
+    state : State
+        Where to start. It is not changed.
+    momentum : ndarray of shape (n_samples, m, n_outputs)
+        Momenta at the start, with the unit matrix as mass. They are overwritten.
+    steps : ndarray that can be broadcast to the shape of momentum
+        Step sizes h, in units of y.
+    n : int
+        Number of steps.
+    """
+    slopes = state.slopes
+    if slopes is None:
+        raise TypeError("This state has no slopes; make it by `start` of the same sampler.")
+    kinetic = half_squares(momentum)
+    square = steps * steps
+    y, move = state.answers.copy(), momentum
+    move *= steps
+    failed = failures(state.energies, slopes)
+    if failed is not None:
+        slopes = np.where(failed[..., None], 0, slopes)
+        failed = np.zeros_like(failed)
+    work = np.multiply(slopes, square * steps.dtype.type(0.5))
+    move -= work
+    for step in range(n):
+        y += move
+        energies, slopes = surface.energies_and_slopes(y)
+        bad = failures(energies, slopes)
+        if bad is not None:
+            failed = bad if failed is None else failed | bad
+            y[bad], move[bad] = state.answers[bad], 0
+            slopes = np.where(bad[..., None], 0, slopes)
+        last = step == n - 1
+        np.multiply(slopes, square * steps.dtype.type(0.5) if last else square, out=work)
+        move -= work
+    move /= steps
+    if failed is not None:
+        energies = np.where(failed, np.inf, energies)
+    return Trajectory(State(y, energies, slopes), half_squares(move) - kinetic)
+
+
+def failures(energies: Array, slopes: Array) -> npt.NDArray[np.bool_] | None:
+    """Chains (n_samples, m) whose energy or slopes are not finite; None if there are none."""
+    if np.isfinite(energies.sum()) and np.isfinite(slopes.sum()):
+        return None
+    bad = ~(np.isfinite(energies) & np.isfinite(slopes).all(axis=-1))
+    return bad if bad.any() else None
+
+
+def half_squares(momentum: Array) -> Array:
+    """½ ‖momentum‖² of each chain."""
+    return np.einsum("nmq,nmq->nm", momentum, momentum) * momentum.dtype.type(0.5)
+
+
+def metropolis(before: State, after: State, log_ratio: Array, rng: np.random.Generator) -> Step:
+    """Accept proposed states with the probability min(1, exp(log_ratio)).
+
+    Parameters
+    ----------
+    before, after : State
+        The current and the proposed state. They are not changed.
+    log_ratio : ndarray of shape (n_samples, m)
+        Logarithm of the acceptance ratio; NaN means zero.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    Step
+        The next state. The energy error is −log_ratio.
+    """
+    dtype = before.answers.dtype
+    acceptance = np.exp(np.minimum(log_ratio, 0)).astype(dtype, copy=False)
+    np.copyto(acceptance, 0, where=np.isnan(acceptance))
+    taken = rng.random(acceptance.shape, dtype=dtype) < acceptance
+    return Step(chosen(taken, after, before), acceptance, ~(log_ratio >= -DIVERGENCE))
+
+
+def chosen(taken: npt.NDArray[np.bool_], after: State, before: State) -> State:
+    """Return `after` in the chains (n_samples, m) where `taken`, else `before`."""
+    wide = taken[..., None]
+    slopes = None
+    if before.slopes is not None and after.slopes is not None:
+        slopes = np.where(wide, after.slopes, before.slopes)
+    answers = np.where(wide, after.answers, before.answers)
+    return State(answers, np.where(taken, after.energies, before.energies), slopes)
