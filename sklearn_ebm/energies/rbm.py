@@ -38,9 +38,9 @@ class RBM(Energy):
     -----
     The parameters are ``hidden_weight`` W of shape (n_features, m), ``class_weight`` U (n_classes,
     m), ``hidden_bias`` c (m,) and ``class_bias`` d (n_classes,). Only W and U are penalised. They
-    start uniform in ±√(6/p), where p is the number of features, or of classes, plus m; c and d
-    start at 0. Features may be any numbers; those of similar scales, up to about 1, are learned
-    best.
+    start uniform in ±√(6/p), where p is the number of features, or of classes, plus m; c starts at
+    0, and d at −m log 2, so that the first energies are near 0. Features may be any numbers; those
+    of similar scales, up to about 1, are learned best.
 
     References
     ----------
@@ -138,7 +138,7 @@ class RBM(Energy):
         n_answers: int,
         rng: np.random.RandomState,
     ) -> Params:
-        """Random weights, and biases of zero.
+        """Random weights, and biases for energies near zero.
 
         Parameters
         ----------
@@ -158,6 +158,7 @@ class RBM(Energy):
         for name, shape in self.shapes(rows.X.shape[1], n_answers).items():
             bound = np.sqrt(6 / sum(shape)) if name in self.penalized else 0.0
             params[name] = rng.uniform(-bound, bound, size=shape)
+        params["class_bias"] -= self.n_components * np.log(2)
         return params
 
     def linearize(self, params: Params, X: Any) -> Linearization:

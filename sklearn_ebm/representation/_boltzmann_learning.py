@@ -101,7 +101,7 @@ def first_progress(
         log_odds(mean, count).astype(np.float32),
     )
     codes = drawn(np.zeros((n_chains, n_components), dtype=np.float32), rng)
-    spread = float(np.sqrt((mean * (1 - mean)).sum(dtype=np.float64)))
+    spread = float(np.sqrt(np.maximum(mean * (1 - mean), 0).sum(dtype=np.float64)))
     mean_code = np.full(n_components, 0.5, dtype=np.float32)
     return Progress(machine, codes, mean.astype(np.float32), max(spread, 1e-3), mean_code)
 

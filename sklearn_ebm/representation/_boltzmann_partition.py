@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
@@ -24,7 +26,7 @@ def exact_log_partition(machine: Machine) -> float:
     Without weights, Z = (1 + e^a)(1 + e^c):
 
     >>> machine = Machine(np.zeros((1, 1)), np.log([2.0]), np.log([4.0]))
-    >>> round(np.exp(exact_log_partition(machine)), 6)
+    >>> round(float(np.exp(exact_log_partition(machine))), 6)
     15.0
     """
     weight, listed, summed = machine.astype(np.float64)
@@ -57,8 +59,33 @@ def _all_values(n_bits: int, first: int = 0, most: int | None = None) -> npt.NDA
     return ((numbers >> np.arange(n_bits)) & 1).astype(np.float64)
 
 
+class LogPartition(NamedTuple):
+    value: float
+    standard_error: float
+    ess: float
+    reliable: bool
+
+
+def ladder(n_temperatures: int) -> npt.NDArray[np.float64]:
+    """Values of β after 0, up to 1."""
+    return np.arange(1, n_temperatures + 1) / n_temperatures
+
+
+def annealed_log_partition(
+    machine: Machine, base: Array, ladder: Array, n_particles: int, rng: np.random.Generator
+) -> LogPartition:
+    """Estimate log Z from the weights of `annealed`, with a standard error."""
+    _, logs = annealed(machine, base, ladder, n_particles, rng)
+    highest = logs.max()
+    weights = np.exp(logs - highest)
+    mean = weights.mean()
+    ess = float(weights.sum() ** 2 / (weights @ weights))
+    error = float(weights.std(ddof=1) / mean / np.sqrt(n_particles))
+    return LogPartition(float(highest + np.log(mean)), error, ess, ess >= 50)
+
+
 def annealed(
-    machine: Machine, base: Array, betas: Array, n_chains: int, rng: np.random.Generator
+    machine: Machine, base: Array, ladder: Array, n_particles: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     r"""Move draws of independent features to the distribution of a machine, with weights.
 
@@ -75,28 +102,28 @@ def annealed(
         The parameters.
     base : ndarray of shape (n_features,)
         Log-odds b of the independent features.
-    betas : ndarray of shape (n_betas,)
+    ladder : ndarray of shape (n_temperatures,)
         Values of β after 0, increasing, up to 1.
-    n_chains : int
+    n_particles : int
         Number of draws.
     rng : Generator
         Source of random numbers.
 
     Returns
     -------
-    rows : ndarray of shape (n_chains, n_features)
+    rows : ndarray of shape (n_particles, n_features)
         The draws.
-    log_weights : ndarray of shape (n_chains,)
+    log_weights : ndarray of shape (n_particles,)
         Logarithms of weights, whose mean estimates Z.
     """
     base, machine = base.astype(np.float32), machine.astype(np.float32)
     weight, hidden, visible = machine
-    rows = drawn(np.tile(base, (n_chains, 1)), rng)
+    rows = drawn(np.tile(base, (n_particles, 1)), rng)
     away, before = visible - base, 0.0
-    log_weights = np.full(n_chains, softplus_sums(numpy_namespace, base.astype(np.float64)))
+    log_weights = np.full(n_particles, softplus_sums(numpy_namespace, base.astype(np.float64)))
     log_weights += len(hidden) * np.log(2)
-    of_before = np.full(n_chains, len(hidden) * np.log(2))
-    for beta in betas.tolist():
+    of_before = np.full(n_particles, len(hidden) * np.log(2))
+    for beta in ladder.tolist():
         inputs = machine.component_inputs(rows)
         wide = inputs.astype(np.float64)
         if before:

@@ -18,6 +18,7 @@ OBJECTS = {
     "rbm": RBM(30),
 }
 PASSES = {"mlp": 300, "prototypes": 60, "rbm": 300}
+SLOW = {("rbm", "square_exp"): 1000}
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -43,6 +44,7 @@ def test_there_are_quick_settings_for_every_energy():
 def test_every_energy_with_every_loss(energy, loss, n_classes):
     X, y, weight = blobs(n_classes)
     clf = EBMClassifier(energy=OBJECTS[energy], loss=loss, max_iter=PASSES.get(energy))
+    clf.set_params(max_iter=SLOW.get((energy, loss), clf.max_iter))
     if loss not in suitable_losses(energy):
         with pytest.raises(ValueError, match=rf"^loss '{loss}' cannot be \w+ with energy") as error:
             clf.fit(X, y)
