@@ -1,6 +1,6 @@
 """Warnings of this package."""
 
-__all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning"]
+__all__ = ["CalibrationWarning", "CollapseWarning", "FewAnswersWarning", "SamplingWarning"]
 
 
 class CalibrationWarning(UserWarning):
@@ -62,4 +62,30 @@ class FewAnswersWarning(UserWarning):
     ...     _ = LatentEBMRegressor("experts", max_iter=1, random_state=0).fit(X, y)
     >>> caught[0].category.__name__
     'FewAnswersWarning'
+    """
+
+
+class SamplingWarning(UserWarning):
+    """Warning that draws of Markov chains may not represent the Gibbs distribution.
+
+    The message states the reason: steps that diverged, chains that disagree, few effective draws,
+    or a mode that was probably missed.
+
+    Examples
+    --------
+    Four draws of each chain are too few:
+
+    >>> import warnings
+    >>> from sklearn_ebm.samplers import sample
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = sample(
+    ...         lambda X, y: (y[:, 0] ** 2, 2 * y),
+    ...         [[0.0]],
+    ...         n_outputs=1,
+    ...         n_samples=4,
+    ...         random_state=0,
+    ...     )
+    >>> caught[0].category.__name__
+    'SamplingWarning'
     """

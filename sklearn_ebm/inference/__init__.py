@@ -3,6 +3,7 @@
 from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.inference.descent import Descent
+from sklearn_ebm.inference.log_partition import LogPartition, log_partition
 from sklearn_ebm.inference.minimum import Minimum
 from sklearn_ebm.inference.soft_minimum import SoftMinimum
 
@@ -18,6 +19,8 @@ INFERENCES: Registry[Elimination] = Registry(
 
 __all__ = [
     "Descent",
+    "LogPartition",
     "Minimum",
     "SoftMinimum",
+    "log_partition",
 ]

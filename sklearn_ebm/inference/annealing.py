@@ -9,18 +9,15 @@ import numpy as np
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.samplers import HMC
-from sklearn_ebm.samplers.base import DiscreteSurface, Sampler, State, Surface
+from sklearn_ebm.samplers.base import DiscreteSurface, Proposal, Sampler, State, Surface
 from sklearn_ebm.samplers.surfaces import tempered
 
 #: Change of the logarithm of a step size for each unit of acceptance that is missing.
 RATE = 0.5
 
 
-class Base(Protocol):
+class Base(Proposal, Protocol):
     """A normalised density with draws and slopes, at which annealing begins."""
-
-    def draw(self, n_draws: int, rng: np.random.Generator) -> Array:
-        """Draw answers (n_samples, n_draws, n_outputs)."""
 
     def energies_and_slopes(self, y: Array) -> tuple[Array, Array]:
         """Negative log-densities (n_samples, m), and their derivatives in y."""
@@ -119,7 +116,7 @@ def anneal(
     Neal, "Annealed importance sampling", Statistics and Computing 11 (2001) 125-139.
     :doi:`10.1023/A:1008923215028`
     """
-    y = base.draw(n_particles, rng)
+    y = base._draw(n_particles, np.random.RandomState(rng.bit_generator), shared=False)
     log_weights = np.zeros(y.shape[:2])
     sizes = np.full(surface.n_rows, step_size) if np.ndim(step_size) == 0 else step_size
     with np.errstate(all="ignore"):

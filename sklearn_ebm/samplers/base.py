@@ -31,15 +31,43 @@ class Surface(ABC):
 
     @abstractmethod
     def energies(self, y: Array) -> Array:
-        """Compute energies (n_samples, m); +inf where an answer is impossible."""
+        """Compute energies.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, m, n_outputs)
+            Answers. They are not changed.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, m)
+            Energies F(x, y); +inf where an answer is impossible.
+        """
 
     @abstractmethod
     def energies_and_slopes(self, y: Array) -> tuple[Array, Array]:
-        """Compute energies (n_samples, m), and their derivatives in y (n_samples, m, n_outputs)."""
+        """Compute energies, and their derivatives in y.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, m, n_outputs)
+            Answers. They are not changed.
+
+        Returns
+        -------
+        energies : ndarray of shape (n_samples, m)
+            Energies F(x, y); +inf where an answer is impossible.
+        slopes : ndarray of shape (n_samples, m, n_outputs)
+            Derivatives ∂F/∂y, in units of the energy over units of y.
+        """
 
     @abstractmethod
     def __getitem__(self, rows: Any) -> Self:
         """Select samples by a slice, or by an array of indices or of bool."""
+
+    def log_partition(self) -> Array | None:
+        """Compute log Z(x) (n_samples,) if there is a closed form; None if there is none."""
+        return None
 
 
 class DiscreteSurface(Surface):
@@ -176,12 +204,35 @@ class Sampler(Documented, BaseEstimator, ABC):
         """
         return 1
 
-    def at_target(self, values: Array) -> Array:
-        """Select the chains of the Gibbs distribution from an array (n_samples, m, ...)."""
+    def at_target(self, values: Any) -> Any:
+        """Select the chains of the Gibbs distribution at β = 1.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples, m, ...)
+            Values of all chains of a state.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, m // n_replicas, ...)
+        """
         return values[:, : values.shape[1] // self.n_replicas]
 
     def start(self, surface: Surface, answers: Array) -> State:
-        """Return the state of chains at given answers (n_samples, n_chains, n_outputs)."""
+        """Return the state of chains at given answers.
+
+        Parameters
+        ----------
+        surface : Surface
+            Energies as functions of y.
+        answers : ndarray of shape (n_samples, n_chains, n_outputs)
+            Answers. They are not changed.
+
+        Returns
+        -------
+        State
+            Answers with their energies, and slopes if the sampler needs them.
+        """
         if self.needs_slopes:
             return State(answers, *surface.energies_and_slopes(answers))
         return State(answers, surface.energies(answers))
@@ -208,9 +259,25 @@ class Sampler(Documented, BaseEstimator, ABC):
     def warmed_up(
         self, surface: Surface, state: State, n_steps: int, rng: np.random.Generator
     ) -> tuple[Sampler, State]:
-        """Make steps that also adapt the step size; return the adapted sampler and the state.
+        """Make steps that also adapt the sampler; by default there is nothing to adapt.
 
-        By default there is nothing to adapt.
+        Parameters
+        ----------
+        surface : Surface
+            Energies as functions of y.
+        state : State
+            The current state. It is not changed.
+        n_steps : int
+            Number of steps.
+        rng : numpy.random.Generator
+            Source of random numbers.
+
+        Returns
+        -------
+        sampler : Sampler
+            The adapted sampler.
+        state : State
+            The state after the steps.
         """
         for _ in range(n_steps):
             state = self.step(surface, state, rng).state

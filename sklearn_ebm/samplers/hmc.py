@@ -29,9 +29,8 @@ class HMC(SteppingSampler):
         Number L of leapfrog steps of a trajectory.
     target_acceptance : float, default=0.8
         Acceptance probability to which the warm-up adapts the step size.
-    scales : "auto", None or array-like of shape (n_outputs,) or (n_samples, n_outputs), \
-default="auto"
-        Factors of the step size for each output: a diagonal metric. "auto" means 1 until the
+    scales : "auto", None or array-like, default="auto"
+        Factors of the step size for each output, of shape (n_outputs,) or (n_samples, n_outputs): a diagonal metric. "auto" means 1 until the
         warm-up replaces them by the standard deviations of the answers; None means 1.
     jitter : float, default=0.1
         Each step size is multiplied by a random number from 1 − jitter to 1 + jitter, so that no

@@ -24,9 +24,8 @@ class MALA(SteppingSampler):
         Step size h, in units of y, before the warm-up adapts it.
     target_acceptance : float, default=0.57
         Acceptance probability to which the warm-up adapts the step size.
-    scales : "auto", None or array-like of shape (n_outputs,) or (n_samples, n_outputs), \
-default="auto"
-        Factors of the step size for each output. "auto" means 1 until the warm-up replaces them by
+    scales : "auto", None or array-like, default="auto"
+        Factors of the step size for each output, of shape (n_outputs,) or (n_samples, n_outputs). "auto" means 1 until the warm-up replaces them by
         the standard deviations of the answers; None means 1.
     jitter : float, default=0.0
         Each step size is multiplied by a random number from 1 − jitter to 1 + jitter.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm._utils.validation import positive_integer
-from sklearn_ebm.samplers.base import DiscreteSurface, Surface
+from sklearn_ebm.samplers.base import DiscreteSurface, Proposal, Surface
 
 #: (X (n, d), y (n, q)) -> energies (n,) and slopes (n, q).
 EnergyFunction: TypeAlias = Callable[[Array, Array], tuple[npt.ArrayLike, npt.ArrayLike]]
@@ -86,6 +86,114 @@ class FunctionSurface(Surface):
     def __getitem__(self, rows: Any) -> Self:
         """Select samples by a slice, or by an array of indices or of bool."""
         return type(self)(self.energy, self.X[rows], self.n_outputs)
+
+
+def as_surface(
+    energy: EnergyFunction | Surface,
+    X: npt.ArrayLike | None,
+    n_outputs: int | None,
+    start: npt.ArrayLike | None,
+    proposal: Proposal | None,
+) -> tuple[Surface, Array]:
+    """Return the surface of an energy, and answers (n_samples, m, n_outputs) to start from.
+
+    The energy function is called once, at the start, and its derivatives are compared with finite
+    differences.
+
+    Raises
+    ------
+    TypeError
+        If `energy` is neither a function nor a surface, or X is missing.
+    ValueError
+        If shapes do not match, the number of outputs is unknown, or the slopes are not the
+        derivatives of the energies.
+    """
+    given = None if start is None else np.asarray(start)
+    if isinstance(energy, Surface):
+        surface: Surface = energy
+    else:
+        if X is None:
+            raise TypeError("X is missing: an energy that is a function needs the samples.")
+        if n_outputs is None:
+            n_outputs = _number_of_outputs(given, proposal)
+        surface = FunctionSurface(energy, X, n_outputs)
+    if proposal is not None and proposal.n_rows != surface.n_rows:
+        raise ValueError(
+            f"The proposal has {proposal.n_rows} rows for {surface.n_rows} samples; it needs one "
+            "for each, so select them: proposal[rows]."
+        )
+    answers = _starts(given, surface)
+    if isinstance(surface, FunctionSurface):
+        check_slopes(surface, answers)
+    return surface, answers
+
+
+def _number_of_outputs(start: Any, proposal: Proposal | None) -> int:
+    if start is not None and start.ndim > 0:
+        return int(start.shape[-1])
+    if proposal is not None:
+        return int(proposal._draw(1, np.random.RandomState(0), shared=True).shape[-1])
+    raise ValueError("The number of outputs is unknown; pass n_outputs, or start.")
+
+
+def _starts(start: Any, surface: Surface) -> Array:
+    """Answers (n_samples, m, n_outputs) from those of a user; zeros by default."""
+    n, q = surface.n_rows, surface.n_outputs
+    if start is None:
+        return np.zeros((n, 1, q))
+    dtype = np.float32 if start.dtype == np.float32 else np.float64
+    start = start.astype(dtype)
+    if start.shape == (q,):
+        return np.broadcast_to(start, (n, 1, q)).copy()
+    if start.ndim != 3 or len(start) != n or start.shape[2] != q or start.shape[1] == 0:
+        raise ValueError(
+            f"start.shape == {start.shape}, expected ({q},) for one answer of all samples, or "
+            f"({n}, m, {q}) for m answers of each of {n} samples."
+        )
+    return start
+
+
+#: Largest error of a slope, relative to the largest slopes; float32 energies have large errors.
+WRONG_SLOPE = {np.dtype(np.float64): 1e-3, np.dtype(np.float32): 0.1}
+
+
+def check_slopes(surface: Surface, answers: Array) -> None:
+    """Raise ValueError unless slopes agree with central differences of the energies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ebm.samplers import FunctionSurface
+    >>> surface = FunctionSurface(lambda X, y: (y[:, 0] ** 2, y), [[0.0]], n_outputs=1)
+    >>> check_slopes(surface, np.ones((1, 1, 1)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: The slopes are not the derivatives of the energies: ...
+    """
+    # Away from the start, which may be a minimum: there, wrong slopes may be zero as well.
+    dtype = answers.dtype
+    y: Array = answers[:, :1] + dtype.type(0.1) * (1 + np.abs(answers[:, :1]))
+    if not np.isfinite(surface.energies(y)).all():
+        y = answers[:, :1]
+    energies, slopes = surface.energies_and_slopes(y)
+    scale = np.maximum(np.abs(y), 0.1)
+    small = dtype.type(1e-5 if dtype == np.float64 else 1e-2)
+    for output in range(surface.n_outputs):
+        step = np.zeros_like(y)
+        step[..., output] = small * scale[..., output]
+        width = (y + step)[..., output] - (y - step)[..., output]
+        difference = (surface.energies(y + step) - surface.energies(y - step)) / width
+        slope = slopes[..., output]
+        size = np.abs(slopes).max(axis=2) + np.abs(difference)
+        rounding = 50 * np.finfo(dtype).eps * (1 + np.abs(energies)) / width
+        wrong = np.abs(slope - difference) > WRONG_SLOPE[dtype] * size + rounding
+        if wrong.any():
+            first = np.unravel_index(wrong.argmax(), wrong.shape)
+            raise ValueError(
+                "The slopes are not the derivatives of the energies: at the start, the slope of "
+                f"output {output} is {slope[first]:.6g}, and a finite difference of the energies "
+                f"is {difference[first]:.6g}; the function must return dF/dy."
+            )
 
 
 def tempered(surface: Surface, beta: float) -> Surface:
