@@ -212,11 +212,11 @@ class RBM(Energy):
         def pushforward(direction: Params) -> Array:
             moved = {name: cast_like(xp, value, rows) for name, value in direction.items()}
             change = rows @ moved["hidden_weight"] + moved["hidden_bias"]
-            columns = [
-                -xp.sum(probabilities(answer) * (change + moved["class_weight"][answer, ...]), axis=1)
-                - moved["class_bias"][answer]
-                for answer in answers
-            ]
+            columns = []
+            for answer in answers:
+                inputs = change + moved["class_weight"][answer, ...]
+                inputs *= probabilities(answer)
+                columns.append(-xp.sum(inputs, axis=1) - moved["class_bias"][answer])
             return _side_by_side(xp, columns)
 
         return Linearization(_side_by_side(xp, energies), pullback, pushforward)

@@ -67,8 +67,8 @@ def probabilities(inputs: Array) -> Array:
     return logistic(numpy_namespace, inputs)
 
 
-def drawn(inputs: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Zeros and ones with these log-odds o, which are overwritten.
+def drawn(inputs: Array, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Zeros and ones with log-odds o in float32, which are overwritten.
 
     A uniform number u is below 1/(1 + exp(−o)) if u (1 + exp(−o)) < 1.
 
@@ -82,7 +82,8 @@ def drawn(inputs: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDAr
         np.exp(inputs, out=inputs)
         inputs += 1
         inputs *= rng.random(inputs.shape, dtype=np.float32)
-        return np.less(inputs, 1, out=inputs)
+        np.less(inputs, 1, out=inputs)
+    return inputs
 
 
 def gibbs_steps(

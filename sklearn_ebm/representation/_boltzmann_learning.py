@@ -12,8 +12,11 @@ from scipy import sparse
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.representation._boltzmann import Machine, drawn, gibbs_steps, probabilities
 
-# Standard deviation of the first weights.
-FIRST_WEIGHT = 0.01
+# Standard deviation of the first inputs of the components.
+FIRST_INPUT = 0.2
+
+# Smallest root of the sum of the variances of the features: they may all be constant.
+SMALLEST_SPREAD = 0.1
 
 # Largest change of the input of a component in one step, for a sample at a typical distance from
 # the mean in the direction of the change.
@@ -95,15 +98,16 @@ def first_progress(
 ) -> Progress:
     """State before the first batch: the features are independent, with the means of the samples."""
     shape = (n_components, len(mean))
+    spread = float(np.sqrt(np.maximum(mean * (1 - mean), 0).sum(dtype=np.float64)))
+    spread = max(spread, SMALLEST_SPREAD)
     machine = Machine(
-        FIRST_WEIGHT * rng.standard_normal(shape, dtype=np.float32),
+        np.float32(FIRST_INPUT / spread) * rng.standard_normal(shape, dtype=np.float32),
         np.zeros(n_components, dtype=np.float32),
         log_odds(mean, count).astype(np.float32),
     )
     codes = drawn(np.zeros((n_chains, n_components), dtype=np.float32), rng)
-    spread = float(np.sqrt(np.maximum(mean * (1 - mean), 0).sum(dtype=np.float64)))
     mean_code = np.full(n_components, 0.5, dtype=np.float32)
-    return Progress(machine, codes, mean.astype(np.float32), max(spread, 1e-3), mean_code)
+    return Progress(machine, codes, mean.astype(np.float32), spread, mean_code)
 
 
 class Statistics(NamedTuple):
@@ -183,9 +187,9 @@ def moved(
         weight -= np.float32(settings.decay) * machine.weight
     norm = float(np.sqrt(np.einsum("md,md->m", weight, weight).max()))
     change = rate * norm * progress.spread
-    rate = np.float32(rate * min(1.0, LARGEST_CHANGE / change) if change > 0 else rate)
+    rate *= min(1.0, LARGEST_CHANGE / change) if change > 0 else 1.0
     for part, slope in zip(machine, gradient, strict=True):
-        slope *= rate
+        slope *= np.float32(rate)
         part += slope
     newest = found.expected[:n_samples].mean(axis=0)
     mean_code = mean_code + np.float32(SHARE) * (newest - mean_code)

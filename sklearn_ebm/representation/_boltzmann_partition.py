@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,9 @@ from scipy.special import logsumexp
 from sklearn_ebm._utils.array_api import numpy_namespace
 from sklearn_ebm._utils.array_ops import softplus_sums
 from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm.inference.log_partition import FEWEST, MOST_SHAPE, LogPartition
 from sklearn_ebm.representation._boltzmann import Machine, drawn
+from sklearn_ebm.samplers._weights import summarize
 
 # Largest number of binary variables whose values are listed, and number of those that are listed
 # in one block.
@@ -59,15 +61,14 @@ def _all_values(n_bits: int, first: int = 0, most: int | None = None) -> npt.NDA
     return ((numbers >> np.arange(n_bits)) & 1).astype(np.float64)
 
 
-class LogPartition(NamedTuple):
-    value: float
-    standard_error: float
-    ess: float
-    reliable: bool
-
-
 def ladder(n_temperatures: int) -> npt.NDArray[np.float64]:
-    """Values of β after 0, up to 1."""
+    """Values of β after 0, up to 1.
+
+    Examples
+    --------
+    >>> ladder(4)
+    array([0.25, 0.5 , 0.75, 1.  ])
+    """
     return np.arange(1, n_temperatures + 1) / n_temperatures
 
 
@@ -76,16 +77,12 @@ def annealed_log_partition(
 ) -> LogPartition:
     """Estimate log Z from the weights of `annealed`, with a standard error."""
     _, logs = annealed(machine, base, ladder, n_particles, rng)
-    highest = logs.max()
-    weights = np.exp(logs - highest)
-    mean = weights.mean()
-    ess = float(weights.sum() ** 2 / (weights @ weights))
-    error = float(weights.std(ddof=1) / mean / np.sqrt(n_particles))
-    return LogPartition(float(highest + np.log(mean)), error, ess, ess >= 50)
+    value, error, ess, shape = summarize(logs[None])
+    return LogPartition(value, error, ess, (ess >= FEWEST) & (shape < MOST_SHAPE))
 
 
 def annealed(
-    machine: Machine, base: Array, ladder: Array, n_particles: int, rng: np.random.Generator
+    machine: Machine, base: Any, ladder: Array, n_particles: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     r"""Move draws of independent features to the distribution of a machine, with weights.
 

@@ -20,6 +20,7 @@ from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import (
     as_number,
     checked_rows,
+    optional_whole_number,
     positive_integer,
     positive_number,
     row_weights,
@@ -27,6 +28,8 @@ from sklearn_ebm._utils.validation import (
 )
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.estimators._parts import unchanged_if_it_fails
+from sklearn_ebm.inference.log_partition import LogPartition
+from sklearn_ebm.learning.samples import Weights
 from sklearn_ebm.representation._boltzmann import (
     Machine,
     drawn,
@@ -42,7 +45,6 @@ from sklearn_ebm.representation._boltzmann_learning import (
 )
 from sklearn_ebm.representation._boltzmann_partition import (
     MOST_LISTED,
-    LogPartition,
     annealed,
     annealed_log_partition,
     exact_log_partition,
@@ -51,6 +53,9 @@ from sklearn_ebm.representation._boltzmann_partition import (
 from sklearn_ebm.representation.base import Representation
 
 METHODS = ("auto", "exact", "annealed")
+
+# Passes and steps of learning if `max_iter` is None.
+FEWEST_PASSES, FEWEST_STEPS = 30, 3_000
 
 # Number of times that learning may diverge before it ends; the learning rate is halved each time.
 MOST_DIVERGENCES = 20
@@ -81,7 +86,7 @@ class BoltzmannMachine(Representation):
     ----------
     n_components : int, default=100
         Number of components of the code.
-    learning_rate : float, default=0.1
+    learning_rate : float, default=0.2
         First step size. It decreases linearly from the middle of learning on.
     batch_size : int, default=100
         Number of samples of a step, and of persistent chains.
@@ -91,8 +96,9 @@ class BoltzmannMachine(Representation):
         Whether chains continue from batch to batch. False starts them from the samples of each
         batch (contrastive divergence), which ignores what the machine would draw far from them:
         good for features, but not for the likelihood.
-    max_iter : int, default=30
-        Number of passes over the samples.
+    max_iter : int, default=None
+        Number of passes over the samples. None means 30, or more if these have fewer than 3,000
+        batches.
     C : float, default=1.0
         Inverse strength of the L2 penalty ‖W‖²/(2C) that is added to the sum over the samples of
         −log p(x); inf means no penalty.
@@ -151,7 +157,7 @@ class BoltzmannMachine(Representation):
     >>> import numpy as np
     >>> from sklearn_ebm.representation import BoltzmannMachine
     >>> X = np.array([[0.0, 0.0], [1.0, 1.0]] * 50)
-    >>> machine = BoltzmannMachine(2, C=np.inf, max_iter=500, batch_size=50).fit(X)
+    >>> machine = BoltzmannMachine(2, learning_rate=1.0, C=np.inf, max_iter=500).fit(X)
     >>> bool(machine.score(X) > -0.75), round(-float(np.log(2)), 2)
     (True, -0.69)
     """
@@ -159,11 +165,11 @@ class BoltzmannMachine(Representation):
     def __init__(
         self,
         n_components: int = 100,
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.2,
         batch_size: int = 100,
         n_steps: int = 1,
         persistent: bool = True,
-        max_iter: int = 30,
+        max_iter: int | None = None,
         C: float = 1.0,
         binarize: Any = None,
         random_state: Any = 0,
@@ -190,7 +196,7 @@ class BoltzmannMachine(Representation):
         super()._validate()
         for name in ("n_components", "batch_size", "n_steps"):
             positive_integer(name, getattr(self, name), of="BoltzmannMachine")
-        positive_integer("max_iter", self.max_iter, of="BoltzmannMachine", least=0)
+        optional_whole_number("max_iter", self.max_iter)
         positive_number("learning_rate", self.learning_rate, of="BoltzmannMachine")
         positive_number("C", self.C, of="BoltzmannMachine", infinite=True)
         switch("persistent", self.persistent, of="BoltzmannMachine")
@@ -208,7 +214,7 @@ class BoltzmannMachine(Representation):
         rows = self._validated(X, reset=reset)
         return rows if reset else self._binary(rows)  # thresholds may depend on the weights
 
-    def _set_thresholds(self, rows: Any, weight: npt.NDArray[np.float64]) -> None:
+    def _set_thresholds(self, rows: Any, weight: Weights) -> None:
         self.thresholds_ = self.binarize
         if isinstance(self.binarize, str):
             self.thresholds_ = np.asarray((weight / weight.sum()) @ rows).astype(rows.dtype)
@@ -238,16 +244,17 @@ class BoltzmannMachine(Representation):
 
     # Learning -------------------------------------------------------------------------------------
 
-    def _learn(self, X: Any, weight: npt.NDArray[np.float64], task: FitCallbacks) -> None:
+    def _learn(self, X: Any, weight: Weights, task: FitCallbacks) -> None:
         X, weight, rng = self._prepared(X, weight)
         progress = self._first(X, weight, rng)
         settings = self._settings(len(weight))
         curve: list[float] = []
+        passes = self._passes(len(weight))
         rate, restored = float(self.learning_rate), 0
         with self._progress_line() as line:
-            while len(curve) < self.max_iter and restored <= MOST_DIVERGENCES:
+            while len(curve) < passes and restored <= MOST_DIVERGENCES:
                 batches = self._batches(rng.permutation(len(weight)))
-                left = 1 - (len(curve) + np.arange(len(batches)) / len(batches)) / self.max_iter
+                left = 1 - (len(curve) + np.arange(len(batches)) / len(batches)) / passes
                 rates = (rate * np.minimum(1, 2 * left)).tolist()
                 after, gap = one_pass(progress, X, weight, batches, rates, settings, rng)
                 if np.isnan(gap):
@@ -306,7 +313,7 @@ class BoltzmannMachine(Representation):
         return self
 
     def _one_part(
-        self, progress: Progress, rows: Any, weight: Array, rate: float, rng: np.random.Generator
+        self, progress: Progress, rows: Any, weight: Weights, rate: float, rng: np.random.Generator
     ) -> None:
         batches, settings = self._batches(rng.permutation(len(weight))), self._settings(self._seen)
         for restored in range(MOST_DIVERGENCES + 1):
@@ -321,8 +328,8 @@ class BoltzmannMachine(Representation):
         self._warn_of_divergence(restored + bool(np.isnan(gap)), rate * 0.5**restored)
 
     def _prepared(
-        self, rows: Any, weight: Array, *, first: bool = True
-    ) -> tuple[Any, Array, np.random.Generator]:
+        self, rows: Any, weight: Weights, *, first: bool = True
+    ) -> tuple[Any, Weights, np.random.Generator]:
         """Binary rows of positive weight, their weights with the mean 1, and random numbers."""
         if not (weight > 0).all():
             rows, weight = rows[weight > 0], weight[weight > 0]
@@ -331,7 +338,7 @@ class BoltzmannMachine(Representation):
             self._set_thresholds(rows, weight)
         return self._binary(rows), weight / weight.mean(), _generator(self.random_state)
 
-    def _first(self, X: Any, weight: Array, rng: np.random.Generator) -> Progress:
+    def _first(self, X: Any, weight: Weights, rng: np.random.Generator) -> Progress:
         count = float(weight.sum() ** 2 / (weight @ weight))
         mean = np.asarray((weight / weight.sum()) @ X)
         self.base_log_odds_ = log_odds(mean, count).astype(X.dtype)
@@ -339,6 +346,11 @@ class BoltzmannMachine(Representation):
 
     def _settings(self, n_samples: float) -> Settings:
         return Settings(1 / (float(self.C) * n_samples), self.n_steps, bool(self.persistent))
+
+    def _passes(self, n_samples: int) -> int:
+        if self.max_iter is not None:
+            return self.max_iter
+        return max(FEWEST_PASSES, -(-FEWEST_STEPS // -(-n_samples // self.batch_size)))
 
     def _batches(self, order: Index) -> list[Index]:
         """Batches of nearly equal size."""
@@ -446,8 +458,8 @@ class BoltzmannMachine(Representation):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             The samples.
         log_partition : float, default=None
-            A known value of log Z, such as ``machine.log_partition(n_particles=500).value``; None
-            means that each call computes it.
+            A known value of log Z, such as ``machine.log_partition(n_particles=500).value[0]``;
+            None means that each call computes it.
 
         Returns
         -------
@@ -455,7 +467,7 @@ class BoltzmannMachine(Representation):
             In nats.
         """
         free = self.free_energy(X)
-        known = self.log_partition().value if log_partition is None else float(log_partition)
+        known = self.log_partition().value[0] if log_partition is None else float(log_partition)
         scores: Array = -free - np.asarray(known, dtype=free.dtype)
         return scores
 
@@ -510,9 +522,10 @@ class BoltzmannMachine(Representation):
         Returns
         -------
         LogPartition
-            ``value`` log Z, ``standard_error`` (0 for the exact sum), effective sample size
-            ``ess``, and ``reliable``: whether `ess` is large enough for an interval of two standard
-            errors to have its nominal probability.
+            Arrays of one entry: ``value`` log Z in nats, ``standard_error``, which is 0 for the
+            exact sum, the effective number of particles ``ess``, and ``reliable``, whether the
+            standard error describes the error. The method ``interval`` returns a confidence
+            interval.
 
         Raises
         ------
@@ -526,8 +539,8 @@ class BoltzmannMachine(Representation):
 
         >>> from sklearn_ebm.representation import BoltzmannMachine
         >>> machine = BoltzmannMachine(2, max_iter=0).fit([[0.0, 1.0], [1.0, 0.0]])
-        >>> round(machine.log_partition().value, 1), machine.log_partition().standard_error
-        (2.8, 0.0)
+        >>> machine.log_partition().value.round(1), machine.log_partition().standard_error
+        (array([2.8]), array([0.]))
         """
         check_is_fitted(self)
         if not isinstance(method, str) or method not in METHODS:
@@ -542,7 +555,8 @@ class BoltzmannMachine(Representation):
                 "method='annealed'."
             )
         if method == "exact" or (method == "auto" and few <= MOST_LISTED):
-            return LogPartition(exact_log_partition(machine), 0.0, float("inf"), True)
+            value = np.array([exact_log_partition(machine)])
+            return LogPartition(value, np.zeros(1), np.full(1, np.inf), np.ones(1, dtype=bool))
         rng = _generator(random_state)
         return annealed_log_partition(
             machine, self.base_log_odds_, ladder(n_temperatures), n_particles, rng

@@ -21,7 +21,7 @@ OBJECTS = {
     "kernel": Kernel(n_components=20),
     "mlp": MLP((5,)),
     "prototypes": Prototypes(n_prototypes=2),
-    "rbm": RBM(5),
+    "rbm": RBM(50),
 }
 
 # Fits are short.

@@ -114,9 +114,7 @@ def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize(
-    "model", [each for each in ALL if each not in OF_ZEROS_AND_ONES], ids=ids
-)
+@pytest.mark.parametrize("model", [each for each in ALL if each not in OF_ZEROS_AND_ONES], ids=ids)
 def test_energies_are_low_for_samples_like_the_data(model):
     model = clone(model).fit(X)
     assert model.energies(X).shape == (60,) and (model.energies(X) >= 0).all()
