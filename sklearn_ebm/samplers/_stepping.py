@@ -15,7 +15,7 @@ from sklearn_ebm.samplers._moves import leapfrog, metropolis
 from sklearn_ebm.samplers.base import Sampler, State, Step, Surface
 
 # Shares of the warm-up after which scales are learned: from the answers since the last one.
-FIRST, SECOND, THIRD = 0.15, 0.5, 0.9
+FIRST, SECOND, THIRD = 0.15, 0.4, 0.7
 
 
 class SteppingSampler(Sampler):

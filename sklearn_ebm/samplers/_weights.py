@@ -177,4 +177,4 @@ def disagree(own: Estimate, wider: Estimate) -> npt.NDArray[np.bool_]:
         difference = wider.value - own.value
     limit = ERRORS * np.hypot(own.standard_error, wider.standard_error) + TOLERANCE
     lower = (difference < -limit) & (wider.ess >= FEWEST_WIDER)
-    return (difference > limit) | lower | np.isnan(difference)
+    return (difference > limit) | lower | ~np.isfinite(difference)

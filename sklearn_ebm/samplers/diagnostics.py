@@ -172,6 +172,7 @@ def _effective(draws: Array) -> Array:
     size = n_chains * n
     result = size / np.maximum(tau, 1 / np.log10(size))
     constant = np.ptp(draws.reshape(*draws.shape[:-2], -1), axis=-1) < np.finfo(float).resolution
+    result = np.where(np.isnan(total[..., 0]), np.nan, result)
     return np.asarray(np.where(constant, float(size), result))
 
 

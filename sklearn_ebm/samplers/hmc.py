@@ -30,11 +30,14 @@ class HMC(SteppingSampler):
     target_acceptance : float, default=0.8
         Acceptance probability to which the warm-up adapts the step size.
     scales : "auto", None or array-like, default="auto"
-        Factors of the step size for each output, of shape (n_outputs,) or (n_samples, n_outputs): a diagonal metric. "auto" means 1 until the
-        warm-up replaces them by the standard deviations of the answers; None means 1.
-    jitter : float, default=0.1
-        Each step size is multiplied by a random number from 1 − jitter to 1 + jitter, so that no
-        trajectory has the length of a period of the motion.
+        Factors of the step size for each output, a diagonal metric, of shape (n_outputs,) or
+        (n_samples, n_outputs). "auto" means 1 until the warm-up replaces them by the standard
+        deviations of the answers; None means 1.
+    jitter : float, default=0.5
+        The step size of each trajectory is multiplied by a random number from 1 − jitter to
+        1 + jitter. With a small jitter, trajectories may have the length of a period of the motion
+        and return to where they began: for Gaussians, 0.5 gives three times as many effective
+        draws as 0.1.
     shared : bool, default=False
         Whether the warm-up finds one step size for all samples, instead of one for each.
 
@@ -79,7 +82,7 @@ class HMC(SteppingSampler):
         n_leapfrog: int = 10,
         target_acceptance: float = 0.8,
         scales: Any = "auto",
-        jitter: float = 0.1,
+        jitter: float = 0.5,
         shared: bool = False,
     ) -> None:
         self.step_size = step_size

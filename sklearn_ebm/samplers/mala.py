@@ -25,8 +25,9 @@ class MALA(SteppingSampler):
     target_acceptance : float, default=0.57
         Acceptance probability to which the warm-up adapts the step size.
     scales : "auto", None or array-like, default="auto"
-        Factors of the step size for each output, of shape (n_outputs,) or (n_samples, n_outputs). "auto" means 1 until the warm-up replaces them by
-        the standard deviations of the answers; None means 1.
+        Factors of the step size for each output, of shape (n_outputs,) or (n_samples, n_outputs).
+        "auto" means 1 until the warm-up replaces them by the standard deviations of the answers;
+        None means 1.
     jitter : float, default=0.0
         Each step size is multiplied by a random number from 1 − jitter to 1 + jitter.
     shared : bool, default=False
