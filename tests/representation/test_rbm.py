@@ -148,6 +148,13 @@ def test_gibbs_steps_leave_the_exact_law_invariant(n_steps):
     assert (np.abs(found - law(TINY)) <= 4 * error).all()
 
 
+def test_chains_forget_where_they_start():
+    n = 40_000
+    codes = np.zeros((n, 3), dtype=np.float32)
+    found = counts_of(gibbs_steps(SINGLE, codes, 30, generator(2)))
+    assert (np.abs(found - law(TINY)) <= 4 * np.sqrt(law(TINY) / n)).all()
+
+
 def test_draws_of_the_estimator_follow_its_law():
     model, n = fitted(TINY), 40_000
     X = model.sample(n, n_steps=40, random_state=0)
@@ -310,6 +317,14 @@ def test_weights_of_samples():
     share = X[:, 0].mean()
     assert first[0] == pytest.approx(share, abs=0.08)
     assert first[1] == pytest.approx(3 * share / (3 * share + 1 - share), abs=0.08)
+
+
+def test_the_unit_of_the_weights_does_not_matter():
+    model = BoltzmannMachine(2, binarize=0.5)
+    model._set_thresholds(bars(3), np.ones(3))
+    rows, weight, _ = model._prepared(bars(3), np.array([0.0, 1e-5, 3e-5]))
+    np.testing.assert_allclose(weight, [0.5, 1.5])
+    np.testing.assert_array_equal(rows, bars(3)[1:])
 
 
 def test_a_stream_learns():
