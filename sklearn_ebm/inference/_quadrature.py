@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp
 
 from sklearn_ebm._utils.parameters import Array
@@ -24,9 +23,6 @@ MOST_NODES = {1: 2**17, 2: 1025}
 
 #: Most energies that are computed at once.
 AT_ONCE = 2_000_000
-
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 class Integral(NamedTuple):
@@ -62,7 +58,7 @@ def integrate(surface: Surface, proposal: StudentMixture) -> Integral:
     Trefethen, Weideman, "The exponentially convergent trapezoidal rule", SIAM Review 56 (2014)
     385-458. :doi:`10.1137/130932132`
     """
-    grid, n_nodes, infinite = _grid(surface, proposal)
+    grid, n_nodes, open_ = _grid(surface, proposal)
     most = MOST_NODES[surface.n_outputs]
     value = _sums(surface, grid, n_nodes)
     error = np.full(surface.n_rows, np.inf)
@@ -71,11 +67,11 @@ def integrate(surface: Surface, proposal: StudentMixture) -> Integral:
         finer = _sums(surface, grid, n_nodes)
         error = np.abs(finer - value)
         value = finer
-    return Integral(value, np.where(infinite, np.inf, error))
+    return Integral(value, np.where(open_.any(axis=1), np.inf, error))
 
 
-def _grid(surface: Surface, proposal: StudentMixture) -> tuple[_Grid, int, Mask]:
-    """Grid of each sample, the first number of nodes of each output, and which Z are infinite."""
+def _grid(surface: Surface, proposal: StudentMixture) -> tuple[_Grid, int, Array]:
+    """Grid of each sample, the first number of nodes, and whether an output has no end."""
     center, covariance = moments(proposal)
     scale = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     grid = _Grid(center, scale, np.full(scale.shape, 3.0))
@@ -93,7 +89,7 @@ def _grid(surface: Surface, proposal: StudentMixture) -> tuple[_Grid, int, Mask]
     step = np.where(used[..., None], step, np.inf).min(axis=1)
     needed = int((2 * grid.reach / np.minimum(step, 0.5)).max()) + 1
     most = MOST_NODES[surface.n_outputs]
-    return grid, int(np.clip(needed, 33, most // 4)), open_.any(axis=1)
+    return grid, int(np.clip(needed, 33, most // 4)), open_
 
 
 def _nodes(grid: _Grid, output: int, u: Array) -> tuple[Array, Array]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import blas
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm.samplers.base import State, Step, Surface
+
+#: y ← y + a x in place, by dtype.
+AXPY = {np.dtype(np.float32): blas.saxpy, np.dtype(np.float64): blas.daxpy}
 
 #: A trajectory whose energy error exceeds this number has diverged.
 DIVERGENCE = 1000.0
@@ -59,28 +64,68 @@ def leapfrog(surface: Surface, state: State, momentum: Array, steps: Array, n: i
     if failed is not None:
         slopes = np.where(failed[..., None], 0, slopes)
         failed = np.zeros_like(failed)
-    work = np.multiply(slopes, square * steps.dtype.type(0.5))
-    move -= work
+    _kick(move, slopes, square * steps.dtype.type(0.5))
     for step in range(n):
         y += move
-        energies, slopes = surface.energies_and_slopes(y)
-        bad = failures(energies, slopes)
-        if bad is not None:
+        last = step == n - 1
+        if last:
+            energies, slopes = surface.energies_and_slopes(y)
+        else:
+            slopes = surface.slopes(y)
+        if not math.isfinite(np.vdot(slopes, slopes)):
+            bad = np.asarray(~np.isfinite(slopes).all(axis=-1))
             failed = bad if failed is None else failed | bad
             y[bad], move[bad] = state.answers[bad], 0
             slopes = np.where(bad[..., None], 0, slopes)
-        last = step == n - 1
-        np.multiply(slopes, square * steps.dtype.type(0.5) if last else square, out=work)
-        move -= work
+        _kick(move, slopes, square * steps.dtype.type(0.5) if last else square)
     move /= steps
     if failed is not None:
         energies = np.where(failed, np.inf, energies)
     return Trajectory(State(y, energies, slopes), half_squares(move) - kinetic)
 
 
+def _kick(move: Array, slopes: Array, factors: Array) -> None:
+    """Subtract factors times slopes from displacements, which are contiguous, in place."""
+    if factors.size == 1 and move.dtype in AXPY:
+        AXPY[move.dtype](slopes.reshape(-1), move.reshape(-1), a=-factors.item())
+    else:
+        move -= factors * slopes
+
+
+def normal(shape: tuple[int, ...], dtype: npt.DTypeLike, rng: np.random.Generator) -> Array:
+    """Draw standard normal numbers; in float32 by the method of Box and Muller.
+
+    NumPy vectorises the functions of that method in float32, so it takes a third of the time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = normal((1, 5000, 3), np.float32, np.random.default_rng(0))
+    >>> z.dtype, bool(abs(z.std() - 1) < 0.02)
+    (dtype('float32'), True)
+    """
+    if dtype != np.float32:
+        return rng.standard_normal(shape)
+    size = math.prod(shape)
+    half = (size + 1) // 2
+    uniform = rng.random(2 * half, dtype=np.float32)
+    radius, angle = uniform[:half], uniform[half:]
+    np.subtract(1, radius, out=radius)
+    np.log(radius, out=radius)
+    radius *= -2
+    np.sqrt(radius, out=radius)
+    angle *= 2 * np.pi
+    result = np.empty(2 * half, dtype=np.float32)
+    np.cos(angle, out=result[:half])
+    np.sin(angle, out=result[half:])
+    result[:half] *= radius
+    result[half:] *= radius
+    return result[:size].reshape(shape)
+
+
 def failures(energies: Array, slopes: Array) -> npt.NDArray[np.bool_] | None:
     """Chains (n_samples, m) whose energy or slopes are not finite; None if there are none."""
-    if np.isfinite(energies.sum()) and np.isfinite(slopes.sum()):
+    if math.isfinite(energies.sum()) and math.isfinite(slopes.sum()):
         return None
     bad = ~(np.isfinite(energies) & np.isfinite(slopes).all(axis=-1))
     return bad if bad.any() else None

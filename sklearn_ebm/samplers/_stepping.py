@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer, positive_number, share, switch
 from sklearn_ebm.samplers._adaptation import MOST_DOUBLINGS, DualAveraging, RunningScales
-from sklearn_ebm.samplers._moves import leapfrog, metropolis
+from sklearn_ebm.samplers._moves import leapfrog, metropolis, normal
 from sklearn_ebm.samplers.base import Sampler, State, Step, Surface
 
 # Shares of the warm-up after which scales are learned: from the answers since the last one.
@@ -155,7 +155,7 @@ def moved(
 ) -> Step:
     """Follow a trajectory with new momenta, and accept or reject its end."""
     answers = state.answers
-    momentum = rng.standard_normal(answers.shape, dtype=answers.dtype)
+    momentum = normal(answers.shape, answers.dtype, rng)
     with np.errstate(all="ignore"):
         after, kinetic = leapfrog(surface, state, momentum, steps, n_steps)
         return metropolis(state, after, state.energies - after.energies - kinetic, rng)

@@ -65,6 +65,20 @@ class Surface(ABC):
     def __getitem__(self, rows: Any) -> Self:
         """Select samples by a slice, or by an array of indices or of bool."""
 
+    def slopes(self, y: Array) -> Array:
+        """Compute only the derivatives in y, for surfaces where this is faster.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples, m, n_outputs)
+            Answers. They are not changed.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, m, n_outputs)
+        """
+        return self.energies_and_slopes(y)[1]
+
     def log_partition(self) -> Array | None:
         """Compute log Z(x) (n_samples,) if there is a closed form; None if there is none."""
         return None

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sklearn_ebm.samplers._moves import chosen, failures
+from sklearn_ebm.samplers._moves import chosen, failures, normal
 from sklearn_ebm.samplers._stepping import step_sizes
 from sklearn_ebm.samplers.base import Sampler, State, Step, Surface
 
@@ -65,7 +65,7 @@ class Langevin(Sampler):
         if slopes is None:
             raise TypeError("This state has no slopes; make it by `start` of the same sampler.")
         steps = step_sizes(self, surface, answers.dtype)
-        noise = rng.standard_normal(answers.shape, dtype=answers.dtype)
+        noise = normal(answers.shape, answers.dtype, rng)
         with np.errstate(all="ignore"):
             noise *= steps
             drift = steps * steps * steps.dtype.type(0.5)

@@ -77,11 +77,10 @@ class FunctionSurface(Surface):
 
     def _rows(self, m: int) -> Array:
         """Each row of X m times; the last result is kept."""
-        if self.n_rows == 1:
-            return np.broadcast_to(self.X, (m, self.X.shape[1]))
         repeated = self._repeated
         if len(repeated) != self.n_rows * m:
-            repeated = self._repeated = np.repeat(self.X, m, axis=0)
+            repeated = np.repeat(self.X, m, axis=0)
+            self._repeated = repeated
         return repeated
 
     def __getitem__(self, rows: Any) -> Self:
@@ -233,6 +232,9 @@ class _Tempered(Surface):
         energies, slopes = self.surface.energies_and_slopes(y)
         beta = y.dtype.type(self.beta)
         return energies * beta, slopes * beta
+
+    def slopes(self, y: Array) -> Array:
+        return self.surface.slopes(y) * y.dtype.type(self.beta)
 
     def __getitem__(self, rows: Any) -> Self:
         return type(self)(self.surface[rows], self.beta)

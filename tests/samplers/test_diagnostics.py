@@ -33,6 +33,8 @@ def test_the_numbers_of_arviz(kind, shape):
         arviz.ess(draws, method="tail", prob=(0.05, 0.95), chain_axis=0, draw_axis=1),
         rtol=1e-9,
     )
+    if shape[0] == 1:  # there, it has no R-hat
+        return
     np.testing.assert_allclose(
         r_hat(draws), arviz.rhat(draws, method="rank", chain_axis=0, draw_axis=1), rtol=1e-9
     )
