@@ -17,6 +17,7 @@ from sklearn_ebm.energies.location_scale import LocationScale
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
+from sklearn_ebm.energies.rbm import RBM
 from sklearn_ebm.energies.torch_module import TorchModule
 
 #: Every energy of classes by its name.
@@ -28,6 +29,7 @@ ENERGIES: Registry[Energy] = Registry(
         "kernel": Kernel,
         "mlp": MLP,
         "prototypes": Prototypes,
+        "rbm": RBM,
     },
 )
 
@@ -70,6 +72,7 @@ CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
 
 __all__ = [
     "MLP",
+    "RBM",
     "Blend",
     "Decoder",
     "Energy",

@@ -4,6 +4,7 @@ from sklearn_ebm._utils.registry import Registry
 from sklearn_ebm.representation.autoencoder import Autoencoder
 from sklearn_ebm.representation.base import Representation
 from sklearn_ebm.representation.lista import LISTA
+from sklearn_ebm.representation.rbm import BoltzmannMachine
 from sklearn_ebm.representation.sparse_autoencoder import SparseAutoencoder
 from sklearn_ebm.representation.sparse_coding import SparseCoding
 from sklearn_ebm.representation.variational_autoencoder import VariationalAutoencoder
@@ -22,12 +23,14 @@ REPRESENTATIONS: Registry[Representation] = Registry(
         "autoencoder": Autoencoder,
         "vector_quantizer": VectorQuantizer,
         "vq_autoencoder": VQAutoencoder,
+        "boltzmann_machine": BoltzmannMachine,
     },
 )
 
 __all__ = [
     "LISTA",
     "Autoencoder",
+    "BoltzmannMachine",
     "SparseAutoencoder",
     "SparseCoding",
     "VQAutoencoder",

@@ -87,7 +87,7 @@ class Representation(
         self._validate()
         rows = self._rows(X, reset=True)
         task = FitCallbacks(self, X, y, sample_weight, self._fitted_state)
-        self._learn(rows, row_weights(sample_weight, len(rows)), task)
+        self._learn(rows, row_weights(sample_weight, rows.shape[0]), task)
         task.end()
         return self
 

@@ -65,7 +65,7 @@ def test_features_are_the_samples_and_encoded_codes(name):
     np.testing.assert_allclose(alone, found[:, 4:])
 
 
-@pytest.mark.parametrize("name", REPRESENTATIONS)
+@pytest.mark.parametrize("name", sorted(set(REPRESENTATIONS) - {"boltzmann_machine"}))
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_what_codes_stand_for_has_the_unit_of_the_samples(name, scale):
     plain = CodeFeatures(name).fit(X).representation_

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.energies import ENERGIES, MLP, Kernel, Prototypes
+from sklearn_ebm.energies import ENERGIES, MLP, RBM, Kernel, Prototypes
 from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.losses import LOSSES
 
@@ -15,8 +15,11 @@ OBJECTS = {
     "kernel": Kernel(n_components=30),
     "mlp": MLP((30,)),
     "prototypes": Prototypes(n_prototypes=2),
+    "rbm": RBM(30),
 }
-PASSES = {"mlp": 300, "prototypes": 60}
+PASSES = {"mlp": 300, "prototypes": 60, "rbm": 300}
+SLOW = {("rbm", "square_exp"): 700}
+PENALTIES = {"rbm": 10.0}  # the interaction of two weights is small where both are
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -42,6 +45,7 @@ def test_there_are_quick_settings_for_every_energy():
 def test_every_energy_with_every_loss(energy, loss, n_classes):
     X, y, weight = blobs(n_classes)
     clf = EBMClassifier(energy=OBJECTS[energy], loss=loss, max_iter=PASSES.get(energy))
+    clf.set_params(max_iter=SLOW.get((energy, loss), clf.max_iter), C=PENALTIES.get(energy, 1.0))
     if loss not in suitable_losses(energy):
         with pytest.raises(ValueError, match=rf"^loss '{loss}' cannot be \w+ with energy") as error:
             clf.fit(X, y)

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.preprocessing import PolynomialFeatures
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.energies import ENERGIES, MLP, Featured, Kernel, Linear, Prototypes
+from sklearn_ebm.energies import ENERGIES, MLP, RBM, Featured, Kernel, Linear, Prototypes
 from sklearn_ebm.estimators import classifier
 from sklearn_ebm.learning import learn as _learning
 
@@ -31,6 +31,7 @@ MOULDED = {
 FREE = {
     "linear": Linear(),
     "mlp": MLP((5,)),
+    "rbm": RBM(5),
     "features": Featured(PolynomialFeatures(2).fit(np.zeros((1, 3))), Linear()),
 }
 RNG = np.random.RandomState(0)
