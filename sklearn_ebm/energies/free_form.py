@@ -167,23 +167,8 @@ class FreeFormEnergy(LearnedEnergy):
 
         return line._replace(energies=base, answer_slopes=answer_slopes)
 
-    def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies (1, n, m, 1) of standardised samples and answers; see ``LearnedEnergy``.
-
-        Parameters
-        ----------
-        params : dict of str to array
-            Parameters by name, see `shapes`.
-        X : array of shape (1, n_samples, n_features)
-            Samples with standardised features.
-        answers : array of shape (1, n_samples, m, n_outputs)
-            The m standardised answers of each sample.
-
-        Returns
-        -------
-        Linearization
-            Energies of shape (1, n_samples, m, 1), with the pullback.
-        """
+    def _linearize(self, params: Params, X: Array, answers: Array) -> Linearization:
+        """Energies (1, n, m, 1) of samples (1, n, d) and answers (1, n, m, q)."""
         line = self._full(params, X[0], answers[0])
         into = line.pullback_into
         return Linearization(
@@ -202,47 +187,21 @@ class FreeFormEnergy(LearnedEnergy):
         )  # fmt: skip
         return surface.energies(answers)[..., None]
 
-    def surface(self, params: Params, X: Any, beta: float = 1.0) -> PairSurface:
-        """Energies βF of samples as functions of y, in the units of y, for samplers.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            Parameters by name.
-        X : ndarray of shape (n_samples, n_features)
-            The input samples.
-        beta : float, default=1.0
-            Inverse temperature β > 0, in 1/(unit of the energies).
-
-        Returns
-        -------
-        Surface
-            The energies.
-        """
+    def _surface(self, params: Params, X: Any, beta: float = 1.0) -> PairSurface:
+        """Energies βF of samples (n, d) as functions of answers in their own units."""
         units: Units = self._settled("_units")
         return PairSurface(
             lambda X, y: self._full(params, X, y), self._standardize_rows(X), units.answer_origin,
             units.answer_unit, beta, self._width(len(units.answer_unit)),
         )  # fmt: skip
 
-    def proposal(self, X: Any) -> MixtureProposal:
-        """Proposal of y given x, a normalised density in the units of y, for samplers.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            The input samples.
-
-        Returns
-        -------
-        Proposal
-            Mixtures of Gaussians, one for each sample.
-        """
+    def _proposal(self, X: Any) -> MixtureProposal:
+        """The proposal of answers in their own units, for samples (n, d)."""
         units: Units = self._settled("_units")
-        given = self._proposal(self._standardize_rows(X))
+        given = self._standard_proposal(self._standardize_rows(X))
         return given.scaled(units.answer_origin, units.answer_unit)
 
-    def _proposal(self, X: Array) -> MixtureProposal:
+    def _standard_proposal(self, X: Array) -> MixtureProposal:
         """The proposal of standardised answers, for standardised samples."""
         mixture: JointMixture = self._settled("_mixture")
         return mixture.given(X)
@@ -270,9 +229,9 @@ class FreeFormEnergy(LearnedEnergy):
         ConditionalDistribution
             One distribution for each sample.
         """
-        surface = self.surface(params, X, beta)
+        surface = self._surface(params, X, beta)
         if surface.n_outputs > 1:
-            return SampledDensity(surface, self.proposal(X))
+            return SampledDensity(surface, self._proposal(X))
         reach = REACH * self.base_scale * surface.unit[0] * max(beta, 1.0) ** -0.5
         low = np.full(surface.n_rows, surface.origin[0] - reach)
         return interpolated(surface, low, low + 2 * reach)

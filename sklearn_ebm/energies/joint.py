@@ -57,8 +57,7 @@ class Joint(FreeFormEnergy):
 
     Examples
     --------
-    With one ReLU unit max(x + y, 0) and the output weight 2, the energy at x = 1 and y = 2 is
-    −2·3 + 2²/(2·2²) + ½ log(2π·2²) = −6 + ½ + 1.612086:
+    With one ReLU unit max(x + y, 0) and the output weight 2, −f is −2·3 at x = 1 and y = 2:
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Joint
@@ -70,9 +69,8 @@ class Joint(FreeFormEnergy):
     ...     "hidden_0_bias": np.zeros(1),
     ...     "output_bias": np.zeros(1),
     ... }
-    >>> X, answers = np.array([[[1.0]]]), np.array([[[[2.0]]]])
-    >>> energy.linearize_members(params, X, answers).energies.round(6).ravel()
-    array([-3.887914])
+    >>> energy.linearize_pairs(params, np.array([[1.0]]), np.array([[[2.0]]])).energies
+    array([[-6.]])
 
     In a regressor:
 

@@ -13,6 +13,7 @@ from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array, Params
 from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm.energies._gaussian.quadratics import Quadratics, Widths
+from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.energies.learned import LearnedEnergy
 from sklearn_ebm.energies.quadratic import QuadraticEnergy
 
@@ -35,6 +36,29 @@ class LatentEnergy(QuadraticEnergy, LearnedEnergy):
         other = copy(self)
         other._widths = widths
         return other
+
+    @abstractmethod
+    def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
+        """Energies of all members, and their derivatives in the parameters.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            Parameters by name, see `shapes`; the first axis is the member.
+        X : array of shape (n_members or 1, n_samples, n_features)
+            Samples of each member, or of all members, with standardised features.
+        answers : array of shape (n_members or 1, n_samples, m, n_outputs)
+            The m standardised answers of each sample.
+
+        Returns
+        -------
+        Linearization
+            Energies of shape (n_members, n_samples, m, n_latents), with the pullback.
+        """
+
+    def _linearize(self, params: Params, X: Array, answers: Array) -> Linearization:
+        """Energies (M, n, m, z); see `linearize_members`."""
+        return self.linearize_members(params, X, answers)
 
     @abstractmethod
     def parabolas_of_members(self, params: Params, X: Array) -> tuple[Array, Array, Array]:

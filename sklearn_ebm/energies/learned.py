@@ -66,22 +66,10 @@ class LearnedEnergy(ConditionalEnergy, GradientEnergy):
         return np.random.Generator(np.random.SFC64(self._seed))
 
     @abstractmethod
-    def linearize_members(self, params: Params, X: Array, answers: Array) -> Linearization:
-        """Energies of all members, and their derivatives in the parameters.
+    def _linearize(self, params: Params, X: Array, answers: Array) -> Linearization:
+        """Energies (M, n, m, z) of samples (M or 1, n, d) and answers (M or 1, n, m, q).
 
-        Parameters
-        ----------
-        params : dict of str to array
-            Parameters by name, see `shapes`; the first axis is the member.
-        X : array of shape (n_members or 1, n_samples, n_features)
-            Samples of each member, or of all members, with standardised features.
-        answers : array of shape (n_members or 1, n_samples, m, n_outputs)
-            The m standardised answers of each sample.
-
-        Returns
-        -------
-        Linearization
-            Energies of shape (n_members, n_samples, m, n_latents), with the pullback.
+        Samples and answers are standardised.
         """
 
     @abstractmethod

@@ -21,6 +21,8 @@ from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.distributions.transformed import TransformedDistribution
 from sklearn_ebm.distributions.vector import VectorDistribution
 from sklearn_ebm.energies.conditional import ConditionalEnergy
+from sklearn_ebm.energies.free_form import FreeFormEnergy
+from sklearn_ebm.energies.quadratic import QuadraticEnergy
 from sklearn_ebm.energies.responsibilities import (
     Responsibilities,
     posterior_shares,
@@ -29,6 +31,7 @@ from sklearn_ebm.energies.responsibilities import (
 from sklearn_ebm.estimators._conformal import Conformal
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.inference.base import Elimination
+from sklearn_ebm.samplers.base import Surface
 
 # Number of rows whose distributions are in memory at the same time, and the number of rows of each
 # thread if the energy supports threads.
@@ -209,6 +212,11 @@ class DensityPredictions:
         answers = None if y is None else self._one_answer(y, len(rows))
         if answers is None and minimum:
             answers = self._by_blocks(_spread_answers, rows)
+        if not isinstance(self.energy_, QuadraticEnergy):
+            raise ValueError(
+                f"Energy {type(self.energy_).__name__} has no latent variable, so there are no "
+                "responsibilities; use energies(X, y)."
+            )
         labels: tuple[tuple[str, int], ...] = ()
         shares = []
         width = self.energy_._width(self.n_outputs_)
@@ -249,6 +257,35 @@ class DensityPredictions:
             median, interval, region, sample, crps and entropy; see `sklearn_ebm.distributions`.
         """
         return self._distribution(self._rows(X))
+
+    def surface(self, X: Any) -> Surface:
+        """Return the energies βF(x, y) of samples as functions of y, for an energy of any form.
+
+        `sklearn_ebm.samplers.sample` and `sklearn_ebm.inference.log_partition` take it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        surface : Surface
+            Energies and their derivatives in y. Answers are in the unit of y; they are transformed
+            by ``y_transform_`` if it is not None.
+
+        Raises
+        ------
+        ValueError
+            If the energy has a density in closed form, so that no sampler is needed.
+        """
+        rows = self._rows(X)
+        if not isinstance(self.energy_, FreeFormEnergy):
+            raise ValueError(
+                f"The density of energy {type(self.energy_).__name__} has a closed form, so it "
+                "needs no sampler; use sample(X) or predict_distribution(X)."
+            )
+        return self.energy_._surface(self.params_, rows, self.beta_)
 
     def log_prob(self, X: Any, y: Any) -> Array:
         """Compute the log-density log p(y | x) in nats, in the unit of y.

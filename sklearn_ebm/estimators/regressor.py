@@ -78,17 +78,21 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         (`sklearn_ebm.energies.Memory`), ``"location_scale"``
         (`sklearn_ebm.energies.LocationScale`), and ``"blend"``, a mixture of any energies
         (`sklearn_ebm.energies.Blend`), are learned by density stacking (maximum-likelihood mixing
-        weights of fixed densities) and need the loss ``"nll"``. ``"auto"`` learns several energies
+        weights of fixed densities) and need the loss ``"nll"``. ``"joint"``
+        (`sklearn_ebm.energies.Joint`), a network of x and y without a latent variable, can have any
+        shape over y; its partition function is estimated. ``"auto"`` learns several energies
         that suit the samples and the `time_budget`, and keeps their blend or the best of them by
         held-out likelihood: see `auto_report_`. With other losses, or with ``inference="min"``, it
         is equivalent to "experts".
-    loss : str or Loss, default="nll"
+    loss : str, Loss or SampledLoss, default="nll"
         The training objective for the energies. ``"nll"`` is the negative log-likelihood.
         ``"energy"`` only lowers energies of right answers, which is safe because the energies are
         normalised by construction; with ``inference="min"`` each sample only affects its best
         latent value. ``"simple"``, ``"hinge"``, ``"log"``, ``"square_square"`` and other pairwise
         losses compare with wrong answers drawn at random (`negatives`); the scale of the density
-        then depends on the margin, so use ``beta="auto"``.
+        then depends on the margin, so use ``beta="auto"``. Energies of any form, such as
+        ``"joint"``, can also be learned by ``"nce"``, ``"snl"`` and ``"score_matching"``
+        (`sklearn_ebm.losses.sampled`).
     n_latents : int or None, default=None
         Number of latent values of an energy given by name: of experts, or of grid points along each
         axis of a decoder. None means the default of the energy.
@@ -116,9 +120,12 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     margin : float or None, default=None
         Margin m of a loss given by name, in units of the energy; None means the default of the
         loss.
-    negatives : {"pool"} or Negatives, default="pool"
-        Source of wrong answers, for losses that need them:
-        `sklearn_ebm.losses.negatives.Pool`.
+    negatives : str or Negatives, default="auto"
+        Source of wrong answers (`sklearn_ebm.losses.negatives`). ``"pool"`` draws them from a box,
+        for pairwise losses. Energies of any form need them for their partition function:
+        ``"importance"`` draws from a proposal, ``"quadrature"`` takes a shifted grid (one or two
+        outputs), and ``"mcmc"`` and ``"persistent"`` draw from the energy itself by Markov chains.
+        "auto" is "importance" for losses of energies of any form, and otherwise "pool".
     C : float, default=1.0
         Inverse strength of the L2 penalty on the weights; ``inf`` means no penalty. The solver
         "auto" applies it as decoupled weight decay. Energies learned by density stacking have no

@@ -78,7 +78,7 @@ class FreeFormObjective(DensityObjective):
         super().__init__(energy, loss, None, X, answers, weight, rows, None, workers)  # type: ignore[arg-type]
         self.sampled_loss = loss
         self.free_form = energy
-        self.proposal: MixtureProposal = energy._proposal(X).astype(X.dtype)
+        self.proposal: MixtureProposal = energy._standard_proposal(X).astype(X.dtype)
         self.source = negatives.begun(answers, answers.shape[1])
 
     def rounded(self) -> FreeFormObjective:
@@ -177,12 +177,12 @@ class HeldOutPairs(NamedTuple):
 
 def held_out_pairs(energy: FreeFormEnergy, params: Params, rows: Rows) -> HeldOutPairs:
     """Compute the energies of held-out samples."""
-    proposal = energy.proposal(rows.X)
+    proposal = energy._proposal(rows.X)
     drawn = proposal.draw(DRAWS_FOR_BETA, np.random.default_rng(SEED))
     assert energy._units is not None
     # The surface and the proposal are in the units of y; densities of standardised answers are
     # larger by the unit, which `log_prob` subtracts.
-    surface = energy.surface(params, rows.X)
+    surface = energy._surface(params, rows.X)
     log_density = proposal._log_prob(drawn) + energy._units.log_unit
     return HeldOutPairs(
         surface.energies(rows.y[:, None])[:, 0], surface.energies(drawn), log_density, rows.weight

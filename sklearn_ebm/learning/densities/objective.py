@@ -141,7 +141,7 @@ class DensityObjective:
         """Compute factor · the mean over members of Σ wᵢ ℓᵢ, and write its gradient."""
         places = self.rows[:, rows]
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            line = energy.linearize_members(
+            line = energy._linearize(
                 params, self.X[places], self._candidates(places, energy._chance())
             )
             weight = self.row_weight[places] * (factor / line.energies.shape[0])
@@ -158,7 +158,7 @@ class DensityObjective:
             places = self.rows[:, part]
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 candidates = self._candidates(places, np.random.default_rng(part.start))
-                line = self.energy.linearize_members(params, self.X[places], candidates)
+                line = self.energy._linearize(params, self.X[places], candidates)
                 weight = self.row_weight[places] / line.energies.shape[0]
                 return self._losses(line, weight)[0]
 
