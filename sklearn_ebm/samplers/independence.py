@@ -10,6 +10,8 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.samplers._moves import metropolis
 from sklearn_ebm.samplers.base import Proposal, Sampler, State, Step, Surface
+from sklearn_ebm.samplers.mala import MALA
+from sklearn_ebm.samplers.student_mixture import StudentMixture
 
 
 class IndependenceMetropolis(Sampler):
@@ -58,7 +60,13 @@ class IndependenceMetropolis(Sampler):
     1.0
     """
 
-    examples: ClassVar[tuple[dict[str, Any], ...]] = ({}, {"every": 3})
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {},
+        {
+            "proposal": StudentMixture(np.ones((1, 1)), np.zeros((1, 1, 1)), np.ones((1, 1, 1, 1))),
+            "local": MALA(), "every": 3,
+        },
+    )  # fmt: skip
 
     def __init__(
         self, proposal: Proposal | None = None, local: Sampler | None = None, every: int = 2

@@ -176,6 +176,7 @@ def sample(
         if check_modes:
             missed = _missed(surface, proposals, rng)
         chains = _chains(surface, None if start is None else answers, proposals, n_chains, rng)
+        chains = chains.astype(answers.dtype, copy=False)
         if proposal is None and proposals:
             proposal = proposals[0]
     part = _sampler(sampler, proposal)

@@ -124,6 +124,8 @@ def as_surface(
         )
     answers = _starts(given, surface)
     if isinstance(surface, FunctionSurface):
+        if given is None:
+            answers = answers.astype(surface.X.dtype)
         check_slopes(surface, answers)
     return surface, answers
 

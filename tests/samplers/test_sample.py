@@ -114,6 +114,8 @@ def test_float32_stays():
     result = sample(where, start=start, sampler=HMC(n_leapfrog=5), **CALM)
     assert result.draws.dtype == np.float32
     np.testing.assert_allclose(result.draws.std(axis=(0, 1, 2)), [1, 2], rtol=0.15)
+    result = sample(gaussian, np.zeros((1, 2), np.float32), n_outputs=2, **CALM)
+    assert result.draws.dtype == np.float32 and not result.diagnostics.missed_modes.any()
 
 
 def test_one_chain_and_an_adapted_sampler():
