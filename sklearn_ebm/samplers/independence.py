@@ -109,6 +109,11 @@ class IndependenceMetropolis(Sampler):
         dtype, m = state.answers.dtype, state.answers.shape[1]
         source = np.random.RandomState(rng.bit_generator)  # the same stream of random numbers
         answers = proposal._draw(m, source, shared=False).astype(dtype, copy=False)
+        if answers.shape != state.answers.shape:
+            raise ValueError(
+                f"The proposal gives draws of shape {answers.shape} for answers of shape "
+                f"{state.answers.shape}; a VectorGaussianMixture also serves for one output."
+            )
         with np.errstate(all="ignore"):
             after = self.start(surface, answers)
             ratio = _log_weights(proposal, after) - _log_weights(proposal, state)

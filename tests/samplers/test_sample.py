@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from known import Potts, banana, gaussian, mixture, normal, surface, wall
 
+from sklearn_ebm.distributions import GaussianMixture
 from sklearn_ebm.exceptions import SamplingWarning
 from sklearn_ebm.samplers import HMC, MALA, FunctionSurface, Langevin, sample
 
@@ -126,6 +127,10 @@ def test_one_chain_and_an_adapted_sampler():
     assert (result.diagnostics.acceptance == 1).all()
 
 
+def scalar():
+    return GaussianMixture([[1.0]], [[0.0]], [[1.0]])
+
+
 def wrong(X, y):
     energies, slopes = gaussian(X, y)
     return energies, 1.1 * slopes
@@ -139,6 +144,8 @@ def wrong(X, y):
         (gaussian, {"X": None, "n_outputs": 2}, TypeError, "X is missing"),
         (gaussian, {"start": np.zeros((3, 1, 2))}, ValueError, r"start.shape == \(3, 1, 2\)"),
         (gaussian, {"proposal": normal(3, 0.0, 1.0)}, ValueError, "3 rows for 1 samples"),
+        (gaussian, {"proposal": scalar(), "n_outputs": 2}, ValueError, r"draws of shape \(1, 1\)"),
+        (gaussian, {"proposal": normal(1, 0.0, 1.0), "n_outputs": 3}, ValueError, "of shape"),
         (gaussian, {"n_outputs": 2, "sampler": "hcm"}, ValueError, "Did you mean 'hmc'"),
         (gaussian, {"n_outputs": 2, "sampler": HMC}, TypeError, r"pass an object of it"),
         (gaussian, {"n_outputs": 2, "n_samples": 3}, ValueError, "n_samples=3"),
