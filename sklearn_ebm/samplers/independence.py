@@ -89,6 +89,11 @@ class IndependenceMetropolis(Sampler):
                 "IndependenceMetropolis needs a proposal: a normalised density for each sample, "
                 "such as a VectorGaussianMixture."
             )
+        if not isinstance(self.proposal, Proposal):
+            raise TypeError(
+                f"proposal={self.proposal!r} is not a density of answers with outputs; use a "
+                "VectorGaussianMixture, also for one output."
+            )
         if self.proposal.n_rows != surface.n_rows:
             raise ValueError(
                 f"The proposal has {self.proposal.n_rows} rows for {surface.n_rows} samples; it "
@@ -112,7 +117,7 @@ class IndependenceMetropolis(Sampler):
         if answers.shape != state.answers.shape:
             raise ValueError(
                 f"The proposal gives draws of shape {answers.shape} for answers of shape "
-                f"{state.answers.shape}; a VectorGaussianMixture also serves for one output."
+                f"{state.answers.shape}."
             )
         with np.errstate(all="ignore"):
             after = self.start(surface, answers)

@@ -118,7 +118,7 @@ def as_surface(
             n_outputs = _number_of_outputs(given, proposal)
         surface = FunctionSurface(energy, X, n_outputs)
     if proposal is not None:
-        _check_proposal(proposal, surface)
+        check_proposal(proposal, surface)
     answers = _starts(given, surface)
     if isinstance(surface, FunctionSurface):
         if given is None:
@@ -127,8 +127,13 @@ def as_surface(
     return surface, answers
 
 
-def _check_proposal(proposal: Proposal, surface: Surface) -> None:
+def check_proposal(proposal: Proposal, surface: Surface) -> None:
     """Raise ValueError unless a proposal has the samples and outputs of a surface."""
+    if not isinstance(proposal, Proposal):
+        raise TypeError(
+            f"proposal={proposal!r} is not a density of answers with outputs; use a "
+            "VectorGaussianMixture, also for one output."
+        )
     if proposal.n_rows != surface.n_rows:
         raise ValueError(
             f"The proposal has {proposal.n_rows} rows for {surface.n_rows} samples; it needs one "
@@ -138,16 +143,15 @@ def _check_proposal(proposal: Proposal, surface: Surface) -> None:
     if shape != (surface.n_rows, 1, surface.n_outputs):
         raise ValueError(
             f"The proposal gives draws of shape {shape}, expected ({surface.n_rows}, 1, "
-            f"{surface.n_outputs}); a VectorGaussianMixture also serves for one output."
+            f"{surface.n_outputs})."
         )
 
 
 def _number_of_outputs(start: Any, proposal: Proposal | None) -> int:
     if start is not None and start.ndim > 0:
         return int(start.shape[-1])
-    if proposal is not None:
-        shape = proposal._draw(1, np.random.RandomState(0), shared=True).shape
-        return int(shape[2]) if len(shape) == 3 else 1
+    if isinstance(proposal, Proposal):
+        return int(proposal._draw(1, np.random.RandomState(0), shared=True).shape[-1])
     raise ValueError("The number of outputs is unknown; pass n_outputs, or start.")
 
 

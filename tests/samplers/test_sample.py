@@ -144,7 +144,7 @@ def wrong(X, y):
         (gaussian, {"X": None, "n_outputs": 2}, TypeError, "X is missing"),
         (gaussian, {"start": np.zeros((3, 1, 2))}, ValueError, r"start.shape == \(3, 1, 2\)"),
         (gaussian, {"proposal": normal(3, 0.0, 1.0)}, ValueError, "3 rows for 1 samples"),
-        (gaussian, {"proposal": scalar(), "n_outputs": 2}, ValueError, r"draws of shape \(1, 1\)"),
+        (gaussian, {"proposal": scalar(), "n_outputs": 1}, TypeError, "also for one output"),
         (gaussian, {"proposal": normal(1, 0.0, 1.0), "n_outputs": 3}, ValueError, "of shape"),
         (gaussian, {"n_outputs": 2, "sampler": "hcm"}, ValueError, "Did you mean 'hmc'"),
         (gaussian, {"n_outputs": 2, "sampler": HMC}, TypeError, r"pass an object of it"),

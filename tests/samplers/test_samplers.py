@@ -325,6 +325,12 @@ def test_refusals_of_surfaces():
         Gibbs().step(surface(gaussian), State(np.zeros((1, 1, 2)), np.zeros((1, 1))), rng)
     with pytest.raises(TypeError, match="use the sampler 'gibbs'"):
         HMC().start(discrete, np.zeros((1, 1, 4)))
+    jumps = IndependenceMetropolis(normal(1, 0.0, 1.0, q=3))
+    with pytest.raises(ValueError, match=r"draws of shape \(1, 1, 3\)"):
+        jumps.step(surface(gaussian), jumps.start(surface(gaussian), np.zeros((1, 1, 2))), rng)
+    with pytest.raises(TypeError, match="also for one output"):
+        jumps = IndependenceMetropolis(3)
+        jumps.step(surface(gaussian), jumps.start(surface(gaussian), np.zeros((1, 1, 2))), rng)
     with pytest.raises(TypeError, match="must be a sampler"):
         IndependenceMetropolis(normal(1, 0.0, 1.0), local=3).step(
             surface(gaussian), State(np.zeros((1, 1, 2)), np.zeros((1, 1))), rng
