@@ -22,7 +22,7 @@ from sklearn_ebm.samplers._proposals import fitted_proposal, log_weights, moment
 from sklearn_ebm.samplers._weights import disagree, summarize
 from sklearn_ebm.samplers.base import DiscreteSurface, Proposal, Surface
 from sklearn_ebm.samplers.student_mixture import StudentMixture
-from sklearn_ebm.samplers.surfaces import EnergyFunction, as_surface
+from sklearn_ebm.samplers.surfaces import EnergyFunction, HasSurface, as_surface
 
 METHODS = ("auto", "exact", "quadrature", "importance", "ais")
 
@@ -95,7 +95,7 @@ _Method: TypeAlias = Callable[[Surface, _Settings, np.random.Generator], LogPart
 
 
 def log_partition(
-    energy: EnergyFunction | Surface,
+    energy: EnergyFunction | Surface | HasSurface,
     X: npt.ArrayLike | None = None,
     method: str = "auto",
     *,
@@ -113,11 +113,12 @@ def log_partition(
 
     Parameters
     ----------
-    energy : callable or Surface
+    energy : callable, Surface or LatentEBMRegressor
         Function from X (n, n_features) and y (n, n_outputs) to energies (n,) and their derivatives
-        in y (n, n_outputs), or a `sklearn_ebm.samplers.base.Surface`.
+        in y (n, n_outputs), a `sklearn_ebm.samplers.base.Surface`, or a fitted regressor with an
+        energy of any form.
     X : array-like of shape (n_samples, n_features), optional
-        Samples, if `energy` is a function.
+        Samples, unless `energy` is a surface.
     method : {"auto", "exact", "quadrature", "importance", "ais"}, default="auto"
         - "exact": all discrete answers are listed, or the surface knows log Z;
         - "quadrature": for one or two outputs, until two refinements agree; the standard error is

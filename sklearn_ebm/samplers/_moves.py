@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas
 
-from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.parameters import Array, Index
 from sklearn_ebm.samplers.base import State, Step, Surface
 
 #: y ← y + a x in place, by dtype.
@@ -133,7 +133,8 @@ def failures(energies: Array, slopes: Array) -> npt.NDArray[np.bool_] | None:
 
 def half_squares(momentum: Array) -> Array:
     """½ ‖momentum‖² of each chain."""
-    return np.einsum("nmq,nmq->nm", momentum, momentum) * momentum.dtype.type(0.5)
+    half = np.full(momentum.shape[-1], 0.5, dtype=momentum.dtype)
+    return np.asarray(np.square(momentum) @ half)
 
 
 def metropolis(before: State, after: State, log_ratio: Array, rng: np.random.Generator) -> Step:
@@ -162,9 +163,17 @@ def metropolis(before: State, after: State, log_ratio: Array, rng: np.random.Gen
 
 def chosen(taken: npt.NDArray[np.bool_], after: State, before: State) -> State:
     """Return `after` in the chains (n_samples, m) where `taken`, else `before`."""
-    wide = taken[..., None]
+    kept = np.flatnonzero(~taken)
     slopes = None
     if before.slopes is not None and after.slopes is not None:
-        slopes = np.where(wide, after.slopes, before.slopes)
-    answers = np.where(wide, after.answers, before.answers)
+        slopes = _restored(after.slopes, before.slopes, kept)
+    answers = _restored(after.answers, before.answers, kept)
     return State(answers, np.where(taken, after.energies, before.energies), slopes)
+
+
+def _restored(after: Array, before: Array, kept: Index) -> Array:
+    """A copy of `after` (n_samples, m, n_outputs) with some chains as before."""
+    result = after.copy()
+    flat = result.reshape(-1, result.shape[-1])
+    flat[kept] = before.reshape(flat.shape)[kept]
+    return result

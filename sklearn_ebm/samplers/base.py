@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -140,6 +140,7 @@ class DiscreteSurface(Surface):
         raise TypeError("Discrete answers have no slopes; use the sampler 'gibbs'.")
 
 
+@runtime_checkable
 class Proposal(Protocol):
     """A normalised density over the answers of each sample; see `ConditionalDistribution`."""
 

@@ -10,6 +10,8 @@ from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.samplers._moves import metropolis
 from sklearn_ebm.samplers.base import Proposal, Sampler, State, Step, Surface
+from sklearn_ebm.samplers.mala import MALA
+from sklearn_ebm.samplers.student_mixture import StudentMixture
 
 
 class IndependenceMetropolis(Sampler):
@@ -58,7 +60,13 @@ class IndependenceMetropolis(Sampler):
     1.0
     """
 
-    examples: ClassVar[tuple[dict[str, Any], ...]] = ({}, {"every": 3})
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {},
+        {
+            "proposal": StudentMixture(np.ones((1, 1)), np.zeros((1, 1, 1)), np.ones((1, 1, 1, 1))),
+            "local": MALA(), "every": 3,
+        },
+    )  # fmt: skip
 
     def __init__(
         self, proposal: Proposal | None = None, local: Sampler | None = None, every: int = 2
@@ -81,6 +89,11 @@ class IndependenceMetropolis(Sampler):
                 "IndependenceMetropolis needs a proposal: a normalised density for each sample, "
                 "such as a VectorGaussianMixture."
             )
+        if not isinstance(self.proposal, Proposal):
+            raise TypeError(
+                f"proposal={self.proposal!r} is not a density of answers with outputs; use a "
+                "VectorGaussianMixture, also for one output."
+            )
         if self.proposal.n_rows != surface.n_rows:
             raise ValueError(
                 f"The proposal has {self.proposal.n_rows} rows for {surface.n_rows} samples; it "
@@ -101,6 +114,11 @@ class IndependenceMetropolis(Sampler):
         dtype, m = state.answers.dtype, state.answers.shape[1]
         source = np.random.RandomState(rng.bit_generator)  # the same stream of random numbers
         answers = proposal._draw(m, source, shared=False).astype(dtype, copy=False)
+        if answers.shape != state.answers.shape:
+            raise ValueError(
+                f"The proposal gives draws of shape {answers.shape} for answers of shape "
+                f"{state.answers.shape}."
+            )
         with np.errstate(all="ignore"):
             after = self.start(surface, answers)
             ratio = _log_weights(proposal, after) - _log_weights(proposal, state)

@@ -20,7 +20,7 @@ from sklearn_ebm.samplers.hmc import HMC
 from sklearn_ebm.samplers.independence import IndependenceMetropolis
 from sklearn_ebm.samplers.names import SAMPLERS
 from sklearn_ebm.samplers.student_mixture import StudentMixture
-from sklearn_ebm.samplers.surfaces import EnergyFunction, as_surface
+from sklearn_ebm.samplers.surfaces import EnergyFunction, HasSurface, as_surface
 
 #: Largest R-hat of chains that agree, and fewest effective draws, after Vehtari et al. (2021).
 LARGEST_R_HAT, FEWEST_EFFECTIVE = 1.01, 400
@@ -77,7 +77,7 @@ class Draws(NamedTuple):
 
 
 def sample(
-    energy: EnergyFunction | Surface,
+    energy: EnergyFunction | Surface | HasSurface,
     X: npt.ArrayLike | None = None,
     *,
     start: npt.ArrayLike | None = None,
@@ -94,11 +94,12 @@ def sample(
 
     Parameters
     ----------
-    energy : callable or Surface
+    energy : callable, Surface or LatentEBMRegressor
         Function from X (n, n_features) and y (n, n_outputs) to energies (n,) and their derivatives
-        in y (n, n_outputs), or a `sklearn_ebm.samplers.base.Surface`.
+        in y (n, n_outputs), a `sklearn_ebm.samplers.base.Surface`, or a fitted regressor with an
+        energy of any form.
     X : array-like of shape (n_samples, n_features), optional
-        Samples, if `energy` is a function.
+        Samples, unless `energy` is a surface.
     start : array-like of shape (n_outputs,) or (n_samples, m, n_outputs), optional
         Answers at which the chains start, in turn. By default, chains start at draws of a proposal
         that is fitted around minima of the energy, and of a wider one.
@@ -176,6 +177,7 @@ def sample(
         if check_modes:
             missed = _missed(surface, proposals, rng)
         chains = _chains(surface, None if start is None else answers, proposals, n_chains, rng)
+        chains = chains.astype(answers.dtype, copy=False)
         if proposal is None and proposals:
             proposal = proposals[0]
     part = _sampler(sampler, proposal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,14 @@ from sklearn_ebm.samplers.base import DiscreteSurface, Proposal, Surface
 
 #: (X (n, d), y (n, q)) -> energies (n,) and slopes (n, q).
 EnergyFunction: TypeAlias = Callable[[Array, Array], tuple[npt.ArrayLike, npt.ArrayLike]]
+
+
+@runtime_checkable
+class HasSurface(Protocol):
+    """A fitted estimator with energies of any form, such as a `LatentEBMRegressor`."""
+
+    def surface(self, X: Any) -> Surface:
+        """Return the energies of samples (n, d) as functions of y."""
 
 
 class FunctionSurface(Surface):
@@ -89,7 +97,7 @@ class FunctionSurface(Surface):
 
 
 def as_surface(
-    energy: EnergyFunction | Surface,
+    energy: EnergyFunction | Surface | HasSurface,
     X: npt.ArrayLike | None,
     n_outputs: int | None,
     start: npt.ArrayLike | None,
@@ -111,27 +119,50 @@ def as_surface(
     given = None if start is None else np.asarray(start)
     if isinstance(energy, Surface):
         surface: Surface = energy
+    elif isinstance(energy, HasSurface):
+        if X is None:
+            raise TypeError("X is missing: an estimator needs the samples.")
+        surface = energy.surface(X)
     else:
         if X is None:
             raise TypeError("X is missing: an energy that is a function needs the samples.")
         if n_outputs is None:
             n_outputs = _number_of_outputs(given, proposal)
         surface = FunctionSurface(energy, X, n_outputs)
-    if proposal is not None and proposal.n_rows != surface.n_rows:
+    if proposal is not None:
+        check_proposal(proposal, surface)
+    answers = _starts(given, surface)
+    if isinstance(surface, FunctionSurface):
+        if given is None:
+            answers = answers.astype(surface.X.dtype)
+        check_slopes(surface, answers)
+    return surface, answers
+
+
+def check_proposal(proposal: Proposal, surface: Surface) -> None:
+    """Raise ValueError unless a proposal has the samples and outputs of a surface."""
+    if not isinstance(proposal, Proposal):
+        raise TypeError(
+            f"proposal={proposal!r} is not a density of answers with outputs; use a "
+            "VectorGaussianMixture, also for one output."
+        )
+    if proposal.n_rows != surface.n_rows:
         raise ValueError(
             f"The proposal has {proposal.n_rows} rows for {surface.n_rows} samples; it needs one "
             "for each, so select them: proposal[rows]."
         )
-    answers = _starts(given, surface)
-    if isinstance(surface, FunctionSurface):
-        check_slopes(surface, answers)
-    return surface, answers
+    shape = proposal._draw(1, np.random.RandomState(0), shared=True).shape
+    if shape != (surface.n_rows, 1, surface.n_outputs):
+        raise ValueError(
+            f"The proposal gives draws of shape {shape}, expected ({surface.n_rows}, 1, "
+            f"{surface.n_outputs})."
+        )
 
 
 def _number_of_outputs(start: Any, proposal: Proposal | None) -> int:
     if start is not None and start.ndim > 0:
         return int(start.shape[-1])
-    if proposal is not None:
+    if isinstance(proposal, Proposal):
         return int(proposal._draw(1, np.random.RandomState(0), shared=True).shape[-1])
     raise ValueError("The number of outputs is unknown; pass n_outputs, or start.")
 

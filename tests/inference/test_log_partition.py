@@ -74,7 +74,7 @@ def require_coverage(result, truth, least, most_error):
     assert reliable.mean() > 0.9
     inside = covered(result, truth)[reliable].mean()
     assert inside >= least, inside
-    error = np.sqrt(np.mean((result.value - truth) ** 2))
+    error = np.sqrt(np.mean((result.value - truth)[reliable] ** 2))
     assert error < most_error, error
 
 

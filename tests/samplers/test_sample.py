@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from known import Potts, banana, gaussian, mixture, normal, surface, wall
 
+from sklearn_ebm.distributions import GaussianMixture
 from sklearn_ebm.exceptions import SamplingWarning
 from sklearn_ebm.samplers import HMC, MALA, FunctionSurface, Langevin, sample
 
@@ -114,6 +115,8 @@ def test_float32_stays():
     result = sample(where, start=start, sampler=HMC(n_leapfrog=5), **CALM)
     assert result.draws.dtype == np.float32
     np.testing.assert_allclose(result.draws.std(axis=(0, 1, 2)), [1, 2], rtol=0.15)
+    result = sample(gaussian, np.zeros((1, 2), np.float32), n_outputs=2, **CALM)
+    assert result.draws.dtype == np.float32 and not result.diagnostics.missed_modes.any()
 
 
 def test_one_chain_and_an_adapted_sampler():
@@ -122,6 +125,10 @@ def test_one_chain_and_an_adapted_sampler():
     assert result.sampler.step_size.shape == (1,) and result.sampler.scales.shape == (1, 2)
     result, _ = warned(banana, [[0.0]], n_outputs=2, sampler=Langevin(), **CALM)
     assert (result.diagnostics.acceptance == 1).all()
+
+
+def scalar():
+    return GaussianMixture([[1.0]], [[0.0]], [[1.0]])
 
 
 def wrong(X, y):
@@ -137,6 +144,8 @@ def wrong(X, y):
         (gaussian, {"X": None, "n_outputs": 2}, TypeError, "X is missing"),
         (gaussian, {"start": np.zeros((3, 1, 2))}, ValueError, r"start.shape == \(3, 1, 2\)"),
         (gaussian, {"proposal": normal(3, 0.0, 1.0)}, ValueError, "3 rows for 1 samples"),
+        (gaussian, {"proposal": scalar(), "n_outputs": 1}, TypeError, "also for one output"),
+        (gaussian, {"proposal": normal(1, 0.0, 1.0), "n_outputs": 3}, ValueError, "of shape"),
         (gaussian, {"n_outputs": 2, "sampler": "hcm"}, ValueError, "Did you mean 'hmc'"),
         (gaussian, {"n_outputs": 2, "sampler": HMC}, TypeError, r"pass an object of it"),
         (gaussian, {"n_outputs": 2, "n_samples": 3}, ValueError, "n_samples=3"),

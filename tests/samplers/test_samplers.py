@@ -235,18 +235,20 @@ def test_float32_stays(name, sampler, where, answers):
     assert dtypes == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("cls", [Langevin, MALA, HMC, Gibbs, ParallelTempering])
+@pytest.mark.parametrize("cls", list(SAMPLERS.values()))
 def test_promises_of_parts(cls):
     for check in PART_CHECKS:
         check(cls())
     for setting in cls.examples:
+        if cls is IndependenceMetropolis and not setting:
+            continue
         sampler = cls(**setting)
         where, answers = (
             (Potts([[0.0]]), np.zeros((1, 2, 4)))
             if cls is Gibbs
             else (surface(gaussian), np.zeros((1, 2, 2)))
         )
-        if np.ndim(setting.get("scales")) == 1:
+        if np.ndim(setting.get("scales")) == 1 or "proposal" in setting:
             where, answers = surface(lambda X, y: (y[:, 0] ** 2, 2 * y), q=1), answers[..., :1]
         sampler.step(where, sampler.start(where, answers), np.random.default_rng(0))
 
@@ -323,6 +325,12 @@ def test_refusals_of_surfaces():
         Gibbs().step(surface(gaussian), State(np.zeros((1, 1, 2)), np.zeros((1, 1))), rng)
     with pytest.raises(TypeError, match="use the sampler 'gibbs'"):
         HMC().start(discrete, np.zeros((1, 1, 4)))
+    jumps = IndependenceMetropolis(normal(1, 0.0, 1.0, q=3))
+    with pytest.raises(ValueError, match=r"draws of shape \(1, 1, 3\)"):
+        jumps.step(surface(gaussian), jumps.start(surface(gaussian), np.zeros((1, 1, 2))), rng)
+    with pytest.raises(TypeError, match="also for one output"):
+        jumps = IndependenceMetropolis(3)
+        jumps.step(surface(gaussian), jumps.start(surface(gaussian), np.zeros((1, 1, 2))), rng)
     with pytest.raises(TypeError, match="must be a sampler"):
         IndependenceMetropolis(normal(1, 0.0, 1.0), local=3).step(
             surface(gaussian), State(np.zeros((1, 1, 2)), np.zeros((1, 1))), rng
