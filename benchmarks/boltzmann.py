@@ -160,7 +160,7 @@ def coverage(options):
     machine = BoltzmannMachine(FEW).fit(binary_digits(None)[0])
     exact = machine.log_partition("exact").value[0]
     found = [
-        machine.log_partition("annealed", FEW_PARTICLES, FEW_TEMPERATURES, seed)
+        machine.log_partition("ais", FEW_PARTICLES, FEW_TEMPERATURES, seed)
         for seed in range(options.repetitions)
     ]
     reliable = [each for each in found if each.reliable[0]]

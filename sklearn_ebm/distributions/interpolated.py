@@ -24,9 +24,13 @@ from sklearn_ebm.distributions._numerics.roots import find_roots_by_slopes
 from sklearn_ebm.distributions.base import finite_array
 from sklearn_ebm.distributions.scalar import ScalarDistribution
 from sklearn_ebm.samplers.base import Surface
+from sklearn_ebm.samplers.partition import LogPartition
 
 #: Smallest curvature of a tail, relative to its squared slope.
 LEAST_BEND = 1e-8
+
+#: Largest error of log Z that is reliable, in nats.
+LARGEST_ERROR = 0.01
 
 
 class InterpolatedDensity(ScalarDistribution):
@@ -50,13 +54,6 @@ class InterpolatedDensity(ScalarDistribution):
     errors : array-like of shape (n_samples, g), default=None
         Estimated errors of log p in the cell after each node, in nats; None means 0.
 
-    Attributes
-    ----------
-    log_partition : ndarray of shape (n_samples,)
-        log Z = log ∫ exp(−F(y)) dy.
-    log_partition_error : ndarray of shape (n_samples,)
-        Estimate of its error, the mean of `errors` under the distribution.
-
     Raises
     ------
     ValueError
@@ -76,15 +73,15 @@ class InterpolatedDensity(ScalarDistribution):
     >>> from sklearn_ebm.distributions.interpolated import InterpolatedDensity
     >>> y = np.linspace(-8, 8, 17)[None]
     >>> density = InterpolatedDensity(y, y**2 / 2, y, [[1.0, 1.0]])
-    >>> density.log_partition.round(6), (np.log([2 * np.pi]) / 2).round(6)
+    >>> density.log_partition().value.round(6), (np.log([2 * np.pi]) / 2).round(6)
     (array([0.918939]), array([0.918939]))
     >>> density.interval(0.95).round(4), density.var().round(6), density.log_prob(20.0).round(4)
     (array([[-1.96,  1.96]]), array([1.]), array([-200.9189]))
     """
 
     _fields: ClassVar[tuple[str, ...]] = (
-        "nodes", "_heights", "_slopes", "_bends", "_cumulative", "_last", "log_partition",
-        "log_partition_error",
+        "nodes", "_heights", "_slopes", "_bends", "_cumulative", "_last", "_log_partition",
+        "_error",
     )  # fmt: skip
     _depth = 2 * POINTS_PER_CELL
 
@@ -125,7 +122,7 @@ class InterpolatedDensity(ScalarDistribution):
         """Integrate the cells, and subtract log Z from the heights."""
         best = self._heights.max(axis=1, initial=-np.inf)
         self._heights -= best[:, None]
-        self.log_partition, self.log_partition_error = np.zeros((2, len(best)))
+        self._log_partition, self._error = np.zeros((2, len(best)))
         self._cumulative = np.zeros(self.nodes.shape)
         for rows in row_blocks(len(best), self._width):
             part = self[rows]
@@ -135,10 +132,26 @@ class InterpolatedDensity(ScalarDistribution):
             steps = np.concatenate([tails[:, :1], masses], axis=1)
             self._cumulative[rows] = np.cumsum(steps, axis=1) / total[:, None]
             doubt = (masses * errors[rows, :-1]).sum(axis=1) + tails.sum(axis=1)
-            self.log_partition_error[rows] = doubt / total
-            self.log_partition[rows] = np.log(total)
-        self._heights -= self.log_partition[:, None]
-        self.log_partition += best
+            self._error[rows] = doubt / total
+            self._log_partition[rows] = np.log(total)
+        self._heights -= self._log_partition[:, None]
+        self._log_partition += best
+
+    def log_partition(self) -> LogPartition:
+        """Return log Z = log ∫ exp(−F(y)) dy, with an estimate of the error of the interpolation.
+
+        Returns
+        -------
+        LogPartition
+            Values of shape (n_samples,); the error is the mean of `errors` under the distribution.
+        """
+        none = np.full(self.n_rows, np.inf)
+        reliable = self._error <= LARGEST_ERROR
+        return LogPartition(self._log_partition.copy(), self._error.copy(), none, reliable)
+
+    def log_prob_error(self) -> Array:
+        """Estimate the error of log p, that of log Z, of shape (n_samples,), in nats."""
+        return self._error.copy()
 
     def _tails(self) -> Array:
         """Probability before the first and after the last node, (n, 2)."""

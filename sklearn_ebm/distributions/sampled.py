@@ -6,7 +6,7 @@ import copy
 import warnings
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +28,10 @@ from sklearn_ebm.distributions.vector import (
     probabilities_of,
 )
 from sklearn_ebm.exceptions import SamplingWarning
-from sklearn_ebm.samplers._weights import summarize
+from sklearn_ebm.samplers._weights import WeightSummary, summarize
 from sklearn_ebm.samplers.base import Proposal, Surface
+from sklearn_ebm.samplers.partition import FEWEST, LogPartition, weighed
 
-#: Effective number of draws below which standard errors are too small.
-LEAST_DRAWS = 50.0
-#: Largest shape of the tail of the weights; above it, a mean needs very many draws.
-MOST_SHAPE = 0.7
 #: Fraction of samples with fewer effective draws that is accepted without a warning.
 FEW_ROWS = 0.05
 #: Number of descents to minima of the energy for each sample, and of those to the lowest.
@@ -45,28 +42,6 @@ LEAST_SCALE = 0.1
 SAME_MODE = 1e-3
 #: Numbers of a layer of a network for each answer, for which tiles of answers are made.
 LAYER = 16
-
-
-class PartitionEstimate(NamedTuple):
-    """Estimate of log Z for each sample by importance sampling.
-
-    Attributes
-    ----------
-    value : ndarray of shape (n_samples,)
-        log Z, in nats.
-    standard_error : ndarray of shape (n_samples,)
-        Its standard error.
-    ess : ndarray of shape (n_samples,)
-        Effective number of draws, (Σ w)²/Σ w², with smoothed weights.
-    reliable : ndarray of bool of shape (n_samples,)
-        Whether the standard error describes the error: there are at least 50 effective draws, and
-        the tail of the weights is not heavy.
-    """
-
-    value: Array
-    standard_error: Array
-    ess: Array
-    reliable: npt.NDArray[np.bool_]
 
 
 class SampledDensity(VectorDistribution):
@@ -93,11 +68,6 @@ class SampledDensity(VectorDistribution):
         Number S of weighted draws for each sample.
     random_state : int, default=0
         Seed of the weighted draws.
-
-    Attributes
-    ----------
-    log_partition : PartitionEstimate
-        log Z with its standard error, the effective number of draws and whether that is enough.
 
     Raises
     ------
@@ -143,7 +113,7 @@ class SampledDensity(VectorDistribution):
     ...         return self
     >>> proposal = VectorGaussianMixture([[1.0]], np.zeros((1, 1, 2)), np.eye(2)[None, None])
     >>> density = SampledDensity(Round(), proposal)
-    >>> density.log_partition.value, density.log_partition.ess
+    >>> density.log_partition().value, density.log_partition().ess
     (array([3.]), array([1000.]))
     >>> density.log_prob([[0.0, 0.0]]) + np.log(2 * np.pi)
     array([0.])
@@ -203,10 +173,10 @@ class SampledDensity(VectorDistribution):
     def _integrate(self) -> None:
         """Estimate log Z, and warn of many samples with few effective draws."""
         self._log_partition, self._error, self._ess, self._shape = summarize(self._log_weights)
-        n_unreliable = int((self._ess < LEAST_DRAWS).sum())
+        n_unreliable = int((self._ess < FEWEST).sum())
         if n_unreliable > FEW_ROWS * self.n_rows:
             warnings.warn(
-                f"The effective number of draws is below {LEAST_DRAWS:.0f} for {n_unreliable} of "
+                f"The effective number of draws is below {FEWEST:.0f} for {n_unreliable} of "
                 f"{self.n_rows} samples, so that their densities are inaccurate and the standard "
                 "errors too small; use more draws, or a proposal closer to the distribution.",
                 SamplingWarning,
@@ -223,13 +193,18 @@ class SampledDensity(VectorDistribution):
         """Number of outputs q."""
         return self.surface.n_outputs
 
-    @property
-    def log_partition(self) -> PartitionEstimate:
-        """Estimate of log Z, with its standard error and the effective number of draws."""
-        reliable = (self._ess >= LEAST_DRAWS) & (self._shape < MOST_SHAPE)
-        return PartitionEstimate(
-            self._log_partition.copy(), self._error.copy(), self._ess.copy(), reliable
-        )
+    def log_partition(self) -> LogPartition:
+        """Return the estimate of log Z, with its standard error and the effective number of draws.
+
+        It does not show modes that no draw has reached; `sklearn_ebm.inference.log_partition` does.
+
+        Returns
+        -------
+        LogPartition
+            Estimates of shape (n_samples,).
+        """
+        parts = (self._log_partition, self._error, self._ess, self._shape)
+        return weighed(WeightSummary(*(part.copy() for part in parts)))
 
     def log_prob_error(self) -> Array:
         """Estimate the standard error of log p, that of log Z, of shape (n_samples,), in nats."""

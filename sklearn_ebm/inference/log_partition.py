@@ -9,28 +9,22 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
-from scipy.stats import t as student
 from sklearn.utils import check_random_state
 
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.registry import unknown_name
-from sklearn_ebm._utils.validation import positive_integer, share
+from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.inference._quadrature import AGREEMENT, integrate
 from sklearn_ebm.inference.annealing import anneal, anneal_discrete
 from sklearn_ebm.samplers import Gibbs
 from sklearn_ebm.samplers._proposals import fitted_proposal, log_weights, moments
 from sklearn_ebm.samplers._weights import disagree, summarize
 from sklearn_ebm.samplers.base import DiscreteSurface, Proposal, Surface
+from sklearn_ebm.samplers.partition import FEWEST, MOST_SHAPE, LogPartition
 from sklearn_ebm.samplers.student_mixture import StudentMixture
 from sklearn_ebm.samplers.surfaces import EnergyFunction, HasSurface, as_surface
 
 METHODS = ("auto", "exact", "quadrature", "importance", "ais")
-
-#: Fewest effective draws with which a standard error describes the error.
-FEWEST = 50.0
-
-#: Largest shape of the tail of the weights: above it, a mean needs very many draws.
-MOST_SHAPE = 0.7
 
 #: Most discrete answers that are listed.
 MOST_ANSWERS = 2**20
@@ -40,47 +34,6 @@ LARGEST_ERROR = 0.01
 
 #: Numbers that are computed at once.
 AT_ONCE = 2_000_000
-
-
-class LogPartition(NamedTuple):
-    """Estimates of log Z, one for each sample.
-
-    Attributes
-    ----------
-    value : ndarray of shape (n_samples,)
-        log Z(x) = log Σ or ∫ exp(−F(x, y)) dy, in nats; y in its own unit.
-    standard_error : ndarray of shape (n_samples,)
-        Standard error of the value; 0 if it is exact.
-    ess : ndarray of shape (n_samples,)
-        Effective number of draws; inf without draws.
-    reliable : ndarray of bool of shape (n_samples,)
-        Whether the standard error describes the error: there are at least 50 effective draws, and
-        two proposals of different widths agree.
-    """
-
-    value: Array
-    standard_error: Array
-    ess: Array
-    reliable: npt.NDArray[np.bool_]
-
-    def interval(self, level: float = 0.95) -> Array:
-        """Compute confidence intervals of log Z.
-
-        Parameters
-        ----------
-        level : float, default=0.95
-            Probability with which an interval contains log Z.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-            Lower and upper limits; NaN where the estimate is not reliable.
-        """
-        share("level", level)
-        degrees = np.where(np.isfinite(self.ess), np.maximum(self.ess - 1, 1), 1e9)
-        half = student.ppf((1 + level) / 2, degrees) * self.standard_error
-        both = np.stack([self.value - half, self.value + half], axis=1)
-        return np.where(self.reliable[:, None], both, np.nan)
 
 
 class _Settings(NamedTuple):

@@ -11,9 +11,9 @@ from scipy.special import logsumexp
 from sklearn_ebm._utils.array_api import numpy_namespace
 from sklearn_ebm._utils.array_ops import softplus_sums
 from sklearn_ebm._utils.parameters import Array
-from sklearn_ebm.inference.log_partition import FEWEST, MOST_SHAPE, LogPartition
 from sklearn_ebm.representation._boltzmann import Machine, drawn
 from sklearn_ebm.samplers._weights import summarize
+from sklearn_ebm.samplers.partition import LogPartition, weighed
 
 # Largest number of binary variables whose values are listed, and number of those that are listed
 # in one block.
@@ -77,8 +77,7 @@ def annealed_log_partition(
 ) -> LogPartition:
     """Estimate log Z from the weights of `annealed`, with a standard error."""
     _, logs = annealed(machine, base, ladder, n_particles, rng)
-    value, error, ess, shape = summarize(logs[None])
-    return LogPartition(value, error, ess, (ess >= FEWEST) & (shape < MOST_SHAPE))
+    return weighed(summarize(logs[None]))
 
 
 def annealed(

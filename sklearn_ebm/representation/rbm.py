@@ -28,7 +28,6 @@ from sklearn_ebm._utils.validation import (
 )
 from sklearn_ebm.estimators._callbacks import FRAMES, FitCallbacks
 from sklearn_ebm.estimators._parts import unchanged_if_it_fails
-from sklearn_ebm.inference.log_partition import LogPartition
 from sklearn_ebm.learning.samples import Weights
 from sklearn_ebm.representation._boltzmann import (
     Machine,
@@ -51,8 +50,9 @@ from sklearn_ebm.representation._boltzmann_partition import (
     ladder,
 )
 from sklearn_ebm.representation.base import Representation
+from sklearn_ebm.samplers.partition import LogPartition
 
-METHODS = ("auto", "exact", "annealed")
+METHODS = ("auto", "exact", "ais")
 
 # Passes and steps of learning if `max_iter` is None.
 FEWEST_PASSES, FEWEST_STEPS = 30, 3_000
@@ -509,7 +509,7 @@ class BoltzmannMachine(Representation):
 
         Parameters
         ----------
-        method : {"auto", "exact", "annealed"}, default="auto"
+        method : {"auto", "exact", "ais"}, default="auto"
             The sum over all x or all h, annealed importance sampling, or the sum if there are at
             most 20 features or components, and annealing otherwise.
         n_particles : int, default=200
@@ -552,7 +552,7 @@ class BoltzmannMachine(Representation):
         if method == "exact" and few > MOST_LISTED:
             raise ValueError(
                 f"method='exact' lists 2^{few} values, but is limited to 2^{MOST_LISTED}; use "
-                "method='annealed'."
+                "method='ais'."
             )
         if method == "exact" or (method == "auto" and few <= MOST_LISTED):
             value = np.array([exact_log_partition(machine)])

@@ -194,9 +194,9 @@ def test_few_particles_are_not_reliable():
 def test_the_estimate_of_the_estimator():
     model = BoltzmannMachine(5, max_iter=30, C=np.inf).fit(bars(300))
     exact = model.log_partition()
-    found = model.log_partition("annealed", n_particles=100, n_temperatures=50)
+    found = model.log_partition("ais", n_particles=100, n_temperatures=50)
     assert abs(found.value - exact.value) < 4 * found.standard_error < 0.4
-    other = model.log_partition("annealed", 100, 50, random_state=1)
+    other = model.log_partition("ais", 100, 50, random_state=1)
     assert other.value != found.value
     np.testing.assert_allclose(
         model.score_samples(bars(5)), -model.free_energy(bars(5)) - exact.value
@@ -474,10 +474,10 @@ def test_zeros_of_sparse_samples_stay_zeros():
 
 def test_arguments_of_methods_are_refused():
     wide = BoltzmannMachine(21, max_iter=0).fit(np.zeros((3, 21)))
-    with pytest.raises(ValueError, match=r"lists 2\^21 values.*use method='annealed'"):
+    with pytest.raises(ValueError, match=r"lists 2\^21 values.*use method='ais'"):
         wide.log_partition("exact")
-    with pytest.raises(ValueError, match="Did you mean 'annealed'"):
-        wide.log_partition("aneald")
+    with pytest.raises(ValueError, match="Did you mean 'exact'"):
+        wide.log_partition("exat")
     with pytest.raises(ValueError, match="n_particles=1"):
         wide.log_partition(n_particles=1)
     with pytest.raises(ValueError, match="n_temperatures=0"):
