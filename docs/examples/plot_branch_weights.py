@@ -3,8 +3,8 @@ Branch weights: likelihood, contrastive divergence and score matching
 =====================================================================
 
 If an input has answers on two branches, an energy should be low at both, and the depth of each
-should match its probability. Three ways to learn the same energy get the form of the branches
-right. Two of them get the weights wrong.
+should match its probability. Three ways to learn the same energy find both branches. Two of them get
+the weights of the branches, their probabilities, wrong.
 """
 
 # %%
@@ -43,7 +43,7 @@ ways = {
     "likelihood": {},
     "contrastive divergence": {"negatives": "mcmc"},
     "score matching": {"loss": "score_matching"},
-    "the same, with jumps": {"negatives": MCMC(jump_every=2)},
+    "divergence with jumps": {"negatives": MCMC(jump_every=2)},
 }
 models = {
     name: LatentEBMRegressor("joint", max_iter=60, random_state=0, **settings).fit(X, y)
