@@ -17,7 +17,7 @@ from sklearn_ebm.energies.location_scale import LocationScale
 from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
-from sklearn_ebm.energies.torch_module import TorchModule
+from sklearn_ebm.energies.torch_module import TorchModule, TorchPairs
 
 #: Every energy of classes by its name.
 ENERGIES: Registry[Energy] = Registry(
@@ -84,5 +84,6 @@ __all__ = [
     "Memory",
     "Prototypes",
     "TorchModule",
+    "TorchPairs",
     "Traits",
 ]

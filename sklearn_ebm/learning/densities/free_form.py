@@ -112,7 +112,7 @@ class FreeFormObjective(DensityObjective):
             line = energy._full(params, batch.X, drawn.answers)
             value, slope = self.sampled_loss(line.energies, drawn)
             if isinstance(self.source, Chains) and not abs(value).mean() < DIVERGED:
-                self.source.restart(batch)
+                self.source.restart()
                 return np.inf
             weight = self.row_weight[places] * factor
             slope *= weight.astype(slope.dtype)[:, None]
