@@ -3,18 +3,21 @@ Branch weights: likelihood, contrastive divergence and score matching
 =====================================================================
 
 If an input has answers on two branches, an energy should be low at both, and the depth of each
-should match its probability. Three ways to learn the same energy find both branches. Two of them get
-the weights of the branches, their probabilities, wrong.
+should match its probability. Three ways to learn the same energy find both branches. Two of them
+get the weights of the branches, their probabilities, wrong.
 """
 
 # %%
 # An answer is on the upper branch with probability 0.8, at every :math:`x`. No answers lie between
 # the branches.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm.exceptions import SamplingWarning
 from sklearn_ebm.losses.negatives import MCMC
 
 
@@ -38,6 +41,8 @@ X, y = two_branches(1000, 0)
 #   added to the energies of one branch changes no slope there.
 # - With ``MCMC(jump_every=2)``, every second step of the chain is a jump: it proposes a draw of the
 #   proposal. This cures contrastive divergence.
+#
+# ``fit`` warns of the two ways that cannot learn the weights.
 
 ways = {
     "likelihood": {},
@@ -45,10 +50,13 @@ ways = {
     "score matching": {"loss": "score_matching"},
     "divergence with jumps": {"negatives": MCMC(jump_every=2)},
 }
-models = {
-    name: LatentEBMRegressor("joint", max_iter=60, random_state=0, **settings).fit(X, y)
-    for name, settings in ways.items()
-}
+models = {}
+for name, settings in ways.items():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SamplingWarning)
+        model = LatentEBMRegressor("joint", max_iter=60, random_state=0, **settings)
+        models[name] = model.fit(X, y)
+    print(f"{name}: {len(caught)} warning" + "s" * (len(caught) != 1))
 
 # %%
 # The weight of the upper branch is the probability of an answer above 0.
