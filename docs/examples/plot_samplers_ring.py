@@ -71,8 +71,9 @@ for name, sampler in samplers.items():
 # starts find. ``"tempering"`` has further chains at smaller β, for which the barrier is lower, and
 # exchanges answers with them. It takes four chains for one, but needs no proposal.
 #
-# R-hat is large if chains are in different valleys, as those of HMC. It does not show a valley that
-# no chain has reached: that of MALA is near 1 although half of the probability is missing.
+# R-hat rises if chains stay in different valleys, as those of HMC. It does not show a valley that
+# no chain has reached: for MALA it is lower than for HMC, although half of the probability is
+# missing.
 
 grid = np.linspace(-2.7, 2.7, 181)
 plane = np.stack(np.meshgrid(grid, grid), axis=-1)
