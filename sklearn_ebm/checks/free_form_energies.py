@@ -325,7 +325,7 @@ def check_distribution(energy: FreeFormEnergy, X: Array, candidates: Array, para
             demand_close(found, expected, size, energy, promise, where, DENSITY_TOL)
         if isinstance(distribution, ScalarDistribution):
             ends: Any = distribution.quantiles([OUTSIDE, 1 - OUTSIDE])
-            grid = np.linspace(*ends.T, 4_001, axis=1)
+            grid = np.linspace(ends[:, 0], ends[:, 1], 4_001, axis=1)
             total = trapezoid(distribution.pdf(grid), grid, axis=1)
             promise = "densities must integrate to 1"
             demand_close(total, 1 - 2 * OUTSIDE, 1.0, energy, promise, "of both", 1e-3)

@@ -179,11 +179,11 @@ def check_true_density(loss: SampledLoss) -> None:
     """At the density of the data, the mean slope along a change of the energy is zero.
 
     The answers are normal with the standard deviation 1, plus the noise of the loss if it makes
-    its own draws. Other draws are from a normal density with the standard deviation 2, or from the
-    density of the data if the loss accepts Markov chains.
+    its own draws. Other draws are from a normal density with the standard deviation 1.3, or from
+    the density of the data if the loss accepts Markov chains.
     """
     chains = [] if loss.needs_log_density else [1.0]
-    for scale in [None] if loss.own_negatives() is not None else [2.0, *chains]:
+    for scale in [None] if loss.own_negatives() is not None else [1.3, *chains]:
         drawn, deviation = _normal_draws(loss, scale)
         y = drawn.answers[..., 0]
         energies = 0.5 * (y / deviation) ** 2 + np.log(deviation) + LOG_SQRT_2PI
@@ -218,7 +218,7 @@ def _normal_draws(loss: SampledLoss, scale: float | None) -> tuple[Drawn, float]
 SAMPLED_LOSS_CHECKS = (
     check_shapes,
     check_unchanged,
-    check_slopes,
     check_samples_independent,
+    check_slopes,
     check_level,
 )

@@ -96,7 +96,7 @@ def test_energies_of_chains_are_penalised():
 def test_the_minimum_is_the_true_density_for_any_number_of_draws(loss, n_draws):
     """A table of four energies, learned from answers and draws with four values."""
     true, proposal = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.1, 0.2, 0.3, 0.4])
-    rng, n = np.random.default_rng(0), 20_000
+    rng, n = np.random.default_rng(0), 80_000
     places = np.column_stack(
         [rng.choice(4, n, p=true), *(rng.choice(4, n, p=proposal) for _ in range(n_draws))]
     )
