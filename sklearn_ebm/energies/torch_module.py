@@ -482,13 +482,19 @@ def _called(module: Any, params: Params, like: Any, *arguments: Any) -> tuple[An
         for name, value in params.items()
     }
     # Frozen parameters, and buffers, which training updates in place.
-    rest = {name: buffer for name, buffer in module.named_buffers()}
-    rest |= {name: part for name, part in module.named_parameters() if name not in named}
-    rest = {
+    buffers = {name: buffer for name, buffer in module.named_buffers()}
+    rest = buffers | {name: part for name, part in module.named_parameters() if name not in named}
+    used = {
         name: part.to(dtype) if part.is_floating_point() else part for name, part in rest.items()
     }
     with torch.enable_grad(), _lock:
-        return torch.func.functional_call(module, {**rest, **named}, arguments), named
+        scores = torch.func.functional_call(module, {**used, **named}, arguments)
+    if module.training:  # buffers in another dtype are copies
+        with torch.no_grad():
+            for name, buffer in buffers.items():
+                if used[name] is not buffer:
+                    buffer.copy_(used[name])
+    return scores, named
 
 
 def _pulled_back(scores: Any, named: dict[str, Any], params: Params, slope: Array) -> Params:
