@@ -66,10 +66,11 @@ class FewAnswersWarning(UserWarning):
 
 
 class SamplingWarning(UserWarning):
-    """Warning that draws of Markov chains may not represent the Gibbs distribution.
+    """Warning that draws may not represent the Gibbs distribution.
 
-    The message states the reason: steps that diverged, chains that disagree, few effective draws,
-    or a mode that was probably missed.
+    The message states the reason: steps of Markov chains that diverged, chains that disagree, few
+    effective draws, or a mode that was probably missed. In learning, the reason is that draws
+    remain near the correct answers, so that the weights of separated branches are not learned.
 
     Examples
     --------

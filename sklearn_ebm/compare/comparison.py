@@ -65,7 +65,8 @@ def compare(
         energy and, unless losses are given, every other energy with ``"nll"``, its best loss.
         For a numeric target, energies of `LatentEBMRegressor`: experts, experts_min (with
         ``inference="min"``), linear (experts without a network), decoder, all by default; and
-        memory, location_scale and auto (the default of `LatentEBMRegressor`), which take longer.
+        memory, location_scale, joint and auto (the default of `LatentEBMRegressor`), which take
+        longer.
     losses : iterable of str or Loss, optional
         Losses of `EBMClassifier`. The default is all losses compatible with an energy. For every
         loss except `nll`, ``beta="auto"`` is used. For a numeric target,

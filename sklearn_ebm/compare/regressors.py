@@ -37,6 +37,7 @@ ENERGIES: dict[str, dict[str, Any]] = {
     "decoder": {"energy": Decoder(latent="interval")},
     "memory": {"energy": "memory"},
     "location_scale": {"energy": "location_scale"},
+    "joint": {"energy": "joint"},
     "auto": {"energy": "auto"},
 }
 # Default energies. Learning the others takes up to a minute for each fold of a thousand rows.
@@ -59,7 +60,7 @@ def suitable_losses(energy: Any) -> list[str]:
     for name in LOSSES.names:
         try:
             resolve_density_parts(
-                loss=name, negatives="pool", solver="auto", n_latents=None, margin=None,
+                loss=name, negatives="auto", solver="auto", n_latents=None, margin=None,
                 beta="auto", **settings,
             )  # fmt: skip
         except ValueError:

@@ -18,7 +18,7 @@ from sklearn_ebm.energies.memory import Memory
 from sklearn_ebm.energies.mlp import MLP
 from sklearn_ebm.energies.prototypes import Prototypes
 from sklearn_ebm.energies.rbm import RBM
-from sklearn_ebm.energies.torch_module import TorchModule
+from sklearn_ebm.energies.torch_module import TorchModule, TorchPairs
 
 #: Every energy of classes by its name.
 ENERGIES: Registry[Energy] = Registry(
@@ -87,5 +87,6 @@ __all__ = [
     "Memory",
     "Prototypes",
     "TorchModule",
+    "TorchPairs",
     "Traits",
 ]

@@ -31,6 +31,9 @@ PASSES, ROWS_SEEN = (30, 400), 320_000
 # The density is looked for within this number of standard deviations s of the base first.
 REACH = 4.0
 
+# The density is looked for within this number of spacings of floats at least.
+MOST_SPACINGS = 1e3
+
 
 class FreeFormEnergy(LearnedEnergy):
     r"""Base class of energies F_W(x, y) of any form, for answers of 1 to about 20 numbers.
@@ -233,6 +236,8 @@ class FreeFormEnergy(LearnedEnergy):
         if surface.n_outputs > 1:
             return SampledDensity(surface, self._proposal(X))
         reach = REACH * self.base_scale * surface.unit[0] * max(beta, 1.0) ** -0.5
+        # If a few samples have nearly all of the weight, the unit is below the spacing of floats.
+        reach = max(reach, MOST_SPACINGS * np.spacing(abs(surface.origin[0])))
         low = np.full(surface.n_rows, surface.origin[0] - reach)
         return interpolated(surface, low, low + 2 * reach)
 

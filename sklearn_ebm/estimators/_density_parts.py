@@ -12,6 +12,8 @@ from sklearn_ebm.energies import (
     CONDITIONAL_ENERGIES,
     FREE_FORM_ENERGIES,
     FreeFormEnergy,
+    TorchModule,
+    TorchPairs,
 )
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._parts import margin_of_loss, refuse_beta
@@ -32,6 +34,8 @@ def resolve_density_parts(
 ) -> Parts:  # fmt: skip
     """Return the parts as objects; raise ValueError if they cannot be combined."""
     refuse_beta(beta)
+    if isinstance(energy, TorchModule):
+        energy = TorchPairs(energy.module)
     chosen_loss = _loss(loss, margin, energy)
     if not isinstance(inference, str) or inference not in INFERENCES:
         raise ValueError(unknown_name("inference", inference, INFERENCES.names))

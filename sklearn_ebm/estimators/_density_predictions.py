@@ -206,8 +206,18 @@ class DensityPredictions:
         -------
         responsibilities : Responsibilities
             ``labels`` of the latent values, and ``shares`` of shape (n_samples, n_labels).
+
+        Raises
+        ------
+        ValueError
+            If the energy has no latent variable.
         """
         rows = self._rows(X)
+        if not isinstance(self.energy_, QuadraticEnergy):
+            raise ValueError(
+                f"Energy {type(self.energy_).__name__} has no latent variable, so there are no "
+                "responsibilities; use energies(X, y), or an energy such as 'experts'."
+            )
         minimum = not INFERENCES.accepts(self.inference, "beta")
         answers = None if y is None else self._one_answer(y, len(rows))
         if answers is None and minimum:

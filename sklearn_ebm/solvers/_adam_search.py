@@ -291,7 +291,7 @@ class AdamState:
         curve = self.curve or [value]
         return Result(
             self.w.astype(self.dtype), value, self.passes, converged, message, curve,
-            n_evaluations=self.passes + 1, memory=self.moments,
+            n_evaluations=self.passes + 1, memory=self.moments, n_restarts=self.retries,
         )  # fmt: skip
 
 

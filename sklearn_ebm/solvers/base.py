@@ -42,6 +42,8 @@ class Result:
         Number of evaluations of value and gradient.
     memory : object
         State of the solver, from which a later search may continue; None if there is none.
+    n_restarts : int
+        Number of times that the search returned to earlier parameters because the loss exploded.
     """
 
     w: Array
@@ -53,6 +55,7 @@ class Result:
     limited_by_rounding: bool = False
     n_evaluations: int = 0
     memory: object = None
+    n_restarts: int = 0
 
 
 class Iterate(NamedTuple):

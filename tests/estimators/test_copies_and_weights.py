@@ -14,6 +14,7 @@ from sklearn_ebm.energies import (
     Blend,
     Decoder,
     Experts,
+    Joint,
     LocationScale,
     Memory,
 )
@@ -31,6 +32,7 @@ EXPERTS = Experts(2, hidden_layer_sizes=(3,), n_members=2)
 OBJECTS = {
     "experts": EXPERTS,
     "decoder": Decoder(n_latents=3, hidden_layer_sizes=(3,), n_members=2),
+    "joint": Joint(hidden_layer_sizes=(3,), n_components=2),
     "memory": MEMORY,
     "location_scale": LocationScale(base=Ridge(), n_estimators=2),
     "blend": Blend([MEMORY, EXPERTS], base=Ridge()),

@@ -7,14 +7,16 @@ from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ebm import EBMClassifier, EBMClassifierCV, LatentEBMRegressor, losses
-from sklearn_ebm.energies import MLP, Blend, Decoder, Experts, LocationScale, Memory
+from sklearn_ebm.energies import MLP, Blend, Decoder, Experts, Joint, LocationScale, Memory
 from sklearn_ebm.learning.compatibility import suitable_losses
+from sklearn_ebm.losses.sampled import NCE, SAMPLED_LOSSES, SNL, ScoreMatching
 
 # The checks fit tiny, badly scaled and constant data on purpose, with few iterations.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.CollapseWarning"),
     pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.FewAnswersWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn_ebm.exceptions.SamplingWarning"),
 ]
 
 ONLINE = "each step depends on the rows before it, so a weight is not a repetition"
@@ -42,10 +44,11 @@ EXPECTED_FAILURES = {
         "check_class_weight_classifiers": "distances have no offset that a weight could move: the "
         "prototypes of a light class start among its rows, and stay nearest to them",
     },
+    "quadrature": {"check_regressor_multioutput": "a grid is for one or two outputs"},
     "LatentEBMRegressor": {"check_regressors_no_decision_function": DENSITY},
     **{
         energy: {"check_sample_weight_equivalence_on_dense_data": DRAWN}
-        for energy in ("Experts", "Decoder")
+        for energy in ("Experts", "Decoder", "Joint")
     },
 }
 
@@ -62,6 +65,7 @@ MAY_FAIL = {
     },
 }
 
+JOINT = Joint(hidden_layer_sizes=(8,), n_components=2)
 COUNTED_MEMORY = Memory(n_trees=3, min_leaf_size=2, powers=1, bandwidths=((0.3, 0.02), (1.2, 0.01)))
 
 # One for each way of learning and each class. The check of a search costs a fit for each point.
@@ -77,14 +81,23 @@ ESTIMATORS = [
     EBMClassifierCV(losses=("nll",), Cs=2, cv=2),
     LatentEBMRegressor(Experts(n_latents=2, hidden_layer_sizes=(16,), n_members=2), max_iter=60),
     LatentEBMRegressor(Decoder(n_latents=6, hidden_layer_sizes=(16,), n_members=1), max_iter=60),
+    LatentEBMRegressor(JOINT, max_iter=60),
     LatentEBMRegressor(Memory(n_trees=5, min_leaf_size=2, powers=1)),
     LatentEBMRegressor(LocationScale(base=Ridge(), n_estimators=3)),
     LatentEBMRegressor(Blend([COUNTED_MEMORY, LocationScale(n_estimators=3)], base=Ridge())),
     EBMClassifierCV(losses=("hinge",), margins=(0.5,), betas=(1.0,), Cs=(1.0,), cv=2),
 ]
 
-# Other losses that are learned in one of these ways.
+# Other losses and negatives that are learned in one of these ways.
 SIMILAR = [
+    *(
+        LatentEBMRegressor(JOINT, loss=loss, max_iter=60)
+        for loss in (NCE(), SNL(), ScoreMatching(noise=0.7))
+    ),
+    *(
+        LatentEBMRegressor(JOINT, negatives=negatives, max_iter=60)
+        for negatives in ("quadrature", "mcmc", "persistent")
+    ),
     *(EBMClassifier(loss=name) for name in ("simple", "square_exp", "log", "mee")),
     EBMClassifier(loss=losses.Hinge(contrast="all")),
     EBMClassifier(loss=losses.Hinge(margin=2.0), solver="newton"),
@@ -105,7 +118,7 @@ STRICT = (
 
 def reasons(table, estimator):
     params = estimator.get_params(deep=False)
-    parts = [part for part in map(params.get, ("loss", "energy")) if part is not None]
+    parts = [part for part in map(params.get, ("loss", "energy", "negatives")) if part is not None]
     names = [part if isinstance(part, str) else type(part).__name__ for part in parts]
     # What is said of a part goes before what is said of the estimator.
     names.insert(0, type(estimator).__name__)
@@ -147,8 +160,17 @@ def test_every_loss_that_a_linear_energy_takes_is_here():
     assert names == set(suitable_losses("linear"))
 
 
+def test_every_loss_of_sampled_answers_is_here():
+    losses_of = {
+        type(reg.loss)
+        for reg in SIMILAR
+        if isinstance(reg, LatentEBMRegressor) and reg.loss != "nll"
+    }
+    assert losses_of == set(SAMPLED_LOSSES.values()) - {SAMPLED_LOSSES["nll"]}
+
+
 def test_only_parts_that_have_a_reason_may_fail():
     assert set(EXPECTED_FAILURES) | set(MAY_FAIL) <= {
         "mce", "mee", "perceptron", "prototypes", "LatentEBMRegressor", "Experts", "Decoder",
-        "Memory", "LocationScale", "Blend",
+        "Memory", "LocationScale", "Blend", "Joint", "quadrature",
     }  # fmt: skip

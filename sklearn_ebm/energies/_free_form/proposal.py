@@ -97,8 +97,11 @@ class MixtureProposal:
 
     def _placed(self, uniform: Array, normal: Array) -> Array:
         """Turn uniform numbers (n, m) and normal numbers (n, m, q) into draws."""
-        below = np.exp(self.log_weights[:, :-1]).cumsum(axis=1)
-        which = (uniform[:, :, None] > below[:, None]).sum(axis=2)
+        below = np.exp(self.log_weights[:, :-1], dtype=np.float64).cumsum(axis=1)
+        # One search for all samples: row i is shifted by 2i, so that the rows do not overlap.
+        shift = 2.0 * np.arange(len(below))[:, None]
+        which = np.searchsorted((below + shift).ravel(), (uniform + shift).ravel())
+        which = which.reshape(uniform.shape) - below.shape[1] * np.arange(len(below))[:, None]
         drawn = np.take_along_axis(self.means, which[:, :, None], axis=1)
         if normal.shape[2] == 1:
             return drawn + self.factors[which, :, 0] * normal
@@ -107,7 +110,7 @@ class MixtureProposal:
     def _log_prob(self, y: Array) -> Array:
         """Log-density (n, m) of answers (n, m, q)."""
         q = self.means.shape[2]
-        inverse = np.linalg.inv(self.factors)
+        inverse = 1 / self.factors if q == 1 else np.linalg.inv(self.factors)
         scales = np.diagonal(self.factors, axis1=1, axis2=2)
         height = self.log_weights - np.log(scales).sum(axis=1) - q * LOG_SQRT_2PI
         if q == 1:

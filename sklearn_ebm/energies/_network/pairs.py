@@ -89,13 +89,13 @@ class PairNetwork(NamedTuple):
         """Values f (n, m) for samples (n, d) and answers (n, m, q), and the tape."""
         activation = ACTIVATIONS[self.activation]()
         n, m, q = answers.shape
-        of_rows = X @ params["x_weight"]
-        of_rows += params["hidden_0_bias"]
-        if q == 1:
-            z = answers * params["y_weight"]
-        else:
-            z = (answers.reshape(n * m, q) @ params["y_weight"]).reshape(n, m, -1)
-        z += of_rows[:, None]
+        # A product of [y, 1] and [W_y; x Wₓ + b₀] for each sample, so that z is written once.
+        first = np.empty((n, q + 1, self.sizes[0]), dtype=answers.dtype)
+        first[:, :q] = params["y_weight"]
+        first[:, q] = X @ params["x_weight"] + params["hidden_0_bias"]
+        padded = np.ones((n, m, q + 1), dtype=answers.dtype)
+        padded[:, :, :q] = answers
+        z = padded @ first
         h, kept = activation.forward(z.reshape(n * m, -1))
         layers = [(h, kept)]
         for number in range(1, len(self.sizes)):
@@ -121,9 +121,11 @@ class PairNetwork(NamedTuple):
         _write(out, "output_weight", tape.layers[-1][0].T @ flat)
         _write(out, "output_bias", flat.sum(axis=0))
         first = self._to_first(params, tape, flat, out)
-        _write(out, "hidden_0_bias", first.sum(axis=0))
         _write(out, "y_weight", tape.answers.reshape(n * m, q).T @ first)
-        _write(out, "x_weight", tape.X.T @ first.reshape(n, m, -1).sum(axis=1))
+        # Products with ones are faster sums.
+        of_rows = (np.ones((1, m), dtype=first.dtype) @ first.reshape(n, m, -1))[:, 0]
+        _write(out, "hidden_0_bias", of_rows.sum(axis=0))
+        _write(out, "x_weight", tape.X.T @ of_rows)
 
     def _to_first(
         self, params: Params, tape: Tape, slope: Array | None, out: Params | None = None
@@ -138,7 +140,7 @@ class PairNetwork(NamedTuple):
             below, kept = tape.layers[number - 1]
             if out is not None:
                 _write(out, f"hidden_{number}_weight", below.T @ back)
-                _write(out, f"hidden_{number}_bias", back.sum(axis=0))
+                _write(out, f"hidden_{number}_bias", np.ones(len(back), dtype=back.dtype) @ back)
             back = back @ params[f"hidden_{number}_weight"].T
         return activation.backward(back, kept)
 

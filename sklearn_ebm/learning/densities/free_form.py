@@ -34,10 +34,10 @@ from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.solvers.objective import Gradient
 
 # Draws for the likelihood of held-out samples, and for the choice of β.
-DRAWS_OF_VALUE, DRAWS_FOR_BETA = 64, 2_000
+DRAWS_OF_VALUE, DRAWS_FOR_BETA = 32, 2_000
 
 # Samples whose losses are computed at a time.
-BLOCK = 512
+BLOCK = 128
 
 # Longest gradient of the mean loss of a batch. Longer ones are scaled down.
 LONGEST = 10.0
@@ -112,7 +112,7 @@ class FreeFormObjective(DensityObjective):
             line = energy._full(params, batch.X, drawn.answers)
             value, slope = self.sampled_loss(line.energies, drawn)
             if isinstance(self.source, Chains) and not abs(value).mean() < DIVERGED:
-                self.source.restart(batch)
+                self.source.restart()
                 return np.inf
             weight = self.row_weight[places] * factor
             slope *= weight.astype(slope.dtype)[:, None]

@@ -107,6 +107,8 @@ class LearnedDensity:
         Why learning stopped.
     report : AutoReport or None
         Comparison of the candidates of ``energy="auto"``.
+    n_restarts : int
+        Number of times that learning diverged, and was resumed with half the learning rate.
     """
 
     energy: ConditionalEnergy
@@ -119,6 +121,7 @@ class LearnedDensity:
     converged: bool
     message: str
     report: Any = None
+    n_restarts: int = 0
 
     @property
     def interrupted(self) -> bool:
@@ -216,6 +219,7 @@ def learn_density(
         held_out_curve=watch.curve,
         converged=result.converged,
         message=result.message,
+        n_restarts=result.n_restarts,
     )
 
 

@@ -146,8 +146,10 @@ class DensityObjective:
             )
             weight = self.row_weight[places] * (factor / line.energies.shape[0])
             value, slope = self._losses(line, weight)
-            assert line.pullback_into is not None
-            line.pullback_into(slope, gradient.params)
+            if line.pullback_into is None:
+                self.layout.pack(line.pullback(slope), out=gradient.vector)
+            else:
+                line.pullback_into(slope, gradient.params)
         return value
 
     def value(self, w: Array) -> float:

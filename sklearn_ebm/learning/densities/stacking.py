@@ -20,6 +20,7 @@ from sklearn_ebm.energies.banks import BankEnergy
 from sklearn_ebm.energies.blend import Blend
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.energies.experts import NARROWEST
+from sklearn_ebm.energies.free_form import FreeFormEnergy
 from sklearn_ebm.energies.latent import LatentEnergy
 from sklearn_ebm.learning.densities.ensemble_bank import GradientMember, LearnGradients
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity
@@ -184,7 +185,8 @@ def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str
     Raises
     ------
     ValueError
-        If `members` is not a list or is empty, or a name is not known or occurs twice.
+        If `members` is not a list or is empty, a name is not known or occurs twice, or the
+        density of a member has no closed form.
     """
     if not isinstance(blend.members, list | tuple):
         raise ValueError(
@@ -208,6 +210,12 @@ def members_of(blend: Blend, gradients: LearnGradients | None) -> list[tuple[str
             energy = GradientMember(energy, gradients)
         elif isinstance(energy, Blend):
             energy = energy._of(members_of(energy, gradients))
+        elif isinstance(energy, FreeFormEnergy):
+            raise ValueError(
+                f"Member {name!r} of the blend has a partition function that is estimated, and a "
+                "blend needs densities in closed form; leave it out of members, and learn it "
+                "alone, as energy of the regressor."
+            )
         assert isinstance(energy, BankEnergy)
         energy._validate()
         members.append((name, energy))

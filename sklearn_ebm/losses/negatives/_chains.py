@@ -28,9 +28,15 @@ class Chains(ModelNegatives):
     jump_every: int | None
 
     # Set in the copies that `begun` returns.
+    _right: Array
     _answers: Array
     _step_sizes: Array
     restarts: bool
+
+    @property
+    def crosses_branches(self) -> bool:  # type: ignore[override]
+        """Whether there are jumps between branches of answers."""
+        return self.jump_every is not None
 
     def begun(self, answers: Array, n_outputs: int) -> Self:
         """Return a copy with chains that start at the correct answers.
@@ -48,6 +54,7 @@ class Chains(ModelNegatives):
             An object whose chains belong to one fit.
         """
         other = copy(self)
+        other._right = answers
         other._answers = np.repeat(answers[:, None], self.n_chains, axis=1)
         other._step_sizes = np.full(len(answers), float(self.step_size))
         return other
@@ -84,16 +91,10 @@ class Chains(ModelNegatives):
         self._answers[rows], self._step_sizes[rows] = ends, sizes
         return Drawn(np.concatenate([right[:, None], ends], axis=1), None)
 
-    def restart(self, batch: Batch) -> None:
-        """Return the chains of some samples to the correct answers, after a divergence.
-
-        Parameters
-        ----------
-        batch : Batch
-            The samples.
-        """
-        self._answers[batch.rows] = batch.right[:, None]
-        self._step_sizes[batch.rows] = self.step_size
+    def restart(self) -> None:
+        """Return all chains to the correct answers, after a divergence."""
+        self._answers[...] = self._right[:, None]
+        self._step_sizes[...] = self.step_size
 
     def validate(self) -> None:
         """Raise ValueError if a parameter is invalid."""

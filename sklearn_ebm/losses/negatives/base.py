@@ -102,7 +102,16 @@ class Drawn(NamedTuple):
 
 
 class ModelNegatives(Negatives):
-    """Base class of methods that draw negatives for estimates of the partition function."""
+    """Base class of methods that draw negatives for estimates of the partition function.
+
+    Attributes
+    ----------
+    crosses_branches : bool
+        Whether draws move between branches of answers that are separated by a region without
+        samples. If not, the weights of the branches are not learned.
+    """
+
+    crosses_branches: bool = True
 
     @abstractmethod
     def draw(self, batch: Batch) -> Drawn:

@@ -62,7 +62,7 @@ class HardestSampled(ClassNegatives):
         self.power = power
 
     def inclusion(self, frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Compute the probability with which each class is a candidate; see `ClassNegatives`.
+        """Compute the probability with which each class is a candidate; see ``ClassNegatives``.
 
         Parameters
         ----------

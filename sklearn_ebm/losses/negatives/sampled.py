@@ -64,7 +64,7 @@ class Sampled(ClassNegatives):
         self.power = power
 
     def inclusion(self, frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Compute the probability with which each class is drawn; see `ClassNegatives`.
+        """Compute the probability with which each class is drawn; see ``ClassNegatives``.
 
         Parameters
         ----------

@@ -99,6 +99,8 @@ class ScoreMatching(SampledLoss):
 class _Neighbours(ModelNegatives):
     """Pairs of answers on both sides of a noisy answer, along each output."""
 
+    crosses_branches = False
+
     def __init__(self, noise: float) -> None:
         self.noise = noise
 
