@@ -43,7 +43,7 @@ reg = LatentEBMRegressor("joint", max_iter=80, random_state=0).fit(X, y)
 # outputs, importance sampling is the usual way. Here both can be compared.
 
 x_new = np.linspace(-2.5, -0.6, 11)[:, None]
-surface = reg.energy_.surface(reg.params_, x_new)
+surface = reg.surface(x_new)
 exact = log_partition(surface, method="quadrature")
 estimate = log_partition(surface, method="importance", n_draws=200)
 inside = np.abs(estimate.value - exact.value) < 1.96 * estimate.standard_error
@@ -78,7 +78,7 @@ print(f"not reliable at {(~missed.reliable).sum()} of {n} values of x: {missed.i
 
 grid_x, grid_y = np.linspace(-2.6, -0.5, 106), np.linspace(-1.6, 1.6, 161)
 pairs = np.broadcast_to(grid_y[None, :, None], (len(grid_x), len(grid_y), 1))
-energies = reg.energy_.surface(reg.params_, grid_x[:, None]).energies(pairs)
+energies = reg.surface(grid_x[:, None]).energies(pairs)
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.9), layout="constrained")
 shown = left.contourf(

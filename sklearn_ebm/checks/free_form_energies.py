@@ -252,10 +252,10 @@ def check_base(energy: FreeFormEnergy, X: Array, candidates: Array, params: Para
     base = 0.5 * np.square(answers).sum(axis=2) / variance + 0.5 * q * np.log(2 * np.pi * variance)
     size = 1.0 + np.abs(E) + np.abs(base)
     promise = "F must be E + ‖y‖²/(2s²) + (q/2) log(2πs²)"
-    members = energy.linearize_members(params, rows[None], answers[None]).energies
+    members = energy._linearize(params, rows[None], answers[None]).energies
     for found, of in (
         (energy._full(params, rows, answers).energies, "learning"),
-        (members[0, :, :, 0], "linearize_members"),
+        (members[0, :, :, 0], "_linearize"),
         (energy._latent_energies(params, X, answers)[:, :, 0], "predictions"),
     ):
         demand_close(found, E + base, size, energy, promise, f"of {of}")
@@ -265,7 +265,7 @@ def check_surface(energy: FreeFormEnergy, X: Array, candidates: Array, params: P
     """The surface has the energies βF in the units of y, with their derivatives."""
     F = energy._latent_energies(params, X, energy._standardize_answers(candidates))[:, :, 0]
     for beta in (1.0, 2.0):
-        surface = energy.surface(params, X, beta)
+        surface = energy._surface(params, X, beta)
         energies, slopes = surface.energies_and_slopes(candidates)
         size = 1.0 + beta * np.abs(F)
         promise = "the surface must have the energies βF in the units of y"
@@ -285,7 +285,7 @@ def check_surface(energy: FreeFormEnergy, X: Array, candidates: Array, params: P
 
 def check_proposal(energy: FreeFormEnergy, X: Array, candidates: Array, params: Params) -> None:
     """The proposal integrates to 1, and its draws have its moments."""
-    proposal, rng = energy.proposal(X), np.random.default_rng(0)
+    proposal, rng = energy._proposal(X), np.random.default_rng(0)
     drawn = proposal.draw(DRAWS, rng)
     weights = np.exp(proposal.log_weights)[:, :, None]
     means = (weights * proposal.means).sum(axis=1)
@@ -293,8 +293,8 @@ def check_proposal(energy: FreeFormEnergy, X: Array, candidates: Array, params: 
     promise = "draws of the proposal must have its mean"
     demand_close(drawn.mean(axis=1), means, error, energy, promise, "of a mean", ERRORS)
     if candidates.shape[2] == 1:
-        reach = 12 * (1 + energy.base_scale) * energy.surface(params, X).unit[0]
-        centre = energy.surface(params, X).origin[0]
+        reach = 12 * (1 + energy.base_scale) * energy._surface(params, X).unit[0]
+        centre = energy._surface(params, X).origin[0]
         grid = np.broadcast_to(centre + np.linspace(-reach, reach, 40_001), (len(X), 40_001))
         total = trapezoid(np.exp(proposal._log_prob(grid[:, :, None])), grid, axis=1)
         error = 1e-4 * np.ones(len(X))
@@ -347,13 +347,13 @@ def check_copies(energy: FreeFormEnergy, X: Array, candidates: Array, params: Pa
     """Clones and pickled copies of an initialised energy give the same energies and proposals."""
     rows, answers = _inputs(energy, X, candidates)
     mine = energy._full(params, rows, answers).energies
-    density = energy.proposal(X)._log_prob(candidates)
+    density = energy._proposal(X)._log_prob(candidates)
     for how, other in (("clone", clone(energy)), ("pickle", pickle.loads(pickle.dumps(energy)))):
         found = other._full(params, *_inputs(other, X, candidates)).energies
         promise = f"a {how} of the initialised energy must give the same energies"
         demand_close(found, mine, 1.0, energy, promise, "of an energy", 0.0)
         promise = f"a {how} of the initialised energy must have the same proposal"
-        found = other.proposal(X)._log_prob(candidates)
+        found = other._proposal(X)._log_prob(candidates)
         demand_close(found, density, 1.0, energy, promise, "of a density", 0.0)
 
 

@@ -321,16 +321,15 @@ class TorchPairs(OfModule, FreeFormEnergy):  # type: ignore[override]
 
     Examples
     --------
-    The score 2xy at x = 1 and y = 2 is 4, so the energy is −4 + 2²/(2·2²) + ½ log(2π·2²):
+    The score 2xy at x = 1 and y = 2 is 4, so the energy without its base is −4:
 
     >>> import torch
     >>> import numpy as np
     >>> from sklearn_ebm.energies import TorchPairs
     >>> energy = TorchPairs(torch.nn.Bilinear(1, 1, 1, bias=False))
     >>> params = {"weight": np.array([[[2.0]]])}
-    >>> X, answers = np.array([[[1.0]]]), np.array([[[[2.0]]]])
-    >>> energy.linearize_members(params, X, answers).energies.round(6).ravel()
-    array([-1.887914])
+    >>> energy.linearize_pairs(params, np.array([[1.0]]), np.array([[[2.0]]])).energies
+    array([[-4.]])
 
     In a regressor:
 

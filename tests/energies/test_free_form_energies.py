@@ -99,9 +99,9 @@ def test_without_a_network_the_density_is_the_base(n_outputs):
     expected = base.logpdf(y).sum(axis=1)
     found = law.log_prob(y[:, 0] if n_outputs == 1 else y)
     # Exact for one output; for several, log Z = 0 has the standard error of a thousand draws.
-    tolerance = 1e-5 if n_outputs == 1 else 5 * law.log_partition.standard_error
+    tolerance = 1e-5 if n_outputs == 1 else 5 * law.log_partition().standard_error
     assert (np.abs(found - expected) <= tolerance).all()
-    surface = energy.surface(params, X)
+    surface = energy._surface(params, X)
     standardized = energy._standardize_answers(y[:, None])
     base_energy = -stats.norm(0, 1.5).logpdf(standardized).sum(axis=2)
     np.testing.assert_allclose(surface.energies(y[:, None]), base_energy)
@@ -113,7 +113,7 @@ def test_one_output_against_an_integral(beta):
     law = energy.distribution(params, X, beta)
     unit, origin = energy._units.answer_unit[0], energy._units.answer_origin[0]
     grid = origin + unit * np.linspace(-40, 40, 20_001) + np.zeros((len(X), 1))
-    energies = energy.surface(params, X, beta).energies(grid[..., None])
+    energies = energy._surface(params, X, beta).energies(grid[..., None])
     lowest = energies.min(axis=1, keepdims=True)
     log_z = np.log(integrate.trapezoid(np.exp(lowest - energies), grid, axis=1)) - lowest[:, 0]
     near = energies < lowest + 20
@@ -132,8 +132,8 @@ def test_two_outputs_against_an_integral():
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(1, -1, 2)
     energies = energy._latent_energies(params, X, np.repeat(grid, 2, axis=0))[..., 0]
     z = np.exp(-energies).sum(axis=1) * (side[1] - side[0]) ** 2 * units.answer_unit.prod()
-    error = np.abs(law.log_partition.value - np.log(z))
-    assert (error < 5 * law.log_partition.standard_error).all()
+    error = np.abs(law.log_partition().value - np.log(z))
+    assert (error < 5 * law.log_partition().standard_error).all()
 
 
 # Proposals
@@ -257,8 +257,8 @@ def test_a_blend_has_no_estimated_members(members):
 
 
 def test_not_before_it_is_learned():
-    for method in ("surface", "proposal"):
-        arguments = ({}, np.zeros((1, 1))) if method == "surface" else (np.zeros((1, 1)),)
+    for method in ("_surface", "_proposal"):
+        arguments = ({}, np.zeros((1, 1))) if method == "_surface" else (np.zeros((1, 1)),)
         with pytest.raises(AttributeError, match="before it is learned"):
             getattr(Joint(), method)(*arguments)
 
@@ -331,15 +331,15 @@ class AnotherBeta(Joint):
 
 
 class SurfaceOfStandardizedAnswers(Joint):
-    def surface(self, params, X, beta=1.0):
-        surface = super().surface(params, X, beta)
+    def _surface(self, params, X, beta=1.0):
+        surface = super()._surface(params, X, beta)
         surface.unit = np.ones_like(surface.unit)
         return surface
 
 
 class HeavyProposal(Joint):
-    def proposal(self, X):
-        given = super().proposal(X)
+    def _proposal(self, X):
+        given = super()._proposal(X)
         return type(given)(given.log_weights + 0.1, given.means, given.factors)
 
 

@@ -10,6 +10,7 @@ from sklearn_ebm import EBMClassifier, EBMClassifierCV, LatentEBMRegressor
 from sklearn_ebm.energies import CONDITIONAL_ENERGIES, ENERGIES
 from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.losses.negatives import NEGATIVES
+from sklearn_ebm.losses.negatives.base import ModelNegatives
 from sklearn_ebm.solvers import SOLVERS
 
 RNG = np.random.default_rng(0)
@@ -65,6 +66,8 @@ NUMBERS = {
     "noise": (*NEVER, INF), "n_dimensions": COUNT, "n_trees": COUNT, "cell": POSITIVE,
     "n_estimators": COUNT, "dropped": (*NEVER, 1, INF), "max_features": (NAN, -1, 0, "x", 1.5),
     "powers": (NAN, -1, 0, "x", True, INF, [0.0]), "min_leaf_size": (NAN, -1, 0, "x", 1.5, [0]),
+    "base_scale": POSITIVE, "n_draws": COUNT, "n_points": COUNT, "n_chains": COUNT,
+    "n_steps": COUNT, "step_size": POSITIVE, "jump_every": (NAN, -1, 0, "x", True, 1.5, INF),
     "bandwidths": (NAN, -1, "x", [], [[NAN, 1.0]], [[-1.0, 1.0]], [["a", 1.0]], [[0.0, 0.0]]),
 }  # fmt: skip
 # No numbers: names of other parts.
@@ -164,6 +167,8 @@ def test_parts_of_densities_refuse_what_cannot_be_used(part, name):
 
     def fit(part):
         negatives = {"negatives": part, "loss": "hinge", "energy": "experts"}
+        if isinstance(part, ModelNegatives):
+            negatives |= {"loss": "nll", "energy": "joint"}
         drawn = type(part) in NEGATIVES.values()
         LatentEBMRegressor(**(negatives if drawn else {"energy": part})).fit(X, T)
 
