@@ -14,9 +14,12 @@ import argparse
 import importlib.util
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 
+from sklearn_ebm import LatentEBMRegressor
+from sklearn_ebm.datasets import make_horn, make_two_branches
 from sklearn_ebm.exceptions import SamplingWarning
 from sklearn_ebm.inference import log_partition
 from sklearn_ebm.samplers import (
@@ -32,6 +35,7 @@ from sklearn_ebm.samplers import (
 from sklearn_ebm.samplers.base import DiscreteSurface, Surface
 from sklearn_ebm.samplers.student_mixture import StudentMixture
 
+LEARNED = {"two branches": make_two_branches, "horn": partial(make_horn, noise=0.5)}
 TABLES = ("distributions", "speed", "partition", "gradients")
 #: Chains, outputs, correlation, step size, leapfrog steps, iterations.
 CHAINS, OUTPUTS, RHO, STEP, LEAPFROG, ITERATIONS = 1000, 10, 0.9, 0.2, 10, 500
@@ -388,6 +392,17 @@ def compare_partition(replicates):
     energy, q, truth = two_modes(4, 0.4)
     one = isotropic(replicates, [4.0, 0.0], 0.45, 2)
     print_partition("modes ±4, from one of them", energy, X, truth, "importance", proposal=one)
+    for name, make in LEARNED.items():
+        print_learned(name, make, replicates)
+
+
+def print_learned(name, make, replicates, **settings):
+    """Learned networks of x and y at new x, beside quadrature."""
+    reg = LatentEBMRegressor("joint", random_state=0, **settings).fit(*make(2000, random_state=0))
+    X, _ = make(replicates, random_state=1)
+    truth = log_partition(reg, X, "quadrature").value
+    for method in ("importance", "ais"):
+        print_partition(f"learned, {name}, {method}", reg, X, truth, method)
 
 
 def print_partition(name, energy, X, truth, method, **settings):
