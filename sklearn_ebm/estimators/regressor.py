@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
@@ -21,7 +20,6 @@ from sklearn_ebm._utils.validation import (
     row_weights,
 )
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
-from sklearn_ebm.energies import FreeFormEnergy
 from sklearn_ebm.energies._bank.folds import FitProgress
 from sklearn_ebm.energies.conditional import ConditionalEnergy
 from sklearn_ebm.estimators._callbacks import (
@@ -34,6 +32,7 @@ from sklearn_ebm.estimators._callbacks import (
 from sklearn_ebm.estimators._conformal import Conformal, conformal_of
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
 from sklearn_ebm.estimators._density_predictions import PREDICTIONS, DensityPredictions
+from sklearn_ebm.estimators._density_warnings import warn_of_branches, warn_of_result
 from sklearn_ebm.estimators._parts import (
     PartsMixin,
     checked_settings,
@@ -42,7 +41,6 @@ from sklearn_ebm.estimators._parts import (
     unchanged_if_it_fails,
 )
 from sklearn_ebm.estimators._progress import ProgressLine
-from sklearn_ebm.exceptions import FewAnswersWarning, SamplingWarning
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts
 from sklearn_ebm.learning.densities.learn import learn_energy
 from sklearn_ebm.learning.densities.rows import distinct, n_copied, steps_of_probability
@@ -55,19 +53,11 @@ from sklearn_ebm.learning.densities.widths import likeliest_beta
 from sklearn_ebm.learning.learn import Start
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.negatives.base import ModelNegatives, Negatives
+from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.solvers.base import Solver
 
 CALIBRATIONS = (None, "conformal")
-
-# Answers with fewer values than this, and than a fifth of the rows, are few.
-FEW_VALUES, FEW_SHARE = 30, 0.2
-
-# A value is an atom where it holds such a part of the rows, and so many of them: at a floor of e⁻⁷
-# standard deviations a tenth gains half a nat of the mean likelihood, more than good fits differ
-# by.
-ATOM_SHARE, ATOM_ROWS = 0.1, 5
 
 # Squares of answers in units of some of them must be floats.
 LARGEST_ANSWER = 1e153
@@ -379,7 +369,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         rows, calibrating = self._split_calibration_rows(rows, seed)
         if not parts.energy.traits.stacked:  # density stacking always leaves rows out
             self._refuse_without_held_out(rows, held_out)
-        self._warn_of_branches(parts)
+        warn_of_branches(self, parts)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
         initial_seed = seed if start is None else start.seed
         transform = self._transform(parts, rows, initial_seed)
@@ -416,7 +406,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
                 self._distribution(calibrating.X), calibrating.y
             )
         task.end()
-        self._warn(learned, rows, parts)
+        warn_of_result(learned, rows, parts)
         return self
 
     def _settings(self) -> dict[str, Any]:
@@ -559,49 +549,6 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
 
-    def _warn_of_branches(self, parts: Parts) -> None:
-        """Warn if the weights of separated branches of answers cannot be learned."""
-        wrong = parts.negatives
-        if not isinstance(wrong, ModelNegatives) or wrong.crosses_branches:
-            return
-        own = isinstance(parts.loss, SampledLoss) and parts.loss.own_negatives() is not None
-        source = f"loss={self.loss!r}" if own else f"negatives={self.negatives!r}"
-        warnings.warn(
-            f"With {source} the weights of branches of answers that are separated by a region "
-            "without samples are not identified; if a sample has several answers, use loss='nll' "
-            "with negatives='importance'.",
-            SamplingWarning,
-            stacklevel=4 + FRAMES,
-        )
-
-    def _warn(self, learned: LearnedDensity, rows: Rows, parts: Parts) -> None:
-        told = _unbounded(rows) if parts.likelihood else None
-        if told is not None:
-            warnings.warn(
-                f"{told}, so the likelihood of a density is unbounded; it was kept finite by a "
-                "lower limit of the scales. Compare by CRPS or squared error, or use "
-                "EBMClassifier.",
-                FewAnswersWarning,
-                stacklevel=4 + FRAMES,
-            )
-        if learned.n_restarts and isinstance(parts.energy, FreeFormEnergy):
-            times = "once" if learned.n_restarts == 1 else f"{learned.n_restarts} times"
-            warnings.warn(
-                f"Learning diverged {times}, and was resumed from earlier parameters, each time "
-                "with half the learning rate; lower the learning_rate of the solver.",
-                ConvergenceWarning,
-                stacklevel=4 + FRAMES,
-            )
-        if not learned.converged:
-            way_out = "Raise max_iter or lower the learning_rate of the solver"
-            if learned.interrupted:
-                way_out = "The estimator holds what was learned so far; warm_start=True goes on"
-            warnings.warn(
-                f"Learning stopped after {learned.n_iter} passes: {learned.message}. {way_out}.",
-                ConvergenceWarning,
-                stacklevel=4 + FRAMES,
-            )
-
 
 def _refuse_sparse(name: str, y: Any) -> None:
     if sparse.issparse(y):
@@ -622,17 +569,3 @@ def _answers(X: Array, y: Array, sample_weight: Any, name: str = "sample_weight"
             f"{LARGEST_ANSWER:g} overflow; divide the answers by a number of their size."
         )
     return rows
-
-
-def _unbounded(rows: Rows) -> str | None:
-    """Describe repeated values of y that make the likelihood unbounded; None if there are none."""
-    n_rows = len(rows.y)
-    for column in rows.y.T:
-        values, place, count = np.unique(column, return_inverse=True, return_counts=True)
-        if len(values) < min(FEW_VALUES, max(FEW_SHARE * n_rows, 2)):
-            return f"y takes {len(values)} different values in {n_rows} rows"
-        share = np.bincount(place, rows.weight / rows.weight.sum())
-        if (atoms := (share >= ATOM_SHARE) & (count >= ATOM_ROWS)).any():
-            atom = int(np.argmax(np.where(atoms, share, 0)))
-            return f"y is {values[atom]:g} in {share[atom]:.0%} of the rows"
-    return None

@@ -34,7 +34,7 @@ LAYERS = (
 WITHIN = {
     "learning.densities": (
         ("widths", "objective", "rows"),
-        ("ensemble",),
+        ("ensemble", "free_form"),
         ("gradient_fit",),
         ("ensemble_bank",),
         ("stacking",),

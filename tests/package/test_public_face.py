@@ -11,7 +11,7 @@ from sklearn_ebm.losses import LOSSES, Hinge, Loss, PairwiseLoss, Traits
 from sklearn_ebm.solvers import SOLVERS
 
 PARTS = {**LOSSES, **SOLVERS, **ENERGIES, **CONDITIONAL_ENERGIES}
-MOST_NAMES = 10
+MOST_NAMES = 13
 
 #: Public names that scikit-learn gives to every part.
 OF_SCIKIT_LEARN = {"get_params", "set_params", "get_metadata_routing"}
