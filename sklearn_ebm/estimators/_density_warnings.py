@@ -49,8 +49,8 @@ def warn_of_result(learned: LearnedDensity, rows: Rows, parts: Parts) -> None:
         if isinstance(parts.energy, FreeFormEnergy):
             limit = "only the smoothness of the energy keeps it finite"
         warnings.warn(
-            f"{told}, so the likelihood of a density is unbounded; {limit}. Compare by CRPS or squared error, or use "
-            "EBMClassifier.",
+            f"{told}, so the likelihood of a density is unbounded; {limit}. Compare by CRPS or "
+            "squared error, or use EBMClassifier.",
             FewAnswersWarning,
             stacklevel=4 + FRAMES,
         )

@@ -990,7 +990,7 @@ def test_grid_search(parameters, grid):
             "energy__n_members",
             "energy__n_members cannot be set while energy='auto' is a name; pass",
         ),
-        ("negatives__epsilon", "negatives='pool' is a name; pass an object as negatives="),
+        ("negatives__epsilon", "negatives='auto' is a name; pass an object as negatives="),
         ("solver__learning_rate", "solver='auto' is a name; pass an object as solver="),
     ],
 )
