@@ -122,9 +122,10 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     margin : float or None, default=None
         Margin m of a loss given by name, in units of the energy; None means the default of the
         loss.
-    negatives : {"pool"} or Negatives, default="pool"
-        Source of wrong answers, for losses that need them:
-        `sklearn_ebm.losses.negatives.Pool`.
+    negatives : str or Negatives, default="auto"
+        How wrong answers are drawn, for losses and energies that need them, by name or as an
+        object; see `sklearn_ebm.losses.negatives`. "auto" is "pool" for losses such as "hinge", and
+        "importance" for losses of energies of any form, which estimate a partition function.
     C : float, default=1.0
         Inverse strength of the L2 penalty on the weights; ``inf`` means no penalty. The solver
         "auto" applies it as decoupled weight decay. Energies learned by density stacking have no

@@ -80,7 +80,11 @@ def test_every_loss_and_negatives_is_here():
 
 @few_draws
 @pytest.mark.parametrize(
-    ("y", "dtype"), [(Y, np.float64), (VECTOR, np.float32)], ids=["one", "two"]
+    ("y", "dtype"),
+    [
+        pytest.param(Y, np.float64, id="one"),
+        pytest.param(VECTOR, np.float32, id="two", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("parts", PARTS, ids=str)
 def test_every_loss_and_negatives_learns(parts, y, dtype):
