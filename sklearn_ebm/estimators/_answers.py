@@ -1,4 +1,4 @@
-"""Targets of a regressor: rows of samples with answers, and values that are too many or too few."""
+"""The target of a regressor, as rows of samples with answers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,6 @@ from scipy import sparse
 from sklearn_ebm._utils.parameters import Array
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.validation import row_weights
-
-# Answers with fewer values than this, and than a fifth of the rows, are few.
-FEW_VALUES, FEW_SHARE = 30, 0.2
-
-# A value is an atom where it holds such a part of the rows, and so many of them: at a floor of e⁻⁷
-# standard deviations a tenth gains half a nat of the mean likelihood, more than good fits differ
-# by.
-ATOM_SHARE, ATOM_ROWS = 0.1, 5
 
 # Squares of answers in units of some of them must be floats.
 LARGEST_ANSWER = 1e153
@@ -43,17 +35,3 @@ def answer_rows(X: Array, y: Array, sample_weight: Any, name: str = "sample_weig
             f"{LARGEST_ANSWER:g} overflow; divide the answers by a number of their size."
         )
     return rows
-
-
-def unbounded(rows: Rows) -> str | None:
-    """Describe repeated values of y that make the likelihood unbounded; None if there are none."""
-    n_rows = len(rows.y)
-    for column in rows.y.T:
-        values, place, count = np.unique(column, return_inverse=True, return_counts=True)
-        if len(values) < min(FEW_VALUES, max(FEW_SHARE * n_rows, 2)):
-            return f"y takes {len(values)} different values in {n_rows} rows"
-        share = np.bincount(place, rows.weight / rows.weight.sum())
-        if (atoms := (share >= ATOM_SHARE) & (count >= ATOM_ROWS)).any():
-            atom = int(np.argmax(np.where(atoms, share, 0)))
-            return f"y is {values[atom]:g} in {share[atom]:.0%} of the rows"
-    return None

@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from sklearn_ebm._utils.registry import unknown_name
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm.distributions._numerics.signed_log import SignedLog
-from sklearn_ebm.energies import FreeFormEnergy
 from sklearn_ebm.energies._bank.folds import FitProgress
 from sklearn_ebm.energies.conditional import ConditionalEnergy
-from sklearn_ebm.estimators._answers import answer_rows, refuse_sparse, unbounded
+from sklearn_ebm.estimators._answers import answer_rows, refuse_sparse
 from sklearn_ebm.estimators._callbacks import (
     FRAMES,
     CallbackProgress,
@@ -30,6 +28,7 @@ from sklearn_ebm.estimators._callbacks import (
 from sklearn_ebm.estimators._conformal import Conformal, conformal_of
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
 from sklearn_ebm.estimators._density_predictions import PREDICTIONS, DensityPredictions
+from sklearn_ebm.estimators._density_warnings import warn_of_branches, warn_of_result
 from sklearn_ebm.estimators._parts import (
     PartsMixin,
     checked_settings,
@@ -38,7 +37,6 @@ from sklearn_ebm.estimators._parts import (
     unchanged_if_it_fails,
 )
 from sklearn_ebm.estimators._progress import ProgressLine
-from sklearn_ebm.exceptions import FewAnswersWarning, SamplingWarning
 from sklearn_ebm.learning.densities.gradient_fit import LearnedDensity, Parts
 from sklearn_ebm.learning.densities.learn import learn_energy
 from sklearn_ebm.learning.densities.rows import distinct, n_copied, steps_of_probability
@@ -51,7 +49,7 @@ from sklearn_ebm.learning.densities.widths import likeliest_beta
 from sklearn_ebm.learning.learn import Start
 from sklearn_ebm.learning.monitor import INTERRUPTED, TrainingMonitor
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses.negatives.base import ModelNegatives, Negatives
+from sklearn_ebm.losses.negatives.base import Negatives
 from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.solvers.base import Solver
 
@@ -371,7 +369,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
         rows, calibrating = self._split_calibration_rows(rows, seed)
         if not parts.energy.traits.stacked:  # density stacking always leaves rows out
             self._refuse_without_held_out(rows, held_out)
-        self._warn_of_branches(parts)
+        warn_of_branches(self, parts)
         start = self._start(parts.energy, known_features == X.shape[1], rows.y.shape[1])
         initial_seed = seed if start is None else start.seed
         transform = self._transform(parts, rows, initial_seed)
@@ -408,7 +406,7 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
                 self._distribution(calibrating.X), calibrating.y
             )
         task.end()
-        self._warn(learned, rows, parts)
+        warn_of_result(learned, rows, parts)
         return self
 
     def _settings(self) -> dict[str, Any]:
@@ -550,46 +548,3 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
             self.auto_report_ = learned.report
         if learned.held_out_curve:
             self.validation_loss_curve_ = np.array(learned.held_out_curve)
-
-    def _warn_of_branches(self, parts: Parts) -> None:
-        """Warn if the weights of separated branches of answers cannot be learned."""
-        wrong = parts.negatives
-        if not isinstance(wrong, ModelNegatives) or wrong.crosses_branches:
-            return
-        own = isinstance(parts.loss, SampledLoss) and parts.loss.own_negatives() is not None
-        source = f"loss={self.loss!r}" if own else f"negatives={self.negatives!r}"
-        warnings.warn(
-            f"With {source} the weights of branches of answers that are separated by a region "
-            "without samples are not identified; if a sample has several answers, use loss='nll' "
-            "with negatives='importance'.",
-            SamplingWarning,
-            stacklevel=4 + FRAMES,
-        )
-
-    def _warn(self, learned: LearnedDensity, rows: Rows, parts: Parts) -> None:
-        told = unbounded(rows) if parts.likelihood else None
-        if told is not None:
-            warnings.warn(
-                f"{told}, so the likelihood of a density is unbounded; it was kept finite by a "
-                "lower limit of the scales. Compare by CRPS or squared error, or use "
-                "EBMClassifier.",
-                FewAnswersWarning,
-                stacklevel=4 + FRAMES,
-            )
-        if learned.n_restarts and isinstance(parts.energy, FreeFormEnergy):
-            times = "once" if learned.n_restarts == 1 else f"{learned.n_restarts} times"
-            warnings.warn(
-                f"Learning diverged {times}, and was resumed from earlier parameters, each time "
-                "with half the learning rate; lower the learning_rate of the solver.",
-                ConvergenceWarning,
-                stacklevel=4 + FRAMES,
-            )
-        if not learned.converged:
-            way_out = "Raise max_iter or lower the learning_rate of the solver"
-            if learned.interrupted:
-                way_out = "The estimator holds what was learned so far; warm_start=True goes on"
-            warnings.warn(
-                f"Learning stopped after {learned.n_iter} passes: {learned.message}. {way_out}.",
-                ConvergenceWarning,
-                stacklevel=4 + FRAMES,
-            )

@@ -387,7 +387,7 @@ def test_who_takes_part_by_default():
 
 def test_energies_learnt_by_counting_take_part_by_their_names_only():
     named = set(regressors.ENERGIES) - set(regressors.SUGGESTED)
-    assert named == {"memory", "location_scale", "auto"}
+    assert named == {"memory", "location_scale", "joint", "auto"}
     assert not named & {pair.energy for pair in regressors.known_pairs(None, None)}
     pairs = regressors.known_pairs(["memory", "auto"], None)
     assert [pair.model for pair in pairs] == ["EBM memory nll", "EBM auto nll"]
