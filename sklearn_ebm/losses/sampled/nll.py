@@ -41,8 +41,7 @@ class SampledNLL(SampledLoss):
     their shares of Z are 3/4 and 1/4.
 
     >>> import numpy as np
-    >>> from sklearn_ebm._utils.validation import level
-    from sklearn_ebm.losses.negatives.base import Drawn
+    >>> from sklearn_ebm.losses.negatives.base import Drawn
     >>> from sklearn_ebm.losses.sampled import SampledNLL
     >>> drawn = Drawn(np.zeros((1, 3, 1)), np.zeros((1, 3)))
     >>> value, slope = SampledNLL()(np.array([[0.0, 0.0, np.log(3)]]), drawn)
