@@ -102,7 +102,7 @@ middle.set_ylim(-8, 2.5)
 middle.set_xlabel("y")
 middle.set_ylabel("log p(y | x), in nats")
 middle.set_title(f"Density at x = −{-x_new[place, 0]:.2f}")
-middle.legend(loc="lower center")
+middle.legend(loc="upper left")
 
 interval = estimate.interval()
 half = np.abs(interval.T - estimate.value)

@@ -114,5 +114,5 @@ for axis in (left, right):
     axis.minorticks_off()
     axis.set_xlabel("n_negatives")
 left.legend(loc="upper right", fontsize=8)
-right.legend(loc="center right", fontsize=8)
+right.legend(loc="lower right", bbox_to_anchor=(1, 0.15), fontsize=8)
 plt.show()

@@ -535,13 +535,14 @@ class BoltzmannMachine(Representation):
 
         Examples
         --------
-        Before learning, Z = 2^n_components Π (1 + exp a_i); here a_i = log(1½/1½) = 0, so log Z =
-        4 log 2 but for the small first weights:
+        With W = 0, Z = Π_j (1 + exp c_j) Π_i (1 + exp a_i). Here all c_j and a_i are 0, so
+        log Z = 4 log 2 = 2.7726:
 
         >>> from sklearn_ebm.representation import BoltzmannMachine
         >>> machine = BoltzmannMachine(2, max_iter=0).fit([[0.0, 1.0], [1.0, 0.0]])
-        >>> machine.log_partition().value.round(1), machine.log_partition().standard_error
-        (array([2.8]), array([0.]))
+        >>> machine.components_[:] = 0
+        >>> machine.log_partition().value.round(4), machine.log_partition().standard_error
+        (array([2.7726]), array([0.]))
         """
         check_is_fitted(self)
         if not isinstance(method, str) or method not in METHODS:
