@@ -3,8 +3,8 @@ Branch weights: likelihood, contrastive divergence and score matching
 =====================================================================
 
 If an input has answers on two branches, an energy should be low at both, and the depth of each
-should match its probability. Three ways to learn the same energy find both branches. Two of them
-get the weights of the branches, their probabilities, wrong.
+should match its probability. Of three ways to learn the same energy, two get the weights of the
+branches, their probabilities, wrong.
 """
 
 # %%
@@ -69,8 +69,8 @@ for name, model in models.items():
     print(f"{name:24s} mean {mean:.2f}, from {low:.2f} to {high:.2f}")
 
 # %%
-# The first three panels are the learned densities, and the last one shows the weights of the upper
-# branch.
+# The first three panels show the learned densities, dark where they are high, and the last one the
+# weights of the upper branch.
 
 grid = np.linspace(-1.6, 1.6, 161)
 styles = ("#0072B2", "-"), ("#D55E00", "--"), ("#CC79A7", ":"), ("#009E73", "-.")

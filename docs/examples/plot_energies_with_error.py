@@ -81,6 +81,7 @@ pairs = np.broadcast_to(grid_y[None, :, None], (len(grid_x), len(grid_y), 1))
 energies = reg.surface(grid_x[:, None]).energies(pairs)
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.9), layout="constrained")
+figure.get_layout_engine().set(wspace=0.05)
 shown = left.contourf(
     grid_x, grid_y, np.clip(energies.T, -4, 12), levels=np.arange(-4, 13), cmap="Blues_r"
 )
@@ -91,6 +92,7 @@ left.set_ylabel("y")
 left.set_title("Energy, and a fifth of the samples")
 
 place = n // 2
+grid_y = np.linspace(-2, 1.8, 191)
 log_p = -surface[[place]].energies(grid_y[None, :, None])[0] - estimate.value[place]
 half = 2 * estimate.standard_error[place]
 middle.plot(grid_y, true_log_prob(x_new[place, 0], grid_y), "--", color="0.4", label="truth")
@@ -100,7 +102,7 @@ middle.set_ylim(-8, 2.5)
 middle.set_xlabel("y")
 middle.set_ylabel("log p(y | x), in nats")
 middle.set_title(f"Density at x = −{-x_new[place, 0]:.2f}")
-middle.legend(loc="lower center")
+middle.legend(loc="upper left")
 
 interval = estimate.interval()
 half = np.abs(interval.T - estimate.value)

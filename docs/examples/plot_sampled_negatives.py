@@ -113,5 +113,6 @@ for axis in (left, right):
     axis.set_xticks(numbers, numbers)
     axis.minorticks_off()
     axis.set_xlabel("n_negatives")
-    axis.legend(fontsize=8)
+left.legend(loc="upper right", fontsize=8)
+right.legend(loc="lower right", bbox_to_anchor=(1, 0.15), fontsize=8)
 plt.show()

@@ -102,5 +102,7 @@ for (name, result), above, below in zip(results.items(), *axes, strict=True):
 for axis in axes[:, 1:].ravel():
     axis.tick_params(labelleft=False)
 axes[0, 0].set_ylabel("second output")
+for axis in axes[0]:
+    axis.set_xlabel("first output")
 axes[1, 0].set_ylabel("density")
 plt.show()

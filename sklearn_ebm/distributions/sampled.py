@@ -178,7 +178,8 @@ class SampledDensity(VectorDistribution):
             warnings.warn(
                 f"The effective number of draws is below {FEWEST:.0f} for {n_unreliable} of "
                 f"{self.n_rows} samples, so that their densities are inaccurate and the standard "
-                "errors too small; use more draws, or a proposal closer to the distribution.",
+                "errors too small; raise n_samples, or use a proposal closer to the distribution "
+                "(for a regressor, raise n_components of the energy).",
                 SamplingWarning,
                 stacklevel=3,
             )

@@ -156,6 +156,11 @@ class FreeFormEnergy(LearnedEnergy):
     def _full(self, params: Params, X: Array, answers: Array) -> Linearization:
         """Energies F of pairs (n, m), including the base, and their derivatives."""
         line = self.linearize_pairs(params, X, answers)
+        if not isinstance(line, Linearization) or line.energies.shape != answers.shape[:2]:
+            raise ValueError(
+                f"linearize_pairs of {type(self).__name__} must return a Linearization with "
+                f"energies of shape (n_samples, m) = {answers.shape[:2]}."
+            )
         precision = 1 / self.base_scale**2
         q = answers.shape[-1]
         level = 0.5 * q * np.log(2 * np.pi / precision)
@@ -168,7 +173,11 @@ class FreeFormEnergy(LearnedEnergy):
         base += line.energies
 
         def answer_slopes() -> Array:
-            assert line.answer_slopes is not None
+            if line.answer_slopes is None:
+                raise ValueError(
+                    f"linearize_pairs of {type(self).__name__} must return a Linearization with "
+                    "answer_slopes, the derivatives in the answers, which predictions need."
+                )
             slopes: Array = line.answer_slopes()
             return slopes + answers.dtype.type(precision) * answers
 

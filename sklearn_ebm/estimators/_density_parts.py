@@ -195,8 +195,9 @@ def _refuse(energy: Any, loss: Loss) -> None:
     if traits.needs_classes:
         raise ValueError(f"loss {name!r} {traits.needs_classes}; use 'nll'.")
     if not energy.traits.normalized and (traits.needs_partition_function or not traits.contrasts):
+        suggested = "'nll', " if isinstance(energy, FreeFormEnergy) else ""
         raise ValueError(
             f"loss {name!r} cannot be minimised with energy {energy_name}, which is not normalised "
-            "by construction: energies would fall without end; use 'hinge', 'log', 'simple' or "
-            "'square_square'."
+            f"by construction: energies would fall without end; use {suggested}'hinge', 'log', "
+            "'simple' or 'square_square'."
         )

@@ -446,7 +446,7 @@ class BoltzmannMachine(Representation):
             self._rows(X, reset=False),
         )
 
-    def score_samples(self, X: Any, log_partition: float | None = None) -> Array:
+    def score_samples(self, X: Any, log_partition: float | LogPartition | None = None) -> Array:
         """Compute the log-likelihood log p(x) = −F(x) − log Z.
 
         −F(x) is exact. log Z is that of `log_partition` with its default settings, which is an
@@ -457,9 +457,9 @@ class BoltzmannMachine(Representation):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             The samples.
-        log_partition : float, default=None
-            A known value of log Z, such as ``machine.log_partition(n_particles=500).value[0]``;
-            None means that each call computes it.
+        log_partition : float or LogPartition, default=None
+            A known value of log Z, such as ``machine.log_partition(n_particles=500)``; None means
+            that each call computes it.
 
         Returns
         -------
@@ -467,8 +467,9 @@ class BoltzmannMachine(Representation):
             In nats.
         """
         free = self.free_energy(X)
-        known = self.log_partition().value[0] if log_partition is None else float(log_partition)
-        scores: Array = -free - np.asarray(known, dtype=free.dtype)
+        known = self.log_partition() if log_partition is None else log_partition
+        value = known.value[0] if isinstance(known, LogPartition) else float(known)
+        scores: Array = -free - np.asarray(value, dtype=free.dtype)
         return scores
 
     def reconstruction_error(self, X: Any) -> Array:
@@ -534,13 +535,14 @@ class BoltzmannMachine(Representation):
 
         Examples
         --------
-        Before learning, Z = 2^n_components Π (1 + exp a_i); here a_i = log(1½/1½) = 0, so log Z =
-        4 log 2 but for the small first weights:
+        With W = 0, Z = Π_j (1 + exp c_j) Π_i (1 + exp a_i). Here all c_j and a_i are 0, so
+        log Z = 4 log 2 = 2.7726:
 
         >>> from sklearn_ebm.representation import BoltzmannMachine
         >>> machine = BoltzmannMachine(2, max_iter=0).fit([[0.0, 1.0], [1.0, 0.0]])
-        >>> machine.log_partition().value.round(1), machine.log_partition().standard_error
-        (array([2.8]), array([0.]))
+        >>> machine.components_[:] = 0
+        >>> machine.log_partition().value.round(4), machine.log_partition().standard_error
+        (array([2.7726]), array([0.]))
         """
         check_is_fitted(self)
         if not isinstance(method, str) or method not in METHODS:

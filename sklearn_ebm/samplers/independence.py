@@ -12,6 +12,7 @@ from sklearn_ebm.samplers._moves import metropolis
 from sklearn_ebm.samplers.base import Proposal, Sampler, State, Step, Surface
 from sklearn_ebm.samplers.mala import MALA
 from sklearn_ebm.samplers.student_mixture import StudentMixture
+from sklearn_ebm.samplers.surfaces import check_rows
 
 
 class IndependenceMetropolis(Sampler):
@@ -23,7 +24,7 @@ class IndependenceMetropolis(Sampler):
 
     It moves between distant modes, which no local sampler does, if the proposal covers all of them.
     It alternates with a local sampler, which also moves where the proposal fits badly: a step is
-    ``every - 1`` steps of `local`, followed by a proposed jump.
+    ``jump_every - 1`` steps of `local`, followed by a proposed jump.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class IndependenceMetropolis(Sampler):
         `sklearn_ebm.samplers.base.Proposal`.
     local : Sampler or None, default=None
         Sampler of the steps in between; None means jumps only.
-    every : int, default=2
+    jump_every : int, default=2
         Every how many steps there is a jump, if there is a local sampler.
 
     See Also
@@ -64,16 +65,16 @@ class IndependenceMetropolis(Sampler):
         {},
         {
             "proposal": StudentMixture(np.ones((1, 1)), np.zeros((1, 1, 1)), np.ones((1, 1, 1, 1))),
-            "local": MALA(), "every": 3,
+            "local": MALA(), "jump_every": 3,
         },
     )  # fmt: skip
 
     def __init__(
-        self, proposal: Proposal | None = None, local: Sampler | None = None, every: int = 2
+        self, proposal: Proposal | None = None, local: Sampler | None = None, jump_every: int = 2
     ) -> None:
         self.proposal = proposal
         self.local = local
-        self.every = every
+        self.jump_every = jump_every
 
     @property
     def needs_slopes(self) -> bool:  # type: ignore[override]
@@ -81,7 +82,7 @@ class IndependenceMetropolis(Sampler):
         return self.local is not None and self.local.needs_slopes
 
     def _checked(self, surface: Surface) -> Proposal:
-        positive_integer("every", self.every, of="IndependenceMetropolis")
+        positive_integer("jump_every", self.jump_every, of="IndependenceMetropolis")
         if self.local is not None and not isinstance(self.local, Sampler):
             raise TypeError(f"local={self.local!r} must be a sampler, such as MALA(), or None.")
         if self.proposal is None:
@@ -89,17 +90,7 @@ class IndependenceMetropolis(Sampler):
                 "IndependenceMetropolis needs a proposal: a normalised density for each sample, "
                 "such as a VectorGaussianMixture."
             )
-        if not isinstance(self.proposal, Proposal):
-            raise TypeError(
-                f"proposal={self.proposal!r} is not a density of answers with outputs; use a "
-                "VectorGaussianMixture, also for one output."
-            )
-        if self.proposal.n_rows != surface.n_rows:
-            raise ValueError(
-                f"The proposal has {self.proposal.n_rows} rows for {surface.n_rows} samples; it "
-                "needs one for each, so select them: proposal[rows]."
-            )
-        return self.proposal
+        return check_rows(self.proposal, surface)
 
     def step(self, surface: Surface, state: State, rng: np.random.Generator) -> Step:
         """Make the local steps and one jump; see `Sampler.step`.
@@ -108,7 +99,7 @@ class IndependenceMetropolis(Sampler):
         """
         proposal = self._checked(surface)
         diverged = np.zeros(state.answers.shape[:2], dtype=bool)
-        for _ in range(self.every - 1 if self.local is not None else 0):
+        for _ in range(self.jump_every - 1 if self.local is not None else 0):
             state, _, failed = self.local.step(surface, state, rng)  # type: ignore[union-attr]
             diverged |= failed
         dtype, m = state.answers.dtype, state.answers.shape[1]
@@ -133,7 +124,7 @@ class IndependenceMetropolis(Sampler):
         adapted: IndependenceMetropolis = self
         if self.local is not None:
             local, state = self.local.warmed_up(surface, state, n_steps // 2, rng)
-            adapted = IndependenceMetropolis(self.proposal, local, self.every)
+            adapted = IndependenceMetropolis(self.proposal, local, self.jump_every)
             n_steps -= n_steps // 2
         for _ in range(n_steps):
             state = adapted.step(surface, state, rng).state

@@ -26,7 +26,7 @@ class Langevin(Sampler):
     Parameters
     ----------
     step_size : float or array-like of shape (n_samples,), default=0.1
-        Step size h, in the unit of y; at most half of the smallest standard deviation.
+        Step size h, in units of y: at most half of the smallest standard deviation.
     scales : None or array-like of shape (n_outputs,) or (n_samples, n_outputs), default=None
         Factors of the step size for each output; None means 1.
 

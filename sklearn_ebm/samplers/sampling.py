@@ -292,7 +292,7 @@ def _warn(found: Diagnostics, n_draws: int) -> None:
     """Issue a warning for each kind of problem, with the number of samples that have it."""
     n = len(found.acceptance)
     least = np.minimum(found.ess_bulk, found.ess_tail).min(axis=1)
-    worst = np.nan_to_num(found.r_hat, nan=1.0).max(axis=1)
+    worst = np.where(np.isnan(found.r_hat), 1.0, found.r_hat).max(axis=1)
     problems = (
         (found.acceptance < 0.01, "Nothing was accepted",
          "the step size is too large, or the energy is not finite around the start; pass more "

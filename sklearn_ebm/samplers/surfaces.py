@@ -111,7 +111,7 @@ def as_surface(
     Raises
     ------
     TypeError
-        If `energy` is neither a function nor a surface, or X is missing.
+        If `energy` is none of a function, a surface and an estimator, or X is missing.
     ValueError
         If shapes do not match, the number of outputs is unknown, or the slopes are not the
         derivatives of the energies.
@@ -123,6 +123,12 @@ def as_surface(
         if X is None:
             raise TypeError("X is missing: an estimator needs the samples.")
         surface = energy.surface(X)
+    elif not callable(energy):
+        raise TypeError(
+            "energy must be a function of X and y, a Surface, or a fitted LatentEBMRegressor with "
+            f"an energy of any form, but is of type {type(energy).__name__}. Of a Pipeline, pass "
+            "the last step, and X transformed by the other steps."
+        )
     else:
         if X is None:
             raise TypeError("X is missing: an energy that is a function needs the samples.")
@@ -139,8 +145,8 @@ def as_surface(
     return surface, answers
 
 
-def check_proposal(proposal: Proposal, surface: Surface) -> None:
-    """Raise ValueError unless a proposal has the samples and outputs of a surface."""
+def check_rows(proposal: Any, surface: Surface) -> Proposal:
+    """Return a proposal; raise TypeError or ValueError unless it has the samples of a surface."""
     if not isinstance(proposal, Proposal):
         raise TypeError(
             f"proposal={proposal!r} is not a density of answers with outputs; use a "
@@ -151,6 +157,12 @@ def check_proposal(proposal: Proposal, surface: Surface) -> None:
             f"The proposal has {proposal.n_rows} rows for {surface.n_rows} samples; it needs one "
             "for each, so select them: proposal[rows]."
         )
+    return proposal
+
+
+def check_proposal(proposal: Any, surface: Surface) -> None:
+    """Raise an error unless a proposal has the samples and outputs of a surface."""
+    proposal = check_rows(proposal, surface)
     shape = proposal._draw(1, np.random.RandomState(0), shared=True).shape
     if shape != (surface.n_rows, 1, surface.n_outputs):
         raise ValueError(

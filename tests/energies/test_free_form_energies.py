@@ -399,3 +399,21 @@ def test_the_check_refuses_energies_of_classes():
 def test_clones_are_alike():
     energy = Joint((3, 2), "tanh", 3.0, 4)
     assert repr(clone(energy)) == repr(energy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda line: line.energies, "must return a Linearization"),
+        (lambda line: line._replace(energies=line.energies[..., None]), r"shape \(n_samples, m\)"),
+        (lambda line: line._replace(answer_slopes=None), "answer_slopes"),
+    ],
+)
+def test_what_linearize_pairs_forgets_is_named(change, message):
+    class Forgetful(Joint):
+        def linearize_pairs(self, params, X, answers):
+            return change(super().linearize_pairs(params, X, answers))
+
+    X = np.linspace(-1, 1, 40)[:, None]
+    with pytest.raises(ValueError, match=message):
+        LatentEBMRegressor(Forgetful(4), max_iter=2).fit(X, X[:, 0]).predict_modes(X)

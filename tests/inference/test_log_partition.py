@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from known import mixture, spread_gaussian
 
 from sklearn_ebm.inference import LogPartition, log_partition
 from sklearn_ebm.inference.annealing import anneal_discrete
@@ -10,34 +11,9 @@ from sklearn_ebm.samplers.base import DiscreteSurface
 from sklearn_ebm.samplers.student_mixture import StudentMixture
 
 
-def spread_gaussian(q):
-    """Standard deviations from e^-½ to e^½, correlations 2^-|i-j|, and log Z."""
-    scales = np.exp(np.linspace(-0.5, 0.5, q))
-    correlation = 0.5 ** np.abs(np.subtract.outer(np.arange(q), np.arange(q)))
-    covariance = correlation * np.outer(scales, scales)
-    precision, mean = np.linalg.inv(covariance), np.ones(q) / np.sqrt(q)
-
-    def energy(X, y):
-        slopes = (y - mean) @ precision
-        return ((y - mean) * slopes).sum(axis=1) / 2, slopes
-
-    return energy, q / 2 * np.log(2 * np.pi) + np.linalg.slogdet(covariance)[1] / 2
-
-
-def mixture(separation, scale):
-    """Two Gaussians at ±separation on the first of two axes, and log Z."""
-    means = np.array([[separation, 0.0], [-separation, 0.0]])
-
-    def energy(X, y):
-        away = y[:, None] - means
-        logs = -(away**2).sum(axis=2) / (2 * scale**2)
-        highest = logs.max(axis=1)
-        shares = np.exp(logs - highest[:, None])
-        total = shares.sum(axis=1)
-        slopes = ((shares / total[:, None])[..., None] * away).sum(axis=1) / scale**2
-        return -np.log(total / 2) - highest, slopes
-
-    return energy, np.log(2 * np.pi * scale**2)
+def two_modes(separation, scale):
+    """Two Gaussians at ±separation, and log Z."""
+    return mixture(separation, scale), np.log(2 * np.pi * scale**2)
 
 
 def normal(n, mean, scale, q):
@@ -93,7 +69,7 @@ def test_intervals_cover(q, method, most_error):
 @pytest.mark.parametrize("method", ["importance", "ais"])
 @pytest.mark.parametrize("name", [2, 5, 10, 20, (2, 0.4), (4, 0.4), (6, 0.2)])
 def test_intervals_cover_in_two_hundred_replicates(name, method):
-    energy, truth = mixture(*name) if isinstance(name, tuple) else spread_gaussian(name)
+    energy, truth = two_modes(*name) if isinstance(name, tuple) else spread_gaussian(name)
     q = 2 if isinstance(name, tuple) else name
     result = log_partition(energy, np.zeros((200, 1)), method, n_outputs=q)
     limit = {"importance": 0.03, "ais": 0.15}[method]
@@ -111,7 +87,7 @@ def test_too_few_effective_draws_are_not_reliable():
 
 def test_a_missed_mode_is_not_reliable():
     """A proposal for one of two modes has many effective draws, and half of Z."""
-    energy, truth = mixture(4, 0.4)
+    energy, truth = two_modes(4, 0.4)
     proposal = normal(5, [4.0, 0.0], 0.45, 2)
     result = log_partition(energy, np.zeros((5, 1)), "importance", proposal=proposal)
     np.testing.assert_allclose(result.value, truth - np.log(2), atol=0.05)
@@ -145,7 +121,7 @@ def test_quadrature_of_tails_correlations_and_far_modes():
     result = log_partition(correlated, [[0.0, 0.0], [1e4, 3.0]], n_outputs=2)
     np.testing.assert_allclose(result.value, np.log(2 * np.pi * np.sqrt(1 - 0.99**2)), atol=2e-6)
     assert result.reliable.all() and np.isinf(result.ess).all()
-    energy, truth = mixture(6, 0.2)
+    energy, truth = two_modes(6, 0.2)
     result = log_partition(energy, np.zeros((1, 1)), n_outputs=2)
     np.testing.assert_allclose(result.value, truth, atol=1e-5)
     assert covered(result, truth).all()

@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 from known import Potts, banana, gaussian, mixture, normal, surface, wall
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ebm.distributions import GaussianMixture
 from sklearn_ebm.exceptions import SamplingWarning
@@ -166,3 +168,18 @@ def test_slopes_of_any_size_are_accepted():
         FunctionSurface(gaussian, X, 2)
         energy = lambda X, y, c=factor: tuple(c * part for part in gaussian(X, y))  # noqa: E731
         warned(energy, X, start=X[0], n_samples=4, n_warmup=4, check_modes=False)
+
+
+def test_estimators_without_a_surface_are_refused_with_a_reason():
+    with pytest.raises(TypeError, match="Of a Pipeline, pass the last step"):
+        sample(make_pipeline(StandardScaler()), [[0.0]])
+
+
+def test_an_infinite_r_hat_is_reported_as_such():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sample(
+            lambda X, y: (y[:, 0] ** 2 / 2, y), [[0.0]], n_outputs=1, n_samples=50, n_warmup=0,
+            sampler=HMC(step_size=1e6), random_state=0,
+        )  # fmt: skip
+    assert any("R-hat is up to inf" in str(warning.message) for warning in caught)

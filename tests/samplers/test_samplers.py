@@ -24,7 +24,7 @@ EXACT = {
     "mala": MALA(step_size=0.5),
     "hmc": HMC(step_size=0.3, n_leapfrog=5),
     "jumps": IndependenceMetropolis(normal(1, 0.0, 3.0)),
-    "jumps and mala": IndependenceMetropolis(normal(1, 0.0, 3.0), MALA(step_size=0.5), every=3),
+    "jumps and mala": IndependenceMetropolis(normal(1, 0.0, 3.0), MALA(0.5), jump_every=3),
     "langevin, short steps": Langevin(step_size=0.01),
 }
 
@@ -307,7 +307,7 @@ def test_a_shared_step_size_suits_other_samples():
         (Langevin(scales=[1.0]), r"of shape \(2,\) or \(1, 2\)"),
         (IndependenceMetropolis(), "needs a proposal"),
         (IndependenceMetropolis(normal(3, 0.0, 1.0)), r"select them: proposal\[rows\]"),
-        (IndependenceMetropolis(normal(1, 0.0, 1.0), every=0), "every=0"),
+        (IndependenceMetropolis(normal(1, 0.0, 1.0), jump_every=0), "jump_every=0"),
         (ParallelTempering(betas=(0.5, 1.0)), "begin with 1 and fall"),
         (ParallelTempering([HMC()], betas=(1.0, 0.5)), "a list of 2"),
     ],

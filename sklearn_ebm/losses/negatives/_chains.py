@@ -77,7 +77,7 @@ class Chains(ModelNegatives):
         answers = at_right if self.restarts else self._answers[rows].astype(right.dtype)
         sizes = self._step_sizes[rows]
         local = MALA(step_size=sizes, scales=None)
-        jump = IndependenceMetropolis(batch.proposal, local, every=1)
+        jump = IndependenceMetropolis(batch.proposal, local, jump_every=1)
         state = local.start(batch.surface, np.ascontiguousarray(answers))
         for number in range(1, self.n_steps + 1):
             if self.jump_every is not None and number % self.jump_every == 0:
