@@ -146,7 +146,7 @@ def in_errors(draws, exact, ess):
 def compare_distributions(n_samples):
     print(f"\nDistributions: differences in standard errors; {n_samples} draws of 8 chains")
     print(f"{'':32s} {'ESS':>7s} {'R-hat':>7s} {'mean':>6s} {'var':>6s} {'quantiles':>10s}")
-    settings = {"n_samples": n_samples, "n_warmup": 500, "n_chains": 8, "random_state": 0}
+    settings = {"n_draws": n_samples, "n_warmup": 500, "n_chains": 8, "random_state": 0}
     energies = {
         "10-D Gaussian": (gaussian_energy(correlated(10, RHO)[1]), 10),
         "double well": (double_well, 1), "2-D ring": (ring, 2), "banana": (banana, 2),

@@ -84,7 +84,7 @@ class SamplingWarning(UserWarning):
     ...         lambda X, y: (y[:, 0] ** 2, 2 * y),
     ...         [[0.0]],
     ...         n_outputs=1,
-    ...         n_samples=4,
+    ...         n_draws=4,
     ...         random_state=0,
     ...     )
     >>> caught[0].category.__name__

@@ -82,7 +82,7 @@ def sample(
     *,
     start: npt.ArrayLike | None = None,
     sampler: str | Sampler = "hmc",
-    n_samples: int = 1000,
+    n_draws: int = 1000,
     n_warmup: int = 500,
     n_chains: int = 4,
     proposal: Proposal | None = None,
@@ -106,7 +106,7 @@ def sample(
     sampler : str or Sampler, default="hmc"
         Sampler, or its name: "langevin", "mala", "hmc", "gibbs" for discrete answers,
         "independence" or "tempering". By name, "independence" alternates with `HMC`.
-    n_samples : int, default=1000
+    n_draws : int, default=1000
         Number of draws of each chain.
     n_warmup : int, default=500
         Number of steps before, in which step sizes are adapted.
@@ -161,7 +161,7 @@ def sample(
     array([[ True],
            [ True]])
     """
-    positive_integer("n_samples", n_samples, least=4)
+    positive_integer("n_draws", n_draws, least=4)
     positive_integer("n_warmup", n_warmup, least=0)
     positive_integer("n_chains", n_chains)
     switch("check_modes", check_modes)
@@ -183,9 +183,9 @@ def sample(
     part = _sampler(sampler, proposal)
     state = part.start(surface, chains)
     part, state = part.warmed_up(surface, state, n_warmup, rng)
-    draws, acceptance, divergences = _drawn(part, surface, state, n_samples, rng)
+    draws, acceptance, divergences = _drawn(part, surface, state, n_draws, rng)
     diagnostics = _diagnostics(draws, acceptance, divergences, missed, check_modes)
-    _warn(diagnostics, n_chains * n_samples)
+    _warn(diagnostics, n_chains * n_draws)
     return Draws(draws, diagnostics, part)
 
 
@@ -262,18 +262,18 @@ def _chains(
 
 
 def _drawn(
-    sampler: Sampler, surface: Surface, state: State, n_samples: int, rng: np.random.Generator
+    sampler: Sampler, surface: Surface, state: State, n_draws: int, rng: np.random.Generator
 ) -> tuple[Array, Array, npt.NDArray[np.intp]]:
-    """Draws (n, n_chains, n_samples, q), mean acceptance (n,), and numbers of divergences (n,)."""
+    """Draws (n, n_chains, n_draws, q), mean acceptance (n,), and numbers of divergences (n,)."""
     n, m, q = sampler.at_target(state.answers).shape
-    draws = np.empty((n, m, n_samples, q), dtype=state.answers.dtype)
+    draws = np.empty((n, m, n_draws, q), dtype=state.answers.dtype)
     acceptance, divergences = np.zeros(n), np.zeros(n, dtype=np.intp)
-    for number in range(n_samples):
+    for number in range(n_draws):
         state, accepted, diverged = sampler.step(surface, state, rng)
         draws[:, :, number] = sampler.at_target(state.answers)
         acceptance += sampler.at_target(accepted).mean(axis=1)
         divergences += sampler.at_target(diverged).sum(axis=1)
-    return draws, acceptance / n_samples, divergences
+    return draws, acceptance / n_draws, divergences
 
 
 def _diagnostics(
@@ -301,10 +301,10 @@ def _warn(found: Diagnostics, n_draws: int) -> None:
          "the energy changes faster than the step size allows, so the draws leave out these "
          "places; raise target_acceptance of the sampler."),
         (worst > LARGEST_R_HAT, f"R-hat is up to {worst.max():.3f}, above {LARGEST_R_HAT},",
-         "the chains disagree because they are too short or in different modes; raise n_samples, "
+         "the chains disagree because they are too short or in different modes; raise n_draws, "
          "or use sampler='independence' or 'tempering'."),
         (least < FEWEST_EFFECTIVE, f"Only {least.min():.0f} of {n_draws} draws are effective",
-         "means and quantiles have large errors; raise n_samples."),
+         "means and quantiles have large errors; raise n_draws."),
         (found.missed_modes, "A mode was probably missed",
          "draws or log Z from two proposals of different widths disagree; pass answers of all "
          "modes as start, or use sampler='independence' or 'tempering'."),

@@ -22,7 +22,7 @@ from sklearn_ebm._utils.arrays import correct_mask
 from sklearn_ebm._utils.parameters import Array, Index, Params
 from sklearn_ebm.energies import Energy
 from sklearn_ebm.losses import Loss
-from sklearn_ebm.losses._drawn import estimated, loss_among
+from sklearn_ebm.losses._drawn_classes import estimated, loss_among
 from sklearn_ebm.losses.negatives import Sampled
 from sklearn_ebm.losses.negatives._inclusion import SystematicDraws, inclusion_in_batch
 from sklearn_ebm.losses.negatives.class_base import ClassNegatives

@@ -8,7 +8,7 @@ from scipy.special import comb
 
 from sklearn_ebm import checks, losses
 from sklearn_ebm._utils.arrays import correct_mask
-from sklearn_ebm.losses._drawn import estimated, loss_among
+from sklearn_ebm.losses._drawn_classes import estimated, loss_among
 from sklearn_ebm.losses.negatives import CLASS_NEGATIVES, HardestSampled, InBatch, Sampled
 from sklearn_ebm.losses.negatives._inclusion import (
     SystematicDraws,

@@ -12,7 +12,7 @@ from sklearn_ebm.distributions import GaussianMixture
 from sklearn_ebm.exceptions import SamplingWarning
 from sklearn_ebm.samplers import HMC, MALA, FunctionSurface, Langevin, sample
 
-CALM = {"n_samples": 600, "n_warmup": 300, "random_state": 0}
+CALM = {"n_draws": 600, "n_warmup": 300, "random_state": 0}
 
 
 def warned(*arguments, **settings):
@@ -87,7 +87,7 @@ def test_divergences_and_few_draws_are_reported():
         return (y[:, 0] ** 2 + scale * y[:, 1] ** 2) / 2 + 1.5 * y[:, 0], slopes
 
     sampler = HMC(step_size=0.8)
-    settings = {"n_samples": 100, "n_warmup": 0, "random_state": 0, "check_modes": False}
+    settings = {"n_draws": 100, "n_warmup": 0, "random_state": 0, "check_modes": False}
     result, message = warned(
         stiff, [[0.0]], start=np.array([0.0, 0.0]), sampler=sampler, **settings
     )
@@ -98,7 +98,7 @@ def test_divergences_and_few_draws_are_reported():
 
 def test_chains_that_never_move_are_reported():
     where = surface(lambda X, y: ((y**2).sum(axis=1) * 1e8, 2e8 * y), n=2)
-    settings = {"n_samples": 20, "n_warmup": 0, "random_state": 0, "check_modes": False}
+    settings = {"n_draws": 20, "n_warmup": 0, "random_state": 0, "check_modes": False}
     _, message = warned(where, start=np.array([1.0, 1.0]), sampler=MALA(step_size=1.0), **settings)
     assert "Nothing was accepted for 2 of 2 samples" in message
 
@@ -150,7 +150,7 @@ def wrong(X, y):
         (gaussian, {"proposal": normal(1, 0.0, 1.0), "n_outputs": 3}, ValueError, "of shape"),
         (gaussian, {"n_outputs": 2, "sampler": "hcm"}, ValueError, "Did you mean 'hmc'"),
         (gaussian, {"n_outputs": 2, "sampler": HMC}, TypeError, r"pass an object of it"),
-        (gaussian, {"n_outputs": 2, "n_samples": 3}, ValueError, "n_samples=3"),
+        (gaussian, {"n_outputs": 2, "n_draws": 3}, ValueError, "n_draws=3"),
         (gaussian, {"n_outputs": 2, "n_chains": 0}, ValueError, "n_chains=0"),
         (gaussian, {"n_outputs": 2, "check_modes": "no"}, ValueError, "check_modes"),
         (lambda X, y: y, {"n_outputs": 2}, ValueError, "two arrays: energies and slopes"),
@@ -167,7 +167,7 @@ def test_slopes_of_any_size_are_accepted():
         X = np.array([[1e3, -1e3]])
         FunctionSurface(gaussian, X, 2)
         energy = lambda X, y, c=factor: tuple(c * part for part in gaussian(X, y))  # noqa: E731
-        warned(energy, X, start=X[0], n_samples=4, n_warmup=4, check_modes=False)
+        warned(energy, X, start=X[0], n_draws=4, n_warmup=4, check_modes=False)
 
 
 def test_estimators_without_a_surface_are_refused_with_a_reason():
@@ -179,7 +179,7 @@ def test_an_infinite_r_hat_is_reported_as_such():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         sample(
-            lambda X, y: (y[:, 0] ** 2 / 2, y), [[0.0]], n_outputs=1, n_samples=50, n_warmup=0,
+            lambda X, y: (y[:, 0] ** 2 / 2, y), [[0.0]], n_outputs=1, n_draws=50, n_warmup=0,
             sampler=HMC(step_size=1e6), random_state=0,
         )  # fmt: skip
     assert any("R-hat is up to inf" in str(warning.message) for warning in caught)

@@ -7,6 +7,9 @@ import numpy as np
 from sklearn_ebm._utils.validation import positive_integer
 from sklearn_ebm.losses.negatives.base import Batch, Drawn, ModelNegatives
 
+# Draws of a sample with "auto": for one or two outputs, and for more.
+FEW, MANY = 16, 64
+
 
 class Importance(ModelNegatives):
     """Draw negatives from a proposal q(y | x), for importance sampling.
@@ -22,8 +25,9 @@ class Importance(ModelNegatives):
 
     Parameters
     ----------
-    n_draws : int, default=16
-        Number m of negatives for each sample. More steps are a better use of time than more draws.
+    n_draws : int or "auto", default="auto"
+        Number m of negatives for each sample. "auto" is 16, or 64 for more than two outputs. With
+        few outputs, more steps are a better use of time than more draws.
 
     References
     ----------
@@ -41,7 +45,7 @@ class Importance(ModelNegatives):
 
     examples = ({}, {"n_draws": 5})
 
-    def __init__(self, n_draws: int = 16) -> None:
+    def __init__(self, n_draws: int | str = "auto") -> None:
         self.n_draws = n_draws
 
     def draw(self, batch: Batch) -> Drawn:
@@ -57,10 +61,14 @@ class Importance(ModelNegatives):
         Drawn
             The correct answers and the negatives, with the log-density of the proposal.
         """
-        wrong = batch.proposal.draw(self.n_draws, batch.rng)
+        n_draws = self.n_draws
+        if isinstance(n_draws, str):
+            n_draws = FEW if batch.right.shape[1] <= 2 else MANY
+        wrong = batch.proposal.draw(n_draws, batch.rng)
         answers = np.concatenate([batch.right[:, None], wrong], axis=1)
         return Drawn(answers, batch.proposal._log_prob(answers))
 
     def validate(self) -> None:
         """Raise ValueError unless there is a negative or more."""
-        positive_integer("n_draws", self.n_draws, of="Importance")
+        if self.n_draws != "auto":
+            positive_integer("n_draws", self.n_draws, of="Importance")
