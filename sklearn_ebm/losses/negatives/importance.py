@@ -57,7 +57,8 @@ class Importance(ModelNegatives):
         Drawn
             The correct answers and the negatives, with the log-density of the proposal.
         """
-        wrong = batch.proposal.draw(self.n_draws, batch.rng)
+        proposal, stratified = batch.proposal, not batch.independent
+        wrong = proposal.draw(self.n_draws, batch.rng, stratified=stratified)
         answers = np.concatenate([batch.right[:, None], wrong], axis=1)
         return Drawn(answers, batch.proposal._log_prob(answers))
 
