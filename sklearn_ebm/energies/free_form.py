@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -207,7 +208,7 @@ class FreeFormEnergy(LearnedEnergy):
         """Energies βF of samples (n, d) as functions of answers in their own units."""
         units: Units = self._settled("_units")
         return PairSurface(
-            lambda X, y: self._full(params, X, y), self._standardize_rows(X), units.answer_origin,
+            partial(self._full, params), self._standardize_rows(X), units.answer_origin,
             units.answer_unit, beta, self._width(len(units.answer_unit)),
         )  # fmt: skip
 

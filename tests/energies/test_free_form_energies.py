@@ -1,5 +1,7 @@
 """Energies of any form: derivatives, densities against integrals, proposals, and refusals."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -261,6 +263,18 @@ def test_not_before_it_is_learned():
         arguments = ({}, np.zeros((1, 1))) if method == "_surface" else (np.zeros((1, 1)),)
         with pytest.raises(AttributeError, match="before it is learned"):
             getattr(Joint(), method)(*arguments)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_densities_can_be_pickled(n_outputs):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 1)), rng.normal(size=(50, n_outputs))
+    reg = LatentEBMRegressor("joint", max_iter=2, random_state=0).fit(X, np.squeeze(y))
+    density = reg.predict_distribution(X[:2])
+    again = pickle.loads(pickle.dumps(density))
+    answers = np.squeeze(y[:2])
+    np.testing.assert_array_equal(again.log_prob(answers), density.log_prob(answers))
+    np.testing.assert_array_equal(again.mode(), density.mode())
 
 
 def test_a_density_far_from_its_proposal_is_warned_of():

@@ -7,6 +7,8 @@ from scipy.special import logsumexp
 
 from sklearn_ebm import checks
 from sklearn_ebm.checks import sampled_losses
+from sklearn_ebm.energies._free_form.proposal import MixtureProposal
+from sklearn_ebm.losses.negatives import Importance, Quadrature
 from sklearn_ebm.losses.negatives.base import Batch, Drawn
 from sklearn_ebm.losses.sampled import NCE, SAMPLED_LOSSES, SNL, SampledNLL, ScoreMatching
 
@@ -31,6 +33,27 @@ def test_promises_of_a_sampled_loss(loss, check):
 
 def test_the_true_density_is_stationary(loss):
     sampled_losses.check_true_density(loss)
+
+
+@pytest.mark.parametrize("negatives", [Importance(2), Quadrature(64, reach=2.0)], ids=repr)
+def test_noise_contrast_is_stationary_at_the_truth_with_its_draws(negatives):
+    """Two branches of weights 0.9 and 0.1. Stratified draws, or a grid, would shift the weights."""
+    n, rng = 50_000, np.random.default_rng(0)
+    sign = np.where(rng.random(n) < 0.9, -1, 1)
+    right = (sign + 0.1 * rng.standard_normal(n))[:, None]
+    proposal, true = (
+        MixtureProposal(
+            np.log(np.tile([share, 1 - share], (n, 1))),
+            np.tile([[[-1.0], [1.0]]], (n, 1, 1)),
+            np.full((2, 1, 1), 0.1),
+        )
+        for share in (0.5, 0.9)
+    )
+    independent = NCE.needs_independent_draws
+    drawn = negatives.draw(Batch(None, right, proposal, None, np.arange(n), rng, independent))
+    _, slope = NCE()(-true._log_prob(drawn.answers), drawn)
+    of_branch = (slope * (drawn.answers[..., 0] < 0)).sum(axis=1)
+    assert abs(of_branch.mean()) < 4 * of_branch.std() / np.sqrt(n)
 
 
 @pytest.mark.parametrize("name", SAMPLED_LOSSES)

@@ -77,13 +77,14 @@ class MixtureProposal:
             self.log_weights, origin + unit * self.means, unit[:, None] * self.factors
         )
 
-    def draw(self, n_draws: int, rng: np.random.Generator) -> Array:
+    def draw(self, n_draws: int, rng: np.random.Generator, *, stratified: bool = True) -> Array:
         """Draw answers (n, n_draws, q), with stratified components, which lowers the variance."""
         dtype: Any = self.means.dtype
-        uniform = rng.random((self.n_rows, 1), dtype=dtype)
+        uniform = rng.random((self.n_rows, 1 if stratified else n_draws), dtype=dtype)
         normal = rng.standard_normal((self.n_rows, n_draws, self.means.shape[2]), dtype=dtype)
-        strata = (np.arange(n_draws, dtype=dtype) + uniform) / n_draws
-        return self._placed(strata, normal)
+        if stratified:
+            uniform = (np.arange(n_draws, dtype=dtype) + uniform) / n_draws
+        return self._placed(uniform, normal)
 
     def _draw(self, n_samples: int, rng: np.random.RandomState, *, shared: bool) -> Array:
         """Independent draws (n, n_samples, q), with the same numbers in every row if `shared`."""

@@ -7,10 +7,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sklearn_ebm._utils.arrays import row_slices
 from sklearn_ebm._utils.parameters import Array
+from sklearn_ebm._utils.tiles import row_blocks
 from sklearn_ebm.energies.base import Linearization
 from sklearn_ebm.samplers.base import Surface
+
+# Temporary numbers of a block of samples: the batches of learning are one block.
+BLOCK = 1 << 20
 
 #: Standardised samples (n, d) and answers (n, m, q) -> their energies.
 Pairs: TypeAlias = Callable[[Array, Array], Linearization]
@@ -79,6 +82,6 @@ class PairSurface(Surface):
     def _blocks(self, y: Array) -> Any:
         """Yield blocks of samples, and the energies of their answers."""
         answers = (y - self.origin) / self.unit
-        for rows in row_slices(len(y), self.width * max(y.shape[1], 1)):
+        for rows in row_blocks(len(y), self.width * max(y.shape[1], 1), BLOCK):
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 yield rows, self.pairs(self.X[rows], answers[rows])

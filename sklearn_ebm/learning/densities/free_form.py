@@ -21,6 +21,7 @@ from scipy.special import logsumexp
 
 from sklearn_ebm._utils.parameters import Array, Index, Params
 from sklearn_ebm._utils.rows import Rows
+from sklearn_ebm._utils.tiles import row_blocks
 from sklearn_ebm.energies._free_form.proposal import MixtureProposal
 from sklearn_ebm.energies._free_form.surface import PairSurface
 from sklearn_ebm.energies._gaussian.units import Units
@@ -99,7 +100,8 @@ class FreeFormObjective(DensityObjective):
             lambda rows, y: self.free_form._full(params, rows, y), X, none, unit, 1.0,
             self.free_form._width(q),
         )  # fmt: skip
-        return Batch(X, right, self.proposal[places], surface, places, rng)
+        independent = self.sampled_loss.needs_independent_draws
+        return Batch(X, right, self.proposal[places], surface, places, rng, independent)
 
     def on_batch(
         self, params: Params, rows: Any, factor: float, energy: Any, gradient: Gradient
@@ -134,7 +136,7 @@ class FreeFormObjective(DensityObjective):
             places = self.rows[0, part]
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 batch = self._batch(params, places, np.random.default_rng([SEED, part.start]))
-                drawn = source.draw(batch)
+                drawn = source.draw(batch._replace(independent=False))
                 energies = batch.surface.energies(drawn.answers)
                 value, _ = loss(energies, drawn)
                 return float(self.row_weight[places] @ value.astype(np.float64))
@@ -177,13 +179,16 @@ class HeldOutPairs(NamedTuple):
 
 def held_out_pairs(energy: FreeFormEnergy, params: Params, rows: Rows) -> HeldOutPairs:
     """Compute the energies of held-out samples."""
-    proposal = energy._proposal(rows.X)
-    drawn = proposal.draw(DRAWS_FOR_BETA, np.random.default_rng(SEED))
+    proposal, surface = energy._proposal(rows.X), energy._surface(params, rows.X)
     assert energy._units is not None
-    # The surface and the proposal are in the units of y; densities of standardised answers are
-    # larger by the unit, which `log_prob` subtracts.
-    surface = energy._surface(params, rows.X)
-    log_density = proposal._log_prob(drawn) + energy._units.log_unit
-    return HeldOutPairs(
-        surface.energies(rows.y[:, None])[:, 0], surface.energies(drawn), log_density, rows.weight
-    )
+    n, q = len(rows.y), surface.n_outputs
+    at_draws, log_density = np.empty((2, n, DRAWS_FOR_BETA))
+    for part in row_blocks(n, DRAWS_FOR_BETA * (energy._width(q) + q**2)):
+        some = proposal[part]
+        drawn = some.draw(DRAWS_FOR_BETA, np.random.default_rng([SEED, part.start]))
+        at_draws[part] = surface[part].energies(drawn)
+        # The surface and the proposal are in the units of y; densities of standardised answers are
+        # larger by the unit, which `log_prob` subtracts.
+        log_density[part] = some._log_prob(drawn) + energy._units.log_unit
+    of_right = surface.energies(rows.y[:, None])[:, 0]
+    return HeldOutPairs(of_right, at_draws, log_density, rows.weight)

@@ -52,9 +52,9 @@ class RandomNegatives(Negatives):
 
 
 class StratifiedProposal(Proposal, Protocol):
-    """A proposal with draws whose components are stratified."""
+    """A proposal with draws whose components are stratified, or independent."""
 
-    def draw(self, n_draws: int, rng: np.random.Generator) -> Array:
+    def draw(self, n_draws: int, rng: np.random.Generator, *, stratified: bool = True) -> Array:
         """Draws of shape (n_samples, n_draws, n_outputs)."""
 
 
@@ -75,6 +75,8 @@ class Batch(NamedTuple):
         Indices of the samples among all training samples.
     rng : numpy.random.Generator
         Source of random numbers.
+    independent : bool, default=False
+        Whether the negatives of a sample must be independent of each other.
     """
 
     X: Array
@@ -83,6 +85,7 @@ class Batch(NamedTuple):
     surface: Surface
     rows: Index
     rng: np.random.Generator
+    independent: bool = False
 
 
 class Drawn(NamedTuple):

@@ -64,7 +64,7 @@ class Importance(ModelNegatives):
         n_draws = self.n_draws
         if isinstance(n_draws, str):
             n_draws = FEW if batch.right.shape[1] <= 2 else MANY
-        wrong = batch.proposal.draw(n_draws, batch.rng)
+        wrong = batch.proposal.draw(n_draws, batch.rng, stratified=not batch.independent)
         answers = np.concatenate([batch.right[:, None], wrong], axis=1)
         return Drawn(answers, batch.proposal._log_prob(answers))
 

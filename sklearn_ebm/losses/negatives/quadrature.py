@@ -20,7 +20,8 @@ class Quadrature(ModelNegatives):
 
     The grid covers a box around the mean of the answers. Because of the random shift u, the
     estimate of Z is unbiased for the integral over the box, and the energy cannot be low between
-    the points of the grid only.
+    the points of the grid only. For losses that need independent draws, such as
+    `sklearn_ebm.losses.sampled.NCE`, as many points are uniform in the box instead.
 
     Parameters
     ----------
@@ -70,8 +71,12 @@ class Quadrature(ModelNegatives):
         step = 2 * self.reach / self.n_points
         axis = np.arange(self.n_points, dtype=right.dtype) * step - self.reach
         grid = np.stack(np.meshgrid(*[axis] * q, indexing="ij"), axis=-1).reshape(1, -1, q)
-        shift = step * batch.rng.random((n, 1, q), dtype=right.dtype.type)
-        answers = np.concatenate([right[:, None], (grid + shift).astype(right.dtype)], axis=1)
+        if batch.independent:
+            shift = 2 * self.reach * batch.rng.random((n, *grid.shape[1:]), dtype=right.dtype.type)
+            wrong = shift - self.reach
+        else:
+            wrong = grid + step * batch.rng.random((n, 1, q), dtype=right.dtype.type)
+        answers = np.concatenate([right[:, None], wrong.astype(right.dtype)], axis=1)
         level = -q * np.log(2 * self.reach)
         return Drawn(answers, np.full(answers.shape[:2], level, dtype=right.dtype))
 

@@ -26,12 +26,15 @@ class SampledLoss(Documented, BaseEstimator, ABC):
         Properties of the loss that learning uses without evaluating it.
     needs_log_density : bool
         Whether the log-density of the draws is needed, so that Markov chains cannot provide them.
+    needs_independent_draws : bool
+        Whether the draws must be independent of each other, not stratified or on a grid.
     examples : tuple of dict
         Parameter settings that the checks use; in at least one, no parameter has its default.
     """
 
     traits: Traits = Traits(needs_partition_function=True)
     needs_log_density: ClassVar[bool] = True
+    needs_independent_draws: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)
 
     @abstractmethod

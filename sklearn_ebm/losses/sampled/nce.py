@@ -16,10 +16,10 @@ class NCE(SampledLoss):
 
         u_k = F(y_k) + log q(y_k),   ℓ = u_0 + log Σ_{k=0..m} exp(−u_k)
 
-    y_0 is the correct answer, and y_1, … y_m are drawn from q(y | x), which does not depend on the
-    correct answer. ℓ is the negative log-probability that y_0 is the answer from the data. The
-    minimum is at the true density for every number of draws, up to a constant in F that may depend
-    on x.
+    y_0 is the correct answer, and y_1, … y_m are drawn independently from q(y | x), which does not
+    depend on the correct answer. ℓ is the negative log-probability that y_0 is the answer from the
+    data. The minimum is at the true density for every number of draws, up to a constant in F that
+    may depend on x.
 
     References
     ----------
@@ -42,6 +42,8 @@ class NCE(SampledLoss):
     >>> value.round(6), slope.round(6)
     (array([1.386294]), array([[ 0.75, -0.75]]))
     """
+
+    needs_independent_draws = True
 
     def __call__(self, energies: Array, drawn: Drawn) -> tuple[Array, Array]:
         """Value (n,) and slope (n, 1 + m): 1 − P(y) at y, and −P(y_k) at the draws.
