@@ -249,7 +249,7 @@ def test_a_poor_proposal_warns():
     exact = mixtures(n=3)
     far = VectorGaussianMixture(exact.weights, exact.means + 8, exact.factors)
     surface = Energies(exact, np.zeros(3))
-    with pytest.warns(SamplingWarning, match="for 3 of 3 samples.*use more draws"):
+    with pytest.warns(SamplingWarning, match="for 3 of 3 samples.*raise n_samples"):
         density = SampledDensity(surface, far)
     assert not density.log_partition().reliable.any() and (density.log_partition().ess < 50).all()
     density[0].mean()  # warns no more
