@@ -22,6 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.datasets import make_fork, make_horn, make_inverse_sine
+from sklearn_ebm.exceptions import SamplingWarning
 from sklearn_ebm.losses.negatives import MCMC, Persistent, Quadrature
 
 N_TRAIN, N_TEST, SEEDS = 4_000, 4_000, 3
@@ -184,7 +185,8 @@ def main(arguments=None):
     parser.add_argument("--json", type=Path, help="file for all rows")
     options = parser.parse_args(arguments)
     sizes = (300, 100, 2) if options.quick else (N_TRAIN, N_TEST, None)
-    warnings.simplefilter("ignore", ConvergenceWarning)
+    for category in (ConvergenceWarning, SamplingWarning):
+        warnings.simplefilter("ignore", category)
     names = options.methods.split(",")
     rows = []
     for set_name in options.sets.split(","):

@@ -43,7 +43,8 @@ BLOCK = 128
 # Longest gradient of the mean loss of a batch. Longer ones are scaled down.
 LONGEST = 10.0
 
-# Chains have diverged if their energies differ from those of correct answers by this on average.
+# Chains have diverged if their energies differ from those of correct answers by this for half of a
+# batch; a few outliers do not count.
 DIVERGED = 1e3
 
 # Standard deviation of the difference of the losses of a sample after two passes, about. The steps
@@ -113,7 +114,7 @@ class FreeFormObjective(DensityObjective):
             drawn = self.source.draw(batch)
             line = energy._full(params, batch.X, drawn.answers)
             value, slope = self.sampled_loss(line.energies, drawn)
-            if isinstance(self.source, Chains) and not abs(value).mean() < DIVERGED:
+            if isinstance(self.source, Chains) and not np.median(abs(value)) < DIVERGED:
                 self.source.restart()
                 return np.inf
             weight = self.row_weight[places] * factor
