@@ -12,9 +12,11 @@ from sklearn_ebm.energies import (
     Blend,
     Decoder,
     Experts,
+    Joint,
     LocationScale,
     Memory,
 )
+from sklearn_ebm.energies.quadratic import QuadraticEnergy
 from sklearn_ebm.inference import INFERENCES
 
 # The file as a whole takes more than ten seconds.
@@ -26,6 +28,7 @@ EXPERTS = Experts(2, hidden_layer_sizes=(4,), n_members=2)
 OBJECTS = {
     "experts": EXPERTS,
     "decoder": Decoder(n_latents=4, hidden_layer_sizes=(4,), n_members=1),
+    "joint": Joint(hidden_layer_sizes=(5,), n_components=2),
     "memory": MEMORY,
     "location_scale": LocationScale(base=Ridge(), n_estimators=5),
     "blend": Blend([MEMORY, EXPERTS, LocationScale(n_estimators=5)], base=Ridge()),
@@ -52,14 +55,15 @@ def questions(reg, y):
         "quantiles": lambda X, y: reg.predict_quantiles(X, [0.02, 0.5, 0.9]),
         "interval": lambda X, y: reg.predict_interval(X, 0.9),
         "proba": lambda X, y: reg.predict_proba(X, np.zeros((1, *np.shape(y)[1:])) + y[0]),
-        "latent_groups": lambda X, y: reg.latent_responsibilities(X).shares,
-        "speakers of y": lambda X, y: reg.latent_responsibilities(X, y).shares,
         "mean": law("mean"),
         "std": law("std"),
         "entropy": law("entropy"),
         "crps": lambda X, y: reg.predict_distribution(X).crps(y),
         "rank": lambda X, y: reg.predict_distribution(X).density_rank(y),
     }
+    if isinstance(reg.energy_, QuadraticEnergy):
+        asked["latent_groups"] = lambda X, y: reg.latent_responsibilities(X).shares
+        asked["speakers of y"] = lambda X, y: reg.latent_responsibilities(X, y).shares
     if np.ndim(y) == 1:
         # Modes and intervals are padded: their sums say the same of all rows.
         asked["modes"] = lambda X, y: np.nansum(reg.predict_modes(X).answers, axis=1)
