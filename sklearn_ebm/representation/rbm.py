@@ -122,7 +122,7 @@ class BoltzmannMachine(Representation):
         Log-odds of the means of the features, where annealing begins.
     thresholds_ : float, ndarray of shape (n_features,) or None
         Features above are 1; None without `binarize`.
-    free_energy_gap_curve_ : ndarray of shape (n_iter_,)
+    free_energy_gap_curve_ : ndarray of shape (`n_iter_`,)
         Mean free energy of samples minus that of chains, for each pass. It is no likelihood; it
         stays small while the chains follow the machine.
     n_iter_ : int
