@@ -48,8 +48,8 @@ class ScoreMatching(SampledLoss):
     >>> from sklearn_ebm.losses.sampled import ScoreMatching
     >>> answers = np.array([[[0.0], [1.1], [0.9]]])
     >>> value, slope = ScoreMatching(noise=1.0)(answers[..., 0] ** 2 / 2, Drawn(answers, None))
-    >>> value.round(6) + 0.0, np.abs(slope).max().round(6)
-    (array([0.]), np.float64(0.0))
+    >>> value.round(6) + 0.0, float(np.abs(slope).max().round(6))
+    (array([0.]), 0.0)
     """
 
     needs_log_density = False
