@@ -196,13 +196,15 @@ class FreeFormEnergy(LearnedEnergy):
 
     def _latent_energies(self, params: Params, X: Any, answers: Array) -> Array:
         """Energies (n, m, 1) of samples (n, d) and standardised answers (n, m, q)."""
-        rows = self._standardize_rows(X)
-        q = answers.shape[-1]
-        surface = PairSurface(
-            lambda X, y: self._full(params, X, y), rows, np.zeros(q), np.ones(q), 1.0,
-            self._width(q),
-        )  # fmt: skip
+        surface = self._standard_surface(params, self._standardize_rows(X), answers.shape[-1])
         return surface.energies(answers)[..., None]
+
+    def _standard_surface(self, params: Params, X: Array, n_answers: int) -> PairSurface:
+        """Energies F of standardised samples as functions of standardised answers."""
+        origin, unit = np.zeros(n_answers, dtype=X.dtype), np.ones(n_answers, dtype=X.dtype)
+        return PairSurface(
+            partial(self._full, params), X, origin, unit, 1.0, self._width(n_answers)
+        )
 
     def _surface(self, params: Params, X: Any, beta: float = 1.0) -> PairSurface:
         """Energies βF of samples (n, d) as functions of answers in their own units."""

@@ -23,7 +23,6 @@ from sklearn_ebm._utils.parameters import Array, Index, Params
 from sklearn_ebm._utils.rows import Rows
 from sklearn_ebm._utils.tiles import row_blocks
 from sklearn_ebm.energies._free_form.proposal import MixtureProposal
-from sklearn_ebm.energies._free_form.surface import PairSurface
 from sklearn_ebm.energies._gaussian.units import Units
 from sklearn_ebm.energies.free_form import FreeFormEnergy
 from sklearn_ebm.learning.densities.objective import DensityObjective
@@ -95,12 +94,7 @@ class FreeFormObjective(DensityObjective):
     def _batch(self, params: Params, places: Index, rng: np.random.Generator) -> Batch:
         """The samples with their proposal and their energies as functions of y."""
         X, right = self.X[places], self.answers[places]
-        q = right.shape[1]
-        none, unit = np.zeros(q, dtype=right.dtype), np.ones(q, dtype=right.dtype)
-        surface = PairSurface(
-            lambda rows, y: self.free_form._full(params, rows, y), X, none, unit, 1.0,
-            self.free_form._width(q),
-        )  # fmt: skip
+        surface = self.free_form._standard_surface(params, X, right.shape[1])
         independent = self.sampled_loss.needs_independent_draws
         return Batch(X, right, self.proposal[places], surface, places, rng, independent)
 
