@@ -342,11 +342,6 @@ class SampledDensity(VectorDistribution):
         answers, shape = self._candidates(y)
         return self._of_sorted(WeightedDraws.cdf, answers).reshape(*shape, self.n_outputs)
 
-    def interval(self, level: float) -> Array:
-        """Estimate the central interval of each output, of shape (n_samples, n_outputs, 2)."""
-        outside = (1 - coverage("level", level)) / 2
-        return self.quantiles([outside, 1 - outside])
-
     def crps(self, y: npt.ArrayLike) -> Array:
         """Estimate the CRPS E|Y − y| − ½ E|Y − Y'| of each output, in its unit.
 

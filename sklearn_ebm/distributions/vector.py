@@ -149,6 +149,11 @@ class VectorDistribution(ConditionalDistribution):
         positive_integer("n_samples", n_samples)
         return self._draw(n_samples, check_random_state(random_state), shared=True)
 
+    def interval(self, level: float) -> Array:
+        """Estimate the central interval of each output, of shape (n_samples, n_outputs, 2)."""
+        outside = (1 - coverage("level", level)) / 2
+        return self.quantiles([outside, 1 - outside])
+
     def entropy(self, n_samples: int = N_SAMPLES, random_state: Any = 0) -> Array:
         """Estimate the entropy −E log p in nats from seeded draws.
 

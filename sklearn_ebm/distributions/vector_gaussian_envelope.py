@@ -14,7 +14,6 @@ from sklearn_ebm.distributions._numerics.cholesky import check_factors, log_dete
 from sklearn_ebm.distributions._numerics.mean_shift import merge
 from sklearn_ebm.distributions.base import (
     Modes,
-    coverage,
     finite_array,
     join_rows,
     matrix_shape,
@@ -240,11 +239,6 @@ class VectorGaussianEnvelope(VectorDistribution):
             return result
 
         return self._in_blocks(block, self._width, answers).reshape(*shape, self.n_outputs)
-
-    def interval(self, level: float) -> Array:
-        """Estimate the central interval of each output, of shape (n_samples, n_outputs, 2)."""
-        outside = (1 - coverage("level", level)) / 2
-        return self.quantiles([outside, 1 - outside])
 
     def crps(self, y: npt.ArrayLike) -> Array:
         """Estimate the CRPS E|Y − y| − ½ E|Y − Y'| of each output, in its unit.
