@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.model_selection import KFold, cross_val_predict
@@ -21,9 +21,11 @@ PROBABILITIES = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)
 # Largest number of columns with separate length scales. They show which columns are relevant, but
 # each needs a matrix of all pairs of rows.
 LENGTHS_OF_THEIR_OWN = 20
+# Largest number of answers of a marginal density.
+MOST_ANSWERS = 500
 
 
-class DistributionAdapter(Documented, BaseEstimator, ABC):
+class DistributionAdapter(Documented, RegressorMixin, BaseEstimator, ABC):
     """Base class of regressors that predict distributions, for a comparison."""
 
     @abstractmethod
@@ -34,11 +36,41 @@ class DistributionAdapter(Documented, BaseEstimator, ABC):
     def distribution(self, X: Any) -> ConditionalDistribution:
         """Return the predicted distribution of each sample."""
 
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the mean of the predicted distribution of each sample."""
+        return self.distribution(X).mean()
+
 
 def gaussian(means: np.ndarray, deviations: Any) -> GaussianMixture:
     """Return a Gaussian distribution for each row."""
     means = np.asarray(means, dtype=np.float64)[:, None]
     return GaussianMixture(np.ones_like(means), means, np.broadcast_to(deviations, means.shape))
+
+
+class MarginalDensity(DistributionAdapter):
+    """A density of the answers that ignores the features: a Gaussian kernel on each answer.
+
+    The bandwidth is Scott's, n^(−1/5) standard deviations. Up to 500 answers are used.
+
+    Examples
+    --------
+    >>> law = MarginalDensity().fit(np.zeros((2, 1)), np.array([1.0, 3.0])).distribution([[0.0]])
+    >>> law.mean()
+    array([2.])
+    """
+
+    def fit(self, X: Any, y: np.ndarray) -> "MarginalDensity":
+        """Keep the answers, or answers at equal steps of their order."""
+        y = np.sort(y)
+        self.answers_ = y[np.linspace(0, len(y) - 1, min(len(y), MOST_ANSWERS)).round().astype(int)]
+        self.bandwidth_ = max(float(np.std(y)) * len(y) ** -0.2, np.finfo(np.float64).tiny)
+        return self
+
+    def distribution(self, X: Any) -> GaussianMixture:
+        """Return the same mixture for each sample."""
+        shape = (X.shape[0] if isinstance(X, np.ndarray) else len(X), len(self.answers_))
+        parts = (1 / len(self.answers_), self.answers_, self.bandwidth_)
+        return GaussianMixture(*(np.broadcast_to(part, shape) for part in parts))
 
 
 class GaussianResiduals(DistributionAdapter):
@@ -87,20 +119,29 @@ class Quantiles(DistributionAdapter):
 
     Parameters
     ----------
-    regressor : regressor with a parameter `quantile`
+    regressor : regressor
         Regressor of one quantile.
     probabilities : sequence of float
         Probabilities of the quantiles, increasing.
+    parameter : str, default="quantile"
+        Name of the parameter that holds the probability.
     """
 
-    def __init__(self, regressor: Any, probabilities: Sequence[float] = PROBABILITIES) -> None:
+    def __init__(
+        self,
+        regressor: Any,
+        probabilities: Sequence[float] = PROBABILITIES,
+        parameter: str = "quantile",
+    ) -> None:
         self.regressor = regressor
         self.probabilities = probabilities
+        self.parameter = parameter
 
     def fit(self, X: Any, y: np.ndarray) -> "Quantiles":
         """Fit a regressor for each quantile."""
         self.regressors_ = [
-            clone(self.regressor).set_params(quantile=each).fit(X, y) for each in self.probabilities
+            clone(self.regressor).set_params(**{self.parameter: each}).fit(X, y)
+            for each in self.probabilities
         ]
         return self
 
@@ -169,3 +210,58 @@ class NaturalGradientBoosting(DistributionAdapter):
         """Return N(loc, scale²)."""
         params = self.regressor_.pred_dist(X).params
         return gaussian(params["loc"], params["scale"][:, None])
+
+
+class QuantileForest(DistributionAdapter):
+    """Quantile regression forest with its defaults; requires the package `quantile-forest`.
+
+    Parameters
+    ----------
+    random_state : int
+        Seed.
+    """
+
+    def __init__(self, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: np.ndarray) -> "QuantileForest":
+        """Fit the forest."""
+        from quantile_forest import RandomForestQuantileRegressor
+
+        self.regressor_ = RandomForestQuantileRegressor(random_state=self.random_state).fit(X, y)
+        return self
+
+    def distribution(self, X: Any) -> QuantileDistribution:
+        """Return the distribution function through the quantiles."""
+        values = self.regressor_.predict(X, quantiles=list(PROBABILITIES))
+        return QuantileDistribution(PROBABILITIES, values)
+
+
+class CatBoostGaussian(DistributionAdapter):
+    """CatBoost with a Gaussian of its own variance for each row; requires the package `catboost`.
+
+    Parameters
+    ----------
+    random_state : int
+        Seed.
+    """
+
+    def __init__(self, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: np.ndarray) -> "CatBoostGaussian":
+        """Fit mean and variance by the likelihood."""
+        from catboost import CatBoostRegressor
+
+        self.regressor_ = CatBoostRegressor(
+            loss_function="RMSEWithUncertainty",
+            random_seed=self.random_state,
+            verbose=False,
+            allow_writing_files=False,
+        ).fit(X, y)
+        return self
+
+    def distribution(self, X: Any) -> GaussianMixture:
+        """Return N(mean, variance)."""
+        means, variances = self.regressor_.predict(X).T
+        return gaussian(means, np.sqrt(variances)[:, None])

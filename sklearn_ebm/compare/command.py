@@ -5,16 +5,18 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from shutil import get_terminal_size
 
 from sklearn_ebm import __version__
-from sklearn_ebm.compare import Comparison, regressors
+from sklearn_ebm.compare import Comparison, export, regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import BASELINES
 from sklearn_ebm.compare.files import read_frame
-from sklearn_ebm.compare.help_texts import DESCRIPTION, EPILOG, PROGRAM
-from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
+from sklearn_ebm.compare.demonstration import demonstrate
+from sklearn_ebm.compare.help_texts import DESCRIPTION, EPILOG, FIRST, PROGRAM
+from sklearn_ebm.compare.leaderboard import ComparisonTable
+from sklearn_ebm.compare.progress import terminal_width, watched
 from sklearn_ebm.compare.targets import TASKS
 from sklearn_ebm.compare.tasks import check_names
 from sklearn_ebm.energies import ENERGIES
@@ -51,9 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(AttributeError):  # a replaced stream may lack the method
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # "±" in an ASCII locale
     argv = sys.argv[1:] if argv is None else list(argv)
-    arguments = _parse(argv)
-    arguments.command = shlex.join([*PROGRAM.split(), *argv])
     try:
+        if not argv:
+            return demonstrate()
+        arguments = _parse(argv)
+        arguments.command = shlex.join([*PROGRAM.split(), *argv])
         return _compare(arguments)
     except DataError as error:
         return _complain(str(error))
@@ -73,7 +77,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """Return the parser of the program, and the parser of its command."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description=DESCRIPTION + "\nWithout a command, `compare` runs.",
+        description=FIRST + DESCRIPTION,
         epilog=f"`{PROGRAM} compare --help` lists the options.",
         formatter_class=_Formatter,
     )
@@ -92,15 +96,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser, compare = _parsers()
-    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
-        argv = ["compare", *argv]
     arguments = parser.parse_args(argv)
-    task = arguments.task
-    if arguments.data is None and task == "auto":
-        task = "classification"
     try:
         check_names(
-            task,
+            arguments.task,
             arguments.energies,
             arguments.losses,
             arguments.baselines,
@@ -108,10 +107,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         )
     except DataError as error:
         compare.error(str(error))
-    if arguments.data is not None and arguments.target is None:
-        compare.error("DATA needs --target COLUMN, the name of the column to predict")
-    if arguments.data is None and (arguments.target is not None or arguments.drop):
-        compare.error("--target and --drop need DATA, the table that has the column")
     if arguments.losses == arguments.baselines == [] and not arguments.representations:
         compare.error("--losses none and --baselines none leave nothing to compare")
     return arguments
@@ -127,12 +122,10 @@ def _add_data(add: Callable[..., object]) -> None:
     add(
         "data",
         metavar="DATA",
-        nargs="?",
-        help="a table with a header: CSV (.csv or .tsv, also as .gz, .bz2, .xz or .zip) or Parquet "
-        "(.parquet, .pq); default: scikit-learn's breast cancer data, or its diabetes data with "
-        "--task regression",
+        help="a table with a header: CSV (.csv or .tsv, also as .gz, .bz2, .xz or .zip), Excel "
+        "(.xlsx) or Parquet (.parquet, .pq)",
     )
-    add("-t", "--target", metavar="COLUMN", help="the column to predict; requires DATA")
+    add("-t", "--target", metavar="COLUMN", required=True, help="the column to predict")
     add(
         "--task",
         choices=TASKS,
@@ -145,7 +138,7 @@ def _add_data(add: Callable[..., object]) -> None:
         metavar="COLUMN",
         action="append",
         default=[],
-        help="omit a column, for example free text; may be repeated",
+        help="omit a column; may be repeated",
     )
 
 
@@ -157,23 +150,23 @@ def _add_models(add: Callable[..., object]) -> None:
         help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all compatible "
         "losses; default: linear and, unless losses are given, every other one with nll. For a "
         f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: "
-        f"{', '.join(regressors.SUGGESTED)}, or experts if losses are given",
+        f"{', '.join(regressors.SUGGESTED)}, or experts if losses are given; auto takes at most "
+        f"{regressors.AUTO_SECONDS:g} s for each fold",
     )
     add(
         "--losses",
         metavar="NAME[,NAME...]",
         type=_names,
         help=f"losses of EBMClassifier, or none; default: all compatible of {', '.join(LOSSES)}. "
-        f"For a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll, "
-        "and simple for experts",
+        f"For a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll",
     )
     add(
         "--baselines",
         metavar="NAME[,NAME...]",
         type=_names,
-        help=f"classifiers to compare with, or none; default: {', '.join(BASELINES)}. For a "
-        f"regression, of {', '.join(regressors.BASELINES)}; default: those that are installed "
-        "and not too slow for the number of rows",
+        help=f"models to compare with, or none: {', '.join(BASELINES)}. For a regression, of "
+        f"{', '.join(regressors.BASELINES)}; default: those that are installed and not too slow "
+        "for the number of rows",
     )
     add(
         "--representations",
@@ -183,8 +176,8 @@ def _add_models(add: Callable[..., object]) -> None:
         default=False,
         type=_names,
         help="representations whose codes are features of the linear energy, besides the columns, "
-        f"with nll or those of --losses that suit it, of {', '.join(REPRESENTATIONS)}; without "
-        "names: all, and then not before DATA; default: none",
+        f"with nll or those of --losses that suit it, of {', '.join(REPRESENTATIONS)}, separated by "
+        "commas; without names: all, and then not before DATA; default: none",
     )
 
 
@@ -229,6 +222,18 @@ def _add_output(add: Callable[..., object]) -> None:
         "plots for held-out rows; if FILE is a folder, as report.html in it; "
         "default: not written",
     )
+    add(
+        "--save",
+        metavar="FILE",
+        help="save the pipeline of the best model, fitted to all rows, which predicts from a raw "
+        "table: .skops with skops if it is installed, otherwise with joblib; default: not saved",
+    )
+    add("--code", action="store_true", help="print the lines of Python that build that pipeline")
+    add(
+        "--model",
+        metavar="NAME",
+        help='the model of --save and --code, such as "kernel + nll"; default: the best',
+    )
     add("-q", "--quiet", action="store_true", help="show no progress, only the final table")
     add("--version", action="version", version=f"sklearn_ebm {__version__}")
 
@@ -254,9 +259,10 @@ def _n_jobs(text: str) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     stem, report = _stem(arguments.out), _report(arguments.report)
-    frame = None if arguments.data is None else read_frame(arguments.data)
+    if arguments.save:
+        _make_folder_of(arguments.save, "--save")
     comparison = Comparison(
-        frame,
+        read_frame(arguments.data),
         arguments.target,
         task=arguments.task,
         energies=arguments.energies,
@@ -268,21 +274,46 @@ def _compare(arguments: argparse.Namespace) -> int:
         random_state=arguments.random_state,
         max_rows=arguments.max_rows,
         drop=arguments.drop,
-        source=os.path.basename(arguments.data or ""),
+        source=os.path.basename(arguments.data),
         for_report=report is not None,
     )
+    if arguments.model is not None:
+        comparison.unfitted(arguments.model)  # an unknown name is told before the run
     status = 0
     try:
-        with contextlib.closing(_watched(comparison, arguments.quiet)) as rows:
-            for _ in rows:
-                with contextlib.suppress(OSError):  # the last save below reports the error
-                    _save(comparison.table, stem)
+        for _ in watched(comparison, arguments.quiet):
+            with contextlib.suppress(OSError):  # the last save below reports the error
+                _save(comparison.table, stem)
     except KeyboardInterrupt:
         status = 130
     status = _finish(comparison, stem, status)
-    if report is not None and comparison.table.rows:
-        status = max(status, _write_report(comparison, report, arguments.command))
+    if comparison.table.rows:
+        if report is not None:
+            status = max(status, _write_report(comparison, report, arguments.command))
+        if not status:
+            status = _hand_out(comparison, arguments)
     return status
+
+
+def _hand_out(comparison: Comparison, arguments: argparse.Namespace) -> int:
+    """Save the pipeline and print its code, if they are asked for."""
+    if not arguments.save and not arguments.code:
+        return 0
+    table = comparison.table
+    model = arguments.model or table.best
+    if arguments.save:
+        pipeline = table.pipeline(model)
+        try:
+            message = export.save(pipeline, arguments.save)
+        except OSError as error:
+            return _complain(f"The model cannot be saved as {arguments.save}: {error}.")
+        print(f"{model}, fitted to all rows: {message}", file=sys.stderr)
+    if arguments.code:
+        given = [f"read_frame({arguments.data!r})", repr(arguments.target)]
+        given += [f"task={arguments.task!r}"] if arguments.task != "auto" else []
+        given += [f"drop={arguments.drop!r}"] if arguments.drop else []
+        print(f"\n{comparison.code(model, f'make_table({', '.join(given)})')}")
+    return 0
 
 
 def _write_report(comparison: Comparison, path: str, command: str) -> int:
@@ -300,7 +331,8 @@ def _finish(comparison: Comparison, stem: str | None, status: int) -> int:
         print(f"stopped after {len(table.rows)} of {n_models} models", file=sys.stderr)
     if not table.rows:
         return status
-    print(table, flush=True)
+    print(table.text(terminal_width()), flush=True)
+    print(f"\n{table.headline()}", flush=True)
     try:
         _save(table, stem)
     except OSError as error:
@@ -345,62 +377,3 @@ def _save(table: ComparisonTable, stem: str | None) -> None:
     if stem:
         table.to_csv(f"{stem}.csv")
         table.to_json(f"{stem}.json")
-
-
-def _watched(comparison: Comparison, quiet: bool) -> Generator[Row, None, None]:
-    """Run the comparison and show each finished row."""
-    if quiet:
-        return comparison.run()
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        with contextlib.suppress(ImportError):
-            return _live(comparison)
-    return _lines(comparison)
-
-
-def _lines(comparison: Comparison) -> Generator[Row, None, None]:
-    n_models = len(comparison.contenders)
-    width = max(len(contender.model) for contender in comparison.contenders)
-    scores = comparison.task.scoreboard.scores
-    print(comparison.table.about["title"], file=sys.stderr)
-    for number, row in enumerate(comparison.run(), 1):
-        cells = "  ".join(f"{name} {row.cell(key)}" for key, (name, _) in scores.items())
-        text = cells if row.folds else f"failed: {row.error}"
-        place = f"[{number:{len(str(n_models))}}/{n_models}]"
-        print(f"{place} {row.model:{width}}  {text}", file=sys.stderr, flush=True)
-        yield row
-
-
-def _live(comparison: Comparison) -> Generator[Row, None, None]:
-    """Show a live table of finished rows, and the current contender, on a terminal."""
-    # Imported here, because `rich` is optional.
-    from rich.console import Console, Group
-    from rich.live import Live
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.table import Table
-
-    scores = comparison.task.scoreboard.scores
-
-    def leaderboard() -> Table:
-        title = comparison.table.about["title"]
-        shown = Table(title=title, title_justify="left", box=None, header_style="bold")
-        shown.add_column("model", no_wrap=True)
-        for heading, _ in scores.values():
-            shown.add_column(heading, justify="right", no_wrap=True)
-        for row in comparison.table.ranked():
-            shown.add_row(row.model, *(row.cell(score) for score in scores))
-        return shown
-
-    def watch() -> Generator[Row, None, None]:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        progress = Progress(*columns, TimeElapsedColumn())
-        models = [contender.model for contender in comparison.contenders]
-        task = progress.add_task(f"running {models[0]}", total=len(models))
-        screen = Group(leaderboard(), progress)
-        with Live(screen, console=Console(stderr=True), transient=True) as live:
-            for row in comparison.run():
-                ahead = models[len(comparison.table.rows) :]
-                progress.update(task, advance=1, description=f"running {ahead[0]}" if ahead else "")
-                live.update(Group(leaderboard(), progress), refresh=True)
-                yield row
-
-    return watch()

@@ -1,4 +1,4 @@
-"""Comparison of energies and losses with scikit-learn's estimators."""
+"""Comparison of energies and losses with other estimators."""
 
 import os
 import platform
@@ -11,23 +11,35 @@ from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.utils import check_random_state
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import _safe_indexing, check_random_state
 
 from sklearn_ebm import __version__
-from sklearn_ebm.compare.columns import DataError
+from sklearn_ebm.compare.columns import DataError, closest
 from sklearn_ebm.compare.contenders import Contender
+from sklearn_ebm.compare.export import code
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
 from sklearn_ebm.compare.report import content, page, plan
 from sklearn_ebm.compare.representations import Representations
-from sklearn_ebm.compare.tables import make_table
+from sklearn_ebm.compare.scoreboard import Scoreboard
+from sklearn_ebm.compare.tables import Table, make_table
 from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task
+
+# How the features are prepared, for files and reports.
+PREPARATION = {
+    "all": "numbers: median for a missing value, an indicator column, standardised; categories: "
+    "one-hot, rare ones together; text: components of its n-grams; dates: their parts; fitted on "
+    "the training rows of each fold",
+    "HistGradientBoosting": "numbers as they are, missing values included; categories as its own "
+    "categorical features",
+}
 
 
 def compare(
-    X: Any = None,
-    y: Any = None,
+    X: Any,
+    y: Any,
     *,
     task: str = "auto",
     energies: Iterable[Any] | None = None,
@@ -42,18 +54,17 @@ def compare(
     on_row: Callable[[Row], Any] | None = None,
     report: str | os.PathLike[str] | None = None,
 ) -> ComparisonTable:
-    """Compare energies and losses with scikit-learn's estimators on the same folds.
+    """Compare energies and losses with other estimators on the same folds.
 
     For a target of classes, `EBMClassifier` is compared with classifiers; for a numeric target,
     `LatentEBMRegressor` is compared with regressors that predict distributions.
 
     Parameters
     ----------
-    X : data frame, array or sparse matrix of shape (n_samples, n_features), default=None
+    X : data frame, array or sparse matrix of shape (n_samples, n_features)
         The features, of pandas or polars if it is a data frame; with the name of a column as `y`,
         the features and the target. Numbers, text, booleans, categories and dates may be mixed,
-        and values may be missing. The default is
-        scikit-learn's breast cancer data, or its diabetes data for a regression.
+        and values may be missing.
     y : array-like of shape (n_samples,) or str
         The labels, of any type, or the name of the target column of `X`.
     task : {"auto", "classification", "regression"}
@@ -63,21 +74,23 @@ def compare(
     energies : iterable of str, Energy or LatentEnergy, optional
         Energies of `EBMClassifier`, each with all compatible `losses`. The default is the linear
         energy and, unless losses are given, every other energy with ``"nll"``, its best loss.
-        For a numeric target, energies of `LatentEBMRegressor`: experts, experts_min (with
-        ``inference="min"``), linear (experts without a network), decoder, all by default; and
-        memory, location_scale, joint and auto (the default of `LatentEBMRegressor`), which take
-        longer.
+        For a numeric target, energies of `LatentEBMRegressor`: auto (its default, with a time
+        limit of 60 seconds for each fit), experts, linear (experts without a network) and decoder,
+        all by default; and experts_min (with ``inference="min"``), memory, location_scale and
+        joint.
     losses : iterable of str or Loss, optional
         Losses of `EBMClassifier`. The default is all losses compatible with an energy. For every
         loss except `nll`, ``beta="auto"`` is used. For a numeric target,
-        losses of `LatentEBMRegressor`, by default `nll`, and `simple` for experts.
+        losses of `LatentEBMRegressor`, by default `nll`.
     baselines : iterable of str, or mapping of name to estimator, optional
-        Names among LogisticRegression, LinearSVC, SGDClassifier, MLPClassifier and
-        HistGradientBoostingClassifier, all by default; or your own classifiers, which need
-        `predict_proba`. For a numeric target, names among Ridge, QuantileRegressor,
-        GaussianProcessRegressor, HistGradientBoostingRegressor and NGBoost, by default those that
-        are installed and not too slow for the number of rows; or your own regressors, which need
-        `predict` and are combined with a Gaussian, or are a `LatentEBMRegressor` or a
+        Names among majority (the class frequencies), LogisticRegression, LinearSVC, SGDClassifier,
+        MLPClassifier, RandomForestClassifier, HistGradientBoostingClassifier, LightGBM and
+        CatBoost, by default those that are installed; or your own classifiers, which need
+        `predict_proba`. For a numeric target, names among marginal (a density that ignores the
+        features), Ridge, QuantileRegressor, GaussianProcessRegressor,
+        HistGradientBoostingRegressor, LightGBM, CatBoost, QuantileForest and NGBoost, by default
+        those that are installed and not too slow for the number of rows; or your own regressors,
+        which need `predict` and are combined with a Gaussian, or are a `LatentEBMRegressor` or a
         ``sklearn_ebm.compare.adapters.DistributionAdapter``.
     representations : bool or iterable of str or Representation, default=False
         Representations whose codes are features of the linear energy, besides the columns of the
@@ -103,11 +116,10 @@ def compare(
     Returns
     -------
     table : ComparisonTable
-        Mean and standard deviation over the folds of accuracy, log-loss, Brier score, expected
-        calibration error, seconds to fit and microseconds to predict a row. For a numeric target,
-        mean and standard error of the mean of negative log-likelihood (NLL), CRPS, coverage of
-        intervals, root mean squared error and seconds to fit. The row of an estimator that failed
-        contains its error.
+        Mean and standard error over the folds of the scores, ranked by log-loss or, for a numeric
+        target, by negative log-likelihood (NLL), or CRPS if some models have no density. The row
+        of an estimator that failed contains its error. `ComparisonTable.best_pipeline` is the
+        best model as a pipeline that takes raw tables.
 
     Raises
     ------
@@ -121,7 +133,7 @@ def compare(
     >>> X, y = load_iris(return_X_y=True)
     >>> table = compare(X, y, losses=["nll"], baselines=["LogisticRegression"], cv=2)
     >>> sorted(row.model for row in table.rows)
-    ['EBM nll', 'LogisticRegression']
+    ['LogisticRegression', 'nll']
     >>> table.ranked()[0].mean("accuracy") > 0.9
     True
     """
@@ -149,14 +161,14 @@ def compare(
 
 
 class Comparison:
-    """Comparison in steps: `run` yields the results of one model after another.
+    """Comparison in steps: `run` yields the results of one model after another, cheap ones first.
 
     All arguments are checked when the object is created.
 
     Parameters
     ----------
     X, y, task, energies, losses, baselines, representations
-        As in `compare`.
+        As in `compare`; X may also be a `Table`, without y.
     cv, n_jobs, random_state, max_rows, drop
         As in `compare`.
     source : str, default="data in memory"
@@ -166,8 +178,8 @@ class Comparison:
 
     Attributes
     ----------
-    data : Table
-        The data: numeric columns, categorical columns and the target.
+    data, all_data : Table
+        The rows that are compared on, and all rows: raw columns, and the target.
     task : Task
         Classification or regression, which determines the estimators and the scores.
     contenders : list of Contender
@@ -183,13 +195,13 @@ class Comparison:
     >>> comparison = Comparison(X, y, losses=["nll"], baselines=["LogisticRegression"], cv=2)
     >>> for row in comparison.run():
     ...     print(row.model)
-    EBM nll
     LogisticRegression
+    nll
     """
 
     def __init__(
         self,
-        X: Any = None,
+        X: Any,
         y: Any = None,
         *,
         task: str = "auto",
@@ -207,16 +219,11 @@ class Comparison:
     ):
         if cv < 2:
             raise DataError(f"The number of folds, cv, is {cv}; it must be at least 2.")
-        if X is None and task == "regression":
-            X, y = load_diabetes(return_X_y=True)
-            source = "diabetes (from scikit-learn)"
-        elif X is None:
-            data = load_breast_cancer()
-            X, y = data.data, data.target_names[data.target]
-            source = "breast cancer (from scikit-learn)"
-        elif y is None:
-            raise DataError("X came without y; give the labels, or the name of the target column.")
-        data = make_table(X, y, task=task, drop=drop, source=source)
+        data = X
+        if not isinstance(X, Table):
+            if y is None:
+                raise DataError("X came without y; give the labels, or the name of their column.")
+            data = make_table(X, y, task=task, drop=drop, source=source, cv=cv)
         self.task: Task = CLASSIFICATION if data.classes else REGRESSION
         pairs = self.task.pairs(energies, losses, representations)
         if baselines is not None:
@@ -227,42 +234,88 @@ class Comparison:
         seed = random_state
         if not isinstance(seed, Integral):
             seed = int(check_random_state(seed).randint(np.iinfo(np.int32).max))
+        self.all_data = data
         self.data = data if max_rows is None else data.sample(max_rows, at_least=cv, seed=seed)
         self.cv, self.n_jobs, self.random_state = cv, n_jobs, int(seed)
-        self.contenders, notes = self.task.contenders(pairs, baselines, self.data, cv, seed)
-        scoreboard = self.task.scoreboard
-        self.table = ComparisonTable(about=_about(self, max_rows, notes), scoreboard=scoreboard)
+        contenders, notes = self.task.contenders(pairs, baselines, self.data, cv, seed)
+        self.contenders = sorted(contenders, key=lambda contender: contender.cost)
+        about = _about(self, max_rows, notes)
+        self.table = ComparisonTable([], about, self.task.scoreboard(self.data), self.pipeline)
         self._plan = plan(self.data, len(self.contenders), seed) if for_report else None
         self._kept: list[list[dict[str, Any] | None]] = []
+        self._pipelines: dict[str, Pipeline] = {}
 
     def run(self) -> Generator[Row, None, None]:
         """Run one estimator after another, and yield its row, which is also added to `table`."""
         splits = self.task.splits(self.data, self.cv, self.random_state)
-        initialized: dict[Any, list[Fold]] = {}
+        prepared: dict[Any, list[Fold]] = {}
         for contender in self.contenders:
             try:
-                # Once for each fold and preprocessing, and not included in the measured time.
-                if contender.prepare not in initialized:
-                    initialized[contender.prepare] = [
+                # Once for each fold and preparation, and not included in the measured time.
+                if contender.prepare not in prepared:
+                    prepared[contender.prepare] = [
                         self._fold(contender, train, test) for train, test in splits
                     ]
                 outcomes = joblib.Parallel(n_jobs=self.n_jobs)(
                     joblib.delayed(measure)(contender.estimator, fold)
-                    for fold in initialized[contender.prepare]
+                    for fold in prepared[contender.prepare]
                 )
-                row = _row(contender, outcomes, self.task)
             except MemoryError as error:
                 outcomes = [Outcome(None, f"{error or 'Out of memory.'}", ())]
-                row = _row(contender, outcomes, self.task)
+            row = _row(contender, outcomes, self.table.scoreboard)
             self.table.rows.append(row)
             self._kept.append([outcome.kept for outcome in outcomes])
             yield row
 
     def _fold(self, contender: Contender, train: np.ndarray, test: np.ndarray) -> Fold:
-        fold = contender.prepare(self.data, train, test)._replace(score=self.task.score)
+        data = self.data
+        preparation = contender.prepare(data.X)
+        X_train = preparation.fit_transform(_safe_indexing(data.X, train))
+        X_test = preparation.transform(_safe_indexing(data.X, test))
+        learned = data.labels if data.learned is None else data.learned
+        fold = Fold(X_train, X_test, learned[train], data.labels[test], self.task.score)
         if self._plan is None:
             return fold
-        return self._plan.of(fold, test, is_classes=bool(self.data.classes))
+        return self._plan.of(fold, test, is_classes=bool(data.classes))
+
+    def pipeline(self, model: str) -> Pipeline:
+        """Return a model's pipeline, fitted to all rows, also those that `max_rows` left out.
+
+        Parameters
+        ----------
+        model : str
+            Name of a contender.
+        """
+        if model not in self._pipelines:
+            pipeline = self.unfitted(model)
+            self._pipelines[model] = pipeline.fit(self.all_data.X, self.all_data.y)
+        return self._pipelines[model]
+
+    def unfitted(self, model: str) -> Pipeline:
+        """Return a model's pipeline, from raw columns to answers."""
+        contender = self._contender(model)
+        estimator = clone(contender.estimator)
+        steps = estimator if isinstance(estimator, Pipeline) else make_pipeline(estimator)
+        return make_pipeline(contender.prepare(self.all_data.X), *(step for _, step in steps.steps))
+
+    def code(self, model: str, reading: str) -> str:
+        """Return the lines of Python that build and fit a model's pipeline.
+
+        Parameters
+        ----------
+        model : str
+            Name of a contender.
+        reading : str
+            The expression that gives the `Table`, such as ``"make_table(frame, 'income')"``.
+        """
+        return code(self.unfitted(model), self._contender(model).prepare.__name__, reading)
+
+    def _contender(self, model: str) -> Contender:
+        names = [contender.model for contender in self.contenders]
+        if model not in names:
+            hint = closest(model, names) or f"the models are {', '.join(names)}."
+            raise DataError(f'There is no model "{model}"; {hint}')
+        return self.contenders[names.index(model)]
 
     def report(
         self, path: str | os.PathLike[str], *, command: str = "", dated: bool = True
@@ -298,7 +351,7 @@ class Comparison:
         replace_file(path, lambda file: file.write(text))
 
 
-def _row(contender: Contender, outcomes: list[Outcome], task: Task) -> Row:
+def _row(contender: Contender, outcomes: list[Outcome], scoreboard: Scoreboard) -> Row:
     counts = Counter(warning for outcome in outcomes for warning in outcome.warnings)
     errors = [outcome.error for outcome in outcomes if outcome.scores is None]
     scores = () if errors else tuple(each.scores for each in outcomes if each.scores)
@@ -308,34 +361,37 @@ def _row(contender: Contender, outcomes: list[Outcome], task: Task) -> Row:
         folds=scores,
         warnings=tuple(f"{text} ({n} of {len(outcomes)} folds)" for text, n in counts.items()),
         error=errors[0] if errors else "",
-        scoreboard=task.scoreboard,
+        scoreboard=scoreboard,
+        origin=contender.origin,
     )
 
 
 def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> dict[str, Any]:
     """Return the contenders, the data and the settings of a comparison, for JSON."""
     data, task = comparison.data, comparison.task
-    columns = f"{len(data.number_names)} numeric and {len(data.category_names)} categorical columns"
+    scores = task.scoreboard(data).scores
+    used = sum(column.kind not in ("left out", "target") for column in data.columns)
     about_contenders = [f"{each.model}: {each.note}" for each in comparison.contenders if each.note]
     return {
-        "title": f"{data.source}: {len(data.labels)} rows, {columns}, {task.target(data)}\n"
-        f"mean ± {task.scoreboard.spread} over {comparison.cv} folds, {task.scoreboard.title}",
+        "title": f"{data.source}: {len(data.labels)} rows, {used} columns, {task.target(data)}; "
+        f"{comparison.cv} folds",
         "task": task.name,
         "data": {
             "source": data.source,
             "rows": len(data.labels),
-            "numeric_columns": list(data.number_names),
-            "categorical_columns": list(data.category_names),
             **task.about_target(data),
             "notes": [*data.notes, *notes, *about_contenders],
         },
+        "columns": [column._asdict() for column in data.columns],
         "settings": {
             "cv": comparison.cv,
             "random_state": comparison.random_state,
             "n_jobs": comparison.n_jobs,
             "max_rows": max_rows,
         },
-        **task.how(),
+        "scores": {name: score.meaning for name, score in scores.items()},
+        "spread": "standard error of the mean over the folds, as if they were independent",
+        "preparation": PREPARATION,
         "versions": {
             "sklearn_ebm": __version__,
             "python": platform.python_version(),

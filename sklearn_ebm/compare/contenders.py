@@ -1,17 +1,21 @@
-"""Classifiers of a comparison: energies with losses, and classifiers of scikit-learn."""
+"""Classifiers of a comparison: energies with losses, and other classifiers."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
+from sklearn_ebm.compare import preparation
 from sklearn_ebm.compare.columns import DataError, closest
-from sklearn_ebm.compare.folds import Fold, prepare, prepare_dense, prepare_for_trees
+from sklearn_ebm.compare.folds import final_step
 from sklearn_ebm.compare.representations import CodeFeatures, Representations, chosen
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.estimators.classifier import EBMClassifier
@@ -23,13 +27,12 @@ from sklearn_ebm.representation import REPRESENTATIONS
 class RunContext(NamedTuple):
     """Information from which estimators are constructed.
 
-    The seed, the number of folds into which an estimator may split its training rows, the positions
-    of the categorical columns in the preprocessing for trees, and the number of rows.
+    The seed, the number of folds into which an estimator may split its training rows, and the
+    number of rows.
     """
 
     seed: int
     inner_folds: int
-    categorical: list[int]
     n_rows: int
 
 
@@ -41,52 +44,107 @@ EARLY_STOPPING_ROWS = 10_000
 
 
 class Contender(NamedTuple):
-    """An estimator of a comparison, the preprocessing of its data, and a note about it."""
+    """An estimator of a comparison.
+
+    The name, the estimator, the function of a table that returns the preparation of its columns, a
+    note, the origin as in `Row`, and the rough time of a fit, in units of a linear model's.
+    """
 
     model: str
     estimator: Any
-    prepare: Callable[..., Fold] = prepare
+    prepare: Callable[[Any], Any] = preparation.linear
     note: str = ""
+    origin: str = "baseline"
+    cost: float = 1.0
 
 
-def _logistic_regression(setting: RunContext) -> Contender:
+def _majority_class(context: RunContext) -> Contender:
+    estimator = DummyClassifier(strategy="prior")
+    return Contender("majority class", estimator, origin="floor", cost=0.1)
+
+
+def _logistic_regression(context: RunContext) -> Contender:
     return Contender("LogisticRegression", LogisticRegression(max_iter=1000))
 
 
-def _linear_svc(setting: RunContext) -> Contender:
+def _linear_svc(context: RunContext) -> Contender:
     # LinearSVC has no probabilities.
-    estimator = CalibratedClassifierCV(LinearSVC(random_state=setting.seed), cv=setting.inner_folds)
-    return Contender("LinearSVC (calibrated)", estimator)
+    estimator = CalibratedClassifierCV(LinearSVC(random_state=context.seed), cv=context.inner_folds)
+    return Contender("LinearSVC (calibrated)", estimator, cost=6)
 
 
-def _sgd_classifier(setting: RunContext) -> Contender:
-    return Contender("SGDClassifier", SGDClassifier(loss="log_loss", random_state=setting.seed))
+def _sgd_classifier(context: RunContext) -> Contender:
+    return Contender("SGDClassifier", SGDClassifier(loss="log_loss", random_state=context.seed))
 
 
-def _mlp_classifier(setting: RunContext) -> Contender:
+def _mlp_classifier(context: RunContext) -> Contender:
     # 200 passes over many rows take minutes, so 10 % of the rows are held out for early stopping.
     # With few rows, these 10 % are needed for training, and too few for early stopping.
-    many = setting.n_rows > EARLY_STOPPING_ROWS
-    estimator = MLPClassifier(early_stopping=many, random_state=setting.seed)
-    return Contender("MLPClassifier", estimator)
+    many = context.n_rows > EARLY_STOPPING_ROWS
+    estimator = MLPClassifier(early_stopping=many, random_state=context.seed)
+    return Contender("MLPClassifier", estimator, cost=30)
 
 
-def _hist_gradient_boosting(setting: RunContext) -> Contender:
+def _random_forest(context: RunContext) -> Contender:
+    estimator = RandomForestClassifier(random_state=context.seed)
+    return Contender("RandomForestClassifier", estimator, cost=10)
+
+
+def _hist_gradient_boosting(context: RunContext) -> Contender:
     estimator = HistGradientBoostingClassifier(
-        categorical_features=setting.categorical or None, random_state=setting.seed
+        categorical_features="from_dtype", random_state=context.seed
     )
-    return Contender("HistGradientBoostingClassifier", estimator, prepare_for_trees)
+    return Contender("HistGradientBoostingClassifier", estimator, preparation.trees, cost=10)
+
+
+def _light_gbm(context: RunContext) -> Contender:
+    estimator = optional("lightgbm").LGBMClassifier(random_state=context.seed, verbose=-1)
+    return Contender("LightGBM", estimator, cost=10)
+
+
+def _cat_boost(context: RunContext) -> Contender:
+    estimator = optional("catboost").CatBoostClassifier(
+        random_seed=context.seed, verbose=False, allow_writing_files=False
+    )
+    return Contender("CatBoost", estimator, cost=40)
 
 
 BASELINES: dict[str, Callable[[RunContext], Contender]] = {
+    "majority": _majority_class,
     "LogisticRegression": _logistic_regression,
     "LinearSVC": _linear_svc,
     "SGDClassifier": _sgd_classifier,
     "MLPClassifier": _mlp_classifier,
+    "RandomForestClassifier": _random_forest,
     "HistGradientBoostingClassifier": _hist_gradient_boosting,
+    "LightGBM": _light_gbm,
+    "CatBoost": _cat_boost,
+}
+# The package that a baseline needs; by default it takes part if the package is installed.
+PACKAGES = {
+    "LightGBM": "lightgbm",
+    "CatBoost": "catboost",
+    "NGBoost": "ngboost",
+    "QuantileForest": "quantile_forest",
 }
 
 
+def optional(package: str) -> Any:
+    """Return an optional package; raise DataError if it is not installed."""
+    try:
+        return import_module(package)
+    except ImportError:
+        (name,) = (name for name, needed in PACKAGES.items() if needed == package)
+        raise DataError(f'"{name}" needs the package {package}; install it with pip.') from None
+
+
+def installed(names: Iterable[str]) -> list[str]:
+    """Return the names of the baselines whose package, if any, is installed."""
+    return [name for name in names if name not in PACKAGES or find_spec(PACKAGES[name])]
+
+
+# Rough time of a fit with an energy, in units of a linear model's.
+COSTS = {"linear": 2.0, "kernel": 15.0, "prototypes": 10.0, "mlp": 30.0, "rbm": 40.0}
 # Default loss of energies other than "linear": the one with the best log-loss in the benchmarks.
 BEST_LOSS = "nll"
 
@@ -101,9 +159,11 @@ class Pair(NamedTuple):
     @property
     def model(self) -> str:
         """Name in the table."""
+        if self.representation is not None:
+            return f"{display_name(self.representation)} codes + {display_name(self.loss)}"
         if self.energy == "linear":
-            return f"EBM {display_name(self.loss)}"
-        return f"EBM {display_name(self.energy)} {display_name(self.loss)}"
+            return display_name(self.loss)
+        return f"{display_name(self.energy)} + {display_name(self.loss)}"
 
 
 def display_name(part: Any) -> str:
@@ -130,7 +190,7 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
     Examples
     --------
     >>> [pair.model for pair in known_pairs(["linear", "kernel"], ["hinge", "nll"])]
-    ['EBM hinge', 'EBM nll', 'EBM kernel hinge', 'EBM kernel nll']
+    ['hinge', 'nll', 'kernel + hinge', 'kernel + nll']
     """
     if energies is None:
         pairs = known_pairs(["linear"], losses)
@@ -215,14 +275,18 @@ def with_representation(contender: Contender, pair: Pair, seed: int) -> Contende
     if pair.representation is None:
         return contender
     features = CodeFeatures(pair.representation, random_state=seed)
-    model = f"EBM x + {display_name(pair.representation)} -> linear {display_name(pair.loss)}"
-    return Contender(model, make_pipeline(features, contender.estimator), prepare_dense)
+    return contender._replace(
+        estimator=make_pipeline(features, contender.estimator),
+        prepare=preparation.dense,
+        note="the columns and, beside them, the codes are features of a linear energy",
+        cost=contender.cost + 20,
+    )
 
 
 def known_baselines(
     baselines: Iterable[str] | Mapping[str, Any] | None, known: Iterable[str] = BASELINES
 ) -> Any:
-    """Return the baselines to compare, all known ones for None; raise DataError if invalid.
+    """Return the baselines to compare, all installed ones for None; raise DataError if invalid.
 
     Raises
     ------
@@ -230,7 +294,7 @@ def known_baselines(
         If a name is unknown.
     """
     if baselines is None or isinstance(baselines, Mapping):
-        return list(known) if baselines is None else baselines
+        return installed(known) if baselines is None else baselines
     baselines = list(baselines)
     for name in baselines:
         _check_known(name, known, "baseline")
@@ -244,7 +308,13 @@ def _check_known(name: str, known: Iterable[str], role: str) -> None:
         raise DataError(f'There is no {role} "{name}". {hint}Known are {", ".join(known)}.')
 
 
-def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> list[Contender]:
+def own_contender(name: str, estimator: Any) -> Contender:
+    """Return a contender for a user's estimator, which may be one of this package."""
+    is_ours = type(final_step(estimator)).__module__.startswith("sklearn_ebm.estimators")
+    return Contender(name, estimator, origin="package" if is_ours else "baseline")
+
+
+def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> list[Contender]:
     """Return the contenders in the order in which they run.
 
     Parameters
@@ -253,7 +323,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
         Results of `known_pairs` and `representation_pairs`.
     baselines : sequence of str, or mapping of name to estimator
         Result of `known_baselines`.
-    setting : RunContext
+    context : RunContext
 
     Returns
     -------
@@ -261,7 +331,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
         Contenders, energies first. All losses except nll choose β on held-out rows; nll learns
         probabilities at β = 1.
     """
-    many = setting.n_rows > EARLY_STOPPING_ROWS
+    many = context.n_rows > EARLY_STOPPING_ROWS
     entrants = []
     for pair in pairs:
         stochastic = ENERGIES.resolve(pair.energy).traits.stochastic
@@ -271,9 +341,11 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
             beta=1.0 if pair.loss == "nll" else "auto",
             tol=TOLERANCE,
             early_stopping=many and stochastic,  # as for MLPClassifier
-            random_state=setting.seed,
+            random_state=context.seed,
         )
-        entrants.append(with_representation(Contender(pair.model, estimator), pair, setting.seed))
+        cost = COSTS.get(pair.energy, 20.0) if isinstance(pair.energy, str) else 20.0
+        contender = Contender(pair.model, estimator, origin="package", cost=cost)
+        entrants.append(with_representation(contender, pair, context.seed))
     if isinstance(baselines, Mapping):
-        return entrants + [Contender(name, own) for name, own in baselines.items()]
-    return entrants + [BASELINES[name](setting) for name in baselines]
+        return entrants + [own_contender(name, own) for name, own in baselines.items()]
+    return entrants + [BASELINES[name](context) for name in baselines]

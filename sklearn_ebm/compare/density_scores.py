@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_ebm.compare.folds import Fold
+from sklearn_ebm.compare.folds import FIT_SECONDS, Fold
 from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.distributions.base import ConditionalDistribution
@@ -16,15 +16,22 @@ from sklearn_ebm.metrics import crps, interval_coverage, negative_log_likelihood
 
 OF_DISTRIBUTIONS = Scoreboard(
     {
-        "nll": Score("NLL", 3),
-        "crps": Score("CRPS", 3),
-        "coverage_50": Score("cover 50 %", 3),
-        "coverage_90": Score("cover 90 %", 3),
-        "rmse": Score("RMSE", 3),
-        "fit_seconds": Score("fit s", 2),
+        "nll": Score(
+            "NLL", 3, "mean of -log p(target), in nats, of a density in 1/(unit of the target)"
+        ),
+        "crps": Score(
+            "CRPS", 3, "mean continuous ranked probability score, in the unit of the target"
+        ),
+        "coverage_50": Score(
+            "cover 50 %", 3, "fraction of rows in the central interval of probability 0.5"
+        ),
+        "coverage_90": Score(
+            "cover 90 %", 3, "fraction of rows in the central interval of probability 0.9"
+        ),
+        "rmse": Score("RMSE", 3, "root mean squared error of the mean of the distribution"),
+        "fit_seconds": Score("fit s", 2, FIT_SECONDS),
     },
     ranked_by=("nll", "crps"),
-    spread="se",
 )
 
 

@@ -1,4 +1,4 @@
-"""One fold of a comparison: common preprocessing, and the scores of one estimator."""
+"""One fold of a comparison: prepared rows, and the scores of one estimator."""
 
 import time
 import warnings
@@ -6,38 +6,48 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse
 import threadpoolctl
 from sklearn.base import clone
-from sklearn.impute import SimpleImputer
-from sklearn.metrics import log_loss
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+from sklearn.pipeline import Pipeline
 
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
-from sklearn_ebm.compare.tables import Table
 from sklearn_ebm.metrics import brier_score, expected_calibration_error
+from sklearn_ebm.metrics.probabilities import N_BINS
 
-# Categories with fewer training rows share one column.
-MIN_FREQUENCY = 5
-# HistGradientBoostingClassifier accepts at most 255 categories; all contenders get the same ones.
-MAX_CATEGORIES = 255
-# Largest number of entries, of 8 bytes, of a dense copy of sparse data.
-_DENSE_LIMIT = 100_000_000
-_SPARSE_BELOW = 0.3  # fraction of non-zeros; the default of ColumnTransformer
 _PREDICT_SECONDS = 0.2  # repeat predictions up to this time, at most five times
 _PREDICT_REPEATS = 5
+FIT_SECONDS = "seconds of fit alone, on one thread, without preparing the data"
 
-# Scores in the order of the table: key in the files, heading, digits.
-SCORES = {
-    "accuracy": Score("accuracy", 3),
-    "log_loss": Score("log-loss", 4),
-    "brier": Score("Brier", 3),
-    "ece": Score("ECE", 3),
-    "fit_seconds": Score("fit s", 3),
-    "predict_microseconds": Score("predict µs", 2),
-}
-OF_CLASSES = Scoreboard(SCORES, ranked_by=("log_loss",))
+# Scores in the order of the table.
+OF_CLASSES = Scoreboard(
+    {
+        "accuracy": Score("accuracy", 3, "fraction of rows classified correctly"),
+        "balanced_accuracy": Score(
+            "bal. acc.", 3, "balanced accuracy: mean over classes of the fraction classified "
+            "correctly",
+        ),
+        "auc": Score(
+            "AUC", 3, "area under the ROC curve; with several classes the mean of each class "
+            "against the rest",
+        ),
+        "log_loss": Score("log-loss", 4, "mean of -log p(label), in nats"),
+        "brier": Score(
+            "Brier", 3, "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2"
+        ),
+        "ece": Score(
+            "ECE", 3, "expected calibration error of the top class, "
+            f"{N_BINS} bins of equal width",
+        ),
+        "fit_seconds": Score("fit s", 3, FIT_SECONDS),
+        "predict_microseconds": Score(
+            "predict µs", 2, "time of predict per row, on one thread, all test rows at once"
+        ),
+    },
+    ranked_by=("log_loss",),
+)
+# Scores that are shown only if some classes are rare.
+OF_RARE_CLASSES = ("balanced_accuracy", "auc")
 
 
 def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
@@ -55,6 +65,8 @@ def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
     y, codes = fold.y_test, np.arange(probabilities.shape[1])
     return {
         "accuracy": float(np.mean(predicted == y)),
+        "balanced_accuracy": float(balanced_accuracy_score(y, predicted)),
+        "auc": _auc(y, probabilities),
         "log_loss": float(log_loss(y, probabilities, labels=codes)),
         "brier": brier_score(y, probabilities, labels=codes),
         "ece": expected_calibration_error(y, probabilities, labels=codes),
@@ -63,8 +75,14 @@ def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
     }
 
 
+def _auc(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the mean over classes of the area under the ROC curve of a class and the rest."""
+    classes = range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    return float(np.mean([roc_auc_score(y == k, probabilities[:, k]) for k in classes]))
+
+
 class Fold(NamedTuple):
-    """Preprocessed training and test rows of one fold, and its scores.
+    """Prepared training and test rows of one fold, and its scores.
 
     `keep` is called with the fitted estimator and the fold, and returns data for a report; it is
     None if there is no report.
@@ -88,96 +106,6 @@ class Outcome(NamedTuple):
     error: str
     warnings: tuple[str, ...]
     kept: dict[str, Any] | None = None
-
-
-def prepare(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
-    """Impute, scale and one-hot encode a fold, with statistics of the training rows.
-
-    Parameters
-    ----------
-    table : Table
-    train, test : ndarray of int
-        Indices of the rows.
-
-    Returns
-    -------
-    fold : Fold
-        Standardised numbers, with the median for missing values and an indicator column; one-hot
-        encoded categories, with one column for rare and new ones. CSR if mostly zeros.
-
-    Examples
-    --------
-    >>> from sklearn_ebm.compare.tables import make_table
-    >>> table = make_table([[0.0, "a"], [2.0, "b"], [1.0, "a"]], [0, 1, 1])
-    >>> prepare(table, [0, 1], [2]).X_test
-    array([[0., 1.]])
-    """
-    if scipy.sparse.issparse(table.numbers):
-        numbers = StandardScaler(with_mean=False)  # centring would remove the zeros
-    else:
-        # Columns without values in the training rows are kept as zeros.
-        imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-        numbers = make_pipeline(imputer, StandardScaler())
-    categories = OneHotEncoder(
-        min_frequency=MIN_FREQUENCY,
-        max_categories=MAX_CATEGORIES,
-        handle_unknown="infrequent_if_exist",
-    )
-    train_parts, test_parts = [], []
-    for encoder, columns in [(numbers, table.numbers), (categories, table.categories)]:
-        if columns.shape[1]:
-            train_parts.append(scipy.sparse.csr_matrix(encoder.fit_transform(columns[train])))
-            test_parts.append(scipy.sparse.csr_matrix(encoder.transform(columns[test])))
-    X_train = scipy.sparse.hstack(train_parts, format="csr")
-    X_test = scipy.sparse.hstack(test_parts, format="csr")
-    if X_train.nnz >= _SPARSE_BELOW * X_train.shape[0] * X_train.shape[1]:
-        X_train, X_test = X_train.toarray(), X_test.toarray()
-    return Fold(X_train, X_test, table.labels[train], table.labels[test])
-
-
-def prepare_dense(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
-    """Like `prepare`, for estimators that do not accept sparse rows.
-
-    See `prepare_for_trees` for parameters, result and errors.
-    """
-    fold = prepare(table, train, test)
-    return fold._replace(X_train=_dense(fold.X_train), X_test=_dense(fold.X_test))
-
-
-def _dense(numbers: Any) -> np.ndarray:
-    if not scipy.sparse.issparse(numbers):
-        return numbers
-    if numbers.shape[0] * numbers.shape[1] > _DENSE_LIMIT:
-        raise MemoryError("It takes dense arrays only, and this sparse data is too large.")
-    return numbers.toarray()
-
-
-def prepare_for_trees(table: Table, train: np.ndarray, test: np.ndarray) -> Fold:
-    """Keep numbers unchanged, including NaN, and encode categories as integers, for trees.
-
-    See `prepare` for parameters and result; the categorical columns are the last ones.
-
-    Raises
-    ------
-    MemoryError
-        If sparse data would take too much memory as a dense array.
-    """
-    numbers = _dense(table.numbers)
-    if not table.category_names:
-        return Fold(numbers[train], numbers[test], table.labels[train], table.labels[test])
-    encoder = OrdinalEncoder(
-        min_frequency=MIN_FREQUENCY,
-        max_categories=MAX_CATEGORIES - 1,  # one code is for rare categories
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-    )
-    codes = encoder.fit_transform(table.categories[train])
-    return Fold(
-        np.hstack([numbers[train], codes]),
-        np.hstack([numbers[test], encoder.transform(table.categories[test])]),
-        table.labels[train],
-        table.labels[test],
-    )
 
 
 def final_step(estimator: Any) -> Any:

@@ -6,12 +6,20 @@ import json
 import math
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from scipy.stats import t as student_t
+
+from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.folds import OF_CLASSES
 from sklearn_ebm.compare.scoreboard import Scoreboard
+
+# Probability of the two-sided interval outside of which a difference is not a tie.
+_CONFIDENCE = 0.95
+# Columns that are listed by name, of each kind, if nothing else is to be said of them.
+_MOST_NAMES = 12
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,14 @@ class Row:
         Reason of a failure; empty if there was none.
     scoreboard : Scoreboard
         The scores and their format.
+    origin : {"package", "baseline", "floor"}
+        Whether the model is one of this package, another one, or one that ignores the features.
 
     Examples
     --------
     >>> row = Row("mine", "Mine()", ({"accuracy": 0.5}, {"accuracy": 0.75}))
-    >>> row.mean("accuracy"), round(row.sd("accuracy"), 4)
-    (0.625, 0.1768)
+    >>> row.mean("accuracy"), row.se("accuracy")
+    (0.625, 0.125)
     """
 
     model: str
@@ -47,55 +57,47 @@ class Row:
     warnings: tuple[str, ...] = ()
     error: str = ""
     scoreboard: Scoreboard = OF_CLASSES
+    origin: str = "package"
 
-    def _values(self, score: str) -> list[float]:
+    def values(self, score: str) -> list[float]:
+        """Return a score in each fold, without folds that do not have it."""
         return [fold[score] for fold in self.folds if score in fold]
 
     def mean(self, score: str) -> float:
         """Return the mean of a score over the folds, NaN if the estimator does not support it."""
-        values = self._values(score)
+        values = self.values(score)
         return statistics.fmean(values) if values else math.nan
-
-    def sd(self, score: str) -> float:
-        """Return the sample standard deviation of a score over the folds."""
-        values = self._values(score)
-        return statistics.stdev(values) if len(values) > 1 else math.nan
 
     def se(self, score: str) -> float:
         """Return the standard error of the mean, as if folds were independent."""
-        return self.sd(score) / math.sqrt(len(self._values(score)) or math.nan)
+        values = self.values(score)
+        return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
-    def spread(self, score: str) -> float:
-        """Return the number after ±: `sd` or `se`, depending on the scoreboard."""
-        return self.sd(score) if self.scoreboard.spread == "sd" else self.se(score)
-
-    def cell(self, score: str) -> str:
-        """Return a score as it is printed in the table: mean ± spread."""
+    def cell(self, score: str, with_se: bool = True) -> str:
+        """Return a score as it is printed in the table: mean ± standard error."""
         if not self.folds:
-            return "failed" if score == self.scoreboard.ranked_by[0] else ""
+            return "failed" if score == next(iter(self.scoreboard.scores)) else ""
         if math.isnan(self.mean(score)):
             return "–"
         digits = self.scoreboard.scores[score].digits
-        return f"{self.mean(score):.{digits}f} ± {self.spread(score):.{digits}f}"
-
-    def rank(self) -> tuple[Any, ...]:
-        """Return the key by which rows are sorted; failed rows come last."""
-        means = {score: self.mean(score) for score in self.scoreboard.ranked_by}
-        return not self.folds, *self.scoreboard.rank_of(means)
+        mean = f"{self.mean(score):.{digits}f}"
+        return f"{mean} ± {self.se(score):.{digits}f}" if with_se else mean
 
 
 @dataclass
 class ComparisonTable:
-    """Scores of estimators in the same cross-validation, ranked by log-loss or NLL.
+    """Scores of estimators in the same cross-validation, ranked by the first score that all have.
 
     Attributes
     ----------
     rows : list of Row
         Rows in the order in which they finished.
     about : dict
-        Description of the data, the folds, the preprocessing and the versions.
+        Description of the data, the folds, the preparation and the versions.
     scoreboard : Scoreboard
-        The scores, and the one that determines the rank.
+        The scores, and those that can determine the rank.
+    fit : callable or None
+        Function of the name of a model that returns its pipeline, fitted to all rows.
 
     Examples
     --------
@@ -110,28 +112,107 @@ class ComparisonTable:
     rows: list[Row] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     scoreboard: Scoreboard = OF_CLASSES
+    fit: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)
 
     @property
-    def _headings(self) -> list[str]:
-        return ["", "model", *(score.heading for score in self.scoreboard.scores.values())]
+    def ranked_by(self) -> str:
+        """Name of the first ranking score that all finished models have."""
+        *first, last = self.scoreboard.ranked_by
+        finished = [row for row in self.rows if row.folds]
+        complete = (name for name in first if all(row.values(name) for row in finished))
+        return next(complete, last)
 
     def ranked(self) -> list[Row]:
         """Return the rows by rank, the best first and failed rows last."""
-        return sorted(self.rows, key=Row.rank)
+        return sorted(
+            self.rows, key=lambda row: (not row.folds, row.folds and row.mean(self.ranked_by))
+        )
+
+    def difference(self, row: Row, other: Row) -> tuple[float, float]:
+        """Return the mean difference of the ranking score over the folds, and its standard error.
+
+        The differences are paired, fold by fold. Training parts overlap, hence the variance of
+        their mean is taken as (1/k + 1/(k − 1)) times their variance, for k folds (Nadeau and
+        Bengio, 2003, :doi:`10.1023/A:1024068626366`).
+        """
+        pairs = zip(row.values(self.ranked_by), other.values(self.ranked_by), strict=True)
+        differences = [one - two for one, two in pairs]
+        k = len(differences)
+        spread = statistics.stdev(differences) if k > 1 else math.nan
+        return statistics.fmean(differences), spread * math.sqrt(1 / k + 1 / max(k - 1, 1))
+
+    def tied(self, row: Row) -> bool:
+        """Return whether a row's difference from the best is within its 95 % interval."""
+        best = self.ranked()[0]
+        if row is best or not row.folds:
+            return False
+        mean, error = self.difference(row, best)
+        return bool(mean <= student_t.ppf((1 + _CONFIDENCE) / 2, len(row.folds) - 1) * error)
+
+    def headline(self) -> str:
+        """Return one sentence: what won, and by how much.
+
+        The best model is compared with the best of the other side: models of this package with
+        others, and vice versa.
+        """
+        best, *others = [row for row in self.ranked() if row.folds] or [None]
+        if best is None:
+            return "No model could be fitted."
+        score = self.scoreboard.scores[self.ranked_by]
+        text = f"{best.model} has the lowest {score.heading}, {best.cell(self.ranked_by)}"
+        if not others:
+            return f"{text}."
+        ours = best.origin == "package"
+        sides = [row for row in others if (row.origin == "package") != ours]
+        real = [row for row in sides if row.origin != "floor"]
+        other = (real or sides or others)[0]
+        of = " of this package" if other.origin == "package" else " outside this package"
+        mean, error = self.difference(other, best)
+        gap = f"{mean:.{score.digits}f} ± {error:.{score.digits}f}"
+        text += f": {gap} below {other.model}, the best{of if sides else ' of the others'}"
+        return f"{text}, a tie." if self.tied(other) else f"{text}."
+
+    def pipeline(self, model: str) -> Any:
+        """Return a model's pipeline, fitted to all rows of the table, that takes raw tables.
+
+        Parameters
+        ----------
+        model : str
+            Name of a model of the table, such as ``"kernel + nll"``.
+
+        Raises
+        ------
+        DataError
+            If there is no such model.
+        """
+        if self.fit is None:
+            raise DataError("This table was made without data; `compare` returns one with data.")
+        return self.fit(model)
+
+    @property
+    def best(self) -> str:
+        """Name of the model with the first rank."""
+        best = next((row for row in self.ranked() if row.folds), None)
+        if best is None:
+            raise DataError("No model could be fitted; the notes of the table give the reasons.")
+        return best.model
+
+    @property
+    def best_pipeline(self) -> Any:
+        """The pipeline of the model with the first rank, fitted to all rows of the table."""
+        return self.pipeline(self.best)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the ranked rows as flat dictionaries, one value per cell."""
         return [
             {
                 "rank": rank if row.folds else None,
+                "tied": self.tied(row),
                 "model": row.model,
                 **{
                     f"{score}_{name}": value if math.isfinite(value) else None
                     for score in self.scoreboard.scores
-                    for name, value in [
-                        ("mean", row.mean(score)),
-                        (self.scoreboard.spread, row.spread(score)),
-                    ]
+                    for name, value in [("mean", row.mean(score)), ("se", row.se(score))]
                 },
                 "warnings": "; ".join(row.warnings),
                 "error": row.error,
@@ -142,15 +223,12 @@ class ComparisonTable:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the ranked rows, one line each, as CSV."""
-        parts = ("mean", self.scoreboard.spread)
-        scores = [f"{score}_{part}" for score in self.scoreboard.scores for part in parts]
-        columns = ["rank", "model", *scores]
-        columns += ["warnings", "error", "settings"]
+        records = self.records()
 
         def write(file: TextIO) -> None:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer = csv.DictWriter(file, list(records[0]) if records else [], lineterminator="\n")
             writer.writeheader()
-            writer.writerows(self.records())
+            writer.writerows(records)
 
         replace_file(path, write)
 
@@ -160,7 +238,7 @@ class ComparisonTable:
             record | {"warnings": list(row.warnings), "folds": list(row.folds)}
             for record, row in zip(self.records(), self.ranked(), strict=True)
         ]
-        content = {"about": self.about, "rows": rows}
+        content = {"about": self.about, "ranked_by": self.ranked_by, "rows": rows}
         replace_file(path, lambda file: file.write(json.dumps(content, indent=2) + "\n"))
 
     def to_pandas(self) -> Any:
@@ -180,38 +258,96 @@ class ComparisonTable:
             ) from None
         return pandas.DataFrame(self.records())
 
+    @property
+    def title(self) -> str:
+        """Description of the data, and of the numbers, in two lines."""
+        score = self.scoreboard.scores[self.ranked_by]
+        why = " because some models have no NLL," if self.ranked_by == "crps" else ""
+        order = f"mean ± standard error, ranked by {score.heading},{why} lowest first"
+        return "\n".join(filter(None, [self.about.get("title"), order]))
+
     def notes(self) -> list[str]:
-        """Return notes: omitted rows and columns, warnings and errors."""
-        notes = list(self.about.get("data", {}).get("notes", ()))
+        """Return notes: ties, columns, omitted rows, warnings and errors."""
+        tied = [row.model for row in self.ranked() if self.tied(row)]
+        best = f" {self.best}" if tied else ""
+        notes = [f"= as good as{best} within the uncertainty of the difference"] if tied else []
+        notes += columns_by_kind(self.about.get("columns", ()))
+        notes += self.about.get("data", {}).get("notes", ())
         for row in self.ranked():
             notes += [f"{row.model}: {warning}" for warning in row.warnings]
             notes += [f"{row.model} failed: {row.error}"] if row.error else []
         return notes
 
-    def __str__(self) -> str:
-        cells = [self._headings]
+    def _cells(self, scores: list[str], with_se: bool = True) -> list[list[str]]:
+        lines = [["", "model", *(self.scoreboard.scores[score].heading for score in scores)]]
         for rank, row in enumerate(self.ranked(), 1):
-            place = str(rank) if row.folds else "-"
-            cells.append([place, row.model, *(row.cell(score) for score in self.scoreboard.scores)])
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = []
-        for line in cells:
-            padded = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
-            padded[1] = line[1].ljust(widths[1])
-            lines.append("  ".join(padded).rstrip())
-        lines.insert(1, "-" * max(map(len, lines)))
-        title = [self.about["title"]] if "title" in self.about else []
-        return "\n".join([*title, *lines, *(f"note: {note}" for note in self.notes())])
+            place = f"{rank}{'=' if self.tied(row) else ' '}" if row.folds else "-"
+            lines.append([place, row.model, *(row.cell(score, with_se) for score in scores)])
+        return lines
+
+    def text(self, width: int | None = None) -> str:
+        """Return the table as text of at most `width` columns, if that is possible.
+
+        Standard errors are left out first, then scores from the right.
+        """
+        scores = list(self.scoreboard.scores)
+        sizes = [(len(scores), True), *((count, False) for count in range(len(scores), 0, -1))]
+        for count, with_se in sizes:
+            lines = _aligned(self._cells(scores[:count], with_se))
+            if width is None or max(map(len, lines)) <= width:
+                break
+        hidden = [self.scoreboard.scores[score].heading for score in scores[count:]]
+        hidden += [] if with_se else ["standard errors"]
+        note = [f"not shown for lack of width: {', '.join(hidden)}"] if hidden else []
+        notes = [f"note: {each}" for each in [*note, *self.notes()]]
+        return "\n".join([self.title, *lines, *notes])
+
+    def __str__(self) -> str:
+        return self.text()
 
     def _repr_html_(self) -> str:
-        lines = [[f"<th>{heading}</th>" for heading in self._headings]]
-        for rank, row in enumerate(self.ranked(), 1):
-            texts = [str(rank), row.model, *(row.cell(score) for score in self.scoreboard.scores)]
-            lines.append([f"<td>{html.escape(text)}</td>" for text in texts])
+        head, *cells = self._cells(list(self.scoreboard.scores))
+        lines = [[f"<th>{heading}</th>" for heading in head]]
+        lines += [[f"<td>{html.escape(text)}</td>" for text in texts] for texts in cells]
         body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes())
-        title = html.escape(self.about.get("title", ""))
-        return f"<table><caption>{title}</caption>{body}</table><ul>{notes}</ul>"
+        return f"<table><caption>{html.escape(self.title)}</caption>{body}</table><ul>{notes}</ul>"
+
+
+def columns_by_kind(columns: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return one line for each kind of column, with the names and what was done with them.
+
+    Examples
+    --------
+    >>> price = {"name": "price", "kind": "number", "note": "in dollars"}
+    >>> columns_by_kind([price, {"name": "id", "kind": "left out", "note": "an id"}])
+    ['columns, number: price (in dollars)', 'columns, left out: id (an id)']
+    """
+    kinds: dict[str, list[str]] = {}
+    for each in columns:
+        text = f"{each['name']} ({each['note']})" if each["note"] else each["name"]
+        kinds.setdefault(each["kind"], []).append(text)
+    lines = []
+    for kind, texts in kinds.items():
+        plain = [text for text in texts if not text.endswith(")")]
+        if len(plain) > _MOST_NAMES:  # long lists of names, such as those of pixels
+            hidden = set(plain[_MOST_NAMES - 1 : -1])
+            texts = [text for text in texts if text not in hidden]
+            texts.append(f"and {len(hidden)} more")
+        lines.append(f"columns, {kind}: {', '.join(texts)}")
+    return lines
+
+
+def _aligned(cells: list[list[str]]) -> list[str]:
+    """Return lines of padded cells, with a rule below the first."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for line in cells:
+        padded = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+        padded[1] = line[1].ljust(widths[1])
+        lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "-" * max(map(len, lines)))
+    return lines
 
 
 def replace_file(path: str | os.PathLike[str], write: Callable[[TextIO], Any]) -> None:

@@ -1,18 +1,21 @@
 """Regressors of a comparison: energies with losses, and other regressors."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import QuantileRegressor, Ridge
 
+from sklearn_ebm.compare import preparation
 from sklearn_ebm.compare.adapters import (
     PROBABILITIES,
+    CatBoostGaussian,
     DistributionAdapter,
     GaussianProcess,
     GaussianResiduals,
+    MarginalDensity,
     NaturalGradientBoosting,
+    QuantileForest,
     Quantiles,
 )
 from sklearn_ebm.compare.contenders import (
@@ -20,15 +23,20 @@ from sklearn_ebm.compare.contenders import (
     Pair,
     RunContext,
     display_name,
+    installed,
+    optional,
+    own_contender,
     suitable_pairs,
     with_representation,
 )
-from sklearn_ebm.compare.folds import final_step, prepare_dense, prepare_for_trees
+from sklearn_ebm.compare.folds import final_step
 from sklearn_ebm.energies import Decoder, Experts
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.losses import LOSSES
 
+# Time limit of a fit with the energy "auto": enough for all of its members for a thousand rows.
+AUTO_SECONDS = 60.0
 # Parameters of LatentEBMRegressor for each name of an energy.
 ENERGIES: dict[str, dict[str, Any]] = {
     "experts": {"energy": "experts"},
@@ -38,13 +46,13 @@ ENERGIES: dict[str, dict[str, Any]] = {
     "memory": {"energy": "memory"},
     "location_scale": {"energy": "location_scale"},
     "joint": {"energy": "joint"},
-    "auto": {"energy": "auto"},
+    "auto": {"energy": "auto", "time_budget": AUTO_SECONDS},
 }
-# Default energies. Learning the others takes up to a minute for each fold of a thousand rows.
-SUGGESTED = ("experts", "experts_min", "linear", "decoder")
-# The default loss, and the contrastive loss with useful densities: on the concrete data, "hinge"
-# and "log" have a CRPS of 80 and more, and "simple" has 3.
-BEST_LOSS, BEST_CONTRAST = "nll", "simple"
+# Default energies: the default of LatentEBMRegressor, and single energies that are quick.
+SUGGESTED = ("auto", "experts", "linear", "decoder")
+# Rough time of a fit, in units of a linear classifier's.
+COSTS = {"linear": 20.0, "location_scale": 30.0, "decoder": 60.0, "auto": 500.0}
+BEST_LOSS = "nll"
 
 QUANTILES_NOTE = f"{len(PROBABILITIES)} quantiles, which give no density and hence no NLL."
 
@@ -76,7 +84,7 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
     ----------
     energies : iterable of str or LatentEnergy, or None
         None means experts with all `losses`; if these are None as well, the energies of `SUGGESTED`
-        with the likelihood, and experts with the best contrastive loss.
+        with the likelihood.
     losses : iterable of str or Loss, or None
         None means the likelihood.
 
@@ -91,70 +99,100 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
     ['nll', 'hinge']
     """
     if energies is None and losses is None:
-        pairs = [Pair(name, BEST_LOSS) for name in SUGGESTED]
-        return [*pairs, Pair("experts", BEST_CONTRAST)]
+        return [Pair(name, BEST_LOSS) for name in SUGGESTED]
     energies = ["experts"] if energies is None else list(energies)
     losses = [BEST_LOSS] if losses is None else list(losses)
     return suitable_pairs(energies, losses, ENERGIES, suitable_losses)
 
 
-def _hist_gradient_boosting(setting: RunContext) -> Contender:
-    regressor = HistGradientBoostingRegressor(
-        loss="quantile",
-        quantile=0.5,
-        categorical_features=setting.categorical or None,
-        random_state=setting.seed,
-    )
-    name = "HistGradientBoostingRegressor"
-    return Contender(name, Quantiles(regressor), prepare_for_trees, QUANTILES_NOTE)
+def _marginal_density(context: RunContext) -> Contender:
+    return Contender("marginal density", MarginalDensity(), origin="floor", cost=0.1)
 
 
-def _quantile_regressor(setting: RunContext) -> Contender:
+def _ridge(context: RunContext) -> Contender:
+    return Contender("Ridge (Gaussian)", GaussianResiduals(Ridge()), preparation.dense)
+
+
+def _quantile_regressor(context: RunContext) -> Contender:
     # The default alpha=1 suppresses standardised columns almost entirely.
-    regressor = QuantileRegressor(alpha=0.0, solver="highs")
-    return Contender("QuantileRegressor", Quantiles(regressor), prepare_dense, QUANTILES_NOTE)
-
-
-def _gaussian_process(setting: RunContext) -> Contender:
+    quantiles = Quantiles(QuantileRegressor(alpha=0.0, solver="highs"))
     return Contender(
-        "GaussianProcessRegressor", GaussianProcess(random_state=setting.seed), prepare_dense
+        "QuantileRegressor", quantiles, preparation.dense, QUANTILES_NOTE, cost=10
     )
 
 
-def _ridge(setting: RunContext) -> Contender:
-    return Contender("Ridge (Gaussian)", GaussianResiduals(Ridge()), prepare_dense)
+def _gaussian_process(context: RunContext) -> Contender:
+    process = GaussianProcess(random_state=context.seed)
+    return Contender("GaussianProcessRegressor", process, preparation.dense, cost=25)
 
 
-def _ngboost(setting: RunContext) -> Contender:
-    return Contender("NGBoost", NaturalGradientBoosting(setting.seed), prepare_dense)
+def _hist_gradient_boosting(context: RunContext) -> Contender:
+    regressor = HistGradientBoostingRegressor(
+        loss="quantile", quantile=0.5, categorical_features="from_dtype",
+        random_state=context.seed,
+    )  # fmt: skip
+    name = "HistGradientBoostingRegressor"
+    return Contender(name, Quantiles(regressor), preparation.trees, QUANTILES_NOTE, cost=30)
+
+
+def _light_gbm(context: RunContext) -> Contender:
+    regressor = optional("lightgbm").LGBMRegressor(
+        objective="quantile", random_state=context.seed, verbose=-1
+    )
+    quantiles = Quantiles(regressor, parameter="alpha")
+    return Contender("LightGBM", quantiles, preparation.dense, QUANTILES_NOTE, cost=30)
+
+
+def _cat_boost(context: RunContext) -> Contender:
+    optional("catboost")
+    note = "a Gaussian with a mean and a variance for each row (RMSEWithUncertainty)."
+    return Contender(
+        "CatBoost (Gaussian)", CatBoostGaussian(context.seed), preparation.dense, note, cost=40
+    )
+
+
+def _quantile_forest(context: RunContext) -> Contender:
+    optional("quantile_forest")
+    forest = QuantileForest(context.seed)
+    return Contender("QuantileForest", forest, preparation.dense, QUANTILES_NOTE, cost=20)
+
+
+def _ngboost(context: RunContext) -> Contender:
+    optional("ngboost")
+    boosting = NaturalGradientBoosting(context.seed)
+    return Contender("NGBoost (Gaussian)", boosting, preparation.dense, cost=30)
 
 
 BASELINES: dict[str, Callable[[RunContext], Contender]] = {
+    "marginal": _marginal_density,
     "Ridge": _ridge,
     "QuantileRegressor": _quantile_regressor,
     "GaussianProcessRegressor": _gaussian_process,
     "HistGradientBoostingRegressor": _hist_gradient_boosting,
+    "LightGBM": _light_gbm,
+    "CatBoost": _cat_boost,
+    "QuantileForest": _quantile_forest,
     "NGBoost": _ngboost,
 }
 # Number of rows above which a slow baseline is not used by default.
 MOST_ROWS = {"QuantileRegressor": 5_000, "GaussianProcessRegressor": 1_250}
 
 
-def suggested_baselines(setting: RunContext) -> tuple[list[str], list[str]]:
+def suggested_baselines(context: RunContext) -> tuple[list[str], list[str]]:
     """Return the default baselines, and notes on those that are skipped."""
     names, notes = [], []
-    for name in BASELINES:
-        if setting.n_rows > MOST_ROWS.get(name, setting.n_rows):
+    for name in installed(BASELINES):
+        if context.n_rows > MOST_ROWS.get(name, context.n_rows):
             notes.append(
                 f"{name} was left out, which takes long on more than {MOST_ROWS[name]} rows; name "
                 "it among the baselines to have it."
             )
-        elif name != "NGBoost" or find_spec("ngboost"):
+        else:
             names.append(name)
     return names, notes
 
 
-def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> list[Contender]:
+def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> list[Contender]:
     """Return the contenders in the order in which they run.
 
     Parameters
@@ -165,7 +203,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
         Names, or estimators: a `DistributionAdapter` or a `LatentEBMRegressor`, also as the last
         step of a pipeline. Other regressors predict a Gaussian with the standard deviation of their
         cross-validated residuals.
-    setting : RunContext
+    context : RunContext
 
     Returns
     -------
@@ -177,16 +215,21 @@ def contenders(pairs: Sequence[Pair], baselines: Any, setting: RunContext) -> li
         estimator = LatentEBMRegressor(
             loss=loss,
             beta=1.0 if loss == "nll" else "auto",  # because the likelihood is learned at β = 1
-            random_state=setting.seed,
+            random_state=context.seed,
             **_settings(energy),
         )
-        model = f"EBM {display_name(energy)} {display_name(loss)}"
-        contender = Contender(model, estimator, prepare_dense)
-        entrants.append(with_representation(contender, pair, setting.seed))
+        model = f"LatentEBM {display_name(energy)}"
+        model += "" if loss == BEST_LOSS else f" + {display_name(loss)}"
+        note = f"at most {AUTO_SECONDS:g} s for each fold." if energy == "auto" else ""
+        cost = COSTS.get(energy, 40.0) if isinstance(energy, str) else 40.0
+        contender = Contender(model, estimator, preparation.dense, note, "package", cost)
+        if pair.representation is not None:
+            contender = contender._replace(model=f"LatentEBM {pair.model}")
+        entrants.append(with_representation(contender, pair, context.seed))
     if not isinstance(baselines, Mapping):
-        return entrants + [BASELINES[name](setting) for name in baselines]
+        return entrants + [BASELINES[name](context) for name in baselines]
     for name, own in baselines.items():
         says_laws = isinstance(final_step(own), (DistributionAdapter, LatentEBMRegressor))
         estimator = own if says_laws else GaussianResiduals(own)
-        entrants.append(Contender(name, estimator, prepare_dense))
+        entrants.append(own_contender(name, estimator)._replace(prepare=preparation.dense))
     return entrants

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -18,24 +18,13 @@ from sklearn_ebm.compare.contenders import (
     representation_pairs,
 )
 from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
-from sklearn_ebm.compare.folds import MIN_FREQUENCY, OF_CLASSES, Fold, class_scores
+from sklearn_ebm.compare.folds import OF_CLASSES, OF_RARE_CLASSES, Fold, class_scores
 from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table
 from sklearn_ebm.learning.compatibility import suitable_losses
-from sklearn_ebm.metrics.probabilities import N_BINS
 
 Baselines = Iterable[str] | Mapping[str, Any] | None
-
-_NUMBERS = (
-    "numbers: median for a missing value, an indicator column, standardised; text and "
-    f"booleans: one-hot, categories with fewer than {MIN_FREQUENCY} training rows together; "
-    "dates: days, hour, month, day of the week; fitted on the training rows of each fold"
-)
-_TREES = (
-    "numbers as they are, missing values included; the categories as its own categorical features"
-)
-_FIT_SECONDS = "seconds of fit alone, on one thread, without preparing the data"
 
 
 class Task(ABC):
@@ -45,16 +34,8 @@ class Task(ABC):
     ----------
     name : str
         "classification" or "regression".
-    scoreboard : Scoreboard
-        The scores, and the one that determines the rank.
     score : callable
         Function of an estimator and a fold that computes the scores.
-    meanings : dict of str to str
-        Description of each score.
-    spread : str
-        Description of the number after ±.
-    trees : str
-        Name of the model with the preprocessing for trees.
     known_pairs : callable
         Function that returns valid energies and losses to compare.
     suitable_losses : callable
@@ -64,11 +45,7 @@ class Task(ABC):
     """
 
     name: str
-    scoreboard: Scoreboard
     score: Callable[[Any, Fold], dict[str, float]]
-    meanings: ClassVar[dict[str, str]]
-    spread: str
-    trees: str
     known_pairs: Callable[[Iterable[Any] | None, Iterable[Any] | None], list[Pair]]
     suitable_losses: Callable[[Any], Sequence[str]]
     baselines: Mapping[str, Callable[[RunContext], Contender]]
@@ -92,6 +69,10 @@ class Task(ABC):
         return known_baselines(baselines, self.baselines)
 
     @abstractmethod
+    def scoreboard(self, table: Table) -> Scoreboard:
+        """Return the scores that suit the data."""
+
+    @abstractmethod
     def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
         """Raise DataError if there are too few rows for the folds."""
 
@@ -99,7 +80,7 @@ class Task(ABC):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return the contenders, and notes on omitted ones."""
+        """Return the contenders, cheap ones first, and notes on omitted ones."""
 
     @abstractmethod
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -113,62 +94,40 @@ class Task(ABC):
     def about_target(self, table: Table) -> dict[str, Any]:
         """Return a description of the target for the JSON file."""
 
-    def how(self) -> dict[str, Any]:
-        """Return descriptions of the scores and the preprocessing for the JSON file."""
-        return {
-            "ranked_by": ", ".join(self.scoreboard.ranked_by),
-            "scores": self.meanings,
-            "spread": self.spread,
-            "preparation": {"all": _NUMBERS, self.trees: _TREES},
-        }
-
 
 class Classification(Task):
     """Comparison of class probabilities."""
 
     name = "classification"
-    scoreboard = OF_CLASSES
     score = staticmethod(class_scores)
-    trees = "HistGradientBoostingClassifier"
     known_pairs = staticmethod(classifiers.known_pairs)
     suitable_losses = staticmethod(suitable_losses)
     baselines = classifiers.BASELINES
-    spread = "sd: sample standard deviation over the folds"
-    meanings: ClassVar[dict[str, str]] = {
-        "accuracy": "fraction of rows classified correctly",
-        "log_loss": "mean of -log p(label), in nats",
-        "brier": "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2",
-        "ece": f"expected calibration error of the top class, {N_BINS} bins of equal width",
-        "fit_seconds": _FIT_SECONDS,
-        "predict_microseconds": "time of predict per row, on one thread, all test rows at once",
-    }
+
+    def scoreboard(self, table: Table) -> Scoreboard:
+        """Return all scores, those for rare classes only if a class has half of its share."""
+        counts = table.class_counts
+        has_rare = 2 * len(counts) * counts.min() < counts.sum()
+        return OF_CLASSES if has_rare else OF_CLASSES.without(*OF_RARE_CLASSES)
 
     def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
-        """Raise DataError if a class has too few rows to be in every fold."""
-        counts = table.class_counts
-        rare = [f'"{name}" ({n})' for name, n in zip(table.classes, counts, strict=True) if n < cv]
-        if rare:
-            shown = ", ".join(rare[:3]) + (f" and {len(rare) - 3} more" if len(rare) > 3 else "")
-            fewer = f"use {counts.min()} folds or fewer (cv), or " if counts.min() > 1 else ""
+        """Raise DataError if a sample cannot have every class in every fold."""
+        n_classes = len(table.classes)
+        if max_rows is not None and max_rows < cv * n_classes:
             raise DataError(
-                f"Classes with fewer rows than the {cv} folds: {shown}; {fewer}leave out or merge "
-                "these classes in the data first."
-            )
-        if max_rows is not None and max_rows < cv * len(counts):
-            raise DataError(
-                f"max_rows is {max_rows}; {cv} folds with {len(counts)} classes need at least "
-                f"{cv * len(counts)} rows."
+                f"max_rows is {max_rows}; {cv} folds with {n_classes} classes need at least "
+                f"{cv * n_classes} rows."
             )
 
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return all requested contenders."""
+        """Return all requested contenders, cheap ones first."""
         smallest = int(table.class_counts.min())
         # If possible, the rarest class of a training part is in every inner fold.
         inner_folds = max(2, min(5, smallest - -(-smallest // cv)))
-        setting = _setting(table, seed, inner_folds)
-        return classifiers.contenders(pairs, self.known_baselines(baselines), setting), []
+        context = RunContext(seed, inner_folds, len(table.labels))
+        return classifiers.contenders(pairs, self.known_baselines(baselines), context), []
 
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return stratified folds."""
@@ -188,21 +147,14 @@ class Regression(Task):
     """Comparison of conditional distributions of a numeric target."""
 
     name = "regression"
-    scoreboard = OF_DISTRIBUTIONS
     score = staticmethod(scores_of_distribution)
-    trees = "HistGradientBoostingRegressor"
     known_pairs = staticmethod(regressors.known_pairs)
     suitable_losses = staticmethod(regressors.suitable_losses)
     baselines = regressors.BASELINES
-    spread = "se: sample standard deviation over the folds, over the root of their number"
-    meanings: ClassVar[dict[str, str]] = {
-        "nll": "mean of -log p(target), in nats, of a density in 1/(unit of the target)",
-        "crps": "mean continuous ranked probability score, in the unit of the target",
-        "coverage_50": "fraction of rows in the central interval of probability 0.5",
-        "coverage_90": "fraction of rows in the central interval of probability 0.9",
-        "rmse": "root mean squared error of the mean of the distribution",
-        "fit_seconds": _FIT_SECONDS,
-    }
+
+    def scoreboard(self, table: Table) -> Scoreboard:
+        """Return all scores."""
+        return OF_DISTRIBUTIONS
 
     def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
         """Raise DataError if a fold would have fewer than two rows."""
@@ -216,11 +168,11 @@ class Regression(Task):
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
         """Return the requested estimators, or all that are fast enough for the number of rows."""
-        setting = _setting(table, seed, inner_folds=5)
+        context = RunContext(seed, 5, len(table.labels))
         notes: list[str] = []
         if baselines is None:
-            baselines, notes = regressors.suggested_baselines(setting)
-        return regressors.contenders(pairs, self.known_baselines(baselines), setting), notes
+            baselines, notes = regressors.suggested_baselines(context)
+        return regressors.contenders(pairs, self.known_baselines(baselines), context), notes
 
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return folds of shuffled rows."""
@@ -235,11 +187,6 @@ class Regression(Task):
         """Return the name and the range of the target."""
         low, high = float(table.labels.min()), float(table.labels.max())
         return {"target": {"name": table.target_name, "least": low, "greatest": high}}
-
-
-def _setting(table: Table, seed: int, inner_folds: int) -> RunContext:
-    categorical = list(range(len(table.number_names), table.n_columns))
-    return RunContext(seed, inner_folds, categorical, n_rows=len(table.labels))
 
 
 CLASSIFICATION, REGRESSION = Classification(), Regression()
