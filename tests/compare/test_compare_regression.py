@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.compare import Comparison, adapters, compare, regressors
+from sklearn_ebm.compare import contenders as classifiers
 from sklearn_ebm.compare.adapters import (
     PROBABILITIES,
     GaussianProcess,
@@ -30,7 +31,7 @@ from sklearn_ebm.compare.columns import DataError, raw_column
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
 from sklearn_ebm.compare.folds import Fold, measure
-from sklearn_ebm.compare.leaderboard import Row
+from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
 from sklearn_ebm.compare.quantile_distribution import NoDensityError, QuantileDistribution
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.compare.targets import read_target
@@ -68,8 +69,9 @@ def small(monkeypatch):
         "experts_min": experts,
         "linear": Experts(n_latents=2, trunk="linear", n_members=1),
         "decoder": Decoder(latent="interval", n_latents=5, **tiny),
+        "auto": experts,  # the members of auto take seconds
     }.items():
-        settings = regressors.ENERGIES[name] | {"energy": energy}
+        settings = {"energy": energy, "max_iter": 3 + len(name)}
         monkeypatch.setitem(regressors.ENERGIES, name, settings)
 
 
@@ -245,7 +247,7 @@ def test_every_adapter_is_near_the_truth_on_a_line_with_noise():
     X = rng.normal(size=(150, 1))
     y = 2 * X[:, 0] + 0.5 * rng.normal(size=150)
     linear = regressors.BASELINES["QuantileRegressor"](
-        regressors.RunContext(0, 5, [], 150)
+        regressors.RunContext(0, 5, 150)
     ).estimator
     for adapter in (GaussianResiduals(Ridge()), linear, GaussianProcess()):
         distribution = adapter.fit(X, y).distribution([[0.0], [1.0]])
@@ -283,12 +285,12 @@ def test_ngboost_is_used_where_it_is_installed(monkeypatch):
         NaturalGradientBoosting(3).fit(np.zeros((2, 1)), np.array([1.0, 3.0])).distribution([[0.0]])
     )
     assert distribution.mean() == 2 and distribution.std() == 2
-    setting = regressors.RunContext(0, 5, [], 100)
-    monkeypatch.setattr(regressors, "find_spec", lambda name: True)
+    setting = regressors.RunContext(0, 5, 100)
+    monkeypatch.setattr(classifiers, "find_spec", lambda name: True)
     assert regressors.suggested_baselines(setting)[0][-1] == "NGBoost"
-    monkeypatch.setattr(regressors, "find_spec", lambda name: None)
+    monkeypatch.setattr(classifiers, "find_spec", lambda name: None)
     assert "NGBoost" not in regressors.suggested_baselines(setting)[0]
-    assert regressors.BASELINES["NGBoost"](setting).model == "NGBoost"
+    assert regressors.BASELINES["NGBoost"](setting).model == "NGBoost (Gaussian)"
 
 
 # ----------------------------------------------------------------------------------------- scores
@@ -331,26 +333,21 @@ def test_a_score_that_is_no_number_is_a_failure():
     assert outcome.scores is None and outcome.error == "ValueError: The score crps is nan."
 
 
-def test_rows_are_ranked_by_likelihood_and_those_without_by_crps():
+def test_rows_are_ranked_by_likelihood_or_by_crps_if_some_have_none():
     def row(model, **scores):
-        return Row(
-            model,
-            "",
-            (dict.fromkeys(OF_DISTRIBUTIONS.scores, 1.0) | scores,),
-            scoreboard=OF_DISTRIBUTIONS,
-        )
+        folds = (scores, scores)
+        return Row(model, "", folds, scoreboard=OF_DISTRIBUTIONS)
 
-    quantiles = {name: 1.0 for name in OF_DISTRIBUTIONS.scores if name != "nll"}
-    rows = [
-        Row("failed", "", error="No.", scoreboard=OF_DISTRIBUTIONS),
-        Row("worse quantiles", "", (quantiles | {"crps": 0.2},), scoreboard=OF_DISTRIBUTIONS),
-        Row("better quantiles", "", (quantiles | {"crps": 0.1},), scoreboard=OF_DISTRIBUTIONS),
-        row("worse", nll=2.0, crps=0.5),
-        row("better", nll=1.0, crps=9.0),
-    ]
-    names = [each.model for each in sorted(rows, key=Row.rank)]
-    assert names == ["better", "worse", "better quantiles", "worse quantiles", "failed"]
-    assert rows[1].cell("nll") == "–" and rows[0].cell("nll") == "failed"
+    dense = [row("sharp", nll=1.0, crps=0.5), row("near", nll=2.0, crps=0.3)]
+    failed = Row("failed", "", error="No.", scoreboard=OF_DISTRIBUTIONS)
+    table = ComparisonTable([failed, *dense], scoreboard=OF_DISTRIBUTIONS)
+    assert table.ranked_by == "nll" and "ranked by NLL, lowest" in table.title
+    assert [each.model for each in table.ranked()] == ["sharp", "near", "failed"]
+    table.rows.append(row("quantiles", crps=0.4))
+    assert table.ranked_by == "crps" and "because some models have no NLL" in table.title
+    assert [each.model for each in table.ranked()] == ["near", "quantiles", "sharp", "failed"]
+    assert table.rows[-1].cell("nll") == "–" and failed.cell("nll") == "failed"
+    assert table.headline().startswith("near has the lowest CRPS")
 
 
 def test_the_spread_is_the_standard_error_of_the_mean():
@@ -370,37 +367,36 @@ def models(**options):
 
 def test_who_takes_part_by_default():
     names = models()
-    assert names[:5] == [
-        "EBM experts nll",
-        "EBM experts_min nll",
-        "EBM linear nll",
-        "EBM decoder nll",
-        "EBM experts simple",
-    ]
-    assert [name for name in names[5:] if name != "NGBoost"] == [
+    assert {"LatentEBM auto", "LatentEBM experts", "LatentEBM linear", "LatentEBM decoder"} <= {
+        *names
+    }
+    assert {
+        "marginal density",
         "Ridge (Gaussian)",
         "QuantileRegressor",
         "GaussianProcessRegressor",
         "HistGradientBoostingRegressor",
-    ]
+    } <= {*names}
+    assert names[0] == "marginal density" and names[-1] == "LatentEBM auto"
 
 
-def test_energies_learnt_by_counting_take_part_by_their_names_only():
-    named = set(regressors.ENERGIES) - set(regressors.SUGGESTED)
-    assert named == {"memory", "location_scale", "joint", "auto"}
-    assert not named & {pair.energy for pair in regressors.known_pairs(None, None)}
-    pairs = regressors.known_pairs(["memory", "auto"], None)
-    assert [pair.model for pair in pairs] == ["EBM memory nll", "EBM auto nll"]
+def test_auto_has_a_time_limit():
+    comparison = Comparison(np.eye(20), np.linspace(0, 1, 20), cv=2)
+    assert comparison.contenders[-1].estimator.time_budget == regressors.AUTO_SECONDS
+    assert "LatentEBM auto: at most 60 s for each fold." in comparison.table.notes()
 
 
 def test_energies_and_losses_by_name_or_as_objects():
-    assert models(losses=["nll", "hinge"], baselines=[]) == ["EBM experts nll", "EBM experts hinge"]
-    assert models(energies=["linear", "decoder"], baselines=[]) == [
-        "EBM linear nll",
-        "EBM decoder nll",
+    assert models(losses=["nll", "hinge"], baselines=[]) == [
+        "LatentEBM experts",
+        "LatentEBM experts + hinge",
+    ]
+    assert models(energies=["decoder", "linear"], baselines=[]) == [
+        "LatentEBM linear",
+        "LatentEBM decoder",
     ]
     own = Experts(n_latents=3)
-    assert models(energies=[own], baselines=[]) == ["EBM Experts(n_latents=3) nll"]
+    assert models(energies=[own], baselines=[]) == ["LatentEBM Experts(n_latents=3)"]
     comparison = Comparison(
         np.eye(20), np.linspace(0, 1, 20), energies=[own], losses=["nll", "log"], baselines=[], cv=2
     )
@@ -409,7 +405,7 @@ def test_energies_and_losses_by_name_or_as_objects():
 
 
 def test_slow_baselines_are_left_out_of_long_tables_unless_named():
-    setting = regressors.RunContext(0, 5, [], 6000)
+    setting = regressors.RunContext(0, 5, 6000)
     names, notes = regressors.suggested_baselines(setting)
     assert not {"QuantileRegressor", "GaussianProcessRegressor"} & set(names)
     assert notes[1] == (
@@ -442,7 +438,10 @@ def test_every_contender_runs_on_mixed_columns(small):
     assert len({round(row.mean("crps"), 6) for row in table.rows}) == len(table.rows)
     without = {row.model for row in table.rows if np.isnan(row.mean("nll"))}
     assert without == {"QuantileRegressor", "HistGradientBoostingRegressor"}
-    assert {row.model for row in table.ranked()[-2:]} == without
+    assert table.ranked_by == "crps" and "CRPS" in table.headline()
+    raw = mixed().drop(columns="strength")[:3]
+    for row in table.rows:
+        assert np.isfinite(table.pipeline(row.model).predict(raw)).all()
 
 
 def test_sparse_columns_are_made_dense(small):
@@ -458,7 +457,7 @@ def test_sparse_columns_are_made_dense(small):
     [
         ({"energies": ["kernel"]}, 'There is no energy "kernel". Known are experts, '),
         ({"losses": ["perceptron"]}, '"perceptron" does not suit these energies; use one of nll'),
-        ({"baselines": ["LinearSVC"]}, 'There is no baseline "LinearSVC". Known are Ridge'),
+        ({"baselines": ["LinearSVC"]}, 'There is no baseline "LinearSVC". Known are marginal'),
         ({"losses": [], "baselines": []}, "nothing to compare"),
         ({"cv": 31}, f"31 folds need at least 62 rows; there are {N_ROWS - 1}."),
         ({"max_rows": 9}, "max_rows is 9; 5 folds need at least 10 rows."),
@@ -483,21 +482,15 @@ def test_the_command_on_a_quantity_end_to_end(table, tmp_path, small, capsys):
     assert status == 0
     lines = printed.out.splitlines()
     assert lines[0].startswith(
-        f"beams.csv: {N_ROWS - 1} rows, 1 numeric and 1 categorical columns, "
-        'a quantity, "strength", from '
+        f'beams.csv: {N_ROWS - 1} rows, 2 columns, a quantity, "strength", from '
     )
-    assert lines[1] == (
-        "mean ± se over 2 folds, ranked by NLL, where there is none by CRPS (lower is better)"
-    )
+    assert lines[1].startswith("mean ± standard error, ranked by CRPS, because some models have no")
     for heading in ("NLL", "CRPS", "cover 50 %", "cover 90 %", "RMSE", "fit s"):
         assert heading in lines[2]
     notes = [line for line in lines if line.startswith("note: ")]
-    assert (
-        'note: The target "strength" was taken as a quantity, a regression, because its numbers '
-        f'have fractions; the task "classification" takes its {N_ROWS - 1} values as classes.'
-    ) in notes
+    assert any("--task classification" in note for note in notes)
     assert sum("give no density" in note for note in notes) == 1
-    assert "EBM experts nll" in printed.err and "CRPS" in printed.err
+    assert "LatentEBM experts" in printed.err and "CRPS" in printed.err
 
     def no_constant(name):
         raise AssertionError(f"{name} is no JSON")
@@ -512,23 +505,6 @@ def test_the_command_on_a_quantity_end_to_end(table, tmp_path, small, capsys):
     assert frame["nll_mean"].isna().sum() == 1
 
 
-def test_a_terminal_gets_a_live_table_of_a_quantity(table, capsys, monkeypatch):
-    pytest.importorskip("rich")
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "140")
-    short = ["--losses", "none", "--baselines", "Ridge", "--cv", "2", "--n-jobs", "1"]
-    assert main(["compare", table, "-t", "strength", *short]) == 0
-    assert "CRPS" in capsys.readouterr().err
-
-
-def test_without_data_a_regression_takes_the_diabetes_data(capsys):
-    short = ["--losses", "none", "--baselines", "Ridge", "--cv", "2", "--n-jobs", "1", "-q"]
-    assert main(["--task", "regression", *short]) == 0
-    printed = capsys.readouterr()
-    assert printed.out.startswith("diabetes (from scikit-learn): 442 rows") and not printed.err
-
-
 def test_the_task_of_the_command_line_overrides_the_values(tmp_path, capsys):
     path = tmp_path / "wine.csv"
     rng = np.random.default_rng(0)
@@ -538,7 +514,7 @@ def test_the_task_of_the_command_line_overrides_the_values(tmp_path, capsys):
     short = ["--losses", "none", "--cv", "2", "--n-jobs", "1", "-q", "-t", "y"]
     assert main(["compare", str(path), *short, "--baselines", "LogisticRegression"]) == 0
     classes = capsys.readouterr().out
-    assert "6 classes" in classes and 'the task "regression" takes it as a quantity' in classes
+    assert "6 classes" in classes and '--task regression' in classes
     numbers = ["--task", "regression", "--baselines", "Ridge"]
     assert main(["compare", str(path), *short, *numbers]) == 0
     assert 'a quantity, "y", from 3 to 8' in capsys.readouterr().out
