@@ -312,7 +312,8 @@ def _hand_out(comparison: Comparison, arguments: argparse.Namespace) -> int:
         given = [f"read_frame({arguments.data!r})", repr(arguments.target)]
         given += [f"task={arguments.task!r}"] if arguments.task != "auto" else []
         given += [f"drop={arguments.drop!r}"] if arguments.drop else []
-        print(f"\n{comparison.code(model, f'make_table({', '.join(given)})')}")
+        reading = f"make_table({', '.join(given)})"
+        print(f"\n{comparison.code(model, reading)}")
     return 0
 
 

@@ -8,6 +8,9 @@ from shutil import get_terminal_size
 from sklearn_ebm.compare.comparison import Comparison
 from sklearn_ebm.compare.leaderboard import Row
 
+# Part of the total cost from which the time that is left is estimated.
+_ENOUGH = 0.05
+
 
 def terminal_width() -> int | None:
     """Return the number of columns of standard output, None if it is not a terminal."""
@@ -40,7 +43,9 @@ def watched(comparison: Comparison, quiet: bool = False) -> Generator[Row, None,
     for number, row in enumerate(comparison.run(), 1):
         done += contenders[number - 1].cost
         seconds = time.perf_counter() - start
-        left = f", about {duration((total - done) * seconds / done)} left" if done < total else ""
+        left = ""
+        if _ENOUGH * total <= done < total:
+            left = f", about {duration((total - done) * seconds / done)} left"
         score = comparison.table.ranked_by
         heading = comparison.table.scoreboard.scores[score].heading
         result = f"{row.model}: {heading} {row.cell(score)}" if row.folds else f"{row.model} failed"
