@@ -1,24 +1,38 @@
-"""Types of the columns of a table: numbers, categories, dates, and uninformative columns."""
+"""Columns of a table: what the cells of each stand for, learned once and read again."""
 
-import datetime
-import decimal
 import difflib
-import numbers
 import re
-import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-# Names of integer columns that number the rows; pandas reads a saved index as "unnamed: 0".
+from sklearn_ebm.compare.cells import (
+    GROUPS,
+    MARKS,
+    MAYBE_EMPTY,
+    MONEY,
+    TRUTHS,
+    Words,
+    date_format,
+    dates,
+    decimal_mark,
+    is_ambiguous,
+    is_code,
+    numbers,
+    words_of,
+)
+
+# Names of integer columns that number the rows; pandas calls a column without heading "Unnamed: 0".
 _IDENTIFIER = re.compile(r"(^|[_\s.])(id|idx|index|key|rowid|uuid)$|^unnamed: \d+$", re.IGNORECASE)
-_NUMBERS = (numbers.Real, decimal.Decimal)
-ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?")
-# Number of values needed to decide whether a column numbers the rows or is free text.
-ENOUGH_VALUES = 20
-# Fraction of distinct values above which a text column is uninformative.
-FREE_TEXT = 0.8
+_ENOUGH_VALUES = 20  # number of values needed to decide whether a column numbers the rows
+_MANY_NUMBERS = 20  # with more different numbers than this, half of the cells may be words
+_NEARLY_ALL = 0.9
+_NEARLY_UNIQUE = 0.95
+_GAPS = 3
+_MAX_LEVELS = 100  # categories with more levels are text
 
 
 class DataError(ValueError):
@@ -28,24 +42,15 @@ class DataError(ValueError):
         super().__init__(" ".join(message.split()))  # names from the data may contain line breaks
 
 
-class RawColumn(NamedTuple):
-    """Original column: name, values of any type, and mask of missing values."""
+class ColumnNote(NamedTuple):
+    """What was done with a column: its name, its kind, and details in words.
+
+    The kinds are number, date, yes/no, category, text, left out, and target.
+    """
 
     name: str
-    values: np.ndarray
-    missing: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "RawColumn":
-        """Return the column with the selected rows."""
-        return RawColumn(self.name, self.values[rows], self.missing[rows])
-
-
-class Column(NamedTuple):
-    """Typed column: numbers (NaN if missing) or codes of categories (0 if missing)."""
-
-    name: str
-    values: np.ndarray
-    is_category: bool
+    kind: str
+    note: str
 
 
 def closest(name: str, known: Iterable[str]) -> str:
@@ -66,202 +71,214 @@ def closest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {names}?" if names else ""
 
 
-def raw_columns(X: Any) -> list[RawColumn]:
-    """Return the columns of a data frame (pandas or polars) or of a two-dimensional array.
+@dataclass(frozen=True)
+class Form:
+    """What the cells of a column stand for, and how they are written.
 
-    Raises
-    ------
-    DataError
-        If X is neither.
-
-    Examples
-    --------
-    >>> [column.name for column in raw_columns([[1, "a"], [2, None]])]
-    ['x0', 'x1']
+    Attributes
+    ----------
+    kind, note : str
+        As in `ColumnNote`.
+    decimal, unit, dates : str
+        Decimal mark and unit of numbers; format of dates.
+    levels : tuple of str
+        The categories.
     """
-    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
-    if pandas is not None and isinstance(X, pandas.DataFrame):
-        return [raw_column(X.iloc[:, j], str(name)) for j, name in enumerate(X.columns)]
-    if polars is not None and isinstance(X, polars.DataFrame):
-        return [raw_column(X[name], name) for name in X.columns]
-    array = _as_array(X)
-    if array.ndim != 2:
-        raise DataError(
-            f"X has {array.ndim} dimension(s); give a data frame or an array with one row per "
-            "example and one column per feature."
-        )
-    return [raw_column(array[:, j], f"x{j}") for j in range(array.shape[1])]
+
+    kind: str
+    note: str = ""
+    decimal: str = "."
+    unit: str = ""
+    dates: str = ""
+    levels: tuple[str, ...] = ()
+
+    def read(self, values: np.ndarray) -> np.ndarray:
+        """Return numbers, moments, codes of categories or text; cells of other kinds are missing.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples,)
+            From `array_of`.
+        """
+        if self.kind == "number" and values.dtype.kind == "f":
+            return np.where(np.isfinite(values), values, np.nan)
+        if self.kind == "date" and values.dtype.kind == "M":
+            return values
+        words, codes, *_ = words_of(values)
+        if self.kind == "text":
+            return np.array([*words, ""], dtype=object)[codes]
+        if self.kind == "date":
+            moments = dates(words, self.dates)
+            left = np.flatnonzero(np.isnat(moments))
+            moments[left] = dates([words[i] for i in left], "%Y-%m-%d")  # as written in memory
+            return np.append(moments, np.datetime64("NaT"))[codes]
+        if self.kind == "category":
+            width = len(self.levels[0]) if any(map(is_code, self.levels)) else 0
+            if width and values.dtype.kind == "f":  # pandas reads 007 as 7
+                words = [word.zfill(width) for word in words]
+            index = {level.casefold(): i for i, level in enumerate(self.levels)}
+            read = np.array([index.get(word.casefold(), -1) for word in words], dtype=np.int64)
+            return np.append(read, -1)[codes]
+        if self.kind == "yes/no":
+            truths = TRUTHS | {"1": 1.0, "0": 0.0}
+            return np.array([*(truths.get(word.casefold(), np.nan) for word in words), np.nan])[
+                codes
+            ]
+        read, units = numbers(words, self.decimal)
+        read[[unit not in ("", self.unit) for unit in units]] = np.nan
+        return np.append(read, np.nan)[codes]
 
 
-def raw_column(values: Any, name: str) -> RawColumn:
-    """Return one column from a series (pandas or polars) or a one-dimensional array-like."""
-    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
-    if pandas is not None and isinstance(values, pandas.Series):
-        return RawColumn(name, values.to_numpy(), values.isna().to_numpy())
-    if polars is not None and isinstance(values, polars.Series):
-        array, missing = values.to_numpy(), values.is_null().to_numpy()
-    else:
-        array = _as_array(values)
-        missing = np.zeros(array.shape, dtype=bool)
-        if array.dtype.kind == "O":
-            flat = [value is None for value in array.ravel()]
-            missing |= np.array(flat, dtype=bool).reshape(array.shape)
-    # Only NaN and NaT differ from themselves.
-    return RawColumn(name, array, missing | (array != array).astype(bool))
+def array_of(column: Any) -> np.ndarray:
+    """Return a pandas series as an array of float64, of datetime64[us] in UTC, or of objects."""
+    kind = column.dtype.kind
+    if kind in "iuf":
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if kind == "m":
+        return column.dt.total_seconds().to_numpy(dtype=np.float64)
+    if kind == "M":
+        moments = column.dt.tz_convert(None) if column.dt.tz is not None else column
+        return moments.to_numpy().astype("datetime64[us]")
+    return column.to_numpy(dtype=object)
 
 
-def _as_array(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind not in "US" or isinstance(values, np.ndarray):
-        return array
-    # NumPy converts mixed lists to text: [1, "a"] to ["1", "a"], and None to "None".
-    return np.asarray(values, dtype=object)
-
-
-def typed_columns(column: RawColumn) -> list[Column]:
-    """Convert a column to typed columns: one, or several for dates.
+def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "") -> Form:
+    """Decide what the cells of a column stand for.
 
     Parameters
     ----------
-    column : RawColumn
-
-    Returns
-    -------
-    columns : list of Column
-        Numbers are kept; text, booleans and categories become codes 1, 2, ... in the order of their
-        text; dates become days since 1970, hour of day, month and day of the week, unless these are
-        constant.
-
-    Raises
-    ------
-    DataError
-        If a numeric column contains infinite values, or a text column is free text.
+    name : str
+    values : ndarray of shape (n_samples,)
+        From `array_of`.
+    decimal : str
+        Decimal mark of the other columns, if this one does not tell; empty if they do not either.
+    unit : str
+        Unit of the column from a row of units, for the note.
 
     Examples
     --------
-    >>> typed_columns(raw_column(["b", None, "a"], "letter"))[0].values.tolist()
-    [2, 0, 1]
+    >>> learn_form("load", np.array(["48%", "68%", "--"], dtype=object)).note
+    'unit % removed; "--" is missing'
+    >>> learn_form("size", np.array(["S", "M", "s"], dtype=object)).kind
+    'category'
     """
-    name, values, missing = as_typed(column)
-    if values.dtype.kind == "M":
-        return _date_columns(name, values, missing)
-    if values.dtype.kind != "f":
-        return [_category(name, values, missing)]
-    if np.isinf(values).any():
-        raise DataError(
-            f'Column "{name}" holds infinite values; replace them with numbers, or leave those '
-            "cells empty."
-        )
-    return [Column(name, values, is_category=False)]
+    notes, form = [f"in {unit}"] if unit else [], Form("left out", "no values")
+    if values.dtype.kind in "fM":
+        form = Form("number" if values.dtype.kind == "f" else "date")
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            notes.append(f"{np.isinf(values).sum()} infinite became missing")
+    else:
+        words = words_of(values)
+        if words.words:
+            form = _truths(words) or numbers_form(words, decimal) or _dates(words) or _words(words)
+        notes += [form.note, *(f'"{word}" is missing' for word in words.empty)]
+    why = _why_useless(name, form.read(values)) if form.kind in ("number", "date", "yes/no") else ""
+    if why:
+        return Form("left out", why)
+    return form if form.kind == "left out" else replace(form, note="; ".join(filter(None, notes)))
 
 
-def as_typed(column: RawColumn) -> RawColumn:
-    """Convert numbers to float64 and dates to datetime64; return other columns unchanged.
-
-    Examples
-    --------
-    >>> as_typed(raw_column([1, None], "x")).values
-    array([ 1., nan])
-    """
-    name, values, missing = column
-    present = values[~missing]
-    kinds = {type(value) for value in present} if values.dtype.kind == "O" else set()
-    if values.dtype.kind == "m":
-        return RawColumn(name, values / np.timedelta64(1, "s"), missing)  # a duration in seconds
-    is_bool = values.dtype.kind == "b" or (kinds and kinds <= {bool, np.bool_})
-    if values.dtype.kind in "iuf" or (
-        kinds and not is_bool and all(issubclass(kind, _NUMBERS) for kind in kinds)
-    ):
-        number = np.full(len(values), np.nan)
-        number[~missing] = present.astype(np.float64)
-        return RawColumn(name, number, missing)
-    dates = None if is_bool else _dates(present, kinds)
-    if dates is None:
-        return column
-    values = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[s]")
-    values[~missing] = dates
-    return RawColumn(name, values, missing)
+def _truths(words: Words) -> Form | None:
+    spelt = {word.casefold() for word in words.words} - MAYBE_EMPTY
+    truths = [TRUTHS.get(word) for word in spelt]
+    is_pair = spelt and None not in truths and len(set(truths)) == len(truths)
+    return Form("yes/no") if is_pair else None
 
 
-def _dates(present: np.ndarray, kinds: set[type]) -> np.ndarray | None:
-    """Return dates if all values are date objects or ISO text; None otherwise."""
-    if present.dtype.kind == "M":
-        return present.astype("datetime64[s]")
-    if kinds and all(issubclass(kind, datetime.date) for kind in kinds):
-        return np.array([_without_zone(value) for value in present], dtype="datetime64[s]")
+def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> Form | None:
+    """Return the form of numbers with one unit; None if there are too many other words."""
+    mark = decimal_mark(words.words) or decimal or "."
+    values, units = numbers(words.words, mark)
+    by_unit: Counter[str] = Counter()
+    for unit, count in zip(units, words.counts.tolist(), strict=True):
+        by_unit[unit] += count * (unit != "")
+    unit = by_unit.most_common(1)[0][0] if by_unit else ""
+    is_number = ~np.isnan(values) & [each in ("", unit) for each in units]
+    others = np.flatnonzero(
+        [word.casefold() not in MAYBE_EMPTY for word in words.words] & ~is_number
+    )
+    n_numbers, n_others = words.counts[is_number].sum(), words.counts[others].sum()
+    enough = _NEARLY_ALL if is_number.sum() <= _MANY_NUMBERS else 0.5
+    has_codes = not with_codes and any(map(is_code, words.words))
+    if n_numbers == 0 or n_numbers < enough * (n_numbers + n_others) or has_codes:
+        return None
+    notes = [f"in {unit}" if unit in MONEY else f"unit {unit} removed"] if unit else []
+    notes += _about_marks(words.words, mark, decimal)
+    return Form("number", "; ".join([*notes, *_became_missing(words, others)]), mark, unit)
+
+
+def _about_marks(words: Sequence[str], mark: str, decimal: str) -> list[str]:
+    """Notes about decimal marks and marks of thousands."""
+    notes = ["decimal commas"] if mark == "," and any("," in word for word in words) else []
+    thousands = {m[1] for word in words for m in GROUPS.finditer(word)} - {mark}
+    notes += [f"thousands {MARKS[each]} removed" for each in sorted(thousands)]
+    doubtful = next((word for word in words if is_ambiguous(word)), "")
+    if doubtful and not decimal_mark(words):
+        why = "as in other columns" if decimal else "because no cell shows another meaning"
+        notes.append(f'"{doubtful}" is {numbers([doubtful], mark)[0][0]:g}, {why}')
+    return notes
+
+
+def _dates(words: Words) -> Form | None:
+    found, is_certain = date_format(words.words, words.counts)
+    if not found:
+        return None
+    order = {"%d": "day first", "%m": "month first"}.get(found[:2], "")
+    notes = [order if is_certain else f"{order}, because no date shows another order"]
+    read = np.isnat(dates(words.words, found))
+    return Form(
+        "date", "; ".join([*notes, *_became_missing(words, np.flatnonzero(read))]), dates=found
+    )
+
+
+def _became_missing(words: Words, others: np.ndarray) -> list[str]:
+    """Note about words that are not of the kind of their column, the most frequent ones first."""
+    if not len(others):
+        return []
+    counts = words.counts[others]
+    first = np.argsort(-counts, kind="stable")[:3]
+    named = ", ".join(f'"{words.words[others[i]]}" ({counts[i]})' for i in first)
+    more = ", …" if len(others) > 3 else ""
+    cells = "1 word" if counts.sum() == 1 else f"{counts.sum()} words"
+    return [f"{cells} became missing: {named}{more}"]
+
+
+def _words(words: Words) -> Form:
+    """Return the form of categories or text; words that differ by case only are one category."""
+    spellings: dict[str, Counter[str]] = {}
+    for word, count in zip(words.words, words.counts.tolist(), strict=True):
+        spellings.setdefault(word.casefold(), Counter())[word] += count
+    levels = tuple(sorted(spelt.most_common(1)[0][0] for spelt in spellings.values()))
+    n_cells, n_words = int(words.counts.sum()), len(words.words)
+    if len(levels) == 1 and n_cells == len(words.codes):
+        return Form("left out", "the same value in every row")
+    enough = n_cells >= _ENOUGH_VALUES
     if (
-        not len(present)
-        or not kinds <= {str}
-        or not all(ISO_DATE.fullmatch(str(value)) for value in present)
+        enough
+        and n_words > _NEARLY_UNIQUE * n_cells
+        and sum(" " in w for w in levels) < n_words / 2
     ):
-        return None
-    try:
-        return present.astype(str).astype("datetime64[s]")
-    except ValueError:  # an invalid date, such as 2024-13-01
-        return None
+        nearly = "" if n_words == n_cells else "nearly "
+        return Form("left out", f"a text id: {nearly}all values differ")
+    if len(levels) > _MAX_LEVELS or (enough and len(levels) > n_cells / 2):
+        return Form("text", f"{len(levels)} different values")
+    notes = [f"{len(levels)} values"] + (["stray blanks removed"] if words.has_blanks else [])
+    same = next((list(spelt) for spelt in spellings.values() if len(spelt) > 1), [])
+    notes += [f'case does not count: "{same[0]}" is "{same[1]}"'] if same else []
+    return Form("category", "; ".join(notes), levels=levels)
 
 
-def _without_zone(moment: datetime.date) -> datetime.date:
-    if isinstance(moment, datetime.datetime) and moment.tzinfo is not None:
-        return moment.astimezone(datetime.UTC).replace(tzinfo=None)
-    return moment
-
-
-def _category(name: str, values: np.ndarray, missing: np.ndarray) -> Column:
-    text = np.array([str(value) for value in values[~missing]])
-    distinct, codes = np.unique(text, return_inverse=True)
-    if len(text) >= ENOUGH_VALUES and len(distinct) > FREE_TEXT * len(text):
-        raise DataError(
-            f'Column "{name}" looks like free text: {len(distinct)} of its {len(text)} values are '
-            f'different; leave it out with --drop (in Python drop=["{name}"]), or turn it into '
-            "numbers or a few categories first."
-        )
-    all_codes = np.zeros(len(values), dtype=np.int32)
-    all_codes[~missing] = codes + 1
-    return Column(name, all_codes, is_category=True)
-
-
-def _date_columns(name: str, dates: np.ndarray, missing: np.ndarray) -> list[Column]:
-    seconds = dates.astype("datetime64[s]").astype(np.int64)
-    days = seconds // 86400
-    month = dates.astype("datetime64[M]").astype(np.int64) % 12
-    weekday = (days + 3) % 7  # the first of January 1970 was a Thursday
-    hour = (seconds % 86400) / 3600
-    columns = []
-    for part, values, is_category in [
-        ("days", days, False),
-        ("hour", hour, False),
-        ("month", month, True),
-        ("weekday", weekday, True),
-    ]:
-        if len(np.unique(values[~missing])) > 1:
-            typed = np.where(missing, 0, values + 1) if is_category else values.astype(np.float64)
-            if not is_category:
-                typed[missing] = np.nan
-            columns.append(Column(f"{name} ({part})", typed, is_category))
-    return columns
-
-
-def why_useless(column: RawColumn) -> str:
-    """Return the reason why a column is uninformative; an empty string if there is none.
-
-    Examples
-    --------
-    >>> why_useless(raw_column([3, 3, 3], "x"))
-    'the same value in every row'
-    >>> why_useless(raw_column([3, None, 3], "x"))
-    ''
-    """
-    name, values, missing = as_typed(column)
-    if missing.all():
-        return "no values"
-    present = values[~missing]
-    distinct = len(set(present.tolist())) if present.dtype.kind == "O" else len(np.unique(present))
-    if distinct == 1 and not missing.any():
-        return "the same value in every row"
-    if values.dtype.kind == "f" and distinct == len(values) >= ENOUGH_VALUES:
-        whole = bool((values == np.round(values)).all())
-        consecutive = values.max() - values.min() == len(values) - 1
-        if whole and (consecutive or _IDENTIFIER.search(name)):
-            return "it numbers the rows"
-    return ""
+def _why_useless(name: str, values: np.ndarray) -> str:
+    """Return the reason why numbers or dates say nothing; an empty string if there is none."""
+    present = values[values == values]
+    distinct = len(np.unique(present))
+    if distinct <= 1:
+        same = "the same value in every row" if len(present) == len(values) else ""
+        return same if distinct else "no values"
+    if values.dtype.kind != "f" or distinct < len(values) or distinct < _ENOUGH_VALUES:
+        return ""
+    low, high = values.min(), values.max()
+    # The rows of a fold are numbered with gaps. Years may follow each other as well.
+    is_dense = high - low < _GAPS * distinct and not (low >= 1800 and high <= 2100)
+    is_whole = bool((values == np.round(values)).all())
+    return "it numbers the rows" if is_whole and (is_dense or _IDENTIFIER.search(name)) else ""

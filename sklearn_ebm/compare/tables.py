@@ -1,5 +1,6 @@
-"""Conversion of a data frame or arrays to numbers, categories and a target."""
+"""A table for a comparison: raw features, a target, and what was done with each column."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,63 +9,58 @@ import numpy as np
 import scipy.sparse
 
 from sklearn_ebm._utils.arrays import canonical_rows
-from sklearn_ebm.compare.columns import (
-    Column,
-    DataError,
-    RawColumn,
-    as_typed,
-    closest,
-    raw_column,
-    raw_columns,
-    typed_columns,
-    why_useless,
-)
-from sklearn_ebm.compare.targets import Target, read_target
+from sklearn_ebm.compare.column_reader import ColumnReader, as_frame, column_of, usual_decimal
+from sklearn_ebm.compare.columns import ColumnNote, DataError, array_of
+from sklearn_ebm.compare.targets import read_target
 
 
 @dataclass(frozen=True)
 class Table:
-    """The typed columns of a data set and its target.
+    """Raw features and the target of the rows that have a label.
 
     Attributes
     ----------
-    numbers : ndarray or sparse matrix of shape (n_samples, p), float
-        Numeric columns, with NaN for missing values.
-    categories : ndarray of shape (n_samples, n_outputs), int32
-        Codes of the categorical columns; 0 stands for a missing value.
-    number_names, category_names : tuple of str
-        Names of the columns of `numbers` and `categories`.
-    labels : ndarray of shape (n_samples,), int
+    X : pandas.DataFrame, ndarray or CSR matrix of shape (n_samples, n_features)
+        The features as they were given.
+    labels : ndarray of shape (n_samples,)
         Class indices of the rows; the target itself, float, if it is numeric.
     classes : tuple of str
         The classes, as text; empty if the target is numeric.
+    values : ndarray of shape (n_classes,)
+        The classes as they were given; text without stray blanks.
     target_name : str
         Name of the target.
-    notes : tuple of str
-        Omitted rows and columns, with reasons.
     source : str
         Origin of the data.
+    columns : tuple of ColumnNote
+        What was done with each column, and with the target; empty if X is sparse.
+    notes : tuple of str
+        Rows left out, the choice of the task, and what the file is like.
+    learned : ndarray of shape (n_samples,), optional
+        Labels to learn from, if they differ from `labels`, which score.
     """
 
-    numbers: Any
-    categories: np.ndarray
-    number_names: tuple[str, ...]
-    category_names: tuple[str, ...]
+    X: Any
     labels: np.ndarray
     classes: tuple[str, ...]
+    values: np.ndarray
     target_name: str = "y"
-    notes: tuple[str, ...] = ()
     source: str = "data in memory"
-
-    @property
-    def n_columns(self) -> int:
-        """Number of columns of `numbers` and `categories` together."""
-        return len(self.number_names) + len(self.category_names)
+    columns: tuple[ColumnNote, ...] = ()
+    notes: tuple[str, ...] = ()
+    learned: np.ndarray | None = None
 
     @property
     def class_counts(self) -> np.ndarray:
         """Number of rows of each class."""
         return np.bincount(self.labels, minlength=len(self.classes))
+
+    def rows(self, rows: np.ndarray) -> "Table":
+        """Return the table with the given rows."""
+        is_array = isinstance(self.X, np.ndarray) or scipy.sparse.issparse(self.X)
+        X = self.X[rows] if is_array else self.X.iloc[rows]
+        learned = None if self.learned is None else self.learned[rows]
+        return replace(self, X=X, labels=self.labels[rows], learned=learned)
 
     def sample(self, max_rows: int, at_least: int, seed: int) -> "Table":
         """Return about `max_rows` rows, drawn at random, and stratified if there are classes.
@@ -86,24 +82,19 @@ class Table:
             chosen = np.sort(rng.permutation(n_rows)[:max_rows])
         how = ", class by class" if self.classes else ""
         note = f"{len(chosen)} of {n_rows} rows were drawn at random{how}."
-        return replace(
-            self,
-            numbers=self.numbers[chosen],
-            categories=self.categories[chosen],
-            labels=self.labels[chosen],
-            notes=(*self.notes, note),
-        )
+        return replace(self.rows(chosen), notes=(*self.notes, note))
 
 
 def make_table(
     X: Any,
     y: Any,
     *,
-    task: str = "classification",
+    task: str = "auto",
     drop: Sequence[str] = (),
     source: str = "data in memory",
+    cv: int | None = None,
 ) -> Table:
-    r"""Convert the columns of X, and y to classes or numbers; omit uninformative columns.
+    r"""Separate features and target, leave out rows without a label, and describe the columns.
 
     Parameters
     ----------
@@ -117,6 +108,8 @@ def make_table(
         Names of columns to leave out.
     source : str
         Origin of the data, for the report.
+    cv : int, optional
+        Number of folds. Classes with fewer rows are left out.
 
     Returns
     -------
@@ -125,99 +118,124 @@ def make_table(
     Raises
     ------
     DataError
-        If a column does not exist, is free text or contains infinite values; if `y` does not suit
-        the task; or if no usable column remains.
+        If a column does not exist, `y` does not suit the task, or no usable column remains.
 
     Examples
     --------
-    >>> table = make_table([[1.5, 0.0], [2.5, 0.0], [3.5, 0.0]], ["no", "yes", None])
-    >>> table.numbers.tolist(), table.classes, table.labels.tolist()
-    ([[1.5], [2.5]], ('no', 'yes'), [0, 1])
+    >>> table = make_table([[1.5, "a"], [2.5, "b"], [3.5, "a"]], ["no", "yes", None])
+    >>> table.X["x0"].tolist(), table.classes, table.labels.tolist()
+    ([1.5, 2.5], ('no', 'yes'), [0, 1])
     >>> print(*table.notes, sep="\n")
     1 row without a label was left out.
-    Left out "x1": the same value in every row.
     """
+    X, y, name, notes = _features_and_labels(X, y)
+    if X.shape[0] != len(y):
+        raise DataError(
+            f"X has {X.shape[0]} rows and y has {len(y)} labels; give one label per row."
+        )
+    is_array = isinstance(X, np.ndarray) or scipy.sparse.issparse(X)
+    if drop and scipy.sparse.issparse(X):
+        raise DataError("A sparse matrix has no named columns to drop; leave them out of X.")
+    if drop and is_array:
+        X, is_array = as_frame(X), False
+    dropped = [column_of(each, X.columns, "column to drop") for each in drop]
+    decimal = "" if is_array else usual_decimal(X)
+    target = read_target(y, name, task, decimal)
+    table = Table(
+        X=X if is_array else X.drop(columns=dropped),
+        labels=np.zeros(len(y), dtype=np.int64),
+        classes=tuple(str(value) for value in target.values.tolist()),
+        values=target.values,
+        target_name=name,
+        source=source,
+        notes=(*notes, *target.notes),
+    )
+    table = replace(table.rows(np.flatnonzero(target.labelled)), labels=target.labels)
+    if table.classes and cv is not None:
+        table = _without_rare_classes(table, cv)
+    columns = _column_notes(table.X)
+    columns += [ColumnNote(each, "left out", "to be dropped") for each in dropped]
+    return replace(table, columns=(*columns, ColumnNote(name, "target", target.note)))
+
+
+def _features_and_labels(X: Any, y: Any) -> tuple[Any, np.ndarray, str, list[str]]:
+    """Return features, labels, the name of the target, and notes about the file."""
     if scipy.sparse.issparse(X):
         if isinstance(y, str):
             raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
-        return _sparse_table(canonical_rows(X), read_target(raw_column(y, "y"), task), drop, source)
-    columns, target = _columns_and_target(X, y, drop)
-    labelled, labels, classes, notes = read_target(target, task)
-    typed: list[Column] = []
-    useless: dict[str, list[str]] = {}
-    for column in (as_typed(column.take(labelled)) for column in columns):
-        reason = why_useless(column)
-        if reason:
-            useless.setdefault(reason, []).append(f'"{column.name}"')
-        else:
-            typed += typed_columns(column)
-    notes += tuple(f"Left out {', '.join(names)}: {why}." for why, names in useless.items())
-    if not typed:
-        raise DataError("No column is left to learn from. " + " ".join(notes))
-    numbers = [column for column in typed if not column.is_category]
-    categories = [column for column in typed if column.is_category]
-    return Table(
-        numbers=_stack(numbers, len(labels), np.float64),
-        categories=_stack(categories, len(labels), np.int32),
-        number_names=tuple(column.name for column in numbers),
-        category_names=tuple(column.name for column in categories),
-        labels=labels,
-        classes=classes,
-        target_name=target.name,
-        notes=notes,
-        source=source,
+        X = canonical_rows(X).astype(np.float64)
+        if not np.isfinite(X.data).all():
+            raise DataError("The sparse matrix holds missing or infinite values; fill them first.")
+        return X, _labels(y), "y", []
+    if not isinstance(y, str):
+        plain = _plain(X)
+        X = as_frame(X) if plain is None else plain
+        return X, _labels(y), "y", [] if plain is not None else list(X.attrs.get("notes", ()))
+    frame = as_frame(X)
+    name = column_of(y, frame.columns, "target column")
+    notes = list(frame.attrs.get("notes", ()))
+    return frame.drop(columns=name), array_of(frame[name]), name, notes
+
+
+def _plain(X: Any) -> np.ndarray | None:
+    """Return an array of numbers as float64; None for other tables."""
+    if not isinstance(X, np.ndarray | list | tuple):
+        return None
+    array = np.asarray(X)
+    is_plain = array.ndim == 2 and array.dtype.kind in "iufb" and not np.isinf(array).any()
+    return array.astype(np.float64) if is_plain else None
+
+
+def _labels(y: Any) -> np.ndarray:
+    """Return labels of any type as an array of one dimension."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(y, pandas.Series | pandas.Categorical):
+        return array_of(pandas.Series(y))
+    labels = np.asarray(y)
+    if labels.dtype.kind in "US":  # NumPy writes [1, None, "a"] as text
+        labels = np.asarray(y, dtype=object)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise DataError("The labels have more than one column; give one label per row.")
+    return labels
+
+
+def _column_notes(X: Any) -> list[ColumnNote]:
+    if scipy.sparse.issparse(X):
+        return []
+    if not isinstance(X, np.ndarray):
+        return list(ColumnReader().fit(X).columns_)
+    low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    return [
+        ColumnNote(f"x{j}", "number", "the same value in every row" if is_constant else "")
+        for j, is_constant in enumerate((low == high).tolist())
+    ]
+
+
+def _without_rare_classes(table: Table, cv: int) -> Table:
+    """Leave out classes with fewer rows than folds, and say which."""
+    counts = table.class_counts
+    rare = np.flatnonzero(counts < cv)
+    if not len(rare):
+        return table
+    each = [f'"{table.classes[i]}" ({counts[i]} of {len(table.labels)} rows)' for i in rare[:6]]
+    named = ", ".join(each) + ", …" * (len(rare) > 6)
+    way_out = "merge them with other classes in the data, or use fewer folds (--cv)"
+    if len(counts) - len(rare) < 2:
+        raise DataError(
+            f'The target "{table.target_name}" has fewer than two classes with at least {cv} rows, '
+            f"one for each fold: {named}; {way_out}."
+        )
+    kept = np.flatnonzero(counts >= cv)
+    table = table.rows(np.flatnonzero(np.isin(table.labels, kept)))
+    return replace(
+        table,
+        labels=np.searchsorted(kept, table.labels),
+        classes=tuple(table.classes[i] for i in kept),
+        values=table.values[kept],
+        notes=(
+            *table.notes,
+            f"Classes with fewer rows than the {cv} folds were left out: {named}; {way_out}.",
+        ),
     )
-
-
-def _columns_and_target(X: Any, y: Any, drop: Sequence[str]) -> tuple[list[RawColumn], RawColumn]:
-    """Return the columns that are kept, and the target, which may be a column of X."""
-    columns = raw_columns(X)
-    if isinstance(y, str):
-        target = columns.pop(_position(y, columns, "target column"))
-    else:
-        target = raw_column(y, "y")
-    for name in drop:
-        columns.pop(_position(name, columns, "column to drop"))
-    if any(len(column.values) != len(target.values) for column in columns):
-        raise _unequal(len(columns[0].values), len(target.values))
-    return columns, target
-
-
-def _stack(columns: list[Column], n_rows: int, dtype: type) -> np.ndarray:
-    empty = np.empty((n_rows, 0))  # keeps the number of rows if there are no columns
-    return np.column_stack([empty, *(column.values for column in columns)]).astype(dtype)
-
-
-def _sparse_table(X: Any, target: Target, drop: Sequence[str], source: str) -> Table:
-    if drop:
-        raise DataError("A sparse matrix has no named columns to drop; leave them out of X.")
-    labelled, labels, classes, notes = target
-    if X.shape[0] != len(labelled):
-        raise _unequal(X.shape[0], len(labelled))
-    if not np.isfinite(X.data).all():
-        raise DataError("The sparse matrix holds missing or infinite values; fill them in first.")
-    return Table(
-        numbers=X[labelled].astype(np.float64),
-        categories=np.empty((len(labels), 0), dtype=np.int32),
-        number_names=tuple(f"x{j}" for j in range(X.shape[1])),
-        category_names=(),
-        labels=labels,
-        classes=classes,
-        notes=notes,
-        source=source,
-    )
-
-
-def _unequal(n_rows: int, n_labels: int) -> DataError:
-    return DataError(f"X has {n_rows} rows and y has {n_labels} labels; give one label per row.")
-
-
-def _position(name: str, columns: list[RawColumn], role: str) -> int:
-    names = [column.name for column in columns]
-    if names.count(name) == 1:
-        return names.index(name)
-    if name in names:
-        raise DataError(f'There are {names.count(name)} columns "{name}"; rename all but one.')
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    hint = closest(name, names) or f"the columns are {shown}."
-    raise DataError(f'There is no {role} "{name}"; {hint}')

@@ -1,0 +1,197 @@
+"""The first step of a pipeline from a raw table: typed columns."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ebm.compare.cells import decimal_mark, words_of
+from sklearn_ebm.compare.columns import ColumnNote, DataError, Form, array_of, closest, learn_form
+
+__all__ = ["ColumnNote", "ColumnReader", "as_frame"]
+
+_SAMPLE = 1000  # cells of other columns that show the decimal mark of a table
+
+
+class ColumnReader(TransformerMixin, BaseEstimator):
+    """Turns a raw table into numbers, dates, truths, categories and text, and omits the rest.
+
+    What a column holds, and how it is written, is decided by all of its cells in `fit`: decimal
+    commas, thousands, currencies and units of numbers, the order of day and month. `transform`
+    reads each row by itself; cells that are written differently become missing values.
+
+    Parameters
+    ----------
+    drop : sequence of str, default=()
+        Names of columns to leave out.
+
+    Attributes
+    ----------
+    columns_ : list of ColumnNote
+        The name of each column, its kind, and what was done with it.
+    forms_ : dict of str to Form
+        How the cells of each column are read, without the columns that are left out.
+    feature_names_in_ : ndarray of shape (n_features_in_,), object
+        Names of the columns.
+    n_features_in_ : int
+        Number of columns.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from sklearn_ebm.compare.column_reader import ColumnReader
+    >>> raw = pandas.DataFrame({"pay": ["$1,200", "$950", "-"], "vip": ["yes", "no", "yes"]})
+    >>> reader = ColumnReader().fit(raw)
+    >>> print(*reader.columns_[0], sep=", ")
+    pay, number, in $; thousands commas removed; "-" is missing
+    >>> reader.transform(raw).iloc[0].tolist()
+    [1200.0, 1.0]
+    """
+
+    def __init__(self, drop: Sequence[str] = ()):
+        self.drop = drop
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Decide what the cells of each column stand for.
+
+        Parameters
+        ----------
+        X : data frame (pandas or polars) or array-like of shape (n_samples, n_features)
+            Cells of any type.
+        y : object
+            Not used.
+
+        Raises
+        ------
+        DataError
+            If no column is left, or a column to drop does not exist.
+        """
+        frame = as_frame(X)
+        for name in self.drop:
+            column_of(name, frame.columns, "column to drop")
+        arrays = {name: array_of(frame[name]) for name in frame.columns if name not in self.drop}
+        decimal = usual_decimal(frame)
+        units = frame.attrs.get("units", {})
+        forms = {
+            name: learn_form(name, array, decimal, units.get(name, ""))
+            for name, array in arrays.items()
+        }
+        dropped = Form("left out", "to be dropped")
+        every = [(name, forms.get(name, dropped)) for name in frame.columns]
+        columns = [ColumnNote(name, form.kind, form.note) for name, form in every]
+        forms = {name: form for name, form in forms.items() if form.kind != "left out"}
+        if not forms:
+            whys = "; ".join(f'"{name}": {note}' for name, _, note in columns[:12])
+            raise DataError(f"No column is left to learn from. Left out: {whys}.")
+        self.columns_, self.forms_ = columns, forms
+        self.feature_names_in_ = np.array(frame.columns, dtype=object)
+        self.n_features_in_ = len(columns)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the typed columns.
+
+        Parameters
+        ----------
+        X : data frame (pandas or polars) or array-like of shape (n_samples, n_features)
+            Columns in any order; those that were not there in `fit` are ignored.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Numbers and truths as float64, with NaN for missing values; dates as datetime64;
+            categories; text as objects, empty if missing.
+
+        Raises
+        ------
+        DataError
+            If a column is missing.
+        """
+        check_is_fitted(self)
+        import pandas
+
+        frame = as_frame(X, self.feature_names_in_.tolist())
+        read = {}
+        for name, form in self.forms_.items():
+            values = form.read(array_of(frame[column_of(name, frame.columns, "column")]))
+            if form.kind == "category":
+                values = pandas.Categorical.from_codes(values, categories=form.levels)
+            read[name] = pandas.Series(values, frame.index)
+        return pandas.DataFrame(read, index=frame.index)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the columns that `transform` returns."""
+        check_is_fitted(self)
+        return np.array(list(self.forms_), dtype=object)
+
+
+def as_frame(X: Any, names: Sequence[str] = ()) -> Any:
+    """Return a table as a pandas data frame with different names, without stray blanks.
+
+    Parameters
+    ----------
+    X : data frame (pandas or polars) or array-like of shape (n_samples, n_features)
+    names : sequence of str
+        Names of the columns of an array, if there are equally many; otherwise x0, x1, ...
+
+    Raises
+    ------
+    DataError
+        If X has another shape, or pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise DataError('A table needs pandas: pip install "sklearn_ebm[compare]"') from None
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(X, polars.DataFrame):
+        X = X.to_pandas()
+    if not isinstance(X, pandas.DataFrame):
+        array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # NumPy writes [1, None] with a text as text
+        if array.ndim != 2:
+            raise DataError(
+                f"X has {array.ndim} dimension(s); give a data frame or an array with one row per "
+                "sample and one column per feature."
+            )
+        width = array.shape[1]
+        given = list(names) if len(names) == width else [f"x{j}" for j in range(width)]
+        return pandas.DataFrame(array, columns=given)
+    return X.set_axis(_different([str(name).strip() for name in X.columns]), axis=1)
+
+
+def usual_decimal(frame: Any) -> str:
+    """Return the decimal mark of most columns of text; empty if none of them tells."""
+    arrays = (array_of(frame[name].iloc[:_SAMPLE]) for name in frame.columns)
+    marks = (decimal_mark(words_of(array).words) for array in arrays if array.dtype == "O")
+    votes = Counter(mark for mark in marks if mark).most_common(1)
+    return votes[0][0] if votes else frame.attrs.get("decimal", "")
+
+
+def _different(names: list[str]) -> list[str]:
+    """Return names that differ, as pandas makes them when it reads a file: "Fe", "Fe.1"."""
+    seen: Counter[str] = Counter()
+    different = []
+    for name in names:
+        new = name
+        while new in seen:
+            new = f"{name}.{seen[name]}"
+            seen[name] += 1
+        seen[new] += 1
+        different.append(new)
+    return different
+
+
+def column_of(name: str, names: Sequence[str], role: str) -> str:
+    """Return the name of a column without stray blanks; an error if there is none."""
+    known = [str(each) for each in names]
+    if str(name).strip() in known:
+        return str(name).strip()
+    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    hint = closest(str(name), known) or f"the columns are {shown}."
+    raise DataError(f'There is no {role} "{name}"; {hint}')

@@ -1,0 +1,174 @@
+"""Preparation of a raw table for linear models and for trees, as the first step of a pipeline."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from sklearn_ebm.compare.column_reader import ColumnReader
+from sklearn_ebm.compare.columns import DataError
+
+# Categories with fewer training rows share one column.
+_MIN_FREQUENCY = 5
+# Largest number of components of a column of text. A quarter of the rows is below the number of
+# rows of every fold.
+_MAX_COMPONENTS, _ROWS_PER_COMPONENT = 30, 4
+# Largest number of entries, of 8 bytes, of a dense copy of sparse data.
+_DENSE_LIMIT = 100_000_000
+
+
+def linear(X: Any) -> Pipeline:
+    """Return an unfitted pipeline from raw features to standardised numbers.
+
+    Parameters
+    ----------
+    X : data frame, ndarray or sparse matrix of shape (n_samples, n_features)
+        Features like those it will be fitted on. An array of numbers needs neither pandas nor
+        skrub.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        Numbers are standardised, with the median for missing values and a column that marks them.
+        Categories are one-hot encoded, the rare ones together. Text becomes standardised
+        components of its groups of letters; dates become their time and the phases of month, week
+        and day. The result is an array of float64; a sparse matrix is scaled only, and stays CSR.
+
+    Raises
+    ------
+    DataError
+        If X is a data frame and skrub is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [2.0], [np.nan]])
+    >>> linear(X).fit(X[:2]).transform(X).ravel()
+    array([-1.,  1.,  0.])
+    """
+    if scipy.sparse.issparse(X):
+        return make_pipeline(StandardScaler(with_mean=False))  # centring would remove the zeros
+    # Columns without values in the training rows are kept as zeros.
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    numbers = make_pipeline(imputer, StandardScaler())
+    if _is_numeric(X):
+        return numbers
+    encoder = OneHotEncoder(
+        min_frequency=_MIN_FREQUENCY, handle_unknown="infrequent_if_exist", sparse_output=False
+    )
+    text, dates = _of_text_and_dates(X, periodic_encoding="circular")
+    return make_pipeline(
+        ColumnReader(),
+        ColumnTransformer(
+            [
+                ("number", numbers, partial(_columns, "f")),
+                ("category", encoder, partial(_columns, "category")),
+                ("text", make_pipeline(text, StandardScaler()), partial(_columns, "O")),
+                ("date", make_pipeline(dates, imputer, StandardScaler()), partial(_columns, "M")),
+            ],
+            sparse_threshold=0,
+        ),
+        FunctionTransformer(
+            np.asarray, kw_args={"dtype": np.float64}, feature_names_out="one-to-one"
+        ),
+    )
+
+
+def trees(X: Any) -> Pipeline:
+    """Return an unfitted pipeline from raw features to what estimators with trees take.
+
+    Parameters
+    ----------
+    X : data frame, ndarray or sparse matrix of shape (n_samples, n_features)
+        As in `linear`.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        Numbers stay as they are, including NaN, and sparse matrices become dense. Of a data frame,
+        the result is a data frame. Categories have the dtype "category" with whole numbers as
+        categories, so the frame converts to an array of float as well; text and dates become
+        numbers.
+
+    Raises
+    ------
+    DataError
+        If X is a data frame and skrub is not installed.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> X = pandas.DataFrame({"size": ["S", "M", None, "S"]})
+    >>> trees(X).fit_transform(X).astype(float).to_numpy().ravel()
+    array([ 1.,  0., nan,  1.])
+    """
+    if scipy.sparse.issparse(X):
+        return make_pipeline(FunctionTransformer(dense, accept_sparse=True))
+    if _is_numeric(X):
+        return make_pipeline(FunctionTransformer(feature_names_out="one-to-one"))
+    text, dates = _of_text_and_dates(X)
+    codes = FunctionTransformer(_codes, feature_names_out="one-to-one")
+    encoder = ColumnTransformer(
+        [
+            ("number", "passthrough", partial(_columns, "f")),
+            ("category", codes, partial(_columns, "category")),
+            ("text", text, partial(_columns, "O")),
+            ("date", dates, partial(_columns, "M")),
+        ],
+        sparse_threshold=0,
+    )
+    return make_pipeline(ColumnReader(), encoder.set_output(transform="pandas"))
+
+
+def dense(X: Any) -> np.ndarray:
+    """Return sparse rows as an array, and arrays unchanged.
+
+    Raises
+    ------
+    MemoryError
+        If the array would be too large.
+    """
+    if not scipy.sparse.issparse(X):
+        return X
+    if X.shape[0] * X.shape[1] > _DENSE_LIMIT:
+        raise MemoryError("It takes dense arrays only, and this sparse data is too large.")
+    return X.toarray()
+
+
+def _is_numeric(X: Any) -> bool:
+    return isinstance(X, np.ndarray) and X.dtype.kind in "iufb"
+
+
+def _of_text_and_dates(X: Any, **of_dates: Any) -> tuple[Any, Any]:
+    """Return encoders of columns of text and of dates."""
+    try:
+        from skrub import ApplyToCols, DatetimeEncoder, StringEncoder
+    except ImportError:
+        raise DataError('A data frame needs skrub: pip install "sklearn_ebm[compare]"') from None
+    n_components = max(1, min(_MAX_COMPONENTS, len(X) // _ROWS_PER_COMPONENT))
+    text = StringEncoder(n_components=n_components, random_state=0)
+    return ApplyToCols(text), ApplyToCols(DatetimeEncoder(add_weekday=True, **of_dates))
+
+
+def _columns(kind: str, frame: Any) -> list[str]:
+    """Return the names of the columns of a kind of dtype, in which "category" is no object."""
+    kinds = {
+        name: "category" if str(dtype) == "category" else dtype.kind
+        for name, dtype in frame.dtypes.items()
+    }
+    return [name for name, each in kinds.items() if each == kind]
+
+
+def _codes(frame: Any) -> Any:
+    """Rename the categories of each column to 0, 1, ..."""
+    return frame.assign(
+        **{
+            name: column.cat.rename_categories(range(len(column.cat.categories)))
+            for name, column in frame.items()
+        }
+    )
