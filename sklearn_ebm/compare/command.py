@@ -12,8 +12,8 @@ from sklearn_ebm import __version__
 from sklearn_ebm.compare import Comparison, export, regressors
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import BASELINES
-from sklearn_ebm.compare.files import read_frame
 from sklearn_ebm.compare.demonstration import demonstrate
+from sklearn_ebm.compare.files import read_frame
 from sklearn_ebm.compare.help_texts import DESCRIPTION, EPILOG, FIRST, PROGRAM
 from sklearn_ebm.compare.leaderboard import ComparisonTable
 from sklearn_ebm.compare.progress import terminal_width, watched
@@ -176,8 +176,8 @@ def _add_models(add: Callable[..., object]) -> None:
         default=False,
         type=_names,
         help="representations whose codes are features of the linear energy, besides the columns, "
-        f"with nll or those of --losses that suit it, of {', '.join(REPRESENTATIONS)}, separated by "
-        "commas; without names: all, and then not before DATA; default: none",
+        f"with nll or those of --losses that suit it, of {', '.join(REPRESENTATIONS)}, with "
+        "commas between them; without names: all, and then not before DATA; default: none",
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import joblib
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 
 from sklearn_ebm import __version__
 from sklearn_ebm.compare.columns import DataError, closest
@@ -21,6 +22,7 @@ from sklearn_ebm.compare.contenders import Contender
 from sklearn_ebm.compare.export import code
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
+from sklearn_ebm.compare.preparation import linear, linear_dense
 from sklearn_ebm.compare.report import content, page, plan
 from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.scoreboard import Scoreboard
@@ -250,15 +252,13 @@ class Comparison:
         splits = self.task.splits(self.data, self.cv, self.random_state)
         prepared: dict[Any, list[Fold]] = {}
         for contender in self.contenders:
+            prepare = self._prepare(contender)
             try:
                 # Once for each fold and preparation, and not included in the measured time.
-                if contender.prepare not in prepared:
-                    prepared[contender.prepare] = [
-                        self._fold(contender, train, test) for train, test in splits
-                    ]
+                if prepare not in prepared:
+                    prepared[prepare] = [self._fold(prepare, *split) for split in splits]
                 outcomes = joblib.Parallel(n_jobs=self.n_jobs)(
-                    joblib.delayed(measure)(contender.estimator, fold)
-                    for fold in prepared[contender.prepare]
+                    joblib.delayed(measure)(contender.estimator, fold) for fold in prepared[prepare]
                 )
             except MemoryError as error:
                 outcomes = [Outcome(None, f"{error or 'Out of memory.'}", ())]
@@ -267,11 +267,18 @@ class Comparison:
             self._kept.append([outcome.kept for outcome in outcomes])
             yield row
 
-    def _fold(self, contender: Contender, train: np.ndarray, test: np.ndarray) -> Fold:
+    def _prepare(self, contender: Contender) -> Callable[[Any], Pipeline]:
+        """Return the preparation of a contender, one for all where the data are not sparse."""
+        is_linear = contender.prepare is linear_dense and not issparse(self.data.X)
+        return linear if is_linear else contender.prepare
+
+    def _fold(
+        self, prepare: Callable[[Any], Pipeline], train: np.ndarray, test: np.ndarray
+    ) -> Fold:
         data = self.data
-        preparation = contender.prepare(data.X)
-        X_train = preparation.fit_transform(_safe_indexing(data.X, train))
-        X_test = preparation.transform(_safe_indexing(data.X, test))
+        preparation = prepare(data.X)
+        X_train = preparation.fit_transform(data.rows(train).X)
+        X_test = preparation.transform(data.rows(test).X)
         learned = data.labels if data.learned is None else data.learned
         fold = Fold(X_train, X_test, learned[train], data.labels[test], self.task.score)
         if self._plan is None:
@@ -296,7 +303,9 @@ class Comparison:
         contender = self._contender(model)
         estimator = clone(contender.estimator)
         steps = estimator if isinstance(estimator, Pipeline) else make_pipeline(estimator)
-        return make_pipeline(contender.prepare(self.all_data.X), *(step for _, step in steps.steps))
+        return make_pipeline(
+            self._prepare(contender)(self.all_data.X), *(step for _, step in steps.steps)
+        )
 
     def code(self, model: str, reading: str) -> str:
         """Return the lines of Python that build and fit a model's pipeline.
@@ -308,7 +317,7 @@ class Comparison:
         reading : str
             The expression that gives the `Table`, such as ``"make_table(frame, 'income')"``.
         """
-        return code(self.unfitted(model), self._contender(model).prepare.__name__, reading)
+        return code(self.unfitted(model), self._prepare(self._contender(model)).__name__, reading)
 
     def _contender(self, model: str) -> Contender:
         names = [contender.model for contender in self.contenders]

@@ -277,7 +277,7 @@ def with_representation(contender: Contender, pair: Pair, seed: int) -> Contende
     features = CodeFeatures(pair.representation, random_state=seed)
     return contender._replace(
         estimator=make_pipeline(features, contender.estimator),
-        prepare=preparation.dense,
+        prepare=preparation.linear_dense,
         note="the columns and, beside them, the codes are features of a linear energy",
         cost=contender.cost + 20,
     )

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegressionCV
-from sklearn.model_selection import GridSearchCV
-from sklearn.svm import LinearSVC
 
 from sklearn_ebm.compare.comparison import Comparison
 from sklearn_ebm.compare.density_scores import predicted_distribution

@@ -24,11 +24,14 @@ OF_CLASSES = Scoreboard(
     {
         "accuracy": Score("accuracy", 3, "fraction of rows classified correctly"),
         "balanced_accuracy": Score(
-            "bal. acc.", 3, "balanced accuracy: mean over classes of the fraction classified "
-            "correctly",
+            "bal. acc.",
+            3,
+            "balanced accuracy: mean over classes of the fraction classified correctly",
         ),
         "auc": Score(
-            "AUC", 3, "area under the ROC curve; with several classes the mean of each class "
+            "AUC",
+            3,
+            "area under the ROC curve; with several classes the mean of each class "
             "against the rest",
         ),
         "log_loss": Score("log-loss", 4, "mean of -log p(label), in nats"),
@@ -36,8 +39,9 @@ OF_CLASSES = Scoreboard(
             "Brier", 3, "mean over rows of the sum over all classes of (p - truth)^2, from 0 to 2"
         ),
         "ece": Score(
-            "ECE", 3, "expected calibration error of the top class, "
-            f"{N_BINS} bins of equal width",
+            "ECE",
+            3,
+            f"expected calibration error of the top class, {N_BINS} bins of equal width",
         ),
         "fit_seconds": Score("fit s", 3, FIT_SECONDS),
         "predict_microseconds": Score(

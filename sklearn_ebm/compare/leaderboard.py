@@ -20,6 +20,7 @@ from sklearn_ebm.compare.scoreboard import Scoreboard
 _CONFIDENCE = 0.95
 # Columns that are listed by name, of each kind, if nothing else is to be said of them.
 _MOST_NAMES = 12
+_ORDER = "target, number, yes/no, category, date, text, left out"
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,10 @@ class ComparisonTable:
         The best model is compared with the best of the other side: models of this package with
         others, and vice versa.
         """
-        best, *others = [row for row in self.ranked() if row.folds] or [None]
-        if best is None:
+        finished = [row for row in self.ranked() if row.folds]
+        if not finished:
             return "No model could be fitted."
+        best, *others = finished
         score = self.scoreboard.scores[self.ranked_by]
         text = f"{best.model} has the lowest {score.heading}, {best.cell(self.ranked_by)}"
         if not others:
@@ -328,7 +330,7 @@ def columns_by_kind(columns: Iterable[Mapping[str, str]]) -> list[str]:
         text = f"{each['name']} ({each['note']})" if each["note"] else each["name"]
         kinds.setdefault(each["kind"], []).append(text)
     lines = []
-    for kind, texts in kinds.items():
+    for kind, texts in sorted(kinds.items(), key=lambda item: _ORDER.find(item[0])):
         plain = [text for text in texts if not text.endswith(")")]
         if len(plain) > _MOST_NAMES:  # long lists of names, such as those of pixels
             hidden = set(plain[_MOST_NAMES - 1 : -1])

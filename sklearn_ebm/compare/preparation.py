@@ -79,6 +79,13 @@ def linear(X: Any) -> Pipeline:
     )
 
 
+def linear_dense(X: Any) -> Pipeline:
+    """Return the pipeline of `linear`, for estimators that take no sparse matrices."""
+    if not scipy.sparse.issparse(X):
+        return linear(X)
+    return make_pipeline(*linear(X), FunctionTransformer(dense, accept_sparse=True))
+
+
 def trees(X: Any) -> Pipeline:
     """Return an unfitted pipeline from raw features to what estimators with trees take.
 

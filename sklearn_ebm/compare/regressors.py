@@ -46,7 +46,7 @@ ENERGIES: dict[str, dict[str, Any]] = {
     "memory": {"energy": "memory"},
     "location_scale": {"energy": "location_scale"},
     "joint": {"energy": "joint"},
-    "auto": {"energy": "auto", "time_budget": AUTO_SECONDS},
+    "auto": {"energy": "auto"},
 }
 # Default energies: the default of LatentEBMRegressor, and single energies that are quick.
 SUGGESTED = ("auto", "experts", "linear", "decoder")
@@ -110,20 +110,20 @@ def _marginal_density(context: RunContext) -> Contender:
 
 
 def _ridge(context: RunContext) -> Contender:
-    return Contender("Ridge (Gaussian)", GaussianResiduals(Ridge()), preparation.dense)
+    return Contender("Ridge (Gaussian)", GaussianResiduals(Ridge()), preparation.linear_dense)
 
 
 def _quantile_regressor(context: RunContext) -> Contender:
     # The default alpha=1 suppresses standardised columns almost entirely.
     quantiles = Quantiles(QuantileRegressor(alpha=0.0, solver="highs"))
     return Contender(
-        "QuantileRegressor", quantiles, preparation.dense, QUANTILES_NOTE, cost=10
+        "QuantileRegressor", quantiles, preparation.linear_dense, QUANTILES_NOTE, cost=10
     )
 
 
 def _gaussian_process(context: RunContext) -> Contender:
     process = GaussianProcess(random_state=context.seed)
-    return Contender("GaussianProcessRegressor", process, preparation.dense, cost=25)
+    return Contender("GaussianProcessRegressor", process, preparation.linear_dense, cost=25)
 
 
 def _hist_gradient_boosting(context: RunContext) -> Contender:
@@ -140,27 +140,31 @@ def _light_gbm(context: RunContext) -> Contender:
         objective="quantile", random_state=context.seed, verbose=-1
     )
     quantiles = Quantiles(regressor, parameter="alpha")
-    return Contender("LightGBM", quantiles, preparation.dense, QUANTILES_NOTE, cost=30)
+    return Contender("LightGBM", quantiles, preparation.linear_dense, QUANTILES_NOTE, cost=30)
 
 
 def _cat_boost(context: RunContext) -> Contender:
     optional("catboost")
     note = "a Gaussian with a mean and a variance for each row (RMSEWithUncertainty)."
     return Contender(
-        "CatBoost (Gaussian)", CatBoostGaussian(context.seed), preparation.dense, note, cost=40
+        "CatBoost (Gaussian)",
+        CatBoostGaussian(context.seed),
+        preparation.linear_dense,
+        note,
+        cost=40,
     )
 
 
 def _quantile_forest(context: RunContext) -> Contender:
     optional("quantile_forest")
     forest = QuantileForest(context.seed)
-    return Contender("QuantileForest", forest, preparation.dense, QUANTILES_NOTE, cost=20)
+    return Contender("QuantileForest", forest, preparation.linear_dense, QUANTILES_NOTE, cost=20)
 
 
 def _ngboost(context: RunContext) -> Contender:
     optional("ngboost")
     boosting = NaturalGradientBoosting(context.seed)
-    return Contender("NGBoost (Gaussian)", boosting, preparation.dense, cost=30)
+    return Contender("NGBoost (Gaussian)", boosting, preparation.linear_dense, cost=30)
 
 
 BASELINES: dict[str, Callable[[RunContext], Contender]] = {
@@ -215,6 +219,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> li
         estimator = LatentEBMRegressor(
             loss=loss,
             beta=1.0 if loss == "nll" else "auto",  # because the likelihood is learned at β = 1
+            time_budget=AUTO_SECONDS if energy == "auto" else None,
             random_state=context.seed,
             **_settings(energy),
         )
@@ -222,7 +227,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> li
         model += "" if loss == BEST_LOSS else f" + {display_name(loss)}"
         note = f"at most {AUTO_SECONDS:g} s for each fold." if energy == "auto" else ""
         cost = COSTS.get(energy, 40.0) if isinstance(energy, str) else 40.0
-        contender = Contender(model, estimator, preparation.dense, note, "package", cost)
+        contender = Contender(model, estimator, preparation.linear_dense, note, "package", cost)
         if pair.representation is not None:
             contender = contender._replace(model=f"LatentEBM {pair.model}")
         entrants.append(with_representation(contender, pair, context.seed))
@@ -231,5 +236,5 @@ def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> li
     for name, own in baselines.items():
         says_laws = isinstance(final_step(own), (DistributionAdapter, LatentEBMRegressor))
         estimator = own if says_laws else GaussianResiduals(own)
-        entrants.append(own_contender(name, estimator)._replace(prepare=preparation.dense))
+        entrants.append(own_contender(name, estimator)._replace(prepare=preparation.linear_dense))
     return entrants

@@ -51,6 +51,12 @@ class Table:
     learned: np.ndarray | None = None
 
     @property
+    def y(self) -> np.ndarray:
+        """Answers to learn from, as they were given."""
+        learned = self.labels if self.learned is None else self.learned
+        return self.values[learned] if self.classes else learned
+
+    @property
     def class_counts(self) -> np.ndarray:
         """Number of rows of each class."""
         return np.bincount(self.labels, minlength=len(self.classes))

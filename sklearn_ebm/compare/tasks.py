@@ -1,5 +1,6 @@
 """Classification and regression tasks of a comparison: estimators, folds and scores."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table
 from sklearn_ebm.learning.compatibility import suitable_losses
 
+# Scores in the unit of the target.
+_IN_UNIT = ("crps", "rmse")
 Baselines = Iterable[str] | Mapping[str, Any] | None
 
 
@@ -153,8 +156,11 @@ class Regression(Task):
     baselines = regressors.BASELINES
 
     def scoreboard(self, table: Table) -> Scoreboard:
-        """Return all scores."""
-        return OF_DISTRIBUTIONS
+        """Return all scores, with digits that suit the unit of the target."""
+        size = float(np.std(table.labels))
+        digits = max(0, 3 - math.floor(math.log10(size))) if size > 0 else 3
+        in_unit = {name: OF_DISTRIBUTIONS.scores[name]._replace(digits=digits) for name in _IN_UNIT}
+        return Scoreboard({**OF_DISTRIBUTIONS.scores, **in_unit}, OF_DISTRIBUTIONS.ranked_by)
 
     def require_rows(self, table: Table, cv: int, max_rows: int | None) -> None:
         """Raise DataError if a fold would have fewer than two rows."""

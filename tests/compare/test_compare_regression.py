@@ -1,5 +1,4 @@
-"""The comparison on a numeric target: which task it is, distributions, contenders, scores, the
-command."""
+"""The comparison on a numeric target: distributions, contenders, scores, the command."""
 
 import json
 import sys
@@ -14,7 +13,6 @@ from scipy.integrate import quad
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
-from sklearn.utils.multiclass import type_of_target
 
 from sklearn_ebm import LatentEBMRegressor
 from sklearn_ebm.compare import Comparison, adapters, compare, regressors
@@ -27,14 +25,12 @@ from sklearn_ebm.compare.adapters import (
     Quantiles,
     gaussian,
 )
-from sklearn_ebm.compare.columns import DataError, raw_column
+from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
 from sklearn_ebm.compare.folds import Fold, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
 from sklearn_ebm.compare.quantile_distribution import NoDensityError, QuantileDistribution
-from sklearn_ebm.compare.tables import make_table
-from sklearn_ebm.compare.targets import read_target
 from sklearn_ebm.energies import Decoder, Experts
 
 N_ROWS = 60
@@ -69,9 +65,9 @@ def small(monkeypatch):
         "experts_min": experts,
         "linear": Experts(n_latents=2, trunk="linear", n_members=1),
         "decoder": Decoder(latent="interval", n_latents=5, **tiny),
-        "auto": experts,  # the members of auto take seconds
+        "auto": Experts(n_latents=3, **tiny),  # the members of auto take seconds
     }.items():
-        settings = {"energy": energy, "max_iter": 3 + len(name)}
+        settings = regressors.ENERGIES[name] | {"energy": energy}
         monkeypatch.setitem(regressors.ENERGIES, name, settings)
 
 
@@ -85,75 +81,6 @@ def fold_of(y_test, n_train=20):
         np.asarray(y_test),
         scores_of_distribution,
     )
-
-
-# ------------------------------------------------------------------------------------------- task
-
-
-@pytest.mark.parametrize(
-    ("values", "is_quantity"),
-    [
-        ([0.5, 1.5, 0.5, 1.5], True),
-        ([1.0, 2.0, 1.0, None], False),
-        (list(range(30)), True),
-        ([*range(21)] * 5, False),  # five rows of each
-        ([*range(21)] * 4, True),
-        (["a", "b"] * 20, False),
-        ([str(j) for j in range(30)], False),
-        ([True, False] * 9, False),
-    ],
-)
-def test_the_task_follows_from_the_values(values, is_quantity):
-    target = read_target(raw_column(values, "y"), "auto")
-    assert (target.classes == ()) == is_quantity
-    told = [note for note in target.notes if "was taken as" in note]
-    assert len(told) == (is_quantity or (len(target.classes) > 5 and values[0] == 0))
-    known = [value for value in values if value is not None]
-    if type_of_target(known) == "continuous":
-        assert is_quantity
-    if is_quantity:
-        np.testing.assert_array_equal(target.labels, known)
-        assert target.labels.dtype == np.float64
-
-
-def test_the_task_can_be_said():
-    column = raw_column([1, 2, 3, 1, 2, 3], "y")
-    assert read_target(column, "classification").classes == ("1", "2", "3")
-    assert read_target(column, "regression").classes == ()
-    fractions = raw_column([0.5, 1.5, 0.5], "y")
-    assert read_target(fractions, "classification").classes == ("0.5", "1.5")
-    # Nothing was decided, so nothing is told.
-    assert not read_target(column, "regression").notes
-    assert not read_target(fractions, "classification").notes
-
-
-@pytest.mark.parametrize(
-    ("values", "task", "message"),
-    [
-        (["a", "b", "a"], "regression", 'it holds "a", which is no number; use the task "class'),
-        ([True, False], "regression", 'holds "True", which is no number'),
-        ([2, 2, 2], "regression", 'has one value only, "2"; a regression needs at least two'),
-        ([None, None], "regression", "has no values"),
-        ([1.5, np.inf], "auto", "holds infinite values"),
-        (pandas.date_range("2024", periods=3), "regression", "is a date"),
-        ([1, 2], "clustering", 'no task "clustering". Known are auto, classification, regression'),
-    ],
-)
-def test_a_target_that_cannot_be_a_quantity_gets_one_sentence(values, task, message):
-    with pytest.raises(DataError) as caught:
-        read_target(raw_column(values, "y"), task)
-    assert message in str(caught.value)
-
-
-def test_a_table_of_a_quantity_and_a_sample_of_it():
-    table = make_table(mixed(), "strength", task="auto")
-    assert table.classes == () and table.target_name == "strength"
-    assert table.labels.shape == (N_ROWS - 1,)
-    assert table.notes[0] == "1 row without a label was left out."
-    sample = table.sample(20, at_least=2, seed=0)
-    assert len(sample.labels) == len(sample.numbers) == 20
-    assert sample.notes[-1] == f"20 of {N_ROWS - 1} rows were drawn at random."
-    np.testing.assert_array_equal(sample.labels, table.sample(20, 2, seed=0).labels)
 
 
 # ------------------------------------------------------------------------------ distributions of
@@ -246,9 +173,7 @@ def test_every_adapter_is_near_the_truth_on_a_line_with_noise():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 1))
     y = 2 * X[:, 0] + 0.5 * rng.normal(size=150)
-    linear = regressors.BASELINES["QuantileRegressor"](
-        regressors.RunContext(0, 5, 150)
-    ).estimator
+    linear = regressors.BASELINES["QuantileRegressor"](regressors.RunContext(0, 5, 150)).estimator
     for adapter in (GaussianResiduals(Ridge()), linear, GaussianProcess()):
         distribution = adapter.fit(X, y).distribution([[0.0], [1.0]])
         np.testing.assert_allclose(distribution.mean(), [0, 2], atol=0.2)
@@ -514,7 +439,7 @@ def test_the_task_of_the_command_line_overrides_the_values(tmp_path, capsys):
     short = ["--losses", "none", "--cv", "2", "--n-jobs", "1", "-q", "-t", "y"]
     assert main(["compare", str(path), *short, "--baselines", "LogisticRegression"]) == 0
     classes = capsys.readouterr().out
-    assert "6 classes" in classes and '--task regression' in classes
+    assert "6 classes" in classes and "--task regression" in classes
     numbers = ["--task", "regression", "--baselines", "Ridge"]
     assert main(["compare", str(path), *short, *numbers]) == 0
     assert 'a quantity, "y", from 3 to 8' in capsys.readouterr().out
