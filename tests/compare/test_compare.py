@@ -296,8 +296,8 @@ def rows_of(**losses):
 
 
 def test_ties_are_those_of_paired_differences():
-    # Differences from the best: nearly always 0.1, so no tie, and 0.1 ± 0.3, a tie. Their own spreads are
-    # as large as 1, which does not matter.
+    # Differences from the best: 0.1 ± 0.3, a tie, and nearly always 0.1, so none. Their own spreads
+    # are as large as 1, which does not matter.
     best = np.array([1.0, 2.0, 3.0, 4.0])
     near, noisy = best + 0.1, best + np.array([0.4, -0.2, 0.4, -0.2])
     table = ComparisonTable(
@@ -307,7 +307,7 @@ def test_ties_are_those_of_paired_differences():
             c=("floor", noisy),
         )
     )
-    assert [table.tied(row) for row in table.ranked()] == [False, False, True]
+    assert [table.tied(row) for row in table.ranked()] == [False, True, False]
     mean, error = table.difference(table.rows[2], table.rows[0])
     assert mean == pytest.approx(0.1)
     assert error == pytest.approx(np.std([0.4, -0.2, 0.4, -0.2], ddof=1) * np.sqrt(1 / 4 + 1 / 3))
