@@ -19,7 +19,7 @@ from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import Contender
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
-from sklearn_ebm.compare.report import content, page, plan
+from sklearn_ebm.compare.report import content, keeper, page
 from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task
@@ -232,7 +232,7 @@ class Comparison:
         self.contenders, notes = self.task.contenders(pairs, baselines, self.data, cv, seed)
         scoreboard = self.task.scoreboard
         self.table = ComparisonTable(about=_about(self, max_rows, notes), scoreboard=scoreboard)
-        self._plan = plan(self.data, len(self.contenders), seed) if for_report else None
+        self._for_report = for_report
         self._kept: list[list[dict[str, Any] | None]] = []
 
     def run(self) -> Generator[Row, None, None]:
@@ -260,9 +260,7 @@ class Comparison:
 
     def _fold(self, contender: Contender, train: np.ndarray, test: np.ndarray) -> Fold:
         fold = contender.prepare(self.data, train, test)._replace(score=self.task.score)
-        if self._plan is None:
-            return fold
-        return self._plan.of(fold, test, is_classes=bool(self.data.classes))
+        return fold._replace(keep=keeper(self.data, test)) if self._for_report else fold
 
     def report(
         self, path: str | os.PathLike[str], *, command: str = "", dated: bool = True
@@ -288,12 +286,11 @@ class Comparison:
         RuntimeError
             If the `Comparison` was not created with ``for_report=True``.
         """
-        if self._plan is None:
+        if not self._for_report:
             raise RuntimeError(
                 "This comparison has kept no predictions; make it with for_report=True."
             )
-        tests = [test for _, test in self.task.splits(self.data, self.cv, self.random_state)]
-        found = content(self.table, self._kept, self._plan, self.data, tests)
+        found = content(self.table, self._kept, self.data)
         text = page(self.table, found, command=command, dated=dated)
         replace_file(path, lambda file: file.write(text))
 
@@ -329,6 +326,11 @@ def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> di
             **task.about_target(data),
             "notes": [*data.notes, *notes, *about_contenders],
         },
+        "columns": [
+            {"name": name, "kind": kind, "note": ""}
+            for kind, names in (("number", data.number_names), ("category", data.category_names))
+            for name in names
+        ],
         "settings": {
             "cv": comparison.cv,
             "random_state": comparison.random_state,
