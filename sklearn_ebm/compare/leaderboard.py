@@ -180,6 +180,25 @@ class ComparisonTable:
             ) from None
         return pandas.DataFrame(self.records())
 
+    def headline(self) -> str:
+        """Return the first sentence of a report: which model is best, and its score."""
+        best = next((row for row in self.ranked() if row.folds), None)
+        if best is None:
+            return "No model could be fitted."
+        score = next(each for each in self.scoreboard.ranked_by if not math.isnan(best.mean(each)))
+        heading = self.scoreboard.scores[score].heading
+        return f"{best.model} has the lowest {heading}, {best.cell(score)}."
+
+    def tied(self, row: Row) -> bool:
+        """Return whether the difference of a row from the best is within its uncertainty."""
+        best, score = self.ranked()[0], self.scoreboard.ranked_by[0]
+        pairs = zip(best.folds, row.folds, strict=True)
+        differences = [other[score] - own[score] for own, other in pairs if score in other]
+        if not differences:
+            return False
+        error = statistics.stdev(differences) / math.sqrt(len(differences))
+        return statistics.fmean(differences) <= error
+
     def notes(self) -> list[str]:
         """Return notes: omitted rows and columns, warnings and errors."""
         notes = list(self.about.get("data", {}).get("notes", ()))
