@@ -109,3 +109,4 @@ function gaps() {
 slider();
 gaps();
 curves(document.getElementById("curves"), "iterations");
+unfolded();

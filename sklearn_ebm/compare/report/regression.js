@@ -125,3 +125,4 @@ for (const contender of drawn) {
     html("div", { class: "pair" }, coverage(contender), places(contender))));
 }
 curves(document.getElementById("curves"), "passes");
+unfolded();

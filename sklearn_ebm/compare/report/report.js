@@ -166,4 +166,3 @@ function unfolded() {
 
 sortable(document.getElementById("leaderboard"));
 themed();
-unfolded();
