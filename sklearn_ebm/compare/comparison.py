@@ -23,7 +23,7 @@ from sklearn_ebm.compare.export import code
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
 from sklearn_ebm.compare.preparation import linear, linear_dense
-from sklearn_ebm.compare.report import content, page, plan
+from sklearn_ebm.compare.report import content, keeper, page
 from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table, make_table
@@ -176,7 +176,7 @@ class Comparison:
     source : str, default="data in memory"
         Origin of the data, for the title of tables.
     for_report : bool, default=False
-        Whether to keep the predictions for held-out samples, which `report` needs.
+        Whether to compute the data of a report.
 
     Attributes
     ----------
@@ -243,7 +243,7 @@ class Comparison:
         self.contenders = sorted(contenders, key=lambda contender: contender.cost)
         about = _about(self, max_rows, notes)
         self.table = ComparisonTable([], about, self.task.scoreboard(self.data), self.pipeline)
-        self._plan = plan(self.data, len(self.contenders), seed) if for_report else None
+        self._for_report = for_report
         self._kept: list[list[dict[str, Any] | None]] = []
         self._pipelines: dict[str, Pipeline] = {}
 
@@ -280,10 +280,8 @@ class Comparison:
         X_train = preparation.fit_transform(data.rows(train).X)
         X_test = preparation.transform(data.rows(test).X)
         learned = data.labels if data.learned is None else data.learned
-        fold = Fold(X_train, X_test, learned[train], data.labels[test], self.task.score)
-        if self._plan is None:
-            return fold
-        return self._plan.of(fold, test, is_classes=bool(data.classes))
+        keep = keeper(data, test) if self._for_report else None
+        return Fold(X_train, X_test, learned[train], data.labels[test], self.task.score, keep)
 
     def pipeline(self, model: str) -> Pipeline:
         """Return a model's pipeline, fitted to all rows, also those that `max_rows` left out.
@@ -350,12 +348,11 @@ class Comparison:
         RuntimeError
             If the `Comparison` was not created with ``for_report=True``.
         """
-        if self._plan is None:
+        if not self._for_report:
             raise RuntimeError(
-                "This comparison has kept no predictions; make it with for_report=True."
+                "This comparison has no data for a report; make it with for_report=True."
             )
-        tests = [test for _, test in self.task.splits(self.data, self.cv, self.random_state)]
-        found = content(self.table, self._kept, self._plan, self.data, tests)
+        found = content(self.table, self._kept, self.data)
         text = page(self.table, found, command=command, dated=dated)
         replace_file(path, lambda file: file.write(text))
 

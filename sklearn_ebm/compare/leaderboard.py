@@ -263,10 +263,15 @@ class ComparisonTable:
     @property
     def title(self) -> str:
         """Description of the data, and of the numbers, in two lines."""
-        score = self.scoreboard.scores[self.ranked_by]
+        lines = [self.about.get("title"), f"mean ± standard error, {self.order}"]
+        return "\n".join(filter(None, lines))
+
+    @property
+    def order(self) -> str:
+        """Description of the order of the rows."""
+        heading = self.scoreboard.scores[self.ranked_by].heading
         why = " because some models have no NLL," if self.ranked_by == "crps" else ""
-        order = f"mean ± standard error, ranked by {score.heading},{why} lowest first"
-        return "\n".join(filter(None, [self.about.get("title"), order]))
+        return f"ranked by {heading},{why} lowest first"
 
     def notes(self) -> list[str]:
         """Return notes: ties, columns, omitted rows, warnings and errors."""

@@ -9,10 +9,12 @@ import numpy as np
 import pandas
 import pytest
 import scipy.integrate
+import scipy.special
 import scipy.stats
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import log_loss
 
 from sklearn_ebm import EBMClassifier
 from sklearn_ebm.compare import Comparison, compare
@@ -20,13 +22,31 @@ from sklearn_ebm.compare.adapters import DistributionAdapter, gaussian
 from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.folds import Fold, measure
-from sklearn_ebm.compare.report import content, page, plan, rows
-from sklearn_ebm.compare.report.kept_classes import KeepClasses, curve
-from sklearn_ebm.compare.report.kept_densities import LEVELS, KeepDensities, drawn
+from sklearn_ebm.compare.leaderboard import ComparisonTable
+from sklearn_ebm.compare.quantile_distribution import QuantileDistribution
+from sklearn_ebm.compare.report import content, page
+from sklearn_ebm.compare.report.content import histogram
+from sklearn_ebm.compare.report.kept_classes import (
+    MULTIPLIERS,
+    curve,
+    energy_gaps,
+    kept_classes,
+    over_beta,
+)
+from sklearn_ebm.compare.report.kept_densities import (
+    LEVELS,
+    N_SHOWN,
+    coverage,
+    drawn,
+    kept_densities,
+)
 from sklearn_ebm.compare.report.page import DOCUMENTATION, filled, json_text, resource
-from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.energies import Experts
-from sklearn_ebm.metrics import brier_score, expected_calibration_error
+from sklearn_ebm.metrics import (
+    brier_score,
+    expected_calibration_error,
+    interval_coverage,
+)
 
 RESOURCES = (
     "template.html", "report.css", "report.js", "classification.html", "classification.js",
@@ -145,12 +165,60 @@ def test_the_table_stands_in_the_page_without_its_script(comparison, tmp_path):
     assert [text for _, text in found.all("th", scope="row")] == [
         row.model for row in table.ranked()
     ]
-    for name, score in table.scoreboard.scores.items():
-        cells = found.all("td", **{"data-label": score.heading})
+    for name in table.scoreboard.scores:
+        cells = found.all("td", **{"data-score": name})
         assert [text for _, text in cells] == [row.cell(name) for row in table.ranked()]
         for (attributes, _), row in zip(cells, table.ranked(), strict=True):
             mean = row.mean(name)
             assert attributes["data-value"] == ("" if np.isnan(mean) else repr(mean))
+
+
+def test_the_first_sentence_is_the_headline_and_the_rest_is_folded(comparison, tmp_path):
+    text, found = read(comparison, tmp_path)
+    paragraphs = found.all("p")
+    assert paragraphs[0][1] == comparison.table.headline()
+    assert text.index('class="headline"') < text.index("<table") < text.index("<details")
+    sections = found.all("details")
+    assert len(sections) >= 6 and not any("open" in attributes for attributes, _ in sections)
+    (columns,) = [said for _, said in sections if said.startswith("What was done with each column")]
+    for column in comparison.table.about["columns"]:
+        assert column["name"] in columns and column["kind"] in columns
+
+
+def test_ties_are_marked_beside_the_rank(iris, monkeypatch, tmp_path):
+    second, third, *_ = iris.table.ranked()[1:]
+    tied = (iris.table.ranked()[0], third)
+    monkeypatch.setattr(ComparisonTable, "tied", lambda self, row: row in tied)
+    _, found = read(iris, tmp_path)
+    ranks = [text for attributes, text in found.all("td") if "data-score" not in attributes]
+    assert ranks[:4] == ["1", "2", "3 =", "4"] and second not in tied
+
+
+def test_notes_of_columns_stand_after_their_kind(iris, monkeypatch, tmp_path):
+    notes = [{"name": "price", "kind": "number", "note": "in dollars"}]
+    monkeypatch.setitem(iris.table.about, "columns", notes)
+    _, found = read(iris, tmp_path)
+    assert "number: in dollars" in [text for _, text in found.all("dd")]
+
+
+def test_every_score_of_the_page_is_that_of_the_leaderboard(comparison, tmp_path):
+    """The numbers that the charts show, as they are printed, and not only nearly."""
+    data = read(comparison, tmp_path)[1].data
+    scores = comparison.table.scoreboard.scores
+    assert data["scores"] == {name: score.heading for name, score in scores.items()}
+    for contender, row in zip(data["contenders"], comparison.table.ranked(), strict=True):
+        assert contender["name"] == row.model
+        assert contender["cells"] == {name: row.cell(name) for name in scores}
+        if comparison.task.name == "regression":
+            at = {f"coverage_{round(100 * level)}": j for j, level in enumerate(data["levels"])}
+            shown = {name: contender["coverage"][at[name]] for name in at if name in scores}
+            assert len(shown) == 2
+        else:
+            fitted = data["multipliers"].index(1)
+            shown = {name: texts[fitted] for name, texts in contender["over_beta"].items()}
+            assert set(shown) == {"log_loss", "brier", "ece"}
+        for name, text in shown.items():
+            assert text == row.cell(name).partition(" ± ")[0]
 
 
 def test_ids_are_unique_and_labels_lead_somewhere(comparison, tmp_path):
@@ -202,10 +270,9 @@ def test_names_from_the_data_are_text(iris, tmp_path):
     assert ATTACK not in text and text.count("</script>") == 2
     assert len(found.all("script")) == 2
     assert not found.all("b")
-    assert found.data["classes"] == [ATTACK, "setosa", 'vir"ginica']
     assert ATTACK in [each["name"] for each in found.data["contenders"]]
-    columns = [text for _, text in found.all("dd") if text.startswith("4: ")]
-    assert columns == [f"4: <b>a</b>, {ATTACK}, c & d, {{{{data}}}}"]
+    columns = [text for _, text in found.all("dt") if text in ("<b>a</b>", ATTACK, "{{data}}")]
+    assert columns == ["<b>a</b>", ATTACK, "{{data}}", ATTACK]  # the last is a model
 
 
 @pytest.mark.parametrize("text", ["</script>", "<!--", "]]>", "&lt;"])
@@ -244,109 +311,101 @@ def test_an_installed_package_holds_them():
 # ------------------------------------------------------------------------------------------ classes
 
 
-def probabilities(data, contender):
-    """What the script computes of the numbers in the page, at the fitted β."""
-    n_classes = len(data["classes"])
-    distances = np.array(contender["distances"])
-    if n_classes == 2:
-        distances = np.column_stack([np.maximum(distances, 0), np.maximum(-distances, 0)])
-    weights = np.exp(-distances.reshape(-1, n_classes))
-    return weights / weights.sum(axis=1, keepdims=True)
+def made_of_classes(n_classes, n_rows=200, **options):
+    rng = np.random.default_rng(1)
+    y = np.arange(n_rows) % n_classes
+    X = rng.normal(size=(n_rows, 3)) + 0.5 * y[:, None]
+    labels = np.array([f"class {j}" for j in range(n_classes)])[y]
+    return finished(X, labels, losses=["nll", "hinge"], cv=4, **options)
 
 
 @pytest.mark.parametrize("n_classes", [2, 10])
-def test_the_numbers_of_classes_give_the_scores_of_the_table(n_classes, tmp_path):
-    rng = np.random.default_rng(1)
-    y = np.arange(200) % n_classes
-    X = rng.normal(size=(200, 3)) + 0.5 * y[:, None]
-    labels = np.array([f"class {j}" for j in range(n_classes)])[y]
-    found = finished(X, labels, losses=["nll", "hinge"], baselines=["LogisticRegression"], cv=4)
-    data = read(found, tmp_path)[1].data
-    assert data["task"] == "classification" and data["rows"] == {"kept": 200, "of": 200}
-    assert len(data["labels"]) == len(data["folds"]) == 200
-    folds, label = np.array(data["folds"]), np.array(data["labels"])
-    assert [each["name"] for each in data["contenders"]] == [
-        row.model for row in found.table.ranked()
-    ]
-    for contender, row in zip(data["contenders"], found.table.ranked(), strict=True):
-        p = probabilities(data, contender)
-        parts = [(label[folds == j], p[folds == j]) for j in range(4)]
-        loss = np.mean([-np.log(q[np.arange(len(t)), t]).mean() for t, q in parts])
-        assert loss == pytest.approx(row.mean("log_loss"), abs=1e-4)
-        brier = np.mean([brier_score(*part) for part in parts])
-        assert brier == pytest.approx(row.mean("brier"), abs=1e-4)
-        # A row may lie so near to the end of a bin that rounding moves it to the next.
-        ece = np.mean([expected_calibration_error(*part) for part in parts])
-        assert ece == pytest.approx(row.mean("ece"), abs=6e-3)
-        assert contender["mean"]["accuracy"] == row.mean("accuracy")
+def test_at_the_fitted_beta_the_scores_are_those_of_every_fold(n_classes):
+    found = made_of_classes(n_classes, baselines=["LogisticRegression"])
+    one = MULTIPLIERS.index(1)
+    for folds, row in zip(found._kept, found.table.rows, strict=True):
+        for kept, scores in zip(folds, row.folds, strict=True):
+            for name, values in kept["scores"].items():
+                assert values[one] == pytest.approx(scores[name], rel=1e-14)
+            n, hits, confidence = kept["bins"][one].T
+            assert n.sum() == 50 and hits.sum() / 50 == pytest.approx(scores["accuracy"])
+            assert np.abs(hits - confidence).sum() / 50 == pytest.approx(scores["ece"])
+
+
+@pytest.mark.parametrize("n_classes", [2, 100])
+def test_at_another_beta_the_scores_are_those_of_powers(n_classes):
+    rng = np.random.default_rng(0)
+    energies = rng.normal(size=(300, n_classes)) * 3
+    y = (energies + rng.gumbel(size=energies.shape)).argmax(axis=1)
+    scores, bins = over_beta(scipy.special.softmax(energies, axis=1), y)
+    assert MULTIPLIERS[0] == 1 / 8 and MULTIPLIERS[-1] == 8 and len(MULTIPLIERS) == 25
+    for j, factor in enumerate(MULTIPLIERS):
+        p = scipy.special.softmax(factor * energies, axis=1)
+        codes = np.arange(n_classes)
+        expected = [
+            log_loss(y, p, labels=codes),
+            brier_score(y, p, labels=codes),
+            expected_calibration_error(y, p, labels=codes),
+        ]
+        np.testing.assert_allclose([scores[name][j] for name in scores], expected, rtol=1e-9)
+        assert bins[j, :, 0].sum() == 300 and bins[j, :, 1].sum() == bins[0, :, 1].sum()
+    # The energies are right, so β is as well.
+    assert abs(np.argmin(scores["log_loss"]) - MULTIPLIERS.index(1)) <= 3
+
+
+def test_a_probability_of_zero_is_clipped_at_every_beta():
+    scores, bins = over_beta(np.array([[0.0, 1.0]]), np.array([0]))
+    np.testing.assert_allclose(scores["log_loss"], -np.log(np.finfo(float).eps))
+    assert scores["brier"] == [2.0] * 25 and bins[:, -1].tolist() == [[1.0, 0.0, 1.0]] * 25
 
 
 def test_energies_have_a_beta_a_margin_and_a_curve_and_others_have_none(iris, tmp_path):
     data = read(iris, tmp_path)[1].data
-    by_name = {each["name"]: each for each in data["contenders"]}
-    hinge, nll, dummy = by_name["EBM hinge"], by_name["EBM nll"], by_name["dummy"]
-    assert hinge["energies"] and hinge["margin"] == 1.0 and len(hinge["betas"]) == 3
-    assert nll["energies"] and nll["margin"] is None and nll["betas"] == [1.0] * 3
+    by_loss = {row.model.split()[-1]: each for row, each in zip(
+        iris.table.ranked(), data["contenders"], strict=True
+    )}  # fmt: skip
+    hinge, nll, dummy = by_loss["hinge"], by_loss["nll"], by_loss["dummy"]
+    assert hinge["energies"] and hinge["margin"] == 1.0 and hinge["beta"] > 0
+    assert nll["energies"] and nll["margin"] is None and nll["beta"] == 1.0
+    assert sum(hinge["gaps"]["counts"]) == sum(nll["gaps"]["counts"]) == 150
     assert len(hinge["curves"]) == 3
     assert all(len(at) == len(values) <= 60 for at, values in hinge["curves"])
-    assert (dummy["energies"], dummy["betas"], dummy["curves"]) == (False, None, [])
+    assert (dummy["energies"], dummy["beta"], dummy["gaps"], dummy["curves"]) == (
+        False, None, None, [],
+    )  # fmt: skip
 
 
-def test_distances_are_those_of_energies():
+def test_gaps_are_those_of_energies():
     X, y = np.array([[-1.0], [1.0], [2.0]]), np.array([0, 1, 1])
     estimator = EBMClassifier(loss="hinge", beta=2.0).fit(X, y)
-    kept = KeepClasses(np.array([0, 2]))(estimator, Fold(X, X, y, y))
-    # Two classes: log p₁ − log p₀ is β times the difference of the energies.
-    difference = kept["distances"][:, 0] - kept["distances"][:, 1]
-    np.testing.assert_allclose(difference, 2.0 * estimator.decision_function(X[[0, 2]]))
+    kept = kept_classes(estimator, Fold(X, X, y, y))
+    # Two classes: the decision is F(first) − F(second), so the gap of rows of the second class.
+    expected = estimator.decision_function(X) * [-1, 1, 1]
+    np.testing.assert_allclose(kept["gaps"], expected, rtol=1e-6)
     assert kept["beta"] == 2.0 and kept["margin"] == 1.0
-    assert kept["distances"].min() == 0
 
 
-def test_a_probability_of_zero_is_a_finite_distance():
-    class Certain(DummyClassifier):
-        def predict_proba(self, X):
-            return np.array([[1.0, 0.0]])
-
-    estimator = Certain().fit([[0.0]], [0])
-    kept = KeepClasses(np.array([0]))(estimator, Fold(None, np.zeros((1, 1)), None, [0]))
-    assert kept["distances"].tolist() == [[0.0, 745.0]]
+def test_gaps_do_not_end_where_probabilities_underflow():
+    log_p = np.array([[0.0, -5000.0, -9000.0]])
+    assert energy_gaps(log_p, np.array([0]), 0.5).tolist() == [10_000.0]
 
 
-def test_of_many_rows_each_class_keeps_its_share(tmp_path):
-    y = np.repeat([0, 1, 2], [6000, 3000, 1000])
-    table = make_table(np.arange(20_000.0).reshape(-1, 2), y)
-    kept = plan(table, n_contenders=5, seed=0).kept
-    assert len(kept) == rows.MOST_ROWS == len(np.unique(kept))
-    np.testing.assert_allclose(np.bincount(y[kept]), [1200, 600, 200], atol=1)
-    again = plan(table, n_contenders=5, seed=0).kept
-    other = plan(table, n_contenders=5, seed=1).kept
-    assert (kept == again).all() and (kept != other).any()
-
-
-def test_of_many_classes_and_contenders_fewer_rows_are_kept():
-    table = make_table(np.arange(20_000.0).reshape(-1, 2), np.arange(10_000) % 26)
-    kept = plan(table, n_contenders=20, seed=0).kept
-    assert len(kept) * 26 * 20 <= rows.MOST_NUMBERS < (len(kept) + 1) * 26 * 20
-
-
-def test_a_sample_of_the_rows_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr(rows, "MOST_ROWS", 100)
-    X, y = load_iris(return_X_y=True)
-    found = finished(X, y, losses=["nll"], baselines=[], cv=3)
-    text, parsed = read(found, tmp_path)
-    assert parsed.data["rows"] == {"kept": 100, "of": 150} and len(parsed.data["labels"]) == 100
-    assert len(parsed.data["contenders"][0]["distances"]) == 300
-    assert "Drawn from 100 of the 150 rows" in text
+def test_a_histogram_has_a_bar_for_every_row_and_an_end_at_zero():
+    gaps = [np.random.default_rng(0).normal(1, 1, size=1000), np.array([-1e30, 1e30])]
+    found = histogram(gaps, margin=5.0)
+    assert sum(found["counts"]) == 1002
+    wrong = sum(found["counts"][: -found["first"]])
+    assert wrong == (np.concatenate(gaps) < 0).sum()
+    assert (found["first"] + len(found["counts"])) * found["width"] >= 5.74
 
 
 @pytest.mark.slow
 def test_a_page_of_many_classes_and_contenders_stays_small(tmp_path):
-    y = np.arange(3000) % 10
-    X = np.random.default_rng(0).normal(size=(3000, 4)) + y[:, None]
-    names = {f"dummy {j}": EBMClassifier(max_iter=20, tol=1e-2) for j in range(17)}
-    found = finished(X, y, task="classification", losses=[], baselines=names, cv=2)
-    assert len(read(found, tmp_path)[0].encode()) < 3_000_000
+    names = {f"dummy {j}": EBMClassifier(max_iter=20, tol=1e-2) for j in range(15)}
+    found = made_of_classes(100, 2000, baselines=names)
+    text, parsed = read(found, tmp_path)
+    assert len(text.encode()) < 1_000_000 and "100 classes" in text
+    assert all(each["over_beta"] for each in parsed.data["contenders"])
 
 
 def test_a_model_without_probabilities_fails_and_the_page_stands(tmp_path):
@@ -358,8 +417,10 @@ def test_a_model_without_probabilities_fails_and_the_page_stands(tmp_path):
     X, y = load_iris(return_X_y=True)
     found = finished(X, y, losses=["nll"], baselines={"mute": Mute()}, cv=2)
     _, parsed = read(found, tmp_path)
-    assert [each["name"] for each in parsed.data["contenders"]] == ["EBM nll"]
-    assert [text for _, text in parsed.all("th", scope="row")] == ["EBM nll", "mute"]
+    assert [each["name"] for each in parsed.data["contenders"]] == [found.table.rows[0].model]
+    assert [text for _, text in parsed.all("th", scope="row")][1] == "mute"
+    ranks = [text for attributes, text in parsed.all("td") if "data-score" not in attributes]
+    assert ranks == ["1", "–"]
     assert any("mute failed" in text for _, text in parsed.all("li"))
 
 
@@ -380,7 +441,7 @@ def test_what_cannot_be_kept_leaves_the_scores(tmp_path):
     (left,) = [
         each for each in read(found, tmp_path)[1].data["contenders"] if each["name"] == "second"
     ]
-    assert left["distances"] is None and left["mean"]["accuracy"] == row.mean("accuracy")
+    assert left["over_beta"] is None and left["mean"]["accuracy"] == row.mean("accuracy")
 
 
 def test_a_curve_keeps_its_ends():
@@ -402,14 +463,15 @@ class Standard(DistributionAdapter):
         return gaussian(np.zeros(len(X)), 1.0)
 
 
-def test_what_is_kept_of_a_law_is_what_the_formulas_say():
+def test_what_is_kept_of_a_distribution_is_what_the_formulas_say():
     y = np.array([-2.0, 0.0, 0.5, 3.0])
     fold = Fold(np.zeros((4, 1)), np.zeros((4, 1)), y, y)
-    kept = KeepDensities(np.arange(4), np.array([2]))(Standard().fit(None, None), fold)
-    np.testing.assert_allclose(kept["pit"], scipy.stats.norm.cdf(y), atol=1e-12)
+    kept = kept_densities(Standard().fit(None, None), fold, {2: 17})
+    bars = np.floor(scipy.stats.norm.cdf(y) * 20).astype(int)
+    assert kept["pit"].tolist() == np.bincount(bars, minlength=20).tolist()
     half = scipy.stats.norm.ppf(0.5 + np.array(LEVELS) / 2)
-    assert (kept["held"] == (np.abs(y) <= half[:, None])).all()
-    (row,) = kept["shown"]
+    assert kept["coverage"] == (np.abs(y) <= half[:, None]).mean(axis=1).tolist()
+    row = kept["shown"][17]
     np.testing.assert_allclose(row["density"], scipy.stats.norm.pdf(row["answers"]), atol=1e-12)
     marks = scipy.stats.norm.ppf([0.05, 0.25, 0.5, 0.75, 0.95])
     np.testing.assert_allclose(row["marks"], marks, atol=1e-12)
@@ -417,20 +479,26 @@ def test_what_is_kept_of_a_law_is_what_the_formulas_say():
     assert scipy.integrate.trapezoid(row["density"], row["answers"]) == pytest.approx(1, abs=5e-3)
 
 
+def test_coverage_is_that_of_intervals_also_where_quantiles_coincide_with_answers():
+    rng = np.random.default_rng(0)
+    probabilities = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)
+    values = np.sort(rng.integers(0, 12, size=(2000, len(probabilities))), axis=1).astype(float)
+    distribution, y = QuantileDistribution(probabilities, values), rng.integers(0, 12, size=2000)
+    found = dict(zip(LEVELS, coverage(y.astype(float), distribution), strict=True))
+    for level in (0.5, 0.9):
+        assert found[level] == interval_coverage(y, distribution, level=level)
+
+
 def test_the_numbers_of_a_quantity(strengths, tmp_path):
     data = read(strengths, tmp_path)[1].data
     assert data["task"] == "regression" and data["target"] == "strength"
-    assert len(data["answers"]) == rows.N_SHOWN and data["answers"] == sorted(data["answers"])
+    assert len(data["answers"]) == N_SHOWN and data["answers"] == sorted(data["answers"])
     by_name = {each["name"]: each for each in data["contenders"]}
     ranked = [row.model for row in strengths.table.ranked()]
     assert list(by_name) == ranked
-    for row in strengths.table.ranked():
-        contender = by_name[row.model]
-        assert len(contender["pit"]) == 60 and 0 <= min(contender["pit"]) <= max(contender["pit"])
-        at_90 = contender["coverage"][LEVELS.index(0.9)]
-        # Folds of the same size: the mean over folds is that over rows.
-        assert at_90 == pytest.approx(row.mean("coverage_90"), abs=1e-4)
-        assert len(contender["shown"]) == rows.N_SHOWN
+    for contender in by_name.values():
+        assert sum(contender["pit"]) == 60 and len(contender["pit"]) == 20
+        assert len(contender["shown"]) == N_SHOWN
     quantiles, ridge = by_name["QuantileRegressor"], by_name["Ridge (Gaussian)"]
     assert quantiles["mean"]["nll"] is None and quantiles["shown"][0]["density"] == []
     assert not ridge["energies"] and by_name[ranked[0]]["mean"]["nll"] is not None
@@ -465,7 +533,7 @@ def test_few_rows_are_all_shown(tmp_path):
     assert len(read(found, tmp_path)[1].data["answers"]) == 4
 
 
-def test_a_law_is_drawn_between_its_tails():
+def test_a_density_is_drawn_between_its_tails():
     (row,) = drawn(gaussian(np.array([10.0]), 2.0))
     assert row["answers"] == sorted(row["answers"])
     np.testing.assert_allclose(
@@ -498,13 +566,12 @@ def test_a_report_from_python(tmp_path):
     X, y = load_iris(return_X_y=True)
     path = tmp_path / "iris.html"
     table = compare(X, y, losses=["nll"], baselines=[], cv=2, report=path)
-    assert [row.model for row in table.rows] == ["EBM nll"]
-    assert Page(path.read_text(encoding="utf-8")).data["contenders"][0]["name"] == "EBM nll"
+    (row,) = table.rows
+    assert Page(path.read_text(encoding="utf-8")).data["contenders"][0]["name"] == row.model
 
 
 def test_a_page_from_what_was_found(iris):
-    tests = [test for _, test in iris.task.splits(iris.data, iris.cv, iris.random_state)]
-    found = content(iris.table, iris._kept, iris._plan, iris.data, tests)
+    found = content(iris.table, iris._kept, iris.data)
     assert page(iris.table, found, dated=False).startswith("<!DOCTYPE html>")
 
 

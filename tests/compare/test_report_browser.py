@@ -7,7 +7,9 @@ import numpy as np
 import pandas
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
+from sklearn_ebm import EBMClassifier
 from sklearn_ebm.compare import Comparison
 from sklearn_ebm.energies import Experts
 
@@ -25,7 +27,7 @@ pytestmark = [
         reason="the browser tests need chromium and chromedriver: apt-get install chromium-driver",
     ),
 ]
-WIDTHS = (400, 1600)
+WIDTHS = (390, 1600)
 SCHEMES = ("light", "dark")
 
 
@@ -99,6 +101,12 @@ def opened(browser, path, width=1600, scheme="light"):
     return browser
 
 
+def unfold(browser):
+    browser.execute_script(
+        "for (const each of document.querySelectorAll('details')) each.open = true"
+    )
+
+
 def column(browser, number, table="leaderboard"):
     cells = browser.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr > :nth-child({number})")
     return [cell.get_attribute("data-value") or cell.text for cell in cells]
@@ -127,8 +135,10 @@ def test_no_errors_no_requests_no_sideways_scrolling(browser, report, width, sch
     root = "document.documentElement"
     assert browser.execute_script(f"return {root}.scrollWidth - {root}.clientWidth") == 0
     # Nothing that reaches beyond the window and is cut off there, either.
+    unfold(browser)
     outside = """return [...document.querySelectorAll("main *, header *")].filter((each) =>
-        !each.closest("svg, .hidden") && each.getBoundingClientRect().right > innerWidth + 1)
+        !each.closest("svg, .hidden, .scroll table") &&
+        each.getBoundingClientRect().right > innerWidth + 1)
         .map((each) => each.outerHTML.slice(0, 90))"""
     assert browser.execute_script(outside) == []
     assert browser.get_log("browser") == []
@@ -167,8 +177,9 @@ def test_the_keyboard_sorts(browser, report):
 
 def test_tab_reaches_every_control(browser, report):
     opened(browser, report[0])
+    unfold(browser)
     controls = browser.execute_script(
-        "return [...document.querySelectorAll('button, input, summary, a')].length"
+        "return [...document.querySelectorAll('button, input, summary, a, .scroll')].length"
     )
     reached = set()
     for _ in range(controls + 1):
@@ -177,71 +188,131 @@ def test_tab_reaches_every_control(browser, report):
     assert len(reached) >= controls
 
 
-def recomputed(browser):
-    rows = browser.find_elements(By.CSS_SELECTOR, "#recomputed tbody tr")
+def over_beta(browser):
+    """The texts of the table at the slider, by model."""
+    rows = browser.find_elements(By.CSS_SELECTOR, "#over-beta tbody tr")
+    cells = "return [...arguments[0].cells].map((cell) => cell.textContent)"
+    lines = [browser.execute_script(cells, row) for row in rows]
+    return {model: texts[:-1] for model, *texts in lines}
+
+
+def on_the_leaderboard(table):
+    """The same from the leaderboard: means without their standard errors."""
     return {
-        row.get_attribute("data-model"): [
-            float(cell.get_attribute("data-value") or "nan")
-            for cell in row.find_elements(By.CSS_SELECTOR, "td[data-value]")
-        ]
-        for row in rows
+        row.model: [row.cell(score).partition(" ± ")[0] for score in ("log_loss", "brier", "ece")]
+        for row in table.ranked()
     }
 
 
-def frame(browser):
-    """Wait until the page has drawn."""
-    browser.execute_async_script(
-        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
-    )
-
-
-def test_at_the_fitted_beta_the_page_computes_the_scores_of_the_table(browser, classes):
+def test_the_slider_at_one_shows_the_numbers_of_the_leaderboard(browser, classes):
     path, table = classes
     opened(browser, path)
-    found = recomputed(browser)
-    assert set(found) == {row.model for row in table.rows}
-    for row in table.rows:
-        means = [row.mean(score) for score in ("log_loss", "brier", "ece")]
-        # Numbers in the page have four digits.
-        np.testing.assert_allclose(found[row.model][1:], means, atol=2e-4)
+    found = {model: texts[1:] for model, texts in over_beta(browser).items()}
+    assert found == on_the_leaderboard(table)
+    said = browser.find_elements(By.CSS_SELECTOR, "#reliability .card p")
+    assert [each.text for each in said] == [
+        f"log-loss {loss}, ECE {ece}" for loss, _, ece in found.values()
+    ]
+
+
+def test_a_regression_shows_the_numbers_of_the_leaderboard(browser, quantity):
+    path, table = quantity
+    opened(browser, path)
+    said = browser.find_elements(By.CSS_SELECTOR, "#coverage .card p")
+    coverage = [row.cell("coverage_90").partition(" ± ")[0] for row in table.ranked()]
+    assert [each.text for each in said] == [f"{each} in intervals of 0.9" for each in coverage]
+    texts = browser.find_elements(By.CSS_SELECTOR, "#score-charts text[text-anchor=end]")
+    cells = [row.cell(score) for score in ("crps", "nll") for row in table.ranked()]
+    assert [each.text for each in texts if each.text] == cells
 
 
 def test_the_slider_changes_probabilities_and_the_button_brings_them_back(browser, classes):
     opened(browser, classes[0])
     slider = browser.find_element(By.ID, "beta")
     said = browser.find_element(By.ID, "beta-value")
-    before, drawing = recomputed(browser), reliability(browser)
-    for _ in range(20):  # one unit of the exponent: twice the fitted β
+    before, drawing = over_beta(browser), reliability(browser)
+    for _ in range(4):  # four steps: twice the fitted β
         slider.send_keys(Keys.ARROW_RIGHT)
-    frame(browser)
-    assert said.text == "× 2.00"
-    after = recomputed(browser)
-    for model, scores in before.items():
+    assert said.text == "× 2"
+    after = over_beta(browser)
+    for model, (beta, loss, *_) in before.items():
         # β itself doubles where there is one; log-loss moves.
-        if scores[0] == scores[0]:
-            assert after[model][0] == pytest.approx(2 * scores[0])
-        assert abs(after[model][1] - scores[1]) > 1e-4
+        if beta != "–":
+            assert float(after[model][0]) == pytest.approx(2 * float(beta), rel=0.01)
+        assert after[model][1] != loss
     assert reliability(browser) != drawing
     browser.find_element(By.ID, "beta-fitted").click()
-    frame(browser)
-    assert said.text == "× 1.00"
-    for model, scores in recomputed(browser).items():
-        np.testing.assert_array_equal(scores, before[model])
-    assert reliability(browser) == drawing
+    assert said.text == "× 1"
+    assert over_beta(browser) == before and reliability(browser) == drawing
 
 
 def reliability(browser):
     return browser.execute_script("return document.getElementById('reliability').innerHTML")
 
 
-def test_probabilities_at_another_beta_are_powers_of_the_fitted_ones(browser, classes):
-    path, _ = classes
-    opened(browser, path)
-    # At β = 0 every class has the same probability: log-loss is log 3, and Brier 1 − 1/3.
-    script = (
-        "return drawn.map((each) => scored(each, 0)).map((each) => [each.log_loss, each.brier])"
-    )
-    np.testing.assert_allclose(browser.execute_script(script), [[np.log(3), 2 / 3]] * 3)
+def test_the_table_over_beta_sorts(browser, classes):
+    opened(browser, classes[0])
+    for order in ("ascending", "descending"):
+        th = heading(browser, "ECE", "over-beta")
+        th.find_element(By.TAG_NAME, "button").click()
+        assert th.get_attribute("aria-sort") == order
+        values = [float(text) for text in column(browser, 5, "over-beta")]
+        assert values == sorted(values, reverse=order == "descending")
+
+
+def height(browser):
+    return browser.execute_script("return document.documentElement.scrollHeight")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A report on a table such as adult: 14 columns, two classes, 18 models, one of which fails."""
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(rng.normal(size=(120, 14)), columns=[f"column {j}" for j in range(14)])
+    frame["income"] = np.where(frame["column 0"] + rng.normal(size=120) > 0, "> 50K", "≤ 50K")
+    models = {f"HistGradientBoostingClassifier {j}": LogisticRegression(C=2.0**j) for j in range(4)}
+    models |= {f"model {j}": EBMClassifier(C=2.0**j) for j in range(13)}
+    comparison = Comparison(
+        frame, "income", losses=[], baselines=models | {"failed": LogisticRegression(C=-1.0)}, cv=3,
+        for_report=True,
+    )  # fmt: skip
+    list(comparison.run())
+    path = tmp_path_factory.mktemp("many") / "report.html"
+    comparison.report(path)
+    return path
+
+
+def test_on_a_phone_the_page_is_short_until_a_section_is_opened(browser, many):
+    opened(browser, many, 390)
+    folded = height(browser)
+    assert folded <= 2500 and not browser.find_elements(By.CSS_SELECTOR, "details[open]")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    # The table scrolls in its box, and the names stay in sight.
+    name = browser.find_element(By.CSS_SELECTOR, "#leaderboard tbody th")
+    place = "const box = document.querySelector('.scroll'); box.scrollLeft = 1000;"
+    moved = browser.execute_script(f"{place} return box.scrollLeft")
+    assert moved > 100 and 0 <= name.rect["x"] < 30
+    section = browser.find_element(By.CSS_SELECTOR, "#beta-section summary")
+    section.send_keys(Keys.ENTER)
+    assert height(browser) > folded + 500
+
+
+def test_what_a_finger_meets_is_large_enough(browser, many):
+    opened(browser, many, 390)
+    unfold(browser)
+    for each in browser.find_elements(By.CSS_SELECTOR, "button, summary, input"):
+        assert each.rect["height"] >= 44
+
+
+def test_on_a_wide_screen_only_long_sections_are_folded(browser, classes, many):
+    def is_open(id_):
+        return browser.execute_script(f"return document.getElementById('{id_}').open")
+
+    opened(browser, classes[0])
+    assert is_open("beta-section") and is_open("gaps-section") and is_open("curves-section")
+    opened(browser, many)
+    assert is_open("beta-section") and not is_open("curves-section")
+    assert not browser.find_element(By.ID, "reliability").is_displayed()
 
 
 def test_models_of_densities_are_switched_on_and_off(browser, quantity):
@@ -297,13 +368,16 @@ def test_names_from_the_data_are_text(browser, classes):
 
 
 def test_it_prints(browser, report, tmp_path):
-    opened(browser, report[0], scheme="dark")
+    opened(browser, report[0], 390, scheme="dark")
+    folded = height(browser)
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
     paper = "return getComputedStyle(document.body).backgroundColor"
     assert browser.execute_script(paper) == "rgb(255, 255, 255)"
     browser.execute_script("document.documentElement.dataset.theme = 'dark'")
     assert browser.execute_script(paper) == "rgb(255, 255, 255)"
+    # What is folded on the screen is printed.
+    assert height(browser) > 2 * folded
     # The width of A4 without its margins; a table must not reach beyond it.
     size = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -1,69 +1,61 @@
 """Conversion of the data of all folds to the numbers of a report, for JSON."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
-from sklearn_ebm.compare.report.kept_densities import LEVELS, MARKS
-from sklearn_ebm.compare.report.rows import Plan
+from sklearn_ebm.compare.report.kept_classes import MULTIPLIERS
+from sklearn_ebm.compare.report.kept_densities import LEVELS, shown_rows
 from sklearn_ebm.compare.tables import Table
 
 # Data of one contender for each fold; None if they could not be computed.
 KeptFolds = list[dict[str, Any] | None]
+# Number of bars of a histogram of energy gaps.
+N_BARS = 40
 
 
-def content(
-    table: ComparisonTable,
-    kept: Sequence[KeptFolds],
-    rows: Plan,
-    data: Table,
-    tests: Sequence[np.ndarray],
-) -> dict[str, Any]:
+def content(table: ComparisonTable, kept: Sequence[KeptFolds], data: Table) -> dict[str, Any]:
     """Return the numbers that the page shows.
+
+    Scores are texts with the digits of the leaderboard, so that a browser does not round them.
 
     Parameters
     ----------
     table : ComparisonTable
     kept : sequence of list
         Data of each fold, for each row of the table, in the order of the run.
-    rows : Plan
-        The selected rows.
     data : Table
-    tests : sequence of ndarray of int
-        The test rows of each fold.
 
     Returns
     -------
     content : dict
-        "task", "rows", "contenders" by rank, and common data: for classes the labels and folds of
-        the rows, for a regression the answers of the rows with plots of densities.
+        "task", "scores" (their headings), "contenders" by rank, and common data: for classes the
+        factors of β, for a regression the answers of the rows with plots of densities.
     """
     common = {
         "task": "classification" if data.classes else "regression",
-        "rows": {"kept": len(rows.kept), "of": rows.n_rows},
-        "scores": {name: list(score) for name, score in table.scoreboard.scores.items()},
+        "scores": {name: score.heading for name, score in table.scoreboard.scores.items()},
     }
-    order = sorted(range(len(table.rows)), key=lambda j: table.rows[j].rank())
-    finished = [(table.rows[j], _in_full(kept[j])) for j in order if table.rows[j].folds]
-    held = [test[np.isin(test, rows.kept)] for test in tests]
+    kept_of = dict(zip(map(id, table.rows), kept, strict=True))
+    finished = [(row, _in_full(kept_of[id(row)])) for row in table.ranked() if row.folds]
     if data.classes:
         return common | {
-            "classes": list(data.classes),
-            "labels": data.labels[np.concatenate(held)].tolist(),
-            "folds": np.repeat(np.arange(len(held)), [len(each) for each in held]).tolist(),
-            "contenders": [_scored(row) | _of_classes(folds) for row, folds in finished],
+            "n_classes": len(data.classes),
+            "multipliers": list(MULTIPLIERS),
+            "contenders": [_scored(row) | _of_classes(row, folds) for row, folds in finished],
         }
-    shown_in = np.concatenate([test[np.isin(test, rows.shown)] for test in tests])
-    place = [int(np.flatnonzero(shown_in == row)[0]) for row in rows.shown]
+    shown = shown_rows(data.labels)
     return common | {
         "target": data.target_name,
         "levels": list(LEVELS),
-        "marks": list(MARKS),
-        "answers": [significant(answer) for answer in data.labels[rows.shown]],
-        "contenders": [_scored(row) | _of_distributions(folds, place) for row, folds in finished],
+        "answers": [significant(answer) for answer in data.labels[shown]],
+        "contenders": [
+            _scored(row) | _of_distributions(row, folds, shown.tolist()) for row, folds in finished
+        ],
     }
 
 
@@ -74,12 +66,12 @@ def _in_full(folds: KeptFolds) -> list[dict[str, Any]]:
 
 
 def _scored(row: Row) -> dict[str, Any]:
-    means = {score: row.mean(score) for score in row.scoreboard.scores}
-    spreads = {score: row.spread(score) for score in row.scoreboard.scores}
+    scores = row.scoreboard.scores
     return {
         "name": row.model,
-        "mean": {score: finite(mean) for score, mean in means.items()},
-        "spread": {score: finite(spread) for score, spread in spreads.items()},
+        "cells": {score: row.cell(score) for score in scores},
+        "mean": {score: finite(row.mean(score)) for score in scores},
+        "error": {score: finite(row.se(score)) for score in scores},
     }
 
 
@@ -105,49 +97,75 @@ def significant(value: float, digits: int = 4) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _of_classes(folds: list[dict[str, Any]]) -> dict[str, Any]:
+def _mean_texts(row: Row, score: str, folds: Sequence[Sequence[float]]) -> list[str]:
+    """Return means over the folds of lists of scores, with the digits of the leaderboard."""
+    digits = row.scoreboard.scores[score].digits
+    return [f"{statistics.fmean(values):.{digits}f}" for values in zip(*folds, strict=True)]
+
+
+def _of_classes(row: Row, folds: list[dict[str, Any]]) -> dict[str, Any]:
     if not folds:
-        return {"energies": False, "distances": None, "betas": None, "margin": None, "curves": []}
-    betas = [fold["beta"] for fold in folds]
-    return {
-        "energies": folds[0]["energies"],
-        "distances": packed(np.concatenate([fold["distances"] for fold in folds])),
-        "betas": [significant(beta, 6) for beta in betas] if folds[0]["energies"] else None,
-        "margin": folds[0]["margin"],
+        return {"energies": False, "over_beta": None, "beta": None, "gaps": None, "curves": []}
+    first = folds[0]
+    of_energies: dict[str, Any] = {"energies": False, "beta": None, "gaps": None, "margin": None}
+    if first["energies"]:
+        of_energies = {
+            "energies": True,
+            "beta": significant(statistics.fmean(fold["beta"] for fold in folds)),
+            "gaps": histogram([fold["gaps"] for fold in folds], first["margin"]),
+            "margin": first["margin"],
+        }
+    return of_energies | {
+        "over_beta": {
+            score: _mean_texts(row, score, [fold["scores"][score] for fold in folds])
+            for score in first["scores"]
+        },
+        "bins": [_bins(sums) for sums in sum(fold["bins"] for fold in folds)],
         "curves": _curves(folds),
     }
 
 
-def packed(distances: np.ndarray) -> list[float]:
-    """Return max log p − log p of each class as a flat list, row by row.
+def _bins(sums: np.ndarray) -> list[list[float]]:
+    """Return index, rows, fraction classified correctly and mean probability of non-empty bins."""
+    return [
+        [j, int(n), round(hits / n, 4), round(confidence / n, 4)]
+        for j, (n, hits, confidence) in enumerate(sums.tolist())
+        if n
+    ]
 
-    With two classes, a single number is used: log p of the second class minus log p of the first.
-    Rounding by 1e-4 changes probabilities by less than 1e-4.
+
+def histogram(folds: Sequence[np.ndarray], margin: float | None) -> dict[str, Any]:
+    """Return a histogram of energy gaps with about 40 bars, one of which begins at 0.
+
+    The gaps beyond its ends, which are quantiles, are in the outermost bars.
 
     Examples
     --------
-    >>> packed(np.array([[0.0, 1.5], [0.25, 0.0]]))
-    [-1.5, 0.25]
-    >>> packed(np.array([[0.0, 1.0, 2.00001]]))
-    [0.0, 1.0, 2.0]
+    >>> found = histogram([np.array([-10.0, 10.0]), np.array([29.0, 30.0])], margin=None)
+    >>> found["width"], found["first"], sum(found["counts"])
+    (1.0, -10, 4)
     """
-    if distances.shape[1] == 2:
-        distances = distances[:, 0] - distances[:, 1]
-    return np.round(distances, 4).ravel().tolist()
+    gaps = np.concatenate(folds).astype(np.float64)
+    low, high = np.quantile(gaps, [0.005, 0.98], method="nearest")
+    low, high = min(low, 0.0), max(high, 1.15 * (margin or 0.0), 1e-9)
+    width = (high - low) / N_BARS
+    first, last = math.floor(low / width), math.ceil(high / width)
+    places = np.clip(np.floor(gaps / width), first, last - 1).astype(int) - first
+    counts = np.bincount(places, minlength=last - first)
+    return {"width": significant(width), "first": first, "counts": counts.tolist()}
 
 
-def _of_distributions(folds: list[dict[str, Any]], place: list[int]) -> dict[str, Any]:
+def _of_distributions(row: Row, folds: list[dict[str, Any]], shown: list[int]) -> dict[str, Any]:
     if not folds:
         return {"energies": False, "pit": None, "coverage": None, "shown": None, "curves": []}
-    shown = [row for fold in folds for row in fold["shown"]]
-    held = np.concatenate([fold["held"] for fold in folds], axis=1)
+    drawn = {index: marks for fold in folds for index, marks in fold["shown"].items()}
     return {
         "energies": folds[0]["energies"],
-        "pit": np.round(np.concatenate([fold["pit"] for fold in folds]), 4).tolist(),
-        "coverage": np.round(held.mean(axis=1), 4).tolist(),
+        "pit": sum(fold["pit"] for fold in folds).tolist(),
+        "coverage": _mean_texts(row, "coverage_90", [fold["coverage"] for fold in folds]),
         "shown": [
-            {name: [significant(value) for value in values] for name, values in shown[j].items()}
-            for j in place
+            {name: [significant(value) for value in values] for name, values in drawn[j].items()}
+            for j in shown
         ],
         "curves": _curves(folds),
     }

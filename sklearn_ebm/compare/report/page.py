@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -46,9 +46,9 @@ def page(
     dated : bool
         Whether the page shows when the comparison began.
     """
-    task = content["task"]
+    task, about = content["task"], table.about
     style, script = resource("report.css"), resource("report.js") + resource(f"{task}.js")
-    about = table.about
+    notes = table.notes()
     return filled(
         resource("template.html"),
         {
@@ -57,18 +57,19 @@ def page(
             "style_hash": _hash(style),
             "script_hash": _hash(script),
             "source": html.escape(about["data"]["source"]),
-            "task": task,
+            "headline": html.escape(table.headline()),
             "summary": html.escape(about["title"].partition("\n")[0]),
             "leaderboard": leaderboard(table),
+            "order": html.escape(table.order),
+            "notes": _section(f"Notes ({len(notes)})", _list(notes), is_wide=True) if notes else "",
             "scores": _definitions(
-                (table.scoreboard.scores[name].heading, meaning)
-                for name, meaning in about["scores"].items()
+                (score.heading, about["scores"][name])
+                for name, score in table.scoreboard.scores.items()
             ),
-            "spread": html.escape(f"{about['spread']}; {table.scoreboard.title}."),
-            "notes": _list(table.notes()),
             "settings": _definitions((row.model, row.settings) for row in table.ranked()),
+            "columns": _columns(about["columns"]),
+            "charts": resource(f"{task}.html"),
             "about": _definitions(_compared(about, command, dated)),
-            "charts": filled(resource(f"{task}.html"), {"rows": _kept_rows(content["rows"])}),
             "documentation": DOCUMENTATION,
             "data": json_text(content),
         },
@@ -96,44 +97,50 @@ def leaderboard(table: ComparisonTable) -> str:
     """Return the ranked table as HTML; each cell contains its sort key."""
     scores = table.scoreboard.scores
     headings = ["rank", "model", *(score.heading for score in scores.values())]
-    ranked = table.ranked()
     head = "".join(_heading(name, sorted_by=j == 0) for j, name in enumerate(headings))
-    body = "".join(_line(rank, row, table) for rank, row in enumerate(ranked, 1))
+    body = "".join(_line(rank, row, table) for rank, row in enumerate(table.ranked(), 1))
     return (
-        '<table id="leaderboard" role="table"><caption class="hidden">Scores of every model, '
-        'the best first; a heading sorts by its column.</caption><thead role="rowgroup">'
-        f'<tr role="row">{head}</tr></thead><tbody role="rowgroup">{body}</tbody></table>'
+        '<table id="leaderboard"><caption class="hidden">Scores of every model, the best first; a '
+        f"heading sorts by its column.</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
     )
 
 
 def _heading(name: str, sorted_by: bool) -> str:
     order = "ascending" if sorted_by else "none"
     return (
-        f'<th scope="col" role="columnheader" aria-sort="{order}">'
-        f'<button type="button">{html.escape(name)}<span class="arrow" aria-hidden="true"></span>'
-        "</button></th>"
+        f'<th scope="col" aria-sort="{order}"><button type="button">{html.escape(name)}'
+        '<span class="arrow" aria-hidden="true"></span></button></th>'
     )
 
 
 def _line(rank: int, row: Row, table: ComparisonTable) -> str:
-    place = str(rank) if row.folds else "–"
-    cells = [
-        f'<td role="cell" data-label="rank" data-value="{rank}">{place}</td>',
-        f'<th scope="row" role="rowheader" data-label="model">{html.escape(row.model)}</th>',
-    ]
-    for name, score in table.scoreboard.scores.items():
-        mean, label = row.mean(name), html.escape(score.heading)
+    tie = " =" if row.folds and rank > 1 and table.tied(row) else ""
+    place = f"{rank}{tie}" if row.folds else "–"
+    # A long name such as HistGradientBoostingClassifier may break before a capital letter.
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", html.escape(row.model))
+    cells = [f'<td data-value="{rank}">{place}</td>', f'<th scope="row">{name}</th>']
+    for score in table.scoreboard.scores:
+        mean = row.mean(score)
         value = "" if mean != mean else repr(float(mean))
-        number, _, spread = row.cell(name).partition(" ± ")
-        shown = html.escape(number) + (f' <span class="spread">± {spread}</span>' if spread else "")
-        cells.append(f'<td role="cell" data-label="{label}" data-value="{value}">{shown}</td>')
-    return f'<tr role="row">{"".join(cells)}</tr>'
+        number, _, error = row.cell(score).partition(" ± ")
+        shown = html.escape(number) + (f' <span class="error">± {error}</span>' if error else "")
+        cells.append(f'<td data-score="{score}" data-value="{value}">{shown}</td>')
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _columns(columns: Sequence[Mapping[str, str]]) -> str:
+    """Return the section that says what was done with each column; empty without columns."""
+    entries = [
+        (each["name"], ": ".join(filter(None, (each["kind"], each["note"])))) for each in columns
+    ]
+    title = f"What was done with each column ({len(entries)})"
+    return _section(title, _definitions(entries)) if entries else ""
 
 
 def _compared(about: dict[str, Any], command: str, dated: bool) -> list[tuple[str, str]]:
     """Return names and texts that describe the comparison."""
     data, settings = about["data"], about["settings"]
-    numeric, categorical = data["numeric_columns"], data["categorical_columns"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     machine = f"{about['machine']['system']}, {about['machine']['cpus']} CPUs"
     drawn = settings["max_rows"]
@@ -141,8 +148,6 @@ def _compared(about: dict[str, Any], command: str, dated: bool) -> list[tuple[st
     entries = [
         ("data", data["source"]),
         ("rows", rows),
-        ("numeric columns", _named(numeric)),
-        ("categorical columns", _named(categorical)),
         ("target", _target(data)),
         ("folds", f"{settings['cv']}, the same for all models"),
         ("random state", str(settings["random_state"])),
@@ -154,29 +159,19 @@ def _compared(about: dict[str, Any], command: str, dated: bool) -> list[tuple[st
     return entries + ([("command", command)] if command else [])
 
 
-def _named(columns: list[str], most: int = 40) -> str:
-    shown = ", ".join(columns[:most])
-    more = f" and {len(columns) - most} more" if len(columns) > most else ""
-    return f"{len(columns)}: {shown}{more}" if columns else "none"
-
-
-def _target(data: dict[str, Any]) -> str:
+def _target(data: dict[str, Any], most: int = 40) -> str:
     if "target" in data:
         target = data["target"]
         return f"{target['name']}, from {target['least']:g} to {target['greatest']:g}"
-    classes = data["classes"]
-    return _named([f"{name} ({n} rows)" for name, n in classes.items()]).replace(
-        ":", " classes:", 1
-    )
+    classes = [f"{name} ({n} rows)" for name, n in data["classes"].items()]
+    more = f" and {len(classes) - most} more" if len(classes) > most else ""
+    return f"{len(classes)} classes: {', '.join(classes[:most])}{more}"
 
 
-def _kept_rows(rows: dict[str, int]) -> str:
-    if rows["kept"] == rows["of"]:
-        return f"Drawn from all {rows['of']:,} rows, each in the fold that held it out."
-    return (
-        f"Drawn from {rows['kept']:,} of the {rows['of']:,} rows, each in the fold that held it "
-        "out; the others were left out to keep this file small. The table above is of all rows."
-    )
+def _section(title: str, body: str, is_wide: bool = False) -> str:
+    """Return a folded section; the script opens it on a wide screen if `is_wide`."""
+    start = '<details class="wide">' if is_wide else "<details>"
+    return f"{start}<summary><h2>{html.escape(title)}</h2></summary>{body}</details>"
 
 
 def _definitions(entries: Iterable[tuple[str, str]]) -> str:
@@ -188,6 +183,4 @@ def _definitions(entries: Iterable[tuple[str, str]]) -> str:
 
 
 def _list(texts: list[str]) -> str:
-    if not texts:
-        return ""
-    return f'<ul class="notes">{"".join(f"<li>{html.escape(text)}</li>" for text in texts)}</ul>'
+    return f'<ul class="small">{"".join(f"<li>{html.escape(text)}</li>" for text in texts)}</ul>'

@@ -1,4 +1,4 @@
-// Laws of held-out answers: densities, scores, coverage.
+// Predicted distributions of held-out answers: densities, scores, coverage. Scores come from Python as texts.
 
 const COLOURS = 7, DASHES = ["", "dashed", "dotted"];
 const drawn = data.contenders.filter((contender) => contender.pit);
@@ -71,62 +71,58 @@ function legend() {
 function scoreChart(score, text, fromZero) {
   const all = data.contenders, there = all.filter((each) => each.mean[score] !== null);
   if (!there.length) return html("div");
-  const from = (each) => each.mean[score] - (each.spread[score] || 0), to = (each) => each.mean[score] + (each.spread[score] || 0);
+  const from = (each) => each.mean[score] - (each.error[score] || 0), to = (each) => each.mean[score] + (each.error[score] || 0);
   let low = Math.min(...there.map(from)), high = Math.max(...there.map(to));
   const pad = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
   low = fromZero ? 0 : low - pad;
   high += pad;
   const step = 32, height = step * all.length + 46;
-  const frame = chart({ x: { low, high, label: `${data.scores[score][0]}, ${text}` }, y: { low: 0, high: 1, hidden: true }, width: 360, height, left: 8,
-    label: `${data.scores[score][0]} of all models.` });
-  const { root, X, top } = frame;
+  const { root, X, top } = chart({ x: { low, high, label: `${data.scores[score]}, ${text}` }, y: { low: 0, high: 1, hidden: true },
+    width: 360, height, left: 8, label: `${data.scores[score]} of all models.` });
   all.forEach((contender, j) => {
     const y = top + 8 + step * j, mean = contender.mean[score], name = side(contender);
-    const value = mean === null ? "none" : mean.toFixed(data.scores[score][1]);
     root.append(svg("text", { x: 12, y: y + 3 }, contender.name),
-      svg("text", { x: 348, y: y + 3, "text-anchor": "end" }, value));
+      svg("text", { x: 348, y: y + 3, "text-anchor": "end" }, contender.cells[score]));
     if (mean === null) return;
     if (fromZero) root.append(svg("rect", { class: `fill ${name}`, x: X(0), width: X(mean) - X(0), y: y + 8, height: 9, opacity: 0.75 }));
     else root.append(svg("circle", { class: `fill ${name}`, cx: X(mean), cy: y + 12.5, r: 4 }));
     root.append(svg("line", { class: fromZero ? "axis" : name, "stroke-width": 1.75,
       x1: X(from(contender)), x2: X(to(contender)), y1: y + 12.5, y2: y + 12.5 }));
   });
-  return card(data.scores[score][0], `${text}; whiskers: ± one standard error`, root);
+  return card(data.scores[score], `${text}; whiskers: ± one standard error`, root);
 }
 
 // --------------------------------------------------------------------------------------- coverage
 
 function coverage(contender) {
-  const frame = chart({ x: { low: 0, high: 1, label: "probability" }, y: { low: 0, high: 1, label: "share inside" },
+  const { root, plot, X, Y } = chart({ x: { low: 0, high: 1, label: "probability" }, y: { low: 0, high: 1, label: "fraction inside" },
     width: 190, height: 180, left: 42, label: `Coverage of intervals of ${contender.name}.` });
-  const { plot, X, Y } = frame;
-  plot.append(svg("path", { class: "guide", d: `M${X(0)},${Y(0)}L${X(1)},${Y(1)}` }));
-  const points = data.levels.map((level, j) => [level, contender.coverage[j]]);
-  plot.append(path(points, X, Y, { class: `line ${side(contender)}` }));
-  for (const [level, share] of points) {
-    plot.append(svg("circle", { class: `fill ${side(contender)}`, cx: X(level), cy: Y(share), r: 2.6 },
-      svg("title", {}, `${short(share)} of the answers in intervals of ${short(level)}`)));
-  }
-  return frame.root;
+  plot.append(svg("path", { class: "guide", d: `M${X(0)},${Y(0)}L${X(1)},${Y(1)}` }),
+    path(contender.coverage.map((share, j) => [data.levels[j], Number(share)]), X, Y, { class: `line ${side(contender)}` }));
+  contender.coverage.forEach((share, j) => plot.append(svg("circle", { class: `fill ${side(contender)}`, cx: X(data.levels[j]), cy: Y(Number(share)), r: 2.6 },
+    svg("title", {}, `${share} of the answers in intervals of ${short(data.levels[j])}`))));
+  return root;
 }
 function places(contender) {
-  const n = 20, counts = histogram(contender.pit, 0, 1, n), even = contender.pit.length / n;
-  const most = Math.max(...counts, 2 * even);
-  const frame = chart({ x: { low: 0, high: 1, label: "F(answer)" }, y: { low: 0, high: 1.05 * most / even, label: "rows / even" },
-    width: 190, height: 180, left: 42, label: `Places of answers in the laws of ${contender.name}.` });
-  const { plot, X, Y, floor } = frame;
-  counts.forEach((count, j) => plot.append(svg("rect", { class: `fill ${side(contender)}`, opacity: 0.75, x: X(j / n) + 0.4,
+  const n = contender.pit.length, even = contender.pit.reduce((sum, count) => sum + count) / n, most = Math.max(...contender.pit, 2 * even);
+  const { root, plot, X, Y, floor } = chart({ x: { low: 0, high: 1, label: "F(answer)" }, y: { low: 0, high: 1.05 * most / even, label: "rows / even" },
+    width: 190, height: 180, left: 42, label: `Histogram of the distribution functions of ${contender.name} at the answers.` });
+  contender.pit.forEach((count, j) => plot.append(svg("rect", { class: `fill ${side(contender)}`, opacity: 0.75, x: X(j / n) + 0.4,
     width: X(1 / n) - X(0) - 0.8, y: Y(count / even), height: floor - Y(count / even) })));
   plot.append(svg("line", { class: "guide", x1: X(0), x2: X(1), y1: Y(1), y2: Y(1) }));
-  return frame.root;
+  return root;
 }
 
-legend();
-drawDensities();
+if (drawn.length) {
+  legend();
+  drawDensities();
+} else {
+  for (const name of ["densities", "coverage"]) document.getElementById(`${name}-section`).remove();
+}
 document.getElementById("score-charts").append(scoreChart("crps", `in the unit of ${data.target}`, true), scoreChart("nll", "in nats", false));
 for (const contender of drawn) {
-  const at90 = contender.coverage[data.levels.indexOf(0.9)];
-  document.getElementById("coverage").append(card(contender.name, `intervals of 0.9 hold ${short(at90)}`,
+  document.getElementById("coverage").append(card(contender.name, `${contender.coverage[data.levels.indexOf(0.9)]} in intervals of 0.9`,
     html("div", { class: "pair" }, coverage(contender), places(contender))));
 }
 curves(document.getElementById("curves"), "passes");
+unfolded();

@@ -94,15 +94,6 @@ function card(title, text, ...charts) {
   return html("div", { class: "card" }, html("h4", {}, ...breakable(title)), html("p", {}, text), ...charts);
 }
 
-// Bars of equal width between two ends: counts of values, those beyond in the outermost bars.
-function histogram(values, low, high, n) {
-  const counts = new Array(n).fill(0);
-  for (const value of values) {
-    counts[Math.min(n - 1, Math.max(0, Math.floor(((value - low) / (high - low)) * n)))]++;
-  }
-  return counts;
-}
-
 function curves(place, unit) {
   const learnt = data.contenders.filter((contender) => contender.curves.length);
   if (!learnt.length) document.getElementById("curves-section").remove();
@@ -118,7 +109,7 @@ function curves(place, unit) {
     for (const [at, values] of contender.curves) {
       frame.plot.append(path(at.map((t, j) => [t, values[j]]), frame.X, frame.Y, { class: `thin ${side(contender)}` }));
     }
-    place.append(card(contender.name, `${short(contender.mean.fit_seconds)} s to fit`, frame.root));
+    place.append(card(contender.name, "", frame.root));
   }
 }
 
@@ -159,8 +150,19 @@ function themed() {
   name();
 }
 
-addEventListener("beforeprint", () => {
-  for (const each of document.querySelectorAll("details")) each.open = true;
-});
+// On a wide screen sections are open unless they are long; on paper all are open.
+const MOST_CARDS = 12;
+function unfolded() {
+  const sections = [...document.querySelectorAll("details")];
+  const isShort = (each) => each.className && each.querySelectorAll(":scope > .grid > .card").length <= MOST_CARDS;
+  let folded = [];
+  if (matchMedia("(min-width: 861px)").matches) for (const each of sections) each.open = isShort(each);
+  addEventListener("beforeprint", () => {
+    folded = sections.filter((each) => !each.open);
+    for (const each of folded) each.open = true;
+  });
+  addEventListener("afterprint", () => { for (const each of folded) each.open = false; });
+}
+
 sortable(document.getElementById("leaderboard"));
 themed();
