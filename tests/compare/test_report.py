@@ -417,7 +417,7 @@ def test_a_model_without_probabilities_fails_and_the_page_stands(tmp_path):
     X, y = load_iris(return_X_y=True)
     found = finished(X, y, losses=["nll"], baselines={"mute": Mute()}, cv=2)
     _, parsed = read(found, tmp_path)
-    assert [each["name"] for each in parsed.data["contenders"]] == [found.table.rows[0].model]
+    assert [each["name"] for each in parsed.data["contenders"]] == ["nll"]
     assert [text for _, text in parsed.all("th", scope="row")][1] == "mute"
     ranks = [text for attributes, text in parsed.all("td") if "data-score" not in attributes]
     assert ranks == ["1", "–"]
@@ -575,26 +575,35 @@ def test_a_page_from_what_was_found(iris):
     assert page(iris.table, found, dated=False).startswith("<!DOCTYPE html>")
 
 
+@pytest.fixture
+def data(tmp_path):
+    """The path of a table, and its target."""
+    frame = pandas.DataFrame({"x": np.arange(40.0) ** 2, "y": ["a", "b"] * 20})
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    return ["compare", str(tmp_path / "data.csv"), "-t", "y"]
+
+
 SHORT = ["--losses", "nll", "--baselines", "none", "--cv", "2", "--n-jobs", "1", "-q"]
 
 
-def test_a_report_from_the_command_line(tmp_path, capsys):
+def test_a_report_from_the_command_line(data, tmp_path, capsys):
     path = tmp_path / "new folder" / "report.html"
-    assert main(["compare", *SHORT, "--report", str(path)]) == 0
+    assert main([*data, *SHORT, "--report", str(path)]) == 0
     assert f"saved {path}" in capsys.readouterr().err
     found = Page(path.read_text(encoding="utf-8"))
     (command,) = [text for _, text in found.all("dd") if text.startswith("python -m")]
-    assert command.startswith("python -m sklearn_ebm compare --losses nll --baselines none")
+    assert command.startswith("python -m sklearn_ebm compare ")
+    assert "-t y --losses nll --baselines none" in command
     assert "new folder/report.html'" in command  # quoted, because of its space
 
 
-def test_a_folder_gets_a_file_of_that_name(tmp_path, capsys):
-    assert main(["compare", *SHORT, "--report", str(tmp_path)]) == 0
+def test_a_folder_gets_a_file_of_that_name(data, tmp_path, capsys):
+    assert main([*data, *SHORT, "--report", str(tmp_path)]) == 0
     assert (tmp_path / "report.html").exists()
 
 
-def test_a_report_that_cannot_be_written_is_told_before_the_run(tmp_path, capsys):
+def test_a_report_that_cannot_be_written_is_told_before_the_run(data, tmp_path, capsys):
     below = tmp_path / "file"
     below.write_text("")
-    assert main(["compare", *SHORT, "--report", str(below / "report.html")]) == 1
+    assert main([*data, *SHORT, "--report", str(below / "report.html")]) == 1
     assert "cannot be made" in capsys.readouterr().err
