@@ -141,6 +141,7 @@ def make_table(
     dropped = [column_of(each, X.columns, "column to drop") for each in drop]
     decimal = "" if is_array else usual_decimal(X)
     target = read_target(y, name, task, decimal)
+    unit = "" if is_array else X.attrs.get("units", {}).get(name, "")
     table = Table(
         X=X if is_array else X.drop(columns=dropped),
         labels=np.zeros(len(y), dtype=np.int64),
@@ -153,9 +154,13 @@ def make_table(
     table = replace(table.rows(np.flatnonzero(target.labelled)), labels=target.labels)
     if table.classes and cv is not None:
         table = _without_rare_classes(table, cv)
+    note = target.note
+    if len(table.values) < len(target.values):
+        note = f"{len(table.values)} classes, and {len(target.values) - len(table.values)} left out"
+    note += f"; in {unit}" if unit else ""
     columns = _column_notes(table.X)
     columns += [ColumnNote(each, "left out", "to be dropped") for each in dropped]
-    return replace(table, columns=(*columns, ColumnNote(name, "target", target.note)))
+    return replace(table, columns=(*columns, ColumnNote(name, "target", note)))
 
 
 def _features_and_labels(X: Any, y: Any) -> tuple[Any, np.ndarray, str, list[str]]:
