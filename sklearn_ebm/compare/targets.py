@@ -17,18 +17,8 @@ _MANY_CLASSES, _RARE, _ROWS_PER_CLASS = 10, 5, 10
 class Target(NamedTuple):
     """A target of classes or numbers.
 
-    Attributes
-    ----------
-    labelled : ndarray of shape (n_samples,), bool
-        Which rows have a label; `labels` are of these rows.
-    labels : ndarray
-        Indices of `values`; the numbers in a regression.
-    values : ndarray
-        The different labels; empty in a regression.
-    note : str
-        How the labels are read.
-    notes : tuple of str
-        Rows left out, and why the task is what it is.
+    It has the mask of the rows with a label; their labels, as indices of `values` or, if these are
+    empty, as numbers; how they are read; and notes about rows left out and the task.
     """
 
     labelled: np.ndarray
@@ -84,9 +74,16 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
         if np.isinf(numbers).any():
             raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
         distinct, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
-        if task == "auto":
-            why = _why_a_quantity(distinct, counts)
-            notes = [_guessed(name, len(distinct), why)] if why or len(distinct) > 2 else []
+        why = _why_a_quantity(distinct, counts) if task == "auto" else ""
+        choice = (
+            f"a quantity, a regression, because {why}; --task classification takes its "
+            f"{len(distinct)} values as classes."
+            if why
+            else f"{len(distinct)} classes, because its numbers are whole and few; "
+            "--task regression takes it as a quantity."
+        )
+        if task == "auto" and (why or len(distinct) > 2):
+            notes.append(f'The target "{name}" was taken as {choice}')
     if is_numeric and (why or task == "regression"):
         labelled = ~np.isnan(numbers)
         labels, classes = numbers[labelled], np.array([])
@@ -127,19 +124,6 @@ def _classes(values: np.ndarray, numbers: np.ndarray | None) -> tuple[np.ndarray
     if {word.casefold() for word in words} == {"true", "false"}:
         texts = np.char.lower(texts) == "true"
     return codes >= 0, texts[codes]
-
-
-def _guessed(name: str, count: int, why: str) -> str:
-    """Note about the choice of the task."""
-    if why:
-        return (
-            f'The target "{name}" was taken as a quantity, a regression, because {why}; '
-            f"--task classification takes its {count} values as classes."
-        )
-    return (
-        f'The target "{name}" was taken as {count} classes, because its numbers are whole and '
-        "few; --task regression takes it as a quantity."
-    )
 
 
 def _why_a_quantity(distinct: np.ndarray, counts: np.ndarray) -> str:
