@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -56,14 +56,7 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         self.drop = drop
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Decide what the cells of each column stand for.
-
-        Parameters
-        ----------
-        X : data frame (pandas or polars) or array-like of shape (n_samples, n_features)
-            Cells of any type.
-        y : object
-            Not used.
+        """Decide what the cells of each column of a data frame or an array stand for.
 
         Raises
         ------
@@ -71,18 +64,15 @@ class ColumnReader(TransformerMixin, BaseEstimator):
             If no column is left, or a column to drop does not exist.
         """
         frame = as_frame(X)
-        for name in self.drop:
-            column_of(name, frame.columns, "column to drop")
-        arrays = {name: array_of(frame[name]) for name in frame.columns if name not in self.drop}
-        decimal = usual_decimal(frame)
-        units = frame.attrs.get("units", {})
+        dropped = [column_of(name, frame.columns, "column to drop") for name in self.drop]
+        decimal, units = usual_decimal(frame), frame.attrs.get("units", {})
         forms = {
-            name: learn_form(name, array, decimal, units.get(name, ""))
-            for name, array in arrays.items()
+            name: Form("left out", "to be dropped")
+            if name in dropped
+            else learn_form(name, array_of(frame[name]), decimal, units.get(name, ""))
+            for name in frame.columns
         }
-        dropped = Form("left out", "to be dropped")
-        every = [(name, forms.get(name, dropped)) for name in frame.columns]
-        columns = [ColumnNote(name, form.kind, form.note) for name, form in every]
+        columns = [ColumnNote(name, form.kind, form.note) for name, form in forms.items()]
         forms = {name: form for name, form in forms.items() if form.kind != "left out"}
         if not forms:
             whys = "; ".join(f'"{name}": {note}' for name, _, note in columns[:12])
@@ -98,18 +88,14 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : data frame (pandas or polars) or array-like of shape (n_samples, n_features)
-            Columns in any order; those that were not there in `fit` are ignored.
+            Columns in any order; those that were not there in `fit` are ignored, and one that is
+            missing is a DataError.
 
         Returns
         -------
         frame : pandas.DataFrame
             Numbers and truths as float64, with NaN for missing values; dates as datetime64;
             categories; text as objects, empty if missing.
-
-        Raises
-        ------
-        DataError
-            If a column is missing.
         """
         check_is_fitted(self)
         import pandas
@@ -132,16 +118,7 @@ class ColumnReader(TransformerMixin, BaseEstimator):
 def as_frame(X: Any, names: Sequence[str] = ()) -> Any:
     """Return a table as a pandas data frame with different names, without stray blanks.
 
-    Parameters
-    ----------
-    X : data frame (pandas or polars) or array-like of shape (n_samples, n_features)
-    names : sequence of str
-        Names of the columns of an array, if there are equally many; otherwise x0, x1, ...
-
-    Raises
-    ------
-    DataError
-        If X has another shape, or pandas is not installed.
+    The columns of an array have the given names, if there are equally many, otherwise x0, x1, ...
     """
     try:
         import pandas
@@ -162,7 +139,7 @@ def as_frame(X: Any, names: Sequence[str] = ()) -> Any:
         width = array.shape[1]
         given = list(names) if len(names) == width else [f"x{j}" for j in range(width)]
         return pandas.DataFrame(array, columns=given)
-    return X.set_axis(_different([str(name).strip() for name in X.columns]), axis=1)
+    return X.set_axis(list(_different(str(name).strip() for name in X.columns)), axis=1)
 
 
 def usual_decimal(frame: Any) -> str:
@@ -173,25 +150,22 @@ def usual_decimal(frame: Any) -> str:
     return votes[0][0] if votes else frame.attrs.get("decimal", "")
 
 
-def _different(names: list[str]) -> list[str]:
-    """Return names that differ, as pandas makes them when it reads a file: "Fe", "Fe.1"."""
-    seen: Counter[str] = Counter()
-    different = []
+def _different(names: Iterable[str]) -> Iterator[str]:
+    """Yield names that differ, as pandas makes them when it reads a file: "Fe", "Fe.1"."""
+    counts: Counter[str] = Counter()
     for name in names:
         new = name
-        while new in seen:
-            new = f"{name}.{seen[name]}"
-            seen[name] += 1
-        seen[new] += 1
-        different.append(new)
-    return different
+        while new in counts:
+            new = f"{name}.{counts[name]}"
+            counts[name] += 1
+        counts[new] += 1
+        yield new
 
 
-def column_of(name: str, names: Sequence[str], role: str) -> str:
+def column_of(name: str, names: Any, role: str) -> str:
     """Return the name of a column without stray blanks; an error if there is none."""
-    known = [str(each) for each in names]
-    if str(name).strip() in known:
+    if str(name).strip() in names:
         return str(name).strip()
-    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-    hint = closest(str(name), known) or f"the columns are {shown}."
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    hint = closest(str(name), names) or f"the columns are {shown}."
     raise DataError(f'There is no {role} "{name}"; {hint}')

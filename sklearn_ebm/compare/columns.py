@@ -3,24 +3,23 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sklearn_ebm.compare.cells import (
-    GROUPS,
-    MARKS,
-    MAYBE_EMPTY,
+    AMBIGUOUS,
+    CODE,
     MONEY,
+    THOUSANDS,
     TRUTHS,
     Words,
     date_format,
     dates,
     decimal_mark,
-    is_ambiguous,
-    is_code,
+    is_empty,
     numbers,
     words_of,
 )
@@ -28,10 +27,11 @@ from sklearn_ebm.compare.cells import (
 # Names of integer columns that number the rows; pandas calls a column without heading "Unnamed: 0".
 _IDENTIFIER = re.compile(r"(^|[_\s.])(id|idx|index|key|rowid|uuid)$|^unnamed: \d+$", re.IGNORECASE)
 _ENOUGH_VALUES = 20  # number of values needed to decide whether a column numbers the rows
-_MANY_NUMBERS = 20  # with more different numbers than this, half of the cells may be words
-_NEARLY_ALL = 0.9
-_NEARLY_UNIQUE = 0.95
-_GAPS = 3
+_GAPS = 3  # rows of a fold are numbered with gaps, on average below this
+_NEARLY_UNIQUE = 0.95  # share of distinct words above which they are names of rows
+_NEARLY_ALL = 0.9  # share of numbers in a column; more words are welcome among many numbers
+_MANY_NUMBERS = 20
+_MARKS = {",": "commas", ".": "dots", " ": "blanks"}
 _MAX_LEVELS = 100  # categories with more levels are text
 
 
@@ -73,17 +73,7 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Form:
-    """What the cells of a column stand for, and how they are written.
-
-    Attributes
-    ----------
-    kind, note : str
-        As in `ColumnNote`.
-    decimal, unit, dates : str
-        Decimal mark and unit of numbers; format of dates.
-    levels : tuple of str
-        The categories.
-    """
+    """How the cells of a column are read: kind and note as in `ColumnNote`, and what they need."""
 
     kind: str
     note: str = ""
@@ -95,38 +85,34 @@ class Form:
     def read(self, values: np.ndarray) -> np.ndarray:
         """Return numbers, moments, codes of categories or text; cells of other kinds are missing.
 
-        Parameters
-        ----------
-        values : ndarray of shape (n_samples,)
-            From `array_of`.
+        Missing are NaN, NaT, the code −1, and the empty text. `values` come from `array_of`.
         """
         if self.kind == "number" and values.dtype.kind == "f":
             return np.where(np.isfinite(values), values, np.nan)
         if self.kind == "date" and values.dtype.kind == "M":
             return values
-        words, codes, *_ = words_of(values)
+        found = words_of(values)
+        words = found.words
         if self.kind == "text":
-            return np.array([*words, ""], dtype=object)[codes]
+            return found.spread(np.array(words, dtype=object), "")
         if self.kind == "date":
             moments = dates(words, self.dates)
             left = np.flatnonzero(np.isnat(moments))
             moments[left] = dates([words[i] for i in left], "%Y-%m-%d")  # as written in memory
-            return np.append(moments, np.datetime64("NaT"))[codes]
+            return found.spread(moments, np.datetime64("NaT"))
         if self.kind == "category":
-            width = len(self.levels[0]) if any(map(is_code, self.levels)) else 0
-            if width and values.dtype.kind == "f":  # pandas reads 007 as 7
-                words = [word.zfill(width) for word in words]
+            width = len(self.levels[0]) if any(map(CODE.fullmatch, self.levels)) else 0
+            width *= values.dtype.kind == "f"  # pandas reads 007 as 7
             index = {level.casefold(): i for i, level in enumerate(self.levels)}
-            read = np.array([index.get(word.casefold(), -1) for word in words], dtype=np.int64)
-            return np.append(read, -1)[codes]
+            return found.spread(
+                [index.get(w.casefold().zfill(width), -1) for w in words], -1
+            ).astype(int)
         if self.kind == "yes/no":
             truths = TRUTHS | {"1": 1.0, "0": 0.0}
-            return np.array([*(truths.get(word.casefold(), np.nan) for word in words), np.nan])[
-                codes
-            ]
+            return found.spread([truths.get(word.casefold(), np.nan) for word in words], np.nan)
         read, units = numbers(words, self.decimal)
         read[[unit not in ("", self.unit) for unit in units]] = np.nan
-        return np.append(read, np.nan)[codes]
+        return found.spread(read, np.nan)
 
 
 def array_of(column: Any) -> np.ndarray:
@@ -137,7 +123,7 @@ def array_of(column: Any) -> np.ndarray:
     if kind == "m":
         return column.dt.total_seconds().to_numpy(dtype=np.float64)
     if kind == "M":
-        moments = column.dt.tz_convert(None) if column.dt.tz is not None else column
+        moments = column if column.dt.tz is None else column.dt.tz_convert(None)
         return moments.to_numpy().astype("datetime64[us]")
     return column.to_numpy(dtype=object)
 
@@ -159,88 +145,91 @@ def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "")
     --------
     >>> learn_form("load", np.array(["48%", "68%", "--"], dtype=object)).note
     'unit % removed; "--" is missing'
-    >>> learn_form("size", np.array(["S", "M", "s"], dtype=object)).kind
-    'category'
+    >>> learn_form("size", np.array(["S", "M", "s"], dtype=object)).note
+    '2 values; "S" is "s"'
     """
-    notes, form = [f"in {unit}"] if unit else [], Form("left out", "no values")
-    if values.dtype.kind in "fM":
-        form = Form("number" if values.dtype.kind == "f" else "date")
-        if values.dtype.kind == "f" and np.isinf(values).any():
-            notes.append(f"{np.isinf(values).sum()} infinite became missing")
+    marks: list[str] = []
+    if values.dtype.kind == "f":
+        n_infinite = np.isinf(values).sum()
+        form = Form("number", f"became missing: infinite ({n_infinite})" if n_infinite else "")
+    elif values.dtype.kind == "M":
+        form = Form("date")
     else:
         words = words_of(values)
-        if words.words:
-            form = _truths(words) or numbers_form(words, decimal) or _dates(words) or _words(words)
-        notes += [form.note, *(f'"{word}" is missing' for word in words.empty)]
-    why = _why_useless(name, form.read(values)) if form.kind in ("number", "date", "yes/no") else ""
+        if not words.words:
+            return Form("left out", "no values")
+        cells = {cell.strip() for cell in values.tolist() if isinstance(cell, str)}
+        marks = sorted(filter(is_empty, cells - {""}))
+        form = _truths(words) or numbers_form(words, decimal) or _dates(words) or _words(words)
+    read = form.read(values) if form.kind in ("number", "date", "yes/no") else None
+    why = "" if read is None else _why_useless(name, read)
     if why:
         return Form("left out", why)
-    return form if form.kind == "left out" else replace(form, note="; ".join(filter(None, notes)))
+    if form.kind == "left out":
+        return form
+    notes = [f"in {unit}" if unit else "", form.note, *(f'"{mark}" is missing' for mark in marks)]
+    return replace(form, note="; ".join(filter(None, notes)))
 
 
 def _truths(words: Words) -> Form | None:
-    spelt = {word.casefold() for word in words.words} - MAYBE_EMPTY
+    spelt = {word.casefold() for word in words.words}
     truths = [TRUTHS.get(word) for word in spelt]
-    is_pair = spelt and None not in truths and len(set(truths)) == len(truths)
+    is_pair = None not in truths and len(set(truths)) == len(truths)
     return Form("yes/no") if is_pair else None
 
 
 def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> Form | None:
-    """Return the form of numbers with one unit; None if there are too many other words."""
-    mark = decimal_mark(words.words) or decimal or "."
-    values, units = numbers(words.words, mark)
-    by_unit: Counter[str] = Counter()
-    for unit, count in zip(units, words.counts.tolist(), strict=True):
-        by_unit[unit] += count * (unit != "")
-    unit = by_unit.most_common(1)[0][0] if by_unit else ""
-    is_number = ~np.isnan(values) & [each in ("", unit) for each in units]
-    others = np.flatnonzero(
-        [word.casefold() not in MAYBE_EMPTY for word in words.words] & ~is_number
-    )
-    n_numbers, n_others = words.counts[is_number].sum(), words.counts[others].sum()
-    enough = _NEARLY_ALL if is_number.sum() <= _MANY_NUMBERS else 0.5
-    has_codes = not with_codes and any(map(is_code, words.words))
-    if n_numbers == 0 or n_numbers < enough * (n_numbers + n_others) or has_codes:
+    """Return the form of numbers with one unit; None if too many words are no such numbers.
+
+    Whole numbers with leading zeros are numbers only `with_codes`.
+    """
+    if not words.words:
         return None
-    notes = [f"in {unit}" if unit in MONEY else f"unit {unit} removed"] if unit else []
-    notes += _about_marks(words.words, mark, decimal)
-    return Form("number", "; ".join([*notes, *_became_missing(words, others)]), mark, unit)
-
-
-def _about_marks(words: Sequence[str], mark: str, decimal: str) -> list[str]:
-    """Notes about decimal marks and marks of thousands."""
-    notes = ["decimal commas"] if mark == "," and any("," in word for word in words) else []
-    thousands = {m[1] for word in words for m in GROUPS.finditer(word)} - {mark}
-    notes += [f"thousands {MARKS[each]} removed" for each in sorted(thousands)]
-    doubtful = next((word for word in words if is_ambiguous(word)), "")
-    if doubtful and not decimal_mark(words):
-        why = "as in other columns" if decimal else "because no cell shows another meaning"
-        notes.append(f'"{doubtful}" is {numbers([doubtful], mark)[0][0]:g}, {why}')
-    return notes
+    own = decimal_mark(words.words)
+    mark = own or decimal or "."
+    values, units = numbers(words.words, mark)
+    weights: Counter[str] = Counter()
+    for unit, count in zip(units, words.counts.tolist(), strict=True):
+        weights[unit] += count * (unit != "")
+    unit = weights.most_common(1)[0][0]
+    is_number = ~np.isnan(values) & [each in ("", unit) for each in units]
+    others = np.flatnonzero(~is_number)
+    n_numbers, n_others = words.counts[is_number].sum(), words.counts[others].sum()
+    share = _NEARLY_ALL if is_number.sum() <= _MANY_NUMBERS else 0.5
+    if n_numbers <= share * (n_numbers + n_others) or (
+        any(map(CODE.fullmatch, words.words)) and not with_codes
+    ):
+        return None
+    marks = {group[1] for word in words.words for group in THOUSANDS.finditer(word)} - {mark}
+    doubtful = next(filter(AMBIGUOUS.fullmatch, words.words), "") if not own else ""
+    why = "as other columns show" if decimal else "for no cell shows otherwise"
+    notes = [
+        (f"in {unit}" if unit in MONEY else f"unit {unit} removed") if unit else "",
+        "decimal commas" if mark == "," and any("," in word for word in words.words) else "",
+        *(f"thousands {_MARKS.get(each, 'marks')} removed" for each in sorted(marks)),
+        f'"{doubtful}" is {numbers([doubtful], mark)[0][0]:g}, {why}' if doubtful else "",
+        _became_missing(words, others),
+    ]
+    return Form("number", "; ".join(filter(None, notes)), decimal=mark, unit=unit)
 
 
 def _dates(words: Words) -> Form | None:
-    found, is_certain = date_format(words.words, words.counts)
+    found, is_open = date_format(words.words, words.counts)
     if not found:
         return None
-    order = {"%d": "day first", "%m": "month first"}.get(found[:2], "")
-    notes = [order if is_certain else f"{order}, because no date shows another order"]
-    read = np.isnat(dates(words.words, found))
-    return Form(
-        "date", "; ".join([*notes, *_became_missing(words, np.flatnonzero(read))]), dates=found
-    )
+    order = {"%d": "day first", "%Y": "year first"}.get(found[:2], "month first")
+    others = np.flatnonzero(np.isnat(dates(words.words, found)))
+    notes = [order + ", as no date shows otherwise" * is_open, _became_missing(words, others)]
+    return Form("date", "; ".join(filter(None, notes)), dates=found)
 
 
-def _became_missing(words: Words, others: np.ndarray) -> list[str]:
+def _became_missing(words: Words, others: np.ndarray) -> str:
     """Note about words that are not of the kind of their column, the most frequent ones first."""
-    if not len(others):
-        return []
     counts = words.counts[others]
     first = np.argsort(-counts, kind="stable")[:3]
     named = ", ".join(f'"{words.words[others[i]]}" ({counts[i]})' for i in first)
     more = ", …" if len(others) > 3 else ""
-    cells = "1 word" if counts.sum() == 1 else f"{counts.sum()} words"
-    return [f"{cells} became missing: {named}{more}"]
+    return f"became missing: {named}{more}" if named else ""
 
 
 def _words(words: Words) -> Form:
@@ -253,19 +242,15 @@ def _words(words: Words) -> Form:
     if len(levels) == 1 and n_cells == len(words.codes):
         return Form("left out", "the same value in every row")
     enough = n_cells >= _ENOUGH_VALUES
-    if (
-        enough
-        and n_words > _NEARLY_UNIQUE * n_cells
-        and sum(" " in w for w in levels) < n_words / 2
-    ):
+    is_one_word = sum(" " in level for level in levels) < n_words / 2
+    if enough and is_one_word and n_words > _NEARLY_UNIQUE * n_cells:
         nearly = "" if n_words == n_cells else "nearly "
         return Form("left out", f"a text id: {nearly}all values differ")
     if len(levels) > _MAX_LEVELS or (enough and len(levels) > n_cells / 2):
         return Form("text", f"{len(levels)} different values")
-    notes = [f"{len(levels)} values"] + (["stray blanks removed"] if words.has_blanks else [])
     same = next((list(spelt) for spelt in spellings.values() if len(spelt) > 1), [])
-    notes += [f'case does not count: "{same[0]}" is "{same[1]}"'] if same else []
-    return Form("category", "; ".join(notes), levels=levels)
+    note = f'; "{same[0]}" is "{same[1]}"' if same else ""
+    return Form("category", f"{len(levels)} values{note}", levels=levels)
 
 
 def _why_useless(name: str, values: np.ndarray) -> str:
@@ -273,12 +258,12 @@ def _why_useless(name: str, values: np.ndarray) -> str:
     present = values[values == values]
     distinct = len(np.unique(present))
     if distinct <= 1:
-        same = "the same value in every row" if len(present) == len(values) else ""
-        return same if distinct else "no values"
+        is_constant = distinct and len(present) == len(values)
+        return "the same value in every row" if is_constant else "" if distinct else "no values"
     if values.dtype.kind != "f" or distinct < len(values) or distinct < _ENOUGH_VALUES:
         return ""
     low, high = values.min(), values.max()
-    # The rows of a fold are numbered with gaps. Years may follow each other as well.
+    # Years may follow each other as well.
     is_dense = high - low < _GAPS * distinct and not (low >= 1800 and high <= 2100)
     is_whole = bool((values == np.round(values)).all())
     return "it numbers the rows" if is_whole and (is_dense or _IDENTIFIER.search(name)) else ""

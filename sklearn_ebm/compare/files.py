@@ -1,23 +1,18 @@
 """Readers of files of a table: text, Excel and Parquet."""
 
-import bz2
 import csv
-import gzip
-import io
-import lzma
 import os
 import warnings
-import zipfile
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from sklearn_ebm.compare.cells import EMPTY, decimal_mark, numbers
+from sklearn_ebm.compare.cells import decimal_mark, is_empty, numbers, written
 from sklearn_ebm.compare.columns import DataError, closest
 
 _INSTALL = 'install it with: pip install "sklearn_ebm[compare]"'
-_OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_ENCODINGS = {"utf-8-sig": "", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
 _SHOWN_ROWS = 200  # rows that decide about the separator and a row of units
 
 
@@ -28,9 +23,8 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
     ----------
     path : path
         The file. The end of its name tells the format: .parquet or .pq; .xlsx, .xls or .ods, of
-        which the first sheet is read; text otherwise, also compressed as .gz, .bz2, .xz or .zip.
-        Text is in UTF-8, UTF-16 or Windows-1252, with commas, semicolons, tabs or vertical bars
-        between the cells.
+        which the first sheet is read; text otherwise, also compressed. Text is in UTF-8, UTF-16 or
+        Windows-1252, with commas, semicolons, tabs or vertical bars between the cells.
 
     Returns
     -------
@@ -65,20 +59,17 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
         elif path.lower().endswith((".xlsx", ".xlsm", ".xls", ".ods")):
             frame = pandas.read_excel(path, keep_default_na=False, na_values=[""])
         else:
-            frame, decimal = _read_text(path, pandas, notes)
-    except ImportError as error:  # pandas names the package
+            frame, notes, decimal = _read_text(path, pandas)
+    except ImportError as error:  # its message names the package
         raise DataError(f"{path} cannot be read: {_first_line(error)} {_INSTALL}") from error
     except pandas.errors.EmptyDataError:
         raise DataError(f"{path} is empty; it needs a header line and rows below it.") from None
     except pandas.errors.ParserWarning:
         raise DataError(f"{path} has rows with more cells than its header; fix them.") from None
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, lzma.LZMAError) as error:
+    except Exception as error:  # of a broken file, each reader and decompressor raises its own
         raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from error
-    notes += [
-        f'A column has no heading; it is called "{name}".'
-        for name in map(str, frame.columns)
-        if name.startswith("Unnamed: ")
-    ]
+    unnamed = [f'"{name}"' for name in map(str, frame.columns) if name.startswith("Unnamed: ")]
+    notes += [f"Columns without a heading are called {', '.join(unnamed)}."] if unnamed else []
     units = _units(frame)
     if units:
         frame = frame.iloc[1:].reset_index(drop=True)
@@ -90,88 +81,59 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
     return frame
 
 
-def _read_text(path: str, pandas: Any, notes: list[str]) -> tuple[Any, str]:
-    """Return cells as text, and the decimal mark that goes with the separator."""
-    text = _decoded(path, notes)
-    separator, header = _separator(text)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pandas.errors.ParserWarning)
-        # Without `index_col`, pandas uses a first column without a heading as the index.
-        frame = pandas.read_csv(
-            io.StringIO(text), sep=separator, index_col=False, dtype=str, keep_default_na=False,
-            na_values=[""], skipinitialspace=separator != "\t", low_memory=False,
-        )  # fmt: skip
-    for name, count in Counter(map(str.strip, header)).items():
-        if count > 1 and name:
-            called = [f'"{other}"' for other in frame.columns if _is_copy(other, name)]
-            notes.append(
-                f'{count} columns are named "{name}"; they are called {", ".join(called)}.'
-            )
-    return frame, "," if separator == ";" else ""
-
-
-def _is_copy(other: str, name: str) -> bool:
-    return other == name or (other.startswith(f"{name}.") and other[len(name) + 1 :].isdigit())
-
-
-def _decoded(path: str, notes: list[str]) -> str:
-    """Return the text of a file, which may be compressed."""
-    if path.lower().endswith(".zip"):
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
-            if len(names) != 1:
-                raise ValueError(f"it holds {len(names)} files; keep one in it")
-            content = archive.read(names[0])
-    else:
-        with _OPENERS.get(os.path.splitext(path)[1].lower(), open)(path, "rb") as file:
-            content = file.read()
-    encodings = {"utf-8-sig": "", "cp1252": "Windows-1252"}
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = {"utf-16": "UTF-16"}
-    for encoding, called in encodings.items():
+def _read_text(path: str, pandas: Any) -> tuple[Any, list[str], str]:
+    """Return cells as text, notes, and the decimal mark that goes with the separator."""
+    for encoding, called in _ENCODINGS.items():
         try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
+            options = {"dtype": str, "encoding": encoding, "keep_default_na": False}
+            lines = pandas.read_csv(
+                path, sep="\0", header=None, nrows=_SHOWN_ROWS, quoting=csv.QUOTE_NONE, **options
+            )
+            separator, header = _separator(lines[0].tolist())
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pandas.errors.ParserWarning)
+                # Without `index_col`, pandas uses a first column without a heading as the index.
+                frame = pandas.read_csv(
+                    path, sep=separator, index_col=False, na_values=[""], low_memory=False,
+                    skipinitialspace=separator != "\t", **options,
+                )  # fmt: skip
+        except UnicodeError:
             continue
-        if "\0" in text:
-            break
-        notes += [f"The text is not in UTF-8; it was read as {called}."] if called else []
-        return text
+        notes = [f"The text is not in UTF-8; it was read as {called}."] if called else []
+        equal = [f'"{name}"' for name, count in Counter(header).items() if name and count > 1]
+        if equal:
+            names = ", ".join(equal)
+            notes.append(f"Equal headings have numbers now, the second .1 and so on: {names}.")
+        return frame, notes, "," if separator == ";" else ""
     raise ValueError("it is no text; save it as CSV in UTF-8, or as Parquet")
 
 
-def _separator(text: str) -> tuple[str, list[str]]:
+def _separator(lines: list[str]) -> tuple[str, list[str]]:
     """Return the separator with which most lines have the cells of the header, and the header."""
-    lines = text[: 2**20].splitlines()[:_SHOWN_ROWS]
     found = []
     for separator in ",;\t|":
-        rows = [row for row in csv.reader(lines, delimiter=separator, skipinitialspace=True) if row]
-        header = rows[0] if rows else []
-        n_equal = sum(len(row) == len(header) for row in rows) if len(header) > 1 else 0
-        found.append((n_equal, len(header), separator, header))
+        rows = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+        n_equal = sum(len(row) == len(rows[0]) for row in rows) if len(rows[0]) > 1 else 0
+        found.append((n_equal, len(rows[0]), separator, rows[0]))
     return max(found, key=lambda one: one[:2])[2:]
 
 
 def _units(frame: Any) -> dict[str, str]:
     """Return the units of numeric columns in the first row; none if it is a row like the others.
 
-    It is a row of units if no numeric column has a number there, and at least two have a word, or
-    one has while all other cells are empty.
+    It is a row of units if no numeric column has a number there, and most other cells are empty.
     """
-    if len(frame) < 3:
-        return {}
-    shown = frame.iloc[:_SHOWN_ROWS].to_numpy(dtype=object)
     units, n_filled = {}, 0
-    for name, cells in zip(map(str, frame.columns), shown.T, strict=True):
-        first, *rest = ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
-        n_filled += first not in EMPTY
-        words = [word for word in rest if word not in EMPTY]
-        values, _ = numbers([first, *words], decimal_mark(words) or ".")
-        if words and np.mean(np.isfinite(values[1:])) > 0.9 and first not in EMPTY:
+    for name, column in frame.iloc[:_SHOWN_ROWS].items() if len(frame) else ():
+        first, *rest = (" ".join(written(cell).split()) for cell in column.tolist())
+        words = [word for word in rest if not is_empty(word)]
+        values = numbers([first, *words], decimal_mark(words) or ".")[0]
+        n_filled += not is_empty(first)
+        if not is_empty(first) and np.mean([False, *np.isfinite(values[1:])]) > 0.5:
             if np.isfinite(values[0]):
                 return {}
-            units[name.strip()] = first
-    return units if len(units) > 1 or len(units) == n_filled else {}
+            units[str(name).strip()] = first
+    return units if len(units) == n_filled or 1 < len(units) > n_filled / 2 else {}
 
 
 def _first_line(error: BaseException) -> str:

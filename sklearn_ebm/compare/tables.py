@@ -134,66 +134,63 @@ def make_table(
     >>> print(*table.notes, sep="\n")
     1 row without a label was left out.
     """
-    X, y, name, notes = _features_and_labels(X, y)
+    if isinstance(y, str) and not scipy.sparse.issparse(X):
+        frame = as_frame(X)
+        name = column_of(y, frame.columns, "target column")
+        X, y = frame.drop(columns=name), array_of(frame[name])
+    else:
+        name, X, y = "y", _features(X, drop), _labels(y)
     if X.shape[0] != len(y):
         raise DataError(
             f"X has {X.shape[0]} rows and y has {len(y)} labels; give one label per row."
         )
-    is_array = isinstance(X, np.ndarray) or scipy.sparse.issparse(X)
-    if drop and scipy.sparse.issparse(X):
-        raise DataError("A sparse matrix has no named columns to drop; leave them out of X.")
-    if drop and is_array:
-        X, is_array = as_frame(X), False
-    dropped = [column_of(each, X.columns, "column to drop") for each in drop]
-    decimal = "" if is_array else usual_decimal(X)
+    about, decimal = getattr(X, "attrs", {}), ""
+    columns = []
+    if not isinstance(X, np.ndarray) and not scipy.sparse.issparse(X):
+        dropped = [column_of(each, X.columns, "column to drop") for each in drop]
+        columns = [ColumnNote(each, "left out", "to be dropped") for each in dropped]
+        X = X.drop(columns=dropped)
+        decimal = usual_decimal(X)
     target = read_target(y, name, task, decimal)
     table = Table(
-        X=X if is_array else X.drop(columns=dropped),
+        X=X,
         labels=np.zeros(len(y), dtype=np.int64),
         classes=tuple(str(value) for value in target.values.tolist()),
         values=target.values,
         target_name=name,
         source=source,
-        notes=(*notes, *target.notes),
+        notes=(*about.get("notes", ()), *target.notes),
     )
     table = replace(table.rows(np.flatnonzero(target.labelled)), labels=target.labels)
     if table.classes and cv is not None:
         table = _without_rare_classes(table, cv)
-    columns = _column_notes(table.X)
-    columns += [ColumnNote(each, "left out", "to be dropped") for each in dropped]
-    return replace(table, columns=(*columns, ColumnNote(name, "target", target.note)))
+    note = target.note
+    if len(table.values) < len(target.values):
+        note = f"{len(table.values)} classes, and {len(target.values) - len(table.values)} left out"
+    unit = about.get("units", {}).get(name, "")
+    columns.append(ColumnNote(name, "target", f"{note}; in {unit}" if unit else note))
+    return replace(table, columns=(*_column_notes(table.X), *columns))
 
 
-def _features_and_labels(X: Any, y: Any) -> tuple[Any, np.ndarray, str, list[str]]:
-    """Return features, labels, the name of the target, and notes about the file."""
+def _features(X: Any, drop: Sequence[str]) -> Any:
+    """Return numbers as an array of float64 or a CSR matrix, and other tables as a data frame."""
     if scipy.sparse.issparse(X):
-        if isinstance(y, str):
-            raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
-        X = canonical_rows(X).astype(np.float64)
+        if drop:
+            raise DataError("A sparse matrix has no named columns to drop; leave them out of X.")
         if not np.isfinite(X.data).all():
             raise DataError("The sparse matrix holds missing or infinite values; fill them first.")
-        return X, _labels(y), "y", []
-    if not isinstance(y, str):
-        plain = _plain(X)
-        X = as_frame(X) if plain is None else plain
-        return X, _labels(y), "y", [] if plain is not None else list(X.attrs.get("notes", ()))
-    frame = as_frame(X)
-    name = column_of(y, frame.columns, "target column")
-    notes = list(frame.attrs.get("notes", ()))
-    return frame.drop(columns=name), array_of(frame[name]), name, notes
-
-
-def _plain(X: Any) -> np.ndarray | None:
-    """Return an array of numbers as float64; None for other tables."""
-    if not isinstance(X, np.ndarray | list | tuple):
-        return None
-    array = np.asarray(X)
-    is_plain = array.ndim == 2 and array.dtype.kind in "iufb" and not np.isinf(array).any()
-    return array.astype(np.float64) if is_plain else None
+        return canonical_rows(X).astype(np.float64)
+    if isinstance(X, np.ndarray | list | tuple) and not drop:
+        array = np.asarray(X)
+        if array.ndim == 2 and array.dtype.kind in "iufb" and not np.isinf(array).any():
+            return array.astype(np.float64)
+    return as_frame(X)
 
 
 def _labels(y: Any) -> np.ndarray:
     """Return labels of any type as an array of one dimension."""
+    if isinstance(y, str):
+        raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(y, pandas.Series | pandas.Categorical):
         return array_of(pandas.Series(y))

@@ -17,18 +17,8 @@ _MANY_CLASSES, _RARE, _ROWS_PER_CLASS = 10, 5, 10
 class Target(NamedTuple):
     """A target of classes or numbers.
 
-    Attributes
-    ----------
-    labelled : ndarray of shape (n_samples,), bool
-        Which rows have a label; `labels` are of these rows.
-    labels : ndarray
-        Indices of `values`; the numbers in a regression.
-    values : ndarray
-        The different labels; empty in a regression.
-    note : str
-        How the labels are read.
-    notes : tuple of str
-        Rows left out, and why the task is what it is.
+    It has the mask of the rows with a label; their labels, as indices of `values` or, if these are
+    empty, as numbers; how they are read; and notes about rows left out and the task.
     """
 
     labelled: np.ndarray
@@ -68,38 +58,49 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
         raise DataError(f'There is no task "{task}". Known are {", ".join(TASKS)}.')
     if values.dtype.kind in "Mm":
         raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
-    numbers, note = _numbers(values, task, decimal)
-    if numbers is None and task == "regression":
-        word = next(iter(words_of(values).words), "nothing")
+    form = None
+    if values.dtype.kind == "O":
+        form = numbers_form(words_of(values), decimal, with_codes=task == "regression")
+    is_numeric = form is not None or values.dtype.kind in "iuf"
+    if task == "regression" and not is_numeric:
         raise DataError(
-            f'The target "{name}" cannot be taken as a quantity: it holds "{word}", which is no '
-            "number; use --task classification, or a numeric column."
+            f'The target "{name}" cannot be taken as a quantity: it holds '
+            f'"{next(iter(words_of(values).words), "nothing")}", which is no number; use '
+            "--task classification, or a numeric column."
         )
     why, notes = "", []
-    if numbers is not None:
+    if is_numeric:
+        numbers = form.read(values) if form else values.astype(np.float64)
         if np.isinf(numbers).any():
             raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
         distinct, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
         why = _why_a_quantity(distinct, counts) if task == "auto" else ""
-        if why:
-            notes.append(
-                f'The target "{name}" was taken as a quantity, a regression, because {why}; '
-                f"--task classification takes its {len(distinct)} values as classes."
-            )
-        elif task == "auto" and len(distinct) > 2:
-            notes.append(
-                f'The target "{name}" was taken as {len(distinct)} classes, because its numbers '
-                "are whole and few; --task regression takes it as a quantity."
-            )
-    if numbers is not None and (why or task == "regression"):
-        labelled, labels = ~np.isnan(numbers), numbers[~np.isnan(numbers)]
-        distinct, shown, classes = np.unique(labels), "different numbers", np.array([])
+        choice = (
+            f"a quantity, a regression, because {why}; --task classification takes its "
+            f"{len(distinct)} values as classes."
+            if why
+            else f"{len(distinct)} classes, because its numbers are whole and few; "
+            "--task regression takes it as a quantity."
+        )
+        if task == "auto" and (why or len(distinct) > 2):
+            notes.append(f'The target "{name}" was taken as {choice}')
+    if is_numeric and (why or task == "regression"):
+        labelled = ~np.isnan(numbers)
+        labels, classes = numbers[labelled], np.array([])
+        written = f"; {form.note}" if form and form.note else ""
+        note = f"{len(distinct)} different numbers{written}"
     else:
         # Words stay, with their units, unless all of them are plain numbers.
-        labelled, read = _classes(values, numbers if not note else None)
-        distinct, labels = np.unique(read[labelled], return_inverse=True)
-        note, shown, classes = "", "classes", distinct
-        notes += _doubtful_words(name, distinct)
+        plain = numbers if is_numeric and not (form and form.note) else None
+        labelled, read = _classes(values, plain)
+        classes, labels = np.unique(read[labelled], return_inverse=True)
+        distinct, note = classes, f"{len(classes)} classes"
+        words = [f'"{word}"' for word in classes.tolist() if str(word).casefold() in MAYBE_EMPTY]
+        if words:
+            notes.append(
+                f'{", ".join(words)} of the target "{name}" was taken as a class; leave the cell '
+                "empty where a label is missing."
+            )
     if len(distinct) < 2:
         only = f'one value only, "{distinct[0]}"' if len(distinct) else "no values"
         raise DataError(f'The target "{name}" has {only}; it needs at least two.')
@@ -107,47 +108,22 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
     if count:
         rows = "1 row without a label was" if count == 1 else f"{count} rows without a label were"
         notes.insert(0, f"{rows} left out.")
-    note = "; ".join(filter(None, [f"{len(distinct)} {shown}", note]))
     return Target(labelled, labels, classes, note, tuple(notes))
 
 
-def _numbers(values: np.ndarray, task: str, decimal: str) -> tuple[np.ndarray | None, str]:
-    """Return the labels as numbers, NaN if missing, and how they are written; None for words."""
-    if values.dtype.kind in "iuf":
-        return values.astype(np.float64), ""
-    if values.dtype.kind == "b":
-        return None, ""
-    form = numbers_form(words_of(values), decimal, with_codes=task == "regression")
-    return (None, "") if form is None else (form.read(values), form.note)
-
-
 def _classes(values: np.ndarray, numbers: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows have a label, and the labels: whole numbers, numbers, truths or text."""
-    if values.dtype.kind == "b":
-        return np.ones(len(values), dtype=bool), values
-    if numbers is None:
-        words, codes, *_ = words_of(values)
-        texts = np.array([*words, ""])
-        if {word.casefold() for word in words} == {"true", "false"}:
-            texts = np.char.lower(texts) == "true"
-        return codes >= 0, texts[codes]
-    labelled = ~np.isnan(numbers)
-    present = numbers[labelled]
-    if (present == np.clip(np.round(present), -(2**53), 2**53)).all():
+    """Return which rows have a label, and the labels: numbers, truths or text."""
+    if numbers is not None:
+        labelled = ~np.isnan(numbers)
+        numbers = np.where(labelled, numbers, 0)
+        is_whole = (numbers == np.clip(np.round(numbers), -(2**53), 2**53)).all()
         # pandas reads integers with empty cells as floats.
-        numbers = np.where(labelled, numbers, 0).astype(np.int64)
-    return labelled, numbers
-
-
-def _doubtful_words(name: str, labels: np.ndarray) -> list[str]:
-    """Note about classes that may stand for a missing label."""
-    words = [f'"{label}"' for label in labels.tolist() if str(label).casefold() in MAYBE_EMPTY]
-    if not words:
-        return []
-    return [
-        f'{", ".join(words)} of the target "{name}" was taken as a class; leave the cell empty '
-        "where a label is missing."
-    ]
+        return labelled, numbers.astype(np.int64) if is_whole else numbers
+    words, codes = words_of(values, keep_na=True)
+    texts = np.array([*words, ""])
+    if {word.casefold() for word in words} == {"true", "false"}:
+        texts = np.char.lower(texts) == "true"
+    return codes >= 0, texts[codes]
 
 
 def _why_a_quantity(distinct: np.ndarray, counts: np.ndarray) -> str:
@@ -156,11 +132,8 @@ def _why_a_quantity(distinct: np.ndarray, counts: np.ndarray) -> str:
         return "its numbers have fractions"
     if len(distinct) <= _MANY_CLASSES:
         return ""
-    n_rare = int((counts < _RARE).sum())
-    if n_rare:
-        return (
-            f"it holds {len(distinct)} whole numbers, {n_rare} of them in fewer than {_RARE} rows"
-        )
-    n_rows = int(counts.sum())
-    is_thin = n_rows < _ROWS_PER_CLASS * len(distinct)
-    return f"it holds {len(distinct)} whole numbers in {n_rows} rows" if is_thin else ""
+    if counts.sum() < _ROWS_PER_CLASS * len(distinct):
+        return f"it holds {len(distinct)} whole numbers in {counts.sum()} rows"
+    n_rare = (counts < _RARE).sum()
+    a_count = f"it holds {len(distinct)} whole numbers, {n_rare} of them in fewer than {_RARE} rows"
+    return a_count if n_rare else ""
