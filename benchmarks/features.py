@@ -26,7 +26,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.compare.representations import CodeFeatures
+from sklearn_ebm.representation.code_features import CodeFeatures
 from sklearn_ebm.representation import REPRESENTATIONS
 
 SETS = ("mnist_t10k", "letter", "satimage")

@@ -11,7 +11,7 @@ from linear_cases.clock import PAUSE
 from scipy.stats import kstest
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.compare.quantile_distribution import NoDensityError
+from sklearn_ebm.distributions.quantiles import NoDensityError
 from sklearn_ebm.metrics import interval_contains, probability_integral_transform
 
 from .energies import DEFAULT, energies_for, settings_of

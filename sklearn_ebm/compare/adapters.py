@@ -12,9 +12,9 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.model_selection import KFold, cross_val_predict
 
 from sklearn_ebm._utils.html_repr import Documented
-from sklearn_ebm.compare.quantile_distribution import QuantileDistribution
 from sklearn_ebm.distributions import GaussianMixture
 from sklearn_ebm.distributions.base import ConditionalDistribution
+from sklearn_ebm.distributions.quantiles import QuantileDistribution
 
 # Probabilities of the scored intervals, multiples of 0.05 between them, and the tails.
 PROBABILITIES = (0.01, *(round(0.05 * j, 2) for j in range(1, 20)), 0.99)

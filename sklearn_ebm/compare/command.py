@@ -23,6 +23,12 @@ from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.representation import REPRESENTATIONS
 
+# Options of the command that are those of `Comparison`.
+_OPTIONS = (
+    "task", "energies", "losses", "baselines", "representations", "cv", "n_jobs", "random_state",
+    "max_rows", "drop",
+)  # fmt: skip
+
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Help formatter that keeps line breaks, with at most 100 columns."""
@@ -143,41 +149,36 @@ def _add_data(add: Callable[..., object]) -> None:
 
 
 def _add_models(add: Callable[..., object]) -> None:
+    names = {"metavar": "NAME[,NAME...]", "type": _names}
     add(
         "--energies",
-        metavar="NAME[,NAME...]",
-        type=_names,
+        **names,
         help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all compatible "
         "losses; default: linear and, unless losses are given, every other one with nll. For a "
         f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: "
-        f"{', '.join(regressors.SUGGESTED)}, or experts if losses are given; auto takes at most "
-        f"{regressors.AUTO_SECONDS:g} s for each fold",
+        f"{', '.join(regressors.SUGGESTED)}, or experts if losses are given",
     )
     add(
         "--losses",
-        metavar="NAME[,NAME...]",
-        type=_names,
+        **names,
         help=f"losses of EBMClassifier, or none; default: all compatible of {', '.join(LOSSES)}. "
         f"For a regression, of {', '.join(regressors.suitable_losses('experts'))}; default: nll",
     )
     add(
         "--baselines",
-        metavar="NAME[,NAME...]",
-        type=_names,
-        help=f"models to compare with, or none: {', '.join(BASELINES)}. For a regression, of "
-        f"{', '.join(regressors.BASELINES)}; default: those that are installed and not too slow "
-        "for the number of rows",
+        **names,
+        help=f"models to compare with, or none, of {', '.join(BASELINES)}. For a regression, of "
+        f"{', '.join(regressors.BASELINES)}; default: those that are installed and not too slow",
     )
     add(
         "--representations",
-        metavar="NAME[,NAME...]",
+        **names,
         nargs="?",
         const=True,
         default=False,
-        type=_names,
-        help="representations whose codes are features of the linear energy, besides the columns, "
-        f"with nll or those of --losses that suit it, of {', '.join(REPRESENTATIONS)}, with "
-        "commas between them; without names: all, and then not before DATA; default: none",
+        help="also the linear energy on codes of representations, with nll or those of --losses "
+        f"that suit it, of {', '.join(REPRESENTATIONS)}; without names: all, and then not before "
+        "DATA; default: none",
     )
 
 
@@ -258,24 +259,14 @@ def _n_jobs(text: str) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    stem, report = _stem(arguments.out), _report(arguments.report)
-    if arguments.save:
-        _make_folder_of(arguments.save, "--save")
+    stem, report = _stem(arguments.out), _path(arguments.report, "report.html", "--report")
+    arguments.save = _path(arguments.save, "model.skops", "--save")
     comparison = Comparison(
         read_frame(arguments.data),
         arguments.target,
-        task=arguments.task,
-        energies=arguments.energies,
-        losses=arguments.losses,
-        baselines=arguments.baselines,
-        representations=arguments.representations,
-        cv=arguments.cv,
-        n_jobs=arguments.n_jobs,
-        random_state=arguments.random_state,
-        max_rows=arguments.max_rows,
-        drop=arguments.drop,
         source=os.path.basename(arguments.data),
         for_report=report is not None,
+        **{name: getattr(arguments, name) for name in _OPTIONS},
     )
     if arguments.model is not None:
         comparison.unfitted(arguments.model)  # an unknown name is told before the run
@@ -345,22 +336,17 @@ def _finish(comparison: Comparison, stem: str | None, status: int) -> int:
 
 def _stem(out: str | None) -> str | None:
     """Return the path of the results without extension, and create its folder."""
-    if out is None:
-        return None
-    if os.path.isdir(out) or out.endswith(("/", os.sep)):
-        out = os.path.join(out, "comparison")
-    stem = out.removesuffix(".csv").removesuffix(".json")
-    _make_folder_of(stem, "--out")
-    return stem
+    path = _path(out, "comparison", "--out")
+    return path and path.removesuffix(".csv").removesuffix(".json")
 
 
-def _report(path: str | None) -> str | None:
-    """Return the path of the report, and create its folder."""
+def _path(path: str | None, name: str, option: str) -> str | None:
+    """Return the path of a file, which has a name of its own in a folder; create the folder."""
     if path is None:
         return None
     if os.path.isdir(path) or path.endswith(("/", os.sep)):
-        path = os.path.join(path, "report.html")
-    _make_folder_of(path, "--report")
+        path = os.path.join(path, name)
+    _make_folder_of(path, option)
     return path
 
 

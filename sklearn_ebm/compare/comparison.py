@@ -18,13 +18,12 @@ from sklearn.utils import check_random_state
 
 from sklearn_ebm import __version__
 from sklearn_ebm.compare.columns import DataError, closest
-from sklearn_ebm.compare.contenders import Contender
+from sklearn_ebm.compare.contenders import Contender, Representations
 from sklearn_ebm.compare.export import code
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
 from sklearn_ebm.compare.preparation import linear, linear_dense
 from sklearn_ebm.compare.report import content, keeper, page
-from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table, make_table
 from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task
@@ -77,7 +76,7 @@ def compare(
         Energies of `EBMClassifier`, each with all compatible `losses`. The default is the linear
         energy and, unless losses are given, every other energy with ``"nll"``, its best loss.
         For a numeric target, energies of `LatentEBMRegressor`: auto (its default, with a time
-        limit of 60 seconds for each fit), experts, linear (experts without a network) and decoder,
+        limit of 120 seconds for each fit), experts, linear (experts without a network) and decoder,
         all by default; and experts_min (with ``inference="min"``), memory, location_scale and
         joint.
     losses : iterable of str or Loss, optional
@@ -375,12 +374,13 @@ def _row(contender: Contender, outcomes: list[Outcome], scoreboard: Scoreboard) 
 def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> dict[str, Any]:
     """Return the contenders, the data and the settings of a comparison, for JSON."""
     data, task = comparison.data, comparison.task
-    scores = task.scoreboard(data).scores
     used = sum(column.kind not in ("left out", "target") for column in data.columns)
+    title = f"{data.source}: {len(data.labels)} rows, {used} columns, {task.target(data)}"
     about_contenders = [f"{each.model}: {each.note}" for each in comparison.contenders if each.note]
+    settings = {name: getattr(comparison, name) for name in ("cv", "random_state", "n_jobs")}
+    packages = ("scikit-learn", "numpy", "scipy", "joblib")
     return {
-        "title": f"{data.source}: {len(data.labels)} rows, {used} columns, {task.target(data)}; "
-        f"{comparison.cv} folds",
+        "title": f"{title}; {comparison.cv} folds",
         "task": task.name,
         "data": {
             "source": data.source,
@@ -389,19 +389,14 @@ def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> di
             "notes": [*data.notes, *notes, *about_contenders],
         },
         "columns": [column._asdict() for column in data.columns],
-        "settings": {
-            "cv": comparison.cv,
-            "random_state": comparison.random_state,
-            "n_jobs": comparison.n_jobs,
-            "max_rows": max_rows,
-        },
-        "scores": {name: score.meaning for name, score in scores.items()},
+        "settings": {**settings, "max_rows": max_rows},
+        "scores": {name: score.meaning for name, score in task.scoreboard(data).scores.items()},
         "spread": "standard error of the mean over the folds, as if they were independent",
         "preparation": PREPARATION,
         "versions": {
             "sklearn_ebm": __version__,
             "python": platform.python_version(),
-            **{name: version(name) for name in ("scikit-learn", "numpy", "scipy", "joblib")},
+            **{name: version(name) for name in packages},
         },
         "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
         "started": _now().isoformat(timespec="seconds"),

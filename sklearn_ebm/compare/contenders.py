@@ -16,12 +16,14 @@ from sklearn.svm import LinearSVC
 from sklearn_ebm.compare import preparation
 from sklearn_ebm.compare.columns import DataError, closest
 from sklearn_ebm.compare.folds import final_step
-from sklearn_ebm.compare.representations import CodeFeatures, Representations, chosen
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.learning.compatibility import suitable_losses
 from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.representation import REPRESENTATIONS
+from sklearn_ebm.representation.code_features import CodeFeatures
+
+Representations = bool | str | Iterable[Any] | None
 
 
 class RunContext(NamedTuple):
@@ -258,7 +260,10 @@ def representation_pairs(
     >>> [pair.loss for pair in representation_pairs("sparse_coding", ["lvq2", "hinge"], ["hinge"])]
     ['hinge']
     """
-    names = chosen(representations)
+    names = representations
+    if isinstance(names, bool):
+        names = list(REPRESENTATIONS) if names else []
+    names = [names] if isinstance(names, str) else list(names or ())
     for name in names:
         if isinstance(name, str):
             _check_known(name, REPRESENTATIONS, "representation")

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sklearn_ebm.compare.folds import FIT_SECONDS, Fold
-from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.distributions.base import ConditionalDistribution
+from sklearn_ebm.distributions.quantiles import NoDensityError
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.metrics import crps, interval_coverage, negative_log_likelihood
 

@@ -35,8 +35,8 @@ from sklearn_ebm.estimators._density_parts import resolve_density_parts
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.losses import LOSSES
 
-# Time limit of a fit with the energy "auto": enough for all of its members for a thousand rows.
-AUTO_SECONDS = 60.0
+# Time limit of a fit with the energy "auto": enough for all of its members on thousands of rows.
+AUTO_SECONDS = 120.0
 # Parameters of LatentEBMRegressor for each name of an energy.
 ENERGIES: dict[str, dict[str, Any]] = {
     "experts": {"energy": "experts"},

@@ -14,13 +14,13 @@ from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.contenders import (
     Contender,
     Pair,
+    Representations,
     RunContext,
     known_baselines,
     representation_pairs,
 )
 from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
 from sklearn_ebm.compare.folds import OF_CLASSES, OF_RARE_CLASSES, Fold, class_scores
-from sklearn_ebm.compare.representations import Representations
 from sklearn_ebm.compare.scoreboard import Scoreboard
 from sklearn_ebm.compare.tables import Table
 from sklearn_ebm.learning.compatibility import suitable_losses

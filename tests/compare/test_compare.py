@@ -455,7 +455,7 @@ WORDS = pandas.DataFrame({"comment": [f"text number {j}" for j in range(30)], "n
         ((FRAME,), {}, "X came without y"),
         ((FRAME, [1, 2]), {}, "X has 4 rows and y has 2 labels; give one label per row."),
         ((FRAME, [1, 1, 1, 1]), {}, 'one value only, "1"; it needs at least two'),
-        ((FRAME, [None] * 4), {}, "has no labels"),
+        ((FRAME, [None] * 4), {}, "has no values"),
         ((FRAME, [1, np.inf, 1, 2]), {}, 'target "y" holds infinite values'),
         ((FRAME, ["a\nb"] * 4), {}, 'one value only, "a b"'),
         ((FRAME, np.eye(4)), {}, "more than one column"),

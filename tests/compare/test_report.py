@@ -23,7 +23,6 @@ from sklearn_ebm.compare.columns import DataError
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.folds import Fold, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable
-from sklearn_ebm.compare.quantile_distribution import QuantileDistribution
 from sklearn_ebm.compare.report import content, page
 from sklearn_ebm.compare.report.content import histogram
 from sklearn_ebm.compare.report.kept_classes import (
@@ -41,6 +40,7 @@ from sklearn_ebm.compare.report.kept_densities import (
     kept_densities,
 )
 from sklearn_ebm.compare.report.page import DOCUMENTATION, filled, json_text, resource
+from sklearn_ebm.distributions.quantiles import QuantileDistribution
 from sklearn_ebm.energies import Experts
 from sklearn_ebm.metrics import (
     brier_score,

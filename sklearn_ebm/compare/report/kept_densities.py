@@ -8,9 +8,9 @@ import numpy as np
 
 from sklearn_ebm.compare.density_scores import predicted_distribution
 from sklearn_ebm.compare.folds import Fold, final_step
-from sklearn_ebm.compare.quantile_distribution import NoDensityError
 from sklearn_ebm.compare.report.kept_classes import curve
 from sklearn_ebm.distributions.base import ConditionalDistribution
+from sklearn_ebm.distributions.quantiles import NoDensityError
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 from sklearn_ebm.metrics import probability_integral_transform
 

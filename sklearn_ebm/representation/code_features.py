@@ -1,6 +1,5 @@
 """Representations in front of estimators: samples with their codes as features."""
 
-from collections.abc import Iterable
 from math import isqrt
 from typing import Any
 
@@ -17,8 +16,6 @@ MOST_COMPONENTS, COMPONENTS_PER_FEATURE = 128, 8
 # Largest number of samples from which a representation is learned. On the letter data, the second
 # 5,000 lower the energy of held-out samples by 1 % or less.
 MOST_SAMPLES = 10_000
-
-Representations = bool | str | Iterable[Any] | None
 
 
 def usual_size(n_samples: int, n_features: int) -> int:
@@ -111,12 +108,3 @@ class CodeFeatures(HoldsDocumented, TransformerMixin, BaseEstimator):
     def _features(self, X: Any, codes: Any) -> Any:
         features = self.encoder_.transform(codes)
         return np.hstack([X, features]) if self.beside else features
-
-
-def chosen(representations: Representations) -> list[Any]:
-    """Return names and objects; True means all registered representations."""
-    if isinstance(representations, str):
-        return [representations]
-    if isinstance(representations, bool):
-        return list(REPRESENTATIONS) if representations else []
-    return list(representations or ())
