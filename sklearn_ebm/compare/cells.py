@@ -30,6 +30,7 @@ THOUSANDS = re.compile(r"\d([.,'’ ])\d{3}(?!\d)")
 AMBIGUOUS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 # A whole number with leading zeros is a name, such as a postcode.
 CODE = re.compile(r"[+-]?0\d+")
+_DIGITS = re.compile(r"(\D*\d){3}")
 _ENOUGH_VOTES = 100
 _OTHER = {",": ".", ".": ","}
 
@@ -95,6 +96,11 @@ def written(cell: Any) -> str:
 def is_empty(word: str) -> bool:
     """Whether a word stands for a missing value."""
     return word in EMPTY or word.casefold() in MAYBE_EMPTY
+
+
+def some_of(words: Sequence[str]) -> Sequence[str]:
+    """Return some hundred words, from everywhere."""
+    return words[:: max(1, len(words) // 200)]
 
 
 def decimal_mark(words: Sequence[str]) -> str:
@@ -167,17 +173,18 @@ def dates(words: Sequence[str], date_format: str) -> np.ndarray:
     return moments
 
 
-def date_format(words: Sequence[str], counts: np.ndarray) -> tuple[str, bool]:
-    """Return the format of dates, by all of their cells, and whether another one suits as well.
+def date_format(words: Sequence[str], counts: np.ndarray) -> tuple[str, bool, np.ndarray]:
+    """Return the format of dates, decided over all cells; empty if too many words are no dates.
 
-    The format is empty if the words are no dates.
+    The other results are whether another format suits as well, and which words are no dates.
     """
-    has_digits = [sum(map(str.isdigit, word)) >= 3 for word in words]
-    if counts @ has_digits <= _NEARLY_ALL * counts.sum():
-        return "", False
-    some = [each for each in _DATES if not np.isnat(dates(words[:50], each)).all()]
-    suits = {each: float(counts @ ~np.isnat(dates(words, each))) for each in some}
-    best = max(suits, key=lambda each: suits[each], default="")
-    if not best or suits[best] < _NEARLY_ALL * counts.sum():
-        return "", False
-    return best, sum(suit == suits[best] for suit in suits.values()) > 1
+    first = some_of(words)
+    some = []
+    if sum(_DIGITS.match(word) is not None for word in first) > len(first) / 2:
+        some = [each for each in _DATES if np.mean(~np.isnat(dates(first, each))) > 0.5]
+    others = {each: np.isnat(dates(words, each)) for each in some}
+    failures = {each: int(counts @ others[each]) for each in some}
+    best = min(failures, key=lambda each: failures[each], default="")
+    if not best or failures[best] > (1 - _NEARLY_ALL) * counts.sum():
+        return "", False, np.array([])
+    return best, sum(each == failures[best] for each in failures.values()) > 1, others[best]

@@ -12,8 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ebm.compare.cells import decimal_mark, words_of
 from sklearn_ebm.compare.columns import ColumnNote, DataError, Form, array_of, closest, learn_form
 
-__all__ = ["ColumnNote", "ColumnReader", "as_frame"]
-
 _SAMPLE = 1000  # cells of other columns that show the decimal mark of a table
 
 

@@ -21,6 +21,7 @@ from sklearn_ebm.compare.cells import (
     decimal_mark,
     is_empty,
     numbers,
+    some_of,
     words_of,
 )
 
@@ -183,10 +184,10 @@ def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> For
 
     Whole numbers with leading zeros are numbers only `with_codes`.
     """
-    if not words.words:
-        return None
     own = decimal_mark(words.words)
     mark = own or decimal or "."
+    if np.isnan(numbers(some_of(words.words), mark)[0]).all():
+        return None
     values, units = numbers(words.words, mark)
     weights: Counter[str] = Counter()
     for unit, count in zip(units, words.counts.tolist(), strict=True):
@@ -200,12 +201,13 @@ def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> For
         any(map(CODE.fullmatch, words.words)) and not with_codes
     ):
         return None
-    marks = {group[1] for word in words.words for group in THOUSANDS.finditer(word)} - {mark}
+    joined = "\n".join(words.words)
+    marks = set(THOUSANDS.findall(joined)) - {mark}
     doubtful = next(filter(AMBIGUOUS.fullmatch, words.words), "") if not own else ""
     why = "as other columns show" if decimal else "for no cell shows otherwise"
     notes = [
         (f"in {unit}" if unit in MONEY else f"unit {unit} removed") if unit else "",
-        "decimal commas" if mark == "," and any("," in word for word in words.words) else "",
+        "decimal commas" if mark == "," and "," in joined else "",
         *(f"thousands {_MARKS.get(each, 'marks')} removed" for each in sorted(marks)),
         f'"{doubtful}" is {numbers([doubtful], mark)[0][0]:g}, {why}' if doubtful else "",
         _became_missing(words, others),
@@ -214,12 +216,12 @@ def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> For
 
 
 def _dates(words: Words) -> Form | None:
-    found, is_open = date_format(words.words, words.counts)
+    found, is_open, others = date_format(words.words, words.counts)
     if not found:
         return None
     order = {"%d": "day first", "%Y": "year first"}.get(found[:2], "month first")
-    others = np.flatnonzero(np.isnat(dates(words.words, found)))
-    notes = [order + ", as no date shows otherwise" * is_open, _became_missing(words, others)]
+    order += ", as no date shows otherwise" * is_open
+    notes = [order, _became_missing(words, np.flatnonzero(others))]
     return Form("date", "; ".join(filter(None, notes)), dates=found)
 
 
@@ -234,23 +236,24 @@ def _became_missing(words: Words, others: np.ndarray) -> str:
 
 def _words(words: Words) -> Form:
     """Return the form of categories or text; words that differ by case only are one category."""
-    spellings: dict[str, Counter[str]] = {}
-    for word, count in zip(words.words, words.counts.tolist(), strict=True):
-        spellings.setdefault(word.casefold(), Counter())[word] += count
-    levels = tuple(sorted(spelt.most_common(1)[0][0] for spelt in spellings.values()))
     n_cells, n_words = int(words.counts.sum()), len(words.words)
-    if len(levels) == 1 and n_cells == len(words.codes):
+    folded = [word.casefold() for word in words.words]
+    n_levels, enough = len(set(folded)), n_cells >= _ENOUGH_VALUES
+    if n_levels == 1 and n_cells == len(words.codes):
         return Form("left out", "the same value in every row")
-    enough = n_cells >= _ENOUGH_VALUES
-    is_one_word = sum(" " in level for level in levels) < n_words / 2
+    is_one_word = sum(" " in word for word in words.words) < n_words / 2
     if enough and is_one_word and n_words > _NEARLY_UNIQUE * n_cells:
         nearly = "" if n_words == n_cells else "nearly "
         return Form("left out", f"a text id: {nearly}all values differ")
-    if len(levels) > _MAX_LEVELS or (enough and len(levels) > n_cells / 2):
-        return Form("text", f"{len(levels)} different values")
+    if n_levels > _MAX_LEVELS or (enough and n_levels > n_cells / 2):
+        return Form("text", f"{n_levels} different values")
+    spellings: dict[str, Counter[str]] = {level: Counter() for level in folded}
+    for level, word, count in zip(folded, words.words, words.counts.tolist(), strict=True):
+        spellings[level][word] += count
+    levels = tuple(sorted(spelt.most_common(1)[0][0] for spelt in spellings.values()))
     same = next((list(spelt) for spelt in spellings.values() if len(spelt) > 1), [])
     note = f'; "{same[0]}" is "{same[1]}"' if same else ""
-    return Form("category", f"{len(levels)} values{note}", levels=levels)
+    return Form("category", f"{n_levels} values{note}", levels=levels)
 
 
 def _why_useless(name: str, values: np.ndarray) -> str:

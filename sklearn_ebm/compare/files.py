@@ -47,27 +47,7 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
         others = os.listdir(folder) if os.path.isdir(folder) else []
         hint = closest(os.path.basename(path), others) or "check the path."
         raise DataError(f"There is no file {path}; {hint}")
-    try:
-        import pandas
-    except ImportError:
-        raise DataError(f"Reading a table needs pandas; {_INSTALL}") from None
-    notes: list[str] = []
-    decimal = ""
-    try:
-        if path.lower().endswith((".parquet", ".pq")):
-            frame = pandas.read_parquet(path)
-        elif path.lower().endswith((".xlsx", ".xlsm", ".xls", ".ods")):
-            frame = pandas.read_excel(path, keep_default_na=False, na_values=[""])
-        else:
-            frame, notes, decimal = _read_text(path, pandas)
-    except ImportError as error:  # its message names the package
-        raise DataError(f"{path} cannot be read: {_first_line(error)} {_INSTALL}") from error
-    except pandas.errors.EmptyDataError:
-        raise DataError(f"{path} is empty; it needs a header line and rows below it.") from None
-    except pandas.errors.ParserWarning:
-        raise DataError(f"{path} has rows with more cells than its header; fix them.") from None
-    except Exception as error:  # of a broken file, each reader and decompressor raises its own
-        raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from error
+    frame, notes, decimal = _read(path)
     unnamed = [f'"{name}"' for name in map(str, frame.columns) if name.startswith("Unnamed: ")]
     notes += [f"Columns without a heading are called {', '.join(unnamed)}."] if unnamed else []
     units = _units(frame)
@@ -81,8 +61,30 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
     return frame
 
 
+def _read(path: str) -> tuple[Any, list[str], str]:
+    """Return the cells, notes, and the decimal mark that goes with the separator."""
+    try:
+        import pandas
+    except ImportError:
+        raise DataError(f"Reading a table needs pandas; {_INSTALL}") from None
+    try:
+        if path.lower().endswith((".parquet", ".pq")):
+            return pandas.read_parquet(path), [], ""
+        if path.lower().endswith((".xlsx", ".xlsm", ".xls", ".ods")):
+            return pandas.read_excel(path, keep_default_na=False, na_values=[""]), [], ""
+        return _read_text(path, pandas)
+    except ImportError as error:  # its message names the package
+        raise DataError(f"{path} cannot be read: {_first_line(error)} {_INSTALL}") from error
+    except pandas.errors.EmptyDataError:
+        raise DataError(f"{path} is empty; it needs a header line and rows below it.") from None
+    except pandas.errors.ParserWarning:
+        raise DataError(f"{path} has rows with more cells than its header; fix them.") from None
+    except Exception as error:  # of a broken file, each reader and decompressor raises its own
+        raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from error
+
+
 def _read_text(path: str, pandas: Any) -> tuple[Any, list[str], str]:
-    """Return cells as text, notes, and the decimal mark that goes with the separator."""
+    """Return cells as text, and the rest as `_read`."""
     for encoding, called in _ENCODINGS.items():
         try:
             options = {"dtype": str, "encoding": encoding, "keep_default_na": False}

@@ -13,6 +13,8 @@ from sklearn_ebm.compare.column_reader import ColumnReader, as_frame, column_of,
 from sklearn_ebm.compare.columns import ColumnNote, DataError, array_of
 from sklearn_ebm.compare.targets import read_target
 
+_DROPPED = ("left out", "to be dropped")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -134,21 +136,10 @@ def make_table(
     >>> print(*table.notes, sep="\n")
     1 row without a label was left out.
     """
-    if isinstance(y, str) and not scipy.sparse.issparse(X):
-        frame = as_frame(X)
-        name = column_of(y, frame.columns, "target column")
-        X, y = frame.drop(columns=name), array_of(frame[name])
-    else:
-        name, X, y = "y", _features(X, drop), _labels(y)
-    if X.shape[0] != len(y):
-        raise DataError(
-            f"X has {X.shape[0]} rows and y has {len(y)} labels; give one label per row."
-        )
-    about, decimal = getattr(X, "attrs", {}), ""
-    columns = []
+    X, y, name = _features_and_labels(X, y, drop)
+    about, decimal, dropped = getattr(X, "attrs", {}), "", []
     if not isinstance(X, np.ndarray) and not scipy.sparse.issparse(X):
         dropped = [column_of(each, X.columns, "column to drop") for each in drop]
-        columns = [ColumnNote(each, "left out", "to be dropped") for each in dropped]
         X = X.drop(columns=dropped)
         decimal = usual_decimal(X)
     target = read_target(y, name, task, decimal)
@@ -168,8 +159,23 @@ def make_table(
     if len(table.values) < len(target.values):
         note = f"{len(table.values)} classes, and {len(target.values) - len(table.values)} left out"
     unit = about.get("units", {}).get(name, "")
+    columns = [*_column_notes(table.X), *(ColumnNote(each, *_DROPPED) for each in dropped)]
     columns.append(ColumnNote(name, "target", f"{note}; in {unit}" if unit else note))
-    return replace(table, columns=(*_column_notes(table.X), *columns))
+    return replace(table, columns=tuple(columns))
+
+
+def _features_and_labels(X: Any, y: Any, drop: Sequence[str]) -> tuple[Any, np.ndarray, str]:
+    """Return features, labels of the same length, and the name of the target."""
+    if isinstance(y, str) and not scipy.sparse.issparse(X):
+        frame = as_frame(X)
+        name = column_of(y, frame.columns, "target column")
+        return frame.drop(columns=name), array_of(frame[name]), name
+    labels, X = _labels(y), _features(X, drop)
+    if X.shape[0] != len(labels):
+        raise DataError(
+            f"X has {X.shape[0]} rows and y has {len(labels)} labels; give one label per row."
+        )
+    return X, labels, "y"
 
 
 def _features(X: Any, drop: Sequence[str]) -> Any:

@@ -58,41 +58,18 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
         raise DataError(f'There is no task "{task}". Known are {", ".join(TASKS)}.')
     if values.dtype.kind in "Mm":
         raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
-    form = None
-    if values.dtype.kind == "O":
-        form = numbers_form(words_of(values), decimal, with_codes=task == "regression")
-    is_numeric = form is not None or values.dtype.kind in "iuf"
-    if task == "regression" and not is_numeric:
-        raise DataError(
-            f'The target "{name}" cannot be taken as a quantity: it holds '
-            f'"{next(iter(words_of(values).words), "nothing")}", which is no number; use '
-            "--task classification, or a numeric column."
-        )
-    why, notes = "", []
-    if is_numeric:
-        numbers = form.read(values) if form else values.astype(np.float64)
-        if np.isinf(numbers).any():
-            raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
-        distinct, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
-        why = _why_a_quantity(distinct, counts) if task == "auto" else ""
-        choice = (
-            f"a quantity, a regression, because {why}; --task classification takes its "
-            f"{len(distinct)} values as classes."
-            if why
-            else f"{len(distinct)} classes, because its numbers are whole and few; "
-            "--task regression takes it as a quantity."
-        )
-        if task == "auto" and (why or len(distinct) > 2):
-            notes.append(f'The target "{name}" was taken as {choice}')
-    if is_numeric and (why or task == "regression"):
+    numbers, note = _numbers(values, name, task, decimal)
+    why, notes = "", list[str]()
+    if numbers is not None and task == "auto":
+        why, notes = _choice(name, *np.unique(numbers[~np.isnan(numbers)], return_counts=True))
+    if numbers is not None and (why or task == "regression"):
         labelled = ~np.isnan(numbers)
         labels, classes = numbers[labelled], np.array([])
-        written = f"; {form.note}" if form and form.note else ""
-        note = f"{len(distinct)} different numbers{written}"
+        distinct = np.unique(labels)
+        note = "; ".join(filter(None, [f"{len(distinct)} different numbers", note]))
     else:
         # Words stay, with their units, unless all of them are plain numbers.
-        plain = numbers if is_numeric and not (form and form.note) else None
-        labelled, read = _classes(values, plain)
+        labelled, read = _classes(values, None if note else numbers)
         classes, labels = np.unique(read[labelled], return_inverse=True)
         distinct, note = classes, f"{len(classes)} classes"
         words = [f'"{word}"' for word in classes.tolist() if str(word).casefold() in MAYBE_EMPTY]
@@ -105,10 +82,30 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
         only = f'one value only, "{distinct[0]}"' if len(distinct) else "no values"
         raise DataError(f'The target "{name}" has {only}; it needs at least two.')
     count = int((~labelled).sum())
-    if count:
-        rows = "1 row without a label was" if count == 1 else f"{count} rows without a label were"
-        notes.insert(0, f"{rows} left out.")
+    rows = "1 row without a label was" if count == 1 else f"{count} rows without a label were"
+    notes = [f"{rows} left out.", *notes] if count else notes
     return Target(labelled, labels, classes, note, tuple(notes))
+
+
+def _numbers(
+    values: np.ndarray, name: str, task: str, decimal: str
+) -> tuple[np.ndarray | None, str]:
+    """Return the labels as numbers and how they are written; None if they are words."""
+    form, numbers = None, None
+    if values.dtype.kind in "iuf":
+        numbers = values.astype(np.float64)
+    elif values.dtype.kind == "O":
+        form = numbers_form(words_of(values), decimal, with_codes=task == "regression")
+        numbers = form.read(values) if form else None
+    if numbers is None and task == "regression":
+        word = next(iter(words_of(values).words), "nothing")
+        raise DataError(
+            f'The target "{name}" cannot be taken as a quantity: it holds "{word}", which is no '
+            "number; use --task classification, or a numeric column."
+        )
+    if numbers is not None and np.isinf(numbers).any():
+        raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
+    return numbers, form.note if form else ""
 
 
 def _classes(values: np.ndarray, numbers: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -126,14 +123,25 @@ def _classes(values: np.ndarray, numbers: np.ndarray | None) -> tuple[np.ndarray
     return codes >= 0, texts[codes]
 
 
-def _why_a_quantity(distinct: np.ndarray, counts: np.ndarray) -> str:
-    """Return the reason why numbers are not classes; an empty string if they are classes."""
+def _choice(name: str, distinct: np.ndarray, counts: np.ndarray) -> tuple[str, list[str]]:
+    """Return why numbers are a quantity, empty if they are classes, and a note about it."""
+    n_rows, n_rare = counts.sum(), (counts < _RARE).sum()
+    why = ""
     if (distinct != np.round(distinct)).any():
-        return "its numbers have fractions"
-    if len(distinct) <= _MANY_CLASSES:
-        return ""
-    if counts.sum() < _ROWS_PER_CLASS * len(distinct):
-        return f"it holds {len(distinct)} whole numbers in {counts.sum()} rows"
-    n_rare = (counts < _RARE).sum()
-    a_count = f"it holds {len(distinct)} whole numbers, {n_rare} of them in fewer than {_RARE} rows"
-    return a_count if n_rare else ""
+        why = "its numbers have fractions"
+    elif len(distinct) > _MANY_CLASSES and n_rows < _ROWS_PER_CLASS * len(distinct):
+        why = f"it holds {len(distinct)} whole numbers in {n_rows} rows"
+    elif len(distinct) > _MANY_CLASSES and n_rare:
+        why = f"it holds {len(distinct)} whole numbers, {n_rare} of them in fewer than {_RARE} rows"
+    if why:
+        choice = (
+            f"a quantity, a regression, because {why}; --task classification takes its "
+            f"{len(distinct)} values as classes"
+        )
+    else:
+        choice = (
+            f"{len(distinct)} classes, because its numbers are whole and few; --task regression "
+            "takes it as a quantity"
+        )
+    note = f'The target "{name}" was taken as {choice}.'
+    return why, [note] if why or len(distinct) > 2 else []
