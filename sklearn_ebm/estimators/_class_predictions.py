@@ -247,9 +247,9 @@ class ClassPredictions:
     def to_logistic_regression(self) -> LogisticRegression:
         """Convert the model to a fitted ``sklearn.linear_model.LogisticRegression``.
 
-        For tools that know this class, such as exporters to ONNX and Core ML. β is part of its
-        coefficients and intercepts, so `predict` and `predict_proba` are the same for every loss;
-        decision values are multiplied by β. The energy must be linear in x.
+        For tools that know this class, such as exporters to ONNX. β is part of its coefficients
+        and intercepts, so `predict` and `predict_proba` are the same for every loss; decision
+        values are multiplied by β. The energy must be linear in x.
 
         Returns
         -------

@@ -180,7 +180,6 @@ REPORTED = {
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("default")  # those of skore's dependencies
 @pytest.mark.parametrize("name", REPORTED)
 def test_reports_of_skore(name):
     skore = pytest.importorskip("skore")
