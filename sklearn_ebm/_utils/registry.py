@@ -28,6 +28,11 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
     parts : dict of str to type
         Class of each registered part, by name.
 
+    Attributes
+    ----------
+    elsewhere : dict of str to str
+        Names of the same parameter of another estimator, and that estimator.
+
     Examples
     --------
     >>> Registry("step", object, {"short": int, "long": float})
@@ -38,6 +43,7 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
         self.kind = kind
         self.base = base
         self._parts = dict(parts)
+        self.elsewhere: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> type[Part]:
         return self._parts[name]
@@ -70,11 +76,17 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
         Raises
         ------
         ValueError
-            If the name is not known; the closest one and all known ones are listed.
+            If the name is not known; the closest one and all known ones are listed. If it is for
+            another estimator, that estimator is named instead.
         TypeError
             If `choice` is neither a name nor an object of the right kind.
         """
         if isinstance(choice, str):
+            if choice in self.elsewhere:
+                raise ValueError(
+                    f"{self.kind}={choice!r} is for {self.elsewhere[choice]}; use one of: "
+                    f"{', '.join(self.names)}."
+                )
             if choice not in self._parts:
                 raise ValueError(unknown_name(self.kind, choice, self.names))
             return self._parts[choice](**settings)

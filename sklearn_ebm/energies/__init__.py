@@ -70,6 +70,9 @@ CONDITIONAL_ENERGIES: Registry[ConditionalEnergy] = Registry(
     {**LATENT_ENERGIES, **FREE_FORM_ENERGIES, **BANK_ENERGIES},
 )
 
+ENERGIES.elsewhere |= dict.fromkeys(("auto", *CONDITIONAL_ENERGIES), "LatentEBMRegressor")
+CONDITIONAL_ENERGIES.elsewhere |= dict.fromkeys(ENERGIES, "EBMClassifier")
+
 __all__ = [
     "MLP",
     "RBM",

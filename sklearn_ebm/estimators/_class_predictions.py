@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +18,7 @@ from sklearn_ebm._utils.threads import Workers
 from sklearn_ebm._utils.validation import checked_rows
 from sklearn_ebm.energies import ENERGIES, Energy
 from sklearn_ebm.energies.base import dense
+from sklearn_ebm.estimators._logistic_regression import logistic_regression_of
 from sklearn_ebm.inference import SoftMinimum
 
 # Predictions with at least this number of multiplications use several threads.
@@ -241,6 +243,39 @@ class ClassPredictions:
         for where, name in ((vars(model), "coef_"), (model.params_, "coef")):
             where[name] = dense(where[name])
         return self
+
+    def to_logistic_regression(self) -> LogisticRegression:
+        """Convert the model to a fitted ``sklearn.linear_model.LogisticRegression``.
+
+        For tools that know this class, such as exporters to ONNX. β is part of its coefficients
+        and intercepts, so `predict` and `predict_proba` are the same for every loss; decision
+        values are multiplied by β. The energy must be linear in x.
+
+        Returns
+        -------
+        LogisticRegression
+            A new estimator with the labels and feature names of this one. Its parameters, such as
+            `C`, are the defaults, so it is not meant to be fitted again.
+
+        Raises
+        ------
+        ValueError
+            If the energy is not linear in x; the message names an alternative.
+
+        Examples
+        --------
+        At β = 2 the coefficient 1 becomes 2, and p = 1/(1 + e⁻²) = 0.881:
+
+        >>> from sklearn_ebm import EBMClassifier
+        >>> clf = EBMClassifier(loss="hinge", beta=2.0, fit_intercept=False, tol=1e-6)
+        >>> exported = clf.fit([[-1.0], [1.0]], ["no", "yes"]).to_logistic_regression()
+        >>> exported.coef_.round(3)
+        array([[2.]])
+        >>> exported.predict_proba([[1.0]]).round(3)
+        array([[0.119, 0.881]])
+        """
+        model = self._model()
+        return logistic_regression_of(model, model._params)
 
     def _of_energies(
         self,

@@ -357,8 +357,11 @@ class DensityPredictions:
         """
         return self._distribution(self._rows(X)).modes(min_probability)
 
-    def predict_proba(self, X: Any, y_candidates: Any = None) -> Array:
+    def predict_candidate_proba(self, X: Any, y_candidates: Any = None) -> Array:
         """Predict Gibbs probabilities of candidate answers, exp(−βF(x, y))/Σ exp(−βF(x, y')).
+
+        It is not called ``predict_proba``, because scikit-learn and tools for it take an estimator
+        with a method of that name for a classifier.
 
         Parameters
         ----------
@@ -377,8 +380,8 @@ class DensityPredictions:
         if y_candidates is None:
             if self.n_outputs_ > 1:
                 raise ValueError(
-                    f"predict_proba needs y_candidates for {self.n_outputs_} answers: pass an "
-                    f"array of shape (m, {self.n_outputs_})."
+                    f"predict_candidate_proba needs y_candidates for {self.n_outputs_} answers: "
+                    f"pass an array of shape (m, {self.n_outputs_})."
                 )
             y_candidates = self.y_grid_
         answers = np.asarray(y_candidates, dtype=np.float64)
@@ -390,7 +393,9 @@ class DensityPredictions:
             shapes = "(m,) or (n, m)" if self.n_outputs_ == 1 else "(m, q) or (n, m, q)"
             raise ValueError(f"y_candidates.shape == {np.shape(y_candidates)}, expected {shapes}.")
         if answers.shape[1] == 0:
-            raise ValueError("y_candidates is empty; predict_proba needs one candidate or more.")
+            raise ValueError(
+                "y_candidates is empty; predict_candidate_proba needs one candidate or more."
+            )
         _require_finite("y_candidates", answers)
         answers = answers[..., 0] if self.n_outputs_ == 1 else answers
         density = self._by_blocks(lambda distribution, y: distribution.log_prob(y), rows, answers)

@@ -11,7 +11,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import check_cv
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_ebm._utils.parameters import Array
@@ -380,7 +385,13 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
         check_consistent_length(data.y, groups)
         if isinstance(self.cv, Integral):
             positive_integer("cv", self.cv, least=2)
-        splits = check_cv(self.cv, data.y, classifier=True).split(data.X, data.y, groups)
+        splitter = check_cv(self.cv, data.y, classifier=True)
+        if groups is None and get_routing_for_object(splitter).split.requests.get("groups") is True:
+            raise ValueError(
+                f"cv={self.cv!r} needs the group of each sample: pass groups= to fit, or "
+                "ebmclassifiercv__groups= to the fit of a pipeline."
+            )
+        splits = splitter.split(data.X, data.y, groups)
         folds = [(every_row[kept], every_row[held_out]) for kept, held_out in splits]
         if not folds:
             raise ValueError(f"cv={self.cv!r} gives no folds; use a number of folds, such as cv=5.")

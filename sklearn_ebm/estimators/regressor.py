@@ -187,8 +187,8 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     n_outputs_ : int
         Number of columns of the target.
     y_grid_ : ndarray or None
-        Quantiles of the training answers, the default candidates of `predict_proba`; None for
-        targets with several columns.
+        Quantiles of the training answers, the default candidates of `predict_candidate_proba`;
+        None for targets with several columns.
     loss_curve_ : ndarray
         Mean loss of the first batch, followed by the mean loss in each pass.
     validation_loss_curve_ : ndarray

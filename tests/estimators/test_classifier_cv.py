@@ -19,6 +19,7 @@ from sklearn.model_selection import (
     KFold,
     LeaveOneGroupOut,
     LeaveOneOut,
+    StratifiedGroupKFold,
     StratifiedKFold,
     cross_validate,
 )
@@ -638,9 +639,10 @@ def test_groups_reach_the_splitter(routing):
     np.testing.assert_allclose(clf.best_score_, search.best_score_, atol=1e-6)
 
 
-def test_groups_that_are_missing_or_too_few_are_refused():
-    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0], cv=LeaveOneGroupOut())
-    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+@pytest.mark.parametrize("cv", [LeaveOneGroupOut(), GroupKFold(2), StratifiedGroupKFold(2)])
+def test_groups_that_are_missing_or_too_few_are_refused(cv):
+    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0], cv=cv)
+    with pytest.raises(ValueError, match=r"^cv=.*Group.* needs the group of each sample: pass gr"):
         clf.fit(X, Y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         clf.fit(X, Y, groups=GROUPS[:5])
@@ -657,3 +659,16 @@ def test_groups_are_routed_through_others():
             params={"groups": GROUPS, "sample_weight": np.ones(len(Y))},
         )  # fmt: skip
     np.testing.assert_allclose(scores["test_score"], same["test_score"], atol=1e-9)
+
+
+def test_groups_pass_through_a_pipeline():
+    clf = EBMClassifierCV(losses=["nll"], Cs=[1.0], cv=GroupKFold(2))
+    alone = clone(clf).fit(StandardScaler().fit_transform(X), Y, groups=GROUPS)
+    pipeline = make_pipeline(StandardScaler(), clf)
+    by_name = clone(pipeline).fit(X, Y, ebmclassifiercv__groups=GROUPS)
+    with config_context(enable_metadata_routing=True):
+        routed = clone(pipeline).fit(X, Y, groups=GROUPS)
+    for model in (by_name, routed):
+        np.testing.assert_array_equal(model[-1].scores_, alone.scores_)
+    shuffled = clone(clf).fit(X, Y, groups=np.roll(GROUPS, 1) // 2)
+    assert shuffled.best_score_ != alone.best_score_

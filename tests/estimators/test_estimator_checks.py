@@ -30,8 +30,6 @@ COUNTED = (
     "which rows are left out together, and where trees split, is drawn by the number of rows: with "
 )
 COUNTED += "as many rows to count a weight is a repetition (test_blend.py), but the draws differ"
-DENSITY = "its predict_proba is the Gibbs distribution over candidate answers, "
-DENSITY += "which no regressor of scikit-learn has"
 
 # The one table of reasons: loss, energy or estimator -> check -> why it cannot hold.
 EXPECTED_FAILURES = {
@@ -45,7 +43,6 @@ EXPECTED_FAILURES = {
         "prototypes of a light class start among its rows, and stay nearest to them",
     },
     "quadrature": {"check_regressor_multioutput": "a grid is for one or two outputs"},
-    "LatentEBMRegressor": {"check_regressors_no_decision_function": DENSITY},
     **{
         energy: {"check_sample_weight_equivalence_on_dense_data": DRAWN}
         for energy in ("Experts", "Decoder", "Joint")
@@ -171,6 +168,6 @@ def test_every_loss_of_sampled_answers_is_here():
 
 def test_only_parts_that_have_a_reason_may_fail():
     assert set(EXPECTED_FAILURES) | set(MAY_FAIL) <= {
-        "mce", "mee", "perceptron", "prototypes", "LatentEBMRegressor", "Experts", "Decoder",
+        "mce", "mee", "perceptron", "prototypes", "Experts", "Decoder",
         "Memory", "LocationScale", "Blend", "Joint", "quadrature",
     }  # fmt: skip

@@ -72,7 +72,7 @@ def answers(reg, y):
     said = [predicted, law.mean(), law.var(), law.crps(right), law.entropy()]
     said += [reg.predict_quantiles(rows, [0.1, 0.5]), reg.sample(rows, 2, random_state=0)]
     said += [reg.log_prob(rows, right), reg.energies(rows, right), reg.latent_energies(rows, right)]
-    said += [reg.predict_modes(rows).answers[:, 0], reg.predict_proba(rows, y[:5])]
+    said += [reg.predict_modes(rows).answers[:, 0], reg.predict_candidate_proba(rows, y[:5])]
     assert all(np.isfinite(values).all() for values in said)
     assert not np.isnan(interval).any() and (interval[..., 0] <= interval[..., 1]).all()
     region = reg.predict_region(rows, 0.7)

@@ -271,7 +271,7 @@ def test_energies_and_densities_agree(fitted, n_outputs):
     np.testing.assert_allclose(reg.energies(X, many[:, 0]), energies[:, 0], atol=1e-12)
     difference = np.diff(reg.log_prob(X, many), axis=1)
     np.testing.assert_allclose(difference, -reg.beta_ * np.diff(energies, axis=1), atol=1e-3)
-    probability = reg.predict_proba(X, many)
+    probability = reg.predict_candidate_proba(X, many)
     np.testing.assert_allclose(probability, softmax(-reg.beta_ * energies, axis=1), atol=1e-3)
     law = reg.predict_distribution(X)
     np.testing.assert_allclose(reg.log_prob(X, y), law.log_prob(y), atol=1e-9)

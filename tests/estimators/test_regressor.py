@@ -105,8 +105,12 @@ def test_shapes_of_answers_of_one_number(fitted, energy, inference):
     assert reg.energies(rows, many).shape == reg.log_prob(rows, many).shape == (7, 5)
     assert reg.latent_energies(rows, y).shape == (7, z)
     assert reg.latent_energies(rows, many).shape == (7, 5, z)
-    assert reg.predict_proba(rows).shape == (7, len(reg.y_grid_))
-    assert reg.predict_proba(rows, many[0]).shape == reg.predict_proba(rows, many).shape == (7, 5)
+    assert reg.predict_candidate_proba(rows).shape == (7, len(reg.y_grid_))
+    assert (
+        reg.predict_candidate_proba(rows, many[0]).shape
+        == reg.predict_candidate_proba(rows, many).shape
+        == (7, 5)
+    )
     assert reg.predict_quantiles(rows, [0.1, 0.5, 0.9]).shape == (7, 3)
     assert reg.predict_quantiles(rows, 0.5).shape == (7,)
     assert reg.predict_interval(rows).shape == (7, 2)
@@ -132,7 +136,7 @@ def test_shapes_of_answers_in_one_column(fitted, energy, inference):
         reg.latent_energies(rows, many), flat.latent_energies(rows, many[..., 0])
     )
     np.testing.assert_array_equal(
-        reg.predict_proba(rows, many), flat.predict_proba(rows, many[..., 0])
+        reg.predict_candidate_proba(rows, many), flat.predict_candidate_proba(rows, many[..., 0])
     )
     np.testing.assert_array_equal(reg.predict_interval(rows), flat.predict_interval(rows))
 
@@ -146,8 +150,8 @@ def test_shapes_of_answers_of_two_numbers(fitted, energy, inference):
     assert reg.energies(rows, y).shape == reg.log_prob(rows, y).shape == (7,)
     assert reg.energies(rows, many).shape == reg.log_prob(rows, many).shape == (7, 5)
     assert reg.latent_energies(rows, many).shape == (7, 5, z)
-    assert reg.predict_proba(rows, many).shape == (7, 5)
-    assert reg.predict_proba(rows, many[0]).shape == (7, 5)
+    assert reg.predict_candidate_proba(rows, many).shape == (7, 5)
+    assert reg.predict_candidate_proba(rows, many[0]).shape == (7, 5)
     assert reg.predict_quantiles(rows, [0.1, 0.5, 0.9]).shape == (7, 2, 3)
     assert reg.predict_quantiles(rows, 0.5).shape == (7, 2)
     assert reg.predict_interval(rows).shape == (7, 2, 2)
@@ -180,9 +184,9 @@ def bad_shapes():
         ([np.nan, 1], "y_candidates contains NaN or infinity"),
         ([np.inf, 1], "y_candidates contains NaN or infinity"),
     ]:
-        yield flat, "predict_proba", y, message
-    yield vector, "predict_proba", None, r"needs y_candidates for 2 answers.*\(m, 2\)"
-    yield vector, "predict_proba", np.zeros((4, 3)), r"expected \(m, q\) or \(n, m, q\)"
+        yield flat, "predict_candidate_proba", y, message
+    yield vector, "predict_candidate_proba", None, r"needs y_candidates for 2 answers.*\(m, 2\)"
+    yield vector, "predict_candidate_proba", np.zeros((4, 3)), r"expected \(m, q\) or \(n, m, q\)"
 
 
 @pytest.mark.parametrize(("answers", "method", "y", "message"), bad_shapes())
@@ -213,7 +217,7 @@ def test_arguments_out_of_range_are_refused(method, arguments, message, calibrat
 
 def test_nothing_is_predicted_before_fit():
     reg = LatentEBMRegressor()
-    for method in ("predict", "predict_distribution", "predict_proba", "sample"):
+    for method in ("predict", "predict_distribution", "predict_candidate_proba", "sample"):
         with pytest.raises(NotFittedError):
             getattr(reg, method)(X)
     with pytest.raises(NotFittedError):
@@ -247,7 +251,7 @@ def test_energies_and_densities_agree(fitted, energy, inference, answers):
     np.testing.assert_allclose(free, expected, rtol=1e-10)
     difference = np.diff(reg.log_prob(X, many), axis=1)
     np.testing.assert_allclose(difference, -2 * np.diff(free, axis=1), atol=1e-8, rtol=1e-7)
-    probability = reg.predict_proba(X, many)
+    probability = reg.predict_candidate_proba(X, many)
     np.testing.assert_allclose(probability.sum(axis=1), 1)
     np.testing.assert_allclose(probability, softmax(-2 * free, axis=1), atol=1e-9)
     np.testing.assert_allclose(
@@ -255,9 +259,11 @@ def test_energies_and_densities_agree(fitted, energy, inference, answers):
     )
 
 
-def test_the_grid_is_what_predict_proba_is_over(fitted):
+def test_the_grid_is_the_default_of_candidates(fitted):
     reg = fitted()
-    np.testing.assert_array_equal(reg.predict_proba(X), reg.predict_proba(X, reg.y_grid_))
+    np.testing.assert_array_equal(
+        reg.predict_candidate_proba(X), reg.predict_candidate_proba(X, reg.y_grid_)
+    )
     assert reg.y_grid_[0] == Y.min() and reg.y_grid_[-1] == Y.max()
     assert len(reg.y_grid_) == 101 and set(reg.y_grid_) <= set(Y)
 
@@ -815,7 +821,7 @@ class Recorder:
         self.betas.append(fitted_estimator.beta_)
         if context.task_name == "iteration":
             self.scores.append(fitted_estimator.log_prob(X, y).mean())
-            fitted_estimator.predict_proba(X)
+            fitted_estimator.predict_candidate_proba(X)
             fitted_estimator.predict_interval(X)
         return self.stop_after is not None and len(self.scores) >= self.stop_after
 

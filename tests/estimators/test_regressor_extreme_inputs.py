@@ -89,7 +89,7 @@ def says_sound_things(reg, rows, y):
     else:
         assert finite(region.log_threshold)
         candidates, right = y, y
-    probability = reg.predict_proba(rows, candidates)
+    probability = reg.predict_candidate_proba(rows, candidates)
     assert finite(probability)
     np.testing.assert_allclose(probability.sum(axis=1), 1)
     assert finite(reg.energies(rows, y), reg.latent_energies(rows, y), reg.log_prob(rows, y))
@@ -133,7 +133,7 @@ def test_constant_answers_have_their_mass_near_the_constant(energy, inference, l
     interval = reg.predict_interval(X, 0.9)
     assert (np.abs(interval - level) < 4 * near).all()
     assert reg.y_grid_.tolist() == [level]
-    np.testing.assert_array_equal(reg.predict_proba(X), 1)
+    np.testing.assert_array_equal(reg.predict_candidate_proba(X), 1)
 
 
 @pytest.mark.parametrize("q", [2, 20])
@@ -248,9 +248,11 @@ def test_candidates_far_away(energy, inference):
             assert (reg.energies(X, far) > reg.energies(X, y)).all()
             assert (reg.log_prob(X, far) < -1e3).all()
             both = np.stack([far, y], axis=1)
-            np.testing.assert_allclose(reg.predict_proba(X, both), [[0, 1]] * 40, atol=1e-12)
+            np.testing.assert_allclose(
+                reg.predict_candidate_proba(X, both), [[0, 1]] * 40, atol=1e-12
+            )
         all_far = np.full((3, *y.shape[1:]), 1e200)
-        np.testing.assert_allclose(reg.predict_proba(X, all_far), 1 / 3)
+        np.testing.assert_allclose(reg.predict_candidate_proba(X, all_far), 1 / 3)
 
 
 @pytest.mark.parametrize("weight", [1e-300, 1e300])

@@ -54,7 +54,9 @@ def questions(reg, y):
         "predict": lambda X, y: reg.predict(X),
         "quantiles": lambda X, y: reg.predict_quantiles(X, [0.02, 0.5, 0.9]),
         "interval": lambda X, y: reg.predict_interval(X, 0.9),
-        "proba": lambda X, y: reg.predict_proba(X, np.zeros((1, *np.shape(y)[1:])) + y[0]),
+        "proba": lambda X, y: reg.predict_candidate_proba(
+            X, np.zeros((1, *np.shape(y)[1:])) + y[0]
+        ),
         "mean": law("mean"),
         "std": law("std"),
         "entropy": law("entropy"),
@@ -92,7 +94,7 @@ def test_a_row_alone_is_the_row_among_others(energy, inference, answers):
         for row in (0, 5):
             alone = ask(NEW[[row]], y[[row]])
             if name == "proba":
-                alone = reg.predict_proba(NEW[[row]], y[:1])
+                alone = reg.predict_candidate_proba(NEW[[row]], y[:1])
             np.testing.assert_allclose(
                 alone[0], among[row], rtol=1e-6, atol=1e-7, err_msg=f"{name} of row {row}"
             )

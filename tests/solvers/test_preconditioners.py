@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from sklearn_ebm import EBMClassifier
 from sklearn_ebm.learning.parametrization import conditioned_objective
 from sklearn_ebm.losses import LOSSES, NLL, Hinge, Loss, Traits
 from sklearn_ebm.losses.curvature import Curvature
@@ -126,12 +127,44 @@ class Bowl(Loss):
 
     def curvature(self, energies, correct):
         values, vectors = np.linalg.eigh(self.bend)
-        assert (values > 0).all()
         ones = np.ones((len(energies), 1))
         outer = tuple(
             (value, ones * vector) for value, vector in zip(values, vectors.T, strict=True)
         )
         return Curvature(np.zeros_like(energies), outer)
+
+
+class Saddle(Bowl):
+    """With a direction of negative curvature, as losses that are not convex have them."""
+
+    bend = np.array([[2.0, -0.5, 0.0], [-0.5, -0.4, 0.3], [0.0, 0.3, 0.7]])
+
+
+class Magnitude(Bowl):
+    """Every curvature of `Saddle` without its sign."""
+
+    values, vectors = np.linalg.eigh(Saddle.bend)
+    bend = vectors @ np.diag(np.abs(values)) @ vectors.T
+
+
+def test_steps_are_no_longer_where_the_curvature_is_negative(make):
+    """Otherwise parameters without a penalty run away in the first step."""
+    (saddle, w), (bowl, _) = make(Saddle()), make(Magnitude())
+    pair = [explicit(Kronecker(one, w), len(w)) for one in (saddle, bowl)]
+    np.testing.assert_allclose(*pair, rtol=1e-6, atol=1e-6 * pair[0].max())
+    pair = [1 / Diagonal(one, w)(np.ones(len(w))) - one.penalty for one in (saddle, bowl)]
+    ratio = np.abs(np.diag(Saddle.bend)) / np.diag(Magnitude.bend)
+    np.testing.assert_allclose(pair[0], pair[1] * np.repeat(ratio, len(w) // 3), rtol=1e-9)
+
+
+def test_an_error_that_is_counted_has_energies_of_finite_size():
+    """Features say nothing, so the best is the largest class, with an intercept without end."""
+    rng = np.random.RandomState(0)
+    X = (rng.uniform(size=(300, 5)) < 0.05).astype(float)
+    y = rng.choice(5, p=[0.1, 0.2, 0.4, 0.2, 0.1], size=300)
+    clf = EBMClassifier(loss="mee", C=0.01).fit(X, y)
+    assert (clf.predict(X) == 2).all()
+    assert np.abs(clf.energies(X)).max() < 100
 
 
 @pytest.mark.parametrize("as_sparse", [False, True])

@@ -2,11 +2,14 @@
 
 import pytest
 
-from sklearn_ebm._utils.registry import unknown_name
-from sklearn_ebm.energies import ENERGIES, Energy, Linear
+from sklearn_ebm import EBMClassifier, LatentEBMRegressor
+from sklearn_ebm._utils.registry import Registry, unknown_name
+from sklearn_ebm.energies import CONDITIONAL_ENERGIES, ENERGIES, Energy, Linear
 from sklearn_ebm.inference import INFERENCES
 from sklearn_ebm.inference.base import Elimination
 from sklearn_ebm.losses import LOSSES, NLL, Hinge, Loss
+from sklearn_ebm.losses.negatives import CLASS_NEGATIVES, NEGATIVES
+from sklearn_ebm.losses.sampled import SAMPLED_LOSSES
 from sklearn_ebm.representation import REPRESENTATIONS
 from sklearn_ebm.representation.base import Representation
 from sklearn_ebm.solvers import SOLVERS
@@ -74,6 +77,38 @@ def test_a_name_like_no_other_has_no_closest_one():
     assert unknown_name("loss", "xyz", ("nll", "hinge")) == (
         "loss='xyz' is not known. Known names: nll, hinge."
     )
+
+
+def test_a_name_of_another_estimator_is_refused_with_that_estimator():
+    registry = Registry("step", object, {"short": int, "long": float})
+    registry.elsewhere["high"] = "Ladder"
+    with pytest.raises(ValueError, match=r"^step='high' is for Ladder; use one of: short, long\.$"):
+        registry.resolve("high")
+
+
+REGRESSION = {"energy": set(CONDITIONAL_ENERGIES) | {"auto"}, "negatives": set(NEGATIVES)}
+REGRESSION["loss"] = set(SAMPLED_LOSSES) - {"nll"}
+
+
+@pytest.mark.parametrize(
+    "setting", [(kind, name) for kind, names in REGRESSION.items() for name in sorted(names)]
+)
+def test_a_classifier_refuses_names_of_regression(setting):
+    kind, name = setting
+    with pytest.raises(ValueError, match=rf"^{kind}='{name}' is for LatentEBMRegressor.*; use one"):
+        EBMClassifier(**{kind: name}).fit([[0.0], [1.0]], [0, 1])
+
+
+@pytest.mark.parametrize("loss", ["nll", "hinge"])
+@pytest.mark.parametrize(
+    "setting",
+    [("energy", name) for name in ENERGIES] + [("negatives", name) for name in CLASS_NEGATIVES],
+)
+def test_a_regressor_refuses_names_of_classes(setting, loss):
+    kind, name = setting
+    given = {"energy": "joint" if loss == "nll" else "experts"} | {kind: name}
+    with pytest.raises(ValueError, match=rf"^{kind}='{name}' is for EBMClassifier; use one of: "):
+        LatentEBMRegressor(**given, loss=loss).fit([[0.0], [1.0]], [0.0, 1.0])
 
 
 def test_a_class_or_another_part_is_refused():

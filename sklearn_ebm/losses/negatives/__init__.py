@@ -36,6 +36,9 @@ CLASS_NEGATIVES: Registry[ClassNegatives] = Registry(
     },
 )
 
+NEGATIVES.elsewhere |= dict.fromkeys(CLASS_NEGATIVES, "EBMClassifier")
+CLASS_NEGATIVES.elsewhere |= dict.fromkeys(("auto", *NEGATIVES), "LatentEBMRegressor")
+
 __all__ = [
     "MCMC",
     "HardestSampled",

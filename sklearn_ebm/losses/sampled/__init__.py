@@ -1,6 +1,7 @@
 """Losses of sampled answers, for energies whose partition function has no closed form."""
 
 from sklearn_ebm._utils.registry import Registry
+from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.losses.sampled.base import SampledLoss
 from sklearn_ebm.losses.sampled.nce import NCE
 from sklearn_ebm.losses.sampled.nll import SampledNLL
@@ -18,6 +19,10 @@ SAMPLED_LOSSES: Registry[SampledLoss] = Registry(
         "score_matching": ScoreMatching,
     },
 )
+
+LOSSES.elsewhere |= {
+    name: "LatentEBMRegressor(energy='joint')" for name in SAMPLED_LOSSES if name not in LOSSES
+}
 
 __all__ = [
     "NCE",

@@ -11,7 +11,9 @@ from sklearn_ebm.solvers.preconditioners.base import Preconditioner, weighted_di
 
 
 class Diagonal(Preconditioner):
-    """The diagonal of the Hessian, Σᵢ wᵢ (Bᵢ)_cc φᵢⱼ² + λⱼ for template c and column j.
+    """The diagonal of the Hessian, |Σᵢ wᵢ (Bᵢ)_cc φᵢⱼ²| + λⱼ for template c and column j.
+
+    The sum is negative only if the loss is not convex; see `Kronecker` for its magnitude.
 
     Parameters
     ----------
@@ -22,7 +24,7 @@ class Diagonal(Preconditioner):
     """
 
     def __init__(self, objective: Objective, w: Array) -> None:
-        stiffness = hessian_diagonal(objective, w) + objective.penalty
+        stiffness = np.abs(hessian_diagonal(objective, w)) + objective.penalty
         top = float(stiffness.max())
         self.inverse = 1 / np.maximum(stiffness, 1e-10 * top if top > 0 else 1.0)
 

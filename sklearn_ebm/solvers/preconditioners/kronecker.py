@@ -33,7 +33,9 @@ class Kronecker(Preconditioner):
         R (B̄ ⊗ R⁻¹GR⁻¹ + 1) R,    B̄ = A diag(a) Aᵀ,    R⁻¹GR⁻¹ = V diag(v) Vᵀ
 
     and a product with its inverse costs k·p·(k + p) operations: rotate by A and V, divide by
-    a v + 1, rotate back. `renewed` updates the curvature and keeps the Gram matrix.
+    |a| v + 1, rotate back. a < 0 only if the loss is not convex; its magnitude keeps the step of a
+    direction without penalty in proportion to the curvature. `renewed` updates the curvature and
+    keeps the Gram matrix.
 
     Parameters
     ----------
@@ -44,6 +46,11 @@ class Kronecker(Preconditioner):
     rng : RandomState, optional
         Source of random numbers for the selection of rows for the Gram matrix, if there are many
         for each column; None uses all rows.
+
+    References
+    ----------
+    Dauphin, Pascanu, Gulcehre, Cho, Ganguli, Bengio, "Identifying and attacking the saddle point
+    problem in high-dimensional non-convex optimization" (2014). :arxiv:`1406.2572`
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class Kronecker(Preconditioner):
         levels = mean
         if mean.ndim == 2:
             levels, self.answers = np.linalg.eigh(mean)
+        levels = np.abs(levels)
         top = positive_level(float(levels.max()), objective)
         levels = np.maximum(levels, 1e-6 * top)
         self.stiffness = levels[:, None] * np.maximum(self.values, 0.0) + 1.0
