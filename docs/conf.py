@@ -24,14 +24,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
 ]
-# Figures that are parts of another page.
-exclude_patterns = [
-    "_build",
-    "_templates",
-    "examples",
-    "guide/fast_figures.md",
-    "guide/regressor_figures.md",
-]
+exclude_patterns = ["_build", "_templates", "examples"]
 templates_path = ["_templates"]
 default_role = "autolink"  # `Hinge` is a link where there is such a thing
 extlinks = {

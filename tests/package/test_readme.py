@@ -14,8 +14,8 @@ from sklearn_ebm.losses import LOSSES
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
-PAGES = [README, *GUIDE, ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"]
+DOCS = sorted(path for path in (ROOT / "docs").glob("*/*.md") if path.parent.name != "api")
+PAGES = [README, *DOCS, ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # What a page shows of scikit-learn itself, and the first version that has it.
 NEEDS = {"probabilities.md": "1.8"}
