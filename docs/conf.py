@@ -23,6 +23,9 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
+    # Brings the files of MathJax, so that formulas are readable without network. It stays MathJax:
+    # converters to MathML do not know all commands of our formulas.
+    "sphinx-mathjax-offline",
 ]
 exclude_patterns = ["_build", "_templates", "examples"]
 templates_path = ["_templates"]
@@ -64,7 +67,11 @@ sphinx_gallery_conf = {
     "min_reported_time": 10,
     "remove_config_comments": True,
     "show_memory": False,
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": [  # that of the guide
+        f"examples/{chapter}"
+        for chapter in ("classes", "numbers", "representations", "own", "energies")
+    ],
+    "within_subsection_order": "ExampleTitleSortKey",
     "download_all_examples": False,
 }
 
@@ -86,7 +93,7 @@ html_css_files = ["sklearn_ebm.css"]
 toc_object_entries_show_parents = "hide"
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {page: [] for page in ("architecture", "contributing", "changelog")}
+html_sidebars = {page: [] for page in ("index", "changelog")}
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],

@@ -41,10 +41,17 @@ for number in layers:
         descent = Descent(number, tol=0.0, momentum=momentum)
         model = SparseCoding(100, max_iter=0, inference=descent, **fixed)
         curves[name].append(percent_above(model))
-    curves["LISTA, start"].append(percent_above(LISTA(100, n_layers=number, max_iter=0, **fixed)))
+    curves["LISTA, start"].append(
+        percent_above(LISTA(100, n_layers=number, max_iter=0, **fixed))
+    )
     curves["LISTA, learned"].append(percent_above(LISTA(100, n_layers=number, **fixed)))
 
-styles = {"ISTA": "C7s:", "FISTA": "C0o--", "LISTA, start": "C1^--", "LISTA, learned": "C1D-"}
+styles = {
+    "ISTA": "C7s:",
+    "FISTA": "C0o--",
+    "LISTA, start": "C1^--",
+    "LISTA, learned": "C1D-",
+}
 figure, axis = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
 for name, values in curves.items():
     axis.plot(layers, values, styles[name], label=name)

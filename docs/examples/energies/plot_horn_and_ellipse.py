@@ -29,7 +29,9 @@ from sklearn_ebm.inspection import ConditionalDensityDisplay, LatentDisplay
 
 def horn(x, angle):
     first, second = 1.5 * x + 2 * (1 - x), 2 * x + 1.5 * (1 - x)
-    return np.exp(2 * x) * np.column_stack([first * np.cos(angle), second * np.sin(angle)])
+    return np.exp(2 * x) * np.column_stack(
+        [first * np.cos(angle), second * np.sin(angle)]
+    )
 
 
 def ellipse(x, angle):
@@ -49,7 +51,10 @@ for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]
     energy = Decoder(hidden_layer_sizes=(32, 32), n_members=1)
     model = LatentEBMRegressor(energy, max_iter=250, random_state=0).fit(X, y)
     models[make] = model
-    learned, exact = model.log_prob(X_new, y_new).mean(), truth.log_prob(X_new, y_new).mean()
+    learned, exact = (
+        model.log_prob(X_new, y_new).mean(),
+        truth.log_prob(X_new, y_new).mean(),
+    )
     print(f"{make.__name__}: {learned:.2f} nats a row, the exact density {exact:.2f}")
 
     for axis, x in zip(axes[row], (0.1, 0.5, 0.9), strict=True):
@@ -61,7 +66,9 @@ for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]
         axis.plot(*curve(x, angles).T, c="white", linewidth=1)
         axis.set_aspect("equal")
         axis.set_title(f"{make.__name__.removeprefix('make_')}, x = {x}", fontsize=14)
-bar = figure.colorbar(display.density_, ax=axes, shrink=0.8, pad=0.01, ticks=[0, 1, 8, 55, 377])
+bar = figure.colorbar(
+    display.density_, ax=axes, shrink=0.8, pad=0.01, ticks=[0, 1, 8, 55, 377]
+)
 bar.set_label("energy above its minimum, in nats", fontsize=13)
 plt.show()
 
@@ -75,7 +82,9 @@ plt.show()
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 for axis, (make, model) in zip(axes, models.items(), strict=True):
-    LatentDisplay.from_estimator(model, *make(800, random_state=0), kind="points", ax=axis)
+    LatentDisplay.from_estimator(
+        model, *make(800, random_state=0), kind="points", ax=axis
+    )
     axis.set_aspect("equal")
     axis.set_title(make.__name__.removeprefix("make_"), fontsize=14)
 plt.show()
@@ -121,7 +130,9 @@ eliminations = {
 figure, axes = plt.subplot_mosaic("abe\ncde", figsize=(11.5, 6.6), layout="constrained")
 along = np.linspace(-half_width, half_width, len(grid))
 colours = plt.colormaps["viridis"]([0.9, 0.65, 0.35, 0.0])
-for place, (name, eliminate), colour in zip("abcd", eliminations.items(), colours, strict=True):
+for place, (name, eliminate), colour in zip(
+    "abcd", eliminations.items(), colours, strict=True
+):
     axis = axes[place]
     surface = eliminate(latent).energies.reshape(grid.shape[:2])
     draw(axis, half_width, surface, np.logspace(0, 2.5, 11))

@@ -52,7 +52,9 @@ print("           acceptance   ESS  R-hat  in the left valley  warnings")
 for name, sampler in samplers.items():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SamplingWarning)
-        result = sample(ring, [[0.0]], start=[RADIUS, 0.0], sampler=sampler, random_state=0)
+        result = sample(
+            ring, [[0.0]], start=[RADIUS, 0.0], sampler=sampler, random_state=0
+        )
     results[name] = result
     acceptance, ess, _, r_hat, _, _ = result.diagnostics
     left = (result.draws[..., 0] < 0).mean()
@@ -84,10 +86,14 @@ polar = radius[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1
 exact = radius @ np.exp(-ring(None, polar.reshape(-1, 2))[0]).reshape(401, 361)
 exact /= exact[:-1].mean() * 2 * np.pi
 
-figure, axes = plt.subplots(2, 5, figsize=(12.5, 5.2), layout="constrained", height_ratios=[3, 2])
+figure, axes = plt.subplots(
+    2, 5, figsize=(12.5, 5.2), layout="constrained", height_ratios=[3, 2]
+)
 for (name, result), above, below in zip(results.items(), *axes, strict=True):
     above.contourf(grid, grid, np.minimum(surface, 12), levels=24, cmap="Blues_r")
-    for chain, color in zip(result.draws[0, :2, :300], ("#D55E00", "#F0E442"), strict=True):
+    for chain, color in zip(
+        result.draws[0, :2, :300], ("#D55E00", "#F0E442"), strict=True
+    ):
         above.plot(*chain.T, ".-", color=color, linewidth=0.4, markersize=2.5)
     above.set_title(name)
     above.set_aspect("equal")

@@ -49,14 +49,19 @@ figure, axis = plt.subplots(figsize=(8.5, 4.6), layout="constrained")
 for name, colour in (("unregularised", "#D55E00"), ("noise alone", "#0072B2")):
     model = models[name]
     passes = np.arange(1, model.n_iter_ + 1)
-    axis.plot(passes, model.validation_loss_curve_ + unit, c=colour, linewidth=2.5, label=name)
+    axis.plot(
+        passes, model.validation_loss_curve_ + unit, c=colour, linewidth=2.5, label=name
+    )
     axis.plot(passes, model.loss_curve_[1:] + unit, "--", c=colour, linewidth=1.2)
 axis.scatter(
     models["default"].n_iter_, -models["default"].log_prob(X_new, y_new).mean(), s=110, c="black",
     marker="D", label="default, early stopping", zorder=3,
 )  # fmt: skip
 axis.axhline(
-    -truth.log_prob(X_new, y_new).mean(), c="#999999", linewidth=1.5, label="exact density"
+    -truth.log_prob(X_new, y_new).mean(),
+    c="#999999",
+    linewidth=1.5,
+    label="exact density",
 )
 axis.set(xscale="log", ylim=(-1.5, 3.5))
 axis.set_xlabel("passes over the samples", fontsize=13)
@@ -86,7 +91,12 @@ exact = np.exp(truth.log_prob(np.repeat(x, len(answers), axis=0), answers))
 for axis, name in zip(axes, ("unregularised", "default"), strict=True):
     density = models[name].predict_distribution(x).pdf(answers[None])[0]
     axis.fill_between(answers, exact, color="#CCCCCC", label="exact")
-    axis.plot(answers, density, c="#D55E00" if name == "unregularised" else "black", linewidth=2)
+    axis.plot(
+        answers,
+        density,
+        c="#D55E00" if name == "unregularised" else "black",
+        linewidth=2,
+    )
     axis.plot(
         y[near],
         np.full(near.sum(), -0.05 * density.max()),

@@ -41,12 +41,17 @@ def power_of_a_day(n_rows, random_state):
     idle, noise = rng.random(n_rows) < 0.4, rng.normal(size=n_rows)
     moving = 2 + np.sin(2 * np.pi * hour / 24) + 0.05 * noise
     timetable = SETTINGS[(hour // 0.5).astype(int) % len(SETTINGS)] + 0.02 * noise
-    return hour[:, None], np.where(hour < 15, moving - 1.1 * (idle & (hour > 8)), timetable)
+    return hour[:, None], np.where(
+        hour < 15, moving - 1.1 * (idle & (hour > 8)), timetable
+    )
 
 
 X, y = power_of_a_day(600, 0)
 X_new, y_new = power_of_a_day(2000, 1)
-location = [ExtraTreesRegressor(50, min_samples_leaf=5), HistGradientBoostingRegressor(max_iter=50)]
+location = [
+    ExtraTreesRegressor(50, min_samples_leaf=5),
+    HistGradientBoostingRegressor(max_iter=50),
+]
 members = {
     "memory": Memory(n_trees=50),
     "location_scale": LocationScale(base=location, n_estimators=50),
@@ -75,7 +80,9 @@ for axis, (name, energy) in zip(panels, energies.items(), strict=True):
     )  # fmt: skip
     nll = -model.log_prob(X_new, y_new).mean()
     axis.set_title(f"{name}:  NLL {nll:.2f} nats".replace("-", "−"), fontsize=15)
-    axis.set(ylim=(kilowatts[0], kilowatts[-1]), xticks=range(0, 25, 6), yticks=range(4))
+    axis.set(
+        ylim=(kilowatts[0], kilowatts[-1]), xticks=range(0, 25, 6), yticks=range(4)
+    )
     axis.tick_params(labelsize=12, labelleft=axis in left, labelbottom=axis in below)
 for axis in below:
     axis.set_xlabel("hour of the day (h)", fontsize=14)
@@ -104,7 +111,12 @@ for place, (name, colour) in enumerate(
 ):
     parts = np.sort(prior[names == name])[::-1]
     axis.barh(
-        place, parts, left=np.cumsum(parts) - parts, color=colour, edgecolor="white", linewidth=1.5
+        place,
+        parts,
+        left=np.cumsum(parts) - parts,
+        color=colour,
+        edgecolor="white",
+        linewidth=1.5,
     )
     axis.text(parts.sum() + 0.01, place, f"{parts.sum():.2f}", va="center", fontsize=13)
 axis.set_yticks(range(len(bars)), bars, fontsize=14)

@@ -49,7 +49,9 @@ estimate = log_partition(surface, method="importance", n_draws=200)
 inside = np.abs(estimate.value - exact.value) < 1.96 * estimate.standard_error
 error, ess = estimate.standard_error.max(), estimate.ess.min()
 print(f"largest standard error {error:.3f}, ESS from {ess:.0f}")
-print(f"{inside.sum()} of {len(x_new)} values of quadrature lie within 1.96 standard errors")
+print(
+    f"{inside.sum()} of {len(x_new)} values of quadrature lie within 1.96 standard errors"
+)
 
 # %%
 # The wrong proposal
@@ -63,12 +65,16 @@ print(f"{inside.sum()} of {len(x_new)} values of quadrature lie within 1.96 stan
 # few effective draws, it may overlook the difference.
 
 n = len(x_new)
-upper = VectorGaussianMixture(np.ones((n, 1)), -np.sin(x_new)[:, None], np.full((n, 1, 1, 1), 0.15))
+upper = VectorGaussianMixture(
+    np.ones((n, 1)), -np.sin(x_new)[:, None], np.full((n, 1, 1, 1), 0.15)
+)
 missed = log_partition(surface, method="importance", proposal=upper)
 error, ess = missed.standard_error.max(), missed.ess.min()
 print(f"largest standard error {error:.3f}, ESS from {ess:.0f}")
 print(f"error of log Z: {np.mean(missed.value - exact.value):.2f} on average")
-print(f"not reliable at {(~missed.reliable).sum()} of {n} values of x: {missed.interval()[0]}")
+print(
+    f"not reliable at {(~missed.reliable).sum()} of {n} values of x: {missed.interval()[0]}"
+)
 
 # %%
 # The left panel is the learned energy, dark where it is low. The middle panel is the density at
@@ -80,10 +86,16 @@ grid_x, grid_y = np.linspace(-2.6, -0.5, 106), np.linspace(-1.6, 1.6, 161)
 pairs = np.broadcast_to(grid_y[None, :, None], (len(grid_x), len(grid_y), 1))
 energies = reg.surface(grid_x[:, None]).energies(pairs)
 
-figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.9), layout="constrained")
+figure, (left, middle, right) = plt.subplots(
+    1, 3, figsize=(12, 3.9), layout="constrained"
+)
 figure.get_layout_engine().set(wspace=0.05)
 shown = left.contourf(
-    grid_x, grid_y, np.clip(energies.T, -4, 12), levels=np.arange(-4, 13), cmap="Blues_r"
+    grid_x,
+    grid_y,
+    np.clip(energies.T, -4, 12),
+    levels=np.arange(-4, 13),
+    cmap="Blues_r",
 )
 figure.colorbar(shown, ax=left, label="energy, cut at 12")
 left.plot(X[::5, 0], y[::5], ".", color="#D55E00", markersize=2)
@@ -95,7 +107,9 @@ place = n // 2
 grid_y = np.linspace(-2, 1.8, 191)
 log_p = -surface[[place]].energies(grid_y[None, :, None])[0] - estimate.value[place]
 half = 2 * estimate.standard_error[place]
-middle.plot(grid_y, true_log_prob(x_new[place, 0], grid_y), "--", color="0.4", label="truth")
+middle.plot(
+    grid_y, true_log_prob(x_new[place, 0], grid_y), "--", color="0.4", label="truth"
+)
 middle.plot(grid_y, log_p, color="#0072B2", label="learned")
 middle.fill_between(grid_y, log_p - half, log_p + half, color="#0072B2", alpha=0.35)
 middle.set_ylim(-8, 2.5)

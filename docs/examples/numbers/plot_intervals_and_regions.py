@@ -34,7 +34,9 @@ X, y = make_two_branches(800, random_state=0)
 X_new, y_new = make_two_branches(200, random_state=1)
 model = LatentEBMRegressor("experts", random_state=0).fit(X, y)
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 2, figsize=(11, 4.4), sharex=True, sharey=True, layout="constrained"
+)
 display = ConditionalDensityDisplay.from_estimator(
     model, X, y, kind="ribbon", levels=[0.9], modes=False, ax=axes[1]
 )
@@ -64,16 +66,27 @@ plt.show()
 # 10 data sets of 120 samples, a quarter of them held out.
 
 bare = Experts(
-    n_members=1, hidden_layer_sizes=(32, 32), input_noise=0.0, answer_noise=0.0, min_scale=1e-6
+    n_members=1,
+    hidden_layer_sizes=(32, 32),
+    input_noise=0.0,
+    answer_noise=0.0,
+    min_scale=1e-6,
 )
-settings = {"early_stopping": False, "max_iter": 200, "validation_fraction": 0.25, "C": np.inf}
+settings = {
+    "early_stopping": False,
+    "max_iter": 200,
+    "validation_fraction": 0.25,
+    "C": np.inf,
+}
 promised = np.array([0.5, 0.7, 0.9])
 coverage = {}
 for calibration in (None, "conformal"):
     rates = np.zeros((10, 2, len(promised)))
     for seed in range(10):
         X, y = make_two_branches(120, random_state=seed)
-        overfit = LatentEBMRegressor(bare, calibration=calibration, random_state=seed, **settings)
+        overfit = LatentEBMRegressor(
+            bare, calibration=calibration, random_state=seed, **settings
+        )
         overfit.fit(X, y)
         for column, level in enumerate(promised):
             interval = overfit.predict_interval(X_new, level)
@@ -89,7 +102,9 @@ for calibration, rates in coverage.items():
         print(f"{kind:9s} {name:10s} " + "".join(f"{share:6.2f}" for share in shares))
 
 figure, axis = plt.subplots(figsize=(6.6, 5.4), layout="constrained")
-axis.plot([0.48, 0.92], [0.48, 0.92], c="#999999", linewidth=1.5, label="coverage = level")
+axis.plot(
+    [0.48, 0.92], [0.48, 0.92], c="#999999", linewidth=1.5, label="coverage = level"
+)
 for calibration, colour in ((None, "#D55E00"), ("conformal", "#0072B2")):
     for kind, marker, style, shares in zip(
         ("interval", "region"), "os", ("-", "--"), coverage[calibration], strict=True

@@ -19,9 +19,17 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn_ebm import EBMClassifier
 
 X, y = make_classification(
-    3000, n_features=8, n_informative=5, n_classes=3, flip_y=0.1, class_sep=0.9, random_state=0
+    3000,
+    n_features=8,
+    n_informative=5,
+    n_classes=3,
+    flip_y=0.1,
+    class_sep=0.9,
+    random_state=0,
 )
-X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=1000, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, train_size=1000, random_state=0
+)
 
 # %%
 # β, and the margin of a loss given by name, are parameters of the classifier.
@@ -40,7 +48,14 @@ figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
 picture = axis.imshow(table, cmap="cividis", norm="log", aspect="auto")
 for (i, j), loss in np.ndenumerate(table):
     dark = loss < np.sqrt(table.min() * table.max())
-    axis.text(j, i, f"{loss:.3f}", ha="center", va="center", color="white" if dark else "black")
+    axis.text(
+        j,
+        i,
+        f"{loss:.3f}",
+        ha="center",
+        va="center",
+        color="white" if dark else "black",
+    )
 axis.set_xticks(range(len(margins)), margins)
 axis.set_yticks(range(len(betas)), betas)
 axis.set_xlabel("margin")
@@ -60,7 +75,9 @@ from sklearn.base import clone
 by_hand = EBMClassifier(loss="hinge", C=0.001).fit(X_train, y_train)
 auto = clone(by_hand).set_params(beta="auto").fit(X_train, y_train)
 print(f"beta_ = {auto.beta_:.2f}")
-print("same predictions:", np.array_equal(by_hand.predict(X_test), auto.predict(X_test)))
+print(
+    "same predictions:", np.array_equal(by_hand.predict(X_test), auto.predict(X_test))
+)
 
 
 # %%
@@ -81,7 +98,9 @@ def reliability(model, bins=10):
 
 
 figure, axis = plt.subplots(figsize=(6, 5.5), layout="constrained")
-axis.plot([1 / 3, 1], [1 / 3, 1], color="0.5", linestyle="--", label="perfectly calibrated")
+axis.plot(
+    [1 / 3, 1], [1 / 3, 1], color="0.5", linestyle="--", label="perfectly calibrated"
+)
 for model, name, style in [(by_hand, "beta=1", "s-"), (auto, 'beta="auto"', "o-")]:
     score = log_loss(y_test, model.predict_proba(X_test))
     axis.plot(

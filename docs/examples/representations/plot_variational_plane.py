@@ -25,7 +25,11 @@ from sklearn_ebm.representation import VariationalAutoencoder
 X, y = load_digits(return_X_y=True)
 X = X / 16
 vae = VariationalAutoencoder(
-    2, hidden_layer_sizes=(128, 64), activation="silu", likelihood="bernoulli", max_iter=200
+    2,
+    hidden_layer_sizes=(128, 64),
+    activation="silu",
+    likelihood="bernoulli",
+    max_iter=200,
 ).fit(X[:1500])
 
 log_likelihood, standard_error = vae.log_likelihood(X[1500:])
@@ -74,7 +78,9 @@ for digit, color in enumerate(COLORS):
     axis.scatter(*of_digit.T, marker=f"${digit}$", s=28, color=color, linewidths=0)
 for share in (0.5, 0.95):
     radius = np.sqrt(-2 * np.log(1 - share))
-    axis.add_patch(plt.Circle((0, 0), radius, fill=False, color="#555555", linestyle="--"))
+    axis.add_patch(
+        plt.Circle((0, 0), radius, fill=False, color="#555555", linestyle="--")
+    )
 axis.set(xlabel="$z_1$", ylabel="$z_2$", title="codes of 1,500 images", aspect="equal")
 
 # %%

@@ -58,7 +58,10 @@ energies = np.column_stack([difference, np.zeros_like(difference)])
 correct = np.tile([True, False], (len(difference), 1))
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for loss, colour, style in [(Hinge(), "#D55E00", "--"), (SquaredHinge(), "#0072B2", "-")]:
+for loss, colour, style in [
+    (Hinge(), "#D55E00", "--"),
+    (SquaredHinge(), "#0072B2", "-"),
+]:
     value, slope = loss(energies, correct)
     axes[0].plot(difference, value, style, color=colour, label=type(loss).__name__)
     axes[1].plot(difference, slope[:, 0], style, color=colour)

@@ -30,7 +30,9 @@ plt.show()
 # also be plotted as curves over the energy of the right answer, here for a wrong answer with energy
 # 0:
 
-LossShapeDisplay.from_losses(["perceptron", "hinge", "log"], right=(-3, 3), kind="curves")
+LossShapeDisplay.from_losses(
+    ["perceptron", "hinge", "log"], right=(-3, 3), kind="curves"
+)
 plt.show()
 
 # %%
@@ -49,7 +51,9 @@ from sklearn_ebm.inspection import EnergySurfaceDisplay
 
 X, y = load_wine(return_X_y=True, as_frame=True)
 y = y.map({0: "Barolo", 1: "Grignolino", 2: "Barbera"})
-X = X[["alcohol", "color_intensity"]].set_axis(["alcohol (% vol)", "colour intensity"], axis=1)
+X = X[["alcohol", "color_intensity"]].set_axis(
+    ["alcohol (% vol)", "colour intensity"], axis=1
+)
 
 model = make_pipeline(
     StandardScaler(),
@@ -86,12 +90,16 @@ from sklearn.model_selection import train_test_split
 from sklearn_ebm.inspection import EnergyGapDisplay
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.5, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, test_size=0.5, random_state=0
+)
 model = EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(X_train, y_train)
 stiff = EBMClassifier(loss="hinge", C=1e-6).fit(X_train, y_train)
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-for axis, (title, one) in zip(axes, {"C = 1": model, "C = 1e-6": stiff}.items(), strict=True):
+for axis, (title, one) in zip(
+    axes, {"C = 1": model, "C = 1e-6": stiff}.items(), strict=True
+):
     EnergyGapDisplay.from_estimator(one, X_train, y_train, X_test, y_test, ax=axis)
     axis.set_title(title)
 plt.show()
@@ -108,7 +116,9 @@ from sklearn_ebm.inspection import BetaDisplay
 
 display = BetaDisplay.from_estimator(model, X_test, y_test)
 plt.show()
-print(f"beta_ {display.beta:.2f}, least log-loss of the test rows at {display.best_beta:.2f}")
+print(
+    f"beta_ {display.beta:.2f}, least log-loss of the test rows at {display.best_beta:.2f}"
+)
 
 # %%
 # ``beta="auto"`` has chosen β on held-out folds of the training samples; it is close to the minimum

@@ -42,9 +42,13 @@ figure, axes = plt.subplots(1, 5, figsize=(9, 2.4), layout="constrained")
 axes[0].imshow(digit.reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
 axes[0].set_title("x", fontsize=11)
 for axis, alpha in zip(axes[1:], (0.05, 0.2, 0.5, 1.0), strict=True):
-    fixed = SparseCoding(64, alpha=alpha, dictionary=coding.dictionary_, max_iter=0).fit(X)
+    fixed = SparseCoding(
+        64, alpha=alpha, dictionary=coding.dictionary_, max_iter=0
+    ).fit(X)
     code = fixed.transform(digit)
-    axis.imshow(fixed.inverse_transform(code).reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
+    axis.imshow(
+        fixed.inverse_transform(code).reshape(8, 8), cmap="Greys", vmin=0, vmax=1
+    )
     axis.set_title(f"α = {alpha:g}, {(code != 0).sum()} atoms", fontsize=11)
 for axis in axes:
     axis.axis("off")

@@ -70,15 +70,30 @@ levels = np.linspace(0, 20, 11)
 for number, axis in enumerate(axes[:2]):
     name = model.classes_[number]
     filled = axis.contourf(
-        x1, x2, surfaces[:, number].reshape(x1.shape), levels, cmap="cividis", extend="max"
+        x1,
+        x2,
+        surfaces[:, number].reshape(x1.shape),
+        levels,
+        cmap="cividis",
+        extend="max",
     )
-    axis.scatter(*toy[label == name].T, s=8, c="white", edgecolors="black", linewidths=0.4)
-    axis.scatter(*start.prototypes_[number].T, s=90, c="#E69F00", marker="x", linewidths=2.5)
+    axis.scatter(
+        *toy[label == name].T, s=8, c="white", edgecolors="black", linewidths=0.4
+    )
+    axis.scatter(
+        *start.prototypes_[number].T, s=90, c="#E69F00", marker="x", linewidths=2.5
+    )
     axis.scatter(*model.prototypes_[number].T, s=70, c="#E69F00", edgecolors="black")
     axis.set_title(f"F(x, {name})", fontsize=14)
-figure.colorbar(filled, ax=axes[:2], shrink=0.9, pad=0.01).set_label("energy", fontsize=12)
+figure.colorbar(filled, ax=axes[:2], shrink=0.9, pad=0.01).set_label(
+    "energy", fontsize=12
+)
 axes[2].contourf(
-    x1, x2, model.predict_proba(grid)[:, 0].reshape(x1.shape), np.linspace(0, 1, 11), cmap="Greys"
+    x1,
+    x2,
+    model.predict_proba(grid)[:, 0].reshape(x1.shape),
+    np.linspace(0, 1, 11),
+    cmap="Greys",
 )
 for name, marker in (("inner", "o"), ("outer", "^")):
     axes[2].scatter(
@@ -106,7 +121,9 @@ from sklearn_ebm.exceptions import CollapseWarning
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", CollapseWarning)
-    pool = EBMClassifier(Prototypes(n_prototypes=4, shared=True), "energy").fit(toy, label)
+    pool = EBMClassifier(Prototypes(n_prototypes=4, shared=True), "energy").fit(
+        toy, label
+    )
 print(caught[0].message)
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")

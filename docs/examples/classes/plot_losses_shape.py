@@ -41,8 +41,12 @@ of_differences = {
 }
 difference = np.linspace(-3, 3, 601)
 
-figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.5, 7.5), sharex=True, layout="constrained")
-for (name, loss), colour, style in zip(of_differences.items(), COLOURS, STYLES, strict=True):
+figure, (top, bottom) = plt.subplots(
+    2, 1, figsize=(7.5, 7.5), sharex=True, layout="constrained"
+)
+for (name, loss), colour, style in zip(
+    of_differences.items(), COLOURS, STYLES, strict=True
+):
     value, slope = evaluate(loss, difference, np.zeros_like(difference))
     top.plot(difference, value, color=colour, linestyle=style, linewidth=2, label=name)
     bottom.plot(difference, slope[:, 0], color=colour, linestyle=style, linewidth=2)
@@ -87,10 +91,14 @@ for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
     side, coarse = np.linspace(low, high, 151), np.linspace(low + 0.15, high - 0.15, 9)
     right, wrong = np.meshgrid(side, side)
     value = evaluate(loss, right, wrong)[0].reshape(right.shape)
-    filled = axis.contourf(right, wrong, value, np.linspace(0, 4, 17), cmap="cividis", extend="max")
+    filled = axis.contourf(
+        right, wrong, value, np.linspace(0, 4, 17), cmap="cividis", extend="max"
+    )
     right, wrong = np.meshgrid(coarse, coarse)
     slope = evaluate(loss, right, wrong)[1]
-    push = -slope / np.maximum(np.hypot(*slope.T)[:, None], 1.0)  # longest arrows cut to one length
+    push = -slope / np.maximum(
+        np.hypot(*slope.T)[:, None], 1.0
+    )  # longest arrows cut to one length
     moves = slope.any(axis=1)
     axis.quiver(
         right.ravel()[moves], wrong.ravel()[moves], *push[moves].T,
@@ -103,5 +111,7 @@ for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
     axis.set_ylabel("F(ȳ), wrong answer")
 bar = figure.colorbar(filled, ax=axes, shrink=0.8)
 bar.set_label("value of the loss")
-figure.suptitle("Dashed: F(y) = F(ȳ); above it, predictions are right. Arrows: minus the slope.")
+figure.suptitle(
+    "Dashed: F(y) = F(ȳ); above it, predictions are right. Arrows: minus the slope."
+)
 plt.show()

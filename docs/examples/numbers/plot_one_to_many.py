@@ -23,11 +23,18 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from sklearn_ebm import LatentEBMRegressor
-from sklearn_ebm.datasets import make_fork, make_inverse_sine, make_ring, make_two_branches
+from sklearn_ebm.datasets import (
+    make_fork,
+    make_inverse_sine,
+    make_ring,
+    make_two_branches,
+)
 from sklearn_ebm.energies import Experts
 from sklearn_ebm.inspection import ConditionalDensityDisplay
 
-energy = Experts(hidden_layer_sizes=(64, 64), n_members=5)  # half of the default, for speed
+energy = Experts(
+    hidden_layer_sizes=(64, 64), n_members=5
+)  # half of the default, for speed
 problems = [make_two_branches, make_fork, make_inverse_sine, make_ring]
 figure, axes = plt.subplots(4, 3, figsize=(11, 12.5), sharex="row", sharey="row")
 figure.set_layout_engine("constrained")
@@ -35,7 +42,9 @@ for row, make in enumerate(problems):
     X, y, truth = make(800, random_state=0, return_truth=True)
     X_new, y_new = make(800, random_state=1)
     model = LatentEBMRegressor(energy, random_state=0).fit(X, y)
-    mean = HistGradientBoostingRegressor(max_iter=50, min_samples_leaf=60, random_state=0)
+    mean = HistGradientBoostingRegressor(
+        max_iter=50, min_samples_leaf=60, random_state=0
+    )
     with threadpool_limits(1):  # for so few samples, several threads are slower
         mean.fit(X, y)
 
@@ -65,10 +74,14 @@ for row, make in enumerate(problems):
             0.03, 0.96, f"{log_likelihood.mean():.2f} nats", transform=axis.transAxes, fontsize=12,
             va="top",
         )  # fmt: skip
-    points.set_ylabel(f"{make.__name__.removeprefix('make_').replace('_', ' ')}\n\ny", fontsize=13)
+    points.set_ylabel(
+        f"{make.__name__.removeprefix('make_').replace('_', ' ')}\n\ny", fontsize=13
+    )
     points.set_ylim(answers[0], answers[-1])
 for axis, title in zip(
-    axes[0], ("samples, predicted mean", "learned density, modes", "exact density"), strict=True
+    axes[0],
+    ("samples, predicted mean", "learned density, modes", "exact density"),
+    strict=True,
 ):
     axis.set_title(title, fontsize=14)
 for axis in axes[:, 1:].flat:

@@ -66,8 +66,12 @@ figure, axes = plt.subplots(
 for empty in axes[:, 1]:
     empty.remove()
 (digit_panel, curve_panel), panels = axes[:, 0], axes[:, 2:]
-digit_panel.plot(digits, digit_energies - digit_energies.min(), "o", color=GREY, markersize=7)
-digit_panel.set(xticks=[1, 3, 5, 8], xlim=(-0.7, 9.7), ylim=(-0.9, 18), yticks=[0, 4, 8])
+digit_panel.plot(
+    digits, digit_energies - digit_energies.min(), "o", color=GREY, markersize=7
+)
+digit_panel.set(
+    xticks=[1, 3, 5, 8], xlim=(-0.7, 9.7), ylim=(-0.9, 18), yticks=[0, 4, 8]
+)
 inset = digit_panel.inset_axes([0.5, 0.58, 0.46, 0.42])
 inset.imshow(image.reshape(8, 8), cmap="Greys")
 inset.set(xticks=[], yticks=[])

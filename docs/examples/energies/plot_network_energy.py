@@ -24,16 +24,27 @@ across, up = np.meshgrid(np.linspace(-1.9, 2.9, 141), np.linspace(-1.4, 1.9, 121
 plane = np.column_stack([across.ravel(), up.ravel()])
 network = MLP(hidden_layer_sizes=(40, 40), activation="silu")
 
-figure, axes = plt.subplots(1, 3, figsize=(11, 3.1), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 3, figsize=(11, 3.1), sharex=True, sharey=True, layout="constrained"
+)
 for ax, loss in zip(axes, ("nll", "hinge", "square_square"), strict=True):
     clf = EBMClassifier(energy=network, loss=loss, C=100.0, random_state=0).fit(X, y)
     surface = clf.energies(plane)[:, 0].reshape(across.shape)
     limit = np.percentile(np.abs(surface), 85)
     shade = ax.pcolormesh(across, up, surface, cmap="viridis", vmin=-limit, vmax=limit)
     if loss == "square_square":
-        ax.contour(across, up, surface, levels=[0, 1], colors=["black", "white"], linewidths=1.2)
+        ax.contour(
+            across,
+            up,
+            surface,
+            levels=[0, 1],
+            colors=["black", "white"],
+            linewidths=1.2,
+        )
     for label, colour in enumerate(("#E69F00", "#56B4E9")):
-        ax.scatter(*X[y == label].T, s=7, color=colour, edgecolor="black", linewidth=0.3)
+        ax.scatter(
+            *X[y == label].T, s=7, color=colour, edgecolor="black", linewidth=0.3
+        )
     ax.set_title(f"{loss}: accuracy {clf.score(X, y):.3f}")
     figure.colorbar(shade, ax=ax, label="F(x, 0)")
 
@@ -50,7 +61,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_ebm.solvers import Adam
 
 X_noisy, y_noisy = make_moons(600, noise=0.35, random_state=1)
-X_train, y_train, X_val, y_val = X_noisy[:150], y_noisy[:150], X_noisy[150:], y_noisy[150:]
+X_train, y_train, X_val, y_val = (
+    X_noisy[:150],
+    y_noisy[:150],
+    X_noisy[150:],
+    y_noisy[150:],
+)
 settings = {
     "energy": MLP(hidden_layer_sizes=(200, 200)),
     "C": 1e6,
@@ -62,7 +78,9 @@ held_out = {"X_val": X_val, "y_val": y_val}
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is reached
     long = EBMClassifier(**settings, random_state=0).fit(X_train, y_train, **held_out)
-short = EBMClassifier(**settings, early_stopping=True, n_iter_no_change=20, random_state=0)
+short = EBMClassifier(
+    **settings, early_stopping=True, n_iter_no_change=20, random_state=0
+)
 short.fit(X_train, y_train, **held_out)
 best = int(np.argmin(short.validation_loss_curve_))
 for name, clf in (("all passes", long), ("stopped early", short)):

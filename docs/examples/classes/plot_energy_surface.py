@@ -30,7 +30,9 @@ y = np.array(["A", "B", "C"])[y]
 model = make_pipeline(
     StandardScaler(),
     Nystroem(gamma=0.5, n_components=60, random_state=0),
-    EBMClassifier(loss=SquareSquare(contrast="all"), beta="auto", C=10.0, random_state=0),
+    EBMClassifier(
+        loss=SquareSquare(contrast="all"), beta="auto", C=10.0, random_state=0
+    ),
 )
 model.fit(X, y)
 classifier = model[-1]
@@ -56,14 +58,18 @@ from matplotlib.colors import Normalize
 MARKERS = {"A": "o", "B": "s", "C": "^"}
 COLOURS = {"A": "#E69F00", "B": "#56B4E9", "C": "#FFFFFF"}
 
-figure, axes = plt.subplots(1, 4, figsize=(13, 4.4), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 4, figsize=(13, 4.4), sharex=True, sharey=True, layout="constrained"
+)
 scale = Normalize(-1, 2)
 levels = np.linspace(-1, 2, 13)
 panels = [f"energy F(x, {name})" for name in classifier.classes_] + ["free energy"]
 surfaces = [*energies.T, free_energy]
 for axis, title, surface in zip(axes, panels, surfaces, strict=True):
     shape = surface.reshape(x1.shape)
-    filled = axis.contourf(x1, x2, shape, levels, cmap="cividis", norm=scale, extend="both")
+    filled = axis.contourf(
+        x1, x2, shape, levels, cmap="cividis", norm=scale, extend="both"
+    )
     if title != "free energy":
         axis.contour(x1, x2, shape, [0.0, 1.0], colors=["black", "white"], linewidths=2)
     axis.set_title(title, fontsize=14)

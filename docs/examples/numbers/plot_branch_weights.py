@@ -65,7 +65,9 @@ x_new = np.linspace(-2.5, -0.6, 39)[:, None]
 weights = {}
 for name, model in models.items():
     weights[name] = 1 - model.predict_distribution(x_new).cdf(np.zeros(len(x_new)))
-    low, mean, high = (function(weights[name]) for function in (np.min, np.mean, np.max))
+    low, mean, high = (
+        function(weights[name]) for function in (np.min, np.mean, np.max)
+    )
     print(f"{name:24s} mean {mean:.2f}, from {low:.2f} to {high:.2f}")
 
 # %%
@@ -78,7 +80,9 @@ styles = ("#0072B2", "-"), ("#D55E00", "--"), ("#CC79A7", ":"), ("#009E73", "-."
 figure, axes = plt.subplots(1, 4, figsize=(13, 3.6), layout="constrained")
 for axis, name in zip(axes[:3], list(models)[:3], strict=True):
     density = np.exp(models[name].log_prob(x_new, np.tile(grid, (len(x_new), 1))))
-    axis.pcolormesh(x_new[:, 0], grid, np.minimum(density.T, 3), cmap="Blues", shading="auto")
+    axis.pcolormesh(
+        x_new[:, 0], grid, np.minimum(density.T, 3), cmap="Blues", shading="auto"
+    )
     axis.set_title(name)
     axis.set_xlabel("x")
 axes[0].set_ylabel("y")

@@ -24,7 +24,11 @@ from sklearn_ebm.energies import Kernel
 from sklearn_ebm.exceptions import CollapseWarning
 from sklearn_ebm.losses import SquareSquare
 from sklearn_ebm.metrics import collapse_ratio
-from sklearn_ebm.representation import Autoencoder, VariationalAutoencoder, VectorQuantizer
+from sklearn_ebm.representation import (
+    Autoencoder,
+    VariationalAutoencoder,
+    VectorQuantizer,
+)
 
 
 def moons(random_state):
@@ -73,7 +77,10 @@ class AgainstNoise:
         noise = np.random.default_rng(0).uniform(-HALF, HALF, (4 * len(X), 2))
         answer = np.repeat(["data", "noise"], [len(X), len(noise)])
         self.classifier_ = EBMClassifier(
-            Kernel(300, gamma=3.0), SquareSquare(margin=0.5), C=10.0, class_weight="balanced"
+            Kernel(300, gamma=3.0),
+            SquareSquare(margin=0.5),
+            C=10.0,
+            class_weight="balanced",
         ).fit(np.concatenate([X, noise]), answer)
         return self
 
@@ -112,16 +119,27 @@ plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 panels = [
     ("collapsed: linear,\ncode of 2 components", linear, 1.0),
     ("nearly collapsed: hidden layers,\ncode of 2 components", wide, 1.0),
-    ("regularised: variational,\ncode of 2 components", variational, variational.noise_**2),
+    (
+        "regularised: variational,\ncode of 2 components",
+        variational,
+        variational.noise_**2,
+    ),
     ("contrastive: negatives\nat random points", contrastive, 1.0),
     ("architectural: hidden layers,\ncode of 1 component", narrow, 1.0),
     ("architectural: quantiser,\n24 codes", points, 1.0),
 ]
-figure, axes = plt.subplots(2, 3, figsize=(9, 6.9), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    2, 3, figsize=(9, 6.9), sharex=True, sharey=True, layout="constrained"
+)
 for axis, (title, model, unit) in zip(axes.flat, panels, strict=True):
     surface = unit * model.energies(plane).reshape(len(side), -1)
     drawn = axis.contourf(
-        side, side, surface - surface.min(), np.linspace(0, 0.5, 11), cmap="cividis", extend="max"
+        side,
+        side,
+        surface - surface.min(),
+        np.linspace(0, 0.5, 11),
+        cmap="cividis",
+        extend="max",
     )
     axis.plot(*X[::2].T, "o", color="white", markersize=2, markeredgewidth=0)
     axis.set(aspect="equal", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
@@ -133,7 +151,11 @@ for axis in axes[1]:
 for axis in axes[:, 0]:
     axis.set_ylabel("$x_2$")
 figure.colorbar(
-    drawn, ax=axes, shrink=0.7, ticks=np.linspace(0, 0.5, 6), label="F(x) above its minimum"
+    drawn,
+    ax=axes,
+    shrink=0.7,
+    ticks=np.linspace(0, 0.5, 6),
+    label="F(x) above its minimum",
 )
 plt.show()
 

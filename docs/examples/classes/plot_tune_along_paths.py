@@ -20,17 +20,27 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ebm import EBMClassifierCV
 
 X, y = make_classification(
-    2000, n_features=40, n_informative=8, n_classes=3, flip_y=0.1, class_sep=1.5, random_state=0
+    2000,
+    n_features=40,
+    n_informative=8,
+    n_classes=3,
+    flip_y=0.1,
+    class_sep=1.5,
+    random_state=0,
 )
 X = StandardScaler().fit_transform(X)
-X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, train_size=300, random_state=0
+)
 
 # %%
 # With ``betas="auto"``, the default, β is the value with the lowest log-loss on the held-out
 # samples, for each loss, margin and C. β does not increase the number of fits.
 
 Cs = np.logspace(-4, 1, 11)
-search = EBMClassifierCV(losses=("hinge", "square_square", "log"), margins=(0.3, 3.0), Cs=Cs, cv=3)
+search = EBMClassifierCV(
+    losses=("hinge", "square_square", "log"), margins=(0.3, 3.0), Cs=Cs, cv=3
+)
 search.fit(X_train, y_train)
 fits = search.n_iter_.size
 print(f"{fits} fits, {search.n_iter_.sum() / fits:.0f} iterations each")
@@ -44,7 +54,9 @@ print(f"log-loss on new samples {log_loss(y_test, search.predict_proba(X_test)):
 results = search.cv_results_
 colors = {"hinge": "#0072B2", "square_square": "#D55E00", "log": "#000000"}
 styles = {0.3: "--", 3.0: "-", None: "-"}
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained", sharex=True)
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(10, 4.5), layout="constrained", sharex=True
+)
 for path in search.paths_:
     loss, margin = path["loss"], path["margin"]
     rows = [
@@ -53,9 +65,19 @@ for path in search.paths_:
         if (point["loss"], point["margin"]) == (loss, margin)
     ]
     label = loss if margin is None else f"{loss}, margin {margin:g}"
-    for axis, column in ((left, -results["mean_test_score"]), (right, results["fitted_beta"])):
+    for axis, column in (
+        (left, -results["mean_test_score"]),
+        (right, results["fitted_beta"]),
+    ):
         axis.plot(Cs, column[rows], styles[margin], color=colors[loss], label=label)
-left.plot(search.C_, -search.best_score_, "o", color="black", markerfacecolor="white", label="best")
+left.plot(
+    search.C_,
+    -search.best_score_,
+    "o",
+    color="black",
+    markerfacecolor="white",
+    label="best",
+)
 left.set_ylabel("log-loss of held-out samples (low is good)")
 right.set_ylabel("β with the lowest log-loss")
 right.set_yscale("log")

@@ -35,7 +35,9 @@ def mosaic(images, n_columns, gap=2):
 
 def show(axis, images, n_columns, title, **colors):
     """Draw a mosaic without ticks."""
-    axis.imshow(mosaic(images, n_columns), **{"cmap": "Greys", "vmin": 0, "vmax": 1} | colors)
+    axis.imshow(
+        mosaic(images, n_columns), **{"cmap": "Greys", "vmin": 0, "vmax": 1} | colors
+    )
     axis.set_title(title, fontsize=11)
     axis.axis("off")
 
@@ -52,8 +54,18 @@ coder = with_networks(8).fit(X_train)
 pairs = np.stack(np.divmod(np.arange(64), 8), axis=1)
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.8), layout="constrained")
-show(axes[0], whole.inverse_transform(np.arange(64)[:, None]), 8, "VectorQuantizer, 64 codes")
-show(axes[1], coder.inverse_transform(pairs), 8, "VQAutoencoder, 8 codes in each of 2 groups")
+show(
+    axes[0],
+    whole.inverse_transform(np.arange(64)[:, None]),
+    8,
+    "VectorQuantizer, 64 codes",
+)
+show(
+    axes[1],
+    coder.inverse_transform(pairs),
+    8,
+    "VQAutoencoder, 8 codes in each of 2 groups",
+)
 
 # %%
 # Levels
@@ -91,7 +103,9 @@ for name, (made, marker, color) in systems.items():
     errors = [model.reconstruction_error(X_test).mean() for model in fitted[name]]
     axis.plot(BITS, errors, marker=marker, color=color, label=name)
     print(f"{name:26s}", *(f"{error:.2f}" for error in errors))
-axis.set(xlabel="bits of a code", ylabel="mean ½‖x − reconstruction‖²", xticks=BITS, ylim=0)
+axis.set(
+    xlabel="bits of a code", ylabel="mean ½‖x − reconstruction‖²", xticks=BITS, ylim=0
+)
 axis.legend(frameon=False)
 
 # %%
@@ -110,5 +124,7 @@ rows = {"x": shown} | {
 }
 for axis, (name, images) in zip(axes, rows.items(), strict=True):
     show(axis, images, 12, "")
-    axis.text(-0.02, 0.5, name, transform=axis.transAxes, ha="right", va="center", fontsize=11)
+    axis.text(
+        -0.02, 0.5, name, transform=axis.transAxes, ha="right", va="center", fontsize=11
+    )
 plt.show()

@@ -58,7 +58,9 @@ full, _ = test_loss()
 sampled = [test_loss(negatives="sampled", n_negatives=number)[0] for number in numbers]
 hardest = [test_loss(negatives="hardest", n_negatives=number)[0] for number in numbers]
 in_batch, _ = test_loss(negatives="in_batch")
-print(f"all classes {full:.3f}; 10 sampled classes {sampled[1]:.3f}; in batch {in_batch:.3f}")
+print(
+    f"all classes {full:.3f}; 10 sampled classes {sampled[1]:.3f}; in batch {in_batch:.3f}"
+)
 
 # %%
 # The estimate of the partition function has no bias, but its logarithm has one: the loss is
@@ -76,20 +78,29 @@ frequency = np.bincount(y[:2000], minlength=k).astype(float)
 
 def estimate(part):
     """Mean loss over batches of ten samples."""
-    objective = SampledObjective(Linear(), NLL(), *rows, negatives=part, frequency=frequency)
+    objective = SampledObjective(
+        Linear(), NLL(), *rows, negatives=part, frequency=frequency
+    )
     draws, params = objective.draws(), objective.layout.unpack(w)
     batches = np.array_split(rng.permutation(2000), 200)
     return np.mean(
-        [objective.on_drawn(params, batch, Linear(), draws, rng)[0] for batch in batches]
+        [
+            objective.on_drawn(params, batch, Linear(), draws, rng)[0]
+            for batch in batches
+        ]
     )
 
 
 parts = {
     "uniform": [Sampled(number, power=0.0) for number in numbers],
     "root of the frequency": [Sampled(number) for number in numbers],
-    "hardest of five times as many": [HardestSampled(number, 5 * number) for number in numbers],
+    "hardest of five times as many": [
+        HardestSampled(number, 5 * number) for number in numbers
+    ],
 }
-styles = dict(zip(parts, [("#0072B2", "o-"), ("#D55E00", "s-"), ("#009E73", "^-")], strict=True))
+styles = dict(
+    zip(parts, [("#0072B2", "o-"), ("#D55E00", "s-"), ("#009E73", "^-")], strict=True)
+)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 left.axhline(full, color="0.4", linestyle="--", label="all classes")
@@ -102,9 +113,15 @@ left.set_title("Ten passes over 8,000 samples")
 for name, of_name in parts.items():
     color, style = styles[name]
     right.plot(
-        numbers, [estimate(part) - exact for part in of_name], style, color=color, label=name
+        numbers,
+        [estimate(part) - exact for part in of_name],
+        style,
+        color=color,
+        label=name,
     )
-right.axhline(estimate(InBatch()) - exact, color="#CC79A7", linestyle=":", label="in batch")
+right.axhline(
+    estimate(InBatch()) - exact, color="#CC79A7", linestyle=":", label="in batch"
+)
 right.axhline(0, color="0.4", linestyle="--", label="all classes")
 right.set_ylabel("estimate − loss, in nats")
 right.set_title("Bias of the estimated loss, batches of ten")

@@ -38,19 +38,27 @@ energies = clf.energies(plane)
 best = clf.predict_proba(plane).max(axis=1)
 COLOURS = ("#E69F00", "#56B4E9", "#D55E00")
 
-figure, axes = plt.subplots(1, 4, figsize=(13, 3.7), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 4, figsize=(13, 3.7), sharex=True, sharey=True, layout="constrained"
+)
 landmarks = clf.energy_.transformer.landmarks
 limits = {"vmin": np.percentile(energies, 1), "vmax": np.percentile(energies, 99)}
 for k, ax in enumerate(axes[:3]):
     surface = energies[:, k].reshape(across.shape)
-    shade = ax.pcolormesh(across, up, surface, cmap="viridis", rasterized=True, **limits)
+    shade = ax.pcolormesh(
+        across, up, surface, cmap="viridis", rasterized=True, **limits
+    )
     ax.contour(across, up, surface, levels=6, colors="white", linewidths=0.5)
     ax.scatter(*X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3)
     ax.set_title(f"energy of class {k}")
 figure.colorbar(shade, ax=axes[:3].tolist(), label="F(x, y)", shrink=0.9)
-shade = axes[3].pcolormesh(across, up, best.reshape(across.shape), cmap="Greys", vmin=1 / 3, vmax=1)
+shade = axes[3].pcolormesh(
+    across, up, best.reshape(across.shape), cmap="Greys", vmin=1 / 3, vmax=1
+)
 for k in range(3):
-    axes[3].scatter(*X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3)
+    axes[3].scatter(
+        *X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3
+    )
 axes[3].scatter(*landmarks.T, marker="x", s=18, color="#009E73", linewidth=1.2)
 axes[3].set_title("highest probability")
 figure.colorbar(shade, ax=axes[3], shrink=0.9)
@@ -70,12 +78,16 @@ for approximation in ("nystroem", "fourier"):
     for number in numbers:
         energy = Kernel(n_components=number, gamma=1.0, approximation=approximation)
         model = EBMClassifier(energy=energy, C=30.0, random_state=0).fit(X, y)
-        losses[approximation].append(-model.predict_log_proba(X_new)[np.arange(450), y].mean())
+        losses[approximation].append(
+            -model.predict_log_proba(X_new)[np.arange(450), y].mean()
+        )
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for (approximation, curve), marker in zip(losses.items(), "os", strict=True):
     ax.plot(numbers, curve, marker=marker, label=approximation)
-ax.set(xscale="log", xlabel="features", ylabel="held-out log-loss, nats", ylim=(0, None))
+ax.set(
+    xscale="log", xlabel="features", ylabel="held-out log-loss, nats", ylim=(0, None)
+)
 ax.set_xticks(numbers, [str(number) for number in numbers], minor=False)
 ax.minorticks_off()
 ax.legend(frameon=False)
