@@ -80,7 +80,7 @@ plt.show()
 # :class:`~sklearn_ebm.inspection.EnergyGapDisplay` shows the energy of the lowest wrong answer
 # minus the energy of the right answer, here for handwritten digits. Samples left of 0 are
 # misclassified; samples left of the dashed line have a positive loss. The hinge has zero slope
-# beyond the margin, hence the peak of the training samples at the margin. On the right, the penalty
+# beyond the margin, hence the peak of the training samples at the margin. Below, the penalty
 # of the same model is so strong that all answers have nearly the same energy: compared to the
 # margin, the energies have collapsed.
 
@@ -96,7 +96,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 model = EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(X_train, y_train)
 stiff = EBMClassifier(loss="hinge", C=1e-6).fit(X_train, y_train)
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(6.4, 6.4), layout="constrained")
 for axis, (title, one) in zip(
     axes, {"C = 1": model, "C = 1e-6": stiff}.items(), strict=True
 ):
@@ -116,9 +116,7 @@ from sklearn_ebm.inspection import BetaDisplay
 
 display = BetaDisplay.from_estimator(model, X_test, y_test)
 plt.show()
-print(
-    f"beta_ {display.beta:.2f}, least log-loss of the test rows at {display.best_beta:.2f}"
-)
+print(f"beta_ {display.beta:.2f}, best for the test rows {display.best_beta:.2f}")
 
 # %%
 # ``beta="auto"`` has chosen β on held-out folds of the training samples; it is close to the minimum
