@@ -11,8 +11,8 @@ PROTOCOL = (
     "Means over the splits of Hernández-Lobato and Adams (2015) that were run, ± the standard error"
     " over them; a tenth of the rows is for the test. Default settings throughout, chosen by rows"
     " left out of training rows; splits overlap. Published figures are means over all 20 splits (5"
-    " of protein); NGBoost and deep evidential regression drew random splits of their own. The lowest"
-    " of each line is bold."
+    " of protein); NGBoost and deep evidential regression drew random splits of their own. The"
+    " lowest of each line is bold."
 )
 
 
