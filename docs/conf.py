@@ -82,7 +82,11 @@ plot_include_source = True
 plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_formats = [("png", 110)]
-plot_rcparams = {"figure.figsize": (7.0, 3.2), "figure.constrained_layout.use": True}
+plot_rcparams = {
+    "axes.titlesize": "medium",
+    "figure.constrained_layout.use": True,
+    "figure.figsize": (7.0, 3.2),
+}
 plot_apply_rcparams = True
 
 # -- HTML -----------------------------------------------------------------------------------------

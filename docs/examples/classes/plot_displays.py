@@ -20,15 +20,17 @@ import matplotlib.pyplot as plt
 
 from sklearn_ebm.inspection import LossShapeDisplay
 
-LossShapeDisplay.from_losses(["nll", "hinge", "square_square"])
+LOSSES = ["nll", "hinge", "simple", "square_square"]
+figure, axes = plt.subplots(2, 2, figsize=(7.2, 6.4), layout="constrained")
+LossShapeDisplay.from_losses(LOSSES, ax=axes)
 plt.show()
 
 # %%
 # ``nll`` and ``hinge`` depend only on the difference of the two energies, so they are constant
-# along diagonals. ``square_square`` aims at energies of right answers at 0 or below and energies of
-# wrong answers at the margin or above, so energies of different samples are comparable. Losses can
-# also be plotted as curves over the energy of the right answer, here for a wrong answer with energy
-# 0:
+# along diagonals. ``simple`` and ``square_square`` aim at energies of right answers at 0 or below
+# and energies of wrong answers at the margin or above, so energies of different samples are
+# comparable. Losses can also be plotted as curves over the energy of the right answer, here for a
+# wrong answer with energy 0:
 
 LossShapeDisplay.from_losses(
     ["perceptron", "hinge", "log"], right=(-3, 3), kind="curves"
@@ -60,17 +62,21 @@ model = make_pipeline(
     EBMClassifier("kernel", loss="square_square", beta="auto", C=10.0, random_state=0),
 )
 model.fit(X, y)
-EnergySurfaceDisplay.from_estimator(model, X, y)
+figure, axes = plt.subplots(2, 2, figsize=(7.2, 6.6), layout="constrained")
+EnergySurfaceDisplay.from_estimator(model, X, y, ax=axes)
 plt.show()
 
 # %%
 # The energy of each class is low at its samples, and the white line is the boundary of the region
 # in which this class is predicted. The free energy is low if at least one class fits. The same
-# surfaces in three dimensions, and the gap between the two lowest energies, which is 0 on decision
+# surface in three dimensions, and the gap between the two lowest energies, which is 0 on decision
 # boundaries:
 
+figure, axes = plt.subplots(
+    2, 1, figsize=(5.6, 9.0), layout="constrained", subplot_kw={"projection": "3d"}
+)
 EnergySurfaceDisplay.from_estimator(
-    model, X, y, kind="surface", response=["Grignolino", "free_energy", "gap"]
+    model, X, y, kind="surface", response=["free_energy", "gap"], ax=axes
 )
 plt.show()
 
@@ -80,9 +86,7 @@ plt.show()
 # :class:`~sklearn_ebm.inspection.EnergyGapDisplay` shows the energy of the lowest wrong answer
 # minus the energy of the right answer, here for handwritten digits. Samples left of 0 are
 # misclassified; samples left of the dashed line have a positive loss. The hinge has zero slope
-# beyond the margin, hence the peak of the training samples at the margin. On the right, the penalty
-# of the same model is so strong that all answers have nearly the same energy: compared to the
-# margin, the energies have collapsed.
+# beyond the margin, hence the peak of the training samples at the margin.
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -94,14 +98,19 @@ X_train, X_test, y_train, y_test = train_test_split(
     X / 16, y, test_size=0.5, random_state=0
 )
 model = EBMClassifier(loss="hinge", beta="auto", random_state=0).fit(X_train, y_train)
-stiff = EBMClassifier(loss="hinge", C=1e-6).fit(X_train, y_train)
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-for axis, (title, one) in zip(
-    axes, {"C = 1": model, "C = 1e-6": stiff}.items(), strict=True
-):
-    EnergyGapDisplay.from_estimator(one, X_train, y_train, X_test, y_test, ax=axis)
-    axis.set_title(title)
+# sphinx_gallery_thumbnail_number = 5
+figure, axis = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+EnergyGapDisplay.from_estimator(model, X_train, y_train, X_test, y_test, ax=axis)
+plt.show()
+
+# %%
+# If the penalty is so strong that all answers have nearly the same energy, the energies have
+# collapsed, compared to the margin:
+
+stiff = EBMClassifier(loss="hinge", C=1e-6).fit(X_train, y_train)
+figure, axis = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+EnergyGapDisplay.from_estimator(stiff, X_train, y_train, X_test, y_test, ax=axis)
 plt.show()
 
 # %%
@@ -114,11 +123,10 @@ plt.show()
 
 from sklearn_ebm.inspection import BetaDisplay
 
-display = BetaDisplay.from_estimator(model, X_test, y_test)
+figure, axes = plt.subplots(2, 1, figsize=(5.8, 8.6), layout="constrained")
+display = BetaDisplay.from_estimator(model, X_test, y_test, ax=axes)
 plt.show()
-print(
-    f"beta_ {display.beta:.2f}, least log-loss of the test rows at {display.best_beta:.2f}"
-)
+print(f"beta_ {display.beta:.2f}, best for the test rows {display.best_beta:.2f}")
 
 # %%
 # ``beta="auto"`` has chosen β on held-out folds of the training samples; it is close to the minimum

@@ -48,47 +48,65 @@ energies = classifier.energies(features)
 free_energy = classifier.free_energy(features)
 
 # %%
-# All four panels use the same colour scale; dark is low. In the first three, the black line is
-# F = 0, the target for right answers, and the white line is F = 1, the margin. In the last panel
-# the lines are decision boundaries.
+# The energy of one class, A, and all samples. Dark is low.
 
 import matplotlib.pyplot as plt
 from matplotlib.colors import Normalize
 
 MARKERS = {"A": "o", "B": "s", "C": "^"}
 COLOURS = {"A": "#E69F00", "B": "#56B4E9", "C": "#FFFFFF"}
+levels = np.linspace(-1, 2, 13)
+
+figure, axis = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
+surface = energies[:, 0].reshape(x1.shape)
+filled = axis.contourf(x1, x2, surface, levels, cmap="cividis", extend="both")
+for name in classifier.classes_:
+    axis.scatter(
+        *X[y == name].T, s=26, marker=MARKERS[name], c=COLOURS[name],
+        edgecolors="black", linewidths=0.7, label=f"class {name}",
+    )  # fmt: skip
+axis.set(xlabel="$x_1$", ylabel="$x_2$", title="F(x, A)", aspect="equal")
+axis.legend()
+figure.colorbar(filled, label="energy (low: x and A fit)")
+plt.show()
+
+# %%
+# All four panels use the same colour scale. In the first three, the black line is F = 0, the target
+# for right answers, and the white line is F = 1, the margin. In the last panel the lines are
+# decision boundaries.
 
 figure, axes = plt.subplots(
-    1, 4, figsize=(13, 4.4), sharex=True, sharey=True, layout="constrained"
+    2, 2, figsize=(7.2, 7.4), sharex=True, sharey=True, layout="constrained"
 )
 scale = Normalize(-1, 2)
-levels = np.linspace(-1, 2, 13)
 panels = [f"energy F(x, {name})" for name in classifier.classes_] + ["free energy"]
 surfaces = [*energies.T, free_energy]
-for axis, title, surface in zip(axes, panels, surfaces, strict=True):
+for axis, title, surface in zip(axes.flat, panels, surfaces, strict=True):
     shape = surface.reshape(x1.shape)
     filled = axis.contourf(
         x1, x2, shape, levels, cmap="cividis", norm=scale, extend="both"
     )
     if title != "free energy":
         axis.contour(x1, x2, shape, [0.0, 1.0], colors=["black", "white"], linewidths=2)
-    axis.set_title(title, fontsize=14)
-    axis.set_xlabel("$x_1$", fontsize=13)
+    axis.set_title(title)
     axis.set_aspect("equal")
     for name in classifier.classes_:
         if title in ("free energy", f"energy F(x, {name})"):
             axis.scatter(
-                *X[y == name].T, s=22, marker=MARKERS[name], c=COLOURS[name], edgecolors="black",
-                linewidths=0.7, label=f"class {name}",
+                *X[y == name].T, s=16, marker=MARKERS[name], c=COLOURS[name],
+                edgecolors="black", linewidths=0.7, label=f"class {name}",
             )  # fmt: skip
 best = energies.argmin(axis=1).reshape(x1.shape)
 for answer in range(3):
-    axes[3].contour(x1, x2, best == answer, [0.5], colors="black", linewidths=2)
-axes[0].set_ylabel("$x_2$", fontsize=13)
-handles, labels = axes[3].get_legend_handles_labels()
-figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=12)
-bar = figure.colorbar(filled, ax=axes, shrink=0.85, pad=0.01)
-bar.set_label("energy (low: x and y fit)", fontsize=12)
+    axes[1, 1].contour(x1, x2, best == answer, [0.5], colors="black", linewidths=2)
+for axis in axes[1]:
+    axis.set_xlabel("$x_1$")
+for axis in axes[:, 0]:
+    axis.set_ylabel("$x_2$")
+handles, labels = axes[1, 1].get_legend_handles_labels()
+figure.legend(handles, labels, loc="outside lower center", ncols=3)
+bar = figure.colorbar(filled, ax=axes, shrink=0.7, pad=0.02)
+bar.set_label("energy (low: x and y fit)")
 plt.show()
 
 # %%

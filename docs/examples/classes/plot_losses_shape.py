@@ -41,24 +41,31 @@ of_differences = {
 }
 difference = np.linspace(-3, 3, 601)
 
-figure, (top, bottom) = plt.subplots(
-    2, 1, figsize=(7.5, 7.5), sharex=True, layout="constrained"
-)
-for (name, loss), colour, style in zip(
-    of_differences.items(), COLOURS, STYLES, strict=True
-):
-    value, slope = evaluate(loss, difference, np.zeros_like(difference))
-    top.plot(difference, value, color=colour, linestyle=style, linewidth=2, label=name)
-    bottom.plot(difference, slope[:, 0], color=colour, linestyle=style, linewidth=2)
-for axis in (top, bottom):
+
+def draw(axis, column):
+    """Draw the value (0) or the slope in F(y) (1) of each loss."""
+    lines = zip(of_differences.items(), COLOURS, STYLES, strict=True)
+    for (name, loss), colour, style in lines:
+        value, slope = evaluate(loss, difference, np.zeros_like(difference))
+        curve = (value, slope[:, 0])[column]
+        axis.plot(difference, curve, color=colour, ls=style, linewidth=2, label=name)
     axis.axvline(0, color="0.7", linewidth=1, zorder=0)
     axis.grid(alpha=0.3)
-top.set_ylim(-0.1, 3.2)
-top.set_ylabel("value")
-top.legend(loc="upper left")
-top.set_title("Losses of differences, two answers")
-bottom.set_ylabel("slope in F(y)  (the slope in F(ȳ) is minus this)")
-bottom.set_xlabel("F(y) − F(ȳ)      right answer lower  ←  0  →  wrong answer lower")
+    axis.set_xlabel("F(y) − F(ȳ)     right answer lower  ←  0  →  wrong answer lower")
+
+
+figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+draw(axis, 0)
+axis.set(ylim=(-0.1, 3.2), ylabel="value", title="Losses of differences, two answers")
+axis.legend(loc="upper left")
+plt.show()
+
+# %%
+# The slope in :math:`F(\bar y)` is minus the slope in :math:`F(y)`.
+
+figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+draw(axis, 1)
+axis.set_ylabel("slope in F(y)")
 plt.show()
 
 # %%
@@ -73,7 +80,7 @@ plt.show()
 # ``simple``, ``square_square`` and ``square_exp`` pin the level: they depend on the energies
 # themselves, not only on their difference. ``lvq2`` depends on their ratio, and ``energy`` only on
 # the right answer; both need energies that are never negative. Arrows show the direction of
-# gradient descent (minus the slope).
+# gradient descent (minus the slope). Above the dashed line, F(y) = F(ȳ), predictions are right.
 
 of_two_energies = {
     "simple, m = 1": losses.Simple(),
@@ -85,7 +92,7 @@ of_two_energies = {
 }
 never_negative = {"lvq2, δ = M = 1", "energy"}
 
-figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), layout="constrained")
+figure, axes = plt.subplots(3, 2, figsize=(7.2, 9.6), layout="constrained")
 for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
     low, high = (0.02, 3.02) if name in never_negative else (-1.0, 2.0)
     side, coarse = np.linspace(low, high, 151), np.linspace(low + 0.15, high - 0.15, 9)
@@ -96,9 +103,8 @@ for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
     )
     right, wrong = np.meshgrid(coarse, coarse)
     slope = evaluate(loss, right, wrong)[1]
-    push = -slope / np.maximum(
-        np.hypot(*slope.T)[:, None], 1.0
-    )  # longest arrows cut to one length
+    # The longest arrows are cut to one length.
+    push = -slope / np.maximum(np.hypot(*slope.T)[:, None], 1.0)
     moves = slope.any(axis=1)
     axis.quiver(
         right.ravel()[moves], wrong.ravel()[moves], *push[moves].T,
@@ -109,9 +115,6 @@ for axis, (name, loss) in zip(axes.flat, of_two_energies.items(), strict=True):
     axis.set_aspect("equal")
     axis.set_xlabel("F(y), right answer")
     axis.set_ylabel("F(ȳ), wrong answer")
-bar = figure.colorbar(filled, ax=axes, shrink=0.8)
+bar = figure.colorbar(filled, ax=axes, shrink=0.6)
 bar.set_label("value of the loss")
-figure.suptitle(
-    "Dashed: F(y) = F(ȳ); above it, predictions are right. Arrows: minus the slope."
-)
 plt.show()

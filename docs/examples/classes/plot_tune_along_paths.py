@@ -49,43 +49,41 @@ print(f"beta_ = {search.beta_:.2f}")
 print(f"log-loss on new samples {log_loss(y_test, search.predict_proba(X_test)):.3f}")
 
 # %%
-# One curve for each loss and margin. Left: log-loss against C. Right: the chosen β.
+# One curve for each loss and margin: log-loss against C.
 
 results = search.cv_results_
 colors = {"hinge": "#0072B2", "square_square": "#D55E00", "log": "#000000"}
 styles = {0.3: "--", 3.0: "-", None: "-"}
-figure, (left, right) = plt.subplots(
-    1, 2, figsize=(10, 4.5), layout="constrained", sharex=True
-)
-for path in search.paths_:
-    loss, margin = path["loss"], path["margin"]
-    rows = [
-        i
-        for i, point in enumerate(results["params"])
-        if (point["loss"], point["margin"]) == (loss, margin)
-    ]
-    label = loss if margin is None else f"{loss}, margin {margin:g}"
-    for axis, column in (
-        (left, -results["mean_test_score"]),
-        (right, results["fitted_beta"]),
-    ):
+
+
+def draw(axis, column):
+    """Draw a column of the results against C."""
+    for path in search.paths_:
+        loss, margin = path["loss"], path["margin"]
+        rows = [
+            i
+            for i, point in enumerate(results["params"])
+            if (point["loss"], point["margin"]) == (loss, margin)
+        ]
+        label = loss if margin is None else f"{loss}, margin {margin:g}"
         axis.plot(Cs, column[rows], styles[margin], color=colors[loss], label=label)
-left.plot(
-    search.C_,
-    -search.best_score_,
-    "o",
-    color="black",
-    markerfacecolor="white",
-    label="best",
-)
-left.set_ylabel("log-loss of held-out samples (low is good)")
-right.set_ylabel("β with the lowest log-loss")
-right.set_yscale("log")
-left.set_xscale("log")
-for axis in (left, right):
-    axis.set_xlabel("C (strong penalty on the left)")
-left.legend(fontsize="small")
-figure.suptitle("Three losses, two margins, one search")
+    axis.set(xscale="log", xlabel="C (strong penalty on the left)")
+
+
+figure, axis = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+draw(axis, -results["mean_test_score"])
+axis.plot(search.C_, -search.best_score_, "o", c="k", markerfacecolor="w", label="best")
+axis.set_ylabel("log-loss of held-out samples (low is good)")
+axis.legend()
+plt.show()
+
+# %%
+# The chosen β of the same points:
+
+figure, axis = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+draw(axis, results["fitted_beta"])
+axis.set(yscale="log", ylabel="β with the lowest log-loss")
+axis.legend()
 plt.show()
 
 # %%

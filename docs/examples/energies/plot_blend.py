@@ -19,7 +19,7 @@ latent variable, and its prior :math:`\rho` is learned on out-of-fold samples.
 # location-scale energy is unimodal: adequate until 8 h and inadequate where there are two answers.
 # The experts follow the smooth parts, but blur the timetable. The blend combines their strengths.
 # Dark means a high density; circles are modes, and their area is the probability. NLL is the mean
-# of :math:`-\log p(y | x)` over 2,000 new samples.
+# of :math:`-\log p(y | x)` over 2,000 new samples, in nats.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,7 +60,7 @@ members = {
 energies = {**members, "blend": Blend(list(members.items()))}
 
 hours, kilowatts = np.linspace(0, 24, 240)[:, None], np.linspace(0, 3.4, 260)
-figure, panels = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+figure, panels = plt.subplots(2, 2, figsize=(7.2, 6), layout="constrained")
 panels = list(panels.ravel())
 left, below = panels[::2], panels[2:]
 models = {}
@@ -75,22 +75,21 @@ for axis, (name, energy) in zip(panels, energies.items(), strict=True):
     some = hours[5::12]
     modes = model.predict_modes(some, min_probability=0.15)
     axis.scatter(
-        np.broadcast_to(some, modes.answers.shape), modes.answers, s=70 * modes.probabilities,
-        c="white", edgecolors="black", linewidths=1.2,
+        np.broadcast_to(some, modes.answers.shape), modes.answers,
+        s=40 * modes.probabilities, c="white", edgecolors="black",
     )  # fmt: skip
     nll = -model.log_prob(X_new, y_new).mean()
-    axis.set_title(f"{name}:  NLL {nll:.2f} nats".replace("-", "−"), fontsize=15)
+    axis.set_title(f"{name}: NLL {nll:.2f}".replace("-", "−"), fontsize="medium")
     axis.set(
         ylim=(kilowatts[0], kilowatts[-1]), xticks=range(0, 25, 6), yticks=range(4)
     )
-    axis.tick_params(labelsize=12, labelleft=axis in left, labelbottom=axis in below)
+    axis.tick_params(labelleft=axis in left, labelbottom=axis in below)
 for axis in below:
-    axis.set_xlabel("hour of the day (h)", fontsize=14)
+    axis.set_xlabel("hour of the day (h)")
 for axis in left:
-    axis.set_ylabel("power (kW)", fontsize=14)
+    axis.set_ylabel("power (kW)")
 bar = figure.colorbar(image, ax=panels, extend="max", pad=0.01, ticks=[0, 0.5, 2, 4, 8])
-bar.set_label("density (1/kW)", fontsize=14)
-bar.ax.tick_params(labelsize=12)
+bar.set_label("density (1/kW)")
 plt.show()
 
 # %%
@@ -104,7 +103,7 @@ plt.show()
 learned = models["blend"]
 prior = np.exp(learned.params_["log_prior"])
 names = np.array([name for name, _ in learned.energy_.labels_])
-figure, axis = plt.subplots(figsize=(11, 3), layout="constrained")
+figure, axis = plt.subplots(figsize=(7.2, 2.6), layout="constrained")
 bars = [*members, "backgrounds"]
 for place, (name, colour) in enumerate(
     zip(bars, ("#D55E00", "#E69F00", "#0072B2", "#999999"), strict=True)
@@ -118,10 +117,9 @@ for place, (name, colour) in enumerate(
         edgecolor="white",
         linewidth=1.5,
     )
-    axis.text(parts.sum() + 0.01, place, f"{parts.sum():.2f}", va="center", fontsize=13)
-axis.set_yticks(range(len(bars)), bars, fontsize=14)
-axis.tick_params(axis="x", labelsize=12)
-axis.set_xlabel("prior ρ in the blend (the parts of a bar are components)", fontsize=14)
+    axis.text(parts.sum() + 0.01, place, f"{parts.sum():.2f}", va="center")
+axis.set_yticks(range(len(bars)), bars)
+axis.set_xlabel("prior ρ in the blend (the parts of a bar are components)")
 axis.set_xlim(0, 1)
 axis.invert_yaxis()
 axis.spines[["top", "right"]].set_visible(False)
@@ -135,7 +133,8 @@ plt.show()
 # observed answers differ. Before 15 h, the responsibility of the experts is about 0.4; during the
 # timetable, that of the memory is close to 1.
 
-figure, axis = plt.subplots(figsize=(11, 3.6), layout="constrained")
+# sphinx_gallery_thumbnail_number = 3
+figure, axis = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
 display = LatentDisplay.from_estimator(learned, X_new, y_new, ax=axis)
 axis.set(xlabel="hour of the day (h)", xticks=range(0, 25, 6))
 plt.show()

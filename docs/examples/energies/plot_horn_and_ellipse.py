@@ -44,7 +44,7 @@ angles = np.linspace(0, 2 * np.pi, 300)
 
 
 models = {}
-figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(7.2, 5.4), layout="constrained")
 for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]):
     X, y, truth = make(800, random_state=0, return_truth=True)
     X_new, y_new = make(1000, random_state=1)
@@ -65,11 +65,13 @@ for row, (make, curve) in enumerate([(make_horn, horn), (make_ellipse, ellipse)]
         )  # fmt: skip
         axis.plot(*curve(x, angles).T, c="white", linewidth=1)
         axis.set_aspect("equal")
-        axis.set_title(f"{make.__name__.removeprefix('make_')}, x = {x}", fontsize=14)
+        axis.set_title(
+            f"{make.__name__.removeprefix('make_')}, x = {x}", fontsize="medium"
+        )
 bar = figure.colorbar(
     display.density_, ax=axes, shrink=0.8, pad=0.01, ticks=[0, 1, 8, 55, 377]
 )
-bar.set_label("energy above its minimum, in nats", fontsize=13)
+bar.set_label("energy above its minimum, in nats")
 plt.show()
 
 # %%
@@ -80,13 +82,13 @@ plt.show()
 # \partial F / \partial G_z`. The angles were not part of the training data. Up to the starting
 # point and the direction, the learned angles agree with the angles of the curve.
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(5.6, 8.6), layout="constrained")
 for axis, (make, model) in zip(axes, models.items(), strict=True):
     LatentDisplay.from_estimator(
         model, *make(800, random_state=0), kind="points", ax=axis
     )
     axis.set_aspect("equal")
-    axis.set_title(make.__name__.removeprefix("make_"), fontsize=14)
+    axis.set_title(make.__name__.removeprefix("make_"))
 plt.show()
 
 # %%
@@ -111,7 +113,7 @@ def plane(half_width, size=161):
 def draw(axis, half_width, surface, levels):
     """Draw a surface of energies over the square of answers, dark where it is low."""
     axis.set_aspect("equal")
-    axis.set_xlabel("$y_1$", fontsize=13)
+    axis.set_xlabel("$y_1$")
     return axis.contourf(
         *plane(half_width).transpose(2, 0, 1), 1 + surface - surface.min(), levels,
         norm="log", cmap="viridis", extend="max",
@@ -127,22 +129,26 @@ eliminations = {
     r"$\beta = 1$": SoftMinimum(beta=1.0),
     r"$\beta = \infty$, min": Minimum(),
 }
-figure, axes = plt.subplot_mosaic("abe\ncde", figsize=(11.5, 6.6), layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(7.2, 7.0), layout="constrained")
+sections = {}
 along = np.linspace(-half_width, half_width, len(grid))
-colours = plt.colormaps["viridis"]([0.9, 0.65, 0.35, 0.0])
-for place, (name, eliminate), colour in zip(
-    "abcd", eliminations.items(), colours, strict=True
-):
-    axis = axes[place]
+for axis, (name, eliminate) in zip(axes.flat, eliminations.items(), strict=True):
     surface = eliminate(latent).energies.reshape(grid.shape[:2])
     draw(axis, half_width, surface, np.logspace(0, 2.5, 11))
     axis.plot(along, -along, "--", c="white", linewidth=1)
-    axis.set_title(name, fontsize=15)
-    section = np.diagonal(surface[:, ::-1]) - surface.min()
-    axes["e"].plot(along, section[::-1], c=colour, linewidth=2.5, label=name)
-    axis.set_ylabel("$y_2$", fontsize=13)
-axes["e"].set(ylim=(0, 100), xlim=(-1.8, 1.8))
-axes["e"].set_xlabel("$y_1$ along the dashed line", fontsize=13)
-axes["e"].set_title("energy above its minimum", fontsize=14)
-axes["e"].legend(fontsize=13, loc="upper center")
+    axis.set(title=name, ylabel="$y_2$")
+    sections[name] = np.diagonal(surface[:, ::-1])[::-1] - surface.min()
+plt.show()
+
+# %%
+# The same energies above their minimum, along the dashed line:
+
+# sphinx_gallery_thumbnail_number = 4
+figure, axis = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+colours = plt.colormaps["viridis"]([0.9, 0.65, 0.35, 0.0])
+for (name, section), colour in zip(sections.items(), colours, strict=True):
+    axis.plot(along, section, c=colour, linewidth=2.5, label=name)
+axis.set(xlim=(-1.8, 1.8), ylim=(0, 100))
+axis.set(xlabel="$y_1$ along the dashed line", ylabel="energy above its minimum")
+axis.legend(loc="upper center")
 plt.show()

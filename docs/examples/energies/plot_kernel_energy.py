@@ -9,8 +9,7 @@ landmarks.
 """
 
 # %%
-# Three arms, with noise. The first three panels below show the energy of each class over the plane,
-# which is low along its arm. The last panel shows the probability of the predicted class.
+# Three arms, with noise.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,40 +29,46 @@ clf = EBMClassifier(
 print(f"accuracy {clf.score(X, y):.3f}, gap to the minimum below {clf.gap_:.0e}")
 
 # %%
-# Contours connect points of equal energy; crosses are the landmarks, 60 of 450 samples.
+# The probability of the predicted class; crosses are the landmarks, 60 of 450 samples.
 
 across, up = np.meshgrid(np.linspace(-3.4, 3.4, 161), np.linspace(-3.4, 3.4, 161))
 plane = np.column_stack([across.ravel(), up.ravel()])
-energies = clf.energies(plane)
-best = clf.predict_proba(plane).max(axis=1)
+best = clf.predict_proba(plane).max(axis=1).reshape(across.shape)
 COLOURS = ("#E69F00", "#56B4E9", "#D55E00")
 
-figure, axes = plt.subplots(
-    1, 4, figsize=(13, 3.7), sharex=True, sharey=True, layout="constrained"
-)
+
+def scatter(axis, k):
+    """Draw the samples of a class."""
+    shown = {"s": 12, "color": COLOURS[k], "edgecolor": "black", "linewidth": 0.3}
+    axis.scatter(*X[y == k].T, **shown)
+    axis.set_aspect("equal")
+
+
+figure, axis = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
+shade = axis.pcolormesh(across, up, best, cmap="Greys", vmin=1 / 3, vmax=1)
+for k in range(3):
+    scatter(axis, k)
 landmarks = clf.energy_.transformer.landmarks
+axis.scatter(*landmarks.T, marker="x", s=24, color="#009E73", linewidth=1.4)
+figure.colorbar(shade, label="highest probability")
+plt.show()
+
+# %%
+# The energy of each class is low along its arm. Contours connect points of equal energy.
+
+energies = clf.energies(plane)
 limits = {"vmin": np.percentile(energies, 1), "vmax": np.percentile(energies, 99)}
-for k, ax in enumerate(axes[:3]):
+figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.6), sharey=True, layout="constrained")
+for k, axis in enumerate(axes):
     surface = energies[:, k].reshape(across.shape)
-    shade = ax.pcolormesh(
+    shade = axis.pcolormesh(
         across, up, surface, cmap="viridis", rasterized=True, **limits
     )
-    ax.contour(across, up, surface, levels=6, colors="white", linewidths=0.5)
-    ax.scatter(*X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3)
-    ax.set_title(f"energy of class {k}")
-figure.colorbar(shade, ax=axes[:3].tolist(), label="F(x, y)", shrink=0.9)
-shade = axes[3].pcolormesh(
-    across, up, best.reshape(across.shape), cmap="Greys", vmin=1 / 3, vmax=1
-)
-for k in range(3):
-    axes[3].scatter(
-        *X[y == k].T, s=8, color=COLOURS[k], edgecolor="black", linewidth=0.3
-    )
-axes[3].scatter(*landmarks.T, marker="x", s=18, color="#009E73", linewidth=1.2)
-axes[3].set_title("highest probability")
-figure.colorbar(shade, ax=axes[3], shrink=0.9)
-for ax in axes:
-    ax.set_aspect("equal")
+    axis.contour(across, up, surface, levels=6, colors="white", linewidths=0.5)
+    scatter(axis, k)
+    axis.set_title(f"class {k}")
+figure.colorbar(shade, ax=axes, label="F(x, y)", shrink=0.9)
+plt.show()
 
 # %%
 # **How many landmarks?** More landmarks approximate the kernel better, and take proportionally more

@@ -25,7 +25,7 @@ plane = np.column_stack([across.ravel(), up.ravel()])
 network = MLP(hidden_layer_sizes=(40, 40), activation="silu")
 
 figure, axes = plt.subplots(
-    1, 3, figsize=(11, 3.1), sharex=True, sharey=True, layout="constrained"
+    3, 1, figsize=(6.0, 9.0), sharex=True, sharey=True, layout="constrained"
 )
 for ax, loss in zip(axes, ("nll", "hinge", "square_square"), strict=True):
     clf = EBMClassifier(energy=network, loss=loss, C=100.0, random_state=0).fit(X, y)
@@ -87,6 +87,7 @@ for name, clf in (("all passes", long), ("stopped early", short)):
     loss = -clf.predict_log_proba(X_val)[np.arange(len(y_val)), y_val].mean()
     print(f"{name}: {clf.n_iter_} passes, held-out log-loss {loss:.3f}")
 
+# sphinx_gallery_thumbnail_number = 2
 figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 passes = np.arange(1, len(long.validation_loss_curve_) + 1)
 ax.plot(passes, long.validation_loss_curve_, color="#D55E00", label="held-out loss")

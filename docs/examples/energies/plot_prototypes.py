@@ -33,7 +33,7 @@ for loss, C in [("energy", 1.0), ("lvq2", 1.0), ("nll", 1.0)]:
     accuracy = models[loss].score(X_test, y_test)
     print(f"{loss:7s} accuracy on new digits {accuracy:.3f}")
 
-figure, axes = plt.subplots(6, 10, figsize=(10, 6.6), layout="constrained")
+figure, axes = plt.subplots(6, 10, figsize=(7.2, 4.8), layout="constrained")
 for row, (loss, model) in enumerate(models.items()):
     for number in range(10):
         for which in range(2):
@@ -41,10 +41,8 @@ for row, (loss, model) in enumerate(models.items()):
             picture = model.prototypes_[number, which].reshape(8, 8)
             axis.imshow(picture, cmap="RdGy", vmin=-1.2, vmax=1.2)
             axis.set(xticks=[], yticks=[])
-    axes[2 * row, 0].set_ylabel(loss, fontsize=13, loc="bottom")
-figure.suptitle(
-    "two prototypes per class; red: negative values, impossible for pixels", fontsize=14
-)
+    axes[2 * row, 0].set_ylabel(loss, loc="bottom")
+figure.suptitle("two prototypes per class; red: negative values, impossible for pixels")
 plt.show()
 
 # %%
@@ -65,18 +63,12 @@ start = EBMClassifier(Prototypes(n_prototypes=2), "nll", C=1e-9).fit(toy, label)
 x1, x2 = np.meshgrid(np.linspace(-5, 5, 201), np.linspace(-4, 4, 161))
 grid = np.column_stack([x1.ravel(), x2.ravel()])
 surfaces = model.energies(grid)
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.9), sharey=True, layout="constrained")
 levels = np.linspace(0, 20, 11)
-for number, axis in enumerate(axes[:2]):
+figure, axes = plt.subplots(2, 1, figsize=(5.6, 7.6), sharex=True, layout="constrained")
+for number, axis in enumerate(axes):
     name = model.classes_[number]
-    filled = axis.contourf(
-        x1,
-        x2,
-        surfaces[:, number].reshape(x1.shape),
-        levels,
-        cmap="cividis",
-        extend="max",
-    )
+    surface = surfaces[:, number].reshape(x1.shape)
+    filled = axis.contourf(x1, x2, surface, levels, cmap="cividis", extend="max")
     axis.scatter(
         *toy[label == name].T, s=8, c="white", edgecolors="black", linewidths=0.4
     )
@@ -84,28 +76,25 @@ for number, axis in enumerate(axes[:2]):
         *start.prototypes_[number].T, s=90, c="#E69F00", marker="x", linewidths=2.5
     )
     axis.scatter(*model.prototypes_[number].T, s=70, c="#E69F00", edgecolors="black")
-    axis.set_title(f"F(x, {name})", fontsize=14)
-figure.colorbar(filled, ax=axes[:2], shrink=0.9, pad=0.01).set_label(
-    "energy", fontsize=12
-)
-axes[2].contourf(
-    x1,
-    x2,
-    model.predict_proba(grid)[:, 0].reshape(x1.shape),
-    np.linspace(0, 1, 11),
-    cmap="Greys",
-)
+    axis.set(title=f"F(x, {name})", aspect="equal", ylabel="$x_2$")
+axes[1].set_xlabel("$x_1$")
+figure.colorbar(filled, ax=axes, shrink=0.7, label="energy")
+plt.show()
+
+# %%
+# The probability of the inner class, dark where it is 1:
+
+# sphinx_gallery_thumbnail_number = 3
+figure, axis = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+inner = model.predict_proba(grid)[:, 0].reshape(x1.shape)
+axis.contourf(x1, x2, inner, np.linspace(0, 1, 11), cmap="Greys")
 for name, marker in (("inner", "o"), ("outer", "^")):
-    axes[2].scatter(
-        *toy[label == name].T, s=14, marker=marker, c="white", edgecolors="black", linewidths=0.5,
-        label=name,
+    axis.scatter(
+        *toy[label == name].T, s=16, marker=marker, c="white", edgecolors="black",
+        linewidths=0.5, label=name,
     )  # fmt: skip
-axes[2].legend(loc="lower right")
-axes[2].set_title("p(inner | x), dark is 1", fontsize=14)
-for axis in axes:
-    axis.set_aspect("equal")
-    axis.set_xlabel("$x_1$", fontsize=13)
-axes[0].set_ylabel("$x_2$", fontsize=13)
+axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+axis.legend(loc="lower right")
 plt.show()
 
 # %%
@@ -126,18 +115,19 @@ with warnings.catch_warnings(record=True) as caught:
     )
 print(caught[0].message)
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True, layout="constrained")
 line = np.column_stack([np.linspace(-5, 5, 201), np.zeros(201)])
 titles = ("prototypes of each class, nll", "shared prototypes: collapsed")
 for axis, fitted, title in zip(axes, (model, pool), titles, strict=True):
     for column, style in ((0, "-"), (1, "--")):
         axis.plot(
-            line[:, 0], fitted.energies(line)[:, column], style, linewidth=2.5 - column,
-            color=("#0072B2", "#E69F00")[column], label=f"F(x, {fitted.classes_[column]})",
+            line[:, 0], fitted.energies(line)[:, column], style,
+            linewidth=2.5 - column, color=("#0072B2", "#E69F00")[column],
+            label=f"F(x, {fitted.classes_[column]})",
         )  # fmt: skip
-    axis.set_title(title, fontsize=13)
-    axis.set_xlabel("$x_1$, along $x_2 = 0$", fontsize=12)
+    axis.set_title(title, fontsize="medium")
+    axis.set_xlabel("$x_1$, along $x_2 = 0$")
     axis.set_ylim(0, 25)
     axis.legend(loc="upper center")
-axes[0].set_ylabel("energy", fontsize=12)
+axes[0].set_ylabel("energy")
 plt.show()

@@ -70,27 +70,26 @@ for name, model in models.items():
     )
     print(f"{name:24s} mean {mean:.2f}, from {low:.2f} to {high:.2f}")
 
+styles = ("#0072B2", "-"), ("#D55E00", "--"), ("#CC79A7", ":"), ("#009E73", "-.")
+figure, axis = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+axis.axhline(0.8, color="0.4", linewidth=1, label="truth")
+for (name, weight), (color, style) in zip(weights.items(), styles, strict=True):
+    axis.plot(x_new, weight, style, color=color, label=name)
+axis.set(ylim=(0, 1.02), xlabel="x", ylabel="weight of the upper branch")
+axis.legend(loc="lower left")
+plt.show()
+
 # %%
-# The first three panels show the learned densities, dark where they are high, and the last one the
-# weights of the upper branch.
+# The learned densities, dark where they are high:
 
 grid = np.linspace(-1.6, 1.6, 161)
-styles = ("#0072B2", "-"), ("#D55E00", "--"), ("#CC79A7", ":"), ("#009E73", "-.")
-
-figure, axes = plt.subplots(1, 4, figsize=(13, 3.6), layout="constrained")
-for axis, name in zip(axes[:3], list(models)[:3], strict=True):
+figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.0), sharey=True, layout="constrained")
+for axis, name in zip(axes, list(models)[:3], strict=True):
     density = np.exp(models[name].log_prob(x_new, np.tile(grid, (len(x_new), 1))))
     axis.pcolormesh(
         x_new[:, 0], grid, np.minimum(density.T, 3), cmap="Blues", shading="auto"
     )
-    axis.set_title(name)
+    axis.set_title(name, fontsize="medium")
     axis.set_xlabel("x")
 axes[0].set_ylabel("y")
-axes[3].axhline(0.8, color="0.4", linewidth=1, label="truth")
-for (name, weight), (color, style) in zip(weights.items(), styles, strict=True):
-    axes[3].plot(x_new, weight, style, color=color, label=name)
-axes[3].set_ylim(0, 1.02)
-axes[3].set_xlabel("x")
-axes[3].set_title("weight of the upper branch")
-axes[3].legend(loc="lower left", fontsize=8)
 plt.show()

@@ -50,7 +50,7 @@ inside = np.abs(estimate.value - exact.value) < 1.96 * estimate.standard_error
 error, ess = estimate.standard_error.max(), estimate.ess.min()
 print(f"largest standard error {error:.3f}, ESS from {ess:.0f}")
 print(
-    f"{inside.sum()} of {len(x_new)} values of quadrature lie within 1.96 standard errors"
+    f"{inside.sum()} of {len(x_new)} values within 1.96 standard errors of quadrature"
 )
 
 # %%
@@ -72,63 +72,53 @@ missed = log_partition(surface, method="importance", proposal=upper)
 error, ess = missed.standard_error.max(), missed.ess.min()
 print(f"largest standard error {error:.3f}, ESS from {ess:.0f}")
 print(f"error of log Z: {np.mean(missed.value - exact.value):.2f} on average")
-print(
-    f"not reliable at {(~missed.reliable).sum()} of {n} values of x: {missed.interval()[0]}"
-)
+print(f"not reliable at {(~missed.reliable).sum()} of {n} values of x")
+print(f"interval at the first of them: {missed.interval()[0]}")
 
 # %%
-# The left panel is the learned energy, dark where it is low. The middle panel is the density at
-# :math:`x = -1.55`, with two standard errors of :math:`\log Z` on both sides: the same error for
-# all :math:`y`. The right panel is :math:`\log Z`, with the intervals of 95 %, and the wrong
-# proposal, without intervals.
+# The learned energy, dark where it is low:
 
 grid_x, grid_y = np.linspace(-2.6, -0.5, 106), np.linspace(-1.6, 1.6, 161)
 pairs = np.broadcast_to(grid_y[None, :, None], (len(grid_x), len(grid_y), 1))
-energies = reg.surface(grid_x[:, None]).energies(pairs)
+energies = np.clip(reg.surface(grid_x[:, None]).energies(pairs).T, -4, 12)
 
-figure, (left, middle, right) = plt.subplots(
-    1, 3, figsize=(12, 3.9), layout="constrained"
-)
-figure.get_layout_engine().set(wspace=0.05)
-shown = left.contourf(
-    grid_x,
-    grid_y,
-    np.clip(energies.T, -4, 12),
-    levels=np.arange(-4, 13),
-    cmap="Blues_r",
-)
-figure.colorbar(shown, ax=left, label="energy, cut at 12")
-left.plot(X[::5, 0], y[::5], ".", color="#D55E00", markersize=2)
-left.set_xlabel("x")
-left.set_ylabel("y")
-left.set_title("Energy, and a fifth of the samples")
+figure, axis = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+shown = axis.contourf(grid_x, grid_y, energies, np.arange(-4, 13), cmap="Blues_r")
+figure.colorbar(shown, label="energy, cut at 12")
+axis.plot(X[::5, 0], y[::5], ".", color="#D55E00", markersize=3)
+axis.set(xlabel="x", ylabel="y", title="Energy, and a fifth of the samples")
+plt.show()
+
+# %%
+# The density at :math:`x = -1.55`, with two standard errors of :math:`\log Z` on both sides: the
+# same error for all :math:`y`.
 
 place = n // 2
 grid_y = np.linspace(-2, 1.8, 191)
 log_p = -surface[[place]].energies(grid_y[None, :, None])[0] - estimate.value[place]
+truth = true_log_prob(x_new[place, 0], grid_y)
 half = 2 * estimate.standard_error[place]
-middle.plot(
-    grid_y, true_log_prob(x_new[place, 0], grid_y), "--", color="0.4", label="truth"
-)
-middle.plot(grid_y, log_p, color="#0072B2", label="learned")
-middle.fill_between(grid_y, log_p - half, log_p + half, color="#0072B2", alpha=0.35)
-middle.set_ylim(-8, 2.5)
-middle.set_xlabel("y")
-middle.set_ylabel("log p(y | x), in nats")
-middle.set_title(f"Density at x = −{-x_new[place, 0]:.2f}")
-middle.legend(loc="upper left")
+figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+axis.plot(grid_y, truth, "--", color="0.4", label="truth")
+axis.plot(grid_y, log_p, color="#0072B2", label="learned")
+axis.fill_between(grid_y, log_p - half, log_p + half, color="#0072B2", alpha=0.35)
+axis.set(ylim=(-8, 2.5), xlabel="y", ylabel="log p(y | x), in nats")
+axis.set_title(f"Density at x = −{-x_new[place, 0]:.2f}")
+axis.legend(loc="upper left")
+plt.show()
 
-interval = estimate.interval()
-half = np.abs(interval.T - estimate.value)
-right.plot(x_new, exact.value, "-", color="0.4", label="quadrature")
-right.errorbar(
-    x_new[:, 0], estimate.value, half, fmt="o", color="#0072B2", markersize=4, capsize=3,
-    label="importance sampling",
+# %%
+# :math:`\log Z` with intervals of 95 %, and that of the wrong proposal, without intervals:
+
+half = np.abs(estimate.interval().T - estimate.value)
+figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+axis.plot(x_new, exact.value, "-", color="0.4", label="quadrature")
+axis.errorbar(
+    x_new[:, 0], estimate.value, half, fmt="o", color="#0072B2", markersize=4,
+    capsize=3, label="importance sampling",
 )  # fmt: skip
-right.plot(x_new, missed.value, "x", color="#D55E00", label="one branch missed")
-right.set_xlabel("x")
-right.set_ylabel("log Z, in nats")
-right.set_title("log Z, with intervals of 95 %")
-right.set_ylim(top=exact.value.max() + 0.9)
-right.legend(loc="upper left")
+axis.plot(x_new, missed.value, "x", color="#D55E00", label="one branch missed")
+axis.set(xlabel="x", ylabel="log Z, in nats", title="log Z, with intervals of 95 %")
+axis.set_ylim(top=exact.value.max() + 0.9)
+axis.legend(loc="upper left")
 plt.show()

@@ -35,7 +35,7 @@ X_new, y_new = make_two_branches(200, random_state=1)
 model = LatentEBMRegressor("experts", random_state=0).fit(X, y)
 
 figure, axes = plt.subplots(
-    1, 2, figsize=(11, 4.4), sharex=True, sharey=True, layout="constrained"
+    1, 2, figsize=(7.2, 3.6), sharex=True, sharey=True, layout="constrained"
 )
 display = ConditionalDensityDisplay.from_estimator(
     model, X, y, kind="ribbon", levels=[0.9], modes=False, ax=axes[1]
@@ -49,7 +49,7 @@ for axis, name, pieces in (
     (axes[0], "central interval", interval[:, None]),
     (axes[1], "smallest region", display.regions[0.9]),
 ):
-    axis.set_title(f"{name}, mean length {length(pieces):.2f}", fontsize=14)
+    axis.set_title(f"{name},\nmean length {length(pieces):.2f}", fontsize="medium")
 axes[0].set(xlabel="x", ylabel="y")
 axes[1].set_ylabel("")
 plt.show()
@@ -101,7 +101,8 @@ for calibration, rates in coverage.items():
         name = "conformal" if calibration else "none"
         print(f"{kind:9s} {name:10s} " + "".join(f"{share:6.2f}" for share in shares))
 
-figure, axis = plt.subplots(figsize=(6.6, 5.4), layout="constrained")
+# sphinx_gallery_thumbnail_number = 2
+figure, axis = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
 axis.plot(
     [0.48, 0.92], [0.48, 0.92], c="#999999", linewidth=1.5, label="coverage = level"
 )
@@ -113,7 +114,6 @@ for calibration, colour in ((None, "#D55E00"), ("conformal", "#0072B2")):
             promised, shares, style, marker=marker, c=colour, linewidth=2, markersize=8,
             label=f"{kind}, {calibration or 'not calibrated'}",
         )  # fmt: skip
-axis.set_xlabel("level", fontsize=13)
-axis.set_ylabel("coverage on new samples", fontsize=13)
-axis.legend(fontsize=12, loc="upper left")
+axis.set(xlabel="level", ylabel="coverage on new samples")
+axis.legend(loc="upper left")
 plt.show()

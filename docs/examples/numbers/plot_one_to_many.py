@@ -32,11 +32,10 @@ from sklearn_ebm.datasets import (
 from sklearn_ebm.energies import Experts
 from sklearn_ebm.inspection import ConditionalDensityDisplay
 
-energy = Experts(
-    hidden_layer_sizes=(64, 64), n_members=5
-)  # half of the default, for speed
+# Half of the default, for speed.
+energy = Experts(hidden_layer_sizes=(64, 64), n_members=5)
 problems = [make_two_branches, make_fork, make_inverse_sine, make_ring]
-figure, axes = plt.subplots(4, 3, figsize=(11, 12.5), sharex="row", sharey="row")
+figure, axes = plt.subplots(4, 3, figsize=(7.2, 9.2), sharex="row", sharey="row")
 figure.set_layout_engine("constrained")
 for row, make in enumerate(problems):
     X, y, truth = make(800, random_state=0, return_truth=True)
@@ -59,7 +58,7 @@ for row, make in enumerate(problems):
     every_x, every_y = np.repeat(x, len(answers), axis=0), np.tile(answers, len(x))
     exact = np.exp(truth.log_prob(every_x, every_y)).reshape(len(x), -1)
 
-    points.scatter(X[:, 0], y, s=7, c="#999999", linewidths=0)
+    points.scatter(X[:, 0], y, s=4, c="#999999", linewidths=0)
     points.plot(x, mean.predict(x), c="#0072B2", linewidth=2.5)
     highest = np.quantile(exact, 0.99)
     display.density_.set_clim(0, highest)
@@ -71,21 +70,19 @@ for row, make in enumerate(problems):
         (right, truth.log_prob(X_new, y_new)),
     ):
         axis.text(
-            0.03, 0.96, f"{log_likelihood.mean():.2f} nats", transform=axis.transAxes, fontsize=12,
-            va="top",
+            0.03, 0.96, f"{log_likelihood.mean():.2f} nats", va="top",
+            transform=axis.transAxes,
         )  # fmt: skip
-    points.set_ylabel(
-        f"{make.__name__.removeprefix('make_').replace('_', ' ')}\n\ny", fontsize=13
-    )
+    points.set_ylabel(f"{make.__name__.removeprefix('make_').replace('_', ' ')}\ny")
     points.set_ylim(answers[0], answers[-1])
 for axis, title in zip(
     axes[0],
     ("samples, predicted mean", "learned density, modes", "exact density"),
     strict=True,
 ):
-    axis.set_title(title, fontsize=14)
+    axis.set_title(title, fontsize="medium")
 for axis in axes[:, 1:].flat:
     axis.set(xlabel="", ylabel="")
 for axis in axes[-1]:
-    axis.set_xlabel("x", fontsize=13)
+    axis.set_xlabel("x")
 plt.show()

@@ -59,13 +59,12 @@ for name, sampler in samplers.items():
     acceptance, ess, _, r_hat, _, _ = result.diagnostics
     left = (result.draws[..., 0] < 0).mean()
     print(
-        f"{name:10s} {acceptance[0]:10.2f} {ess.min():5.0f} {r_hat.max():6.2f} {left:19.2f}"
-        f" {len(caught):9d}"
+        f"{name:10s} {acceptance[0]:10.2f} {ess.min():5.0f} {r_hat.max():6.2f}"
+        f" {left:19.2f} {len(caught):9d}"
     )
 
 # %%
-# The upper row shows the first 300 steps of two chains on the energy surface. The lower row shows
-# the angles of all draws, and their exact density, the line.
+# The first 300 steps of two chains on the energy surface.
 #
 # ``Langevin`` and ``MALA`` do not leave the valley in which they start. ``HMC`` follows the ring,
 # but crosses so rarely that the valleys differ in weight. ``"independence"`` alternates HMC with
@@ -81,34 +80,49 @@ grid = np.linspace(-2.7, 2.7, 181)
 plane = np.stack(np.meshgrid(grid, grid), axis=-1)
 surface = ring(None, plane.reshape(-1, 2))[0].reshape(181, 181)
 
+ORANGE, YELLOW = "#D55E00", "#F0E442"
+
+
+def draw(axis, name):
+    """Draw the energy surface, and the chains of a sampler."""
+    axis.contourf(grid, grid, np.minimum(surface, 12), levels=24, cmap="Blues_r")
+    chains = results[name].draws[0, :2, :300]
+    for chain, color in zip(chains, (ORANGE, YELLOW), strict=True):
+        axis.plot(*chain.T, ".-", color=color, linewidth=0.4, markersize=2.5)
+    axis.set(title=name, aspect="equal", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+
+
+figure, axis = plt.subplots(figsize=(5.0, 4.6), layout="constrained")
+draw(axis, "jumps")
+axis.set(xlabel="first output", ylabel="second output")
+plt.show()
+
+# %%
+# The other samplers:
+
+figure, axes = plt.subplots(
+    2, 2, figsize=(6.4, 6.4), sharex=True, sharey=True, layout="constrained"
+)
+others = ("Langevin", "MALA", "HMC", "tempering")
+for axis, name in zip(axes.flat, others, strict=True):
+    draw(axis, name)
+plt.show()
+
+# %%
+# The angles of all draws, and their exact density, the line:
+
 angle, radius = np.linspace(-np.pi, np.pi, 361), np.linspace(1, 3, 401)
 polar = radius[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 exact = radius @ np.exp(-ring(None, polar.reshape(-1, 2))[0]).reshape(401, 361)
 exact /= exact[:-1].mean() * 2 * np.pi
 
-figure, axes = plt.subplots(
-    2, 5, figsize=(12.5, 5.2), layout="constrained", height_ratios=[3, 2]
-)
-for (name, result), above, below in zip(results.items(), *axes, strict=True):
-    above.contourf(grid, grid, np.minimum(surface, 12), levels=24, cmap="Blues_r")
-    for chain, color in zip(
-        result.draws[0, :2, :300], ("#D55E00", "#F0E442"), strict=True
-    ):
-        above.plot(*chain.T, ".-", color=color, linewidth=0.4, markersize=2.5)
-    above.set_title(name)
-    above.set_aspect("equal")
-    above.set_xticks([-2, 0, 2])
-    above.set_yticks([-2, 0, 2])
+figure, axes = plt.subplots(1, 5, figsize=(7.2, 2.2), sharey=True, layout="constrained")
+for axis, (name, result) in zip(axes, results.items(), strict=True):
     drawn = np.arctan2(result.draws[0, ..., 1], result.draws[0, ..., 0]).ravel()
-    below.hist(drawn, bins=60, range=(-np.pi, np.pi), density=True, color="#56B4E9")
-    below.plot(angle, exact, color="black", linewidth=1.2)
-    below.set_xticks([-np.pi, 0, np.pi], ["−π", "0", "π"])
-    below.set_ylim(0, 1.5)
-    below.set_xlabel("angle")
-for axis in axes[:, 1:].ravel():
-    axis.tick_params(labelleft=False)
-axes[0, 0].set_ylabel("second output")
-for axis in axes[0]:
-    axis.set_xlabel("first output")
-axes[1, 0].set_ylabel("density")
+    axis.hist(drawn, bins=60, range=(-np.pi, np.pi), density=True, color="#56B4E9")
+    axis.plot(angle, exact, color="black", linewidth=1.2)
+    axis.set_xticks([-np.pi, 0, np.pi], ["−π", "0", "π"])
+    axis.set_ylim(0, 1.5)
+    axis.set_title(name, fontsize="medium")
+axes[0].set_ylabel("density")
 plt.show()

@@ -45,7 +45,7 @@ print(f"{'exact':13s} {truth.log_prob(X_new, y_new).mean():6.2f}")
 # The recorded losses refer to y in units of its standard deviation. For the original unit, the
 # logarithm of the standard deviation is added.
 unit = np.log(y.std())
-figure, axis = plt.subplots(figsize=(8.5, 4.6), layout="constrained")
+figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
 for name, colour in (("unregularised", "#D55E00"), ("noise alone", "#0072B2")):
     model = models[name]
     passes = np.arange(1, model.n_iter_ + 1)
@@ -54,8 +54,8 @@ for name, colour in (("unregularised", "#D55E00"), ("noise alone", "#0072B2")):
     )
     axis.plot(passes, model.loss_curve_[1:] + unit, "--", c=colour, linewidth=1.2)
 axis.scatter(
-    models["default"].n_iter_, -models["default"].log_prob(X_new, y_new).mean(), s=110, c="black",
-    marker="D", label="default, early stopping", zorder=3,
+    models["default"].n_iter_, -models["default"].log_prob(X_new, y_new).mean(), s=90,
+    c="black", marker="D", label="default, early stopping", zorder=3,
 )  # fmt: skip
 axis.axhline(
     -truth.log_prob(X_new, y_new).mean(),
@@ -64,10 +64,10 @@ axis.axhline(
     label="exact density",
 )
 axis.set(xscale="log", ylim=(-1.5, 3.5))
-axis.set_xlabel("passes over the samples", fontsize=13)
-axis.set_ylabel("negative log-likelihood (nats)", fontsize=13)
-axis.set_title("new samples; dashed: training samples", fontsize=14)
-axis.legend(fontsize=12, loc="upper left")
+axis.set_xlabel("passes over the samples")
+axis.set_ylabel("negative log-likelihood (nats)")
+axis.set_title("new samples; dashed: training samples")
+axis.legend(loc="upper left")
 plt.show()
 
 # %%
@@ -86,7 +86,7 @@ worst = laws.log_prob(laws.mode()).argmax()
 x = inputs[[worst]]
 answers = np.linspace(-1.6, 1.6, 2001)
 near = np.abs(X[:, 0] - x[0, 0]) < 0.1
-figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
 exact = np.exp(truth.log_prob(np.repeat(x, len(answers), axis=0), answers))
 for axis, name in zip(axes, ("unregularised", "default"), strict=True):
     density = models[name].predict_distribution(x).pdf(answers[None])[0]
@@ -105,8 +105,8 @@ for axis, name in zip(axes, ("unregularised", "default"), strict=True):
         markersize=12,
         markeredgewidth=2,
     )
-    axis.set_title(f"{name}, highest {density.max():.1f}", fontsize=14)
-    axis.set_xlabel(f"y, at x = {x[0, 0]:.2f}", fontsize=13)
-axes[0].set_ylabel("density", fontsize=13)
-axes[0].legend(fontsize=12)
+    axis.set_title(f"{name}, highest {density.max():.1f}", fontsize="medium")
+    axis.set_xlabel(f"y, at x = {x[0, 0]:.2f}")
+axes[0].set_ylabel("density")
+axes[0].legend()
 plt.show()

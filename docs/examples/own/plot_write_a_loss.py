@@ -57,21 +57,28 @@ difference = np.linspace(-3, 2, 501)
 energies = np.column_stack([difference, np.zeros_like(difference)])
 correct = np.tile([True, False], (len(difference), 1))
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-for loss, colour, style in [
-    (Hinge(), "#D55E00", "--"),
-    (SquaredHinge(), "#0072B2", "-"),
-]:
-    value, slope = loss(energies, correct)
-    axes[0].plot(difference, value, style, color=colour, label=type(loss).__name__)
-    axes[1].plot(difference, slope[:, 0], style, color=colour)
-axes[0].set_ylim(-0.2, 6)
-axes[0].set_ylabel("value")
-axes[0].legend()
-axes[1].set_ylabel("slope in F(y)")
-for axis in axes:
+
+def draw(axis, column):
+    """Draw the value (0) or the slope in F(y) (1) of both losses."""
+    for loss, style in ((Hinge(), "--"), (SquaredHinge(), "-")):
+        value, slope = loss(energies, correct)
+        axis.plot(difference, (value, slope[:, 0])[column], style, label=repr(loss))
     axis.set_xlabel("F(y) − F(ȳ)")
     axis.grid(alpha=0.3)
+    axis.legend()
+
+
+figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+draw(axis, 0)
+axis.set(ylim=(-0.2, 6), ylabel="value")
+plt.show()
+
+# %%
+# The slope of the squared hinge has no jump.
+
+figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+draw(axis, 1)
+axis.set_ylabel("slope in F(y)")
 plt.show()
 
 # %%

@@ -12,9 +12,7 @@ volume of low energy.
 # Two codebooks of 6 bits
 # -----------------------
 #
-# On the left, each of the 64 codes is a vector of its own. On the right, a code has two numbers
-# from 0 to 7, and the decoder turns each pair into an image: the first number is the row, the
-# second the column.
+# Each of the 64 codes of a ``VectorQuantizer`` is a vector of its own.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,7 +36,7 @@ def show(axis, images, n_columns, title, **colors):
     axis.imshow(
         mosaic(images, n_columns), **{"cmap": "Greys", "vmin": 0, "vmax": 1} | colors
     )
-    axis.set_title(title, fontsize=11)
+    axis.set_title(title)
     axis.axis("off")
 
 
@@ -53,19 +51,15 @@ whole = VectorQuantizer(64).fit(X_train)
 coder = with_networks(8).fit(X_train)
 pairs = np.stack(np.divmod(np.arange(64), 8), axis=1)
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.8), layout="constrained")
-show(
-    axes[0],
-    whole.inverse_transform(np.arange(64)[:, None]),
-    8,
-    "VectorQuantizer, 64 codes",
-)
-show(
-    axes[1],
-    coder.inverse_transform(pairs),
-    8,
-    "VQAutoencoder, 8 codes in each of 2 groups",
-)
+figure, axis = plt.subplots(figsize=(4.6, 4.8), layout="constrained")
+show(axis, whole.inverse_transform(np.arange(64)[:, None]), 8, "64 codes")
+
+# %%
+# A code of this ``VQAutoencoder`` has two numbers from 0 to 7, and the decoder turns each pair into
+# an image: the first number is the row, the second the column.
+
+figure, axis = plt.subplots(figsize=(4.6, 4.8), layout="constrained")
+show(axis, coder.inverse_transform(pairs), 8, "8 codes in each of 2 groups")
 
 # %%
 # Levels
@@ -103,9 +97,8 @@ for name, (made, marker, color) in systems.items():
     errors = [model.reconstruction_error(X_test).mean() for model in fitted[name]]
     axis.plot(BITS, errors, marker=marker, color=color, label=name)
     print(f"{name:26s}", *(f"{error:.2f}" for error in errors))
-axis.set(
-    xlabel="bits of a code", ylabel="mean ½‖x − reconstruction‖²", xticks=BITS, ylim=0
-)
+axis.set(xlabel="bits of a code", xticks=BITS, ylim=0)
+axis.set_ylabel("mean ½‖x − reconstruction‖²")
 axis.legend(frameon=False)
 
 # %%

@@ -91,6 +91,30 @@ class AgainstNoise:
 contrastive = AgainstNoise().fit(X)
 
 # %%
+# Its energy, and the data:
+
+side = np.linspace(-HALF, HALF, 161)
+plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+levels = np.linspace(0, 0.5, 11)
+
+
+def draw(axis, energies):
+    """Draw energies above their minimum, and the data."""
+    surface = energies.reshape(len(side), -1)
+    above = surface - surface.min()
+    drawn = axis.contourf(side, side, above, levels, cmap="cividis", extend="max")
+    axis.plot(*X[::2].T, "o", color="white", markersize=2, markeredgewidth=0)
+    axis.set(aspect="equal", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+    return drawn
+
+
+figure, axis = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
+drawn = draw(axis, contrastive.energies(plane))
+axis.set(xlabel="$x_1$", ylabel="$x_2$")
+figure.colorbar(drawn, ticks=levels[::2], label="F(x) above its minimum")
+plt.show()
+
+# %%
 # The regularised and the architectural cure
 # ------------------------------------------
 #
@@ -114,8 +138,6 @@ points = VectorQuantizer(24).fit(X)
 # 0.5, the upper end of the colours. The white dots are the data. The ratio is
 # :func:`~sklearn_ebm.metrics.collapse_ratio` of samples that were not used in learning.
 
-side = np.linspace(-HALF, HALF, 161)
-plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
 panels = [
     ("collapsed: linear,\ncode of 2 components", linear, 1.0),
     ("nearly collapsed: hidden layers,\ncode of 2 components", wide, 1.0),
@@ -129,32 +151,22 @@ panels = [
     ("architectural: quantiser,\n24 codes", points, 1.0),
 ]
 figure, axes = plt.subplots(
-    2, 3, figsize=(9, 6.9), sharex=True, sharey=True, layout="constrained"
+    3, 2, figsize=(7.2, 9.6), sharex=True, sharey=True, layout="constrained"
 )
 for axis, (title, model, unit) in zip(axes.flat, panels, strict=True):
-    surface = unit * model.energies(plane).reshape(len(side), -1)
-    drawn = axis.contourf(
-        side,
-        side,
-        surface - surface.min(),
-        np.linspace(0, 0.5, 11),
-        cmap="cividis",
-        extend="max",
-    )
-    axis.plot(*X[::2].T, "o", color="white", markersize=2, markeredgewidth=0)
-    axis.set(aspect="equal", xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+    drawn = draw(axis, unit * model.energies(plane))
     ratio = collapse_ratio(model, X_test)
-    axis.set_title(f"{title}\nratio {ratio:.1f}", fontsize=11)
+    axis.set_title(f"{title}\nratio {ratio:.1f}", fontsize="medium")
     print(f"{ratio:5.2f}  {title!r}")
-for axis in axes[1]:
+for axis in axes[-1]:
     axis.set_xlabel("$x_1$")
 for axis in axes[:, 0]:
     axis.set_ylabel("$x_2$")
 figure.colorbar(
     drawn,
     ax=axes,
-    shrink=0.7,
-    ticks=np.linspace(0, 0.5, 6),
+    shrink=0.5,
+    ticks=levels[::2],
     label="F(x) above its minimum",
 )
 plt.show()

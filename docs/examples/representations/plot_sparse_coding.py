@@ -24,12 +24,12 @@ X, _ = load_digits(return_X_y=True)
 X = X / 16
 coding = SparseCoding(64, alpha=0.2).fit(X[:1500])
 
-figure, axes = plt.subplots(4, 16, figsize=(9, 2.6), layout="constrained")
+figure, axes = plt.subplots(6, 10, figsize=(7.2, 4.6), layout="constrained")
 order = np.argsort(-np.abs(coding.transform(X[:1500])).sum(axis=0))
-for axis, atom in zip(axes.flat, coding.dictionary_[order], strict=True):
+for axis, atom in zip(axes.flat, coding.dictionary_[order[:60]], strict=True):
     axis.imshow(atom.reshape(8, 8), cmap="RdGy", vmin=-0.35, vmax=0.35)
     axis.axis("off")
-figure.suptitle("Atoms, the most used first")
+figure.suptitle("60 atoms, the most used first")
 
 # %%
 # Reconstructions
@@ -38,9 +38,9 @@ figure.suptitle("Atoms, the most used first")
 # A larger penalty leads to fewer atoms and a larger error.
 
 digit = X[1500:1501]
-figure, axes = plt.subplots(1, 5, figsize=(9, 2.4), layout="constrained")
+figure, axes = plt.subplots(1, 5, figsize=(7.2, 1.9), layout="constrained")
 axes[0].imshow(digit.reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
-axes[0].set_title("x", fontsize=11)
+axes[0].set_title("x")
 for axis, alpha in zip(axes[1:], (0.05, 0.2, 0.5, 1.0), strict=True):
     fixed = SparseCoding(
         64, alpha=alpha, dictionary=coding.dictionary_, max_iter=0
@@ -49,7 +49,7 @@ for axis, alpha in zip(axes[1:], (0.05, 0.2, 0.5, 1.0), strict=True):
     axis.imshow(
         fixed.inverse_transform(code).reshape(8, 8), cmap="Greys", vmin=0, vmax=1
     )
-    axis.set_title(f"α = {alpha:g}, {(code != 0).sum()} atoms", fontsize=11)
+    axis.set_title(f"α = {alpha:g},\n{(code != 0).sum()} atoms", fontsize="medium")
 for axis in axes:
     axis.axis("off")
 

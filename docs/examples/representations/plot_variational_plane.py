@@ -91,7 +91,7 @@ axis.set(xlabel="$z_1$", ylabel="$z_2$", title="codes of 1,500 images", aspect="
 # pixels are 0 or 1; the picture shows the probabilities of ink of drawn codes instead.
 
 drawn = np.random.default_rng(0).normal(size=(32, 2))
-figure, axes = plt.subplots(2, 16, figsize=(8, 1.3), layout="constrained")
+figure, axes = plt.subplots(2, 16, figsize=(7.2, 1.2), layout="constrained")
 for axis, image in zip(axes.flat, vae.inverse_transform(drawn), strict=True):
     axis.imshow(image.reshape(8, 8), cmap="Greys", vmin=0, vmax=1)
     axis.axis("off")
