@@ -1,8 +1,7 @@
 """Are linear energies trained faster than by any rival, and are the certificates tight?
 
 Every figure that the project claims about the speed of linear energies comes from this command. It
-prints seconds, evaluations, ratios to rivals, and for each ratio the figure that it must reach, the
-one it aims for, and the verdict.
+prints seconds, evaluations, and ratios to rivals.
 
     python benchmarks/linear.py --data ../shared/data --plot pictures --json linear.json
     python benchmarks/linear.py --data ../shared/data --table linear.md
@@ -49,8 +48,8 @@ def parse():
         " 10; the rest is extrapolated (default: 1)")  # fmt: skip
     add("--plot", metavar="FOLDER", help="draw time-against-gap curves there (matplotlib)")
     add("--json", metavar="FILE", help="write all rows there, after each case")
-    add("--table", metavar="FILE", help="write the verdicts there as Markdown, after each case")
-    add("--quick", action="store_true", help="small subsamples, short limits; judges nothing")
+    add("--table", metavar="FILE", help="write the figures there as Markdown, after each case")
+    add("--quick", action="store_true", help="small subsamples, short limits")
     options = parser.parse_args()
     options.sweep_repeats = 1 if options.quick else 3
     if options.quick:
@@ -68,7 +67,7 @@ def keep_to_cores(count):
 
 
 def main():
-    """Run the cases, then print all targets in one table."""
+    """Run the cases, then print all figures in one table."""
     options = parse()
     keep_to_cores(options.cores)
     warnings.simplefilter("ignore")  # convergence of fits that are cut short on purpose
@@ -88,7 +87,7 @@ def main():
             if options.json:
                 report.write(options.json, settings)
             if options.table:
-                write_table(options.table, report.targets)
+                write_table(options.table, report.figures)
     report.summary()
     if options.plot:
         from linear_cases.figures import draw

@@ -27,9 +27,6 @@ from sklearn_ebm.solvers.sampled_objective import SampledObjective
 
 BATCH, RATE = 200, 0.03
 
-# Largest ratio of seconds per sample, and of test log-losses.
-MOST_TIME, MOST_LOSS = 2.0, 1.03
-
 
 def ways(n_negatives):
     """Every way of drawing, by name."""
@@ -89,7 +86,7 @@ def time_case(args):
         found[n_classes] = 1e6 * np.median(runs) / n_rows
         full = "" if n_classes > 500 else f"{1e6 * seconds(1, X, y) / n_rows:.1f}"
         print(f"{n_classes:8} {found[n_classes]:14.1f} {full:>12}", flush=True)
-    verdict("most classes over fewest", found[numbers[-1]] / found[numbers[0]], MOST_TIME)
+    print(f"most classes over fewest: {found[numbers[-1]] / found[numbers[0]]:.3f}")
     began = time.perf_counter()
     model = EBMClassifier(max_iter=1, negatives="sampled").fit(X, y)
     print(f"a fit of one pass: {time.perf_counter() - began:.1f} s")
@@ -126,7 +123,7 @@ def quality_case(args):
             print(f"{name:>18} {number:>9} {figures}", flush=True)
             if name == "root of frequency" and n_negatives == 100:
                 default = loss / least
-    verdict("log-loss of the default over all classes", default, MOST_LOSS)
+    print(f"log-loss of the default over all classes: {default:.3f}")
 
 
 def bias_case(args):
@@ -173,11 +170,6 @@ def gradients(part, rows, w, n_passes):
             for name, value in found.params.items():
                 views[name][found.classes] += value * len(batch) / len(rows[1])
     return total
-
-
-def verdict(what, measured, most):
-    print(f"{what}: {measured:.3f}, must be at most {most:g}: ", end="")
-    print("reached" if measured <= most else "MISSED")
 
 
 CASES = {"time": time_case, "quality": quality_case, "bias": bias_case}

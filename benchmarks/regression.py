@@ -1,8 +1,7 @@
 """Are the densities of LatentEBMRegressor as good, as fast and as honest as they should be?
 
 It prints NLL, RMSE, CRPS, coverage and seconds of the estimator with default settings, those of
-rivals and of published tables, and for each figure what it must reach, what it aims for, and the
-verdict.
+rivals and of published tables.
 
     python benchmarks/regression.py --data ../shared/data
     python benchmarks/regression.py --data ../shared/data --cases likelihood --sets yacht,concrete
@@ -49,7 +48,7 @@ def parse():
     add("--data", help="folder with regression/*.npz (default: diabetes of scikit-learn)")
     add("--cases", default=",".join(CASES), help=f"with commas, of: {', '.join(CASES)}")
     add("--energies", default=DEFAULT, help=f"with commas, of: {', '.join(known_energies())} "
-        f"({DEFAULT} is what the estimator takes by itself); the first is judged beside the others "
+        f"({DEFAULT} is what the estimator takes by itself); the first is compared with the others "
         "in the cases pareto and unused")  # fmt: skip
     add("--sets", help="names, with commas: these only (default: all)")
     add("--splits", type=int, help="of each set, at most (default: all that there are; 1 of a "
@@ -59,10 +58,10 @@ def parse():
     add("--ngboost", metavar="PYTHON", default=sys.executable, help="a Python that has NGBoost, "
         "which may need an older scikit-learn (default: this one)")  # fmt: skip
     add("--json", metavar="FILE", help="write all rows there, after each case")
-    add("--table", metavar="FILE", help="write the verdicts there as Markdown, after each case")
+    add("--table", metavar="FILE", help="write the figures there as Markdown, after each case")
     add("--figures", metavar="FOLDER", help="draw the case pareto there (matplotlib)")
     add("--readme", action="store_true", help="print the tables of the case likelihood in Markdown")
-    add("--quick", action="store_true", help="few rows, few passes; judges nothing")
+    add("--quick", action="store_true", help="few rows, few passes")
     options = parser.parse_args()
     options.fits = {}
     options.cases, options.energies = options.cases.split(","), options.energies.split(",")
@@ -87,7 +86,7 @@ def keep_to_cores(count):
 
 
 def main():
-    """Run the cases, then print all targets in one table."""
+    """Run the cases, then print all figures in one table."""
     options = parse()
     keep_to_cores(options.cores)
     warnings.simplefilter("ignore")  # convergence of fits that are cut short on purpose
@@ -103,7 +102,7 @@ def main():
             if options.json:
                 report.write(options.json, settings)
             if options.table:
-                write_table(options.table, report.targets)
+                write_table(options.table, report.figures)
     report.summary()
 
 

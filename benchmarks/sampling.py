@@ -174,10 +174,8 @@ def compare_distributions(n_samples):
 
 
 def print_errors(name, ess, worst, errors):
-    verdict = "reached" if max(errors) < 4 else "MISSED"
     mean, variance, quantiles = errors
-    row = f"{name:32s} {ess:7.0f} {worst:7.3f} {mean:6.1f} {variance:6.1f} {quantiles:10.1f}"
-    print(f"{row}  within 4: {verdict}")
+    print(f"{name:32s} {ess:7.0f} {worst:7.3f} {mean:6.1f} {variance:6.1f} {quantiles:10.1f}")
 
 
 # Speed: each contender returns draws (iterations, chains, outputs).
@@ -326,16 +324,10 @@ def compare_speed(rounds):
         ess, variance = np.median(found[name], axis=0)
         rate[name] = ess / np.median(taken)
         print(f"{name:32s} {np.median(taken):7.3f} {ess:8.0f} {rate[name]:9.0f} {variance:9.3f}")
-    goals = {"torchebm, analytic gradient": (2, 4), "torchebm, its Gaussian model": (10, 20),
-             "BlackJAX, compiled": (0.5, 1.0)}  # fmt: skip
-    for name, (must, aim) in goals.items():
-        for mine in ("HMC, float64", "HMC, float32", "HMC, float32, a function"):
-            if name in rate:
-                ratio = rate[mine] / rate[name]
-                verdict = "reached" if ratio >= must else "MISSED"
-                verdict = "aim reached" if ratio >= aim else verdict
-                goal = f"must {must:g}, aim {aim:g}: {verdict}"
-                print(f"{mine:25s} over {name:30s} {ratio:6.1f}  {goal}")
+    ours_of = ("HMC, float64", "HMC, float32", "HMC, float32, a function")
+    for name in (rival for rival in rate if rival not in ours_of):
+        for mine in ours_of:
+            print(f"{mine:25s} over {name:30s} {rate[mine] / rate[name]:6.1f}")
 
 
 # log Z.
@@ -461,7 +453,7 @@ def print_gradient(sampler, where, start, statistics, exact, rng):
     error = averages.std(axis=0) / np.sqrt(len(averages))
     away = (np.abs(averages.mean(axis=0) - exact) / error).max()
     name = type(sampler).__name__
-    print(f"{name:32s} {away:6.1f}  within 3: {'reached' if away < 3 else 'MISSED'}")
+    print(f"{name:32s} {away:6.1f}")
 
 
 def main():

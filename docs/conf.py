@@ -23,15 +23,11 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
+    # Brings the files of MathJax, so that formulas are readable without network. It stays MathJax:
+    # converters to MathML do not know all commands of our formulas.
+    "sphinx-mathjax-offline",
 ]
-# Figures that are parts of another page.
-exclude_patterns = [
-    "_build",
-    "_templates",
-    "examples",
-    "guide/fast_figures.md",
-    "guide/regressor_figures.md",
-]
+exclude_patterns = ["_build", "_templates", "examples"]
 templates_path = ["_templates"]
 default_role = "autolink"  # `Hinge` is a link where there is such a thing
 extlinks = {
@@ -71,7 +67,11 @@ sphinx_gallery_conf = {
     "min_reported_time": 10,
     "remove_config_comments": True,
     "show_memory": False,
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": [  # that of the guide
+        f"examples/{chapter}"
+        for chapter in ("classes", "numbers", "representations", "own", "energies")
+    ],
+    "within_subsection_order": "ExampleTitleSortKey",
     "download_all_examples": False,
 }
 
@@ -82,7 +82,11 @@ plot_include_source = True
 plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_formats = [("png", 110)]
-plot_rcparams = {"figure.figsize": (7.0, 3.2), "figure.constrained_layout.use": True}
+plot_rcparams = {
+    "axes.titlesize": "medium",
+    "figure.constrained_layout.use": True,
+    "figure.figsize": (7.0, 3.2),
+}
 plot_apply_rcparams = True
 
 # -- HTML -----------------------------------------------------------------------------------------
@@ -93,7 +97,7 @@ html_css_files = ["sklearn_ebm.css"]
 toc_object_entries_show_parents = "hide"
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {page: [] for page in ("architecture", "contributing", "changelog")}
+html_sidebars = {page: [] for page in ("index", "changelog")}
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],

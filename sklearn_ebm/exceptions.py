@@ -15,7 +15,9 @@ class CalibrationWarning(UserWarning):
     >>> import numpy as np
     >>> from sklearn_ebm import LatentEBMRegressor
     >>> X = np.random.RandomState(0).normal(size=(40, 1))
-    >>> reg = LatentEBMRegressor("experts", calibration="conformal", max_iter=1).fit(X, X[:, 0])
+    >>> reg = LatentEBMRegressor("experts", calibration="conformal", max_iter=1).fit(
+    ...     X, X[:, 0]
+    ... )
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     _ = reg.predict_interval(X, level=0.9)

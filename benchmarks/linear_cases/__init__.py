@@ -15,8 +15,8 @@ speed.py       the cases that time one call: evaluation, predict
 tuning.py      the case cv
 growth.py      the case growth
 memory.py      the case memory, with memory_probe.py in a process of its own
-report.py      tables, verdicts, JSON
-table.py       the verdicts in Markdown
+report.py      tables, JSON
+table.py       the figures in Markdown
 figures.py     pictures
 ============== =====================================================================
 """

@@ -27,10 +27,9 @@ def losses(options, report):
             shown = None if seconds is None else counts[loss]
             bound = "" if seconds is None else model.gap_
             report.run("losses", problem.name, loss, seconds, shown, certified=bound)
-        for loss, bars in (("log", (4, 2)), ("square_square", (4, 2)), ("hinge", (None, None))):
-            report.target("losses", problem.name, f"evaluations of {loss} over those of nll",
-                          counts[loss] / counts["nll"], *bars, at_most=True,
-                          official=problem.official)  # fmt: skip
+        for loss in ("log", "square_square", "hinge"):
+            report.figure("losses", problem.name, f"evaluations of {loss} over those of nll",
+                          counts[loss] / counts["nll"])  # fmt: skip
 
 
 def certificate(options, report):
@@ -39,12 +38,10 @@ def certificate(options, report):
         excess = []
         for problem in problems(names, options, loss=loss):
             print(f"\n{problem.describe()}")
-            excess.append((one_certificate(problem, options, report), problem.official))
-        official = not options.sets and all(official for _, official in excess)
-        value = geometric_mean(1 + part for part, _ in excess) - 1
-        report.target("certificate", "geometric mean", f"{loss}: evaluations too many, share",
-                      value, 0.4, 0.1, at_most=True,
-                      official=official)  # fmt: skip
+            excess.append(one_certificate(problem, options, report))
+        value = geometric_mean(1 + part for part in excess) - 1
+        report.figure("certificate", "geometric mean", f"{loss}: evaluations too many, share",
+                      value)  # fmt: skip
 
 
 def one_certificate(problem, options, report):
@@ -62,9 +59,8 @@ def one_certificate(problem, options, report):
     least = shortest(model, problem, best)
     value = evaluations(model) / evaluations(least) - 1
     on_curve = curve_excess(model, best) if problem.loss == "nll" else ""
-    report.target("certificate", problem.name, f"{problem.loss}: evaluations too many, share",
-                  value, 0.4, 0.1, at_most=True, official=problem.official,
-                  note=f"{on_curve}")  # fmt: skip
+    report.figure("certificate", problem.name, f"{problem.loss}: evaluations too many, share",
+                  value, on_curve)  # fmt: skip
     return value
 
 
@@ -80,7 +76,7 @@ def shortest(model, problem, best):
     """The fit with the fewest iterations that truly reaches the gap, by bisection of max_iter.
 
     Along a temperature path `loss_curve_` holds smooth objectives, which say nothing about the gap
-    of the objective itself: so the path is cut short, and what comes out is judged.
+    of the objective itself: so the path is cut short, and what comes out is measured.
     """
     too_few, enough = 0, model
     while enough.n_iter_ - too_few > 1:

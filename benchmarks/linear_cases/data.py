@@ -23,15 +23,12 @@ class Problem:
     y : ndarray of int of shape (n_samples,)
         Index of the class.
     loss : str
-    official : bool
-        Whether these are the rows that the targets speak of: not a stand-in, not a subsample.
     """
 
     name: str
     X: Any
     y: np.ndarray
     loss: str = "nll"
-    official: bool = True
 
     @property
     def n_classes(self):
@@ -56,12 +53,9 @@ def problems(names, options, *, loss="nll", scaled=True, stand_ins=("digits",)):
             print(f"{name} is not in the folder of --data: left out")
             continue
         X, y = loaded
-        official = options.data is not None and not options.quick
         if options.quick:
             X, y = subsample(X, y)
-        yield Problem(
-            name, prepare(X, scaled), np.unique(y, return_inverse=True)[1], loss, official
-        )
+        yield Problem(name, prepare(X, scaled), np.unique(y, return_inverse=True)[1], loss)
 
 
 def load(name, folder):

@@ -1,6 +1,6 @@
 """The cases that race fits to a true relative gap."""
 
-from .contenders import CERTIFIED, LBFGS, SINGLE, hinge_contenders, likelihood_contenders
+from .contenders import CERTIFIED, SINGLE, hinge_contenders, likelihood_contenders
 from .data import problems
 from .race import ratios as ratios_of
 from .race import spent_in_vain, timed
@@ -15,51 +15,43 @@ HINGE_GAPS = (1e-3, 1e-4)
 def nll(options, report):
     """Dense and standardised: the likelihood against every solver."""
     ratios = [
-        raced(problem, likelihood_contenders, options, report, "nll", LIKELIHOOD_GAP,
-              fastest=(2, 3))
+        raced(problem, likelihood_contenders, options, report, "nll", LIKELIHOOD_GAP)
         for problem in problems(NLL_SETS, options)
-    ]  # fmt: skip
-    official = all(ratio["official"] for ratio in ratios)
-    for against, must, aim in (("lbfgs", 6, 15), ("the fastest rival", 3, 5)):
-        mean(report, "nll", ratios, against, must, aim, official)
-    mean(report, "nll", ratios, SINGLE, None, None, official)
+    ]
+    for against in ("lbfgs", "the fastest rival", SINGLE):
+        mean(report, "nll", ratios, against)
 
 
 def unscaled(options, report):
     """Columns as they come: does it converge, and how fast?"""
     names = ("satimage", "letter", "spambase", "six_decades")
     ratios = [
-        raced(problem, likelihood_contenders, options, report, "unscaled", LIKELIHOOD_GAP,
-              fastest=(2, 5))
+        raced(problem, likelihood_contenders, options, report, "unscaled", LIKELIHOOD_GAP)
         for problem in problems(names, options, scaled=False, stand_ins=("wine",))
-    ]  # fmt: skip
-    mean(report, "unscaled", ratios, "the fastest rival", 2, 5)
+    ]
+    mean(report, "unscaled", ratios, "the fastest rival")
 
 
 def binary(options, report):
     """Two classes."""
     for problem in problems(("adult",), options, stand_ins=("breast_cancer",)):
-        raced(problem, likelihood_contenders, options, report, "binary", LIKELIHOOD_GAP,
-              fastest=(0.8, 1.3))  # fmt: skip
+        raced(problem, likelihood_contenders, options, report, "binary", LIKELIHOOD_GAP)
 
 
 def sparse(options, report):
     """Sparse counts."""
     for problem in problems(("r8",), options, stand_ins=("sparse_digits",)):
-        raced(problem, likelihood_contenders, options, report, "sparse", LIKELIHOOD_GAP,
-              fastest=(1, 1.3), lbfgs=(1.5, 2.5))  # fmt: skip
+        raced(problem, likelihood_contenders, options, report, "sparse", LIKELIHOOD_GAP)
 
 
 def hinge(options, report):
     """Multiclass hinge against LinearSVC; two classes for information."""
-    bars = {"letter": (4, 10), "satimage": (4, 10), "r8": (0.5, 1), "mnist_t10k": (0.5, 1)}
-    names = (*bars, "adult")
+    names = ("letter", "satimage", "r8", "mnist_t10k", "adult")
     for problem in problems(names, options, loss="hinge", stand_ins=("digits", "breast_cancer")):
-        raced(problem, hinge_contenders, options, report, "hinge", *HINGE_GAPS,
-              fastest=bars.get(problem.name, (None, None)))  # fmt: skip
+        raced(problem, hinge_contenders, options, report, "hinge", *HINGE_GAPS)
 
 
-def raced(problem, contenders, options, report, case, *targets, fastest, lbfgs=(None, None)):
+def raced(problem, contenders, options, report, case, *targets):
     """Race one problem; print its runs and ratios, and return the ratios at the last target."""
     print(f"\n{problem.describe()}")
     sweep = Sweep(problem, contenders(problem), options, targets)
@@ -72,8 +64,8 @@ def raced(problem, contenders, options, report, case, *targets, fastest, lbfgs=(
         medians = timed(sweep, target)
         show(sweep, target, medians, case, report)
         found = ratios_of(sweep, medians)
-        judge(problem, found, report, case, target, fastest, lbfgs)
-    return found | {"official": problem.official and not options.sets}
+        show_ratios(problem, found, report, case, target)
+    return found
 
 
 def show(sweep, target, medians, case, report):
@@ -94,27 +86,22 @@ def show(sweep, target, medians, case, report):
         report.run(case, subject, name, seconds, run.evaluations, run.gap(sweep.best), **more)
 
 
-def judge(problem, ratios, report, case, target, fastest, lbfgs):
-    bars = {"the fastest rival": fastest, LBFGS: lbfgs}
+def show_ratios(problem, ratios, report, case, target):
     for against, (value, note) in ratios.items():
-        must, aim = bars.get(against, (None, None))
         measure = f"gap {target:g}: times faster than {against}"
         if against == "certified stop":
             measure = f"gap {target:g}: the same for our certified stop at 1e-4"
-        report.target(case, problem.name, measure, value, must, aim, official=problem.official,
-                      note=note)  # fmt: skip
+        report.figure(case, problem.name, measure, value, note)
 
 
-def mean(report, case, ratios, against, must, aim, official=None):
+def mean(report, case, ratios, against):
     if not ratios or any(against not in ratio for ratio in ratios):
         return
     values = [ratio[against] for ratio in ratios]
-    official = all(ratio["official"] for ratio in ratios) if official is None else official
     bounds = sum(note.startswith("at least") for _, note in values)
     note = f"{bounds} of {len(values)} are lower bounds" if bounds else ""
-    report.target(case, "geometric mean", f"times faster than {against}",
-                  geometric_mean(value for value, _ in values), must, aim, official=official,
-                  note=note)  # fmt: skip
+    report.figure(case, "geometric mean", f"times faster than {against}",
+                  geometric_mean(value for value, _ in values), note)  # fmt: skip
 
 
 def curves(sweep, case, report):

@@ -1,33 +1,27 @@
-"""The figures with their verdicts as a Markdown table, for the documentation."""
+"""The figures as a Markdown table, for the documentation."""
 
 from pathlib import Path
 
-from .report import bars_of
-
-HEAD = ("case", "what", "measured", "must / aim", "reached")
+HEAD = ("case", "what", "measured", "note")
 
 
-def write_table(path, targets):
-    """Write the rows of `Report.targets`."""
-    Path(path).write_text(markdown(targets), encoding="utf-8")
+def write_table(path, figures):
+    """Write the rows of `Report.figures`."""
+    Path(path).write_text(markdown(figures), encoding="utf-8")
 
 
-def markdown(targets):
-    """One line for each figure; a note, such as that a ratio is a lower bound, behind the verdict.
+def markdown(figures):
+    """One line for each figure, with its note, such as that a ratio is a lower bound.
 
     >>> row = {"case": "nll", "subject": "letter", "measure": "times faster", "value": 2.5}
-    >>> row |= {"must": 2, "aim": 3, "at_most": False, "verdict": "reached", "note": ""}
-    >>> print(markdown([row]).splitlines()[-1])
-    | nll | letter: times faster | 2.5 | ≥2/≥3 | reached |
+    >>> print(markdown([row | {"note": "lbfgs"}]).splitlines()[-1])
+    | nll | letter: times faster | 2.5 | lbfgs |
     """
-    lines = [HEAD, ("---", "---", "---:", "---", "---"), *map(cells, targets)]
+    lines = [HEAD, ("---", "---", "---:", "---"), *map(cells, figures)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def cells(row):
     value = "—" if row["value"] is None else f"{row['value']:.3g}"
-    note = f"({row['note']})" if row["note"] else ""
-    verdict = " ".join(part for part in (row["verdict"], note) if part)
-    what = f"{row['subject']}: {row['measure']}"
-    texts = (row["case"], what, value, bars_of(row), verdict)
+    texts = (row["case"], f"{row['subject']}: {row['measure']}", value, row["note"])
     return tuple(text.replace("|", "\\|") for text in texts)

@@ -5,7 +5,7 @@ file              holds
 ================= ==================================================================
 data.py           splits of the sets, real and generated
 unused_sets.py    sets that nothing was chosen by
-published.py      what papers report on the same splits, and what ours must reach
+published.py      what papers report on the same splits
 energies.py       who takes part, by the names of `--energies`
 fits.py           one fit on one split, and the scores of its densities
 rivals.py         the same of others, with ngboost_fit.py, which runs in a process of

@@ -26,7 +26,7 @@ FRESH = 1_000
 
 @dataclass(eq=False)
 class Split:
-    """Rows to learn from, and rows to be judged by.
+    """Rows to learn from, and test rows.
 
     Attributes
     ----------
@@ -36,9 +36,6 @@ class Split:
     X, y, X_test, y_test : ndarray
     truth : Truth or None
         The exact distribution of a generated set.
-    official : bool
-        Whether these are the rows that the targets speak of: not a stand-in, not a part
-        of the rows or of the splits.
     """
 
     name: str
@@ -48,7 +45,6 @@ class Split:
     X_test: np.ndarray
     y_test: np.ndarray
     truth: Any = None
-    official: bool = True
 
     def repeated(self):
         """Which test rows, with their answers, occur in the training rows as well."""
@@ -80,7 +76,7 @@ def splits_of(name, options):
 
 
 def generated_splits(name, options):
-    """Fresh rows for each split: as many to be judged by as to learn from; one unless asked."""
+    """Fresh rows for each split: as many for the test as to learn from; one unless asked."""
     splits = []
     for number in range(options.splits or 1):
         X, y, truth = ONE_TO_MANY[name](GENERATED_ROWS, random_state=number, return_truth=True)
@@ -111,8 +107,7 @@ def real_splits(name, options):
     if tests is None:
         tests = [random_test(len(y), seed) for seed in range(RANDOM_SPLITS)]
     asked = tests[: options.splits]
-    official = name != STAND_IN and len(asked) == len(tests)
-    return [split_at(name, number, X, y, test, official) for number, test in enumerate(asked)]
+    return [split_at(name, number, X, y, test) for number, test in enumerate(asked)]
 
 
 def random_test(n_rows, seed):
@@ -120,15 +115,15 @@ def random_test(n_rows, seed):
     return np.random.RandomState(seed).permutation(n_rows)[: round(TEST_SHARE * n_rows)]
 
 
-def split_at(name, number, X, y, test, official=True):
+def split_at(name, number, X, y, test):
     """Test rows, and all the others to learn from."""
     kept = np.setdiff1d(np.arange(len(y)), test)
-    return Split(name, number, X[kept], y[kept], X[test], y[test], official=official)
+    return Split(name, number, X[kept], y[kept], X[test], y[test])
 
 
 def part(split):
     """A few rows of a split, for a first look."""
     return Split(
         split.name, split.number, split.X[:QUICK_ROWS], split.y[:QUICK_ROWS],
-        split.X_test[:QUICK_TEST_ROWS], split.y_test[:QUICK_TEST_ROWS], split.truth, official=False,
+        split.X_test[:QUICK_TEST_ROWS], split.y_test[:QUICK_TEST_ROWS], split.truth,
     )  # fmt: skip

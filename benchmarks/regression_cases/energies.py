@@ -20,7 +20,7 @@ OBJECTS = {
 
 
 def energies_for(name, options):
-    """Those that a set is judged with."""
+    """Those that learn a set."""
     return [OF_CURVES] if name in VECTORS else options.energies
 
 

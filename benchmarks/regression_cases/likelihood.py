@@ -5,11 +5,11 @@ import numpy as np
 from .data import PUBLISHED, real_names, splits_of
 from .energies import of_energy, title
 from .fits import coverage_off, mean_and_error, median_seconds, pit_off, scored, spread_coverage
-from .published import METHODS, NLL, RMSE, UNBOUNDED, Bar, bars_of, published
+from .published import METHODS, NLL, RMSE, UNBOUNDED, published
 from .readme import NEW_ROWS, readme_tables
 from .rivals import NGBOOST, QUANTILES, rivals_on
 
-CASE, NO_BAR = "likelihood", Bar()
+CASE = "likelihood"
 
 
 def likelihood(options, report):
@@ -26,7 +26,7 @@ def likelihood(options, report):
 
 
 def one_set(name, splits, options, report):
-    """All contenders and what papers report, then the verdicts on each of our energies."""
+    """All contenders and what papers report, then the figures of each of our energies."""
     rivals = rivals_on(splits, (NGBOOST, QUANTILES), options)
     ours = {energy: [scored(split, options, energy) for split in splits]
             for energy in options.energies}  # fmt: skip
@@ -41,7 +41,7 @@ def one_set(name, splits, options, report):
             report.run(CASE, name, f"published: {method}", None, **theirs)
     for energy, fits in ours.items():
         line(name, title(energy), fits, report)
-        judge(name, energy, splits, fits, rivals, report)
+        figures_of_one(name, energy, splits, fits, rivals, report)
 
 
 def line(name, contender, fits, report):
@@ -66,44 +66,40 @@ def figures_of(name, fits, rows=None):
     return figures
 
 
-def judge(name, energy, splits, fits, rivals, report):
-    """The verdicts on one of our energies."""
-    bars, official = bars_of(energy), splits[0].official
+def figures_of_one(name, energy, splits, fits, rivals, report):
+    """The figures of one of our energies."""
     figures = figures_of(name, fits)
 
-    def target(measure, value, bar=NO_BAR, note=""):
-        report.target(
-            CASE, name, of_energy(energy, measure), value, bar.must, bar.aim, at_most=True,
-            official=official or value is None, note=note,
-        )  # fmt: skip
+    def show(measure, value, note=""):
+        report.figure(CASE, name, of_energy(energy, measure), value, note)
 
-    def mean(measure, figure, bar=NO_BAR):
-        target(measure, figure[0], bar, f"± {figure[1]:.2g}, {len(splits)} splits")
+    def mean(measure, figure):
+        show(measure, figure[0], f"± {figure[1]:.2g}, {len(splits)} splits")
 
     if "nll" in figures:
-        mean("NLL", figures["nll"], bars.nll.get(name, NO_BAR))
+        mean("NLL", figures["nll"])
     if name.startswith("protein"):
         figure = without_repeated(name, energy, splits, fits, report)["nll"]
-        mean("NLL of test rows not met in training", figure, bars.nll_of_new_rows.get(name, NO_BAR))
-    mean("RMSE of the mean", figures["rmse"], bars.rmse.get(name, NO_BAR))
+        mean("NLL of test rows not met in training", figure)
+    mean("RMSE of the mean", figures["rmse"])
     mean("CRPS", figures["crps"])
     for rival in (NGBOOST, QUANTILES):
-        target(f"CRPS over that of {rival}", *crps_ratio(figures, name, rivals.get(rival), bars))
+        show(f"CRPS over that of {rival}", *crps_ratio(figures, name, rivals.get(rival)))
     spread = spread_coverage(fits)
     for level, off in coverage_off(fits).items():
         chance = np.sqrt(level * (1 - level) / sum(len(split.y_test) for split in splits))
         note = f"{level + off:.1%}; answers spread {spread[level]:.1%}; chance ± {chance:.1%}"
-        target(f"cover of {level:.0%} off by", abs(off), bars.coverage, note)
-    target("distribution of the PIT off by", pit_off(fits), note=noise_of_pit(fits))
-    below_bound(fits, target)
+        show(f"cover of {level:.0%} off by", abs(off), note)
+    show("distribution of the PIT off by", pit_off(fits), noise_of_pit(fits))
+    below_bound(fits, show)
 
 
-def crps_ratio(figures, name, rival_fits, bars):
-    """Our CRPS over a rival's, the bar, and a note; None where the rival was not measured."""
+def crps_ratio(figures, name, rival_fits):
+    """Our CRPS over a rival's, and a note; None where the rival was not measured."""
     if rival_fits is None:
-        return None, bars.crps
+        return (None,)
     theirs = figures_of(name, rival_fits)["crps"][0]
-    return figures["crps"][0] / theirs, bars.crps, f"theirs {theirs:.3g}"
+    return figures["crps"][0] / theirs, f"theirs {theirs:.3g}"
 
 
 def noise_of_pit(fits):
@@ -112,13 +108,13 @@ def noise_of_pit(fits):
     return f"chance: {1.36 / np.sqrt(n_answers):.2g}"
 
 
-def below_bound(fits, target):
+def below_bound(fits, show):
     """No held-out row may be less likely than the energy states, where it states something."""
     if any(fit.least is None for fit in fits):
         return
     count = sum(int((-fit.nll < fit.least).sum()) for fit in fits)
     least = min(fit.least for fit in fits)
-    target("test rows below the stated bound", count, Bar(0), f"bound {least:.3g} nats")
+    show("test rows below the stated bound", count, f"bound {least:.3g} nats")
 
 
 def without_repeated(name, energy, splits, fits, report):

@@ -37,10 +37,9 @@ def one_set(name, splits, options, report):
         report.curve(CASE, name, contender, [points[contender][0]], [nll])
     ours = title(energies[0])
     better = dominating(points, ours)
-    report.target(
-        CASE, name, of_energy(energies[0], "contenders both quicker and likelier"), len(better), 0,
-        at_most=True, official=splits[0].official,
-        note=", ".join(by_how_much(fits, ours, other) for other in better) or "on the front",
+    report.figure(
+        CASE, name, of_energy(energies[0], "contenders both quicker and likelier"), len(better),
+        ", ".join(by_how_much(fits, ours, other) for other in better) or "on the front",
     )  # fmt: skip
     drawn(name, points, ours, options)
 

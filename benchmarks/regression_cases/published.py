@@ -1,11 +1,9 @@
-"""What papers report on the same data, and what ours must reach.
+"""What papers report on the same data.
 
 Test NLL in nats on the scale of y, and RMSE: means over all 20 splits of Hernández-Lobato & Adams
 (2015), 5 for protein, of which the folder of `--data` holds some. NGBoost and deep evidential
 regression drew random splits of their own.
 """
-
-from typing import NamedTuple
 
 METHODS = (
     "PBP", "MC dropout", "deep ensembles", "NGBoost", "deep evidential", "Wasserstein GB",
@@ -43,12 +41,6 @@ RMSE = {
     "wine-quality-red": (0.64, 0.62, 0.64, 0.63, 0.61, 0.61, None, 0.63),
 }
 
-# Largest NLL of experts that will do; nowhere may it be above that of deep ensembles.
-BARS = {
-    "concrete": 3.0, "energy": 0.6, "kin8nm": -1.25, "protein-tertiary-structure": 2.05,
-    "yacht": 0.3,
-}  # fmt: skip
-
 # Its y takes so few values that a density can have any likelihood.
 UNBOUNDED = ("wine-quality-red",)
 
@@ -56,68 +48,3 @@ UNBOUNDED = ("wine-quality-red",)
 def published(table, name, method="deep ensembles"):
     """A figure of one of the tables; None where there is none."""
     return table[name][METHODS.index(method)] if name in table else None
-
-
-def largest_nll(name):
-    """The largest NLL of experts that will do; None for a set without figures."""
-    bars = [bar for bar in (BARS.get(name), published(NLL, name)) if bar is not None]
-    return min(bars, default=None)
-
-
-class Bar(NamedTuple):
-    """What a figure must reach, and what it aims for."""
-
-    must: float | None = None
-    aim: float | None = None
-
-
-class Bars(NamedTuple):
-    """What an energy is judged by.
-
-    Attributes
-    ----------
-    nll, rmse, nll_of_new_rows : dict of str to Bar
-        By set; of new rows: of test rows that do not occur in the training rows.
-    crps : Bar
-        The CRPS over that of a rival.
-    coverage : Bar
-        How far the share of answers in an interval may be from its level.
-    """
-
-    nll: dict[str, Bar]
-    rmse: dict[str, Bar]
-    nll_of_new_rows: dict[str, Bar]
-    crps: Bar = Bar()
-    coverage: Bar = Bar()
-
-
-OF_EXPERTS = Bars(
-    nll={name: Bar(largest_nll(name)) for name in NLL},
-    rmse={name: Bar(published(RMSE, name)) for name in RMSE},
-    nll_of_new_rows={},
-)
-OF_BLEND = Bars(
-    nll={
-        "yacht": Bar(-0.70, -1.10), "energy": Bar(0.10, -0.15), "concrete": Bar(2.60, 2.20),
-        "kin8nm": Bar(-1.30, -1.40), "protein-tertiary-structure": Bar(1.75, 1.50),
-    },
-    rmse={
-        "yacht": Bar(0.45), "energy": Bar(0.42), "concrete": Bar(4.2), "kin8nm": Bar(0.068),
-        "protein-tertiary-structure": Bar(3.6), "wine-quality-red": Bar(0.58),
-    },
-    nll_of_new_rows={"protein-tertiary-structure": Bar(1.85, 1.60)},
-    crps=Bar(1.0),
-    coverage=Bar(0.03),
-)  # fmt: skip
-UNJUDGED = Bars({}, {}, {})
-
-# By the names of `--energies`; others are measured, and not judged.
-BARS_OF = {
-    "default": OF_BLEND, "auto": OF_BLEND, "blend": OF_BLEND,
-    "experts": OF_EXPERTS, "decoder": OF_EXPERTS,
-}  # fmt: skip
-
-
-def bars_of(energy):
-    """What an energy must reach."""
-    return BARS_OF.get(energy, UNJUDGED)

@@ -1,4 +1,4 @@
-"""The figures of the case likelihood beside those of papers, in Markdown, for the README."""
+"""The figures of the case likelihood beside those of papers, in Markdown, for the documentation."""
 
 from .energies import title
 from .fits import LEVELS
@@ -9,10 +9,10 @@ NEW_ROWS = ", test rows met in training left out"
 
 PROTOCOL = (
     "Means over the splits of Hernández-Lobato and Adams (2015) that were run, ± the standard error"
-    " over them; a tenth of the rows is judged. Default settings throughout, chosen by rows left"
-    " out of training rows; splits overlap. Published figures are means over all 20 splits (5 of"
-    " protein); NGBoost and deep evidential regression drew random splits of their own. The lowest"
-    " of each line is bold."
+    " over them; a tenth of the rows is for the test. Default settings throughout, chosen by rows"
+    " left out of training rows; splits overlap. Published figures are means over all 20 splits (5"
+    " of protein); NGBoost and deep evidential regression drew random splits of their own. The"
+    " lowest of each line is bold."
 )
 
 

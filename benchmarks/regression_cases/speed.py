@@ -17,9 +17,8 @@ from sklearn_ebm.solvers import Adam
 
 from . import torch_mixture
 from .data import real_names, splits_of
-from .energies import DEFAULT, of_energy, title
+from .energies import of_energy, title
 from .fits import fitted, median_seconds, scores_of, seconds_of_fit
-from .published import Bar
 from .rivals import NGBOOST, ROUNDS, ngboost
 
 CASE, PROTEIN = "speed", "protein-tertiary-structure"
@@ -27,16 +26,6 @@ SETS = ("concrete", "kin8nm", PROTEIN)
 PASSES = 2  # of one timing of gradient steps
 ROWS = 10_000
 COUNTING = "memory"  # timed besides what `--energies` names
-
-SECONDS = {
-    "experts": {PROTEIN: Bar(180.0)},
-    DEFAULT: {"concrete": Bar(60.0, 30.0), "kin8nm": Bar(240.0, 120.0),
-              PROTEIN: Bar(480.0, 240.0)},
-}  # fmt: skip
-NGBOOST_RATIO = {"experts": Bar(3.0), COUNTING: Bar(10.0)}
-LOG_PROB = {"experts": Bar(0.2), DEFAULT: Bar(3.0)}
-GIGABYTES = {DEFAULT: Bar(2.0)}
-STEP = Bar(1.0)
 
 
 def speed(options, report):
@@ -46,22 +35,12 @@ def speed(options, report):
         energies.append(COUNTING)
     for name in real_names(SETS, options):
         for split in splits_of(name, options)[:1]:
-            split.official = options.data is not None and not options.quick
             print(f"{name}: {len(split.y)} training rows")
             fits(split, energies, options, report)
             if name == PROTEIN or options.data is None:
                 steps(split, options, report)
                 for energy in energies:
                     memory(split, energy, options, report)
-
-
-def judge(split, energy, measure, value, bars, report, at_most=True):
-    """A verdict on one energy; on others than those of the table there is none."""
-    bar = bars.get(DEFAULT if energy in ("auto", "blend") else energy, Bar())
-    report.target(
-        CASE, split.name, of_energy(energy, measure), value, bar.must, bar.aim, at_most=at_most,
-        official=split.official or value is None,
-    )  # fmt: skip
 
 
 def fits(split, energies, options, report):
@@ -79,22 +58,17 @@ def fits(split, energies, options, report):
     for energy in energies:
         ours = float(np.median(seconds[energy]))
         line(split, title(energy), ours, scores_of(split, models[energy], ours), report)
-        judge(split, energy, "seconds of a fit", ours, seconds_bars(split), report)
+        report.figure(CASE, split.name, of_energy(energy, "seconds of a fit"), ours)
         if with_rival:
             ratio = median_seconds(rival) / ours if measured else None
             measure = f"a fit, times faster than NGBoost, {ROUNDS} rounds"
-            judge(split, energy, measure, ratio, NGBOOST_RATIO, report, at_most=False)
+            report.figure(CASE, split.name, of_energy(energy, measure), ratio)
         densities(split, energy, models[energy], options, report)
 
 
 def line(split, contender, seconds, scores, report):
     report.run(CASE, split.name, contender, seconds, nll=float(scores.nll.mean()),
                rmse=scores.rmse)  # fmt: skip
-
-
-def seconds_bars(split):
-    """What fits on this set may take, by energy."""
-    return {energy: bars.get(split.name, Bar()) for energy, bars in SECONDS.items()}
 
 
 def densities(split, energy, model, options, report):
@@ -106,8 +80,8 @@ def densities(split, energy, model, options, report):
         start = time.perf_counter()
         model.log_prob(X, y)
         seconds.append(time.perf_counter() - start)
-    measure = f"seconds of log_prob of {ROWS:,} rows"
-    judge(split, energy, measure, float(np.median(seconds)), LOG_PROB, report)
+    measure = of_energy(energy, f"seconds of log_prob of {ROWS:,} rows")
+    report.figure(CASE, split.name, measure, float(np.median(seconds)))
 
 
 def memory(split, energy, options, report):
@@ -116,7 +90,7 @@ def memory(split, energy, options, report):
     columns = {f"{step}_GB": size / 1e9 for step, size in found.items()}
     report.run(CASE, split.name, f"{title(energy)}, memory", None, **columns)
     peak = max(found.values()) / 1e9
-    judge(split, energy, "gigabytes of the process, at most", peak, GIGABYTES, report)
+    report.figure(CASE, split.name, of_energy(energy, "gigabytes of the process, at most"), peak)
 
 
 def probed(split, energy, options):
@@ -153,10 +127,7 @@ def steps(split, options, report):
     for contender, median in medians.items():
         report.run(CASE, split.name, f"{contender}, a gradient step", median)
     ratio = medians["PyTorch"] / medians["LatentEBMRegressor"] if beside_torch else None
-    report.target(
-        CASE, split.name, "a gradient step, times faster than PyTorch", ratio, STEP.must,
-        official=split.official or ratio is None,
-    )  # fmt: skip
+    report.figure(CASE, split.name, "a gradient step, times faster than PyTorch", ratio)
 
 
 def seconds_of_steps(split, passes):

@@ -27,8 +27,8 @@ def unused(options, report):
 
 def one_set(name, splits, options, report):
     """Everybody's figures, then ours beside each of the others."""
-    n_judged = sum(len(split.y_test) for split in splits)
-    print(f"{name}: {len(splits[0].y)} training rows, {n_judged} test rows, {len(splits)} splits")
+    n_test = sum(len(split.y_test) for split in splits)
+    print(f"{name}: {len(splits[0].y)} training rows, {n_test} test rows, {len(splits)} splits")
     ours, *others = options.energies
     others += members_apart(options)
     fits = {title(energy): [scored(split, options, energy) for split in splits]
@@ -44,7 +44,7 @@ def one_set(name, splits, options, report):
         for score in ("nll", "crps"):
             if found[0].nll is not None or score == "crps":
                 apart = pooled(best, score) - pooled(found, score)
-                beside(name, score.upper(), contender, apart, splits[0].official, report)
+                beside(name, score.upper(), contender, apart, report)
 
 
 def pooled(fits, score):
@@ -59,19 +59,15 @@ def means(fits):
 def gap(name, apart, report):
     """Nats above the density that the rows come from."""
     mean, error = paired(apart)
-    report.target(
-        CASE, name, "NLL above the exact one by", mean, at_most=True, note=f"± {error:.2g}"
-    )
+    report.figure(CASE, name, "NLL above the exact one by", mean, f"± {error:.2g}")
 
 
-def beside(name, score, contender, apart, official, report):
-    """A win, a tie or a loss; either of the first two will do."""
+def beside(name, score, contender, apart, report):
+    """A win, a tie or a loss."""
     mean, error = paired(apart)
     outcome = "tie" if abs(mean) <= SURE * error else "win" if mean < 0 else "loss"
-    report.target(
-        CASE, name, f"{score} above that of {contender}", mean, float(f"{SURE * error:.2g}"),
-        at_most=True, official=official, note=outcome,
-    )  # fmt: skip
+    report.figure(CASE, name, f"{score} above that of {contender}", mean,
+                  f"{outcome}; ± {error:.2g}")  # fmt: skip
 
 
 def paired(apart):

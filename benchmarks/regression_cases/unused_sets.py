@@ -105,7 +105,7 @@ UNUSED = (*REAL, *GENERATED)
 
 
 def unused_splits(name, options):
-    """Five folds of a real set, each row judged once; one draw of a generated one."""
+    """Five folds of a real set, each row a test row once; one draw of a generated one."""
     splits = folds(name) if name in REAL else [draw(name)]
     if not options.quick:
         return splits[: options.splits]

@@ -131,7 +131,10 @@ def summed(xp: Any, array: Array, axis: int) -> Array:
 
     Examples
     --------
-    >>> summed(numpy_namespace, np.ones((1, 3)), 0), summed(numpy_namespace, np.ones((2, 3)), 0)
+    >>> (
+    ...     summed(numpy_namespace, np.ones((1, 3)), 0),
+    ...     summed(numpy_namespace, np.ones((2, 3)), 0),
+    ... )
     (array([1., 1., 1.]), array([2., 2., 2.]))
     """
     result: Array

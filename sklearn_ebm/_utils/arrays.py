@@ -124,7 +124,10 @@ def blocks_of_predictions(X: Any, n_answers: int) -> Iterator[slice]:
     --------
     Blocks of 128 rows with 50,000 energies each are divided:
 
-    >>> [rows.stop - rows.start for rows in blocks_of_predictions(np.empty((256, 2)), 50_000)]
+    >>> [
+    ...     rows.stop - rows.start
+    ...     for rows in blocks_of_predictions(np.empty((256, 2)), 50_000)
+    ... ]
     [83, 45, 83, 45]
     """
     most = max(MOST_ENTRIES // max(n_answers, 1), 1)
@@ -207,7 +210,9 @@ def scaled_rows(X: Any, origin: Any, scale: Any) -> npt.NDArray[np.float64]:
 
     Examples
     --------
-    >>> scaled_rows(np.array([[3.0, 1.0], [5.0, 1.0]]), np.array([1.0, 0.0]), np.array([0.5, 2.0]))
+    >>> scaled_rows(
+    ...     np.array([[3.0, 1.0], [5.0, 1.0]]), np.array([1.0, 0.0]), np.array([0.5, 2.0])
+    ... )
     array([[1., 2.],
            [2., 2.]])
     """

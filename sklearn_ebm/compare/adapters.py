@@ -90,7 +90,9 @@ class GaussianResiduals(DistributionAdapter):
     --------
     >>> from sklearn.dummy import DummyRegressor
     >>> rows, answers = np.zeros((4, 1)), np.array([1.0, 3.0, 1.0, 3.0])
-    >>> distribution = GaussianResiduals(DummyRegressor()).fit(rows, answers).distribution([[0.0]])
+    >>> distribution = (
+    ...     GaussianResiduals(DummyRegressor()).fit(rows, answers).distribution([[0.0]])
+    ... )
     >>> distribution.mean(), distribution.std().round(2)
     (array([2.]), array([1.33]))
     """

@@ -193,7 +193,9 @@ class Comparison:
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ebm.compare import Comparison
     >>> X, y = load_iris(return_X_y=True)
-    >>> comparison = Comparison(X, y, losses=["nll"], baselines=["LogisticRegression"], cv=2)
+    >>> comparison = Comparison(
+    ...     X, y, losses=["nll"], baselines=["LogisticRegression"], cv=2
+    ... )
     >>> for row in comparison.run():
     ...     print(row.model)
     LogisticRegression

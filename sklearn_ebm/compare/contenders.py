@@ -257,7 +257,10 @@ def representation_pairs(
 
     Examples
     --------
-    >>> [pair.loss for pair in representation_pairs("sparse_coding", ["lvq2", "hinge"], ["hinge"])]
+    >>> [
+    ...     pair.loss
+    ...     for pair in representation_pairs("sparse_coding", ["lvq2", "hinge"], ["hinge"])
+    ... ]
     ['hinge']
     """
     names = representations

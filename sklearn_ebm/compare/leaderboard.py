@@ -103,7 +103,9 @@ class ComparisonTable:
     Examples
     --------
     >>> scores = dict.fromkeys(OF_CLASSES.scores, 0.25)
-    >>> table = ComparisonTable([Row("a", "A()", (scores, scores)), Row("b", "B()", error="No.")])
+    >>> table = ComparisonTable(
+    ...     [Row("a", "A()", (scores, scores)), Row("b", "B()", error="No.")]
+    ... )
     >>> [row.model for row in table.ranked()]
     ['a', 'b']
     >>> table.records()[0]["log_loss_mean"]

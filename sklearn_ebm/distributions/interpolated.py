@@ -75,7 +75,11 @@ class InterpolatedDensity(ScalarDistribution):
     >>> density = InterpolatedDensity(y, y**2 / 2, y, [[1.0, 1.0]])
     >>> density.log_partition().value.round(6), (np.log([2 * np.pi]) / 2).round(6)
     (array([0.918939]), array([0.918939]))
-    >>> density.interval(0.95).round(4), density.var().round(6), density.log_prob(20.0).round(4)
+    >>> (
+    ...     density.interval(0.95).round(4),
+    ...     density.var().round(6),
+    ...     density.log_prob(20.0).round(4),
+    ... )
     (array([[-1.96,  1.96]]), array([1.]), array([-200.9189]))
     """
 

@@ -29,7 +29,11 @@ class QuantileDistribution(ScalarDistribution):
     Examples
     --------
     >>> distribution = QuantileDistribution([0.25, 0.5, 0.75], [[1.0, 2.0, 4.0]])
-    >>> distribution.mean(), distribution.cdf([[0.0, 1.0, 3.0, 4.0]]), distribution.interval(0.5)
+    >>> (
+    ...     distribution.mean(),
+    ...     distribution.cdf([[0.0, 1.0, 3.0, 4.0]]),
+    ...     distribution.interval(0.5),
+    ... )
     (array([2.375]), array([[0.   , 0.25 , 0.625, 1.   ]]), array([[1., 4.]]))
     """
 

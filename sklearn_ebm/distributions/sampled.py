@@ -111,7 +111,9 @@ class SampledDensity(VectorDistribution):
     ...
     ...     def __getitem__(self, rows):
     ...         return self
-    >>> proposal = VectorGaussianMixture([[1.0]], np.zeros((1, 1, 2)), np.eye(2)[None, None])
+    >>> proposal = VectorGaussianMixture(
+    ...     [[1.0]], np.zeros((1, 1, 2)), np.eye(2)[None, None]
+    ... )
     >>> density = SampledDensity(Round(), proposal)
     >>> density.log_partition().value, density.log_partition().ess
     (array([3.]), array([1000.]))

@@ -71,7 +71,9 @@ class VectorGaussianEnvelope(VectorDistribution):
     With two equal components, Z = 2π is exact for any draws:
 
     >>> import numpy as np
-    >>> from sklearn_ebm.distributions.vector_gaussian_envelope import VectorGaussianEnvelope
+    >>> from sklearn_ebm.distributions.vector_gaussian_envelope import (
+    ...     VectorGaussianEnvelope,
+    ... )
     >>> density = VectorGaussianEnvelope(
     ...     np.zeros((1, 2)), np.zeros((1, 2, 2)), np.tile(np.eye(2), (1, 2, 1, 1))
     ... )

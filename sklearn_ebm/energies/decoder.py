@@ -101,14 +101,19 @@ class Decoder(LatentEnergy):
     >>> energy = energy.initialized(rows, 1, np.random.RandomState(0))
     >>> shapes = energy.shapes(1, 1)
     >>> params = {name: np.zeros(shape) for name, shape in shapes.items()}
-    >>> X, answers = np.zeros((1, 1, 1)), np.array([[[[2.0]]]])  # the first axis is the member
+    >>> X, answers = (
+    ...     np.zeros((1, 1, 1)),
+    ...     np.array([[[[2.0]]]]),
+    ... )  # the first axis is the member
     >>> energy.linearize_members(params, X, answers).energies.round(4)
     array([[[[4.0176, 4.0176, 4.0176]]]])
 
     In a regressor:
 
     >>> from sklearn_ebm import LatentEBMRegressor
-    >>> decoder = Decoder(latent="interval", n_latents=5, hidden_layer_sizes=(8,), n_members=1)
+    >>> decoder = Decoder(
+    ...     latent="interval", n_latents=5, hidden_layer_sizes=(8,), n_members=1
+    ... )
     >>> X = np.linspace(-1, 1, 40)[:, None]
     >>> reg = LatentEBMRegressor(decoder, random_state=0).fit(X, 2 * X[:, 0])
     >>> reg.predict([[0.5]]).round(1).tolist()

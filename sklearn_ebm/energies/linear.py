@@ -57,7 +57,10 @@ class Linear(Energy):
 
     >>> import numpy as np
     >>> from sklearn_ebm.energies import Linear
-    >>> params = {"coef": np.array([[1.0, 2.0], [0.0, -1.0]]), "intercept": np.array([0.5, 0.0])}
+    >>> params = {
+    ...     "coef": np.array([[1.0, 2.0], [0.0, -1.0]]),
+    ...     "intercept": np.array([0.5, 0.0]),
+    ... }
     >>> Linear().linearize(params, np.array([[3.0, 1.0]])).energies
     array([[-5.5,  1. ]])
 

@@ -154,7 +154,9 @@ class Memory(BankEnergy):
     >>> rows = Rows(np.array([[-1.0], [1.0]]), np.array([[-1.0], [1.0]]), np.ones(2))
     >>> energy = Memory(n_trees=3, min_leaf_size=1, powers=1, bandwidths=((1.0, 0.5),))
     >>> folds = Folds(np.array([0, 1]), np.array([0, 1]))
-    >>> learned, _ = energy.learned(rows, folds, None, np.zeros(1), np.random.RandomState(0))
+    >>> learned, _ = energy.learned(
+    ...     rows, folds, None, np.zeros(1), np.random.RandomState(0)
+    ... )
     >>> (element,) = learned.elements(rows.X, None)
     >>> np.exp(element.log_prob(rows.y)).round(4)
     array([0.7979, 0.7979])
@@ -542,7 +544,10 @@ def _typical(weight: Array) -> float:
 
     Examples
     --------
-    >>> _typical(np.array([1.0, 1.0, 1.0, 2.0])), _typical(np.array([0.001, 0.001, 0.001, 2.0]))
+    >>> (
+    ...     _typical(np.array([1.0, 1.0, 1.0, 2.0])),
+    ...     _typical(np.array([0.001, 0.001, 0.001, 2.0])),
+    ... )
     (1.0, 2.0)
     """
     ordered = np.sort(weight)

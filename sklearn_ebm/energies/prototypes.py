@@ -89,7 +89,9 @@ class Prototypes(Energy):
     In a classifier, with classes that no linear energy separates:
 
     >>> from sklearn_ebm import EBMClassifier
-    >>> clf = EBMClassifier(energy="prototypes").fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 1, 0])
+    >>> clf = EBMClassifier(energy="prototypes").fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 1, 1, 0]
+    ... )
     >>> clf.predict([[0.0], [1.5], [3.0]]).tolist()
     [0, 1, 0]
     """

@@ -29,7 +29,8 @@ class Responsibilities(NamedTuple):
     >>> shares = np.array([[0.5, 0.25, 0.25]])
     >>> labels = (("memory", 0), ("memory", 1), ("backgrounds", 0))
     >>> Responsibilities(labels, shares).by_name()
-    Responsibilities(labels=(('memory', 0), ('backgrounds', 0)), shares=array([[0.75, 0.25]]))
+    Responsibilities(labels=(('memory', 0), ('backgrounds', 0)),
+                     shares=array([[0.75, 0.25]]))
     """
 
     labels: tuple[tuple[str, int], ...]

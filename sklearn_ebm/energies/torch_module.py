@@ -180,7 +180,9 @@ class TorchModule(OfModule, Energy):  # type: ignore[override]
 
     >>> from sklearn_ebm import EBMClassifier
     >>> clf = EBMClassifier(energy=TorchModule(torch.nn.Linear(1, 2)), random_state=0)
-    >>> clf.fit([[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1]).predict([[-3.0], [3.0]]).tolist()
+    >>> clf.fit([[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1]).predict(
+    ...     [[-3.0], [3.0]]
+    ... ).tolist()
     [0, 1]
     """
 

@@ -200,7 +200,12 @@ class EBMClassifierCV(ClassPredictions, ClassifierMixin, PartsMixin):
 
     >>> from sklearn_ebm import EBMClassifierCV
     >>> clf = EBMClassifierCV(
-    ...     losses=["hinge"], betas=[1.0, 2.0], Cs=[1.0], cv=2, fit_intercept=False, tol=1e-6
+    ...     losses=["hinge"],
+    ...     betas=[1.0, 2.0],
+    ...     Cs=[1.0],
+    ...     cv=2,
+    ...     fit_intercept=False,
+    ...     tol=1e-6,
     ... )
     >>> clf = clf.fit([[-1.0], [-1.0], [1.0], [1.0]], ["no", "no", "yes", "yes"])
     >>> clf.cv_results_["mean_test_score"].round(3)

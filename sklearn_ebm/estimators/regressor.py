@@ -234,7 +234,9 @@ class LatentEBMRegressor(CallbackSupportMixin, DensityPredictions, RegressorMixi
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, size=(400, 1))
     >>> y = X[:, 0] + rng.choice([-1.0, 1.0], size=400) + 0.1 * rng.normal(size=400)
-    >>> reg = LatentEBMRegressor("experts", n_latents=2, max_iter=100, random_state=0).fit(X, y)
+    >>> reg = LatentEBMRegressor("experts", n_latents=2, max_iter=100, random_state=0).fit(
+    ...     X, y
+    ... )
     >>> modes = reg.predict_modes([[0.5]])
     >>> np.sort(modes.answers).round(1), modes.probabilities.round(1)
     (array([[-0.5,  1.5]]), array([[0.5, 0.5]]))

@@ -140,7 +140,9 @@ class Descent(Documented, BaseEstimator):
     >>> from sklearn_ebm.inference import Descent
     >>> from sklearn_ebm.representation import SparseCoding
     >>> X = np.eye(3)
-    >>> coding = SparseCoding(3, alpha=0.1, inference=Descent(tol=1e-8), random_state=0).fit(X)
+    >>> coding = SparseCoding(
+    ...     3, alpha=0.1, inference=Descent(tol=1e-8), random_state=0
+    ... ).fit(X)
     >>> _, gap = coding.transform(X, return_gap=True)
     >>> bool((gap <= 1e-8 * 0.5).all())
     True

@@ -62,7 +62,9 @@ def bands_of(x: Array, regions: Array, limits: tuple[float, float]) -> Bands:
     --------
     An interval that moves, and then splits:
 
-    >>> regions = np.array([[[0, 2], [np.nan] * 2], [[1, 3], [np.nan] * 2], [[1, 2], [4, 5]]])
+    >>> regions = np.array(
+    ...     [[[0, 2], [np.nan] * 2], [[1, 3], [np.nan] * 2], [[1, 2], [4, 5]]]
+    ... )
     >>> bands = bands_of(np.arange(3.0), regions, (-9, 9))
     >>> bands.x.tolist()
     [[0.0, 1.0], [1.0, 1.5], [1.5, 2.0], [1.5, 2.0]]

@@ -103,7 +103,9 @@ class ConditionalDensityDisplay:
     >>> from sklearn_ebm.distributions import GaussianMixture
     >>> from sklearn_ebm.inspection import ConditionalDensityDisplay
     >>> x = np.linspace(0, 1, 5)
-    >>> p = GaussianMixture(np.full((5, 2), 0.5), np.column_stack([x, x + 5]), np.ones((5, 2)))
+    >>> p = GaussianMixture(
+    ...     np.full((5, 2), 0.5), np.column_stack([x, x + 5]), np.ones((5, 2))
+    ... )
     >>> display = ConditionalDensityDisplay.from_distribution(p, x, kind="ribbon")
     >>> {level: region.shape for level, region in display.regions.items()}
     {0.9: (5, 2, 2), 0.5: (5, 2, 2)}

@@ -85,7 +85,9 @@ class EnergyGapDisplay:
 
     >>> from sklearn_ebm.inspection import EnergyGapDisplay
     >>> energies = [[1.0, 3.0, 5.0], [2.0, 2.5, 4.0], [1.0, 2.0, 0.25]]
-    >>> display = EnergyGapDisplay.from_energies(energies, [0, 1, 2], margin=1.0, draw=False)
+    >>> display = EnergyGapDisplay.from_energies(
+    ...     energies, [0, 1, 2], margin=1.0, draw=False
+    ... )
     >>> display.gaps["train"]
     array([ 2.  , -0.5 ,  0.75])
     >>> round(display.errors["train"], 3), round(display.below_margin["train"], 3)

@@ -96,7 +96,9 @@ class EnergySurfaceDisplay:
     >>> from sklearn_ebm.inspection import EnergySurfaceDisplay
     >>> x = np.array([0.0, 1.0, 2.0])
     >>> energies = np.column_stack([x**2, (x - 2) ** 2])
-    >>> display = EnergySurfaceDisplay.from_energies(x, energies, classes=["a", "b"], draw=False)
+    >>> display = EnergySurfaceDisplay.from_energies(
+    ...     x, energies, classes=["a", "b"], draw=False
+    ... )
     >>> display.surface("b"), display.surface("gap")
     (array([4., 1., 0.]), array([4., 0., 4.]))
     >>> display.surface("free_energy").round(3)

@@ -123,7 +123,9 @@ def most_probable_beta(
 
     >>> most_probable_beta(lambda beta: 7.0, (0.1, 10.0), 2.0, 1e-6)
     2.0
-    >>> beta = most_probable_beta(lambda beta: 50 * (np.log(beta) - 1) ** 2, (0.1, 10.0), 1.0, 1e-6)
+    >>> beta = most_probable_beta(
+    ...     lambda beta: 50 * (np.log(beta) - 1) ** 2, (0.1, 10.0), 1.0, 1e-6
+    ... )
     >>> round(float(np.log(beta)), 3)
     0.99
     """

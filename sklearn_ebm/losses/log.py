@@ -36,7 +36,9 @@ class Log(PairwiseLoss):
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import Log
-    >>> value, slope = Log()(np.array([[0.0, np.log(3), 5.0]]), np.array([[True, False, False]]))
+    >>> value, slope = Log()(
+    ...     np.array([[0.0, np.log(3), 5.0]]), np.array([[True, False, False]])
+    ... )
     >>> value.round(6), slope.round(6)
     (array([0.287682]), array([[ 0.25, -0.25, -0.  ]]))
 

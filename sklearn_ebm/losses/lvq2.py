@@ -45,7 +45,9 @@ class LVQ2(PairwiseLoss):
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import LVQ2
-    >>> LVQ2(delta=0.5, ceiling=4.0)(np.array([[3.0, 2.0, 9.0]]), np.array([[True, False, False]]))
+    >>> LVQ2(delta=0.5, ceiling=4.0)(
+    ...     np.array([[3.0, 2.0, 9.0]]), np.array([[True, False, False]])
+    ... )
     (array([1.]), array([[ 1. , -1.5, -0. ]]))
 
     In a classifier with energies that cannot be negative:

@@ -38,7 +38,9 @@ class MCE(PairwiseLoss):
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import MCE
-    >>> value, slope = MCE()(np.array([[0.0, np.log(3), 5.0]]), np.array([[True, False, False]]))
+    >>> value, slope = MCE()(
+    ...     np.array([[0.0, np.log(3), 5.0]]), np.array([[True, False, False]])
+    ... )
     >>> value.round(6), slope.round(6)
     (array([0.25]), array([[ 0.1875, -0.1875, -0.    ]]))
 

@@ -36,7 +36,9 @@ class MEE(Loss):
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import MEE
-    >>> value, slope = MEE(beta=2.0)(np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]]))
+    >>> value, slope = MEE(beta=2.0)(
+    ...     np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]])
+    ... )
     >>> value.round(6), slope.round(6)
     (array([0.25]), array([[ 0.375, -0.375]]))
 

@@ -44,7 +44,9 @@ class NLL(Loss):
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import NLL
-    >>> value, slope = NLL(beta=2.0)(np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]]))
+    >>> value, slope = NLL(beta=2.0)(
+    ...     np.array([[0.0, np.log(3) / 2]]), np.array([[True, False]])
+    ... )
     >>> value.round(6), slope.round(6)
     (array([0.143841]), array([[ 0.25, -0.25]]))
 

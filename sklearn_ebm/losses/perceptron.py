@@ -37,7 +37,9 @@ class Perceptron(Loss):
     In a classifier with the default linear energy:
 
     >>> from sklearn_ebm import EBMClassifier
-    >>> clf = EBMClassifier(loss="perceptron").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf = EBMClassifier(loss="perceptron").fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    ... )
     >>> clf.predict([[0.5], [2.5]]).tolist()
     [0, 1]
     """

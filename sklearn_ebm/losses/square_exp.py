@@ -45,7 +45,9 @@ class SquareExp(PairwiseLoss):
     In a classifier with the default linear energy:
 
     >>> from sklearn_ebm import EBMClassifier
-    >>> clf = EBMClassifier(loss="square_exp").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf = EBMClassifier(loss="square_exp").fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    ... )
     >>> clf.energies([[0.5]]).round(2).tolist()
     [[0.18, 1.07]]
     """

@@ -40,13 +40,17 @@ class SquareSquare(PairwiseLoss):
 
     >>> import numpy as np
     >>> from sklearn_ebm.losses import SquareSquare
-    >>> SquareSquare(margin=2.0)(np.array([[0.5, 1.25, 3.0]]), np.array([[True, False, False]]))
+    >>> SquareSquare(margin=2.0)(
+    ...     np.array([[0.5, 1.25, 3.0]]), np.array([[True, False, False]])
+    ... )
     (array([0.8125]), array([[ 1. , -1.5, -0. ]]))
 
     In a classifier with the default linear energy:
 
     >>> from sklearn_ebm import EBMClassifier
-    >>> clf = EBMClassifier(loss="square_square").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf = EBMClassifier(loss="square_square").fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    ... )
     >>> clf.energies([[0.5]]).round(2).tolist()
     [[0.17, 0.83]]
     """

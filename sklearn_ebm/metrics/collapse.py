@@ -69,7 +69,9 @@ def collapse_ratio(
 
     A linear code with as many components as features reconstructs every sample:
 
-    >>> round(collapse_ratio(Autoencoder(2, hidden_layer_sizes=(), max_iter=0).fit(X), X), 4)
+    >>> round(
+    ...     collapse_ratio(Autoencoder(2, hidden_layer_sizes=(), max_iter=0).fit(X), X), 4
+    ... )
     1.0
     """
     samples = check_array(X, dtype=[np.float64, np.float32])

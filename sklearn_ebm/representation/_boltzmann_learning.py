@@ -204,7 +204,10 @@ def has_diverged(found: Statistics) -> bool:
     A feature allows 2 log 2 nats, and noise 20:
 
     >>> rows, codes = np.zeros((2, 1)), np.zeros((1, 1))
-    >>> [has_diverged(Statistics(rows, rows, rows[:, 0], codes, gap)) for gap in (21, 22, np.nan)]
+    >>> [
+    ...     has_diverged(Statistics(rows, rows, rows[:, 0], codes, gap))
+    ...     for gap in (21, 22, np.nan)
+    ... ]
     [False, True, True]
     """
     return not abs(found.gap) <= NOISE + 2 * np.log(2) * found.rows.shape[1]

@@ -96,7 +96,10 @@ def improved_dictionary(
     One atom and one sample x = (0, 2) with the code 1: the best atom is x, of norm at most 1:
 
     >>> improved_dictionary(
-    ...     np.array([[1.0, 0.0]]), np.array([[1.0]]), np.array([[0.0, 2.0]]), positive=False
+    ...     np.array([[1.0, 0.0]]),
+    ...     np.array([[1.0]]),
+    ...     np.array([[0.0, 2.0]]),
+    ...     positive=False,
     ... )
     array([[0., 1.]])
     """

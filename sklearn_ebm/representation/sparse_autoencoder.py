@@ -286,7 +286,10 @@ class SparseAutoencoder(NetworkRepresentation):
     >>> from sklearn_ebm.representation import SparseAutoencoder
     >>> X = np.repeat([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], 10, axis=0)
     >>> coder = SparseAutoencoder(8, n_active=1).fit(X)
-    >>> int((coder.transform(X) != 0).sum(axis=1).max()), bool(coder.energies(X).max() < 0.01)
+    >>> (
+    ...     int((coder.transform(X) != 0).sum(axis=1).max()),
+    ...     bool(coder.energies(X).max() < 0.01),
+    ... )
     (1, True)
     """
 

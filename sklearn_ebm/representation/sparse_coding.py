@@ -154,7 +154,9 @@ class SparseCoding(Representation):
     ½ (1² + 4²) + 2 = 10.5:
 
     >>> from sklearn_ebm.representation import SparseCoding
-    >>> coding = SparseCoding(1, alpha=1.0, dictionary=[[1.0, 0.0]], max_iter=0).fit([[3.0, 4.0]])
+    >>> coding = SparseCoding(1, alpha=1.0, dictionary=[[1.0, 0.0]], max_iter=0).fit(
+    ...     [[3.0, 4.0]]
+    ... )
     >>> coding.transform([[3.0, 4.0]]).round(3), coding.energies([[3.0, 4.0]])
     (array([[2.]]), array([10.5]))
     """

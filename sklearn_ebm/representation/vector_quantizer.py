@@ -97,7 +97,10 @@ class VectorQuantizer(Representation):
     >>> quantizer = VectorQuantizer(2).fit([[0.0], [2.0], [8.0], [10.0]])
     >>> sorted(quantizer.codebooks_[0][0].ravel().tolist())
     [1.0, 9.0]
-    >>> quantizer.energies([[3.0]]), quantizer.inverse_transform(quantizer.transform([[3.0]]))
+    >>> (
+    ...     quantizer.energies([[3.0]]),
+    ...     quantizer.inverse_transform(quantizer.transform([[3.0]])),
+    ... )
     (array([2.]), array([[1.]]))
     """
 

@@ -57,7 +57,11 @@ class IndependenceMetropolis(Sampler):
     >>> normal = VectorGaussianMixture([[1.0]], [[[0.0]]], [[[[1.0]]]])
     >>> sampler = IndependenceMetropolis(normal)
     >>> state = sampler.start(surface, np.zeros((1, 100, 1)))
-    >>> float(sampler.step(surface, state, np.random.default_rng(0)).acceptance.mean().round(12))
+    >>> float(
+    ...     sampler.step(surface, state, np.random.default_rng(0))
+    ...     .acceptance.mean()
+    ...     .round(12)
+    ... )
     1.0
     """
 

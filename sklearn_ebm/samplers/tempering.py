@@ -50,7 +50,10 @@ class ParallelTempering(Sampler):
     >>> from sklearn_ebm.samplers import HMC, FunctionSurface, ParallelTempering
     >>> def double_well(X, y):
     ...     return 5 * (y[:, 0] ** 2 - 1) ** 2, 20 * y * (y**2 - 1)
-    >>> surface, rng = FunctionSurface(double_well, [[0.0]], n_outputs=1), np.random.default_rng(0)
+    >>> surface, rng = (
+    ...     FunctionSurface(double_well, [[0.0]], n_outputs=1),
+    ...     np.random.default_rng(0),
+    ... )
     >>> sampler = ParallelTempering(HMC(step_size=0.2, n_leapfrog=4))
     >>> state = sampler.start(surface, np.ones((1, 500, 1)))
     >>> for _ in range(50):

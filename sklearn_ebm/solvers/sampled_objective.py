@@ -147,7 +147,15 @@ class SampledObjective(Objective):
     >>> from sklearn_ebm.losses import NLL
     >>> X, y, weight = np.ones((3, 1)), np.arange(3), np.ones(3)
     >>> objective = SampledObjective(
-    ...     Linear(), NLL(), X, y, weight, 3, 0.0, negatives=Sampled(1), frequency=np.ones(3)
+    ...     Linear(),
+    ...     NLL(),
+    ...     X,
+    ...     y,
+    ...     weight,
+    ...     3,
+    ...     0.0,
+    ...     negatives=Sampled(1),
+    ...     frequency=np.ones(3),
     ... )
     >>> round(objective.value(np.zeros(6)) / 3, 4)
     1.0986

@@ -65,26 +65,21 @@ def test_other_losses_agree_with_the_package(linear_cases, loss):
     assert linear_cases.objectives.value(digits, coef, intercept) == pytest.approx(expected)
 
 
-def test_verdicts(linear_cases):
-    verdict = linear_cases.report.verdict
-    assert verdict(2.0, 2, 3, at_most=False) == "reached"
-    assert verdict(1.9, 2, 3, at_most=False) == "MISSED"
-    assert verdict(0.1, 0.4, 0.1, at_most=True) == "aim reached"
-    assert verdict(float("nan"), 2, 3, at_most=False) == "not measured"
+def test_geometric_mean(linear_cases):
     assert linear_cases.report.geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
 
 
-def test_verdicts_as_markdown(linear_cases):
+def test_figures_as_markdown(linear_cases):
     from linear_cases.table import markdown
 
     report = linear_cases.report.Report()
-    report.target("nll", "letter", "times faster", 12.34, 6, 15, note="at least: lbfgs")
-    report.target("losses", "letter", "evaluations of |log|", 3.0, at_most=True)
-    head, rule, first, second = markdown(report.targets).splitlines()
-    assert head == "| case | what | measured | must / aim | reached |"
+    report.figure("nll", "letter", "times faster", 12.34, "at least: lbfgs")
+    report.figure("losses", "letter", "evaluations of |log|", None)
+    head, rule, first, second = markdown(report.figures).splitlines()
+    assert head == "| case | what | measured | note |"
     assert rule.count("|") == head.count("|")
-    assert first == ("| nll | letter: times faster | 12.3 | ≥6/≥15 | reached (at least: lbfgs) |")
-    assert second == "| losses | letter: evaluations of \\|log\\| | 3 |  |  |"
+    assert first == "| nll | letter: times faster | 12.3 | at least: lbfgs |"
+    assert second == "| losses | letter: evaluations of \\|log\\| | — |  |"
 
 
 def test_one_evaluation_takes_the_threads_of_a_fit(linear_cases):
@@ -117,9 +112,8 @@ def test_cheap_cases_run_without_data(tmp_path):
     more = ("--repeats", "1", "--table", str(table))
     printed, rows = run(tmp_path, "--cases", "losses,evaluation", *more)
     assert "stand-ins: digits" in printed
-    assert {row["case"] for row in rows["targets"]} == {"losses", "evaluation"}
-    assert all(row["verdict"] == "not judged" for row in rows["targets"])
-    assert len(table.read_text(encoding="utf-8").splitlines()) == 2 + len(rows["targets"])
+    assert {row["case"] for row in rows["figures"]} == {"losses", "evaluation"}
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 2 + len(rows["figures"])
 
 
 @pytest.mark.slow
@@ -127,5 +121,5 @@ def test_a_race_runs_without_data(tmp_path):
     printed, rows = run(tmp_path, "--cases", "nll", "--repeats", "1")
     assert "times faster than lbfgs" in printed
     assert {"lbfgs", "EBMClassifier"} <= {row["contender"] for row in rows["runs"]}
-    assert all(np.isfinite(row["value"]) for row in rows["targets"])
+    assert all(np.isfinite(row["value"]) for row in rows["figures"])
     assert len(rows["curves"]) >= 5

@@ -86,19 +86,18 @@ def test_every_missed_and_every_invented_mode_counts(regression_cases):
         upper = split.truth.modes(X).max(axis=1)
         return SimpleNamespace(answers=np.column_stack([upper, upper + 5, upper * np.nan]))
 
-    judge = regression_cases.one_to_many.precision_and_recall
-    precision, recall, _ = judge(SimpleNamespace(predict_modes=upper_and_wrong), split)
+    judged = regression_cases.one_to_many.precision_and_recall
+    precision, recall, _ = judged(SimpleNamespace(predict_modes=upper_and_wrong), split)
     assert precision == recall == 0.5
 
 
-def test_bars_are_those_of_deep_ensembles_or_lower(regression_cases):
+def test_every_published_row_has_a_figure_of_each_method(regression_cases):
     tables = regression_cases.published
-    assert tables.largest_nll("concrete") == 3.0
-    assert tables.largest_nll("wine-quality-red") is None
     for table in (tables.NLL, tables.RMSE):
         assert all(len(row) == len(tables.METHODS) for row in table.values())
-    for name in tables.NLL:
-        assert tables.largest_nll(name) <= tables.published(tables.NLL, name)
+    assert tables.published(tables.NLL, "concrete") == 3.06
+    assert tables.published(tables.NLL, "wine-quality-red") is None
+    assert tables.SOURCES.keys() == set(tables.METHODS)
 
 
 def test_splits_share_no_rows_and_repeated_rows_are_found(regression_cases, tmp_path):
@@ -140,20 +139,6 @@ def test_pytorch_learns_the_same_network(regression_cases):
         energy.n_latents, float(energy.floor[0]),
     )  # fmt: skip
     assert found.detach().numpy() == pytest.approx(expected, rel=1e-4, abs=1e-4)
-
-
-def test_each_energy_has_its_own_table(regression_cases):
-    tables = regression_cases.published
-    name = "concrete"
-    assert tables.bars_of("experts").nll[name] == (3.0, None)
-    assert tables.bars_of("default").nll[name] == (2.6, 2.2)
-    assert tables.bars_of("blend") == tables.bars_of("auto") == tables.bars_of("default")
-    assert tables.bars_of("memory") == tables.UNJUDGED
-    for kind in ("nll", "rmse"):
-        ours, before = getattr(tables.OF_BLEND, kind), getattr(tables.OF_EXPERTS, kind)
-        assert ours.keys() == before.keys()
-        assert all(ours[name].must < before[name].must for name in ours)
-    assert tables.SOURCES.keys() == set(tables.METHODS)
 
 
 def fits_of(regression_cases, means, y, **more):
@@ -199,7 +184,7 @@ def test_rows_below_the_stated_bound_are_counted(regression_cases):
     fits = [fits_of(regression_cases, [0.0] * 3, y, least=least) for least in (-5.0, -2.0)]
     below = regression_cases.likelihood.below_bound
     below(fits, lambda *row: said.append(row))
-    assert said[0][1:3] == (3, (0, None))
+    assert said[0][1:] == (3, "bound -5 nats")
     below([fits_of(regression_cases, [0.0], [0.0])], lambda *row: said.append(row))
     assert len(said) == 1
 
@@ -338,13 +323,12 @@ def test_unused_sets_have_answers_with_many_values(regression_cases):
 
 def test_a_tie_is_a_difference_within_its_error(regression_cases):
     said = []
-    report = SimpleNamespace(target=lambda *row, **more: said.append((row, more["note"])))
+    report = SimpleNamespace(figure=lambda *row: said.append(row))
     apart = np.array([-1.0, 1.0] * 50)
     for shift, outcome in ((0.0, "tie"), (0.5, "loss"), (-0.5, "win")):
-        regression_cases.unused.beside("set", "NLL", "them", apart + shift, True, report)
-        row, note = said[-1]
-        assert note == outcome
-        assert (row[3] <= row[4]) is (outcome != "loss")
+        regression_cases.unused.beside("set", "NLL", "them", apart + shift, report)
+        assert said[-1][3] == shift
+        assert said[-1][4].startswith(f"{outcome}; ± 0.1")
 
 
 def test_ngboost_is_asked_for_its_law(regression_cases, tmp_path, monkeypatch):
@@ -420,21 +404,19 @@ def test_it_runs_without_data(tmp_path):
     assert "experts alone" in printed and "without memory" in printed
     assert "| NLL | LatentEBMRegressor, small_experts |" in printed
     assert (tmp_path / "pictures" / "pareto-diabetes.svg").exists()
-    assert {row["case"] for row in rows["targets"]} == set(cases)
-    assert {row["subject"] for row in rows["targets"]} == {"diabetes", *sets.split(",")}
-    judged = {row["verdict"] for row in rows["targets"] if row["must"] is not None}
-    assert judged <= {"not judged", "not measured"}
-    unmeasured = {row["measure"] for row in rows["targets"] if row["value"] is None}
+    assert {row["case"] for row in rows["figures"]} == set(cases)
+    assert {row["subject"] for row in rows["figures"]} == {"diabetes", *sets.split(",")}
+    unmeasured = {row["measure"] for row in rows["figures"] if row["value"] is None}
     assert all("NGBoost" in measure for measure in unmeasured)
-    assert all(np.isfinite(row["value"]) for row in rows["targets"] if row["value"] is not None)
-    assert len(table.read_text(encoding="utf-8").splitlines()) == 2 + len(rows["targets"])
+    assert all(np.isfinite(row["value"]) for row in rows["figures"] if row["value"] is not None)
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 2 + len(rows["figures"])
 
 
 @pytest.mark.slow
 def test_every_case_runs_with_an_energy_that_counts(regression_cases, tmp_path):
     cases = sys.modules["regression"].CASES
     printed, rows = run(tmp_path, "--sets", "fork,ellipse,diabetes", "--energies", "memory", *FEW)
-    assert {row["case"] for row in rows["targets"]} >= cases.keys()
+    assert {row["case"] for row in rows["figures"]} >= cases.keys()
     assert all(f"=== {case} took" in printed for case in cases)
     assert "seconds of log_prob" in printed
     assert "gigabytes of the process" in printed

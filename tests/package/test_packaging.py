@@ -21,6 +21,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOP_LEVEL = {
     "CHANGELOG.md",
+    "CITATION.cff",
     "CONTRIBUTING.md",
     "LICENSE",
     "README.md",
@@ -86,6 +87,19 @@ def test_version_is_written_in_one_place():
         if re.search(r"^__version__\s*=", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     ]
     assert assigned == ["sklearn_ebm/__init__.py"]
+
+
+def test_citation_agrees_with_the_package():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    fields = dict(re.findall(r'^([\w-]+): "?([^"\n]+)"?$', citation, flags=re.MULTILINE))
+    assert fields["cff-version"] == "1.2.0"
+    assert fields["version"] == sklearn_ebm.__version__
+    assert fields["license"] == PYPROJECT["project"]["license"]
+    assert fields["url"] == PYPROJECT["project"]["urls"]["Documentation"]
+    [author] = PYPROJECT["project"]["authors"]
+    assert f'authors:\n  - name: "{author["name"]}"' in citation
+    for text in ((ROOT / "LICENSE").read_text(encoding="utf-8"), README):
+        assert author["name"].replace("_", "\\_") in text or author["name"] in text
 
 
 def test_changelog_has_the_version():

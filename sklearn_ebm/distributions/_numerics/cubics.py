@@ -50,7 +50,8 @@ def cubics_between(low: tuple[Array, Array], high: tuple[Array, Array], width: A
 
     >>> import numpy as np
     >>> ends = [
-    ...     (np.array([value]), np.array([slope])) for value, slope in ((0.0, 0.0), (8.0, 12.0))
+    ...     (np.array([value]), np.array([slope]))
+    ...     for value, slope in ((0.0, 0.0), (8.0, 12.0))
     ... ]
     >>> cubics_between(*ends, np.array([2.0]))
     Cubics(constant=array([0.]), linear=array([0.]), square=array([0.]), cube=array([8.]))

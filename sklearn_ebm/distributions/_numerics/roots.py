@@ -64,7 +64,9 @@ def find_roots(
     >>> import numpy as np
     >>> squares = np.array([4.0, 9.0])
     >>> low, high = np.zeros(2), np.full(2, 10.0)
-    >>> find_roots(lambda x, index: x**2 - squares[index], low, high, low - squares, 100 - squares)
+    >>> find_roots(
+    ...     lambda x, index: x**2 - squares[index], low, high, low - squares, 100 - squares
+    ... )
     array([2., 3.])
     """
     roots = np.where(np.abs(at_low) <= np.abs(at_high), low, high)

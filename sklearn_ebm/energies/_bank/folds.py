@@ -31,7 +31,11 @@ def spread_over_folds(models: Sequence[Model]) -> list[Model]:
 
     Examples
     --------
-    >>> spread_over_folds("abcdefghij"), spread_over_folds("abcdef"), spread_over_folds("abc")
+    >>> (
+    ...     spread_over_folds("abcdefghij"),
+    ...     spread_over_folds("abcdef"),
+    ...     spread_over_folds("abc"),
+    ... )
     (['a', 'c', 'e', 'g', 'j'], ['a', 'b', 'c', 'd', 'f'], ['a', 'b', 'c'])
     """
     last = len(models) - 1
@@ -119,7 +123,10 @@ def has_levels(X: Array) -> bool:
 
     Examples
     --------
-    >>> has_levels(np.repeat([[0.0], [1.0]], 5, axis=0)), has_levels(np.arange(10.0)[:, None])
+    >>> (
+    ...     has_levels(np.repeat([[0.0], [1.0]], 5, axis=0)),
+    ...     has_levels(np.arange(10.0)[:, None]),
+    ... )
     (True, False)
     """
     return _return(len(X), int(groups_of_equal_rows(X).max()) + 1)

@@ -48,7 +48,9 @@ class HardestSampled(ClassNegatives):
     >>> import numpy as np
     >>> from sklearn_ebm.losses.negatives import HardestSampled
     >>> energies = np.array([[5.0, 0.0, 5.0, 6.0], [5.0, 5.0, 0.0, 6.0]])
-    >>> index, probability = HardestSampled(n_negatives=3).kept(energies, np.random.default_rng(0))
+    >>> index, probability = HardestSampled(n_negatives=3).kept(
+    ...     energies, np.random.default_rng(0)
+    ... )
     >>> sorted(index[:2].tolist()), probability
     ([1, 2], array([1. , 1. , 0.5]))
     """

@@ -30,7 +30,9 @@ class InBatch(ClassNegatives):
     In a classifier:
 
     >>> from sklearn_ebm import EBMClassifier
-    >>> clf = EBMClassifier(negatives="in_batch").fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> clf = EBMClassifier(negatives="in_batch").fit(
+    ...     [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    ... )
     >>> clf.predict([[0.5], [2.5]]).tolist()
     [0, 1]
     """

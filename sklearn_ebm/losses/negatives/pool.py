@@ -45,7 +45,11 @@ class Pool(RandomNegatives):
     >>> answers = Pool(n_candidates=100, epsilon=0.5).after(
     ...     np.zeros((1, 1)), np.random.default_rng(0)
     ... )
-    >>> answers.shape, float(np.abs(answers[1:]).min().round(6)), bool(np.abs(answers).max() <= 3)
+    >>> (
+    ...     answers.shape,
+    ...     float(np.abs(answers[1:]).min().round(6)),
+    ...     bool(np.abs(answers).max() <= 3),
+    ... )
     ((101, 1), 0.5, True)
     """
 

@@ -37,8 +37,14 @@ class Quadrature(ModelNegatives):
     >>> from sklearn_ebm.losses.negatives.base import Batch
     >>> rng = np.random.default_rng(0)
     >>> batch = Batch(None, np.zeros((1, 1)), None, None, np.arange(1), rng)
-    >>> drawn = Quadrature(n_points=4, reach=2.0).draw(batch)  # steps of length 1 in [−2, 2)
-    >>> drawn.answers.shape, np.diff(drawn.answers[0, 1:, 0]), drawn.log_density[0, :1].round(4)
+    >>> drawn = Quadrature(n_points=4, reach=2.0).draw(
+    ...     batch
+    ... )  # steps of length 1 in [−2, 2)
+    >>> (
+    ...     drawn.answers.shape,
+    ...     np.diff(drawn.answers[0, 1:, 0]),
+    ...     drawn.log_density[0, :1].round(4),
+    ... )
     ((1, 5, 1), array([1., 1., 1.]), array([-1.3863]))
     """
 

@@ -47,7 +47,9 @@ class ScoreMatching(SampledLoss):
     >>> from sklearn_ebm.losses.negatives.base import Drawn
     >>> from sklearn_ebm.losses.sampled import ScoreMatching
     >>> answers = np.array([[[0.0], [1.1], [0.9]]])
-    >>> value, slope = ScoreMatching(noise=1.0)(answers[..., 0] ** 2 / 2, Drawn(answers, None))
+    >>> value, slope = ScoreMatching(noise=1.0)(
+    ...     answers[..., 0] ** 2 / 2, Drawn(answers, None)
+    ... )
     >>> value.round(6) + 0.0, float(np.abs(slope).max().round(6))
     (array([0.]), 0.0)
     """
