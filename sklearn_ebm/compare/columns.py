@@ -28,10 +28,10 @@ from sklearn_ebm.compare.cells import (
 # Names of integer columns that number the rows; pandas calls a column without heading "Unnamed: 0".
 _IDENTIFIER = re.compile(r"(^|[_\s.])(id|idx|index|key|rowid|uuid)$|^unnamed: \d+$", re.IGNORECASE)
 _ENOUGH_VALUES = 20  # number of values needed to decide whether a column numbers the rows
-_GAPS = 3  # rows of a fold are numbered with gaps, on average below this
+_GAPS = 2.5  # rows of a fold are numbered with gaps, on average below this
 _NEARLY_UNIQUE = 0.95  # share of distinct words above which they are names of rows
-_NEARLY_ALL = 0.9  # share of numbers in a column; more words are welcome among many numbers
-_MANY_NUMBERS = 20
+_NEARLY_ALL = 0.9  # share of numbers in a column; half of the cells may be few different words
+_FEW_WORDS = 20
 _MARKS = {",": "commas", ".": "dots", " ": "blanks"}
 _MAX_LEVELS = 100  # categories with more levels are text
 
@@ -196,10 +196,9 @@ def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> For
     is_number = ~np.isnan(values) & [each in ("", unit) for each in units]
     others = np.flatnonzero(~is_number)
     n_numbers, n_others = words.counts[is_number].sum(), words.counts[others].sum()
-    share = _NEARLY_ALL if is_number.sum() <= _MANY_NUMBERS else 0.5
-    if n_numbers <= share * (n_numbers + n_others) or (
-        any(map(CODE.fullmatch, words.words)) and not with_codes
-    ):
+    share = 0.5 if len(others) <= _FEW_WORDS < is_number.sum() else _NEARLY_ALL
+    has_codes = any(map(CODE.fullmatch, words.words)) and not with_codes
+    if has_codes or n_numbers <= share * (n_numbers + n_others):
         return None
     joined = "\n".join(words.words)
     marks = set(THOUSANDS.findall(joined)) - {mark}

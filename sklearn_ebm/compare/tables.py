@@ -183,9 +183,10 @@ def _features(X: Any, drop: Sequence[str]) -> Any:
     if scipy.sparse.issparse(X):
         if drop:
             raise DataError("A sparse matrix has no named columns to drop; leave them out of X.")
+        X = canonical_rows(X).astype(np.float64)
         if not np.isfinite(X.data).all():
             raise DataError("The sparse matrix holds missing or infinite values; fill them first.")
-        return canonical_rows(X).astype(np.float64)
+        return X
     if isinstance(X, np.ndarray | list | tuple) and not drop:
         array = np.asarray(X)
         if array.ndim == 2 and array.dtype.kind in "iufb" and not np.isinf(array).any():

@@ -91,6 +91,11 @@ def test_words_among_many_numbers_become_missing():
     assert note == 'became missing: "unknown" (2), "broken" (1)'
 
 
+def test_numbers_among_many_different_words_are_text():
+    tickets = [*map(str, np.arange(30) ** 2), *(f"PC {i} A/{i}" for i in range(22))]
+    assert read(tickets)[0] in ("text", "left out")
+
+
 def test_few_numbers_among_words_are_categories():
     kind, note, values = read(["12", "3.5", "unknown", "7"] * 6)
     assert (kind, note) == ("category", "4 values")

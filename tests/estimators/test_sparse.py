@@ -202,7 +202,7 @@ def test_displays_and_comparisons():
     np.testing.assert_array_equal(one.points, other.points)
     np.testing.assert_allclose(one.origin, other.origin)
     table = make_table(X, LABELS)
-    assert table.numbers.has_canonical_format and (table.numbers.toarray() == DENSE).all()
+    assert table.X.has_canonical_format and (table.X.toarray() == DENSE).all()
 
 
 def equal(one, other):
