@@ -1,5 +1,6 @@
 """What is written into fitted attributes is what answers, as in scikit-learn's linear models."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -91,7 +92,8 @@ def test_written_in_place_and_assigned(name, n_classes):
     model.intercept_ = RNG.normal(size=model.intercept_.shape)
     follows(model)
     coef = model.coef_.copy()
-    follows(pickle.loads(pickle.dumps(model)))
+    for again in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        follows(again)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).coef_, coef)
     assert not hasattr(clone(model), "coef_")
     model.fit(*data(n_classes))
