@@ -54,8 +54,8 @@ class MarginalDensity(DistributionAdapter):
 
     Examples
     --------
-    >>> law = MarginalDensity().fit(np.zeros((2, 1)), np.array([1.0, 3.0])).distribution([[0.0]])
-    >>> law.mean()
+    >>> marginal = MarginalDensity().fit(np.zeros((2, 1)), np.array([1.0, 3.0]))
+    >>> marginal.distribution([[0.0]]).mean()
     array([2.])
     """
 

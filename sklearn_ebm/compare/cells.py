@@ -158,8 +158,8 @@ def dates(words: Sequence[str], date_format: str) -> np.ndarray:
 
     Examples
     --------
-    >>> dates(["14/05/2023 15:10", "2/5/2023", "soon"], "%d/%m/%Y").astype("datetime64[m]").tolist()
-    [datetime.datetime(2023, 5, 14, 15, 10), datetime.datetime(2023, 5, 2, 0, 0), None]
+    >>> dates(["14/05/2023", "2/5/2023", "soon"], "%d/%m/%Y").astype("datetime64[D]")
+    array(['2023-05-14', '2023-05-02',        'NaT'], dtype='datetime64[D]')
     """
     import pandas
 

@@ -42,7 +42,8 @@ class ColumnReader(TransformerMixin, BaseEstimator):
     --------
     >>> import pandas
     >>> from sklearn_ebm.compare.column_reader import ColumnReader
-    >>> raw = pandas.DataFrame({"pay": ["$1,200", "$950", "-"], "vip": ["yes", "no", "yes"]})
+    >>> raw = pandas.DataFrame({"pay": ["$1,200", "$950", "-"]})
+    >>> raw["vip"] = ["yes", "no", "yes"]
     >>> reader = ColumnReader().fit(raw)
     >>> print(*reader.columns_[0], sep=", ")
     pay, number, in $; thousands commas removed; "-" is missing
@@ -54,7 +55,14 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         self.drop = drop
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Decide what the cells of each column of a data frame or an array stand for.
+        """Decide what the cells of each column stand for.
+
+        Parameters
+        ----------
+        X : data frame (pandas or polars) or array-like of shape (n_samples, n_features)
+            Cells of any type, such as the text of a file.
+        y : object
+            Not used.
 
         Raises
         ------
@@ -108,7 +116,13 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         return pandas.DataFrame(read, index=frame.index)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of the columns that `transform` returns."""
+        """Return the names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : object
+            Not used.
+        """
         check_is_fitted(self)
         return np.array(list(self.forms_), dtype=object)
 

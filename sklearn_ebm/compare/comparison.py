@@ -298,7 +298,13 @@ class Comparison:
         return self._pipelines[model]
 
     def unfitted(self, model: str) -> Pipeline:
-        """Return a model's pipeline, from raw columns to answers."""
+        """Return a model's pipeline, from raw columns to answers.
+
+        Parameters
+        ----------
+        model : str
+            Name of a contender.
+        """
         contender = self._contender(model)
         estimator = clone(contender.estimator)
         steps = estimator if isinstance(estimator, Pipeline) else make_pipeline(estimator)

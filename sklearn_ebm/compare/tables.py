@@ -130,6 +130,7 @@ def make_table(
 
     Examples
     --------
+    >>> from sklearn_ebm.compare import make_table
     >>> table = make_table([[1.5, "a"], [2.5, "b"], [3.5, "a"]], ["no", "yes", None])
     >>> table.X["x0"].tolist(), table.classes, table.labels.tolist()
     ([1.5, 2.5], ('no', 'yes'), [0, 1])

@@ -103,7 +103,8 @@ def energy_gaps(log_p: np.ndarray, y: np.ndarray, beta: float) -> np.ndarray:
 
     Examples
     --------
-    >>> energy_gaps(np.array([[0.0, -1.0, -3.0], [0.0, -3.0, -np.inf]]), np.array([0, 1]), 0.5)
+    >>> log_p = np.array([[0.0, -1.0, -3.0], [0.0, -3.0, -np.inf]])
+    >>> energy_gaps(log_p, np.array([0, 1]), 0.5)
     array([ 2., -6.], dtype=float32)
     """
     rows, wrong = np.arange(len(y)), log_p.copy()
