@@ -35,7 +35,7 @@ energy = Experts(hidden_layer_sizes=(64, 64), n_members=5)
 
 
 def fitted(X, y):
-    """Return the energy and a regressor of the mean, both learned from the same samples."""
+    """Return the energy and a regressor of the mean, learned from the samples."""
     mean = HistGradientBoostingRegressor(
         max_iter=50, min_samples_leaf=60, random_state=0
     )
@@ -48,8 +48,8 @@ X, y = make_inverse_sine(800, random_state=0)
 model, mean = fitted(X, y)
 figure, axis = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
 display = ConditionalDensityDisplay.from_estimator(
-    model, X, scale="density", levels=(), modes=False, y_range=(-0.08, 1.08), colorbar=False,
-    ax=axis,
+    model, X, scale="density", levels=(), modes=False, y_range=(-0.08, 1.08),
+    colorbar=False, ax=axis,
 )  # fmt: skip
 display.density_.set_cmap("Blues")
 display.density_.set_clim(0, 8)  # the density is higher where there is one answer
