@@ -23,6 +23,7 @@ WORD = re.compile(rf"\b({'|'.join(RETIRED)})\b", re.IGNORECASE)
 DEVIATION = re.compile(r"(?<!standard )(?<!absolute )(?<!mean )\bdeviations?\b", re.IGNORECASE)
 PAGES = [
     *ROOT.glob("README.md"), *ROOT.glob("CONTRIBUTING.md"),
+    *ROOT.glob("benchmarks/results/*.md"),
     *(path for path in ROOT.glob("docs/**/*.md") if path.name != "vocabulary.md"),
 ]  # fmt: skip
 
