@@ -63,6 +63,7 @@ axis.plot(
 )
 axis.set(xlabel="x", ylabel="y", title="learned density p(y | x)")
 axis.legend(loc="upper left")
+plt.show()
 
 # %%
 # Densities, learned and exact
