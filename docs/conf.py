@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 10,
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,  # a page that nothing links to
     "subsection_order": [  # that of the guide
         f"examples/{chapter}"
         for chapter in ("classes", "numbers", "representations", "own", "energies")

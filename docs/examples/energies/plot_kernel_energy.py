@@ -96,3 +96,4 @@ ax.set(
 ax.set_xticks(numbers, [str(number) for number in numbers], minor=False)
 ax.minorticks_off()
 ax.legend(frameon=False)
+plt.show()

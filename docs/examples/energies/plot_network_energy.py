@@ -47,6 +47,7 @@ for ax, loss in zip(axes, ("nll", "hinge", "square_square"), strict=True):
         )
     ax.set_title(f"{loss}: accuracy {clf.score(X, y):.3f}")
     figure.colorbar(shade, ax=ax, label="F(x, 0)")
+plt.show()
 
 # %%
 # **When should learning stop?** A large network overfits few, noisy samples: the objective
@@ -97,3 +98,4 @@ ax.axvline(best + 1, color="#777777", linewidth=1)
 ax.annotate("kept", (best + 1, 0), xytext=(4, 6), textcoords="offset points")
 ax.set(xlabel="passes over the samples", ylabel="mean loss (nats)", ylim=(0, 1.5))
 ax.legend(frameon=False)
+plt.show()

@@ -35,7 +35,7 @@ energy = Experts(hidden_layer_sizes=(64, 64), n_members=5)
 
 
 def fitted(X, y):
-    """Return the energy and a regressor of the mean, both learned from the same samples."""
+    """Return the energy and a regressor of the mean, learned from the samples."""
     mean = HistGradientBoostingRegressor(
         max_iter=50, min_samples_leaf=60, random_state=0
     )
@@ -52,13 +52,18 @@ display = ConditionalDensityDisplay.from_estimator(
     colorbar=False, ax=axis,
 )  # fmt: skip
 display.density_.set_cmap("Blues")
-# The density is higher where there is one answer.
-display.density_.set_clim(0, 8)
+display.density_.set_clim(0, 8)  # the density is higher where there is one answer
 axis.scatter(X[:, 0], y, s=7, c="#333333", linewidths=0, label="samples")
-means = mean.predict(display.x[:, None])
-axis.plot(display.x, means, c="#D55E00", linewidth=2.5, label="predicted mean")
+axis.plot(
+    display.x,
+    mean.predict(display.x[:, None]),
+    c="#D55E00",
+    linewidth=2.5,
+    label="predicted mean",
+)
 axis.set(xlabel="x", ylabel="y", title="learned density p(y | x)")
 axis.legend(loc="upper left")
+plt.show()
 
 # %%
 # Densities, learned and exact

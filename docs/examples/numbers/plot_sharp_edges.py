@@ -42,8 +42,8 @@ for name, model in models.items():
     print(f"{name:13s} {model.log_prob(X_new, y_new).mean():6.2f} nats for new samples")
 print(f"{'exact':13s} {truth.log_prob(X_new, y_new).mean():6.2f}")
 
-# The recorded losses refer to y in units of its standard deviation. For the original unit, the
-# logarithm of the standard deviation is added.
+# The recorded losses refer to y in units of its standard deviation. For the original
+# unit, the logarithm of the standard deviation is added.
 unit = np.log(y.std())
 figure, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
 for name, colour in (("unregularised", "#D55E00"), ("noise alone", "#0072B2")):

@@ -53,6 +53,7 @@ pairs = np.stack(np.divmod(np.arange(64), 8), axis=1)
 
 figure, axis = plt.subplots(figsize=(4.6, 4.8), layout="constrained")
 show(axis, whole.inverse_transform(np.arange(64)[:, None]), 8, "64 codes")
+plt.show()
 
 # %%
 # A code of this ``VQAutoencoder`` has two numbers from 0 to 7, and the decoder turns each pair into
@@ -60,6 +61,7 @@ show(axis, whole.inverse_transform(np.arange(64)[:, None]), 8, "64 codes")
 
 figure, axis = plt.subplots(figsize=(4.6, 4.8), layout="constrained")
 show(axis, coder.inverse_transform(pairs), 8, "8 codes in each of 2 groups")
+plt.show()
 
 # %%
 # Levels
@@ -74,6 +76,7 @@ first, second = levels.codebooks_[0]
 figure, axes = plt.subplots(2, 1, figsize=(7, 2.9), layout="constrained")
 show(axes[0], first, 8, "codes of the first level")
 show(axes[1], second, 8, "codes of the second level", cmap="PuOr", vmin=-0.6, vmax=0.6)
+plt.show()
 
 # %%
 # Equal bits
@@ -100,6 +103,7 @@ for name, (made, marker, color) in systems.items():
 axis.set(xlabel="bits of a code", xticks=BITS, ylim=0)
 axis.set_ylabel("mean ½‖x − reconstruction‖²")
 axis.legend(frameon=False)
+plt.show()
 
 # %%
 # Reconstructions

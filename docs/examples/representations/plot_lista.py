@@ -64,6 +64,7 @@ axis.minorticks_off()
 axis.set_xlabel("layers or iterations")
 axis.set_ylabel("energy above the minimum, %")
 axis.legend()
+plt.show()
 
 # %%
 # Where the encoder fails

@@ -30,6 +30,7 @@ for axis, atom in zip(axes.flat, coding.dictionary_[order[:60]], strict=True):
     axis.imshow(atom.reshape(8, 8), cmap="RdGy", vmin=-0.35, vmax=0.35)
     axis.axis("off")
 figure.suptitle("60 atoms, the most used first")
+plt.show()
 
 # %%
 # Reconstructions
@@ -52,6 +53,7 @@ for axis, alpha in zip(axes[1:], (0.05, 0.2, 0.5, 1.0), strict=True):
     axis.set_title(f"α = {alpha:g},\n{(code != 0).sum()} atoms", fontsize="medium")
 for axis in axes:
     axis.axis("off")
+plt.show()
 
 # %%
 # Certificates

@@ -59,6 +59,7 @@ axis.imshow(
 )  # fmt: skip
 axis.set(xticks=range(-2, 3), yticks=range(-2, 3), xlabel="$z_1$", ylabel="$z_2$")
 axis.set_title("images that the codes stand for")
+plt.show()
 
 # %%
 # Codes of samples
@@ -82,6 +83,7 @@ for share in (0.5, 0.95):
         plt.Circle((0, 0), radius, fill=False, color="#555555", linestyle="--")
     )
 axis.set(xlabel="$z_1$", ylabel="$z_2$", title="codes of 1,500 images", aspect="equal")
+plt.show()
 
 # %%
 # New images

@@ -15,8 +15,8 @@ class SampledNLL(SampledLoss):
 
     .. code-block:: none
 
-        F(y) + log (1/m) Σ_k exp(−F(y_k))/q(y_k)      y_k drawn from a density q
-        F(y) − (1/m) Σ_k F(y_k)                       y_k drawn from p ∝ exp(−F) by a Markov chain
+        F(y) + log (1/m) Σ_k exp(−F(y_k))/q(y_k)   y_k drawn from a density q
+        F(y) − (1/m) Σ_k F(y_k)                    y_k drawn from p ∝ exp(−F) by a Markov chain
 
     The gradient of the negative log-likelihood is ∂F(y) − E_{y'~p}[∂F(y')]. The first form
     estimates the mean by self-normalised importance sampling. The value of the second form is not
