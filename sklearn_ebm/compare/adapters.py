@@ -3,6 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -188,82 +189,34 @@ class GaussianProcess(DistributionAdapter):
         return gaussian(means, deviations[:, None])
 
 
-class NaturalGradientBoosting(DistributionAdapter):
-    """NGBoost with a Gaussian distribution and its defaults; requires the package `ngboost`.
+class Boosted(DistributionAdapter):
+    """A regressor of an optional package, whose predictions are converted to distributions.
 
     Parameters
     ----------
-    random_state : int
-        Seed.
+    regressor : regressor
+        Regressor of the package.
+    package : {"ngboost", "catboost", "quantile_forest"}
+        Name of the package: NGBoost with a Gaussian, CatBoost with the loss
+        ``"RMSEWithUncertainty"``, or a quantile regression forest.
     """
 
-    def __init__(self, random_state: int = 0) -> None:
-        self.random_state = random_state
+    def __init__(self, regressor: Any, package: str) -> None:
+        self.regressor = regressor
+        self.package = package
 
-    def fit(self, X: Any, y: np.ndarray) -> "NaturalGradientBoosting":
-        """Fit the model by boosting with natural gradients of the likelihood."""
-        # Imported here, because it is optional.
-        from ngboost import NGBRegressor
-
-        self.regressor_ = NGBRegressor(verbose=False, random_state=self.random_state).fit(X, y)
+    def fit(self, X: Any, y: np.ndarray) -> "Boosted":
+        """Fit a copy of the regressor."""
+        self.regressor_ = deepcopy(self.regressor).fit(X, y)  # not all of them can be cloned
         return self
 
-    def distribution(self, X: Any) -> GaussianMixture:
-        """Return N(loc, scale²)."""
+    def distribution(self, X: Any) -> ConditionalDistribution:
+        """Return a Gaussian, or the distribution function through quantiles."""
+        if self.package == "quantile_forest":
+            values = self.regressor_.predict(X, quantiles=list(PROBABILITIES))
+            return QuantileDistribution(PROBABILITIES, values)
+        if self.package == "catboost":
+            means, variances = self.regressor_.predict(X).T
+            return gaussian(means, np.sqrt(variances)[:, None])
         params = self.regressor_.pred_dist(X).params
         return gaussian(params["loc"], params["scale"][:, None])
-
-
-class QuantileForest(DistributionAdapter):
-    """Quantile regression forest with its defaults; requires the package `quantile-forest`.
-
-    Parameters
-    ----------
-    random_state : int
-        Seed.
-    """
-
-    def __init__(self, random_state: int = 0) -> None:
-        self.random_state = random_state
-
-    def fit(self, X: Any, y: np.ndarray) -> "QuantileForest":
-        """Fit the forest."""
-        from quantile_forest import RandomForestQuantileRegressor
-
-        self.regressor_ = RandomForestQuantileRegressor(random_state=self.random_state).fit(X, y)
-        return self
-
-    def distribution(self, X: Any) -> QuantileDistribution:
-        """Return the distribution function through the quantiles."""
-        values = self.regressor_.predict(X, quantiles=list(PROBABILITIES))
-        return QuantileDistribution(PROBABILITIES, values)
-
-
-class CatBoostGaussian(DistributionAdapter):
-    """CatBoost with a Gaussian of its own variance for each row; requires the package `catboost`.
-
-    Parameters
-    ----------
-    random_state : int
-        Seed.
-    """
-
-    def __init__(self, random_state: int = 0) -> None:
-        self.random_state = random_state
-
-    def fit(self, X: Any, y: np.ndarray) -> "CatBoostGaussian":
-        """Fit mean and variance by the likelihood."""
-        from catboost import CatBoostRegressor
-
-        self.regressor_ = CatBoostRegressor(
-            loss_function="RMSEWithUncertainty",
-            random_seed=self.random_state,
-            verbose=False,
-            allow_writing_files=False,
-        ).fit(X, y)
-        return self
-
-    def distribution(self, X: Any) -> GaussianMixture:
-        """Return N(mean, variance)."""
-        means, variances = self.regressor_.predict(X).T
-        return gaussian(means, np.sqrt(variances)[:, None])

@@ -37,6 +37,11 @@ class RunContext(NamedTuple):
     inner_folds: int
     n_rows: int
 
+    @property
+    def is_large(self) -> bool:
+        """Whether early stopping can hold out rows."""
+        return self.n_rows > EARLY_STOPPING_ROWS
+
 
 # The parameter tol of EBMClassifier. On the adult data, 1e-4 takes two to five times as long and
 # changes accuracy, Brier score and calibration error by less than 0.001.
@@ -60,67 +65,52 @@ class Contender(NamedTuple):
     cost: float = 1.0
 
 
-def _majority_class(context: RunContext) -> Contender:
-    estimator = DummyClassifier(strategy="prior")
-    return Contender("majority class", estimator, origin="floor", cost=0.1)
-
-
-def _logistic_regression(context: RunContext) -> Contender:
-    return Contender("LogisticRegression", LogisticRegression(max_iter=1000))
-
-
-def _linear_svc(context: RunContext) -> Contender:
+BASELINES: dict[str, Callable[[RunContext], Contender]] = {
+    "majority": lambda context: Contender(
+        "majority class", DummyClassifier(strategy="prior"), origin="floor", cost=0.1
+    ),
+    "LogisticRegression": lambda context: Contender(
+        "LogisticRegression", LogisticRegression(max_iter=1000)
+    ),
     # LinearSVC has no probabilities.
-    estimator = CalibratedClassifierCV(LinearSVC(random_state=context.seed), cv=context.inner_folds)
-    return Contender("LinearSVC (calibrated)", estimator, cost=6)
-
-
-def _sgd_classifier(context: RunContext) -> Contender:
-    return Contender("SGDClassifier", SGDClassifier(loss="log_loss", random_state=context.seed))
-
-
-def _mlp_classifier(context: RunContext) -> Contender:
+    "LinearSVC": lambda context: Contender(
+        "LinearSVC (calibrated)",
+        CalibratedClassifierCV(LinearSVC(random_state=context.seed), cv=context.inner_folds),
+        cost=6,
+    ),
+    "SGDClassifier": lambda context: Contender(
+        "SGDClassifier", SGDClassifier(loss="log_loss", random_state=context.seed)
+    ),
     # 200 passes over many rows take minutes, so 10 % of the rows are held out for early stopping.
     # With few rows, these 10 % are needed for training, and too few for early stopping.
-    many = context.n_rows > EARLY_STOPPING_ROWS
-    estimator = MLPClassifier(early_stopping=many, random_state=context.seed)
-    return Contender("MLPClassifier", estimator, cost=30)
-
-
-def _random_forest(context: RunContext) -> Contender:
-    estimator = RandomForestClassifier(random_state=context.seed)
-    return Contender("RandomForestClassifier", estimator, cost=10)
-
-
-def _hist_gradient_boosting(context: RunContext) -> Contender:
-    estimator = HistGradientBoostingClassifier(
-        categorical_features="from_dtype", random_state=context.seed
-    )
-    return Contender("HistGradientBoostingClassifier", estimator, preparation.trees, cost=10)
-
-
-def _light_gbm(context: RunContext) -> Contender:
-    estimator = optional("lightgbm").LGBMClassifier(random_state=context.seed, verbose=-1)
-    return Contender("LightGBM", estimator, cost=10)
-
-
-def _cat_boost(context: RunContext) -> Contender:
-    estimator = optional("catboost").CatBoostClassifier(
-        random_seed=context.seed, verbose=False, allow_writing_files=False
-    )
-    return Contender("CatBoost", estimator, cost=40)
-
-
-BASELINES: dict[str, Callable[[RunContext], Contender]] = {
-    "majority": _majority_class,
-    "LogisticRegression": _logistic_regression,
-    "LinearSVC": _linear_svc,
-    "SGDClassifier": _sgd_classifier,
-    "MLPClassifier": _mlp_classifier,
-    "RandomForestClassifier": _random_forest,
-    "HistGradientBoostingClassifier": _hist_gradient_boosting,
-    "LightGBM": _light_gbm,
-    "CatBoost": _cat_boost,
+    "MLPClassifier": lambda context: Contender(
+        "MLPClassifier",
+        MLPClassifier(early_stopping=context.is_large, random_state=context.seed),
+        cost=30,
+    ),
+    "RandomForestClassifier": lambda context: Contender(
+        "RandomForestClassifier", RandomForestClassifier(random_state=context.seed), cost=10
+    ),
+    "HistGradientBoostingClassifier": lambda context: Contender(
+        "HistGradientBoostingClassifier",
+        HistGradientBoostingClassifier(
+            categorical_features="from_dtype", random_state=context.seed
+        ),
+        preparation.trees,
+        cost=10,
+    ),
+    "LightGBM": lambda context: Contender(
+        "LightGBM",
+        optional("lightgbm").LGBMClassifier(random_state=context.seed, verbose=-1),
+        cost=10,
+    ),
+    "CatBoost": lambda context: Contender(
+        "CatBoost",
+        optional("catboost").CatBoostClassifier(
+            random_seed=context.seed, verbose=False, allow_writing_files=False
+        ),
+        cost=40,
+    ),
 }
 # The package that a baseline needs; by default it takes part if the package is installed.
 PACKAGES = {
@@ -339,7 +329,6 @@ def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> li
         Contenders, energies first. All losses except nll choose β on held-out rows; nll learns
         probabilities at β = 1.
     """
-    many = context.n_rows > EARLY_STOPPING_ROWS
     entrants = []
     for pair in pairs:
         stochastic = ENERGIES.resolve(pair.energy).traits.stochastic
@@ -348,7 +337,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> li
             loss=pair.loss,
             beta=1.0 if pair.loss == "nll" else "auto",
             tol=TOLERANCE,
-            early_stopping=many and stochastic,  # as for MLPClassifier
+            early_stopping=context.is_large and stochastic,  # as for MLPClassifier
             random_state=context.seed,
         )
         cost = COSTS.get(pair.energy, 20.0) if isinstance(pair.energy, str) else 20.0

@@ -6,16 +6,13 @@ from typing import Any
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import QuantileRegressor, Ridge
 
-from sklearn_ebm.compare import preparation
 from sklearn_ebm.compare.adapters import (
     PROBABILITIES,
-    CatBoostGaussian,
+    Boosted,
     DistributionAdapter,
     GaussianProcess,
     GaussianResiduals,
     MarginalDensity,
-    NaturalGradientBoosting,
-    QuantileForest,
     Quantiles,
 )
 from sklearn_ebm.compare.contenders import (
@@ -30,6 +27,7 @@ from sklearn_ebm.compare.contenders import (
     with_representation,
 )
 from sklearn_ebm.compare.folds import final_step
+from sklearn_ebm.compare.preparation import linear_dense, trees
 from sklearn_ebm.energies import Decoder, Experts
 from sklearn_ebm.estimators._density_parts import resolve_density_parts
 from sklearn_ebm.estimators.regressor import LatentEBMRegressor
@@ -105,78 +103,85 @@ def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) ->
     return suitable_pairs(energies, losses, ENERGIES, suitable_losses)
 
 
-def _marginal_density(context: RunContext) -> Contender:
-    return Contender("marginal density", MarginalDensity(), origin="floor", cost=0.1)
-
-
-def _ridge(context: RunContext) -> Contender:
-    return Contender("Ridge (Gaussian)", GaussianResiduals(Ridge()), preparation.linear_dense)
-
-
-def _quantile_regressor(context: RunContext) -> Contender:
-    # The default alpha=1 suppresses standardised columns almost entirely.
-    quantiles = Quantiles(QuantileRegressor(alpha=0.0, solver="highs"))
-    return Contender(
-        "QuantileRegressor", quantiles, preparation.linear_dense, QUANTILES_NOTE, cost=10
-    )
-
-
-def _gaussian_process(context: RunContext) -> Contender:
-    process = GaussianProcess(random_state=context.seed)
-    return Contender("GaussianProcessRegressor", process, preparation.linear_dense, cost=25)
-
-
-def _hist_gradient_boosting(context: RunContext) -> Contender:
-    regressor = HistGradientBoostingRegressor(
-        loss="quantile", quantile=0.5, categorical_features="from_dtype",
-        random_state=context.seed,
-    )  # fmt: skip
-    name = "HistGradientBoostingRegressor"
-    return Contender(name, Quantiles(regressor), preparation.trees, QUANTILES_NOTE, cost=30)
-
-
-def _light_gbm(context: RunContext) -> Contender:
-    regressor = optional("lightgbm").LGBMRegressor(
-        objective="quantile", random_state=context.seed, verbose=-1
-    )
-    quantiles = Quantiles(regressor, parameter="alpha")
-    return Contender("LightGBM", quantiles, preparation.linear_dense, QUANTILES_NOTE, cost=30)
-
-
-def _cat_boost(context: RunContext) -> Contender:
-    optional("catboost")
-    note = "a Gaussian with a mean and a variance for each row (RMSEWithUncertainty)."
-    return Contender(
-        "CatBoost (Gaussian)",
-        CatBoostGaussian(context.seed),
-        preparation.linear_dense,
-        note,
-        cost=40,
-    )
-
-
-def _quantile_forest(context: RunContext) -> Contender:
-    optional("quantile_forest")
-    forest = QuantileForest(context.seed)
-    return Contender("QuantileForest", forest, preparation.linear_dense, QUANTILES_NOTE, cost=20)
-
-
-def _ngboost(context: RunContext) -> Contender:
-    optional("ngboost")
-    boosting = NaturalGradientBoosting(context.seed)
-    return Contender("NGBoost (Gaussian)", boosting, preparation.linear_dense, cost=30)
-
-
 BASELINES: dict[str, Callable[[RunContext], Contender]] = {
-    "marginal": _marginal_density,
-    "Ridge": _ridge,
-    "QuantileRegressor": _quantile_regressor,
-    "GaussianProcessRegressor": _gaussian_process,
-    "HistGradientBoostingRegressor": _hist_gradient_boosting,
-    "LightGBM": _light_gbm,
-    "CatBoost": _cat_boost,
-    "QuantileForest": _quantile_forest,
-    "NGBoost": _ngboost,
+    "marginal": lambda context: Contender(
+        "marginal density", MarginalDensity(), origin="floor", cost=0.1
+    ),
+    "Ridge": lambda context: Contender(
+        "Ridge (Gaussian)", GaussianResiduals(Ridge()), linear_dense
+    ),
+    # The default alpha=1 suppresses standardised columns almost entirely.
+    "QuantileRegressor": lambda context: Contender(
+        "QuantileRegressor",
+        Quantiles(QuantileRegressor(alpha=0.0, solver="highs")),
+        linear_dense,
+        QUANTILES_NOTE,
+        cost=10,
+    ),
+    "GaussianProcessRegressor": lambda context: Contender(
+        "GaussianProcessRegressor",
+        GaussianProcess(random_state=context.seed),
+        linear_dense,
+        cost=25,
+    ),
+    "HistGradientBoostingRegressor": lambda context: Contender(
+        "HistGradientBoostingRegressor",
+        Quantiles(
+            HistGradientBoostingRegressor(
+                loss="quantile",
+                quantile=0.5,
+                categorical_features="from_dtype",
+                random_state=context.seed,
+            )
+        ),
+        trees,
+        QUANTILES_NOTE,
+        cost=30,
+    ),
+    "LightGBM": lambda context: Contender(
+        "LightGBM",
+        Quantiles(
+            optional("lightgbm").LGBMRegressor(
+                objective="quantile", random_state=context.seed, verbose=-1
+            ),
+            parameter="alpha",
+        ),
+        linear_dense,
+        QUANTILES_NOTE,
+        cost=30,
+    ),
+    "CatBoost": lambda context: Contender(
+        "CatBoost (Gaussian)",
+        Boosted(
+            optional("catboost").CatBoostRegressor(
+                loss_function="RMSEWithUncertainty",
+                random_seed=context.seed,
+                verbose=False,
+                allow_writing_files=False,
+            ),
+            "catboost",
+        ),
+        linear_dense,
+        cost=40,
+    ),
+    "QuantileForest": lambda context: Contender(
+        "QuantileForest",
+        Boosted(
+            optional("quantile_forest").RandomForestQuantileRegressor(random_state=context.seed),
+            "quantile_forest",
+        ),
+        linear_dense,
+        QUANTILES_NOTE,
+        cost=20,
+    ),
+    "NGBoost": lambda context: Contender(
+        "NGBoost (Gaussian)",
+        Boosted(
+            optional("ngboost").NGBRegressor(verbose=False, random_state=context.seed), "ngboost"
+        ),
+        linear_dense,
+        cost=30,
+    ),
 }
 # Number of rows above which a slow baseline is not used by default.
 MOST_ROWS = {"QuantileRegressor": 5_000, "GaussianProcessRegressor": 1_250}
@@ -227,7 +232,7 @@ def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> li
         model += "" if loss == BEST_LOSS else f" + {display_name(loss)}"
         note = f"at most {AUTO_SECONDS:g} s for each fold." if energy == "auto" else ""
         cost = COSTS.get(energy, 40.0) if isinstance(energy, str) else 40.0
-        contender = Contender(model, estimator, preparation.linear_dense, note, "package", cost)
+        contender = Contender(model, estimator, linear_dense, note, "package", cost)
         if pair.representation is not None:
             contender = contender._replace(model=f"LatentEBM {pair.model}")
         entrants.append(with_representation(contender, pair, context.seed))
@@ -236,5 +241,5 @@ def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> li
     for name, own in baselines.items():
         says_laws = isinstance(final_step(own), (DistributionAdapter, LatentEBMRegressor))
         estimator = own if says_laws else GaussianResiduals(own)
-        entrants.append(own_contender(name, estimator)._replace(prepare=preparation.linear_dense))
+        entrants.append(own_contender(name, estimator)._replace(prepare=linear_dense))
     return entrants

@@ -18,7 +18,6 @@ from sklearn_ebm.compare import contenders as classifiers
 from sklearn_ebm.compare.adapters import (
     GaussianProcess,
     GaussianResiduals,
-    NaturalGradientBoosting,
     Quantiles,
     gaussian,
 )
@@ -144,11 +143,10 @@ def test_ngboost_is_used_where_it_is_installed(monkeypatch):
     module = types.ModuleType("ngboost")
     module.NGBRegressor = NGBRegressor
     monkeypatch.setitem(sys.modules, "ngboost", module)
-    distribution = (
-        NaturalGradientBoosting(3).fit(np.zeros((2, 1)), np.array([1.0, 3.0])).distribution([[0.0]])
-    )
+    setting = regressors.RunContext(3, 5, 100)
+    boosted = regressors.BASELINES["NGBoost"](setting).estimator
+    distribution = boosted.fit(np.zeros((2, 1)), np.array([1.0, 3.0])).distribution([[0.0]])
     assert distribution.mean() == 2 and distribution.std() == 2
-    setting = regressors.RunContext(0, 5, 100)
     monkeypatch.setattr(classifiers, "find_spec", lambda name: True)
     assert regressors.suggested_baselines(setting)[0][-1] == "NGBoost"
     monkeypatch.setattr(classifiers, "find_spec", lambda name: None)
