@@ -6,11 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
+import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ebm._utils.scipy_flag import import_test_helpers
 from sklearn_ebm.compare.cells import decimal_mark, words_of
 from sklearn_ebm.compare.columns import ColumnNote, DataError, Form, array_of, closest, learn_form
+
+if sklearn.__version__.startswith("1.6."):  # before skrub, also where a saved pipeline is loaded
+    import_test_helpers()
 
 _SAMPLE = 1000  # cells of other columns that show the decimal mark of a table
 
