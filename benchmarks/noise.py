@@ -235,6 +235,15 @@ def names_of(text):
     return text.split(",")
 
 
+def sets_of(text):
+    unknown = [name for name in names_of(text) if name not in (*SETS, *STORED)]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"{unknown[0]!r} is none of the sets: {', '.join((*SETS, *STORED))}"
+        )
+    return names_of(text)
+
+
 def numbers_of(text):
     return [float(number) for number in text.split(",")]
 
@@ -248,7 +257,7 @@ def seeds_of(text):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help=f"folder with classification/NAME.npz: {', '.join(STORED)}")
-    parser.add_argument("--sets", type=names_of, help="names of some of the sets; default: all")
+    parser.add_argument("--sets", type=sets_of, help="names of some of the sets; default: all")
     parser.add_argument("--models", type=names_of, default=[*NAMES, *RIVALS])
     parser.add_argument("--shares", type=numbers_of, default=SHARES)
     parser.add_argument(

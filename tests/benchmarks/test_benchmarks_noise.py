@@ -125,8 +125,15 @@ def test_it_runs_without_data(tmp_path):
     assert plot.stat().st_size > 1000
 
 
-def test_too_few_seeds(benchmark, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["noise.py", "--seeds", "2"])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--seeds", "2"], "a standard error needs 3 seeds or more"),
+        (["--sets", "wine,iris"], "'iris' is none of the sets: breast cancer, digits, wine"),
+    ],
+)
+def test_what_it_refuses(benchmark, monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["noise.py", *arguments])
     with pytest.raises(SystemExit, match="2"):
         benchmark.main()
-    assert "a standard error needs 3 seeds or more" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
