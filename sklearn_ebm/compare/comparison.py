@@ -169,7 +169,7 @@ class Comparison:
     Parameters
     ----------
     X, y, task, energies, losses, baselines, representations
-        As in `compare`; X may also be a `Table`, without y.
+        As in `compare`; X may also be a `Table`, without y, and the task a `Task`.
     cv, n_jobs, random_state, max_rows, drop
         As in `compare`.
     source : str, default="data in memory"
@@ -207,7 +207,7 @@ class Comparison:
         X: Any,
         y: Any = None,
         *,
-        task: str = "auto",
+        task: str | Task = "auto",
         energies: Iterable[Any] | None = None,
         losses: Iterable[Any] | None = None,
         baselines: Iterable[str] | Mapping[str, Any] | None = None,
@@ -226,8 +226,9 @@ class Comparison:
         if not isinstance(X, Table):
             if y is None:
                 raise DataError("X came without y; give the labels, or the name of their column.")
-            data = make_table(X, y, task=task, drop=drop, source=source, cv=cv)
-        self.task: Task = CLASSIFICATION if data.classes else REGRESSION
+            data = make_table(X, y, task=str(task), drop=drop, source=source, cv=cv)
+        known = CLASSIFICATION if data.classes else REGRESSION
+        self.task = task if isinstance(task, Task) else known
         pairs = self.task.pairs(energies, losses, representations)
         if baselines is not None:
             baselines = self.task.known_baselines(baselines)
