@@ -150,18 +150,13 @@ function themed() {
   name();
 }
 
-// On a wide screen sections are open unless they are long; on paper all are open.
+// On a wide screen sections of the class "wide" are open unless they are long.
 const MOST_CARDS = 12;
 function unfolded() {
-  const sections = [...document.querySelectorAll("details")];
-  const isShort = (each) => each.className && each.querySelectorAll(":scope > .grid > .card").length <= MOST_CARDS;
-  let folded = [];
-  if (matchMedia("(min-width: 861px)").matches) for (const each of sections) each.open = isShort(each);
-  addEventListener("beforeprint", () => {
-    folded = sections.filter((each) => !each.open);
-    for (const each of folded) each.open = true;
-  });
-  addEventListener("afterprint", () => { for (const each of folded) each.open = false; });
+  if (!matchMedia("(min-width: 861px)").matches) return;
+  for (const each of document.querySelectorAll("details.wide")) {
+    each.open = each.querySelectorAll(":scope > .grid > .card").length <= MOST_CARDS;
+  }
 }
 
 sortable(document.getElementById("leaderboard"));
