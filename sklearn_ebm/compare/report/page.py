@@ -41,9 +41,7 @@ def page(
     """
     task, about = content["task"], table.about
     style, script = resource("report.css"), resource("report.js") + resource(f"{task}.js")
-    columns, scores = about["columns"], table.scoreboard.scores
-    notes = [f"<li>{html.escape(note)}</li>" for note in table.notes()]
-    listed = f'<ul class="small">{"".join(notes)}</ul>' if notes else ""
+    notes, columns, scores = table.notes(), about["columns"], table.scoreboard.scores
     what_was_done = _definitions(
         (each["name"], ": ".join(filter(None, (each["kind"], each["note"])))) for each in columns
     )
@@ -59,7 +57,7 @@ def page(
             "summary": html.escape(about["title"].partition("\n")[0]),
             "leaderboard": leaderboard(table),
             "order": html.escape(table.order),
-            "notes": _section(f"Notes ({len(notes)})", listed, is_wide=True),
+            "notes": _section(f"Notes ({len(notes)})", _list(notes), is_wide=True),
             "scores": _definitions(
                 (score.heading, about["scores"][name]) for name, score in scores.items()
             ),
@@ -157,3 +155,8 @@ def _definitions(entries: Iterable[tuple[str, str]]) -> str:
         for name, text in entries
     )
     return f"<dl>{lines}</dl>" if lines else ""
+
+
+def _list(texts: list[str]) -> str:
+    lines = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return f'<ul class="small">{lines}</ul>' if lines else ""
