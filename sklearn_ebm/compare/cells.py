@@ -154,13 +154,7 @@ def numbers(words: Sequence[str], decimal: str = ".") -> tuple[np.ndarray, list[
 
 
 def dates(words: Sequence[str], date_format: str) -> np.ndarray:
-    """Return the moments, in UTC, of words of a date and perhaps a time; NaT for other words.
-
-    Examples
-    --------
-    >>> dates(["14/05/2023", "2/5/2023", "soon"], "%d/%m/%Y").astype("datetime64[D]")
-    array(['2023-05-14', '2023-05-02',        'NaT'], dtype='datetime64[D]')
-    """
+    """Return the moments, in UTC, of words of a date and perhaps a time; NaT for other words."""
     import pandas
 
     moments = np.full(len(words), np.datetime64("NaT"), dtype="datetime64[us]")
@@ -179,12 +173,13 @@ def date_format(words: Sequence[str], counts: np.ndarray) -> tuple[str, bool, np
     The other results are whether another format suits as well, and which words are no dates.
     """
     first = some_of(words)
-    some = []
-    if sum(_DIGITS.match(word) is not None for word in first) > len(first) / 2:
-        some = [each for each in _DATES if np.mean(~np.isnat(dates(first, each))) > 0.5]
-    others = {each: np.isnat(dates(words, each)) for each in some}
-    failures = {each: int(counts @ others[each]) for each in some}
-    best = min(failures, key=lambda each: failures[each], default="")
-    if not best or failures[best] > (1 - _NEARLY_ALL) * counts.sum():
+    if sum(_DIGITS.match(word) is not None for word in first) <= len(first) / 2:
         return "", False, np.array([])
-    return best, sum(each == failures[best] for each in failures.values()) > 1, others[best]
+    some = [each for each in _DATES if np.mean(~np.isnat(dates(first, each))) > 0.5]
+    others = {each: np.isnat(dates(words, each)) for each in some}
+    failures = [int(counts @ each) for each in others.values()]
+    least = min(failures, default=counts.sum())
+    if least > (1 - _NEARLY_ALL) * counts.sum():
+        return "", False, np.array([])
+    best = some[failures.index(least)]
+    return best, failures.count(least) > 1, others[best]

@@ -55,15 +55,7 @@ class ColumnNote(NamedTuple):
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Return a hint with the known names closest to a misspelt one.
-
-    Examples
-    --------
-    >>> closest("incom", ["age", "income"])
-    'did you mean "income"?'
-    >>> closest("zzz", ["age", "income"])
-    ''
-    """
+    """Return a hint, 'did you mean "income"?', with known names close to one; empty without any."""
     by_lower_case = {other.lower(): other for other in known}
     near = difflib.get_close_matches(name.lower(), by_lower_case, n=3, cutoff=0.6)
     # difflib does not match a part of a name, such as "svc" of "linearsvc".
@@ -97,17 +89,13 @@ class Form:
         if self.kind == "text":
             return found.spread(np.array(words, dtype=object), "")
         if self.kind == "date":
-            moments = dates(words, self.dates)
-            left = np.flatnonzero(np.isnat(moments))
-            moments[left] = dates([words[i] for i in left], "%Y-%m-%d")  # as written in memory
-            return found.spread(moments, np.datetime64("NaT"))
+            return found.spread(dates(words, self.dates), np.datetime64("NaT"))
         if self.kind == "category":
             width = len(self.levels[0]) if any(map(CODE.fullmatch, self.levels)) else 0
             width *= values.dtype.kind == "f"  # pandas reads 007 as 7
             index = {level.casefold(): i for i, level in enumerate(self.levels)}
-            return found.spread(
-                [index.get(w.casefold().zfill(width), -1) for w in words], -1
-            ).astype(int)
+            codes = [index.get(word.casefold().zfill(width), -1) for word in words]
+            return found.spread(codes, -1).astype(int)
         if self.kind == "yes/no":
             truths = TRUTHS | {"1": 1.0, "0": 0.0}
             return found.spread([truths.get(word.casefold(), np.nan) for word in words], np.nan)
@@ -130,17 +118,10 @@ def array_of(column: Any) -> np.ndarray:
 
 
 def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "") -> Form:
-    """Decide what the cells of a column stand for.
+    """Decide what the cells of a column, from `array_of`, stand for.
 
-    Parameters
-    ----------
-    name : str
-    values : ndarray of shape (n_samples,)
-        From `array_of`.
-    decimal : str
-        Decimal mark of the other columns, if this one does not tell; empty if they do not either.
-    unit : str
-        Unit of the column from a row of units, for the note.
+    `decimal` is the mark of the other columns, if this one does not tell, and `unit` comes from a
+    row of units.
 
     Examples
     --------
@@ -149,7 +130,7 @@ def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "")
     >>> learn_form("size", np.array(["S", "M", "s"], dtype=object)).note
     '2 values; "S" is "s"'
     """
-    marks: list[str] = []
+    notes = [f"in {unit}" if unit else ""]
     if values.dtype.kind == "f":
         n_infinite = np.isinf(values).sum()
         form = Form("number", f"became missing: infinite ({n_infinite})" if n_infinite else "")
@@ -157,19 +138,15 @@ def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "")
         form = Form("date")
     else:
         words = words_of(values)
-        if not words.words:
-            return Form("left out", "no values")
-        cells = {cell.strip() for cell in values.tolist() if isinstance(cell, str)}
-        marks = sorted(filter(is_empty, cells - {""}))
         form = _truths(words) or numbers_form(words, decimal) or _dates(words) or _words(words)
-    read = form.read(values) if form.kind in ("number", "date", "yes/no") else None
-    why = "" if read is None else _why_useless(name, read)
-    if why:
-        return Form("left out", why)
+        cells = {cell.strip() for cell in values.tolist() if isinstance(cell, str)}
+        notes += [f'"{mark}" is missing' for mark in sorted(filter(is_empty, cells - {""}))]
+    if form.kind in ("number", "date", "yes/no"):
+        why = _why_useless(name, form.read(values))
+        form = Form("left out", why) if why else form
     if form.kind == "left out":
         return form
-    notes = [f"in {unit}" if unit else "", form.note, *(f'"{mark}" is missing' for mark in marks)]
-    return replace(form, note="; ".join(filter(None, notes)))
+    return replace(form, note="; ".join(filter(None, [notes[0], form.note, *notes[1:]])))
 
 
 def _truths(words: Words) -> Form | None:
@@ -216,16 +193,14 @@ def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> For
 
 def _dates(words: Words) -> Form | None:
     found, is_open, others = date_format(words.words, words.counts)
-    if not found:
-        return None
     order = {"%d": "day first", "%Y": "year first"}.get(found[:2], "month first")
     order += ", as no date shows otherwise" * is_open
     notes = [order, _became_missing(words, np.flatnonzero(others))]
-    return Form("date", "; ".join(filter(None, notes)), dates=found)
+    return Form("date", "; ".join(filter(None, notes)), dates=found) if found else None
 
 
 def _became_missing(words: Words, others: np.ndarray) -> str:
-    """Note about words that are not of the kind of their column, the most frequent ones first."""
+    """Return a note about words of another kind, the most frequent ones first."""
     counts = words.counts[others]
     first = np.argsort(-counts, kind="stable")[:3]
     named = ", ".join(f'"{words.words[others[i]]}" ({counts[i]})' for i in first)
@@ -256,13 +231,14 @@ def _words(words: Words) -> Form:
 
 
 def _why_useless(name: str, values: np.ndarray) -> str:
-    """Return the reason why numbers or dates say nothing; an empty string if there is none."""
+    """Return why numbers or dates say nothing; an empty string if they do."""
     present = values[values == values]
     distinct = len(np.unique(present))
-    if distinct <= 1:
-        is_constant = distinct and len(present) == len(values)
-        return "the same value in every row" if is_constant else "" if distinct else "no values"
-    if values.dtype.kind != "f" or distinct < len(values) or distinct < _ENOUGH_VALUES:
+    if not distinct:
+        return "no values"
+    if distinct == 1 and len(present) == len(values):
+        return "the same value in every row"
+    if values.dtype.kind != "f" or distinct < max(len(values), _ENOUGH_VALUES):
         return ""
     low, high = values.min(), values.max()
     # Years may follow each other as well.
