@@ -231,7 +231,7 @@ def _words(words: Words) -> Form:
 
 
 def _why_useless(name: str, values: np.ndarray) -> str:
-    """Return why numbers or dates say nothing; an empty string if they do."""
+    """Return the reason why numbers or dates say nothing; empty if there is none."""
     present = values[values == values]
     distinct = len(np.unique(present))
     if not distinct:

@@ -19,20 +19,10 @@ N_BARS = 40  # of a histogram of energy gaps
 def content(table: ComparisonTable, kept: Sequence[KeptFolds], data: Table) -> dict[str, Any]:
     """Return the numbers that the page shows.
 
-    Scores are texts with the digits of the leaderboard, so that a browser does not round them.
-
-    Parameters
-    ----------
-    table : ComparisonTable
-    kept : sequence of list
-        Data of each fold, for each row of the table, in the order of the run.
-    data : Table
-
-    Returns
-    -------
-    content : dict
-        "task", "scores" (their headings), "contenders" by rank, and common data: for classes the
-        factors of β, for a regression the answers of the rows with plots of densities.
+    Scores are texts with the digits of the leaderboard, so that a browser does not round them. The
+    data of the folds, `kept`, are in the order of the rows of the table. The result has "task",
+    "scores" (their headings), "contenders" by rank, and common data: for classes the factors of β,
+    for a regression the answers of the rows with plots of densities.
     """
     scores = table.scoreboard.scores
     kept_of = dict(zip(map(id, table.rows), kept, strict=True))
@@ -118,12 +108,6 @@ def histogram(folds: Sequence[np.ndarray], margin: float | None) -> dict[str, An
     """Return a histogram of energy gaps with about 40 bars, one of which begins at 0.
 
     The gaps beyond its ends, which are quantiles, are in the outermost bars.
-
-    Examples
-    --------
-    >>> found = histogram([np.array([-10.0, 10.0]), np.array([29.0, 30.0])], margin=None)
-    >>> found["width"], found["first"], sum(found["counts"])
-    (1.0, -10, 4)
     """
     gaps = np.concatenate(folds).astype(np.float64)
     low, high = np.quantile(gaps, [0.005, 0.98], method="nearest")

@@ -104,12 +104,6 @@ def energy_gaps(log_p: np.ndarray, y: np.ndarray, beta: float) -> np.ndarray:
     """Return F(wrong) − F(right) of each row, for the wrong class of lowest energy.
 
     Infinite gaps, of classes without training rows, become the largest numbers of float32.
-
-    Examples
-    --------
-    >>> log_p = np.array([[0.0, -1.0, -3.0], [0.0, -3.0, -np.inf]])
-    >>> energy_gaps(log_p, np.array([0, 1]), 0.5)
-    array([ 2., -6.], dtype=float32)
     """
     rows, wrong = np.arange(len(y)), log_p.copy()
     wrong[rows, y] = -np.inf
@@ -128,13 +122,7 @@ def curve(values: Any) -> list[tuple[int, float]]:
 
 
 def shown_rows(answers: np.ndarray) -> np.ndarray:
-    """Return the rows with plots of densities, at equally spaced ranks of their answers.
-
-    Examples
-    --------
-    >>> shown_rows(np.array([5.0, 1.0, 3.0])).tolist()
-    [1, 2, 0]
-    """
+    """Return the rows with plots of densities, at equally spaced ranks of their answers."""
     n_shown = min(N_SHOWN, len(answers))
     middles = (np.arange(n_shown) + 0.5) / n_shown * len(answers)
     return np.argsort(answers, kind="stable")[middles.astype(np.intp)]

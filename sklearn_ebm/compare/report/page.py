@@ -27,18 +27,7 @@ def filled(template: str, values: dict[str, str]) -> str:
 def page(
     table: ComparisonTable, content: dict[str, Any], *, command: str = "", dated: bool = True
 ) -> str:
-    """Return the HTML of a report.
-
-    Parameters
-    ----------
-    table : ComparisonTable
-    content : dict
-        Result of `content`.
-    command : str
-        The command line of the comparison, if any.
-    dated : bool
-        Whether the page shows when the comparison began.
-    """
+    """Return the HTML of a report, with the command line of the comparison and when it began."""
     task, about = content["task"], table.about
     style, script = resource("report.css"), resource("report.js") + resource(f"{task}.js")
     notes, columns, scores = table.notes(), about["columns"], table.scoreboard.scores
