@@ -140,5 +140,4 @@ def _units(frame: Any) -> dict[str, str]:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".") + "."
+    return (str(error).strip() or repr(error)).splitlines()[0].rstrip(".") + "."

@@ -202,11 +202,9 @@ def _column_notes(X: Any) -> list[ColumnNote]:
         return []
     if not isinstance(X, np.ndarray):
         return list(ColumnReader().fit(X).columns_)
-    low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
-    return [
-        ColumnNote(f"x{j}", "number", "the same value in every row" if is_constant else "")
-        for j, is_constant in enumerate((low == high).tolist())
-    ]
+    is_constant = np.fmin.reduce(X, axis=0) == np.fmax.reduce(X, axis=0)
+    notes = ["the same value in every row" if each else "" for each in is_constant]
+    return [ColumnNote(f"x{j}", "number", note) for j, note in enumerate(notes)]
 
 
 def _without_rare_classes(table: Table, cv: int) -> Table:
