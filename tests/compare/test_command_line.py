@@ -108,7 +108,7 @@ def test_with_the_core_dependencies_alone_it_runs_on_embedded_data(capsys, monke
         if name.split(".")[0] in ("pandas", "skrub", "pyarrow", "polars"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
-    X, y = make_classification(60, n_informative=4, n_classes=3, random_state=0)
+    X, y = make_classification(45, 4, n_redundant=0, n_informative=4, n_classes=3, random_state=0)
     monkeypatch.setattr(demonstration, "find_spec", lambda name: None)  # no matplotlib
     monkeypatch.setattr(demonstration, "wrong_labels", lambda seed: (X, y, np.roll(y, 1)))
     monkeypatch.setattr(demonstration, "one_to_many", lambda seed: (X[:, :1], X[:, 1]))
