@@ -44,7 +44,7 @@ _TIMES = (
     "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f",
     "T%H:%M:%S%z", "T%H:%M:%S.%f%z", " %H:%M:%S%z", " %I:%M %p", " %I:%M:%S %p",
 )  # fmt: skip
-_NEARLY_ALL = 0.9  # share of the cells that must be dates
+NEARLY_ALL = 0.9  # share of the cells of a column that must be dates, or numbers
 
 
 class Words(NamedTuple):
@@ -71,16 +71,13 @@ def words_of(values: np.ndarray, *, keep_na: bool = False) -> Words:
     >>> words_of(np.array(["Pro", "Pro ", "--", None, 7.0], dtype=object))
     Words(words=['Pro', '7'], codes=array([ 0,  0, -1, -1,  1]))
     """
-    index: dict[str, int] = {}
     cells = [cell if type(cell) is str else written(cell) for cell in values.tolist()]
-    codes = np.array([index.setdefault(cell, len(index)) for cell in cells], dtype=np.int64)
-    place: dict[str, int] = {}
-    stripped = [" ".join(cell.split()) for cell in index]
-    places = [
-        -1 if (word in EMPTY if keep_na else is_empty(word)) else place.setdefault(word, len(place))
-        for word in stripped
-    ]
-    return Words(list(place), np.array(places, dtype=np.int64)[codes])
+    words = {cell: " ".join(cell.split()) for cell in dict.fromkeys(cells)}
+    is_missing = EMPTY.__contains__ if keep_na else is_empty
+    present = dict.fromkeys(word for word in words.values() if not is_missing(word))
+    index = {word: i for i, word in enumerate(present)}
+    places = {cell: index.get(word, -1) for cell, word in words.items()}
+    return Words(list(index), np.array([places[cell] for cell in cells], dtype=np.int64))
 
 
 def written(cell: Any) -> str:
@@ -154,13 +151,7 @@ def numbers(words: Sequence[str], decimal: str = ".") -> tuple[np.ndarray, list[
 
 
 def dates(words: Sequence[str], date_format: str) -> np.ndarray:
-    """Return the moments, in UTC, of words of a date and perhaps a time; NaT for other words.
-
-    Examples
-    --------
-    >>> dates(["14/05/2023", "2/5/2023", "soon"], "%d/%m/%Y").astype("datetime64[D]")
-    array(['2023-05-14', '2023-05-02',        'NaT'], dtype='datetime64[D]')
-    """
+    """Return the moments, in UTC, of words of a date and perhaps a time; NaT for other words."""
     import pandas
 
     moments = np.full(len(words), np.datetime64("NaT"), dtype="datetime64[us]")
@@ -179,12 +170,13 @@ def date_format(words: Sequence[str], counts: np.ndarray) -> tuple[str, bool, np
     The other results are whether another format suits as well, and which words are no dates.
     """
     first = some_of(words)
-    some = []
-    if sum(_DIGITS.match(word) is not None for word in first) > len(first) / 2:
-        some = [each for each in _DATES if np.mean(~np.isnat(dates(first, each))) > 0.5]
-    others = {each: np.isnat(dates(words, each)) for each in some}
-    failures = {each: int(counts @ others[each]) for each in some}
-    best = min(failures, key=lambda each: failures[each], default="")
-    if not best or failures[best] > (1 - _NEARLY_ALL) * counts.sum():
+    if sum(_DIGITS.match(word) is not None for word in first) <= len(first) / 2:
         return "", False, np.array([])
-    return best, sum(each == failures[best] for each in failures.values()) > 1, others[best]
+    some = [each for each in _DATES if np.mean(~np.isnat(dates(first, each))) > 0.5]
+    others = {each: np.isnat(dates(words, each)) for each in some}
+    failures = [int(counts @ each) for each in others.values()]
+    least = min(failures, default=counts.sum())
+    if least > (1 - NEARLY_ALL) * counts.sum():
+        return "", False, np.array([])
+    best = some[failures.index(least)]
+    return best, failures.count(least) > 1, others[best]

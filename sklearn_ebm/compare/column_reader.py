@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ebm._utils.scipy_flag import import_test_helpers
 from sklearn_ebm.compare.cells import decimal_mark, words_of
-from sklearn_ebm.compare.columns import ColumnNote, DataError, Form, array_of, closest, learn_form
+from sklearn_ebm.compare.columns import ColumnNote, DataError, array_of, closest, learn_form
 
 if sklearn.__version__.startswith("1.6."):  # before skrub, also where a saved pipeline is loaded
     import_test_helpers()
@@ -26,11 +25,6 @@ class ColumnReader(TransformerMixin, BaseEstimator):
     What a column holds, and how it is written, is decided by all of its cells in `fit`: decimal
     commas, thousands, currencies and units of numbers, the order of day and month. `transform`
     reads each row by itself; cells that are written differently become missing values.
-
-    Parameters
-    ----------
-    drop : sequence of str, default=()
-        Names of columns to leave out.
 
     Attributes
     ----------
@@ -56,9 +50,6 @@ class ColumnReader(TransformerMixin, BaseEstimator):
     [1200.0, 1.0]
     """
 
-    def __init__(self, drop: Sequence[str] = ()):
-        self.drop = drop
-
     def fit(self, X: Any, y: Any = None) -> Self:
         """Decide what the cells of each column stand for.
 
@@ -72,15 +63,12 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If no column is left, or a column to drop does not exist.
+            If no column is left.
         """
         frame = as_frame(X)
-        dropped = [column_of(name, frame.columns, "column to drop") for name in self.drop]
         decimal, units = usual_decimal(frame), frame.attrs.get("units", {})
         forms = {
-            name: Form("left out", "to be dropped")
-            if name in dropped
-            else learn_form(name, array_of(frame[name]), decimal, units.get(name, ""))
+            name: learn_form(name, array_of(frame[name]), decimal, units.get(name, ""))
             for name in frame.columns
         }
         columns = [ColumnNote(name, form.kind, form.note) for name, form in forms.items()]
@@ -111,13 +99,13 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         import pandas
 
-        frame = as_frame(X, self.feature_names_in_.tolist())
+        frame = as_frame(X)
         read = {}
         for name, form in self.forms_.items():
             values = form.read(array_of(frame[column_of(name, frame.columns, "column")]))
             if form.kind == "category":
                 values = pandas.Categorical.from_codes(values, categories=form.levels)
-            read[name] = pandas.Series(values, frame.index)
+            read[name] = values
         return pandas.DataFrame(read, index=frame.index)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -132,10 +120,10 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         return np.array(list(self.forms_), dtype=object)
 
 
-def as_frame(X: Any, names: Sequence[str] = ()) -> Any:
+def as_frame(X: Any) -> Any:
     """Return a table as a pandas data frame with different names, without stray blanks.
 
-    The columns of an array have the given names, if there are equally many, otherwise x0, x1, ...
+    The columns of an array are called x0, x1, and so on.
     """
     try:
         import pandas
@@ -145,18 +133,18 @@ def as_frame(X: Any, names: Sequence[str] = ()) -> Any:
     if polars is not None and isinstance(X, polars.DataFrame):
         X = X.to_pandas()
     if not isinstance(X, pandas.DataFrame):
-        array = np.asarray(X)
-        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
-            array = np.asarray(X, dtype=object)  # NumPy writes [1, None] with a text as text
-        if array.ndim != 2:
+        if np.ndim(X) != 2:
             raise DataError(
-                f"X has {array.ndim} dimension(s); give a data frame or an array with one row per "
+                f"X has {np.ndim(X)} dimension(s); give a data frame or an array with one row per "
                 "sample and one column per feature."
             )
-        width = array.shape[1]
-        given = list(names) if len(names) == width else [f"x{j}" for j in range(width)]
-        return pandas.DataFrame(array, columns=given)
-    return X.set_axis(list(_different(str(name).strip() for name in X.columns)), axis=1)
+        rows = list(X) if isinstance(X, list | tuple) else np.asarray(X)
+        return pandas.DataFrame(rows).add_prefix("x")
+    names = pandas.Series([str(name).strip() for name in X.columns], dtype=object)
+    while names.duplicated().any():  # they become "Fe", "Fe.1", as pandas makes them from a file
+        numbered = names + "." + names.groupby(names).cumcount().astype(str)
+        names = names.where(~names.duplicated(), numbered)
+    return X.set_axis(names.tolist(), axis=1)
 
 
 def usual_decimal(frame: Any) -> str:
@@ -165,18 +153,6 @@ def usual_decimal(frame: Any) -> str:
     marks = (decimal_mark(words_of(array).words) for array in arrays if array.dtype == "O")
     votes = Counter(mark for mark in marks if mark).most_common(1)
     return votes[0][0] if votes else frame.attrs.get("decimal", "")
-
-
-def _different(names: Iterable[str]) -> Iterator[str]:
-    """Yield names that differ, as pandas makes them when it reads a file: "Fe", "Fe.1"."""
-    counts: Counter[str] = Counter()
-    for name in names:
-        new = name
-        while new in counts:
-            new = f"{name}.{counts[name]}"
-            counts[name] += 1
-        counts[new] += 1
-        yield new
 
 
 def column_of(name: str, names: Any, role: str) -> str:

@@ -9,29 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_ebm.compare.cells import (
-    AMBIGUOUS,
-    CODE,
-    MONEY,
-    THOUSANDS,
-    TRUTHS,
-    Words,
-    date_format,
-    dates,
-    decimal_mark,
-    is_empty,
-    numbers,
-    some_of,
-    words_of,
-)
+from sklearn_ebm.compare import cells
+from sklearn_ebm.compare.cells import Words, is_empty, words_of
 
 # Names of integer columns that number the rows; pandas calls a column without heading "Unnamed: 0".
 _IDENTIFIER = re.compile(r"(^|[_\s.])(id|idx|index|key|rowid|uuid)$|^unnamed: \d+$", re.IGNORECASE)
 _ENOUGH_VALUES = 20  # number of values needed to decide whether a column numbers the rows
 _GAPS = 2.5  # rows of a fold are numbered with gaps, on average below this
 _NEARLY_UNIQUE = 0.95  # share of distinct words above which they are names of rows
-_NEARLY_ALL = 0.9  # share of numbers in a column; half of the cells may be few different words
-_FEW_WORDS = 20
+_FEW_WORDS = 20  # half of the cells of a column of numbers may be so many different words
 _MARKS = {",": "commas", ".": "dots", " ": "blanks"}
 _MAX_LEVELS = 100  # categories with more levels are text
 
@@ -55,15 +41,7 @@ class ColumnNote(NamedTuple):
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Return a hint with the known names closest to a misspelt one.
-
-    Examples
-    --------
-    >>> closest("incom", ["age", "income"])
-    'did you mean "income"?'
-    >>> closest("zzz", ["age", "income"])
-    ''
-    """
+    """Return a hint, 'did you mean "income"?', with known names close to one; empty without any."""
     by_lower_case = {other.lower(): other for other in known}
     near = difflib.get_close_matches(name.lower(), by_lower_case, n=3, cutoff=0.6)
     # difflib does not match a part of a name, such as "svc" of "linearsvc".
@@ -97,21 +75,17 @@ class Form:
         if self.kind == "text":
             return found.spread(np.array(words, dtype=object), "")
         if self.kind == "date":
-            moments = dates(words, self.dates)
-            left = np.flatnonzero(np.isnat(moments))
-            moments[left] = dates([words[i] for i in left], "%Y-%m-%d")  # as written in memory
-            return found.spread(moments, np.datetime64("NaT"))
+            return found.spread(cells.dates(words, self.dates), np.datetime64("NaT"))
         if self.kind == "category":
-            width = len(self.levels[0]) if any(map(CODE.fullmatch, self.levels)) else 0
+            width = len(self.levels[0]) if any(map(cells.CODE.fullmatch, self.levels)) else 0
             width *= values.dtype.kind == "f"  # pandas reads 007 as 7
             index = {level.casefold(): i for i, level in enumerate(self.levels)}
-            return found.spread(
-                [index.get(w.casefold().zfill(width), -1) for w in words], -1
-            ).astype(int)
+            codes = [index.get(word.casefold().zfill(width), -1) for word in words]
+            return found.spread(codes, -1).astype(int)
         if self.kind == "yes/no":
-            truths = TRUTHS | {"1": 1.0, "0": 0.0}
+            truths = cells.TRUTHS | {"1": 1.0, "0": 0.0}
             return found.spread([truths.get(word.casefold(), np.nan) for word in words], np.nan)
-        read, units = numbers(words, self.decimal)
+        read, units = cells.numbers(words, self.decimal)
         read[[unit not in ("", self.unit) for unit in units]] = np.nan
         return found.spread(read, np.nan)
 
@@ -130,17 +104,10 @@ def array_of(column: Any) -> np.ndarray:
 
 
 def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "") -> Form:
-    """Decide what the cells of a column stand for.
+    """Decide what the cells of a column, from `array_of`, stand for.
 
-    Parameters
-    ----------
-    name : str
-    values : ndarray of shape (n_samples,)
-        From `array_of`.
-    decimal : str
-        Decimal mark of the other columns, if this one does not tell; empty if they do not either.
-    unit : str
-        Unit of the column from a row of units, for the note.
+    `decimal` is the mark of the other columns, if this one does not tell, and `unit` comes from a
+    row of units.
 
     Examples
     --------
@@ -149,7 +116,7 @@ def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "")
     >>> learn_form("size", np.array(["S", "M", "s"], dtype=object)).note
     '2 values; "S" is "s"'
     """
-    marks: list[str] = []
+    notes = [f"in {unit}" if unit else ""]
     if values.dtype.kind == "f":
         n_infinite = np.isinf(values).sum()
         form = Form("number", f"became missing: infinite ({n_infinite})" if n_infinite else "")
@@ -157,24 +124,20 @@ def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "")
         form = Form("date")
     else:
         words = words_of(values)
-        if not words.words:
-            return Form("left out", "no values")
-        cells = {cell.strip() for cell in values.tolist() if isinstance(cell, str)}
-        marks = sorted(filter(is_empty, cells - {""}))
         form = _truths(words) or numbers_form(words, decimal) or _dates(words) or _words(words)
-    read = form.read(values) if form.kind in ("number", "date", "yes/no") else None
-    why = "" if read is None else _why_useless(name, read)
-    if why:
-        return Form("left out", why)
+        texts = {cell.strip() for cell in values.tolist() if isinstance(cell, str)}
+        notes += [f'"{mark}" is missing' for mark in sorted(filter(is_empty, texts - {""}))]
+    if form.kind in ("number", "date", "yes/no"):
+        why = _why_useless(name, form.read(values))
+        form = Form("left out", why) if why else form
     if form.kind == "left out":
         return form
-    notes = [f"in {unit}" if unit else "", form.note, *(f'"{mark}" is missing' for mark in marks)]
-    return replace(form, note="; ".join(filter(None, notes)))
+    return replace(form, note="; ".join(filter(None, [notes[0], form.note, *notes[1:]])))
 
 
 def _truths(words: Words) -> Form | None:
     spelt = {word.casefold() for word in words.words}
-    truths = [TRUTHS.get(word) for word in spelt]
+    truths = [cells.TRUTHS.get(word) for word in spelt]
     is_pair = None not in truths and len(set(truths)) == len(truths)
     return Form("yes/no") if is_pair else None
 
@@ -184,11 +147,11 @@ def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> For
 
     Whole numbers with leading zeros are numbers only `with_codes`.
     """
-    own = decimal_mark(words.words)
+    own = cells.decimal_mark(words.words)
     mark = own or decimal or "."
-    if np.isnan(numbers(some_of(words.words), mark)[0]).all():
+    if np.isnan(cells.numbers(cells.some_of(words.words), mark)[0]).all():
         return None
-    values, units = numbers(words.words, mark)
+    values, units = cells.numbers(words.words, mark)
     weights: Counter[str] = Counter()
     for unit, count in zip(units, words.counts.tolist(), strict=True):
         weights[unit] += count * (unit != "")
@@ -196,36 +159,34 @@ def numbers_form(words: Words, decimal: str, *, with_codes: bool = False) -> For
     is_number = ~np.isnan(values) & [each in ("", unit) for each in units]
     others = np.flatnonzero(~is_number)
     n_numbers, n_others = words.counts[is_number].sum(), words.counts[others].sum()
-    share = 0.5 if len(others) <= _FEW_WORDS < is_number.sum() else _NEARLY_ALL
-    has_codes = any(map(CODE.fullmatch, words.words)) and not with_codes
+    share = 0.5 if len(others) <= _FEW_WORDS < is_number.sum() else cells.NEARLY_ALL
+    has_codes = any(map(cells.CODE.fullmatch, words.words)) and not with_codes
     if has_codes or n_numbers <= share * (n_numbers + n_others):
         return None
     joined = "\n".join(words.words)
-    marks = set(THOUSANDS.findall(joined)) - {mark}
-    doubtful = next(filter(AMBIGUOUS.fullmatch, words.words), "") if not own else ""
+    marks = set(cells.THOUSANDS.findall(joined)) - {mark}
+    doubtful = next(filter(cells.AMBIGUOUS.fullmatch, words.words), "") if not own else ""
     why = "as other columns show" if decimal else "for no cell shows otherwise"
     notes = [
-        (f"in {unit}" if unit in MONEY else f"unit {unit} removed") if unit else "",
+        (f"in {unit}" if unit in cells.MONEY else f"unit {unit} removed") if unit else "",
         "decimal commas" if mark == "," and "," in joined else "",
         *(f"thousands {_MARKS.get(each, 'marks')} removed" for each in sorted(marks)),
-        f'"{doubtful}" is {numbers([doubtful], mark)[0][0]:g}, {why}' if doubtful else "",
+        f'"{doubtful}" is {cells.numbers([doubtful], mark)[0][0]:g}, {why}' if doubtful else "",
         _became_missing(words, others),
     ]
     return Form("number", "; ".join(filter(None, notes)), decimal=mark, unit=unit)
 
 
 def _dates(words: Words) -> Form | None:
-    found, is_open, others = date_format(words.words, words.counts)
-    if not found:
-        return None
+    found, is_open, others = cells.date_format(words.words, words.counts)
     order = {"%d": "day first", "%Y": "year first"}.get(found[:2], "month first")
     order += ", as no date shows otherwise" * is_open
     notes = [order, _became_missing(words, np.flatnonzero(others))]
-    return Form("date", "; ".join(filter(None, notes)), dates=found)
+    return Form("date", "; ".join(filter(None, notes)), dates=found) if found else None
 
 
 def _became_missing(words: Words, others: np.ndarray) -> str:
-    """Note about words that are not of the kind of their column, the most frequent ones first."""
+    """Return a note about words of another kind, the most frequent ones first."""
     counts = words.counts[others]
     first = np.argsort(-counts, kind="stable")[:3]
     named = ", ".join(f'"{words.words[others[i]]}" ({counts[i]})' for i in first)
@@ -256,13 +217,14 @@ def _words(words: Words) -> Form:
 
 
 def _why_useless(name: str, values: np.ndarray) -> str:
-    """Return the reason why numbers or dates say nothing; an empty string if there is none."""
+    """Return the reason why numbers or dates say nothing; empty if there is none."""
     present = values[values == values]
     distinct = len(np.unique(present))
-    if distinct <= 1:
-        is_constant = distinct and len(present) == len(values)
-        return "the same value in every row" if is_constant else "" if distinct else "no values"
-    if values.dtype.kind != "f" or distinct < len(values) or distinct < _ENOUGH_VALUES:
+    if not distinct:
+        return "no values"
+    if distinct == 1 and len(present) == len(values):
+        return "the same value in every row"
+    if values.dtype.kind != "f" or distinct < max(len(values), _ENOUGH_VALUES):
         return ""
     low, high = values.min(), values.max()
     # Years may follow each other as well.

@@ -81,9 +81,7 @@ def comparison_of_losses() -> Comparison:
     table = replace(table, learned=wrong_labels(table.labels, len(table.classes)))
     Cs = [1e-3, 1e-2, 1e-1, 1.0]
     models: dict[str, Any] = {
-        loss: EBMClassifierCV(
-            losses=[loss], betas=[1.0], Cs=Cs, scoring="accuracy", cv=3, tol=1e-2
-        )
+        loss: EBMClassifierCV(losses=[loss], betas=[1.0], Cs=Cs, scoring="accuracy", cv=3, tol=1e-2)
         for loss in ("nll", "hinge", "mee")
     }
     for rival in (LogisticRegression(max_iter=1000), LinearSVC(dual=False, max_iter=10_000)):

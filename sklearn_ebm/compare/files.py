@@ -47,7 +47,8 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
         others = os.listdir(folder) if os.path.isdir(folder) else []
         hint = closest(os.path.basename(path), others) or "check the path."
         raise DataError(f"There is no file {path}; {hint}")
-    frame, notes, decimal = _read(path)
+    frame = _read(path)
+    notes, decimal = frame.attrs.get("notes", []), frame.attrs.get("decimal", "")
     unnamed = [f'"{name}"' for name in map(str, frame.columns) if name.startswith("Unnamed: ")]
     notes += [f"Columns without a heading are called {', '.join(unnamed)}."] if unnamed else []
     units = _units(frame)
@@ -61,17 +62,16 @@ def read_frame(path: str | os.PathLike[str]) -> Any:
     return frame
 
 
-def _read(path: str) -> tuple[Any, list[str], str]:
-    """Return the cells, notes, and the decimal mark that goes with the separator."""
+def _read(path: str) -> Any:
     try:
         import pandas
     except ImportError:
         raise DataError(f"Reading a table needs pandas; {_INSTALL}") from None
     try:
         if path.lower().endswith((".parquet", ".pq")):
-            return pandas.read_parquet(path), [], ""
+            return pandas.read_parquet(path)
         if path.lower().endswith((".xlsx", ".xlsm", ".xls", ".ods")):
-            return pandas.read_excel(path, keep_default_na=False, na_values=[""]), [], ""
+            return pandas.read_excel(path, keep_default_na=False, na_values=[""])
         return _read_text(path, pandas)
     except ImportError as error:  # its message names the package
         raise DataError(f"{path} cannot be read: {_first_line(error)} {_INSTALL}") from error
@@ -83,8 +83,8 @@ def _read(path: str) -> tuple[Any, list[str], str]:
         raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from error
 
 
-def _read_text(path: str, pandas: Any) -> tuple[Any, list[str], str]:
-    """Return cells as text, and the rest as `_read`."""
+def _read_text(path: str, pandas: Any) -> Any:
+    """Return cells as text, with notes, and the decimal mark that goes with the separator."""
     for encoding, called in _ENCODINGS.items():
         try:
             options = {"dtype": str, "encoding": encoding, "keep_default_na": False}
@@ -106,7 +106,8 @@ def _read_text(path: str, pandas: Any) -> tuple[Any, list[str], str]:
         if equal:
             names = ", ".join(equal)
             notes.append(f"Equal headings have numbers now, the second .1 and so on: {names}.")
-        return frame, notes, "," if separator == ";" else ""
+        frame.attrs.update(notes=notes, decimal="," if separator == ";" else "")
+        return frame
     raise ValueError("it is no text; save it as CSV in UTF-8, or as Parquet")
 
 
@@ -139,5 +140,4 @@ def _units(frame: Any) -> dict[str, str]:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".") + "."
+    return (str(error).strip() or repr(error)).splitlines()[0].rstrip(".") + "."

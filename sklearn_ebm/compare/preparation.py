@@ -1,11 +1,10 @@
 """Preparation of a raw table for linear models and for trees, as the first step of a pipeline."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -13,13 +12,11 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn_ebm.compare.column_reader import ColumnReader
 from sklearn_ebm.compare.columns import DataError
 
-# Categories with fewer training rows share one column.
-_MIN_FREQUENCY = 5
+_MIN_FREQUENCY = 5  # categories with fewer training rows share one column
 # Largest number of components of a column of text. A quarter of the rows is below the number of
 # rows of every fold.
 _MAX_COMPONENTS, _ROWS_PER_COMPONENT = 30, 4
-# Largest number of entries, of 8 bytes, of a dense copy of sparse data.
-_DENSE_LIMIT = 100_000_000
+_DENSE_LIMIT = 100_000_000  # entries, of 8 bytes, of a dense copy of sparse data
 
 
 def linear(X: Any) -> Pipeline:
@@ -62,21 +59,12 @@ def linear(X: Any) -> Pipeline:
         min_frequency=_MIN_FREQUENCY, handle_unknown="infrequent_if_exist", sparse_output=False
     )
     text, dates = _of_text_and_dates(X, periodic_encoding="circular")
-    return make_pipeline(
-        ColumnReader(),
-        ColumnTransformer(
-            [
-                ("number", numbers, partial(_columns, "f")),
-                ("category", encoder, partial(_columns, "category")),
-                ("text", make_pipeline(text, StandardScaler()), partial(_columns, "O")),
-                ("date", make_pipeline(dates, imputer, StandardScaler()), partial(_columns, "M")),
-            ],
-            sparse_threshold=0,
-        ),
-        FunctionTransformer(
-            np.asarray, kw_args={"dtype": np.float64}, feature_names_out="one-to-one"
-        ),
+    text = make_pipeline(text, StandardScaler())
+    dates = make_pipeline(dates, imputer, StandardScaler())
+    as_array = FunctionTransformer(
+        np.asarray, kw_args={"dtype": np.float64}, feature_names_out="one-to-one"
     )
+    return make_pipeline(ColumnReader(), _by_kind(numbers, encoder, text, dates), as_array)
 
 
 def linear_dense(X: Any) -> Pipeline:
@@ -120,26 +108,12 @@ def trees(X: Any) -> Pipeline:
         return make_pipeline(FunctionTransformer(feature_names_out="one-to-one"))
     text, dates = _of_text_and_dates(X)
     codes = FunctionTransformer(_codes, feature_names_out="one-to-one")
-    encoder = ColumnTransformer(
-        [
-            ("number", "passthrough", partial(_columns, "f")),
-            ("category", codes, partial(_columns, "category")),
-            ("text", text, partial(_columns, "O")),
-            ("date", dates, partial(_columns, "M")),
-        ],
-        sparse_threshold=0,
-    )
-    return make_pipeline(ColumnReader(), encoder.set_output(transform="pandas"))
+    encoder = _by_kind("passthrough", codes, text, dates).set_output(transform="pandas")
+    return make_pipeline(ColumnReader(), encoder)
 
 
 def dense(X: Any) -> np.ndarray:
-    """Return sparse rows as an array, and arrays unchanged.
-
-    Raises
-    ------
-    MemoryError
-        If the array would be too large.
-    """
+    """Return sparse rows as an array, and arrays unchanged; a MemoryError if it is too large."""
     if not scipy.sparse.issparse(X):
         return X
     if X.shape[0] * X.shape[1] > _DENSE_LIMIT:
@@ -162,20 +136,19 @@ def _of_text_and_dates(X: Any, **of_dates: Any) -> tuple[Any, Any]:
     return ApplyToCols(text), ApplyToCols(DatetimeEncoder(add_weekday=True, **of_dates))
 
 
-def _columns(kind: str, frame: Any) -> list[str]:
-    """Return the names of the columns of a kind of dtype, in which "category" is no object."""
-    kinds = {
-        name: "category" if str(dtype) == "category" else dtype.kind
-        for name, dtype in frame.dtypes.items()
-    }
-    return [name for name, each in kinds.items() if each == kind]
+def _by_kind(number: Any, category: Any, text: Any, date: Any) -> ColumnTransformer:
+    """Return an encoder of columns by their dtypes, which `ColumnReader` gives."""
+    steps = [
+        ("number", number, make_column_selector(dtype_include="number")),
+        ("category", category, make_column_selector(dtype_include="category")),
+        ("text", text, make_column_selector(dtype_include=["object", "string"])),
+        ("date", date, make_column_selector(dtype_include="datetime")),
+    ]
+    return ColumnTransformer(steps, sparse_threshold=0)
 
 
 def _codes(frame: Any) -> Any:
     """Rename the categories of each column to 0, 1, ..."""
-    return frame.assign(
-        **{
-            name: column.cat.rename_categories(range(len(column.cat.categories)))
-            for name, column in frame.items()
-        }
+    return frame.apply(
+        lambda column: column.cat.rename_categories(range(len(column.cat.categories)))
     )

@@ -1,6 +1,5 @@
 """A table for a comparison: raw features, a target, and what was done with each column."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +12,6 @@ from sklearn_ebm.compare.column_reader import ColumnReader, as_frame, column_of,
 from sklearn_ebm.compare.columns import ColumnNote, DataError, array_of
 from sklearn_ebm.compare.targets import read_target
 
-_DROPPED = ("left out", "to be dropped")
-
 
 @dataclass(frozen=True)
 class Table:
@@ -26,10 +23,8 @@ class Table:
         The features as they were given.
     labels : ndarray of shape (n_samples,)
         Class indices of the rows; the target itself, float, if it is numeric.
-    classes : tuple of str
-        The classes, as text; empty if the target is numeric.
     values : ndarray of shape (n_classes,)
-        The classes as they were given; text without stray blanks.
+        The classes as they were given, text without stray blanks; empty if the target is numeric.
     target_name : str
         Name of the target.
     source : str
@@ -44,7 +39,6 @@ class Table:
 
     X: Any
     labels: np.ndarray
-    classes: tuple[str, ...]
     values: np.ndarray
     target_name: str = "y"
     source: str = "data in memory"
@@ -53,10 +47,15 @@ class Table:
     learned: np.ndarray | None = None
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes, as text; empty if the target is numeric."""
+        return tuple(map(str, self.values.tolist()))
+
+    @property
     def y(self) -> np.ndarray:
         """Answers to learn from, as they were given."""
         learned = self.labels if self.learned is None else self.learned
-        return self.values[learned] if self.classes else learned
+        return self.values[learned] if len(self.values) else learned
 
     @property
     def class_counts(self) -> np.ndarray:
@@ -65,8 +64,7 @@ class Table:
 
     def rows(self, rows: np.ndarray) -> "Table":
         """Return the table with the given rows."""
-        is_array = isinstance(self.X, np.ndarray) or scipy.sparse.issparse(self.X)
-        X = self.X[rows] if is_array else self.X.iloc[rows]
+        X = getattr(self.X, "iloc", self.X)[rows]
         learned = None if self.learned is None else self.learned[rows]
         return replace(self, X=X, labels=self.labels[rows], learned=learned)
 
@@ -79,18 +77,15 @@ class Table:
         n_rows = len(self.labels)
         if max_rows >= n_rows:
             return self
-        rng = np.random.default_rng(seed)
-        if self.classes:
-            rows = []
-            for label, count in enumerate(self.class_counts):
-                size = min(count, max(at_least, count * max_rows // n_rows))
-                rows.append(rng.permutation(np.flatnonzero(self.labels == label))[:size])
-            chosen = np.sort(np.concatenate(rows))
-        else:
-            chosen = np.sort(rng.permutation(n_rows)[:max_rows])
+        strata = self.labels if self.classes else np.zeros(n_rows)
+        rng, chosen = np.random.default_rng(seed), []
+        for label, count in zip(*np.unique(strata, return_counts=True), strict=True):
+            size = max(at_least, count * max_rows // n_rows)
+            chosen.append(rng.permutation(np.flatnonzero(strata == label))[:size])
+        rows = np.sort(np.concatenate(chosen))
         how = ", class by class" if self.classes else ""
-        note = f"{len(chosen)} of {n_rows} rows were drawn at random{how}."
-        return replace(self.rows(chosen), notes=(*self.notes, note))
+        note = f"{len(rows)} of {n_rows} rows were drawn at random{how}."
+        return replace(self.rows(rows), notes=(*self.notes, note))
 
 
 def make_table(
@@ -144,25 +139,20 @@ def make_table(
         X = X.drop(columns=dropped)
         decimal = usual_decimal(X)
     target = read_target(y, name, task, decimal)
-    table = Table(
-        X=X,
-        labels=np.zeros(len(y), dtype=np.int64),
-        classes=tuple(str(value) for value in target.values.tolist()),
-        values=target.values,
-        target_name=name,
-        source=source,
-        notes=(*about.get("notes", ()), *target.notes),
-    )
+    notes = (*about.get("notes", ()), *target.notes)
+    table = Table(X, np.zeros(len(y)), target.values, name, source, notes=notes)
     table = replace(table.rows(np.flatnonzero(target.labelled)), labels=target.labels)
     if table.classes and cv is not None:
         table = _without_rare_classes(table, cv)
-    note = target.note
-    if len(table.values) < len(target.values):
-        note = f"{len(table.values)} classes, and {len(target.values) - len(table.values)} left out"
+    note, n_rare = target.note, len(target.values) - len(table.values)
+    note = f"{len(table.values)} classes, and {n_rare} left out" if n_rare else note
     unit = about.get("units", {}).get(name, "")
-    columns = [*_column_notes(table.X), *(ColumnNote(each, *_DROPPED) for each in dropped)]
-    columns.append(ColumnNote(name, "target", f"{note}; in {unit}" if unit else note))
-    return replace(table, columns=tuple(columns))
+    columns = (
+        *_column_notes(table.X),
+        *(ColumnNote(each, "left out", "to be dropped") for each in dropped),
+        ColumnNote(name, "target", f"{note}; in {unit}" if unit else note),
+    )
+    return replace(table, columns=columns)
 
 
 def _features_and_labels(X: Any, y: Any, drop: Sequence[str]) -> tuple[Any, np.ndarray, str]:
@@ -199,17 +189,12 @@ def _labels(y: Any) -> np.ndarray:
     """Return labels of any type as an array of one dimension."""
     if isinstance(y, str):
         raise DataError(f'A sparse matrix has no column "{y}"; give y as an array of labels.')
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(y, pandas.Series | pandas.Categorical):
-        return array_of(pandas.Series(y))
     labels = np.asarray(y)
     if labels.dtype.kind in "US":  # NumPy writes [1, None, "a"] as text
         labels = np.asarray(y, dtype=object)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
+    if labels.ndim != 1 and labels.shape[1:] != (1,):
         raise DataError("The labels have more than one column; give one label per row.")
-    return labels
+    return labels.ravel()
 
 
 def _column_notes(X: Any) -> list[ColumnNote]:
@@ -217,36 +202,30 @@ def _column_notes(X: Any) -> list[ColumnNote]:
         return []
     if not isinstance(X, np.ndarray):
         return list(ColumnReader().fit(X).columns_)
-    low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
-    return [
-        ColumnNote(f"x{j}", "number", "the same value in every row" if is_constant else "")
-        for j, is_constant in enumerate((low == high).tolist())
-    ]
+    is_constant = np.fmin.reduce(X, axis=0) == np.fmax.reduce(X, axis=0)
+    notes = ["the same value in every row" if each else "" for each in is_constant]
+    return [ColumnNote(f"x{j}", "number", note) for j, note in enumerate(notes)]
 
 
 def _without_rare_classes(table: Table, cv: int) -> Table:
     """Leave out classes with fewer rows than folds, and say which."""
-    counts = table.class_counts
-    rare = np.flatnonzero(counts < cv)
-    if not len(rare):
+    counts, n_rows = table.class_counts.tolist(), len(table.labels)
+    each = [
+        f'"{name}" ({count} of {n_rows} rows)'
+        for name, count in zip(table.classes, counts, strict=True)
+        if count < cv
+    ]
+    if not each:
         return table
-    each = [f'"{table.classes[i]}" ({counts[i]} of {len(table.labels)} rows)' for i in rare[:6]]
-    named = ", ".join(each) + ", …" * (len(rare) > 6)
-    way_out = "merge them with other classes in the data, or use fewer folds (--cv)"
-    if len(counts) - len(rare) < 2:
+    named = ", ".join(each[:6]) + ", …" * (len(each) > 6)
+    named += "; merge them with other classes in the data, or use fewer folds (--cv)."
+    kept = np.flatnonzero(table.class_counts >= cv)
+    if len(kept) < 2:
         raise DataError(
             f'The target "{table.target_name}" has fewer than two classes with at least {cv} rows, '
-            f"one for each fold: {named}; {way_out}."
+            f"one for each fold: {named}"
         )
-    kept = np.flatnonzero(counts >= cv)
+    note = f"Classes with fewer rows than the {cv} folds were left out: {named}"
     table = table.rows(np.flatnonzero(np.isin(table.labels, kept)))
-    return replace(
-        table,
-        labels=np.searchsorted(kept, table.labels),
-        classes=tuple(table.classes[i] for i in kept),
-        values=table.values[kept],
-        notes=(
-            *table.notes,
-            f"Classes with fewer rows than the {cv} folds were left out: {named}; {way_out}.",
-        ),
-    )
+    labels, values = np.searchsorted(kept, table.labels), table.values[kept]
+    return replace(table, labels=labels, values=values, notes=(*table.notes, note))

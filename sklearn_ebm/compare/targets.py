@@ -15,10 +15,10 @@ _MANY_CLASSES, _RARE, _ROWS_PER_CLASS = 10, 5, 10
 
 
 class Target(NamedTuple):
-    """A target of classes or numbers.
+    """The mask of the rows with a label, their labels, and notes.
 
-    It has the mask of the rows with a label; their labels, as indices of `values` or, if these are
-    empty, as numbers; how they are read; and notes about rows left out and the task.
+    The labels are indices of `values` or, if these are empty, numbers. The note says how they are
+    read; the notes are about rows left out and the task.
     """
 
     labelled: np.ndarray
@@ -29,23 +29,10 @@ class Target(NamedTuple):
 
 
 def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> Target:
-    """Read a target as classes or numbers.
+    """Read labels of any type as classes or numbers; a DataError if they do not suit the task.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples,)
-        Labels of any type.
-    name : str
-    task : {"auto", "classification", "regression"}
-        With "auto", the task is a regression if there are fractional numbers, or many different
-        whole numbers of which some are rare; otherwise a classification.
-    decimal : str
-        Decimal mark of the other columns, if the labels do not tell.
-
-    Raises
-    ------
-    DataError
-        If the labels cannot be used, or not for the task.
+    With the task "auto" they are a regression if there are fractional numbers, or many different
+    whole numbers of which some are rare. `decimal` is the mark of the other columns.
 
     Examples
     --------
@@ -66,7 +53,7 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
         labelled = ~np.isnan(numbers)
         labels, classes = numbers[labelled], np.array([])
         distinct = np.unique(labels)
-        note = "; ".join(filter(None, [f"{len(distinct)} different numbers", note]))
+        note = f"{len(distinct)} different numbers" + (f"; {note}" if note else "")
     else:
         # Words stay, with their units, unless all of them are plain numbers.
         labelled, read = _classes(values, None if note else numbers)
@@ -126,22 +113,19 @@ def _classes(values: np.ndarray, numbers: np.ndarray | None) -> tuple[np.ndarray
 def _choice(name: str, distinct: np.ndarray, counts: np.ndarray) -> tuple[str, list[str]]:
     """Return why numbers are a quantity, empty if they are classes, and a note about it."""
     n_rows, n_rare = counts.sum(), (counts < _RARE).sum()
-    why = ""
+    why, n_distinct = "", len(distinct)
     if (distinct != np.round(distinct)).any():
         why = "its numbers have fractions"
-    elif len(distinct) > _MANY_CLASSES and n_rows < _ROWS_PER_CLASS * len(distinct):
-        why = f"it holds {len(distinct)} whole numbers in {n_rows} rows"
-    elif len(distinct) > _MANY_CLASSES and n_rare:
-        why = f"it holds {len(distinct)} whole numbers, {n_rare} of them in fewer than {_RARE} rows"
-    if why:
-        choice = (
-            f"a quantity, a regression, because {why}; --task classification takes its "
-            f"{len(distinct)} values as classes"
-        )
-    else:
-        choice = (
-            f"{len(distinct)} classes, because its numbers are whole and few; --task regression "
-            "takes it as a quantity"
-        )
+    elif n_distinct > _MANY_CLASSES and n_rows < _ROWS_PER_CLASS * n_distinct:
+        why = f"it holds {n_distinct} whole numbers in {n_rows} rows"
+    elif n_distinct > _MANY_CLASSES and n_rare:
+        why = f"it holds {n_distinct} whole numbers, {n_rare} of them in fewer than {_RARE} rows"
+    choice = (
+        f"a quantity, a regression, because {why}; --task classification takes its {n_distinct} "
+        "values as classes"
+        if why
+        else f"{n_distinct} classes, because its numbers are whole and few; --task regression "
+        "takes it as a quantity"
+    )
     note = f'The target "{name}" was taken as {choice}.'
-    return why, [note] if why or len(distinct) > 2 else []
+    return why, [note] if why or n_distinct > 2 else []

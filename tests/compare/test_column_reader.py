@@ -304,14 +304,6 @@ def test_a_missing_column_is_named():
         reader.transform(mixed().rename(columns={"word": "words"}))
 
 
-def test_dropped_columns_are_noted_and_must_exist():
-    reader = ColumnReader(drop=["word"]).fit(mixed())
-    assert ("word", "left out", "to be dropped") in reader.columns_
-    assert "word" not in reader.transform(mixed())
-    with pytest.raises(DataError, match='no column to drop "words"; did you mean "word"'):
-        ColumnReader(drop=["words"]).fit(mixed())
-
-
 def test_nothing_to_learn_from_is_an_error_that_lists_the_reasons():
     with pytest.raises(DataError, match='"x": no values; "y": the same value'):
         ColumnReader().fit(pandas.DataFrame({"x": [None, None], "y": [1, 1]}))
@@ -344,6 +336,6 @@ def test_one_dimension_is_refused():
 
 def test_readers_are_cloned_and_pickled():
     raw = mixed()
-    reader = clone(ColumnReader(drop=["word"])).fit(raw)
+    reader = clone(ColumnReader()).fit(raw)
     again = pickle.loads(pickle.dumps(reader))
     pandas.testing.assert_frame_equal(again.transform(raw), reader.transform(raw))

@@ -108,5 +108,3 @@ function gaps() {
 
 slider();
 gaps();
-curves(document.getElementById("curves"), "iterations");
-unfolded();

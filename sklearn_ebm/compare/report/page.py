@@ -5,50 +5,35 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
 
 DOCUMENTATION = "https://sklearn-ebm.readthedocs.io/en/stable/guide/compare.html"
-_RESOURCES = files("sklearn_ebm.compare.report")
 
 
 def resource(name: str) -> str:
     """Return the text of a file of the package."""
-    return _RESOURCES.joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def filled(template: str, values: dict[str, str]) -> str:
-    """Replace ``{{name}}`` in a template, in one pass, so that values are not replaced.
-
-    Examples
-    --------
-    >>> filled("<b>{{a}}</b>{{b}}", {"a": "{{b}}", "b": "x"})
-    '<b>{{b}}</b>x'
-    """
+    """Replace ``{{name}}`` in a template, in one pass, so that values are not replaced."""
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
 
 
 def page(
     table: ComparisonTable, content: dict[str, Any], *, command: str = "", dated: bool = True
 ) -> str:
-    """Return the HTML of a report.
-
-    Parameters
-    ----------
-    table : ComparisonTable
-    content : dict
-        Result of `content`.
-    command : str
-        The command line of the comparison, if any.
-    dated : bool
-        Whether the page shows when the comparison began.
-    """
+    """Return the HTML of a report, with the command line of the comparison and when it began."""
     task, about = content["task"], table.about
     style, script = resource("report.css"), resource("report.js") + resource(f"{task}.js")
-    notes = table.notes()
+    notes, columns, scores = table.notes(), about["columns"], table.scoreboard.scores
+    what_was_done = _definitions(
+        (each["name"], ": ".join(filter(None, (each["kind"], each["note"])))) for each in columns
+    )
     return filled(
         resource("template.html"),
         {
@@ -61,13 +46,12 @@ def page(
             "summary": html.escape(about["title"].partition("\n")[0]),
             "leaderboard": leaderboard(table),
             "order": html.escape(table.order),
-            "notes": _section(f"Notes ({len(notes)})", _list(notes), is_wide=True) if notes else "",
+            "notes": _section(f"Notes ({len(notes)})", _list(notes), is_wide=True),
             "scores": _definitions(
-                (score.heading, about["scores"][name])
-                for name, score in table.scoreboard.scores.items()
+                (score.heading, about["scores"][name]) for name, score in scores.items()
             ),
             "settings": _definitions((row.model, row.settings) for row in table.ranked()),
-            "columns": _columns(about["columns"]),
+            "columns": _section(f"What was done with each column ({len(columns)})", what_was_done),
             "charts": resource(f"{task}.html"),
             "about": _definitions(_compared(about, command, dated)),
             "documentation": DOCUMENTATION,
@@ -77,13 +61,7 @@ def page(
 
 
 def json_text(content: Any) -> str:
-    r"""Return JSON without "<", which could end a script element.
-
-    Examples
-    --------
-    >>> json_text({"a": "</script>"})
-    '{"a":"\\u003c/script\\u003e"}'
-    """
+    r"""Return JSON with ``\u003c`` for "<", which could end a script element."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"})
 
@@ -97,7 +75,11 @@ def leaderboard(table: ComparisonTable) -> str:
     """Return the ranked table as HTML; each cell contains its sort key."""
     scores = table.scoreboard.scores
     headings = ["rank", "model", *(score.heading for score in scores.values())]
-    head = "".join(_heading(name, sorted_by=j == 0) for j, name in enumerate(headings))
+    head = "".join(
+        f'<th scope="col" aria-sort="{"none" if j else "ascending"}"><button type="button">'
+        f'{html.escape(name)}<span class="arrow" aria-hidden="true"></span></button></th>'
+        for j, name in enumerate(headings)
+    )
     body = "".join(_line(rank, row, table) for rank, row in enumerate(table.ranked(), 1))
     return (
         '<table id="leaderboard"><caption class="hidden">Scores of every model, the best first; a '
@@ -106,43 +88,23 @@ def leaderboard(table: ComparisonTable) -> str:
     )
 
 
-def _heading(name: str, sorted_by: bool) -> str:
-    order = "ascending" if sorted_by else "none"
-    return (
-        f'<th scope="col" aria-sort="{order}"><button type="button">{html.escape(name)}'
-        '<span class="arrow" aria-hidden="true"></span></button></th>'
-    )
-
-
 def _line(rank: int, row: Row, table: ComparisonTable) -> str:
-    tie = " =" if row.folds and rank > 1 and table.tied(row) else ""
-    place = f"{rank}{tie}" if row.folds else "–"
+    place = f"{rank}{' =' * table.tied(row)}" if row.folds else "–"
     # A long name such as HistGradientBoostingClassifier may break before a capital letter.
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", html.escape(row.model))
     cells = [f'<td data-value="{rank}">{place}</td>', f'<th scope="row">{name}</th>']
     for score in table.scoreboard.scores:
         mean = row.mean(score)
         value = "" if mean != mean else repr(float(mean))
-        number, _, error = row.cell(score).partition(" ± ")
-        shown = html.escape(number) + (f' <span class="error">± {error}</span>' if error else "")
+        shown = re.sub("( ± .*)", r'<span class="error">\1</span>', html.escape(row.cell(score)))
         cells.append(f'<td data-score="{score}" data-value="{value}">{shown}</td>')
     return f"<tr>{''.join(cells)}</tr>"
-
-
-def _columns(columns: Sequence[Mapping[str, str]]) -> str:
-    """Return the section that says what was done with each column; empty without columns."""
-    entries = [
-        (each["name"], ": ".join(filter(None, (each["kind"], each["note"])))) for each in columns
-    ]
-    title = f"What was done with each column ({len(entries)})"
-    return _section(title, _definitions(entries)) if entries else ""
 
 
 def _compared(about: dict[str, Any], command: str, dated: bool) -> list[tuple[str, str]]:
     """Return names and texts that describe the comparison."""
     data, settings = about["data"], about["settings"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    machine = f"{about['machine']['system']}, {about['machine']['cpus']} CPUs"
     drawn = settings["max_rows"]
     rows = f"{data['rows']:,}" + ("" if drawn is None else f", drawn with max_rows={drawn}")
     entries = [
@@ -153,10 +115,11 @@ def _compared(about: dict[str, Any], command: str, dated: bool) -> list[tuple[st
         ("random state", str(settings["random_state"])),
         ("preparation", "; ".join(f"{who}: {how}" for who, how in about["preparation"].items())),
         ("versions", versions),
-        ("machine", machine),
+        ("machine", f"{about['machine']['system']}, {about['machine']['cpus']} CPUs"),
+        ("begun", about["started"] if dated else ""),
+        ("command", command),
     ]
-    entries += [("begun", about["started"])] if dated else []
-    return entries + ([("command", command)] if command else [])
+    return [(name, text) for name, text in entries if text]
 
 
 def _target(data: dict[str, Any], most: int = 40) -> str:
@@ -169,18 +132,20 @@ def _target(data: dict[str, Any], most: int = 40) -> str:
 
 
 def _section(title: str, body: str, is_wide: bool = False) -> str:
-    """Return a folded section; the script opens it on a wide screen if `is_wide`."""
+    """Return a folded section, or nothing without a body; wide screens open it if `is_wide`."""
     start = '<details class="wide">' if is_wide else "<details>"
-    return f"{start}<summary><h2>{html.escape(title)}</h2></summary>{body}</details>"
+    text = f"{start}<summary><h2>{html.escape(title)}</h2></summary>{body}</details>"
+    return text if body else ""
 
 
 def _definitions(entries: Iterable[tuple[str, str]]) -> str:
-    lines = (
+    lines = "".join(
         f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>"
         for name, text in entries
     )
-    return f"<dl>{''.join(lines)}</dl>"
+    return f"<dl>{lines}</dl>" if lines else ""
 
 
 def _list(texts: list[str]) -> str:
-    return f'<ul class="small">{"".join(f"<li>{html.escape(text)}</li>" for text in texts)}</ul>'
+    lines = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return f'<ul class="small">{lines}</ul>' if lines else ""

@@ -124,5 +124,3 @@ for (const contender of drawn) {
   document.getElementById("coverage").append(card(contender.name, `${contender.coverage[data.levels.indexOf(0.9)]} in intervals of 0.9`,
     html("div", { class: "pair" }, coverage(contender), places(contender))));
 }
-curves(document.getElementById("curves"), "passes");
-unfolded();

@@ -94,22 +94,22 @@ function card(title, text, ...charts) {
   return html("div", { class: "card" }, html("h4", {}, ...breakable(title)), html("p", {}, text), ...charts);
 }
 
-function curves(place, unit) {
-  const learnt = data.contenders.filter((contender) => contender.curves.length);
-  if (!learnt.length) document.getElementById("curves-section").remove();
-  for (const contender of learnt) {
+function curves() {
+  const learned = data.contenders.filter((contender) => contender.curves.length);
+  if (!learned.length) document.getElementById("curves-section").remove();
+  for (const contender of learned) {
     const all = contender.curves.flatMap(([, values]) => values);
     const low = Math.min(...all), high = Math.max(...all);
     const log = low > 0 && high > 20 * low;
     const pad = high > low ? 0.05 * (high - low) : Math.abs(high) || 1;
     const y = { low: log ? low : low - pad, high: log ? high : high + pad, log, label: "objective" };
     const last = Math.max(...contender.curves.map(([at]) => at[at.length - 1]));
-    const frame = chart({ x: { low: 1, high: Math.max(2, last), log: true, label: unit, count: 4 }, y, left: 56,
-      label: `Objective of ${contender.name} over ${last} ${unit}.` });
+    const frame = chart({ x: { low: 1, high: Math.max(2, last), log: true, label: "iterations", count: 4 }, y, left: 56,
+      label: `Objective of ${contender.name} over ${last} iterations.` });
     for (const [at, values] of contender.curves) {
       frame.plot.append(path(at.map((t, j) => [t, values[j]]), frame.X, frame.Y, { class: `thin ${side(contender)}` }));
     }
-    place.append(card(contender.name, "", frame.root));
+    document.getElementById("curves").append(card(contender.name, "", frame.root));
   }
 }
 
@@ -131,10 +131,8 @@ function sortBy(table, column) {
   document.getElementById("sorted").textContent = `Sorted by ${heading.textContent}, ${order}.`;
 }
 function sortable(table) {
-  [...table.tHead.rows[0].cells].forEach((heading, column) => {
-    const button = heading.querySelector("button");
-    if (button) button.addEventListener("click", () => sortBy(table, column));
-  });
+  [...table.tHead.rows[0].cells].forEach((heading, column) =>
+    heading.querySelector("button")?.addEventListener("click", () => sortBy(table, column)));
 }
 
 // ------------------------------------------------------------------------------------------ theme
@@ -150,19 +148,16 @@ function themed() {
   name();
 }
 
-// On a wide screen sections are open unless they are long; on paper all are open.
+// On a wide screen sections of the class "wide" are open unless they are long.
 const MOST_CARDS = 12;
 function unfolded() {
-  const sections = [...document.querySelectorAll("details")];
-  const isShort = (each) => each.className && each.querySelectorAll(":scope > .grid > .card").length <= MOST_CARDS;
-  let folded = [];
-  if (matchMedia("(min-width: 861px)").matches) for (const each of sections) each.open = isShort(each);
-  addEventListener("beforeprint", () => {
-    folded = sections.filter((each) => !each.open);
-    for (const each of folded) each.open = true;
-  });
-  addEventListener("afterprint", () => { for (const each of folded) each.open = false; });
+  if (!matchMedia("(min-width: 861px)").matches) return;
+  for (const each of document.querySelectorAll("details.wide")) {
+    each.open = each.querySelectorAll(":scope > .grid > .card").length <= MOST_CARDS;
+  }
 }
 
 sortable(document.getElementById("leaderboard"));
 themed();
+curves();
+addEventListener("DOMContentLoaded", unfolded); // after the charts of the task
