@@ -108,11 +108,7 @@ def test_with_the_core_dependencies_alone_it_runs_on_embedded_data(capsys, monke
         if name.split(".")[0] in ("pandas", "skrub", "pyarrow", "polars"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
-<<<<<<< HEAD
-    X, y = make_classification(90, n_informative=4, n_classes=3, random_state=0)
-=======
     X, y = make_classification(45, 4, n_redundant=0, n_informative=4, n_classes=3, random_state=0)
->>>>>>> shrink
     monkeypatch.setattr(demonstration, "find_spec", lambda name: None)  # no matplotlib
     monkeypatch.setattr(demonstration, "load_digits", lambda return_X_y: (X, y))
     monkeypatch.setattr(demonstration, "make_inverse_sine", lambda n, random_state: (X, X[:, 0]))
