@@ -32,7 +32,7 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         The name of each column, its kind, and what was done with it.
     forms_ : dict of str to Form
         How the cells of each column are read, without the columns that are left out.
-    feature_names_in_ : ndarray of shape (n_features_in_,), object
+    feature_names_in_ : ndarray of shape (n_features,), object
         Names of the columns.
     n_features_in_ : int
         Number of columns.

@@ -166,18 +166,8 @@ def display_name(part: Any) -> str:
 def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) -> list[Pair]:
     """Return the energies and losses to compare; raise DataError for invalid names.
 
-    Parameters
-    ----------
-    energies : iterable of str or Energy, or None
-        None means the linear energy with all `losses`; if these are None as well, also every other
-        energy with the default loss.
-    losses : iterable of str or Loss, or None
-        None means all losses that suit each energy.
-
-    Raises
-    ------
-    DataError
-        If a name is unknown, or a loss suits none of the energies.
+    No energies mean the linear energy and, if there are no losses either, every other energy with
+    the default loss. No losses mean all that suit each energy.
 
     Examples
     --------
@@ -199,13 +189,7 @@ def suitable_pairs(
     known: Iterable[str],
     suitable_to: Callable[[Any], Sequence[str]],
 ) -> list[Pair]:
-    """Return pairs of each energy and the losses that suit it; None means all losses.
-
-    Raises
-    ------
-    DataError
-        If the name of an energy or a loss is unknown, or a loss suits none of the energies.
-    """
+    """Return pairs of each energy and the losses that suit it; None means all losses."""
     for name in energies:
         if isinstance(name, str):
             _check_known(name, known, "energy")
@@ -231,19 +215,7 @@ def representation_pairs(
 ) -> list[Pair]:
     """Return the linear energy on each representation, with losses that suit it.
 
-    Parameters
-    ----------
-    representations : bool, str, iterable of str or Representation, or None
-        True means all of them.
-    losses : iterable of str or Loss, or None
-        None, or none that suits a linear energy, means the likelihood.
-    suitable : sequence of str
-        Names of the losses that suit a linear energy.
-
-    Raises
-    ------
-    DataError
-        If the name of a representation is unknown, or an object is none.
+    No losses, or none that suits a linear energy, mean the likelihood.
 
     Examples
     --------
@@ -284,13 +256,7 @@ def with_representation(contender: Contender, pair: Pair, seed: int) -> Contende
 def known_baselines(
     baselines: Iterable[str] | Mapping[str, Any] | None, known: Iterable[str] = BASELINES
 ) -> Any:
-    """Return the baselines to compare, all installed ones for None; raise DataError if invalid.
-
-    Raises
-    ------
-    DataError
-        If a name is unknown.
-    """
+    """Return the baselines to compare, all installed ones for None; raise DataError if invalid."""
     if baselines is None or isinstance(baselines, Mapping):
         return installed(known) if baselines is None else baselines
     baselines = list(baselines)
@@ -313,21 +279,9 @@ def own_contender(name: str, estimator: Any) -> Contender:
 
 
 def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> list[Contender]:
-    """Return the contenders in the order in which they run.
+    """Return the contenders of pairs and baselines.
 
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        Results of `known_pairs` and `representation_pairs`.
-    baselines : sequence of str, or mapping of name to estimator
-        Result of `known_baselines`.
-    context : RunContext
-
-    Returns
-    -------
-    contenders : list of Contender
-        Contenders, energies first. All losses except nll choose β on held-out rows; nll learns
-        probabilities at β = 1.
+    All losses except nll choose β on held-out rows; nll learns probabilities at β = 1.
     """
     entrants = []
     for pair in pairs:

@@ -38,20 +38,8 @@ OF_DISTRIBUTIONS = Scoreboard(
 def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
     """Fit an estimator on a fold's training part and score its distribution on the test part.
 
-    Parameters
-    ----------
-    estimator : LatentEBMRegressor or DistributionAdapter, or a pipeline that ends with one
-    fold : Fold
-
-    Returns
-    -------
-    scores : dict of str to float
-        Scores by the names of `OF_DISTRIBUTIONS`; no `nll` if the distribution has no density.
-
-    Raises
-    ------
-    ValueError
-        If a score is infinite or NaN.
+    There is no `nll` if the distribution has no density. A score that is infinite or NaN raises
+    ValueError.
     """
     start = time.perf_counter()
     estimator.fit(fold.X_train, fold.y_train)

@@ -13,16 +13,8 @@ from sklearn.pipeline import Pipeline
 def save(pipeline: Pipeline, path: str) -> str:
     """Save a fitted pipeline, and return a line that tells how to load it.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-    path : str
-        A file name. With the extension ``.skops`` the format is that of skops, if it is installed,
-        which can be inspected before it is loaded; otherwise the pipeline is pickled by joblib.
-
-    Returns
-    -------
-    message : str
+    With the extension ``.skops`` the format is that of skops, if it is installed, which can be
+    inspected before it is loaded; otherwise the pipeline is pickled by joblib.
     """
     stem, extension = os.path.splitext(path)
     if extension == ".skops" and find_spec("skops"):

@@ -120,17 +120,8 @@ def final_step(estimator: Any) -> Any:
 def measure(estimator: Any, fold: Fold) -> Outcome:
     """Fit a clone of an estimator on a fold's training part and score it on its test part.
 
-    Parameters
-    ----------
-    estimator : classifier with `predict_proba`, or estimator for `scores_of_distribution`
-    fold : Fold
-
-    Returns
-    -------
-    outcome : Outcome
-        Wall-clock times of `fit`, and of `predict` for all test rows, as the median of repetitions
-        divided by the number of rows. A single thread is used, so that times depend on the models
-        rather than on parallelism or on other load of the machine.
+    Everything runs on one thread, so that times depend on the models rather than on parallelism or
+    on other load of the machine.
     """
     with threadpoolctl.threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -78,18 +78,8 @@ def suitable_losses(energy: Any) -> list[str]:
 def known_pairs(energies: Iterable[Any] | None, losses: Iterable[Any] | None) -> list[Pair]:
     """Return the energies and losses to compare; raise DataError for invalid names.
 
-    Parameters
-    ----------
-    energies : iterable of str or LatentEnergy, or None
-        None means experts with all `losses`; if these are None as well, the energies of `SUGGESTED`
-        with the likelihood.
-    losses : iterable of str or Loss, or None
-        None means the likelihood.
-
-    Raises
-    ------
-    DataError
-        If a name is unknown, or a loss suits none of the energies.
+    No energies mean experts with the losses or, if there are no losses either, the energies of
+    `SUGGESTED` with the likelihood.
 
     Examples
     --------
@@ -202,21 +192,11 @@ def suggested_baselines(context: RunContext) -> tuple[list[str], list[str]]:
 
 
 def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> list[Contender]:
-    """Return the contenders in the order in which they run.
+    """Return the contenders of pairs and baselines.
 
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        Results of `known_pairs` and `representation_pairs`.
-    baselines : sequence of str, or mapping of name to estimator
-        Names, or estimators: a `DistributionAdapter` or a `LatentEBMRegressor`, also as the last
-        step of a pipeline. Other regressors predict a Gaussian with the standard deviation of their
-        cross-validated residuals.
-    context : RunContext
-
-    Returns
-    -------
-    contenders : list of Contender
+    A baseline of one's own is a `DistributionAdapter` or a `LatentEBMRegressor`, also as the last
+    step of a pipeline, or a regressor, which gets a Gaussian with the standard deviation of its
+    cross-validated residuals.
     """
     entrants = []
     for pair in pairs:
