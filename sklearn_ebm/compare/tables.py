@@ -69,11 +69,7 @@ class Table:
         return replace(self, X=X, labels=self.labels[rows], learned=learned)
 
     def sample(self, max_rows: int, at_least: int, seed: int) -> "Table":
-        """Return about `max_rows` rows, drawn at random, and stratified if there are classes.
-
-        Classes keep their proportions, but have at least `at_least` rows, so that every fold can
-        contain all classes.
-        """
+        """Return about `max_rows` rows at random; a class keeps its share, or `at_least` rows."""
         n_rows = len(self.labels)
         if max_rows >= n_rows:
             return self

@@ -1,5 +1,6 @@
 """The target of a table, and the decision between classes and numbers."""
 
+import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
     """
     if task not in TASKS:
         raise DataError(f'There is no task "{task}". Known are {", ".join(TASKS)}.')
-    if values.dtype.kind in "Mm":
+    if values.dtype.kind in "Mm" or isinstance(next(iter(values), None), datetime.date):
         raise DataError(f'The target "{name}" is a date; the target must be classes or numbers.')
     numbers, note = _numbers(values, name, task, decimal)
     why, notes = "", list[str]()

@@ -126,6 +126,7 @@ def test_the_task_can_be_given():
         ([None, None], "auto", "no values"),
         ([1.5, np.inf], "auto", "infinite values"),
         ([np.datetime64("2021-01-01"), np.datetime64("2021-01-02")], "auto", "is a date"),
+        (pandas.date_range("2021-01-01", periods=24, tz="UTC"), "auto", "is a date"),
         (["a", "b"], "clustering", 'no task "clustering"'),
     ],
 )

@@ -98,7 +98,7 @@ function gaps() {
     const low = first * width, high = low + counts.length * width, most = Math.max(...counts);
     const { root, plot, X, Y, floor, top } = chart({ x: { low, high, label: "F(wrong) − F(right)" }, y: { low: 0, high: 1.08 * most, label: "rows" },
       label: `Histogram of the energy gaps of ${name}.` });
-    counts.forEach((count, j) => plot.append(svg("rect", { class: first + j < 0 ? "wrong" : "right",
+    counts.forEach((count, j) => plot.append(svg("rect", { class: first + j < 0 ? "fill others" : "fill ours",
       x: X(low + j * width), width: X(width) - X(0), y: Y(count), height: floor - Y(count) })));
     plot.append(svg("line", { class: "axis", x1: X(0), x2: X(0), y1: top, y2: floor }));
     if (margin !== null) plot.append(svg("line", { class: "truth", x1: X(margin), x2: X(margin), y1: top, y2: floor }));

@@ -9,12 +9,6 @@ drawn.forEach((contender, j) => {
 
 // -------------------------------------------------------------------------------------- densities
 
-// The ends of the horizontal axis: all of the intervals, and the answer.
-function ends(shown, answer) {
-  const marks = shown.flatMap(({ marks }) => [marks[0], marks[marks.length - 1]]).concat(answer);
-  const low = Math.min(...marks), high = Math.max(...marks), pad = 0.15 * (high - low) || 1;
-  return [low - pad, high + pad];
-}
 // One spike must not hide the others: what is far above the middle one of the peaks is cut off.
 function height(shown) {
   const peaks = shown.filter(({ density }) => density.length).map(({ density }) => Math.max(...density)).sort((a, b) => a - b);
@@ -24,7 +18,9 @@ function height(shown) {
 }
 function density(row, models) {
   const shown = models.map((contender) => contender.shown[row]), answer = data.answers[row];
-  const [low, high] = ends(shown.length ? shown : [{ marks: [answer, answer] }], answer), [most, isCut] = height(shown);
+  // All of the intervals, and the answer.
+  const marks = shown.flatMap((each) => each.marks).concat(answer), [most, isCut] = height(shown);
+  const pad = 0.15 * (Math.max(...marks) - Math.min(...marks)) || 1, low = Math.min(...marks) - pad, high = Math.max(...marks) + pad;
   const strips = 12 * models.length + 8;
   const frame = chart({ x: { low, high, label: data.target, count: 5 }, y: { low: 0, high: 1.05 * most, label: "density", count: 3 },
     width: 360, height: 200 + strips, bottom: 36 + strips, left: 50, label: `Densities of an answer that was ${short(answer)}.` });
@@ -68,26 +64,22 @@ function legend() {
 
 // ----------------------------------------------------------------------------------------- scores
 
-function scoreChart(score, text, fromZero) {
-  const all = data.contenders, there = all.filter((each) => each.mean[score] !== null);
-  if (!there.length) return html("div");
-  const from = (each) => each.mean[score] - (each.error[score] || 0), to = (each) => each.mean[score] + (each.error[score] || 0);
-  let low = Math.min(...there.map(from)), high = Math.max(...there.map(to));
-  const pad = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
-  low = fromZero ? 0 : low - pad;
-  high += pad;
-  const step = 32, height = step * all.length + 46;
-  const { root, X, top } = chart({ x: { low, high, label: `${data.scores[score]}, ${text}` }, y: { low: 0, high: 1, hidden: true },
-    width: 360, height, left: 8, label: `${data.scores[score]} of all models.` });
+function scoreChart(score, text) {
+  const all = data.contenders, ends = (each) => [-1, 1].map((sign) => each.mean[score] + sign * (each.error[score] || 0));
+  const values = all.filter((each) => each.mean[score] !== null).flatMap(ends);
+  if (!values.length) return "";
+  const low = Math.min(...values), high = Math.max(...values), pad = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
+  const step = 32, label = `${data.scores[score]}, ${text}`;
+  const { root, X, top } = chart({ x: { low: low - pad, high: high + pad, label }, y: { low: 0, high: 1, hidden: true },
+    width: 360, height: step * all.length + 46, left: 8, label: `${data.scores[score]} of all models.` });
   all.forEach((contender, j) => {
-    const y = top + 8 + step * j, mean = contender.mean[score], name = side(contender);
+    const y = top + 8 + step * j, name = side(contender);
     root.append(svg("text", { x: 12, y: y + 3 }, contender.name),
       svg("text", { x: 348, y: y + 3, "text-anchor": "end" }, contender.cells[score]));
-    if (mean === null) return;
-    if (fromZero) root.append(svg("rect", { class: `fill ${name}`, x: X(0), width: X(mean) - X(0), y: y + 8, height: 9, opacity: 0.75 }));
-    else root.append(svg("circle", { class: `fill ${name}`, cx: X(mean), cy: y + 12.5, r: 4 }));
-    root.append(svg("line", { class: fromZero ? "axis" : name, "stroke-width": 1.75,
-      x1: X(from(contender)), x2: X(to(contender)), y1: y + 12.5, y2: y + 12.5 }));
+    if (contender.mean[score] === null) return;
+    const [from, to] = ends(contender).map(X);
+    root.append(svg("circle", { class: `fill ${name}`, cx: X(contender.mean[score]), cy: y + 12.5, r: 4 }),
+      svg("line", { class: name, "stroke-width": 1.75, x1: from, x2: to, y1: y + 12.5, y2: y + 12.5 }));
   });
   return card(data.scores[score], `${text}; whiskers: ± one standard error`, root);
 }
@@ -119,7 +111,7 @@ if (drawn.length) {
 } else {
   for (const name of ["densities", "coverage"]) document.getElementById(`${name}-section`).remove();
 }
-document.getElementById("score-charts").append(scoreChart("crps", `in the unit of ${data.target}`, true), scoreChart("nll", "in nats", false));
+document.getElementById("score-charts").append(scoreChart("crps", `in the unit of ${data.target}`), scoreChart("nll", "in nats"));
 for (const contender of drawn) {
   document.getElementById("coverage").append(card(contender.name, `${contender.coverage[data.levels.indexOf(0.9)]} in intervals of 0.9`,
     html("div", { class: "pair" }, coverage(contender), places(contender))));
