@@ -26,8 +26,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_ebm import EBMClassifier
-from sklearn_ebm.representation.code_features import CodeFeatures
 from sklearn_ebm.representation import REPRESENTATIONS
+from sklearn_ebm.representation.code_features import CodeFeatures
 
 SETS = ("mnist_t10k", "letter", "satimage")
 HELD_OUT = 0.3

@@ -40,11 +40,12 @@ KINDS = ("symmetric", "class-pair")
 # energies differ by the factor m, classes not at all. So the grid of C searches margins as well.
 CS = tuple(10.0**power for power in range(-5, 2))
 FOLDS = 3
-HEAD = """Written by `python benchmarks/noise.py`. Accuracy on right labels, mean ± standard error over
-seeds, where a share of the labels to learn from is wrong: any of the others (symmetric), or the
-next class (class-pair). A seed is a split into halves, standardised, with its own wrong labels.
-C is chosen among 1e-5, 1e-4, ..., 10 by the accuracy on three folds of the wrong labels; grid
-and folds are the same for all. The highest mean of a share is bold.
+HEAD = """Written by `python benchmarks/noise.py`. Accuracy on right labels, mean ± standard
+error over seeds, where a share of the labels to learn from is wrong: any of the others
+(symmetric), or the next class (class-pair). A seed is a split into halves,
+standardised, with its own wrong labels. C is chosen among 1e-5, 1e-4, ..., 10 by the
+accuracy on three folds of the wrong labels; grid and folds are the same for all. The
+highest mean of a share is bold.
 
 """
 TOL = 1e-2  # of our fits in the search for C; the fit at the chosen C has the default
