@@ -101,10 +101,8 @@ class Decoder(LatentEnergy):
     >>> energy = energy.initialized(rows, 1, np.random.RandomState(0))
     >>> shapes = energy.shapes(1, 1)
     >>> params = {name: np.zeros(shape) for name, shape in shapes.items()}
-    >>> X, answers = (
-    ...     np.zeros((1, 1, 1)),
-    ...     np.array([[[[2.0]]]]),
-    ... )  # the first axis is the member
+    >>> # The first axis is the member.
+    >>> X, answers = np.zeros((1, 1, 1)), np.array([[[[2.0]]]])
     >>> energy.linearize_members(params, X, answers).energies.round(4)
     array([[[[4.0176, 4.0176, 4.0176]]]])
 

@@ -106,10 +106,8 @@ class Experts(LatentEnergy):
     ...     "output_weight": np.array([[[0.0, 0.0, 1.0, -1.0, 0.0, 0.0]]]),
     ...     "output_bias": np.zeros((1, 6)),
     ... }
-    >>> X, answers = (
-    ...     np.array([[[2.0]]]),
-    ...     np.array([[[[2.0]]]]),
-    ... )  # the first axis is the member
+    >>> # The first axis is the member.
+    >>> X, answers = np.array([[[2.0]]]), np.array([[[[2.0]]]])
     >>> energy.linearize_members(params, X, answers).energies.round(4)
     array([[[[1.6121, 9.6121]]]])
 
