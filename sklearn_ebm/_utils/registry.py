@@ -82,12 +82,12 @@ class Registry(Mapping[str, type[Part]], Generic[Part]):
             If `choice` is neither a name nor an object of the right kind.
         """
         if isinstance(choice, str):
-            if choice in self.elsewhere:
-                raise ValueError(
-                    f"{self.kind}={choice!r} is for {self.elsewhere[choice]}; use one of: "
-                    f"{', '.join(self.names)}."
-                )
             if choice not in self._parts:
+                if choice in self.elsewhere:
+                    raise ValueError(
+                        f"{self.kind}={choice!r} is for {self.elsewhere[choice]}; use one of: "
+                        f"{', '.join(self.names)}."
+                    )
                 raise ValueError(unknown_name(self.kind, choice, self.names))
             return self._parts[choice](**settings)
         if isinstance(choice, type) and issubclass(choice, self.base):

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.utils.validation import _num_samples
 
 from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm.distributions import GaussianMixture
@@ -69,7 +70,7 @@ class MarginalDensity(DistributionAdapter):
 
     def distribution(self, X: Any) -> GaussianMixture:
         """Return the same mixture for each sample."""
-        shape = (X.shape[0] if isinstance(X, np.ndarray) else len(X), len(self.answers_))
+        shape = (_num_samples(X), len(self.answers_))
         parts = (1 / len(self.answers_), self.answers_, self.bandwidth_)
         return GaussianMixture(*(np.broadcast_to(part, shape) for part in parts))
 

@@ -87,6 +87,8 @@ def written(cell: Any) -> str:
             return ""
     except TypeError:  # pandas.NA compares to nothing
         return ""
+    except ValueError:  # an array, or a list of them
+        return str(cell)
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 

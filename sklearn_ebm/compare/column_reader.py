@@ -6,9 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 import sklearn
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ebm._utils.html_repr import Documented
 from sklearn_ebm._utils.scipy_flag import import_test_helpers
 from sklearn_ebm.compare.cells import decimal_mark, words_of
 from sklearn_ebm.compare.columns import ColumnNote, DataError, array_of, closest, learn_form
@@ -19,7 +22,7 @@ if sklearn.__version__.startswith("1.6."):  # before skrub, also where a saved p
 _SAMPLE = 1000  # cells of other columns that show the decimal mark of a table
 
 
-class ColumnReader(TransformerMixin, BaseEstimator):
+class ColumnReader(Documented, TransformerMixin, BaseEstimator):
     """Turns a raw table into numbers, dates, truths, categories and text, and omits the rest.
 
     What a column holds, and how it is written, is decided by all of its cells in `fit`: decimal
@@ -68,11 +71,19 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         frame = as_frame(X)
         decimal, units = usual_decimal(frame), frame.attrs.get("units", {})
         forms = {
-            name: learn_form(name, array_of(frame[name]), decimal, units.get(name, ""))
-            for name in frame.columns
+            name: learn_form(
+                name,
+                array_of(column),
+                decimal,
+                units.get(name, ""),
+                str(column.dtype) == "category",
+            )
+            for name, column in frame.items()
         }
         columns = [ColumnNote(name, form.kind, form.note) for name, form in forms.items()]
         forms = {name: form for name, form in forms.items() if form.kind != "left out"}
+        if not columns:
+            raise DataError("The table has no columns besides the target.")
         if not forms:
             whys = "; ".join(f'"{name}": {note}' for name, _, note in columns[:12])
             raise DataError(f"No column is left to learn from. Left out: {whys}.")
@@ -80,6 +91,11 @@ class ColumnReader(TransformerMixin, BaseEstimator):
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         self.n_features_in_ = len(columns)
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.categorical = tags.input_tags.allow_nan = True
+        return tags
 
     def transform(self, X: Any) -> Any:
         """Return the typed columns.
@@ -133,6 +149,8 @@ def as_frame(X: Any) -> Any:
     if polars is not None and isinstance(X, polars.DataFrame):
         X = X.to_pandas()
     if not isinstance(X, pandas.DataFrame):
+        if issparse(X):
+            raise DataError("A sparse matrix has numbers only and needs no ColumnReader.")
         if np.ndim(X) != 2:
             raise DataError(
                 f"X has {np.ndim(X)} dimension(s); give a data frame or an array with one row per "

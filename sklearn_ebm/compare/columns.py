@@ -29,6 +29,10 @@ class DataError(ValueError):
         super().__init__(" ".join(message.split()))  # names from the data may contain line breaks
 
 
+# Numbers from this size on count as infinite: their squares are.
+_INFINITE = 1e150
+
+
 class ColumnNote(NamedTuple):
     """What was done with a column: its name, its kind, and details in words.
 
@@ -60,6 +64,7 @@ class Form:
     unit: str = ""
     dates: str = ""
     levels: tuple[str, ...] = ()
+    width: int = 0  # of names of digits, such as 007, which pandas reads as 7
 
     def read(self, values: np.ndarray) -> np.ndarray:
         """Return numbers, moments, codes of categories or text; cells of other kinds are missing.
@@ -67,18 +72,18 @@ class Form:
         Missing are NaN, NaT, the code −1, and the empty text. `values` come from `array_of`.
         """
         if self.kind == "number" and values.dtype.kind == "f":
-            return np.where(np.isfinite(values), values, np.nan)
+            return np.where(np.abs(values) < _INFINITE, values, np.nan)
         if self.kind == "date" and values.dtype.kind == "M":
             return values
         found = words_of(values)
         words = found.words
         if self.kind == "text":
-            return found.spread(np.array(words, dtype=object), "")
+            width = self.width * (values.dtype.kind == "f")
+            return found.spread(np.array([word.zfill(width) for word in words], dtype=object), "")
         if self.kind == "date":
             return found.spread(cells.dates(words, self.dates), np.datetime64("NaT"))
         if self.kind == "category":
-            width = len(self.levels[0]) if any(map(cells.CODE.fullmatch, self.levels)) else 0
-            width *= values.dtype.kind == "f"  # pandas reads 007 as 7
+            width = self.width * (values.dtype.kind == "f")
             index = {level.casefold(): i for i, level in enumerate(self.levels)}
             codes = [index.get(word.casefold().zfill(width), -1) for word in words]
             return found.spread(codes, -1).astype(int)
@@ -103,11 +108,13 @@ def array_of(column: Any) -> np.ndarray:
     return column.to_numpy(dtype=object)
 
 
-def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "") -> Form:
+def learn_form(
+    name: str, values: np.ndarray, decimal: str = "", unit: str = "", is_category: bool = False
+) -> Form:
     """Decide what the cells of a column, from `array_of`, stand for.
 
-    `decimal` is the mark of the other columns, if this one does not tell, and `unit` comes from a
-    row of units.
+    `decimal` is the mark of the other columns, if this one does not tell, `unit` comes from a row
+    of units, and `is_category` from a data frame whose column has the dtype "category".
 
     Examples
     --------
@@ -118,13 +125,14 @@ def learn_form(name: str, values: np.ndarray, decimal: str = "", unit: str = "")
     """
     notes = [f"in {unit}" if unit else ""]
     if values.dtype.kind == "f":
-        n_infinite = np.isinf(values).sum()
+        n_infinite = (np.abs(values) >= _INFINITE).sum()
         form = Form("number", f"became missing: infinite ({n_infinite})" if n_infinite else "")
     elif values.dtype.kind == "M":
         form = Form("date")
     else:
         words = words_of(values)
-        form = _truths(words) or numbers_form(words, decimal) or _dates(words) or _words(words)
+        typed = _truths(words) or numbers_form(words, decimal) or _dates(words)
+        form = _words(words) if is_category or typed is None else typed
         texts = {cell.strip() for cell in values.tolist() if isinstance(cell, str)}
         notes += [f'"{mark}" is missing' for mark in sorted(filter(is_empty, texts - {""}))]
     if form.kind in ("number", "date", "yes/no"):
@@ -205,15 +213,18 @@ def _words(words: Words) -> Form:
     if enough and is_one_word and n_words > _NEARLY_UNIQUE * n_cells:
         nearly = "" if n_words == n_cells else "nearly "
         return Form("left out", f"a text id: {nearly}all values differ")
+    widths = {len(word) for word in words.words}
+    is_code = len(widths) == 1 and any(map(cells.CODE.fullmatch, words.words))
+    width = widths.pop() if is_code else 0
     if n_levels > _MAX_LEVELS or (enough and n_levels > n_cells / 2):
-        return Form("text", f"{n_levels} different values")
+        return Form("text", f"{n_levels} different values", width=width)
     spellings: dict[str, Counter[str]] = {level: Counter() for level in folded}
     for level, word, count in zip(folded, words.words, words.counts.tolist(), strict=True):
         spellings[level][word] += count
     levels = tuple(sorted(spelt.most_common(1)[0][0] for spelt in spellings.values()))
     same = next((list(spelt) for spelt in spellings.values() if len(spelt) > 1), [])
     note = f'; "{same[0]}" is "{same[1]}"' if same else ""
-    return Form("category", f"{n_levels} values{note}", levels=levels)
+    return Form("category", f"{n_levels} values{note}", levels=levels, width=width)
 
 
 def _why_useless(name: str, values: np.ndarray) -> str:
@@ -229,5 +240,6 @@ def _why_useless(name: str, values: np.ndarray) -> str:
     low, high = values.min(), values.max()
     # Years may follow each other as well.
     is_dense = high - low < _GAPS * distinct and not (low >= 1800 and high <= 2100)
+    is_dense = is_dense and len(np.unique(np.sign(np.diff(values)))) == 1  # rows in their order
     is_whole = bool((values == np.round(values)).all())
     return "it numbers the rows" if is_whole and (is_dense or _IDENTIFIER.search(name)) else ""

@@ -18,7 +18,6 @@ from sklearn_ebm.compare.help_texts import DESCRIPTION, EPILOG, FIRST, PROGRAM
 from sklearn_ebm.compare.leaderboard import ComparisonTable
 from sklearn_ebm.compare.progress import terminal_width, watched
 from sklearn_ebm.compare.targets import TASKS
-from sklearn_ebm.compare.tasks import check_names
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.losses import LOSSES
 from sklearn_ebm.representation import REPRESENTATIONS
@@ -79,8 +78,8 @@ def _complain(message: str) -> int:
     return 1
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """Return the parser of the program, and the parser of its command."""
+def _parse(argv: list[str]) -> argparse.Namespace:
+    """Return the options of the command."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description=FIRST + DESCRIPTION,
@@ -91,31 +90,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     compare = commands.add_parser(
         "compare",
-        help="compare models on a table, or on an example data set",
+        help="compare models on a table, and get the best one",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=_Formatter,
     )
     _add_options(compare)
-    return parser, compare
-
-
-def _parse(argv: list[str]) -> argparse.Namespace:
-    parser, compare = _parsers()
-    arguments = parser.parse_args(argv)
-    try:
-        check_names(
-            arguments.task,
-            arguments.energies,
-            arguments.losses,
-            arguments.baselines,
-            arguments.representations,
-        )
-    except DataError as error:
-        compare.error(str(error))
-    if arguments.losses == arguments.baselines == [] and not arguments.representations:
-        compare.error("--losses none and --baselines none leave nothing to compare")
-    return arguments
+    return parser.parse_args(argv)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -254,7 +235,7 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 def _n_jobs(text: str) -> int:
     if not text.removeprefix("-").isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number other than 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of folds, or -1 for all cores")
     return int(text)
 
 
@@ -283,6 +264,8 @@ def _compare(arguments: argparse.Namespace) -> int:
             status = max(status, _write_report(comparison, report, arguments.command))
         if not status:
             status = _hand_out(comparison, arguments)
+        elif arguments.save or arguments.code:
+            print("no model was saved or printed, as the run did not end", file=sys.stderr)
     return status
 
 
@@ -292,6 +275,8 @@ def _hand_out(comparison: Comparison, arguments: argparse.Namespace) -> int:
         return 0
     table = comparison.table
     model = arguments.model or table.best
+    if any(row.model == model and row.origin == "floor" for row in table.rows):
+        print(f"{model} ignores the features: its answer is the same for all rows", file=sys.stderr)
     if arguments.save:
         pipeline = table.pipeline(model)
         try:
@@ -303,6 +288,8 @@ def _hand_out(comparison: Comparison, arguments: argparse.Namespace) -> int:
         given = [f"read_frame({arguments.data!r})", repr(arguments.target)]
         given += [f"task={arguments.task!r}"] if arguments.task != "auto" else []
         given += [f"drop={arguments.drop!r}"] if arguments.drop else []
+        has_rare = any("were left out:" in note for note in comparison.data.notes)
+        given += [f"cv={arguments.cv}"] if has_rare else []
         reading = f"make_table({', '.join(given)})"
         print(f"\n{comparison.code(model, reading)}")
     return 0

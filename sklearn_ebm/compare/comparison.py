@@ -12,21 +12,22 @@ from typing import Any
 import joblib
 import numpy as np
 from scipy.sparse import issparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import check_random_state
 
 from sklearn_ebm import __version__
 from sklearn_ebm.compare.columns import DataError, closest
-from sklearn_ebm.compare.contenders import Contender, Representations
+from sklearn_ebm.compare.contenders import Contender, Representations, refuse_equal_names
 from sklearn_ebm.compare.export import code
 from sklearn_ebm.compare.folds import Fold, Outcome, measure
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, replace_file
 from sklearn_ebm.compare.preparation import linear, linear_dense
 from sklearn_ebm.compare.report import content, keeper, page
 from sklearn_ebm.compare.scoreboard import Scoreboard
-from sklearn_ebm.compare.tables import Table, make_table
-from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task
+from sklearn_ebm.compare.tables import Table, make_table, without_rare_classes
+from sklearn_ebm.compare.tasks import CLASSIFICATION, REGRESSION, Task, named
 
 # How the features are prepared, for files and reports.
 PREPARATION = {
@@ -220,20 +221,16 @@ class Comparison:
         source: str = "data in memory",
         for_report: bool = False,
     ):
+        if not isinstance(cv, int | np.integer):
+            raise DataError("cv is the number of folds; own splitters are not supported here.")
         if cv < 2:
             raise DataError(f"The number of folds, cv, is {cv}; it must be at least 2.")
-        data = X
-        if not isinstance(X, Table):
-            if y is None:
-                raise DataError("X came without y; give the labels, or the name of their column.")
-            data = make_table(X, y, task=str(task), drop=drop, source=source, cv=cv)
+        data = _data_of(X, y, task, _listed(drop), source, cv)
         known = CLASSIFICATION if data.classes else REGRESSION
         self.task = task if isinstance(task, Task) else known
-        pairs = self.task.pairs(energies, losses, representations)
-        if baselines is not None:
-            baselines = self.task.known_baselines(baselines)
-            if not pairs and not baselines:
-                raise DataError("There is nothing to compare: no losses and no baselines.")
+        pairs, baselines = named(
+            self.task, _listed(energies), _listed(losses), _listed(baselines), representations
+        )
         self.task.require_rows(data, cv, max_rows)
         seed = random_state
         if not isinstance(seed, Integral):
@@ -243,6 +240,8 @@ class Comparison:
         self.cv, self.n_jobs, self.random_state = cv, n_jobs, int(seed)
         contenders, notes = self.task.contenders(pairs, baselines, self.data, cv, seed)
         self.contenders = sorted(contenders, key=lambda contender: contender.cost)
+        refuse_equal_names(contenders)
+        linear(self.data.X)  # what the preparation needs is missed before the run
         about = _about(self, max_rows, notes)
         self.table = ComparisonTable([], about, self.task.scoreboard(self.data), self.pipeline)
         self._for_report = for_report
@@ -262,7 +261,7 @@ class Comparison:
                 outcomes = joblib.Parallel(n_jobs=self.n_jobs)(
                     joblib.delayed(measure)(contender.estimator, fold) for fold in prepared[prepare]
                 )
-            except MemoryError as error:
+            except (MemoryError, DataError) as error:
                 outcomes = [Outcome(None, f"{error or 'Out of memory.'}", ())]
             row = _row(contender, outcomes, self.table.scoreboard)
             self.table.rows.append(row)
@@ -279,8 +278,9 @@ class Comparison:
     ) -> Fold:
         data = self.data
         preparation = prepare(data.X)
-        X_train = preparation.fit_transform(data.rows(train).X)
-        X_test = preparation.transform(data.rows(test).X)
+        with config_context(transform_output="default"):  # whatever the user has set
+            X_train = preparation.fit_transform(data.rows(train).X)
+            X_test = preparation.transform(data.rows(test).X)
         learned = data.labels if data.learned is None else data.learned
         keep = keeper(data, test) if self._for_report else None
         return Fold(X_train, X_test, learned[train], data.labels[test], self.task.score, keep)
@@ -294,8 +294,9 @@ class Comparison:
             Name of a contender.
         """
         if model not in self._pipelines:
-            pipeline = self.unfitted(model)
-            self._pipelines[model] = pipeline.fit(self.all_data.X, self.all_data.y)
+            with config_context(transform_output="default"):
+                pipeline = self.unfitted(model).fit(self.all_data.X, self.all_data.y)
+            self._pipelines[model] = pipeline
         return self._pipelines[model]
 
     def unfitted(self, model: str) -> Pipeline:
@@ -365,6 +366,21 @@ class Comparison:
         replace_file(path, lambda file: file.write(text))
 
 
+def _data_of(X: Any, y: Any, task: str | Task, drop: Sequence[str], source: str, cv: int) -> Table:
+    """Return the table of a comparison, whose classes have a row in every fold."""
+    if isinstance(X, Table):
+        if y is not None or drop or task in ("classification", "regression"):
+            raise DataError("A Table has its target and columns; give task, y and drop to it.")
+        return without_rare_classes(X, cv) if X.classes else X
+    if y is None:
+        raise DataError("X came without y; give the labels, or the name of their column.")
+    return make_table(X, y, task=str(task), drop=drop, source=source, cv=cv)
+
+
+def _listed(names: Any) -> Any:
+    return [names] if isinstance(names, str) else names
+
+
 def _row(contender: Contender, outcomes: list[Outcome], scoreboard: Scoreboard) -> Row:
     counts = Counter(warning for outcome in outcomes for warning in outcome.warnings)
     errors = [outcome.error for outcome in outcomes if outcome.scores is None]
@@ -400,7 +416,9 @@ def _about(comparison: Comparison, max_rows: int | None, notes: list[str]) -> di
         "columns": [column._asdict() for column in data.columns],
         "settings": {**settings, "max_rows": max_rows},
         "scores": {name: score.meaning for name, score in task.scoreboard(data).scores.items()},
-        "spread": "standard error of the mean over the folds, as if they were independent",
+        "spread": "standard error of the mean over the folds, as if they were independent; of a "
+        "difference between models, that of paired differences, corrected for overlapping training "
+        "rows (Nadeau and Bengio, 2003)",
         "preparation": PREPARATION,
         "versions": {
             "sklearn_ebm": __version__,

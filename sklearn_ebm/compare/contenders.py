@@ -1,12 +1,13 @@
 """Classifiers of a comparison: energies with losses, and other classifiers."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.neural_network import MLPClassifier
@@ -14,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from sklearn_ebm.compare import preparation
+from sklearn_ebm.compare.adapters import MarginalDensity
 from sklearn_ebm.compare.columns import DataError, closest
 from sklearn_ebm.compare.folds import final_step
 from sklearn_ebm.energies import ENERGIES
@@ -125,14 +127,31 @@ def optional(package: str) -> Any:
     """Return an optional package; raise DataError if it is not installed."""
     try:
         return import_module(package)
-    except ImportError:
+    except ImportError as error:
         (name,) = (name for name, needed in PACKAGES.items() if needed == package)
-        raise DataError(f'"{name}" needs the package {package}; install it with pip.') from None
+        raise DataError(f'"{name}" needs the package {package}, but: {error}.') from error
 
 
 def installed(names: Iterable[str]) -> list[str]:
     """Return the names of the baselines whose package, if any, is installed."""
     return [name for name in names if name not in PACKAGES or find_spec(PACKAGES[name])]
+
+
+def usable(
+    names: Iterable[str],
+    known: Mapping[str, Callable[[RunContext], Contender]],
+    context: RunContext,
+) -> tuple[list[str], list[str]]:
+    """Return the names of baselines that can be made, and notes on packages that are broken."""
+    kept, notes = [], []
+    for name in names:
+        try:
+            known[name](context)
+        except Exception as error:  # whatever the import of a broken package raises
+            notes.append(f"{name} was left out: {error}")
+        else:
+            kept.append(name)
+    return kept, notes
 
 
 # Rough time of a fit with an energy, in units of a linear model's.
@@ -272,10 +291,22 @@ def _check_known(name: str, known: Iterable[str], role: str) -> None:
         raise DataError(f'There is no {role} "{name}". {hint}Known are {", ".join(known)}.')
 
 
+def refuse_equal_names(contenders: Iterable[Contender]) -> None:
+    """Raise DataError if several contenders have one name."""
+    names = Counter(contender.model for contender in contenders)
+    name, count = names.most_common(1)[0]
+    if count > 1:
+        raise DataError(f'There are several models "{name}"; give each of them once.')
+
+
 def own_contender(name: str, estimator: Any) -> Contender:
     """Return a contender for a user's estimator, which may be one of this package."""
-    is_ours = type(final_step(estimator)).__module__.startswith("sklearn_ebm.estimators")
-    return Contender(name, estimator, origin="package" if is_ours else "baseline")
+    model = final_step(estimator)
+    model = getattr(model, "estimator", model)  # that of a search
+    is_ours = type(model).__module__.startswith("sklearn_ebm.estimators")
+    is_floor = isinstance(model, DummyClassifier | DummyRegressor | MarginalDensity)
+    origin = "package" if is_ours else "floor" if is_floor else "baseline"
+    return Contender(name, estimator, origin=origin)
 
 
 def contenders(pairs: Sequence[Pair], baselines: Any, context: RunContext) -> list[Contender]:

@@ -31,8 +31,9 @@ from sklearn_ebm.estimators.regressor import LatentEBMRegressor
 OURS, OTHERS = "#0072B2", "#D55E00"
 SHARE = 0.35
 FIRST_TEXT = """\
-1. Wrong labels: linear models, learned from labels of which 35 % are wrong, and scored on right
-   ones. Each chooses its C by cross-validation on the wrong labels. "mee" is the loss 1 − p(y).
+1. Wrong labels: linear models, learned from labels of which 35 % are wrong (one draw), and scored
+   on right ones. Each chooses its C by cross-validation on the wrong labels. The loss "mee" is
+   1 − p(y).
 """
 SECOND_TEXT = """\
 2. One input, several answers: densities of a target that has up to three values for one x.
@@ -134,7 +135,7 @@ def draw_errors(comparison: Comparison) -> Any:
     """Return a figure of the errors of all models, with standard errors."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in comparison.table.ranked() if row.model != "majority class"][::-1]
+    rows = [row for row in comparison.table.ranked() if row.origin != "floor"][::-1]
     figure = Figure((6.5, 0.6 + 0.4 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     for place, row in enumerate(rows):

@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 
@@ -57,7 +57,7 @@ def code(pipeline: Pipeline, prepare: str, reading: str) -> str:
     for kind in _kinds(steps):
         names.setdefault(_public_module(kind), set()).add(kind.__name__)
     imports = [f"from {each} import {', '.join(sorted(names[each]))}" for each in sorted(names)]
-    texts = [" ".join(step.__repr__(N_CHAR_MAX=10**6).split()) for step in steps]
+    texts = [_text(step) for step in steps]
     built = ", ".join([f"preparation.{prepare}(data.X)", *texts])
     lines = [*imports, "", f"data = {reading}", f"model = make_pipeline({built})"]
     return "\n".join([*lines, "model.fit(data.X, data.y)"])
@@ -66,7 +66,25 @@ def code(pipeline: Pipeline, prepare: str, reading: str) -> str:
 def _kinds(steps: Sequence[Any]) -> list[type]:
     """Return the classes of estimators, and of the estimators that are their parameters."""
     values = [value for step in steps for value in step.get_params(deep=True).values()]
-    return [type(each) for each in [*steps, *values] if isinstance(each, BaseEstimator)]
+    found = [each for each in [*steps, *values] if callable(getattr(each, "get_params", None))]
+    return [type(each) for each in found if not isinstance(each, type)]
+
+
+def _text(value: Any) -> str:
+    """Return the expression that makes a value, without parameters that have their defaults.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> _text(Ridge(alpha=2.0))
+    'Ridge(alpha=2.0)'
+    """
+    if isinstance(value, type) or not callable(getattr(value, "get_params", None)):
+        return repr(value)
+    defaults = {name: each.default for name, each in signature(type(value)).parameters.items()}
+    given = value.get_params(deep=False).items()
+    texts = [f"{name}={_text(each)}" for name, each in given if repr(each) != repr(defaults[name])]
+    return f"{type(value).__name__}({', '.join(texts)})"
 
 
 def _public_module(kind: type) -> str:

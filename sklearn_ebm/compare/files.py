@@ -14,6 +14,8 @@ from sklearn_ebm.compare.columns import DataError, closest
 _INSTALL = 'install it with: pip install "sklearn_ebm[compare]"'
 _ENCODINGS = {"utf-8-sig": "", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
 _SHOWN_ROWS = 200  # rows that decide about the separator and a row of units
+# Words of a first row that are missing values and no units.
+_NO_UNITS = {"unknown", "missing", "none", "nil", "tbd"}
 
 
 def read_frame(path: str | os.PathLike[str]) -> Any:
@@ -69,7 +71,8 @@ def _read(path: str) -> Any:
         raise DataError(f"Reading a table needs pandas; {_INSTALL}") from None
     try:
         if path.lower().endswith((".parquet", ".pq")):
-            return pandas.read_parquet(path)
+            frame = pandas.read_parquet(path)
+            return frame.reset_index() if frame.index.name is not None else frame
         if path.lower().endswith((".xlsx", ".xlsm", ".xls", ".ods")):
             return pandas.read_excel(path, keep_default_na=False, na_values=[""])
         return _read_text(path, pandas)
@@ -136,6 +139,8 @@ def _units(frame: Any) -> dict[str, str]:
             if np.isfinite(values[0]):
                 return {}
             units[str(name).strip()] = first
+    if _NO_UNITS & {unit.casefold() for unit in units.values()}:
+        return {}
     return units if len(units) == n_filled or 1 < len(units) > n_filled / 2 else {}
 
 

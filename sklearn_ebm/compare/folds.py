@@ -130,6 +130,8 @@ def measure(estimator: Any, fold: Fold) -> Outcome:
             scores, error = fold.score(fitted, fold), ""
         except Exception as failure:  # errors of one contender must not stop the others
             scores, error = None, f"{type(failure).__name__}: {_one_line(failure)}"
+        if any("interrupted" in str(each.message) for each in caught):
+            raise KeyboardInterrupt  # an estimator that keeps what it has learned has swallowed it
         kept, why_nothing = _kept(fitted, fold) if scores is not None else (None, "")
     kinds = dict.fromkeys(f"{each.category.__name__}: {_one_line(each.message)}" for each in caught)
     return Outcome(scores, error, (*kinds, *filter(None, [why_nothing])), kept)

@@ -20,6 +20,7 @@ from sklearn_ebm.compare.scoreboard import Scoreboard
 _CONFIDENCE = 0.95
 # Columns that are listed by name, of each kind, if nothing else is to be said of them.
 _MOST_NAMES = 12
+_MOST_DIGITS = 12
 _ORDER = "target, number, yes/no, category, date, text, left out"
 
 
@@ -81,8 +82,20 @@ class Row:
         if math.isnan(self.mean(score)):
             return "–"
         digits = self.scoreboard.scores[score].digits
-        mean = f"{self.mean(score):.{digits}f}"
-        return f"{mean} ± {self.se(score):.{digits}f}" if with_se else mean
+        mean = decimal(self.mean(score), digits)
+        return f"{mean} ± {decimal(self.se(score), digits)}" if with_se else mean
+
+
+def decimal(value: float, digits: int) -> str:
+    """Return a number with decimals, or with three significant digits if that is far shorter.
+
+    Examples
+    --------
+    >>> decimal(0.25, 3), decimal(1.5e30, 2)
+    ('0.250', '1.5e+30')
+    """
+    text = f"{value:.{digits}f}"
+    return text if len(text) <= _MOST_DIGITS else f"{value:.3g}"
 
 
 @dataclass
@@ -122,7 +135,11 @@ class ComparisonTable:
         """Name of the first ranking score that all finished models have."""
         *first, last = self.scoreboard.ranked_by
         finished = [row for row in self.rows if row.folds]
-        complete = (name for name in first if all(row.values(name) for row in finished))
+        complete = (
+            name
+            for name in first
+            if all(len(row.values(name)) == len(row.folds) for row in finished)
+        )
         return next(complete, last)
 
     def ranked(self) -> list[Row]:
@@ -278,8 +295,10 @@ class ComparisonTable:
     def notes(self) -> list[str]:
         """Return notes: ties, columns, omitted rows, warnings and errors."""
         tied = [row.model for row in self.ranked() if self.tied(row)]
-        best = f" {self.best}" if tied else ""
-        notes = [f"= as good as{best} within the uncertainty of the difference"] if tied else []
+        notes = []
+        if tied:
+            level = f"{_CONFIDENCE:.0%}".replace("%", " %")
+            notes = [f"= the difference from {self.best} is within its {level} interval"]
         notes += columns_by_kind(self.about.get("columns", ()))
         notes += self.about.get("data", {}).get("notes", ())
         for row in self.ranked():
@@ -297,15 +316,17 @@ class ComparisonTable:
     def text(self, width: int | None = None) -> str:
         """Return the table as text of at most `width` columns, if that is possible.
 
-        Standard errors are left out first, then scores from the right.
+        Standard errors are left out first, then scores from the right, but never the ranking one.
         """
         scores = list(self.scoreboard.scores)
         sizes = [(len(scores), True), *((count, False) for count in range(len(scores), 0, -1))]
         for count, with_se in sizes:
-            lines = _aligned(self._cells(scores[:count], with_se))
+            shown = sorted(scores, key=self.ranked_by.__ne__)[:count]
+            shown = [score for score in scores if score in shown]
+            lines = _aligned(self._cells(shown, with_se))
             if width is None or max(map(len, lines)) <= width:
                 break
-        hidden = [self.scoreboard.scores[score].heading for score in scores[count:]]
+        hidden = [self.scoreboard.scores[score].heading for score in scores if score not in shown]
         hidden += [] if with_se else ["standard errors"]
         note = [f"not shown for lack of width: {', '.join(hidden)}"] if hidden else []
         notes = [f"note: {each}" for each in [*note, *self.notes()]]

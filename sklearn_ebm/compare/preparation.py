@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -60,7 +61,7 @@ def linear(X: Any) -> Pipeline:
     )
     text, dates = _of_text_and_dates(X, periodic_encoding="circular")
     text = make_pipeline(text, StandardScaler())
-    dates = make_pipeline(dates, imputer, StandardScaler())
+    dates = make_pipeline(dates, clone(imputer), StandardScaler())
     as_array = FunctionTransformer(
         np.asarray, kw_args={"dtype": np.float64}, feature_names_out="one-to-one"
     )

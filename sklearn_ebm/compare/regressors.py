@@ -24,6 +24,7 @@ from sklearn_ebm.compare.contenders import (
     optional,
     own_contender,
     suitable_pairs,
+    usable,
     with_representation,
 )
 from sklearn_ebm.compare.folds import final_step
@@ -179,8 +180,9 @@ MOST_ROWS = {"QuantileRegressor": 5_000, "GaussianProcessRegressor": 1_250}
 
 def suggested_baselines(context: RunContext) -> tuple[list[str], list[str]]:
     """Return the default baselines, and notes on those that are skipped."""
-    names, notes = [], []
-    for name in installed(BASELINES):
+    candidates, notes = usable(installed(BASELINES), BASELINES, context)
+    names = []
+    for name in candidates:
         if context.n_rows > MOST_ROWS.get(name, context.n_rows):
             notes.append(
                 f"{name} was left out, which takes long on more than {MOST_ROWS[name]} rows; name "

@@ -139,12 +139,17 @@ def make_table(
     table = Table(X, np.zeros(len(y)), target.values, name, source, notes=notes)
     table = replace(table.rows(np.flatnonzero(target.labelled)), labels=target.labels)
     if table.classes and cv is not None:
-        table = _without_rare_classes(table, cv)
+        table = without_rare_classes(table, cv)
     note, n_rare = target.note, len(target.values) - len(table.values)
     note = f"{len(table.values)} classes, and {n_rare} left out" if n_rare else note
     unit = about.get("units", {}).get(name, "")
+    read = _column_notes(table.X)
+    if not isinstance(X, np.ndarray) and not scipy.sparse.issparse(X):
+        # They stay out of folds and samples, where they might look different.
+        useless = [column.name for column in read if column.kind == "left out"]
+        table = replace(table, X=table.X.drop(columns=useless))
     columns = (
-        *_column_notes(table.X),
+        *read,
         *(ColumnNote(each, "left out", "to be dropped") for each in dropped),
         ColumnNote(name, "target", f"{note}; in {unit}" if unit else note),
     )
@@ -176,7 +181,7 @@ def _features(X: Any, drop: Sequence[str]) -> Any:
         return X
     if isinstance(X, np.ndarray | list | tuple) and not drop:
         array = np.asarray(X)
-        if array.ndim == 2 and array.dtype.kind in "iufb" and not np.isinf(array).any():
+        if array.ndim == 2 and array.dtype.kind in "iufb" and not (np.abs(array) >= 1e150).any():
             return array.astype(np.float64)
     return as_frame(X)
 
@@ -203,8 +208,8 @@ def _column_notes(X: Any) -> list[ColumnNote]:
     return [ColumnNote(f"x{j}", "number", note) for j, note in enumerate(notes)]
 
 
-def _without_rare_classes(table: Table, cv: int) -> Table:
-    """Leave out classes with fewer rows than folds, and say which."""
+def without_rare_classes(table: Table, cv: int) -> Table:
+    """Return the table without classes that have fewer rows than folds, and say which."""
     counts, n_rows = table.class_counts.tolist(), len(table.labels)
     each = [
         f'"{name}" ({count} of {n_rows} rows)'

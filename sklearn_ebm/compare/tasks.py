@@ -16,8 +16,10 @@ from sklearn_ebm.compare.contenders import (
     Pair,
     Representations,
     RunContext,
+    installed,
     known_baselines,
     representation_pairs,
+    usable,
 )
 from sklearn_ebm.compare.density_scores import OF_DISTRIBUTIONS, scores_of_distribution
 from sklearn_ebm.compare.folds import OF_CLASSES, OF_RARE_CLASSES, Fold, class_scores
@@ -83,7 +85,7 @@ class Task(ABC):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return the contenders, cheap ones first, and notes on omitted ones."""
+        """Return the contenders, and notes on omitted ones."""
 
     @abstractmethod
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -125,12 +127,15 @@ class Classification(Task):
     def contenders(
         self, pairs: list[Pair], baselines: Baselines, table: Table, cv: int, seed: int
     ) -> tuple[list[Contender], list[str]]:
-        """Return all requested contenders, cheap ones first."""
+        """Return the requested contenders, or all whose package is installed."""
         smallest = int(table.class_counts.min())
         # If possible, the rarest class of a training part is in every inner fold.
         inner_folds = max(2, min(5, smallest - -(-smallest // cv)))
         context = RunContext(seed, inner_folds, len(table.labels))
-        return classifiers.contenders(pairs, self.known_baselines(baselines), context), []
+        notes: list[str] = []
+        if baselines is None:
+            baselines, notes = usable(installed(self.baselines), self.baselines, context)
+        return classifiers.contenders(pairs, self.known_baselines(baselines), context), notes
 
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return stratified folds."""
@@ -198,25 +203,31 @@ class Regression(Task):
 CLASSIFICATION, REGRESSION = Classification(), Regression()
 
 
-def check_names(
-    task: str,
-    energies: list[str] | None,
-    losses: list[str] | None,
-    baselines: list[str] | None,
-    representations: Representations = None,
-) -> None:
-    """Raise DataError for names that are unknown for the task; with "auto", for both tasks.
+def named(
+    task: Task, energies: Any, losses: Any, baselines: Any, representations: Representations = None
+) -> tuple[list[Pair], Any]:
+    """Return the pairs and the baselines of a task that have these names.
 
-    The task "auto" is determined by the data, which are not yet known.
+    Raises
+    ------
+    DataError
+        If a name is unknown. If it is one of the other task, the error says how to choose that.
     """
-    errors = []
-    for known in (CLASSIFICATION, REGRESSION):
-        if task in ("auto", known.name):
-            try:
-                known.pairs(energies, losses, representations)
-                known.known_baselines(baselines)
-                return
-            except DataError as error:
-                errors.append(error)
-    # An error that suggests a name is preferred.
-    raise min(errors, key=lambda error: "Did you mean" not in str(error))
+    try:
+        pairs = task.pairs(energies, losses, representations)
+        if baselines is not None:
+            baselines = task.known_baselines(baselines)
+    except DataError as error:
+        other = REGRESSION if isinstance(task, Classification) else CLASSIFICATION
+        try:
+            other.pairs(energies, losses, representations)
+            other.known_baselines(baselines)
+        except DataError:
+            raise error from None
+        raise DataError(
+            f"{error} The names are those of a {other.name}, and the target was taken for a "
+            f"{task.name}; --task {other.name} changes that."
+        ) from None
+    if not pairs and baselines is not None and not baselines:
+        raise DataError("There is nothing to compare: no losses and no baselines.")
+    return pairs, baselines

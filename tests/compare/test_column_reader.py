@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -230,7 +231,7 @@ def test_columns_that_say_something_are_kept(cells, kind):
 
 
 def test_rows_of_a_fold_are_numbered_too():
-    rows = np.random.default_rng(0).permutation(200)[:110]
+    rows = np.sort(np.random.default_rng(0).permutation(200)[:110])
     assert read(rows.tolist())[1] == "it numbers the rows"
 
 
@@ -339,3 +340,40 @@ def test_readers_are_cloned_and_pickled():
     reader = clone(ColumnReader()).fit(raw)
     again = pickle.loads(pickle.dumps(reader))
     pandas.testing.assert_frame_equal(again.transform(raw), reader.transform(raw))
+
+
+def test_categories_of_a_data_frame_stay_categories():
+    frame = pandas.DataFrame({"code": pandas.Categorical([3, 1, 3, 2] * 10), "x": range(40)})
+    reader = ColumnReader().fit(frame)
+    assert reader.columns_[0].kind == "category"
+    assert reader.transform(frame)["code"].cat.categories.tolist() == ["1", "2", "3"]
+
+
+def test_a_sparse_matrix_is_refused():
+    with pytest.raises(DataError, match="needs no ColumnReader"):
+        ColumnReader().fit(scipy.sparse.eye(3, format="csr"))
+
+
+def test_names_of_digits_are_the_same_as_numbers_of_a_file():
+    codes = [f"{number:05d}" for number in range(120)] * 2
+    reader = ColumnReader().fit(pandas.DataFrame({"zip": codes}))
+    assert reader.columns_[0].kind == "text"
+    by_pandas = reader.transform(pandas.DataFrame({"zip": [int(code) for code in codes]}))
+    assert by_pandas["zip"].tolist() == codes
+
+
+def test_numbers_in_any_order_are_numbers():
+    ages = np.random.default_rng(0).permutation(np.arange(20, 60))
+    notes = ColumnReader().fit(pandas.DataFrame({"age": ages, "row": np.arange(40)})).columns_
+    assert [note.kind for note in notes] == ["number", "left out"]
+
+
+def test_cells_that_are_lists_are_no_error():
+    frame = pandas.DataFrame({"tags": [["a"], ["b", "c"], None] * 8, "x": np.arange(24.0) ** 2})
+    assert len(ColumnReader().fit(frame).transform(frame)) == 24
+
+
+def test_huge_numbers_are_missing():
+    reader = ColumnReader().fit(pandas.DataFrame({"x": [1.0, 2.0, 1e300]}))
+    assert "infinite (1)" in reader.columns_[0].note
+    assert np.isnan(reader.transform(pandas.DataFrame({"x": [1e300]}))["x"][0])

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import joblib
@@ -12,10 +13,11 @@ import numpy as np
 import pandas
 import pytest
 from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
 
 import sklearn_ebm
 import sklearn_ebm.compare.comparison
-from sklearn_ebm.compare import demonstration, export
+from sklearn_ebm.compare import contenders, demonstration, export, tasks
 from sklearn_ebm.compare.command import main
 from sklearn_ebm.compare.files import read_frame
 
@@ -251,11 +253,7 @@ DATA = ["compare", "x.csv", "-t", "y"]
         ([*DATA, "--cv", "1"], "--cv: 1 is not a whole number of at least 2"),
         ([*DATA, "--cv", "many"], "--cv: many is not a whole number"),
         ([*DATA, "--max-rows", "0"], "0 is not a whole number of at least 1"),
-        ([*DATA, "--n-jobs", "0"], "0 is not a whole number other than 0"),
-        ([*DATA, "--losses", "hing"], 'There is no loss "hing". Did you mean "hinge"?'),
-        ([*DATA, "--losses", "lvq2"], '"lvq2" does not suit a linear energy'),
-        ([*DATA, "--baselines", "SVC"], 'There is no baseline "SVC". Did you mean "LinearSVC"?'),
-        ([*DATA, "--losses", "none", "--baselines", "none"], "leave nothing to compare"),
+        ([*DATA, "--n-jobs", "0"], "0 is not a number of folds, or -1 for all cores"),
         ([*DATA, "--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["compete"], "invalid choice: 'compete'"),
     ],
@@ -265,6 +263,44 @@ def test_a_wrong_command_line_ends_with_status_2(arguments, message, capsys):
         main(arguments)
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--losses", "hing"], 'There is no loss "hing". Did you mean "hinge"?'),
+        (["--losses", "lvq2"], '"lvq2" does not suit a linear energy'),
+        (["--baselines", "SVC"], 'There is no baseline "SVC". Did you mean "LinearSVC"?'),
+        (["--baselines", "Ridge"], "--task regression changes that."),
+        (["--losses", "none", "--baselines", "none"], "There is nothing to compare"),
+    ],
+)
+def test_names_that_do_not_suit_the_table_end_with_status_1(table, options, message, capsys):
+    assert main(["compare", str(table), "-t", "income", *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_fit_that_keeps_what_it_has_ends_the_run_as_well(table, capsys, monkeypatch):
+    class Stopped(LogisticRegression):
+        def fit(self, X, y):
+            warnings.warn("Training interrupted by user.", stacklevel=1)
+            return super().fit(X, y)
+
+    lookup = contenders.BASELINES | {
+        "LogisticRegression": lambda context: contenders.Contender("stopped", Stopped())
+    }
+    monkeypatch.setattr(tasks.CLASSIFICATION.__class__, "baselines", lookup)
+    monkeypatch.setattr(contenders, "BASELINES", lookup)
+    arguments = ["--losses", "none", "--baselines", "majority,LogisticRegression", "--code"]
+    assert main(["compare", str(table), "-t", "income", *arguments, "--n-jobs", "1"]) == 130
+    printed = capsys.readouterr()
+    assert "stopped after 1 of 2 models" in printed.err and "no model was saved" in printed.err
+
+
+def test_a_model_that_ignores_the_features_is_told(table, capsys):
+    arguments = ["--losses", "none", "--baselines", "majority", "--cv", "2", "--code", "-q"]
+    assert main(["compare", str(table), "-t", "income", *arguments]) == 0
+    assert "majority class ignores the features" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["compare", "--version"]])

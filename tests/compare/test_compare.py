@@ -11,15 +11,22 @@ import numpy as np
 import pandas
 import pytest
 import scipy.sparse
+import sklearn
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ebm import EBMClassifier
 from sklearn_ebm.compare import Comparison, compare
 from sklearn_ebm.compare import contenders as classifiers
 from sklearn_ebm.compare.columns import DataError
+from sklearn_ebm.compare.export import _text
 from sklearn_ebm.compare.folds import OF_CLASSES
 from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, columns_by_kind
+from sklearn_ebm.compare.tables import make_table
 from sklearn_ebm.energies import ENERGIES, Kernel
 from sklearn_ebm.learning.compatibility import suitable_losses
 
@@ -214,7 +221,7 @@ def test_optional_baselines(name, package, monkeypatch):
     monkeypatch.setattr(classifiers, "find_spec", lambda package: None)
     assert name not in classifiers.known_baselines(None)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(DataError, match=f"needs the package {package}; install it"):
+    with pytest.raises(DataError, match=f"needs the package {package}, but: "):
         classifiers.BASELINES[name](classifiers.RunContext(0, 2, 8))
 
 
@@ -270,7 +277,7 @@ def test_the_printed_table():
     ]
     assert "0.6000 ± 0.1000" in lines[5]
     assert lines[7:] == [
-        "note: = as good as better within the uncertainty of the difference",
+        "note: = the difference from better is within its 95 % interval",
         "note: A note.",
         "note: better: slow",
         "note: <failed> failed: ValueError: no.",
@@ -435,6 +442,91 @@ def test_the_code_of_a_model_builds_the_same_pipeline():
         np.testing.assert_allclose(names["model"].predict_proba(X), expected, rtol=1e-9)
 
 
+def test_folds_have_the_columns_of_the_pipeline_also_in_a_sample():
+    # In a sample, the numbers of rows have gaps, and might look like a feature.
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame({"sample": np.arange(3000), "x": rng.normal(size=3000)})
+    frame["y"] = np.where(frame["sample"] < 1500, "a", "b")
+    comparison = Comparison(frame, "y", losses=["nll"], baselines=[], cv=2, max_rows=300)
+    assert list(comparison.data.X.columns) == ["x"]
+    (row,) = comparison.run()
+    assert row.mean("accuracy") < 0.6
+    assert comparison.pipeline("nll")[-1].n_features_in_ == 1
+
+
+def test_rare_classes_are_left_out_of_every_table_and_of_the_code():
+    y = ["a"] * 20 + ["b"] * 20 + ["c"] * 3
+    X = np.arange(43.0)[:, None] ** 2
+    comparison = Comparison(make_table(X, y), losses=["nll"], baselines=[])
+    assert comparison.data.classes == ("a", "b") and '"c" (3 of 43 rows)' in str(comparison.table)
+    (row,) = comparison.run()
+    assert not row.error and np.isfinite(row.mean("log_loss"))
+    assert comparison.pipeline("nll").classes_.tolist() == ["a", "b"]
+
+
+def test_a_table_has_its_own_target():
+    with pytest.raises(DataError, match="A Table has its target and columns"):
+        Comparison(make_table(np.eye(4), [0, 1, 0, 1]), task="regression")
+
+
+def test_two_models_of_one_name_are_refused():
+    own = {"nll": DummyClassifier()}
+    with pytest.raises(DataError, match='several models "nll"'):
+        Comparison(np.eye(8), [0, 1] * 4, losses=["nll"], baselines=own, cv=2)
+
+
+def test_a_column_that_is_useless_in_one_fold_is_told_and_ends_nothing():
+    frame = pandas.DataFrame({"x": ["q"] * 19 + ["z"], "y": [0, 1] * 10})
+    table = compare(frame, "y", losses=["nll"], baselines=["majority"], cv=5)
+    assert all("No column is left" in row.error for row in table.rows)
+    assert table.headline() == "No model could be fitted."
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_the_output_that_a_user_has_set_changes_nothing(output):
+    frame = pandas.DataFrame(mixed())
+    expected = compare(frame, "label", **ONE_OF_EACH)
+    with sklearn.config_context(transform_output=output):
+        found = compare(frame, "label", **ONE_OF_EACH)
+    losses = [[row.mean("log_loss") for row in table.rows] for table in (expected, found)]
+    assert losses[0] == losses[1]
+
+
+def test_a_broken_package_is_left_out_with_its_error(monkeypatch):
+    def broken(name):
+        raise RuntimeError(f"no {name} here")
+
+    monkeypatch.setattr(classifiers, "find_spec", lambda package: True)
+    monkeypatch.setattr(classifiers, "import_module", broken)
+    comparison = Comparison(np.eye(8), [0, 1] * 4, losses=["nll"], cv=2)
+    assert "CatBoost was left out: no catboost here" in comparison.table.notes()
+
+
+def test_whose_model_a_model_is():
+    own = {
+        "search": GridSearchCV(EBMClassifier(), {"C": [1.0]}, cv=2),
+        "other": DummyClassifier(),
+        "mine": make_pipeline(StandardScaler(), Loud()),
+    }
+    comparison = Comparison(np.eye(8), [0, 1] * 4, losses=[], baselines=own, cv=2)
+    origins = {each.model: each.origin for each in comparison.contenders}
+    assert origins == {"search": "package", "other": "floor", "mine": "floor"}
+
+
+def test_the_code_of_an_estimator_that_is_not_of_scikit_learn():
+    class Foreign:
+        def __init__(self, depth=3, inner=None):
+            self.depth, self.inner = depth, inner
+
+        def get_params(self, deep=True):
+            return {"depth": self.depth, "inner": self.inner}
+
+    assert _text(Foreign(5, Foreign())) == "Foreign(depth=5, inner=Foreign())"
+    assert _text(EBMClassifier(Kernel(n_components=3))) == (
+        "EBMClassifier(energy=Kernel(n_components=3))"
+    )
+
+
 # ----------------------------------------------------------------------------------------- errors
 
 FRAME = pandas.DataFrame({"height": [1.0, 2.0, 3.0, 4.0], "weight": [1, 2, 1, 2]})
@@ -461,7 +553,7 @@ WORDS = pandas.DataFrame({"comment": [f"text number {j}" for j in range(30)], "n
         ((FRAME, np.eye(4)), {}, "more than one column"),
         (TEN, {"cv": 1}, "cv, is 1; it must be at least 2"),
         (TEN, {"cv": 2, "max_rows": 3}, "need at least 4 rows"),
-        ((FRAME.iloc[:, :0], [1, 1, 2, 2]), {"cv": 2}, "No column is left to learn from"),
+        ((FRAME.iloc[:, :0], [1, 1, 2, 2]), {"cv": 2}, "no columns besides the target"),
         ((WORDS, pandas.date_range("2024", periods=30)), {}, "is a date"),
         ((np.ones(3), [1, 2, 1]), {}, "X has 1 dimension(s)"),
         ((scipy.sparse.eye(4, format="csr"), "y"), {}, 'sparse matrix has no column "y"'),

@@ -198,26 +198,6 @@ def test_the_command_writes_every_row(tmp_path, capsys):
     assert "sparse_coding" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            ["-t", "y", "x.csv", "--representations", "pca"],
-            'There is no representation "pca". Known are ',
-        ),
-        (["-t", "y", "x.csv", "--representations", "a.csv"], 'no representation "a.csv". Known'),
-        (
-            ["x.csv", "-ty", "--losses=none", "--baselines=none", "--representations=none"],
-            "leave nothing to compare",
-        ),
-    ],
-)
-def test_a_wrong_command_line(arguments, message, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["compare", *arguments])
-    assert caught.value.code == 2 and message in capsys.readouterr().err
-
-
 def test_help_names_all(capsys):
     with pytest.raises(SystemExit):
         main(["compare", "--help"])

@@ -166,7 +166,7 @@ def frame():
 def test_a_frame_keeps_its_raw_columns_and_all_are_described(convert):
     table = make_table(convert(frame()), "label", drop=["word"], source="a.csv")
     assert isinstance(table.X, pandas.DataFrame) and table.source == "a.csv"
-    assert table.X.columns.tolist() == ["row_id", "x"] and len(table.X) == 24
+    assert table.X.columns.tolist() == ["x"] and len(table.X) == 24
     assert table.columns == (
         ("row_id", "left out", "it numbers the rows"),
         ("x", "number", ""),
@@ -209,7 +209,7 @@ def test_arrays_of_numbers_stay_arrays():
         ("y", "target", "2 classes"),
     )
     dropped = make_table(X, ["a", "b", "a"], drop=["x2"])
-    assert dropped.X.columns.tolist() == ["x0", "x1"]
+    assert dropped.X.columns.tolist() == ["x0"]  # x1 is the same in every row
     # Infinite numbers are read as missing, as in a frame.
     assert isinstance(make_table([[1.0], [np.inf], [3.0]], [0, 1, 1]).X, pandas.DataFrame)
 

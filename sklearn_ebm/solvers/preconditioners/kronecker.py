@@ -61,7 +61,7 @@ class Kronecker(Preconditioner):
         penalty = objective.penalty.reshape(k, p)[0]
         # Whitened by penalty and ridge: (a G + λ) = R (a R⁻¹GR⁻¹ + 1) R with R² = λ + ε.
         mean = self._mean_curvature(objective, w)
-        level = float(np.max(mean.diagonal() if mean.ndim == 2 else mean))
+        level = float(np.max(np.abs(mean.diagonal() if mean.ndim == 2 else mean)))
         self.root = np.sqrt(penalty + 1e-7 * positive_level(level, objective))
         self.values, self.vectors = np.linalg.eigh(gram / self.root / self.root[:, None])
         self._combine(mean, objective)
