@@ -135,7 +135,7 @@ def _add_models(add: Callable[..., object]) -> None:
         "--energies",
         **names,
         help=f"energies of EBMClassifier, of {', '.join(ENERGIES)}, each with all compatible "
-        "losses; default: linear and, unless losses are given, every other one with nll. For a "
+        "losses; default: linear, and every other one with nll unless losses are given. For a "
         f"regression, of {', '.join(regressors.ENERGIES)}, each with nll; default: "
         f"{', '.join(regressors.SUGGESTED)}, or experts if losses are given",
     )
@@ -158,8 +158,8 @@ def _add_models(add: Callable[..., object]) -> None:
         const=True,
         default=False,
         help="also the linear energy on codes of representations, with nll or those of --losses "
-        f"that suit it, of {', '.join(REPRESENTATIONS)}; without names: all, and then not before "
-        "DATA; default: none",
+        f"that suit it, of {', '.join(REPRESENTATIONS)}; without names: all; put "
+        "DATA first then; default: none",
     )
 
 

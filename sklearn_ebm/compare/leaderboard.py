@@ -191,7 +191,9 @@ class ComparisonTable:
         mean, error = self.difference(other, best)
         gap = f"{mean:.{score.digits}f} ± {error:.{score.digits}f}"
         text += f": {gap} below {other.model}, the best{of if sides else ' of the others'}"
-        return f"{text}, a tie." if self.tied(other) else f"{text}."
+        return (
+            f"{text}; the difference is within its uncertainty." if self.tied(other) else f"{text}."
+        )
 
     def pipeline(self, model: str) -> Any:
         """Return a model's pipeline, fitted to all rows of the table, that takes raw tables.

@@ -331,7 +331,10 @@ def test_the_headline_compares_the_best_with_the_best_of_the_other_side():
     lost = ComparisonTable(
         rows_of(SVC=("baseline", [1.0, 2.0]), hinge=("package", [1.5, 2.0]))
     ).headline()
-    assert lost.endswith("0.2500 ± 0.4330 below hinge, the best of this package, a tie.")
+    assert lost.endswith(
+        "0.2500 ± 0.4330 below hinge, the best of this package; the difference is within its "
+        "uncertainty."
+    )
     alone = ComparisonTable(rows_of(hinge=ours)).headline()
     assert alone == "hinge has the lowest log-loss, 1.5000 ± 0.5000."
     assert ComparisonTable([Row("a", "", error="No.")]).headline() == "No model could be fitted."

@@ -17,7 +17,7 @@ BENCHMARKS = ROOT / "docs" / "benchmarks"
 GUIDE = ROOT / "docs" / "guide"
 PAGES = [
     ROOT / "README.md", ROOT / "docs" / "index.md", *sorted(BENCHMARKS.glob("*.md")),
-    # Commands that stand above the tables of compare.md print them.
+    # compare.md has definitions only: levels, sizes and settings of models.
     *(page for page in sorted(GUIDE.glob("*.md")) if page.name != "compare.md"),
 ]  # fmt: skip
 
