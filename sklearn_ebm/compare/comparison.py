@@ -261,8 +261,11 @@ class Comparison:
                 outcomes = joblib.Parallel(n_jobs=self.n_jobs)(
                     joblib.delayed(measure)(contender.estimator, fold) for fold in prepared[prepare]
                 )
-            except (MemoryError, DataError) as error:
-                outcomes = [Outcome(None, f"{error or 'Out of memory.'}", ())]
+            except Exception as error:  # of the preparation, or of a process that was killed
+                message = str(error) or "Out of memory."
+                is_clear = isinstance(error, DataError | MemoryError)
+                text = message if is_clear else f"{type(error).__name__}: {message}"
+                outcomes = [Outcome(None, " ".join(text.split()), ())]
             row = _row(contender, outcomes, self.table.scoreboard)
             self.table.rows.append(row)
             self._kept.append([outcome.kept for outcome in outcomes])

@@ -94,13 +94,15 @@ def _read_text(path: str, pandas: Any) -> Any:
             lines = pandas.read_csv(
                 path, sep="\0", header=None, nrows=_SHOWN_ROWS, quoting=csv.QUOTE_NONE, **options
             )
-            separator, header = _separator(lines[0].tolist())
+            shown = lines[0].tolist()
+            skipped = int(str(shown[0]).lower().startswith("sep="))  # a line for Excel
+            separator, header = _separator(shown[skipped:])
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pandas.errors.ParserWarning)
                 # Without `index_col`, pandas uses a first column without a heading as the index.
                 frame = pandas.read_csv(
                     path, sep=separator, index_col=False, na_values=[""], low_memory=False,
-                    skipinitialspace=separator != "\t", **options,
+                    skiprows=skipped, skipinitialspace=separator != "\t", **options,
                 )  # fmt: skip
         except UnicodeError:
             continue

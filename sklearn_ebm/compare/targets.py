@@ -1,6 +1,7 @@
 """The target of a table, and the decision between classes and numbers."""
 
 import datetime
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,10 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
         classes, labels = np.unique(read[labelled], return_inverse=True)
         distinct, note = classes, f"{len(classes)} classes"
         words = [f'"{word}"' for word in classes.tolist() if str(word).casefold() in MAYBE_EMPTY]
+        folded = Counter(str(word).casefold() for word in classes.tolist())
+        alike = [f'"{word}"' for word in classes.tolist() if folded[str(word).casefold()] > 1]
+        if alike:
+            notes.append(f"Classes that differ by case only are different: {', '.join(alike)}.")
         if words:
             notes.append(
                 f'{", ".join(words)} of the target "{name}" was taken as a class; leave the cell '

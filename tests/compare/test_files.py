@@ -135,3 +135,10 @@ def test_misspelt_paths_get_a_hint(tmp_path):
         read_frame(tmp_path / "incom.csv")
     with pytest.raises(DataError, match="is a folder"):
         read_frame(tmp_path)
+
+
+def test_the_line_that_tells_excel_the_separator_is_no_header(tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_text("sep=;\na;b\n1,5;x\n2,5;y\n")
+    frame = read_frame(path)
+    assert frame.columns.tolist() == ["a", "b"] and frame["a"].tolist() == ["1,5", "2,5"]

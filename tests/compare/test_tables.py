@@ -244,3 +244,8 @@ def test_a_sample_of_a_frame_keeps_labels_beside_their_rows():
     sample = table.sample(30, 5, seed=1)
     assert len(sample.X) == 30
     np.testing.assert_array_equal(sample.labels, sample.X["x"] + 0.5)
+
+
+def test_classes_that_differ_by_case_only_are_told():
+    table = make_table(np.arange(8.0)[:, None], ["Yes", "yes", "No", "Yes"] * 2)
+    assert 'Classes that differ by case only are different: "Yes", "yes".' in table.notes
