@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,16 +61,7 @@ def read_target(values: np.ndarray, name: str, task: str, decimal: str = "") -> 
         labelled, read = _classes(values, None if note else numbers)
         classes, labels = np.unique(read[labelled], return_inverse=True)
         distinct, note = classes, f"{len(classes)} classes"
-        words = [f'"{word}"' for word in classes.tolist() if str(word).casefold() in MAYBE_EMPTY]
-        folded = Counter(str(word).casefold() for word in classes.tolist())
-        alike = [f'"{word}"' for word in classes.tolist() if folded[str(word).casefold()] > 1]
-        if alike:
-            notes.append(f"Classes that differ by case only are different: {', '.join(alike)}.")
-        if words:
-            notes.append(
-                f'{", ".join(words)} of the target "{name}" was taken as a class; leave the cell '
-                "empty where a label is missing."
-            )
+        notes += _doubtful(name, classes.tolist())
     if len(distinct) < 2:
         only = f'one value only, "{distinct[0]}"' if len(distinct) else "no values"
         raise DataError(f'The target "{name}" has {only}; it needs at least two.')
@@ -99,6 +90,21 @@ def _numbers(
     if numbers is not None and np.isinf(numbers).any():
         raise DataError(f'The target "{name}" holds infinite values; leave those labels empty.')
     return numbers, form.note if form else ""
+
+
+def _doubtful(name: str, classes: list[Any]) -> list[str]:
+    """Return notes about classes that may be missing labels, or different spellings of one."""
+    notes, folded = [], Counter(str(each).casefold() for each in classes)
+    missing = [f'"{each}"' for each in classes if str(each).casefold() in MAYBE_EMPTY]
+    alike = [f'"{each}"' for each in classes if folded[str(each).casefold()] > 1]
+    if missing:
+        notes.append(
+            f'{", ".join(missing)} of the target "{name}" was taken as a class; leave the cell '
+            "empty where a label is missing."
+        )
+    if alike:
+        notes.append(f"Classes that differ by case only are different: {', '.join(alike)}.")
+    return notes
 
 
 def _classes(values: np.ndarray, numbers: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
