@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_ebm.compare import cells
+import sklearn_ebm.compare.cells as cells
 from sklearn_ebm.compare.cells import Words, is_empty, words_of
 
 # Names of integer columns that number the rows; pandas calls a column without heading "Unnamed: 0".
@@ -30,7 +30,7 @@ class DataError(ValueError):
 
 
 # Numbers from this size on count as infinite: their squares are.
-_INFINITE = 1e150
+INFINITE = 1e150
 
 
 class ColumnNote(NamedTuple):
@@ -72,7 +72,7 @@ class Form:
         Missing are NaN, NaT, the code −1, and the empty text. `values` come from `array_of`.
         """
         if self.kind == "number" and values.dtype.kind == "f":
-            return np.where(np.abs(values) < _INFINITE, values, np.nan)
+            return np.where(np.abs(values) < INFINITE, values, np.nan)
         if self.kind == "date" and values.dtype.kind == "M":
             return values
         found = words_of(values)
@@ -125,7 +125,7 @@ def learn_form(
     """
     notes = [f"in {unit}" if unit else ""]
     if values.dtype.kind == "f":
-        n_infinite = (np.abs(values) >= _INFINITE).sum()
+        n_infinite = (np.abs(values) >= INFINITE).sum()
         form = Form("number", f"became missing: infinite ({n_infinite})" if n_infinite else "")
     elif values.dtype.kind == "M":
         form = Form("date")

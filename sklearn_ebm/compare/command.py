@@ -288,8 +288,7 @@ def _hand_out(comparison: Comparison, arguments: argparse.Namespace) -> int:
         given = [f"read_frame({arguments.data!r})", repr(arguments.target)]
         given += [f"task={arguments.task!r}"] if arguments.task != "auto" else []
         given += [f"drop={arguments.drop!r}"] if arguments.drop else []
-        has_rare = any("were left out:" in note for note in comparison.data.notes)
-        given += [f"cv={arguments.cv}"] if has_rare else []
+        given += [f"cv={arguments.cv}"] if comparison.data.rare else []
         reading = f"make_table({', '.join(given)})"
         print(f"\n{comparison.code(model, reading)}")
     return 0

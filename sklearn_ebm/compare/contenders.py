@@ -14,10 +14,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from sklearn_ebm.compare import preparation
 from sklearn_ebm.compare.adapters import MarginalDensity
 from sklearn_ebm.compare.columns import DataError, closest
 from sklearn_ebm.compare.folds import final_step
+from sklearn_ebm.compare.preparation import linear, linear_dense, trees
 from sklearn_ebm.energies import ENERGIES
 from sklearn_ebm.estimators.classifier import EBMClassifier
 from sklearn_ebm.learning.compatibility import suitable_losses
@@ -61,7 +61,7 @@ class Contender(NamedTuple):
 
     model: str
     estimator: Any
-    prepare: Callable[[Any], Any] = preparation.linear
+    prepare: Callable[[Any], Any] = linear
     note: str = ""
     origin: str = "baseline"
     cost: float = 1.0
@@ -98,7 +98,7 @@ BASELINES: dict[str, Callable[[RunContext], Contender]] = {
         HistGradientBoostingClassifier(
             categorical_features="from_dtype", random_state=context.seed
         ),
-        preparation.trees,
+        trees,
         cost=10,
     ),
     "LightGBM": lambda context: Contender(
@@ -266,7 +266,7 @@ def with_representation(contender: Contender, pair: Pair, seed: int) -> Contende
     features = CodeFeatures(pair.representation, random_state=seed)
     return contender._replace(
         estimator=make_pipeline(features, contender.estimator),
-        prepare=preparation.linear_dense,
+        prepare=linear_dense,
         note="the columns and, beside them, the codes are features of a linear energy",
         cost=contender.cost + 20,
     )

@@ -1,7 +1,6 @@
 """The command without arguments: two short comparisons on embedded data, and their pictures."""
 
 import sys
-import time
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -17,7 +16,7 @@ from sklearn.svm import LinearSVC
 from sklearn_ebm.compare.adapters import MarginalDensity
 from sklearn_ebm.compare.comparison import Comparison
 from sklearn_ebm.compare.density_scores import predicted_distribution
-from sklearn_ebm.compare.folds import FIT_SECONDS, Fold
+from sklearn_ebm.compare.folds import FIT_SECONDS, Fold, fit_seconds
 from sklearn_ebm.compare.help_texts import PROGRAM
 from sklearn_ebm.compare.progress import terminal_width, watched
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
@@ -53,9 +52,7 @@ class WrongLabels(Classification):
     @staticmethod
     def score(estimator: Any, fold: Fold) -> dict[str, float]:
         """Fit a classifier and return its error and its time."""
-        start = time.perf_counter()
-        estimator.fit(fold.X_train, fold.y_train)
-        seconds = time.perf_counter() - start
+        seconds = fit_seconds(estimator, fold)
         error = np.mean(estimator.predict(fold.X_test) != fold.y_test)
         return {"error": float(error), "fit_seconds": seconds}
 

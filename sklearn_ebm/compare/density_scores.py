@@ -1,13 +1,12 @@
 """Scores of predicted distributions on one fold: likelihood, CRPS, coverage and error."""
 
-import time
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_ebm.compare.folds import FIT_SECONDS, Fold
+from sklearn_ebm.compare.folds import FIT_SECONDS, Fold, fit_seconds
 from sklearn_ebm.compare.scoreboard import Score, Scoreboard
 from sklearn_ebm.distributions.base import ConditionalDistribution
 from sklearn_ebm.distributions.quantiles import NoDensityError
@@ -41,9 +40,7 @@ def scores_of_distribution(estimator: Any, fold: Fold) -> dict[str, float]:
     There is no `nll` if the distribution has no density. A score that is infinite or NaN raises
     ValueError.
     """
-    start = time.perf_counter()
-    estimator.fit(fold.X_train, fold.y_train)
-    scores = {"fit_seconds": time.perf_counter() - start}
+    scores = {"fit_seconds": fit_seconds(estimator, fold)}
     distribution, y = predicted_distribution(estimator, fold.X_test), fold.y_test
     with suppress(NoDensityError):
         scores["nll"] = negative_log_likelihood(y, distribution)

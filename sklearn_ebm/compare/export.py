@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from inspect import signature
 from typing import Any
 
+import joblib
 from sklearn.pipeline import Pipeline
 
 
@@ -24,7 +25,7 @@ def save(pipeline: Pipeline, path: str) -> str:
     reason = ""
     if extension == ".skops":
         path, reason = f"{stem}.joblib", ", because skops is not installed"
-    import_module("joblib").dump(pipeline, path)
+    joblib.dump(pipeline, path)
     return f'saved {path} with joblib{reason}; load it with joblib.load("{path}")'
 
 

@@ -54,11 +54,16 @@ OF_CLASSES = Scoreboard(
 OF_RARE_CLASSES = ("balanced_accuracy", "auc")
 
 
-def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
-    """Fit a classifier on a fold's training part and score it on its test part."""
+def fit_seconds(estimator: Any, fold: "Fold") -> float:
+    """Fit an estimator on a fold's training part and return the seconds."""
     start = time.perf_counter()
     estimator.fit(fold.X_train, fold.y_train)
-    fit_seconds = time.perf_counter() - start
+    return time.perf_counter() - start
+
+
+def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
+    """Fit a classifier on a fold's training part and score it on its test part."""
+    seconds_of_fit = fit_seconds(estimator, fold)
     probabilities = np.asarray(estimator.predict_proba(fold.X_test), dtype=np.float64)
     predicted = estimator.predict(fold.X_test)
     seconds: list[float] = []
@@ -74,7 +79,7 @@ def class_scores(estimator: Any, fold: "Fold") -> dict[str, float]:
         "log_loss": float(log_loss(y, probabilities, labels=codes)),
         "brier": brier_score(y, probabilities, labels=codes),
         "ece": expected_calibration_error(y, probabilities, labels=codes),
-        "fit_seconds": fit_seconds,
+        "fit_seconds": seconds_of_fit,
         "predict_microseconds": 1e6 * float(np.median(seconds)) / len(y),
     }
 

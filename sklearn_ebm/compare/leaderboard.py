@@ -189,7 +189,7 @@ class ComparisonTable:
         other = (real or sides or others)[0]
         of = " of this package" if other.origin == "package" else " outside this package"
         mean, error = self.difference(other, best)
-        gap = f"{mean:.{score.digits}f} ± {error:.{score.digits}f}"
+        gap = f"{decimal(mean, score.digits)} ± {decimal(error, score.digits)}"
         text += f": {gap} below {other.model}, the best{of if sides else ' of the others'}"
         return (
             f"{text}; the difference is within its uncertainty." if self.tied(other) else f"{text}."

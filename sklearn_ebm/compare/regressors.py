@@ -16,6 +16,7 @@ from sklearn_ebm.compare.adapters import (
     Quantiles,
 )
 from sklearn_ebm.compare.contenders import (
+    BEST_LOSS,
     Contender,
     Pair,
     RunContext,
@@ -51,7 +52,6 @@ ENERGIES: dict[str, dict[str, Any]] = {
 SUGGESTED = ("auto", "experts", "linear", "decoder")
 # Rough time of a fit, in units of a linear classifier's.
 COSTS = {"linear": 20.0, "location_scale": 30.0, "decoder": 60.0, "auto": 500.0}
-BEST_LOSS = "nll"
 
 QUANTILES_NOTE = f"{len(PROBABILITIES)} quantiles, which give no density and hence no NLL."
 

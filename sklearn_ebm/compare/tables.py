@@ -9,7 +9,7 @@ import scipy.sparse
 
 from sklearn_ebm._utils.arrays import canonical_rows
 from sklearn_ebm.compare.column_reader import ColumnReader, as_frame, column_of, usual_decimal
-from sklearn_ebm.compare.columns import ColumnNote, DataError, array_of
+from sklearn_ebm.compare.columns import INFINITE, ColumnNote, DataError, array_of
 from sklearn_ebm.compare.targets import read_target
 
 
@@ -35,6 +35,8 @@ class Table:
         Rows left out, the choice of the task, and what the file is like.
     learned : ndarray of shape (n_samples,), optional
         Labels to learn from, if they differ from `labels`, which score.
+    rare : tuple of str
+        Classes that were left out, because they have too few rows.
     """
 
     X: Any
@@ -45,6 +47,7 @@ class Table:
     columns: tuple[ColumnNote, ...] = ()
     notes: tuple[str, ...] = ()
     learned: np.ndarray | None = None
+    rare: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -130,7 +133,8 @@ def make_table(
     """
     X, y, name = _features_and_labels(X, y, drop)
     about, decimal, dropped = getattr(X, "attrs", {}), "", []
-    if not isinstance(X, np.ndarray) and not scipy.sparse.issparse(X):
+    is_frame = not isinstance(X, np.ndarray) and not scipy.sparse.issparse(X)
+    if is_frame:
         dropped = [column_of(each, X.columns, "column to drop") for each in drop]
         X = X.drop(columns=dropped)
         decimal = usual_decimal(X)
@@ -140,11 +144,11 @@ def make_table(
     table = replace(table.rows(np.flatnonzero(target.labelled)), labels=target.labels)
     if table.classes and cv is not None:
         table = without_rare_classes(table, cv)
-    note, n_rare = target.note, len(target.values) - len(table.values)
+    note, n_rare = target.note, len(table.rare)
     note = f"{len(table.values)} classes, and {n_rare} left out" if n_rare else note
     unit = about.get("units", {}).get(name, "")
     read = _column_notes(table.X)
-    if not isinstance(X, np.ndarray) and not scipy.sparse.issparse(X):
+    if is_frame:
         # They stay out of folds and samples, where they might look different.
         useless = [column.name for column in read if column.kind == "left out"]
         table = replace(table, X=table.X.drop(columns=useless))
@@ -181,7 +185,7 @@ def _features(X: Any, drop: Sequence[str]) -> Any:
         return X
     if isinstance(X, np.ndarray | list | tuple) and not drop:
         array = np.asarray(X)
-        if array.ndim == 2 and array.dtype.kind in "iufb" and not (np.abs(array) >= 1e150).any():
+        if array.ndim == 2 and array.dtype.kind in "iufb" and not (np.abs(array) >= INFINITE).any():
             return array.astype(np.float64)
     return as_frame(X)
 
@@ -210,14 +214,14 @@ def _column_notes(X: Any) -> list[ColumnNote]:
 
 def without_rare_classes(table: Table, cv: int) -> Table:
     """Return the table without classes that have fewer rows than folds, and say which."""
-    counts, n_rows = table.class_counts.tolist(), len(table.labels)
-    each = [
-        f'"{name}" ({count} of {n_rows} rows)'
-        for name, count in zip(table.classes, counts, strict=True)
-        if count < cv
-    ]
-    if not each:
+    counts, n_rows = (
+        dict(zip(table.classes, table.class_counts.tolist(), strict=True)),
+        len(table.y),
+    )
+    rare = tuple(name for name, count in counts.items() if count < cv)
+    if not rare:
         return table
+    each = [f'"{name}" ({counts[name]} of {len(table.labels)} rows)' for name in rare]
     named = ", ".join(each[:6]) + ", …" * (len(each) > 6)
     named += "; merge them with other classes in the data, or use fewer folds (--cv)."
     kept = np.flatnonzero(table.class_counts >= cv)
@@ -229,4 +233,4 @@ def without_rare_classes(table: Table, cv: int) -> Table:
     note = f"Classes with fewer rows than the {cv} folds were left out: {named}"
     table = table.rows(np.flatnonzero(np.isin(table.labels, kept)))
     labels, values = np.searchsorted(kept, table.labels), table.values[kept]
-    return replace(table, labels=labels, values=values, notes=(*table.notes, note))
+    return replace(table, labels=labels, values=values, notes=(*table.notes, note), rare=rare)

@@ -135,7 +135,7 @@ class Classification(Task):
         notes: list[str] = []
         if baselines is None:
             baselines, notes = usable(installed(self.baselines), self.baselines, context)
-        return classifiers.contenders(pairs, self.known_baselines(baselines), context), notes
+        return classifiers.contenders(pairs, baselines, context), notes
 
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return stratified folds."""
@@ -183,7 +183,7 @@ class Regression(Task):
         notes: list[str] = []
         if baselines is None:
             baselines, notes = regressors.suggested_baselines(context)
-        return regressors.contenders(pairs, self.known_baselines(baselines), context), notes
+        return regressors.contenders(pairs, baselines, context), notes
 
     def splits(self, table: Table, cv: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return folds of shuffled rows."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ebm.compare.leaderboard import ComparisonTable, Row
+from sklearn_ebm.compare.leaderboard import ComparisonTable, Row, decimal
 from sklearn_ebm.compare.report.kept import LEVELS, MULTIPLIERS, shown_rows
 from sklearn_ebm.compare.tables import Table
 
@@ -76,7 +76,7 @@ def significant(value: float, digits: int = 4) -> float:
 def _mean_texts(row: Row, score: str, folds: Sequence[Sequence[float]]) -> list[str]:
     """Return means over the folds of lists of scores, with the digits of the leaderboard."""
     digits = row.scoreboard.scores[score].digits
-    return [f"{statistics.fmean(values):.{digits}f}" for values in zip(*folds, strict=True)]
+    return [decimal(statistics.fmean(values), digits) for values in zip(*folds, strict=True)]
 
 
 def _of_classes(row: Row, folds: list[dict[str, Any]]) -> dict[str, Any]:
