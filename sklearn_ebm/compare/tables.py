@@ -214,10 +214,7 @@ def _column_notes(X: Any) -> list[ColumnNote]:
 
 def without_rare_classes(table: Table, cv: int) -> Table:
     """Return the table without classes that have fewer rows than folds, and say which."""
-    counts, n_rows = (
-        dict(zip(table.classes, table.class_counts.tolist(), strict=True)),
-        len(table.y),
-    )
+    counts = dict(zip(table.classes, table.class_counts.tolist(), strict=True))
     rare = tuple(name for name, count in counts.items() if count < cv)
     if not rare:
         return table
@@ -231,6 +228,15 @@ def without_rare_classes(table: Table, cv: int) -> Table:
             f"one for each fold: {named}"
         )
     note = f"Classes with fewer rows than the {cv} folds were left out: {named}"
-    table = table.rows(np.flatnonzero(np.isin(table.labels, kept)))
-    labels, values = np.searchsorted(kept, table.labels), table.values[kept]
-    return replace(table, labels=labels, values=values, notes=(*table.notes, note), rare=rare)
+    is_kept, learned = np.isin(table.labels, kept), table.learned
+    if learned is not None:
+        is_kept &= np.isin(learned, kept)
+    table = table.rows(np.flatnonzero(is_kept))
+    return replace(
+        table,
+        labels=np.searchsorted(kept, table.labels),
+        learned=None if table.learned is None else np.searchsorted(kept, table.learned),
+        values=table.values[kept],
+        notes=(*table.notes, note),
+        rare=rare,
+    )

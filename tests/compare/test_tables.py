@@ -1,5 +1,7 @@
 """A table for a comparison: the target, the task, rows left out, and what is said about them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas
 import polars
@@ -7,7 +9,7 @@ import pytest
 import scipy.sparse
 
 from sklearn_ebm.compare.columns import DataError
-from sklearn_ebm.compare.tables import make_table
+from sklearn_ebm.compare.tables import make_table, without_rare_classes
 
 
 def table_of(cells, n_rows=24, **options):
@@ -249,3 +251,14 @@ def test_a_sample_of_a_frame_keeps_labels_beside_their_rows():
 def test_classes_that_differ_by_case_only_are_told():
     table = make_table(np.arange(8.0)[:, None], ["Yes", "yes", "No", "Yes"] * 2)
     assert 'Classes that differ by case only are different: "Yes", "yes".' in table.notes
+
+
+def test_rare_classes_leave_the_labels_to_learn_from_as_well():
+    y = np.array(["a"] * 2 + ["b"] * 5 + ["c"] * 5)
+    table = make_table(np.arange(12.0)[:, None], y, task="classification")
+    learned = table.labels.copy()
+    learned[[2, 7]] = 0, 1  # wrong labels: of the rare class, and of another one
+    kept = without_rare_classes(replace(table, learned=learned), 3)
+    assert kept.classes == ("b", "c") and kept.rare == ("a",)
+    assert kept.X.ravel().tolist() == [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0]
+    assert kept.y.tolist() == ["b"] * 5 + ["c"] * 4
